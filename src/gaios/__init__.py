@@ -1,0 +1,147 @@
+"""gaios: a small group of replicas, a *cell*, that keeps one log by Multi-Paxos and a database on that log.
+
+    async with gaios.connect("127.0.0.1:7420,127.0.0.1:7421") as cell:
+        await cell.put("greeting", "hello")
+
+Names are loaded when they are first used (PEP 562), so that a client never loads a server: `connect` brings the client,
+`Replica` the real shell, everything else only words.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gaios.api import Delete, Entry, Event, Get, Increment, MultiOp, MultiOpResult, Operation, Put, Test
+    from gaios.client import connect
+    from gaios.errors import (
+        AnotherCell,
+        CommandTooLong,
+        Compacted,
+        ConfigurationError,
+        DirectoryInUse,
+        DiskFailed,
+        Error,
+        FutureRevision,
+        InvalidCommand,
+        InvariantViolated,
+        KeyTooLong,
+        NotANumber,
+        NotMaster,
+        Overloaded,
+        PortTaken,
+        ProtocolError,
+        Refused,
+        StaleRequest,
+        StateDamaged,
+        StateMissing,
+        TooManyOperations,
+        Unavailable,
+        Unknown,
+        UnknownKind,
+        UnknownSession,
+        ValueTooLong,
+    )
+    from gaios.machine import Context, Machine
+    from gaios.server import Replica
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "gaios.api": ("Delete", "Entry", "Event", "Get", "Increment", "MultiOp", "MultiOpResult", "Operation", "Put", "Test"),
+    "gaios.client": ("connect",),
+    "gaios.errors": (
+        "AnotherCell",
+        "CommandTooLong",
+        "Compacted",
+        "ConfigurationError",
+        "DirectoryInUse",
+        "DiskFailed",
+        "Error",
+        "FutureRevision",
+        "InvalidCommand",
+        "InvariantViolated",
+        "KeyTooLong",
+        "NotANumber",
+        "NotMaster",
+        "Overloaded",
+        "PortTaken",
+        "ProtocolError",
+        "Refused",
+        "StaleRequest",
+        "StateDamaged",
+        "StateMissing",
+        "TooManyOperations",
+        "Unavailable",
+        "Unknown",
+        "UnknownKind",
+        "UnknownSession",
+        "ValueTooLong",
+    ),
+    "gaios.machine": ("Context", "Machine"),
+    "gaios.server": ("Replica",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_MODULES = ("errors", "sync")
+
+__all__ = [
+    "AnotherCell",
+    "CommandTooLong",
+    "Compacted",
+    "ConfigurationError",
+    "Context",
+    "Delete",
+    "DirectoryInUse",
+    "DiskFailed",
+    "Entry",
+    "Error",
+    "Event",
+    "FutureRevision",
+    "Get",
+    "Increment",
+    "InvalidCommand",
+    "InvariantViolated",
+    "KeyTooLong",
+    "Machine",
+    "MultiOp",
+    "MultiOpResult",
+    "NotANumber",
+    "NotMaster",
+    "Operation",
+    "Overloaded",
+    "PortTaken",
+    "ProtocolError",
+    "Put",
+    "Refused",
+    "Replica",
+    "StaleRequest",
+    "StateDamaged",
+    "StateMissing",
+    "Test",
+    "TooManyOperations",
+    "Unavailable",
+    "Unknown",
+    "UnknownKind",
+    "UnknownSession",
+    "ValueTooLong",
+    "connect",
+    "errors",
+    "sync",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 (whatever stands at that name)
+    """Load a public name at its first use."""
+    if name in _MODULES:
+        return import_module(f"gaios.{name}")
+    home = _HOME_OF.get(name)
+    if home is None:
+        message = f"module 'gaios' has no attribute {name!r}"
+        raise AttributeError(message)
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,135 @@
+"""What one slot's value is made of: a batch of entries, as bytes that nobody re-encodes.  [PML §4.2; SAFETY 17, 19]
+
+    value   = b"" (a no-op)  |  batch header, entry, entry, …
+    batch   = version u8 · 0 u8 · 0 u16 · count u32 · time_ms u64             (16 bytes, little-endian)
+    entry   = version u8 · kind u8 · 0 u16 · length u32 · client slot u64 · client index u32 · 0 u32 ·
+              sequence u64 · acknowledged u64                                 (40 bytes) · command, `length` bytes
+
+Rule 1. A client encodes its entry once. The master checks it, puts it behind others, and never encodes it again.
+Rule 2. `time_ms` is the master's clock, made to grow from batch to batch. It is advice: safety never rests on it.
+Rule 3. A client's identity is (slot, index) of the entry that registered it; `sequence` counts its commands from 1; it has seen
+the answers of all through `acknowledged`.
+"""
+
+import struct
+from collections.abc import Iterator, Sequence
+from enum import IntEnum
+from typing import NamedTuple
+
+from gaios.errors import InvalidCommand, ProtocolError
+
+VERSION = 1
+_BATCH = struct.Struct("<BBHIQ")
+_ENTRY = struct.Struct("<BBHIQIIQQ")
+BATCH_HEADER_BYTES = _BATCH.size
+ENTRY_HEADER_BYTES = _ENTRY.size
+NOOP = b""
+"""The value that fills a gap. It holds no entry."""
+
+
+class Kind(IntEnum):
+    """What an entry is for."""
+
+    COMMAND = 1
+    """A client's command to the machine, once."""
+    REGISTER = 2
+    """A client asks for an identity; the reply is empty, the identity is where the entry stands."""
+    EPOCH = 3
+    """A new master's first own value; `client slot` holds its ballot.  [SAFETY 14]"""
+
+
+class Identity(NamedTuple):
+    """Who a client is: where its registration stands in the log."""
+
+    slot: int
+    index: int  # type: ignore[assignment] # the literature's word; tuple.index is not used
+
+
+NOBODY = Identity(0, 0)
+
+
+class Entry(NamedTuple):
+    """One entry, decoded."""
+
+    kind: int
+    identity: Identity
+    sequence: int
+    acknowledged: int
+    command: bytes
+
+
+def encode(kind: int, identity: Identity, sequence: int, acknowledged: int, command: bytes) -> bytes:
+    """An entry's bytes."""
+    return _ENTRY.pack(VERSION, kind, 0, len(command), identity[0], identity[1], 0, sequence, acknowledged) + command
+
+
+def register() -> bytes:
+    """The entry with which a client asks for an identity."""
+    return encode(Kind.REGISTER, NOBODY, 0, 0, b"")
+
+
+def epoch(ballot: int) -> bytes:
+    """The entry with which a master opens its epoch."""
+    return encode(Kind.EPOCH, Identity(ballot, 0), 0, 0, b"")
+
+
+def check_submitted(data: bytes) -> Entry:
+    """The one entry that a client sent.
+
+    Raises:
+        InvalidCommand: it is not exactly one well-formed entry of a kind that clients may send.
+    """
+    try:
+        entry, end = _decode(data, 0)
+    except ProtocolError as error:
+        raise InvalidCommand(reason=error.reason) from None
+    if end != len(data):
+        raise InvalidCommand(reason=f"{len(data) - end} bytes follow the entry")
+    if entry.kind not in (Kind.COMMAND, Kind.REGISTER):
+        raise InvalidCommand(reason=f"a client may not send entries of kind {entry.kind}")
+    if entry.kind == Kind.COMMAND and not entry.acknowledged < entry.sequence:
+        raise InvalidCommand(reason=f"sequence {entry.sequence} is not above acknowledged {entry.acknowledged}")
+    return entry
+
+
+def batch(entries: Sequence[bytes], time_ms: int) -> bytes:
+    """A slot's value: these entries behind one header."""
+    return _BATCH.pack(VERSION, 0, 0, len(entries), time_ms) + b"".join(entries)
+
+
+def batch_time_ms(value: bytes) -> int:
+    """The master's advisory time of a batch; 0 for a no-op."""
+    return _BATCH.unpack_from(value)[4] if value else 0
+
+
+def entries(value: bytes) -> Iterator[Entry]:
+    """The entries of a slot's value, in order; none for a no-op.
+
+    Raises:
+        ProtocolError: the value is not a batch of this format.
+    """
+    if not value:
+        return
+    if len(value) < BATCH_HEADER_BYTES:
+        raise ProtocolError(reason=f"a batch of {len(value)} bytes is shorter than its header")
+    version, _, _, count, _ = _BATCH.unpack_from(value)
+    if version != VERSION:
+        raise ProtocolError(reason=f"batch format {version} is not known; this version reads {VERSION}")
+    at = BATCH_HEADER_BYTES
+    for _ in range(count):
+        entry, at = _decode(value, at)
+        yield entry
+    if at != len(value):
+        raise ProtocolError(reason=f"{len(value) - at} bytes follow the batch's last entry")
+
+
+def _decode(data: bytes, at: int) -> tuple[Entry, int]:
+    if len(data) - at < ENTRY_HEADER_BYTES:
+        raise ProtocolError(reason=f"{len(data) - at} bytes are shorter than an entry's header")
+    version, kind, _, length, slot, index, _, sequence, acknowledged = _ENTRY.unpack_from(data, at)
+    if version != VERSION:
+        raise ProtocolError(reason=f"entry format {version} is not known; this version reads {VERSION}")
+    start = at + ENTRY_HEADER_BYTES
+    if len(data) - start < length:
+        raise ProtocolError(reason=f"an entry claims {length} bytes of command; {len(data) - start} are there")
+    return Entry(kind, Identity(slot, index), sequence, acknowledged, data[start : start + length]), start + length

@@ -1,0 +1,277 @@
+"""Every error that gaios raises, in one tree.
+
+    Error
+    ├── Refused                    the command did not and will not take effect
+    │   ├── InvalidCommand         it cannot be understood, or exceeds a limit
+    │   │   ├── KeyTooLong · ValueTooLong · TooManyOperations · CommandTooLong
+    │   ├── NotMaster              ask another replica
+    │   ├── Overloaded             a bounded queue is full; try again later
+    │   ├── Unavailable            no master answered before the deadline
+    │   ├── Compacted              that revision's history was dropped
+    │   ├── FutureRevision         that revision does not exist yet
+    │   ├── NotANumber             increment of a value that is not a decimal number
+    │   └── UnknownSession         the cell does not know this client (any more)
+    ├── StaleRequest               it was carried out and answered before; the answer is forgotten
+    ├── Unknown                    the outcome is not known: it may have taken effect, now or later
+    ├── ProtocolError              bytes that break the wire's rules
+    ├── ConfigurationError         wrong usage or configuration
+    │   └── AnotherCell · DirectoryInUse
+    ├── PortTaken                  a listening address is in use
+    ├── StateMissing               a listed replica's directory or promise state is not there
+    ├── StateDamaged               bytes on disk that must not be trusted
+    ├── DiskFailed                 a write or sync failed: this replica has stopped
+    ├── UnknownKind                a log entry of a kind that this version cannot apply
+    └── InvariantViolated          gaios found itself wrong
+
+Each class answers two questions.
+
+*deterministic*: would every replica raise this for the same command in the same state? Then it is an answer, and a replica goes
+on after applying the command. If not, raising it while applying must stop the replica: the alternative is silent divergence.
+
+*definite*: is it certain that the command did not take effect and never will? If not, only a retry with the same identity is
+safe. When in doubt it is False.  [SAFETY 17, 20]
+
+Arguments are keyword-only and stay as attributes; a message says what happened, to which thing, and what to do now.
+"""
+
+from typing import ClassVar
+
+
+class Error(Exception):
+    """Root of the tree above. Never raised itself."""
+
+    deterministic: ClassVar[bool] = False
+    definite: ClassVar[bool] = False
+    hint: str = ""
+    """What the reader can do now; empty where the message says it."""
+
+
+class Refused(Error):
+    """The command did not and will not take effect."""
+
+    definite = True
+
+
+class InvalidCommand(Refused):
+    """A command that cannot be understood. Raised before it is proposed, or, for old bytes, answered at apply.  [SAFETY 17]"""
+
+    deterministic = True
+
+    def __init__(self, *, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"invalid command: {reason}")
+
+
+class KeyTooLong(InvalidCommand):
+    """A key that is empty or longer than `api.KEY_BYTES_MAX`."""
+
+    def __init__(self, *, length: int, limit: int) -> None:
+        self.length, self.limit = length, limit
+        super().__init__(reason=f"a key has {length} bytes; 1 to {limit} are allowed")
+
+
+class ValueTooLong(InvalidCommand):
+    """A value longer than `api.VALUE_BYTES_MAX`."""
+
+    def __init__(self, *, length: int, limit: int) -> None:
+        self.length, self.limit = length, limit
+        super().__init__(reason=f"a value has {length} bytes; at most {limit} are allowed")
+
+
+class TooManyOperations(InvalidCommand):
+    """More than `api.OPERATIONS_MAX` entries in a MultiOp's guard, then or otherwise."""
+
+    def __init__(self, *, where: str, count: int, limit: int) -> None:
+        self.where, self.count, self.limit = where, count, limit
+        super().__init__(reason=f"{where!r} has {count} entries; at most {limit} are allowed")
+
+
+class CommandTooLong(InvalidCommand):
+    """A command longer than `api.COMMAND_BYTES_MAX`."""
+
+    def __init__(self, *, length: int, limit: int) -> None:
+        self.length, self.limit = length, limit
+        super().__init__(reason=f"the command has {length} bytes; at most {limit} are allowed: split it")
+
+
+class NotMaster(Refused):
+    """This replica is not the master, or not yet able to serve as one.
+
+    `master` is the client address `HOST:PORT` of the replica to ask, empty when this one does not know.
+    """
+
+    def __init__(self, *, replica: int, master: str = "") -> None:
+        self.replica, self.master = replica, master
+        super().__init__(f"replica {replica} is not the master; " + (f"ask {master}" if master else "it knows of none yet"))
+
+
+class Overloaded(Refused):
+    """A bounded queue is full. Consensus goes on; new work is turned away until some is done.  [SAFETY 28]"""
+
+    def __init__(self, *, what: str, limit: int, unit: str) -> None:
+        self.what, self.limit, self.unit = what, limit, unit
+        super().__init__(f"{what} is full ({limit} {unit}); try again in a moment")
+
+
+class Unavailable(Refused):
+    """No master could be reached before the deadline, and nothing was sent that could still take effect."""
+
+    def __init__(self, *, waited_ms: int, reason: str) -> None:
+        self.waited_ms, self.reason = waited_ms, reason
+        super().__init__(f"the cell did not answer within {waited_ms} ms: {reason}")
+
+
+class Compacted(Refused):
+    """History before `compacted` was dropped; `revision` lies before it."""
+
+    deterministic = True
+
+    def __init__(self, *, revision: int, compacted: int) -> None:
+        self.revision, self.compacted = revision, compacted
+        super().__init__(f"revision {revision} was compacted; the oldest readable one is {compacted}")
+
+
+class FutureRevision(Refused):
+    """A revision that the database has not reached."""
+
+    deterministic = True
+
+    def __init__(self, *, revision: int, current: int) -> None:
+        self.revision, self.current = revision, current
+        super().__init__(f"revision {revision} does not exist yet; the current one is {current}")
+
+
+class NotANumber(Refused):
+    """An increment met a value that is not a decimal number, or would leave the 64-bit range."""
+
+    deterministic = True
+
+    def __init__(self, *, key: bytes, reason: str) -> None:
+        self.key, self.reason = key, reason
+        super().__init__(f"cannot increment {key!r}: {reason}; nothing was changed")
+
+
+class UnknownSession(Refused):
+    """The exactly-once table does not know this client: it was evicted, or belongs to another cell.  [SAFETY 19]
+
+    It is definite for the attempt that met it; a client that had sent an earlier attempt reports `Unknown`.
+    """
+
+    deterministic = True
+
+    def __init__(self, *, slot: int, index: int) -> None:
+        self.slot, self.index = slot, index
+        super().__init__(f"the cell does not know client {slot}.{index}; register again")
+
+
+class StaleRequest(Error):
+    """A session's request that was carried out and acknowledged before; its answer is gone. A correct client never sends one."""
+
+    deterministic = True
+
+    def __init__(self, *, sequence: int, acknowledged: int) -> None:
+        self.sequence, self.acknowledged = sequence, acknowledged
+        super().__init__(f"request {sequence} was answered before (this client acknowledged all through {acknowledged})")
+
+
+class Unknown(Error):
+    """The command may have taken effect, or may still. Look before you repeat it.  [SAFETY 20]"""
+
+    def __init__(self, *, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"outcome unknown: {reason}; the command may have taken effect: read before you repeat it")
+
+
+class ProtocolError(Error):
+    """Bytes that break the wire's or a file's rules. The connection that they came over is closed; nothing else happens."""
+
+    def __init__(self, *, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"protocol error: {reason}")
+
+
+class ConfigurationError(Error):
+    """Wrong usage or configuration. Exit code 2."""
+
+    definite = True
+
+    def __init__(self, *, reason: str, hint: str = "") -> None:
+        self.reason, self.hint = reason, hint
+        super().__init__(reason)
+
+
+class AnotherCell(ConfigurationError):
+    """A directory, or a peer, that belongs to another cell or another member.  [SAFETY 2, 4]"""
+
+    def __init__(self, *, what: str, found: str, expected: str) -> None:
+        self.what, self.found, self.expected = what, found, expected
+        super().__init__(
+            reason=f"{what} belongs to {found}, not to {expected}",
+            hint="point this replica at its own directory, or fix the manifest",
+        )
+
+
+class DirectoryInUse(ConfigurationError):
+    """Another process holds the lock of this directory."""
+
+    def __init__(self, *, directory: str) -> None:
+        self.directory = directory
+        super().__init__(reason=f"{directory} is in use by another process", hint="stop that process first: gaios down")
+
+
+class PortTaken(Error):
+    """A listening address is in use. Exit code 3."""
+
+    definite = True
+
+    def __init__(self, *, address: str) -> None:
+        self.address = address
+        self.hint = "stop what listens there, or choose another port"
+        super().__init__(f"cannot listen on {address}: the address is in use")
+
+
+class StateMissing(Error):
+    """A listed replica's directory or promise state is not there; it is never started empty. Exit code 4.  [SAFETY 2, 8]"""
+
+    definite = True
+
+    def __init__(self, *, directory: str, what: str) -> None:
+        self.directory, self.what = directory, what
+        self.hint = "put the directory back, or replace this replica by a new member; an empty start could undo acknowledged writes"
+        super().__init__(f"{directory}: {what} is missing")
+
+
+class StateDamaged(Error):
+    """Bytes on disk that must not be trusted: not an unfinished write. Exit code 4.  [SAFETY 7, 15]"""
+
+    definite = True
+
+    def __init__(self, *, file: str, offset: int, kind: str, detail: str) -> None:
+        self.file, self.offset, self.kind, self.detail = file, offset, kind, detail
+        self.hint = "run `gaios verify` on the directory; keep it, and start this replica again only from an intact copy of the disk"
+        super().__init__(f"{file}: damaged at byte {offset} ({kind}): {detail}")
+
+
+class DiskFailed(Error):
+    """A write or a sync failed. The first failure stops the replica; a sync is never tried again. Exit code 4."""
+
+    def __init__(self, *, file: str, operation: str, reason: str) -> None:
+        self.file, self.operation, self.reason = file, operation, reason
+        self.hint = "check the disk; what was not acknowledged may be lost, what was is on a majority"
+        super().__init__(f"{operation} of {file} failed: {reason}; this replica stops")
+
+
+class UnknownKind(Error):
+    """A log entry of a kind that this version does not know: stop and upgrade, never skip.  [SAFETY 17]"""
+
+    def __init__(self, *, slot: int, index: int, kind: int) -> None:
+        self.slot, self.index, self.kind = slot, index, kind
+        super().__init__(f"slot {slot}, entry {index} has kind {kind}, which this version cannot apply: upgrade this replica")
+
+
+class InvariantViolated(Error):
+    """gaios found itself wrong. The replica stops rather than answer."""
+
+    def __init__(self, *, invariant: str, detail: str) -> None:
+        self.invariant, self.detail = invariant, detail
+        super().__init__(f"{invariant}: {detail}")

@@ -1,0 +1,66 @@
+"""The seam between the log and whatever it replicates.  [PML §3]
+
+    log ── validate(command) ─► may it be proposed?        (at the master, before)
+        ── apply(command, context) ─► reply, effects       (at every replica, in slot order)
+        ── query(question) ─► answer                       (at the master, under its lease)
+
+Rule 1. A machine is a function of the commands applied to it: no clock, dice, I/O, hash order or float.  [SAFETY 27]
+Rule 2. A command that fails raises a deterministic `errors.Error` with nothing changed; that is its answer, the same everywhere.
+Rule 3. Any other exception from `apply` stops the replica.
+Rule 4. Effects are for this replica's own listeners (watches). They are not replicated and may be dropped.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+
+class Context(NamedTuple):
+    """Where in the log a command stands."""
+
+    slot: int
+    index: int  # type: ignore[assignment] # the literature's word; tuple.index is not used
+    """Its place in the slot's batch, from 0."""
+    time_ms: int
+    """The master's advisory clock; never decreases along the log, never used for safety."""
+    epoch: int
+    """The ballot of the master in whose reign this stands.  [PML §5.3]"""
+
+
+class Machine(ABC):
+    """Subclass this, hand it to `gaios.Replica`, and it is replicated."""
+
+    version: ClassVar[int] = 1
+    """Rises when `apply` gives another result for the same command and state."""
+
+    @abstractmethod
+    def validate(self, command: bytes) -> None:
+        """Check a command's form before it is proposed; must not depend on the state.
+
+        Raises:
+            InvalidCommand: it would be refused at every state.
+        """
+
+    @abstractmethod
+    def apply(self, command: bytes, context: Context) -> tuple[bytes, Sequence[Any]]:
+        """Carry out a chosen command: its reply, and effects for this replica's listeners."""
+
+    @abstractmethod
+    def query(self, question: bytes) -> bytes:
+        """Answer a read of the current state; changes nothing."""
+
+    @abstractmethod
+    def checksum(self) -> int:
+        """A number below 2**64 that is equal on replicas whose states are equal; cheap at any time."""
+
+    @abstractmethod
+    def snapshot(self) -> Iterator[bytes]:
+        """The whole state as canonical chunks: equal states give equal bytes."""
+
+    @abstractmethod
+    def restore(self, chunks: Iterable[bytes]) -> None:
+        """Replace the whole state by a snapshot's.
+
+        Raises:
+            ProtocolError: the chunks are not a snapshot of this version.
+        """

@@ -1,0 +1,84 @@
+"""Ballots: who may propose, and what a new leader must first propose again.  [PML §4.1; PMS §2.2; SAFETY 1, 4, 5, 6, 10]
+
+This text is parsed and never executed: `gaios.spec` makes of it the Python that every replica runs. Its law: a rule writes a
+state field at most once on a path and never reads it after writing. `me`, `now` and `src` (an event's sender) are given.
+
+Rule 1. A ballot is (round, member) as one number, round * 2**16 + member: nobody else can ever own it.
+Rule 2. A promise states the slot through which its sender knows everything to be chosen, and every accepted value above it.
+Rule 3. A candidate proposes nothing at or below the highest such slot of its quorum: it learns those values first.
+Rule 4. A promise is refused while a lease is granted, the granter's own campaign included (leases.spec.py).
+"""
+
+ROUND  = Const(model=3, run=65_536)                 # members in a round
+WINDOW = Const(model=2, run=64)                     # slots that may be accepted above what is known to be chosen
+
+Member = Nat(model=2)
+Config = Nat(model=1)                               # configuration number [SAFETY 18]
+Ballot = Nat(model=5)                               # 0: none
+Slot   = Nat(model=2)                               # 0: before the first
+Time   = Nat(model=7)                               # ns on this replica's own clock
+Value  = Opaque("A", "B", noop="NOOP")              # a batch, never looked into
+Phase  = Enum("IDLE", "PREPARING", "RECOVERING", "LEADING")
+
+class Entry(Record): bal: Ballot; val: Value        # bal 0: nothing accepted; its value is NOOP
+
+class Campaign(Input): bal: Ballot                  # a poll found a majority willing
+class Recover(Input): pass                          # look again whether the candidate may lead
+class Abdicate(Input): pass                         # this leader cannot work: let another try
+
+class Prepare(Msg): bal: Ballot; cfg: Config; to = OTHERS; after = RECORDS
+class Promise(Msg): bal: Ballot; cfg: Config; chosen: Slot; acc: Map[Slot, Entry]; damaged: Map[Slot, Ballot]; to = owner(bal); after = RECORDS
+
+def owner(b: Ballot) -> Member:           return b % ROUND
+def quorum(s: Set[Member]) -> bool:       return 2 * len(s & voters) > len(voters)
+def newer(x: Entry, y: Entry) -> Entry:   return x if x.bal >= y.bal else y
+def leads() -> bool:                      return phase == LEADING and bal == promised
+
+class Participant(Role):
+    config:    Given[Config]                        # the configuration that governs all slots
+    voters:    Given[Set[Member]]                   # its members
+    promised:  Durable[Ballot]                      # take no part below this
+    acc:       Durable[Map[Slot, Entry]]            # the newest accepted value of each slot; through `chosen`, the chosen one
+    chosen:    Durable[Slot]                        # every slot through this one is chosen and in `acc`
+    truncated: Durable[Slot]                        # slots through this one were dropped
+    phase:     Phase
+    bal:       Ballot                               # the ballot that I campaign for or lead
+    proms:     Set[Member]                          # who promised it
+    best:      Map[Slot, Entry]                     # the newest accepted values among their reports
+    floor:     Slot                                 # the highest slot that they know to be chosen
+    next:      Slot                                 # the next free slot of my reign
+    votes:     Map[Slot, Set[Member]]               # who accepted my open proposals
+
+    match event:
+        case Campaign(b) if b > promised and owner(b) == me and me in voters and now >= granted_until:
+            "P1a: claim durably a fresh ballot of my own; ask the others to promise, and promise it myself"
+            promised = b; bal = b; phase = PREPARING
+            proms = {}; best = {}; floor = 0; votes = {}; grants = {}
+            send(Prepare(b, config))
+            send(Promise(b, config, chosen, {s: acc[s] for s in range(chosen + 1, chosen + WINDOW + 1) if acc[s].bal > 0}, {}))
+
+        case Prepare(b, c) if c == config and b > promised and me in voters and now >= granted_until:
+            "P1b: promise; say what I know to be chosen, and what I accepted above it"
+            promised = b
+            send(Promise(b, config, chosen, {s: acc[s] for s in range(chosen + 1, chosen + WINDOW + 1) if acc[s].bal > 0}, {}))
+
+        case Promise(b, c, k, a, d, src=q) if c == config and b == bal and b == promised and phase == PREPARING and len(d) == 0:
+            "P1c: gather reports; a majority's are enough. One that lists damaged slots proves nothing yet"
+            p = proms | {q}
+            proms = p; floor = max(floor, k)
+            best = {s: newer(best[s], a[s]) for s in keys(best, a)}
+            if quorum(p):
+                phase = RECOVERING
+
+        case Recover() if phase == RECOVERING and bal == promised and chosen >= floor:
+            "P2a: knowing all that the quorum knows, propose the newest value of each slot above, a no-op in gaps, and lead"
+            t = max(chosen, top(best))
+            for s in range(chosen + 1, t + 1):
+                send(Accept(bal, config, s, best[s].val))
+                send(Accepted(bal, config, s))
+            acc |= {s: Entry(bal, best[s].val) for s in range(chosen + 1, t + 1)}
+            phase = LEADING; next = t + 1; best = {}; proms = {}
+
+        case Abdicate() if phase != IDLE:
+            "A: stop leading or trying to; promises and votes stay"
+            phase = IDLE

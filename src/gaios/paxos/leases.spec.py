@@ -1,0 +1,46 @@
+"""Leases: while a majority refuses other ballots, the leader may answer reads alone.  [PML §5.2; SAFETY 10, 11, 12]
+
+Rule 1. A lease is refused promises: while `now < granted_until` no higher ballot is promised, my own campaign included.
+Rule 2. A granter counts its term from receipt; the leader from the stamp that it took before it sent, shortened by the drift bound.
+Rule 3. A grant names its ballot and its stamp, and counts for that ballot alone.
+Rule 4. Terms outlive restarts: `longest` is durable before a grant of that length is given, and a start withholds promises that long.
+
+The outstanding grant is always to the newest promised ballot: an older one's lease had lapsed at a majority when that was promised.
+Left out on purpose: when to send heartbeats, and when to give up (log/).
+"""
+
+DRIFT_PPM = Const(model=0, run=1_000)               # how fast one clock may gain on another
+
+class Boot(Input): pass                             # a start; nothing is said before it
+class Beat(Input): term: Time                       # time to renew the lease
+
+class Heartbeat(Msg): bal: Ballot; cfg: Config; stamp: Time; term: Time;  to = OTHERS
+class Grant(Msg):     bal: Ballot; cfg: Config; stamp: Time; term: Time;  to = owner(bal); after = RECORDS
+
+def shortened(term: Time) -> Time:        return term - term * DRIFT_PPM // 1_000_000 - 1
+def holds_lease(at: Time) -> bool:        return leads() and quorum({q for q in keys(grants) if at < grants[q]})
+
+class Participant(Role):
+    longest:       Durable[Time]                    # the longest term that I ever granted
+    granted_until: Time                             # I refuse other ballots until then
+    grants:        Map[Member, Time]                # until when each grant of my ballot lasts, on my clock
+
+    match event:
+        case Boot():
+            "B: I may have granted a lease and forgotten it: wait as long as the longest"
+            granted_until = now + longest
+
+        case Beat(t) if leads():
+            "L1: ask every replica to refuse other ballots, and refuse them myself"
+            longest = max(longest, t); granted_until = max(granted_until, now + t)
+            send(Heartbeat(bal, config, now, t))
+            send(Grant(bal, config, now, t))
+
+        case Heartbeat(b, c, t, d) if c == config and me in voters and (b == promised or b > promised and now >= granted_until):
+            "L2: grant the newest promised ballot its lease; a newer ballot is promised on the way"
+            promised = b; longest = max(longest, d); granted_until = max(granted_until, now + d)
+            send(Grant(b, config, t, d))
+
+        case Grant(b, c, t, d, src=q) if c == config and b == bal and leads():
+            "L3: count it from its stamp"
+            grants[q] = max(grants[q], t + shortened(d))

@@ -1,0 +1,71 @@
+"""Values: how a slot's value is accepted, chosen and learned.  [PML §4.2; PMS §2.3; SAFETY 5, 6, 16]
+
+Rule 1. `Accept` and `Learn` may leave before the leader's own record is durable; `Accepted` only after the record that it speaks of.
+Rule 2. A leader's own vote counts like any other, after its own sync: it sends `Accepted` to itself.
+Rule 3. `Learn` names a ballot and a slot: what its hearer accepted in *that* ballot, in each slot through there, is chosen.
+Rule 4. A leader learns from votes alone, so whatever it calls chosen at or above its first proposal was proposed in its ballot.
+Rule 5. Catch-up carries chosen values only, in slot order.
+
+Left out on purpose: batching, retransmission, pipelining below WINDOW, flow control (log/).
+"""
+
+class Propose(Input): val: Value                    # a batch of commands
+class Seek(Input): slot: Slot; member: Member       # a peer seems to know that slot to be chosen
+class Truncate(Input): slot: Slot                   # a durable snapshot covers every slot through this one
+
+class Accept(Msg):   bal: Ballot; cfg: Config; slot: Slot; val: Value;  to = OTHERS
+class Accepted(Msg): bal: Ballot; cfg: Config; slot: Slot;              to = owner(bal); after = RECORDS
+class Learn(Msg):    bal: Ballot; cfg: Config; slot: Slot;              to = OTHERS
+class Fetch(Msg):    slot: Slot
+class Chosen(Msg):   slot: Slot; bal: Ballot; val: Value
+
+class Participant(Role):
+    match event:
+        case Propose(v) if leads() and next <= chosen + WINDOW:
+            "P2a: the leader puts a value into the next slot"
+            send(Accept(bal, config, next, v))
+            send(Accepted(bal, config, next))
+            acc[next] = Entry(bal, v); next = next + 1
+
+        case Accept(b, c, s, v) if c == config and b >= promised and s <= chosen and me in voters:
+            "P2b-known: that slot is chosen, so this is its value; vote for it again"
+            promised = b
+            send(Accepted(b, config, s))
+
+        case Accept(b, c, s, v) if c == config and b >= promised and s <= chosen + WINDOW and me in voters:
+            "P2b: accept durably, tell the leader"
+            promised = b
+            if acc[s].bal != b:
+                acc[s] = Entry(b, v)
+            send(Accepted(b, config, s))
+
+        case Accepted(b, c, s, src=q) if c == config and b == bal and leads() and s > chosen and s < next:
+            "P3: a majority accepted: chosen, once every slot below is"
+            w = votes[s] | {q}
+            if quorum(w) and s == chosen + 1:
+                n = s + run(quorum(votes[t]) for t in range(s + 1, next))
+                chosen = n
+                votes = {t: votes[t] for t in keys(votes) if t > n}
+                send(Learn(bal, config, n))
+            else:
+                votes[s] = w
+
+        case Learn(b, c, k) if c == config and k > chosen and not leads():
+            "L: what I accepted in that ballot, without a gap, is chosen"
+            chosen = chosen + run(acc[s].bal == b for s in range(chosen + 1, min(k, chosen + WINDOW) + 1))
+
+        case Seek(s, q) if s > chosen and q != me:
+            "C0: ask for a chosen value"
+            send(Fetch(s), to=q)
+
+        case Fetch(s, src=q) if s > truncated and s <= chosen:
+            "C1: supply a chosen value"
+            send(Chosen(s, acc[s].bal, acc[s].val), to=q)
+
+        case Chosen(s, b, v) if s == chosen + 1 and not leads():
+            "C2: learn a chosen value"
+            acc[s] = Entry(b, v); chosen = s
+
+        case Truncate(k) if k > truncated and k <= chosen:
+            "T: drop what a snapshot covers"
+            acc = {s: acc[s] for s in keys(acc) if s > k}; truncated = k

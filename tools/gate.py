@@ -1,0 +1,70 @@
+"""The gate: every check, in stages, with the minutes that each took. `make test` and `.ci/run` run it.
+
+Rule 1. It reads; it writes nothing that is tracked. `make fix` is its mutating twin.
+Rule 2. Every stage runs, also after one failed; the exit code is 1 if any did.
+Rule 3. A check whose tool is not installed is named and counted as skipped; with CI=true a skip is a failure.
+Rule 4. pytest runs last, so that the output ends on its summary.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+
+
+class Stage(NamedTuple):
+    """One check: the tool in `.venv/bin` that it needs, its arguments, and how a failure is mended."""
+
+    name: str
+    tool: str
+    arguments: tuple[str, ...]
+    mend: str = ""
+
+
+STAGES = (
+    Stage("format", "ruff", ("format", "--check", "."), "make fix"),
+    Stage("lint", "ruff", ("check", "."), "make fix mends some of it"),
+    Stage("types", "mypy", ()),
+    Stage("walls", "lint-imports", ("--no-logo",), "DESIGN's table of rooms is in docs/architecture.md"),
+    Stage("lock", "uv", ("lock", "--check", "--offline", "--quiet"), "make lock"),
+    Stage("pins", "python", ("tools/lock.py", "--check"), "make lock"),
+    Stage("specification", "python", ("-m", "gaios.spec", "check"), "make fix writes the generated files anew"),
+    Stage("tests", "pytest", ()),
+)
+
+
+def run(stage: Stage) -> str:
+    """Run one stage: `passed`, `failed` or `skipped`."""
+    tool = BIN / stage.tool
+    if not tool.exists():
+        print(f"==> {stage.name}: skipped, {stage.tool} is not installed", flush=True)
+        return "skipped"
+    print(f"==> {stage.name}: {stage.tool} {' '.join(stage.arguments)}", flush=True)
+    started = time.monotonic()
+    code = subprocess.run([tool, *stage.arguments], cwd=ROOT, stdin=subprocess.DEVNULL, check=False).returncode
+    if stage.tool != "pytest":
+        outcome = "passed" if code == 0 else f"failed (exit {code})" + (f"; {stage.mend}" if stage.mend else "")
+        print(f"    {stage.name} {outcome} after {(time.monotonic() - started) / 60:.1f} min", flush=True)
+    return "passed" if code == 0 else "failed"
+
+
+def main() -> int:
+    """Run all stages; 0 when none failed."""
+    started = time.monotonic()
+    outcomes: dict[str, str] = {}
+    for stage in STAGES:
+        if stage.tool == "pytest":
+            bad = [f"{name} {outcome}" for name, outcome in outcomes.items() if outcome != "passed"]
+            print(f"==> before the tests, {(time.monotonic() - started) / 60:.1f} min: {', '.join(bad) or 'all passed'}", flush=True)
+        outcomes[stage.name] = run(stage)
+    refused = {"failed", "skipped"} if os.environ.get("CI") == "true" else {"failed"}
+    return 1 if refused & set(outcomes.values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
