@@ -10,7 +10,7 @@ Rule 4. A promise is refused while a lease is granted, the granter's own campaig
 """
 
 ROUND  = Const(model=3, run=65_536)                 # members in a round
-WINDOW = Const(model=2, run=64)                     # slots that may be accepted above what is known to be chosen
+WINDOW = Const(model=2, run=16)                     # slots that may be accepted above what is known to be chosen
 
 Member = Nat(model=2)
 Config = Nat(model=1)                               # configuration number [SAFETY 18]

@@ -1,0 +1,14 @@
+"""The fault-tolerant log: one value a slot, the same at every replica.  [PML §3]
+
+`Replica` is one replica as a pure object; `Output` is what it wants done, in a stated order; `recover` folds what its disk holds.
+Any `gaios.Machine` goes on top. `codec` is what replicas say to each other, as bytes.
+"""
+
+from gaios.log import codec
+from gaios.log.answers import Answer, Status
+from gaios.log.options import Options
+from gaios.log.output import OTHERS, Output
+from gaios.log.records import Copies, Record, RecordKind, Recovered, encode, recover
+from gaios.log.replica import Replica
+
+__all__ = ["OTHERS", "Answer", "Copies", "Options", "Output", "Record", "RecordKind", "Recovered", "Replica", "Status", "codec", "encode", "recover"]

@@ -1,0 +1,88 @@
+"""Chosen values meet the machine, in slot order, once.  [PML §3; SAFETY 14, 16, 17, 19, 27]
+
+Rule 1. Everything here is a function of the chosen values: epoch, chain, table and machine are equal at equal slots.
+Rule 2. A deterministic error is an answer. An unknown kind, or any other exception, stops the replica.
+Rule 3. The epoch only grows: an old master's epoch entry that a later reign recovered changes nothing.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from gaios import errors
+from gaios.entry import Entry, Identity, Kind, batch_time_ms, entries
+from gaios.log.answers import Answer, Status
+from gaios.log.records import CHAIN_BYTES, CHAIN_START
+from gaios.log.sessions import Sessions
+from gaios.machine import Context, Machine
+
+
+def extend(chain: bytes, slot: int, value: bytes) -> bytes:
+    """The log's chain: h(s) = H(h(s-1), s, value).  [SAFETY 16]"""
+    return hashlib.blake2b(chain + slot.to_bytes(8, "little") + value, digest_size=CHAIN_BYTES).digest()
+
+
+class Applier:
+    """A replica's state as far as it has applied the log."""
+
+    def __init__(self, machine: Machine, sessions: Sessions) -> None:
+        self.machine, self.sessions = machine, sessions
+        self.applied = 0
+        self.epoch = 0
+        self.chain = CHAIN_START
+        self.time_ms = 0
+
+    def apply(self, slot: int, value: bytes) -> tuple[list[Answer], list[Any]]:
+        """Carry out the next slot's value: an answer for each entry, and the machine's effects.
+
+        Raises:
+            UnknownKind: an entry that this version cannot apply.
+            InvariantViolated: a slot out of order.
+        """
+        if slot != self.applied + 1:
+            raise errors.InvariantViolated(invariant="slots are applied in order", detail=f"slot {slot} after {self.applied}")
+        self.chain = extend(self.chain, slot, value)
+        self.applied = slot
+        self.time_ms = max(self.time_ms, batch_time_ms(value))
+        answers: list[Answer] = []
+        effects: list[Any] = []
+        for index, entry in enumerate(entries(value)):
+            answer, caused = self._entry(slot, index, entry)
+            answers.append(answer)
+            if caused:
+                effects.extend(caused)
+        return answers, effects
+
+    def _entry(self, slot: int, index: int, entry: Entry) -> tuple[Answer, Sequence[Any]]:
+        if entry.kind == Kind.COMMAND:
+            return self._command(slot, index, entry)
+        if entry.kind == Kind.REGISTER:
+            self.sessions.register(Identity(slot, index))
+        elif entry.kind == Kind.EPOCH:
+            self.epoch = max(self.epoch, entry.identity.slot)
+        else:
+            raise errors.UnknownKind(slot=slot, index=index, kind=entry.kind)
+        return Answer(Status.DONE, slot, index), ()
+
+    def _command(self, slot: int, index: int, entry: Entry) -> tuple[Answer, Sequence[Any]]:
+        session = self.sessions.find(entry.identity)
+        if session is None:
+            error = errors.UnknownSession(slot=entry.identity.slot, index=entry.identity.index)
+            return Answer(Status.UNKNOWN_SESSION, slot, index, errors.pack(error)), ()
+        before = self.sessions.recall(session, entry.sequence)
+        session.acknowledge(entry.acknowledged)
+        if before is not None:
+            return before, ()
+        if self.sessions.is_full(session):
+            refusal = errors.Overloaded(what="a client's unacknowledged answers", limit=len(session.answers), unit="answers")
+            return Answer(Status.REFUSED, slot, index, errors.pack(refusal)), ()
+        effects: Sequence[Any] = ()
+        try:
+            body, effects = self.machine.apply(entry.command, Context(slot, index, self.time_ms, self.epoch))
+            answer = Answer(Status.DONE, slot, index, body)
+        except errors.Error as error:
+            if not error.deterministic:
+                raise
+            answer = Answer(Status.REFUSED, slot, index, errors.pack(error))
+        self.sessions.remember(session, entry.sequence, answer)
+        return answer, effects

@@ -1,0 +1,73 @@
+"""Every number that the log's behaviour hangs on, with its unit, its reason and its bounds.  [SAFETY 28]"""
+
+import msgspec
+
+from gaios.errors import ConfigurationError
+
+MS = 1_000_000
+"""Nanoseconds in a millisecond."""
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """How one replica behaves. Replicas of a cell may differ in all of these: safety rests on none."""
+
+    term_ms: int = 600
+    """The lease: how long a silent master keeps the others from electing another. Longer rides out longer pauses, shorter fails over sooner."""
+    beat_ms: int = 100
+    """Between heartbeats: six may be lost before a lease is."""
+    spread_ms: int = 60
+    """Polls begin this far apart, by lot, so that two rarely meet: a few round trips and syncs."""
+    poll_ms: int = 100
+    """A poll that found no majority in this time is given up: many round trips."""
+    yield_ms: int = 150
+    """Whoever said yes to a poll leaves its candidate this long: a promise is two syncs and a round trip."""
+    campaign_ms: int = 400
+    """A candidate that neither leads nor learns anything for so long gives its ballot up."""
+    backoff_max: int = 6
+    """A candidate that failed n times waits n times longer, up to this: disks may be slow."""
+    retransmit_ms: int = 120
+    """Messages still unanswered are sent again after this: above a slow sync, below a term."""
+    learn_ms: int = 10
+    """Followers hear what is chosen with the next value, or after this when there is none."""
+    mark_ms: int = 300
+    """An idle replica writes down what it knows to be chosen after this."""
+    pipeline: int = 2
+    """Slots in flight: one on the disks while the next is on the wire. More makes smaller batches, and no more speed."""
+    batch_entries: int = 1_024
+    """Entries in a slot's value."""
+    batch_bytes: int = 1 << 19
+    """Bytes after which a slot's value takes no further entry; one entry may exceed it."""
+    entry_bytes: int = (3 << 19) + 4_096
+    """An entry's largest size: the largest MultiOp and its headers."""
+    queue_entries: int = 8_192
+    """Entries that may wait for a slot; beyond it the answer is Overloaded. A few full pipelines."""
+    queue_bytes: int = 32 << 20
+    """Bytes of waiting entries."""
+    reads_waiting: int = 4_096
+    """Reads that may wait for the lease."""
+    seek_slots: int = 64
+    """Chosen values asked for at a time."""
+    supply_bytes: int = 4 << 20
+    """Chosen values supplied in answer to one message; the rest is asked for again."""
+    cache_bytes: int = 64 << 20
+    """Applied values kept in memory for lagging peers; older ones are read from the disk."""
+    apply_entries: int = 2_000
+    """Entries applied in one go, so that heartbeats are answered meanwhile: some 20 ms."""
+    sessions: int = 65_536
+    """Clients that the exactly-once table remembers; the longest unused is forgotten."""
+    answers: int = 1_024
+    """Unacknowledged answers kept for one client."""
+    answer_bytes: int = 4_096
+    """An answer larger than this is not kept: a retry then learns only that it was carried out."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work.
+
+        Raises:
+            ConfigurationError: a number is out of its bounds.
+        """
+        for name in self.__struct_fields__:
+            if getattr(self, name) < 1:
+                raise ConfigurationError(reason=f"{name} must be at least 1")
+        if self.beat_ms * 3 > self.term_ms:
+            raise ConfigurationError(reason=f"term_ms ({self.term_ms}) must be at least three times beat_ms ({self.beat_ms})")

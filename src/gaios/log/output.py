@@ -1,0 +1,40 @@
+"""What a replica wants done, and in which order.  [SAFETY 5]
+
+A shell carries an `Output` out like this, and only like this:
+
+    1. `copies`, if any: both copies written and synced, one after the other.
+    2. `records` appended to the WAL and synced; several Outputs may share one sync.
+    3. `after` leaves (or, addressed to this replica, is handed back to it) once 1 and 2 of this and all earlier Outputs are durable;
+       then `Replica.synced(number)` is called.
+    4. `at_once` and `answers` may leave before.
+"""
+
+from typing import Any
+
+from gaios.log.answers import Answer
+from gaios.log.codec import Message
+from gaios.log.records import Record
+
+OTHERS = 0
+"""As a destination: every other member."""
+
+
+class Output:
+    """One step's consequences. `number` counts Outputs from 1."""
+
+    __slots__ = ("after", "answers", "at_once", "copies", "effects", "number", "reads", "records")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.copies: bytes | None = None
+        self.records: list[Record] = []
+        self.after: list[tuple[int, Message]] = []
+        self.at_once: list[tuple[int, Message]] = []
+        self.answers: list[tuple[Any, Answer]] = []
+        self.effects: list[Any] = []
+        self.reads: list[tuple[int, int]] = []
+        """(member, slot): a peer wants a chosen value that is only on the disk; hand it to `Replica.supply`."""
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to do."""
+        return bool(self.records or self.after or self.at_once or self.answers or self.effects or self.reads or self.copies is not None)

@@ -1,0 +1,108 @@
+"""What a replica remembers through a crash, as records, and how a start folds them back.  [SAFETY 5, 7, 11, 15]
+
+    copies   promised ballot, longest lease term granted, boot, nonce        (two checksummed files, by storage/)
+    STATE    all of it, and every accepted value above `chosen`              (first in each segment)
+    ACCEPT   slot, ballot, value
+    CHOSEN   every slot through this one is chosen as last recorded, and the chain's hash there   (lazily written)
+    TRUNCATE slots through this one were dropped
+
+Rule 1. Folding is a maximum for marks and the newest record for a slot: records may be folded again without harm.
+Rule 2. A CHOSEN mark that was lost is learned again from peers; it speaks of values that stand before it in the log.
+"""
+
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import Final
+
+import msgspec
+
+from gaios.errors import ProtocolError
+
+Record = tuple[int, int, int, bytes]
+"""kind, slot, ballot, payload: what storage/ calls a record."""
+CHAIN_BYTES: Final = 16
+CHAIN_START: Final = bytes(CHAIN_BYTES)
+
+
+class RecordKind(IntEnum):
+    """Kinds of records; 0 is storage's own."""
+
+    STATE = 1
+    ACCEPT = 2
+    CHOSEN = 3
+    TRUNCATE = 4
+
+
+class Copies(msgspec.Struct, array_like=True, frozen=True):
+    """What lives in two copies outside the log."""
+
+    promised: int = 0
+    longest_ns: int = 0
+    boot: int = 0
+    nonce: int = 0
+
+
+class State(msgspec.Struct, array_like=True, frozen=True):
+    """A full state record."""
+
+    promised: int
+    longest_ns: int
+    chosen: int
+    truncated: int
+    chain: bytes
+    accepted: list[tuple[int, int, bytes]]
+    """slot, ballot, value, above `chosen`."""
+
+
+class Recovered(msgspec.Struct):
+    """What a start found."""
+
+    copies: Copies
+    promised: int = 0
+    longest_ns: int = 0
+    chosen: int = 0
+    truncated: int = 0
+    accepted: dict[int, tuple[int, bytes]] = {}
+    chains: dict[int, bytes] = {}
+    """Hashes of the log's chain that this replica had written down, by slot: a replay must come to the same.  [SAFETY 16]"""
+
+
+_copies = msgspec.msgpack.Decoder(Copies)
+_state = msgspec.msgpack.Decoder(State)
+encode = msgspec.msgpack.Encoder().encode
+
+
+def recover(copies: bytes, records: Iterable[Record]) -> Recovered:
+    """Fold what the disk holds.
+
+    Raises:
+        ProtocolError: intact bytes that this version cannot read.
+    """
+    try:
+        return _fold(_copies.decode(copies), records)
+    except msgspec.DecodeError as error:
+        raise ProtocolError(reason=f"a durable record cannot be read: {error}") from None
+
+
+def _fold(copies: Copies, records: Iterable[Record]) -> Recovered:
+    found = Recovered(copies, copies.promised, copies.longest_ns)
+    for kind, slot, ballot, payload in records:
+        if kind == RecordKind.ACCEPT:
+            found.accepted[slot] = (ballot, payload)
+            found.promised = max(found.promised, ballot)
+        elif kind == RecordKind.CHOSEN:
+            found.chosen = max(found.chosen, slot)
+            found.chains[slot] = payload
+        elif kind == RecordKind.TRUNCATE:
+            found.truncated = max(found.truncated, slot)
+        elif kind == RecordKind.STATE:
+            state = _state.decode(payload)
+            found.promised = max(found.promised, state.promised)
+            found.longest_ns = max(found.longest_ns, state.longest_ns)
+            found.chosen = max(found.chosen, state.chosen)
+            found.truncated = max(found.truncated, state.truncated)
+            for at, accepted_in, value in state.accepted:
+                found.accepted[at] = (accepted_in, value)
+        else:
+            raise ProtocolError(reason=f"a record of kind {kind} is not known: it was written by a newer version")
+    return found
