@@ -1,10 +1,11 @@
-"""Ballots: who may propose, and what a new leader must first propose again.  [PML §4.1; PMS §2.2; SAFETY 1, 4, 5, 6, 10]
+"""Ballots: who may propose, and what a new leader must first propose again.  [PML §4.1; PMS §2.2; SAFETY 1, 4–6, 10]
 
-This text is parsed and never executed: `gaios.spec` makes of it the Python that every replica runs. Its law: a rule writes a
-state field at most once on a path and never reads it after writing. `me`, `now` and `src` (an event's sender) are given.
+This text is parsed and never executed: `gaios.spec` makes of it the Python that every replica runs. Its law: a rule
+writes a state field at most once on a path and never reads it after writing. `me`, `now` and `src` (an event's sender)
+are given.
 
 Rule 1. A ballot is (round, member) as one number, round * 2**16 + member: nobody else can ever own it.
-Rule 2. A promise states the slot through which its sender knows everything to be chosen, and every accepted value above it.
+Rule 2. A promise states the slot through which its sender knows everything chosen, and every accepted value above it.
 Rule 3. A candidate proposes nothing at or below the highest such slot of its quorum: it learns those values first.
 Rule 4. A promise is refused while a lease is granted, the granter's own campaign included (leases.spec.py).
 """
@@ -14,7 +15,7 @@ WINDOW = Const(model=2, run=16)                     # slots that may be accepted
 
 Member = Nat(model=2)
 Config = Nat(model=1)                               # configuration number [SAFETY 18]
-Ballot = Nat(model=5)                               # 0: none
+Ballot = Nat(model=5, wire=1)                       # 0: none, and never sent
 Slot   = Nat(model=2)                               # 0: before the first
 Time   = Nat(model=7)                               # ns on this replica's own clock
 Value  = Opaque("A", "B", noop="NOOP")              # a batch, never looked into
@@ -27,18 +28,22 @@ class Recover(Input): pass                          # look again whether the can
 class Abdicate(Input): pass                         # this leader cannot work: let another try
 
 class Prepare(Msg): bal: Ballot; cfg: Config; to = OTHERS; after = RECORDS
-class Promise(Msg): bal: Ballot; cfg: Config; chosen: Slot; acc: Map[Slot, Entry]; damaged: Map[Slot, Ballot]; to = owner(bal); after = RECORDS
+class Promise(Msg):
+    bal: Ballot; cfg: Config; chosen: Slot; acc: Map[Slot, Entry, WINDOW]; damaged: Map[Slot, Ballot, WINDOW]
+    to = owner(bal); after = RECORDS
 
 def owner(b: Ballot) -> Member:           return b % ROUND
 def quorum(s: Set[Member]) -> bool:       return 2 * len(s & voters) > len(voters)
 def newer(x: Entry, y: Entry) -> Entry:   return x if x.bal >= y.bal else y
 def leads() -> bool:                      return phase == LEADING and bal == promised
+def accepted() -> Map[Slot, Entry]:
+    return {s: acc[s] for s in range(chosen + 1, chosen + WINDOW + 1) if acc[s].bal > 0}
 
 class Participant(Role):
     config:    Given[Config]                        # the configuration that governs all slots
     voters:    Given[Set[Member]]                   # its members
     promised:  Durable[Ballot]                      # take no part below this
-    acc:       Durable[Map[Slot, Entry]]            # the newest accepted value of each slot; through `chosen`, the chosen one
+    acc:       Durable[Map[Slot, Entry]]            # each slot's newest accepted value; through `chosen`, the chosen
     chosen:    Durable[Slot]                        # every slot through this one is chosen and in `acc`
     truncated: Durable[Slot]                        # slots through this one were dropped
     phase:     Phase
@@ -55,14 +60,16 @@ class Participant(Role):
             promised = b; bal = b; phase = PREPARING
             proms = {}; best = {}; floor = 0; votes = {}; grants = {}
             send(Prepare(b, config))
-            send(Promise(b, config, chosen, {s: acc[s] for s in range(chosen + 1, chosen + WINDOW + 1) if acc[s].bal > 0}, {}))
+            send(Promise(b, config, chosen, accepted(), {}))
 
         case Prepare(b, c) if c == config and b > promised and me in voters and now >= granted_until:
             "P1b: promise; say what I know to be chosen, and what I accepted above it"
             promised = b
-            send(Promise(b, config, chosen, {s: acc[s] for s in range(chosen + 1, chosen + WINDOW + 1) if acc[s].bal > 0}, {}))
+            send(Promise(b, config, chosen, accepted(), {}))
 
-        case Promise(b, c, k, a, d, src=q) if c == config and b == bal and b == promised and phase == PREPARING and len(d) == 0:
+        case Promise(b, c, k, a, d, src=q) if (
+            c == config and b == bal and b == promised and phase == PREPARING and len(d) == 0
+        ):
             "P1c: gather reports; a majority's are enough. One that lists damaged slots proves nothing yet"
             p = proms | {q}
             proms = p; floor = max(floor, k)
@@ -71,7 +78,7 @@ class Participant(Role):
                 phase = RECOVERING
 
         case Recover() if phase == RECOVERING and bal == promised and chosen >= floor:
-            "P2a: knowing all that the quorum knows, propose the newest value of each slot above, a no-op in gaps, and lead"
+            "P2a-again: knowing all that the quorum knows, lead: propose each higher slot's newest value, no-ops in gaps"
             t = max(chosen, top(best))
             for s in range(chosen + 1, t + 1):
                 send(Accept(bal, config, s, best[s].val))

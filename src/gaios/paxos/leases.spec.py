@@ -1,11 +1,14 @@
 """Leases: while a majority refuses other ballots, the leader may answer reads alone.  [PML §5.2; SAFETY 10, 11, 12]
 
 Rule 1. A lease is refused promises: while `now < granted_until` no higher ballot is promised, my own campaign included.
-Rule 2. A granter counts its term from receipt; the leader from the stamp that it took before it sent, shortened by the drift bound.
+Rule 2. A granter counts its term from receipt; the leader from the stamp that it took before it sent, shortened by the
+drift bound.
 Rule 3. A grant names its ballot and its stamp, and counts for that ballot alone.
-Rule 4. Terms outlive restarts: `longest` is durable before a grant of that length is given, and a start withholds promises that long.
+Rule 4. Terms outlive restarts: `longest` is durable before a grant of that length is given, and a start withholds
+promises that long.
 
-The outstanding grant is always to the newest promised ballot: an older one's lease had lapsed at a majority when that was promised.
+The outstanding grant is always to the newest promised ballot: an older one's lease had lapsed at a majority when that
+was promised.
 Left out on purpose: when to send heartbeats, and when to give up (log/).
 """
 
@@ -36,7 +39,9 @@ class Participant(Role):
             send(Heartbeat(bal, config, now, t))
             send(Grant(bal, config, now, t))
 
-        case Heartbeat(b, c, t, d) if c == config and me in voters and (b == promised or b > promised and now >= granted_until):
+        case Heartbeat(b, c, t, d) if (
+            c == config and me in voters and (b == promised or b > promised and now >= granted_until)
+        ):
             "L2: grant the newest promised ballot its lease; a newer ballot is promised on the way"
             promised = b; longest = max(longest, d); granted_until = max(granted_until, now + d)
             send(Grant(b, config, t, d))

@@ -1,9 +1,12 @@
 """Values: how a slot's value is accepted, chosen and learned.  [PML §4.2; PMS §2.3; SAFETY 5, 6, 16]
 
-Rule 1. `Accept` and `Learn` may leave before the leader's own record is durable; `Accepted` only after the record that it speaks of.
+Rule 1. `Accept` and `Learn` may leave before the leader's own record is durable; `Accepted` only after the record that
+it speaks of.
 Rule 2. A leader's own vote counts like any other, after its own sync: it sends `Accepted` to itself.
-Rule 3. `Learn` names a ballot and a slot: what its hearer accepted in *that* ballot, in each slot through there, is chosen.
-Rule 4. A leader learns from votes alone, so whatever it calls chosen at or above its first proposal was proposed in its ballot.
+Rule 3. `Learn` names a ballot and a slot: what its hearer accepted in *that* ballot, in each slot through there, is
+chosen.
+Rule 4. A leader learns from votes alone, so whatever it calls chosen at or above its first proposal was proposed in its
+ballot.
 Rule 5. Catch-up carries chosen values only, in slot order.
 
 Left out on purpose: batching, retransmission, pipelining below WINDOW, flow control (log/).
@@ -45,7 +48,7 @@ class Participant(Role):
             if quorum(w) and s == chosen + 1:
                 n = s + run(quorum(votes[t]) for t in range(s + 1, next))
                 chosen = n
-                votes = {t: votes[t] for t in keys(votes) if t > n}
+                votes -= range(s, n + 1)
                 send(Learn(bal, config, n))
             else:
                 votes[s] = w
@@ -68,4 +71,4 @@ class Participant(Role):
 
         case Truncate(k) if k > truncated and k <= chosen:
             "T: drop what a snapshot covers"
-            acc = {s: acc[s] for s in keys(acc) if s > k}; truncated = k
+            acc -= range(truncated + 1, k + 1); truncated = k
