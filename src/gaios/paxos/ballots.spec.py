@@ -25,7 +25,6 @@ class Entry(Record): bal: Ballot; val: Value        # bal 0: nothing accepted; i
 
 class Campaign(Input): bal: Ballot                  # a poll found a majority willing
 class Recover(Input): pass                          # look again whether the candidate may lead
-class Abdicate(Input): pass                         # this leader cannot work: let another try
 
 class Prepare(Msg): bal: Ballot; cfg: Config; to = OTHERS; after = RECORDS
 class Promise(Msg):
@@ -85,7 +84,3 @@ class Participant(Role):
                 send(Accepted(bal, config, s))
             acc |= {s: Entry(bal, best[s].val) for s in range(chosen + 1, t + 1)}
             phase = LEADING; next = t + 1; best = {}; proms = {}
-
-        case Abdicate() if phase != IDLE:
-            "A: stop leading or trying to; promises and votes stay"
-            phase = IDLE

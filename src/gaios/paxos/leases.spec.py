@@ -4,7 +4,8 @@ Rule 1. A lease is refused promises: while `now < granted_until` no higher ballo
 Rule 2. A granter counts its term from receipt; the leader from the stamp that it took before it sent, shortened by the
 drift bound.
 Rule 3. A grant names its ballot and its stamp, and counts for that ballot alone.
-Rule 4. Terms outlive restarts: `longest` is durable before a grant of that length is given, and a start withholds
+Rule 4. A ballot that its owner gave up is dead: its lease binds nobody any more, and says so.
+Rule 5. Terms outlive restarts: `longest` is durable before a grant of that length is given, and a start withholds
 promises that long.
 
 The outstanding grant is always to the newest promised ballot: an older one's lease had lapsed at a majority when that
@@ -16,9 +17,11 @@ DRIFT_PPM = Const(model=0, run=1_000)               # how fast one clock may gai
 
 class Boot(Input): pass                             # a start; nothing is said before it
 class Beat(Input): term: Time                       # time to renew the lease
+class Abdicate(Input): pass                         # this leader, or candidate, cannot work or is asked to go
 
 class Heartbeat(Msg): bal: Ballot; cfg: Config; stamp: Time; term: Time;  to = OTHERS
 class Grant(Msg):     bal: Ballot; cfg: Config; stamp: Time; term: Time;  to = owner(bal); after = RECORDS
+class Release(Msg):   bal: Ballot; cfg: Config;                           to = OTHERS
 
 def shortened(term: Time) -> Time:        return term - term * DRIFT_PPM // 1_000_000 - 1
 def holds_lease(at: Time) -> bool:        return leads() and quorum({q for q in keys(grants) if at < grants[q]})
@@ -49,3 +52,12 @@ class Participant(Role):
         case Grant(b, c, t, d, src=q) if c == config and b == bal and leads():
             "L3: count it from its stamp"
             grants[q] = max(grants[q], t + shortened(d))
+
+        case Abdicate() if phase != IDLE and bal == promised:
+            "L4: give up this ballot for good, and its lease with it; promises and votes stay"
+            phase = IDLE; granted_until = now
+            send(Release(bal, config))
+
+        case Release(b, c) if c == config and b == promised:
+            "L5: the ballot that I granted is dead"
+            granted_until = now
