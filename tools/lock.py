@@ -2,6 +2,8 @@
 
     requirements.txt       what a cell needs, and the tools that build an editable installation
     requirements-dev.txt   that and what the checks need
+
+The lists come from the lock alone, so comparing needs no network.
 """
 
 import os

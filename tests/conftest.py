@@ -1,0 +1,47 @@
+"""What every test shares: seeds, and a failure that prints its own reproduction.
+
+A test that takes the argument `seed` and carries `@pytest.mark.seeds(n)` runs once for each of the seeds 0 … n-1, and for N alone
+with `--seed N`. When it fails, or when a failing test recorded one (`record_property("seed", n)`), the report ends with one command.
+A test whose failure is replayed by another command records that one: `record_property("reproduce", "gaios sim --seed 7")`.
+"""
+
+import shlex
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--seed N`."""
+    parser.addoption("--seed", type=int, default=None, metavar="N", help="run tests that take seeds for this seed alone")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give `seed` its values."""
+    mark = metafunc.definition.get_closest_marker("seeds")
+    if mark is None:
+        return
+    chosen = metafunc.config.getoption("--seed")
+    metafunc.parametrize("seed", range(mark.args[0]) if chosen is None else [chosen])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, pytest.TestReport]:
+    """Add `reproduce: <one command>` to the report of a failing test that carries a seed."""
+    report: pytest.TestReport = yield
+    if report.failed and (command := reproduction(item)) and call.excinfo is not None:
+        report.sections.append(("reproduce", f"reproduce: {command}"))
+    return report
+
+
+def reproduction(item: pytest.Item) -> str:
+    """The one command that runs a failing test again; empty where no seed is known."""
+    properties = dict(item.user_properties)
+    if "reproduce" in properties:
+        return str(properties["reproduce"])
+    callspec = getattr(item, "callspec", None)
+    seed = properties.get("seed", callspec.params.get("seed") if callspec is not None else None)
+    if not isinstance(seed, int):
+        return ""
+    return f"pytest {shlex.quote(item.nodeid.split('[', 1)[0])} --seed {seed}"

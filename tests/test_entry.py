@@ -1,0 +1,97 @@
+"""Entries and batches are bytes that nobody re-encodes, and no bytes confuse their decoder.  [SAFETY 17, 19]"""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gaios import entry
+from gaios.errors import InvalidCommand, ProtocolError
+
+U32 = st.integers(0, 2**32 - 1)
+U64 = st.integers(0, 2**64 - 1)
+IDENTITIES = st.builds(entry.Identity, U64, U32)
+ENTRIES = st.builds(entry.Entry, st.integers(0, 255), IDENTITIES, U64, U64, st.binary(max_size=200))
+COMMAND = entry.encode(entry.Kind.COMMAND, entry.Identity(7, 1), 3, 2, b"put")
+
+
+@given(st.lists(ENTRIES, max_size=5), U64)
+def test_a_batch_gives_back_its_entries(batch: list[entry.Entry], time_ms: int) -> None:
+    """In order, byte for byte, also of kinds that this version does not know: to stop is not the decoder's business."""
+    value = entry.batch([entry.encode(*each) for each in batch], time_ms)
+    assert list(entry.entries(value)) == batch
+    assert entry.batch_time_ms(value) == time_ms
+
+
+def test_a_no_op_holds_nothing() -> None:
+    """A gap that a new master filled applies nothing.  [PML §4.2]"""
+    assert list(entry.entries(entry.NOOP)) == []
+    assert entry.batch_time_ms(entry.NOOP) == 0
+
+
+@given(st.binary(max_size=200))
+def test_random_bytes_are_a_typed_error(data: bytes) -> None:
+    """A decoder of untrusted bytes knows two outcomes."""
+    try:
+        list(entry.entries(data))
+    except ProtocolError as error:
+        assert error.reason  # noqa: PT017 (either outcome is right; nothing else is)
+    try:
+        entry.check_submitted(data)
+    except InvalidCommand as error:
+        assert error.reason  # noqa: PT017 (as above)
+
+
+@given(st.data())
+def test_a_damaged_entry_is_an_entry_or_a_typed_error(data: st.DataObject) -> None:
+    """Every byte of the header may be wrong."""
+    bad = bytearray(COMMAND)
+    bad[data.draw(st.integers(0, len(bad) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        entry.check_submitted(bytes(bad))
+    except InvalidCommand as error:
+        assert error.reason  # noqa: PT017 (as above)
+
+
+@pytest.mark.parametrize("cut", range(len(COMMAND)))
+def test_a_truncated_entry_is_refused(cut: int) -> None:
+    """Whatever its length."""
+    with pytest.raises(InvalidCommand):
+        entry.check_submitted(COMMAND[:cut])
+    with pytest.raises(ProtocolError):
+        list(entry.entries(entry.batch([COMMAND[:cut]], 0)))
+
+
+def test_a_client_may_not_open_an_epoch() -> None:
+    """Only a master's own value may.  [SAFETY 14]"""
+    with pytest.raises(InvalidCommand, match="kind 3"):
+        entry.check_submitted(entry.epoch(65537))
+
+
+def test_bytes_behind_the_entry_are_refused() -> None:
+    """A second entry must not hide behind a checked one."""
+    with pytest.raises(InvalidCommand, match="follow"):
+        entry.check_submitted(COMMAND + COMMAND)
+    with pytest.raises(ProtocolError, match="follow"):
+        list(entry.entries(entry.batch([COMMAND], 0) + b"x"))
+
+
+def test_a_sequence_that_is_acknowledged_is_refused() -> None:
+    """A client that says it saw the answer does not ask again."""
+    with pytest.raises(InvalidCommand, match="not above"):
+        entry.check_submitted(entry.encode(entry.Kind.COMMAND, entry.Identity(7, 1), 2, 2, b""))
+
+
+def test_an_unknown_format_is_refused_before_its_length_is_believed() -> None:
+    """A later version's bytes must not be read with this version's layout."""
+    with pytest.raises(InvalidCommand, match="format 2"):
+        entry.check_submitted(b"\x02" + COMMAND[1:])
+    with pytest.raises(ProtocolError, match="format 9"):
+        list(entry.entries(b"\x09" + entry.batch([COMMAND], 0)[1:]))
+
+
+def test_sizes_are_what_the_drawing_says() -> None:
+    """The layout in the module's docstring is a promise to files on disk."""
+    assert entry.BATCH_HEADER_BYTES == 16
+    assert entry.ENTRY_HEADER_BYTES == 40
+    assert entry.check_submitted(entry.register()) == entry.Entry(entry.Kind.REGISTER, entry.NOBODY, 0, 0, b"")
+    assert next(entry.entries(entry.batch([entry.epoch(65537)], 1))).identity.slot == 65537

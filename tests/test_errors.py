@@ -1,0 +1,62 @@
+"""The error tree answers its two questions.  [SAFETY 17, 20]"""
+
+import inspect
+import re
+
+import pytest
+
+from gaios import errors
+
+TREE = sorted(
+    (value for value in vars(errors).values() if inspect.isclass(value) and issubclass(value, errors.Error)),
+    key=lambda value: value.__name__,
+)
+ARGUED = [kind for kind in TREE if "__init__" in vars(kind) or kind.__init__ is not Exception.__init__]
+EXAMPLES: dict[type, object] = {bytes: b"key", int: 3, str: "word"}
+
+
+def example(kind: type[errors.Error]) -> tuple[errors.Error, dict[str, object]]:
+    """An error of that class, with arguments made by their annotations."""
+    parameters = inspect.signature(kind).parameters.values()
+    assert all(parameter.kind is parameter.KEYWORD_ONLY for parameter in parameters)
+    arguments = {parameter.name: EXAMPLES[parameter.annotation] for parameter in parameters}
+    return kind(**arguments), arguments
+
+
+@pytest.mark.parametrize("kind", ARGUED, ids=lambda kind: kind.__name__)
+def test_every_class_keeps_its_arguments_and_says_something(kind: type[errors.Error]) -> None:
+    """Arguments are keyword-only, stay as attributes, and each error has a message for people."""
+    error, arguments = example(kind)
+    assert {name: getattr(error, name) for name in arguments} == arguments
+    assert str(error)
+
+
+@pytest.mark.parametrize("kind", TREE, ids=lambda kind: kind.__name__)
+def test_every_refusal_is_definite(kind: type[errors.Error]) -> None:
+    """`Refused` means: did not and will not take effect. A subclass cannot take that back."""
+    assert isinstance(kind.definite, bool)
+    assert isinstance(kind.deterministic, bool)
+    if issubclass(kind, errors.Refused):
+        assert kind.definite
+
+
+def test_doubt_is_not_definite() -> None:
+    """What may have taken effect must never be repeated blindly."""
+    assert not errors.Unknown.definite
+    assert not errors.ProtocolError.definite
+    assert not errors.DiskFailed.definite
+    assert not errors.StaleRequest.definite
+
+
+def test_what_depends_on_the_replica_is_not_deterministic() -> None:
+    """An answer of the log must be the same everywhere: who is master or how full a queue is is not."""
+    assert not any(
+        kind.deterministic for kind in (errors.NotMaster, errors.Overloaded, errors.Unavailable, errors.DiskFailed, errors.UnknownKind)
+    )
+    assert all(kind.deterministic for kind in (errors.Compacted, errors.NotANumber, errors.UnknownSession, errors.KeyTooLong))
+
+
+def test_the_drawing_names_every_class() -> None:
+    """The module's docstring is the map; a class that is not on it would not be found."""
+    drawn = set(re.findall(r"\b[A-Z]\w+\b", (errors.__doc__ or "").split("Each class answers")[0]))
+    assert {kind.__name__ for kind in TREE} <= drawn

@@ -1,0 +1,73 @@
+"""What a pure room may import from outside: an allow-list, not a ban.
+
+import-linter holds the walls between our rooms (pyproject.toml); it has no contract of this form. A pure room takes its clock, its
+dice, its disk and its network as arguments, so nothing that could reach them may be imported there.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.tidy.tree import SRC, name, read, sources
+
+STANDARD = frozenset(
+    {"__future__", "abc", "array", "bisect", "collections", "contextlib", "dataclasses", "enum", "functools", "hashlib", "heapq"}
+    | {"itertools", "operator", "string", "struct", "types", "typing", "zlib"}
+)
+LIBRARIES = frozenset({"google_crc32c", "msgspec", "sortedcontainers"})
+ALLOWED = STANDARD | LIBRARIES | {"gaios"}
+FORBIDDEN_CALLS = frozenset({"__import__", "breakpoint", "compile", "eval", "exec", "hash", "id", "input", "open", "print"})
+"""Built-in functions that reach the world, or whose result differs from process to process.  [SAFETY 27]"""
+
+PURE_ROOMS = ("paxos", "log", "db", "locks", "storage", "transport")
+PURE_FILES = ("errors.py", "api.py", "machine.py", "entry.py", "client/core.py", "server/node.py")
+SHELLS = frozenset({"storage/disk.py"})
+"""The thin shells that stand in otherwise pure rooms: they read, write and sync."""
+
+
+def is_pure(path: Path) -> bool:
+    """Must this module not touch the world?"""
+    place = path.relative_to(SRC).as_posix()
+    return place not in SHELLS and (place in PURE_FILES or place.split("/")[0] in PURE_ROOMS)
+
+
+def offences(text: str) -> Iterator[tuple[int, str]]:
+    """The lines of a module that reach outside, each with what it reaches for."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            reached = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            reached = [node.module or ""] if node.level == 0 else ["gaios"]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in FORBIDDEN_CALLS:
+            yield node.lineno, f"calls {node.func.id}()"
+            continue
+        else:
+            continue
+        for module in reached:
+            if module.split(".")[0] not in ALLOWED:
+                yield node.lineno, f"imports {module}"
+
+
+@pytest.mark.parametrize("path", [path for path in sources() if is_pure(path)], ids=name)
+def test_a_pure_room_imports_nothing_that_could_touch_the_world(path: Path) -> None:
+    """The simulator runs the production code only if that code gets time, disk, network and dice from its shell.  [PML §6.3]"""
+    found = [f"{name(path)}:{line}: {offence}" for line, offence in offences(read(path))]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    "bad", ["import time", "from random import Random", "import os.path", "def f():\n    import socket", "open('x')", "x = hash('a')"]
+)
+def test_a_reach_outside_is_noticed(bad: str) -> None:
+    """The check can fail."""
+    assert list(offences(bad))
+
+
+def test_the_words_and_the_core_are_pure() -> None:
+    """The table above covers what DESIGN calls pure; a renamed file would drop out of it silently."""
+    for place in PURE_FILES[:4]:
+        assert is_pure(SRC / place)
+        assert (SRC / place).exists()
+    assert not is_pure(SRC / "server" / "replica.py")
