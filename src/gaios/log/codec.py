@@ -14,7 +14,7 @@ from gaios.errors import ProtocolError
 from gaios.paxos.codec import check_message
 
 POLL: Final = 100
-"""(POLL, number, chosen): would you promise me? Changes nothing.  [SAFETY 9]"""
+"""(POLL, number, promised, chosen): would you promise me? Changes nothing.  [SAFETY 9]"""
 POLLED: Final = 101
 """(POLLED, number, yes, promised, chosen): the answer, and how far the answerer is."""
 FRAME_MESSAGES_MAX: Final = 4_096
@@ -51,7 +51,7 @@ def _check(message: object) -> Message:
     if isinstance(message, list) and message and message[0] in (POLL, POLLED):
         if not all(type(field) is int and 0 <= field < _WORD for field in message):
             raise ProtocolError(reason="a poll's field is not a number in range")
-        if len(message) != (3 if message[0] == POLL else 5):
+        if len(message) != (4 if message[0] == POLL else 5):
             raise ProtocolError(reason=f"a poll of {len(message)} fields")
         return tuple(message)
     return check_message(message)

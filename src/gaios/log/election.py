@@ -41,6 +41,7 @@ class Election:
         """No poll before."""
         self.give_up_at = 0
         """When the candidate that this replica is has taken too long; 0 when it is none."""
+        self._gave_way_until = now
         self._lot = self._draw(options.spread_ms)
 
     def _draw(self, spread_ms: int) -> int:
@@ -66,9 +67,13 @@ class Election:
             self.yes |= 1 << member
 
     def give_way(self, now: int) -> None:
-        """This replica said yes to another's poll: let it try."""
+        """This replica said yes to another's poll: let it try, but not for ever if it polls in vain."""
+        if now < self._gave_way_until:
+            return
+        wait = self._options.yield_ms * MS + self._draw(self._options.spread_ms)
         self.yes = 0
-        self.hold_until = max(self.hold_until, now + self._options.yield_ms * MS + self._draw(self._options.spread_ms))
+        self.hold_until = max(self.hold_until, now + wait)
+        self._gave_way_until = now + 4 * wait
 
     def campaign(self, now: int, me: int, promised: int) -> int:
         """A majority is willing: the ballot to claim, above all that were seen.  [SAFETY 1]"""

@@ -23,6 +23,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Whoever said yes to a poll leaves its candidate this long: a promise is two syncs and a round trip."""
     campaign_ms: int = 400
     """A candidate that neither leads nor learns anything for so long gives its ballot up."""
+    boost_ms: int = 5_000
+    """A master takes a newer ballot for the sake of a replica that promised one at most this often."""
     backoff_max: int = 6
     """A candidate that failed n times waits n times longer, up to this: disks may be slow."""
     retransmit_ms: int = 120

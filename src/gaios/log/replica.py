@@ -87,7 +87,8 @@ class Replica:
         self._promise: Message | None = None
         self._master = 0
         self._reign = 0
-        self._served_since = 0
+        self._epoch_offered = False
+        self._boost_after = now
         self._lease_seen_ns = now
         self._beat_due = FAR
         self._resend_due = FAR
@@ -195,8 +196,7 @@ class Replica:
             elif tag == POLLED:
                 self._count_poll(now, member, message)
             else:
-                self._step(message, member, now)
-                self._note(now, member, message)
+                self._note(now, member, message, fired=self._step(message, member, now))
         self._settle(now)
 
     def submit(self, now: int, token: Any, data: bytes) -> None:  # noqa: ANN401 (a token is the shell's own)
@@ -244,7 +244,7 @@ class Replica:
         participant = self.core
         if self._reign:
             self._tick_master(now)
-        elif participant.phase in (core.PREPARING, core.RECOVERING) and participant.bal == participant.promised:
+        elif self._is_candidate:
             self._tick_candidate(now)
         elif now >= self._election.due_ns(participant.granted_until):
             self._poll(now)
@@ -258,17 +258,17 @@ class Replica:
         due = min(self._mark_due, self._learn_due)
         if self.applier.applied < participant.chosen:
             return 0
-        if self._catchup.lags(participant.chosen):
-            due = min(due, self._catchup.retry_at)
         if self._reign:
             return min(due, self._beat_due, self._resend_due if self._in_flight else FAR)
-        if self._election.give_up_at:
+        if self._catchup.lags(participant.chosen):
+            due = min(due, self._catchup.retry_at)
+        if self._is_candidate:
             return min(due, self._resend_due, self._election.give_up_at)
         return min(due, self._election.due_ns(participant.granted_until))
 
     def output(self, now: int) -> Output | None:
         """What there is to do now; None when there is nothing. Call it until it says None."""
-        if self.is_serving and self._queue:
+        if self._reign:
             self._propose(now)
         self._say_learn(now)
         if not self._output:
@@ -336,25 +336,25 @@ class Replica:
         chain = self.applier.chain if self.applier.applied == self.core.chosen else b""
         return (RecordKind.CHOSEN, self.core.chosen, 0, chain)
 
-    def _note(self, now: int, member: int, message: Message) -> None:
-        """What a message says beyond the step that it caused."""
+    def _note(self, now: int, member: int, message: Message, *, fired: bool) -> None:
+        """What a message says beyond the step that it caused, if any."""
         tag = message[0]
         if tag == core.LEARN:
             self._catchup.heard(member, message[3])
         elif tag == core.PROMISE:
             if message[1] == self.core.bal:
                 self._catchup.heard(member, message[3])
-        elif tag == core.HEARTBEAT or tag == core.ACCEPT:
+        elif tag in (core.HEARTBEAT, core.ACCEPT):
             if message[1] == self.core.promised and member != self.me:
                 self._master = member
                 self._election.ended()
         elif tag == core.PREPARE:
             self._election.seen = max(self._election.seen, message[1])
             promise = self._promise
-            if promise is not None and promise[1] == message[1] == self.core.promised and not self._output.after:
+            if not fired and promise is not None and promise[1] == message[1] == self.core.promised:
                 self._output.after.append((member, promise))
-        elif tag == core.CHOSEN:
-            self._election.extend(now) if self._election.give_up_at else None
+        elif tag == core.CHOSEN and fired and self._is_candidate:
+            self._election.extend(now)
 
     def _settle(self, now: int) -> None:
         """Bring everything to rest after an event: recover, apply, begin or end a reign, answer reads, ask for what is missing."""
@@ -362,6 +362,8 @@ class Replica:
         if participant.phase == core.RECOVERING:
             self._step((core.RECOVER,), self.me, now)
         if self._reign and not (participant.leads() and participant.bal == self._reign):
+            self._end_reign()
+        if self._queue and not self._reign and not self._is_candidate:
             self._end_reign()
         if participant.leads() and not self._reign:
             self._begin_reign(now)
@@ -417,6 +419,10 @@ class Replica:
     def _in_flight(self) -> int:
         return self.core.next - 1 - self.core.chosen
 
+    @property
+    def _is_candidate(self) -> bool:
+        return self.core.phase in (core.PREPARING, core.RECOVERING) and self.core.bal == self.core.promised
+
     def _begin_reign(self, now: int) -> None:
         """Leading: renew the lease at once, and open the epoch behind whatever was recovered.  [PML §5.3; SAFETY 14]"""
         self._reign = self.core.bal
@@ -427,10 +433,10 @@ class Replica:
         self._resend_due = now + self.options.retransmit_ms * MS
         for slot in range(self.core.chosen + 1, self.core.next):
             self._sent_ns[slot] = now
+        self._epoch_offered = False
         self._beat(now)
-        self._offer(now, entry.batch([entry.epoch(self._reign)], self._time_ms(now)), [None])
 
-    def _end_reign(self) -> None:
+    def _end_reign(self, *, keep_waiting: bool = False) -> None:
         """Deposed, or done: what was proposed is in doubt, what waits was never proposed."""
         self._reign = 0
         self._beat_due = self._resend_due = FAR
@@ -438,9 +444,11 @@ class Replica:
         self._learn_due = FAR
         answers = self._output.answers
         for tokens in self._tokens.values():
-            answers.extend((token, Answer(Status.IN_DOUBT)) for token in tokens if token is not None)
+            answers.extend((token, Answer(Status.IN_DOUBT)) for token in tokens)
         self._tokens.clear()
         self._sent_ns.clear()
+        if keep_waiting:
+            return
         answers.extend((token, Answer(Status.NOT_MASTER)) for token, _ in self._queue.drain())
         answers.extend((token, Answer(Status.NOT_MASTER)) for _, token, _ in self._reads)
         self._reads.clear()
@@ -449,6 +457,21 @@ class Replica:
         self._step((core.ABDICATE,), self.me, now)
         self._end_reign()
         self._election.stand_back(now, wait_ms)
+
+    def retire(self, now: int) -> None:
+        """This replica is about to stop: if it is master, give the lease back, so that the next is elected at once."""
+        if self._reign:
+            self._abdicate(now, 2 * self.options.term_ms)
+
+    def _boost(self, now: int) -> None:
+        """A replica has promised a newer ballot than this reign's and cannot follow it: reign on under a newer one.  [PML §5.2]
+
+        Rarely, so that a replica which keeps coming and going deposes nobody.
+        """
+        self._boost_after = now + self.options.boost_ms * MS
+        self._step((core.ABDICATE,), self.me, now)
+        self._end_reign(keep_waiting=True)
+        self._campaign(now)
 
     def _tick_master(self, now: int) -> None:
         term_ns = self.options.term_ms * MS
@@ -473,8 +496,12 @@ class Replica:
         self._learn_due = now
 
     def _propose(self, now: int) -> None:
+        """Fill the pipeline: the epoch first, then what waits."""
         if self._in_flight == 0:
             self._progress_ns = now
+        if not self._epoch_offered and self.core.next <= self.core.chosen + core.WINDOW:
+            self._epoch_offered = True
+            self._offer(now, entry.batch([entry.epoch(self._reign)], self._time_ms(now)), [])
         while self._queue and self._in_flight < self.options.pipeline:
             waiting = self._queue.batch()
             value = entry.batch([data for _, data in waiting], self._time_ms(now))
@@ -485,7 +512,8 @@ class Replica:
         slot = self.core.next
         if not self._step((core.PROPOSE, value), self.me, now):
             raise errors.InvariantViolated(invariant="a master can propose", detail=f"slot {slot} was refused")
-        self._tokens[slot] = tokens
+        if tokens:
+            self._tokens[slot] = tokens
         self._sent_ns[slot] = now
 
     def _resend(self, now: int) -> None:
@@ -543,16 +571,19 @@ class Replica:
         number = self._election.poll(now, self.me)
         self.polls += 1
         self._master = 0
-        self._output.at_once.append((OTHERS, (POLL, number, self.core.chosen)))
+        self._output.at_once.append((OTHERS, (POLL, number, self.core.promised, self.core.chosen)))
         self._consider(now)
 
     def _polled(self, now: int, member: int, message: Message) -> None:
         """A candidate asks; yes only when no lease of ours is out.  [SAFETY 9]"""
-        _, number, chosen = message
+        _, number, promised, chosen = message
         yes = now >= self.core.granted_until and not self._reign
         if yes:
             self._election.give_way(now)
         self._catchup.heard(member, chosen)
+        self._election.seen = max(self._election.seen, promised)
+        if self._reign and promised > self._reign and now >= self._boost_after:
+            self._boost(now)
         self._output.at_once.append((member, (POLLED, number, int(yes), self.core.promised, self.core.chosen)))
 
     def _count_poll(self, now: int, member: int, message: Message) -> None:
@@ -563,19 +594,26 @@ class Replica:
 
     def _consider(self, now: int) -> None:
         """Campaign if a majority said yes."""
-        if not self.core.quorum(self._election.yes) or now < self.core.granted_until or self._reign:
-            return
+        if self.core.quorum(self._election.yes) and now >= self.core.granted_until and not self._reign:
+            self._campaign(now)
+
+    def _campaign(self, now: int) -> None:
         ballot = self._election.campaign(now, self.me, self.core.promised)
         if self._step((core.CAMPAIGN, ballot), self.me, now):
             self._resend_due = now + self.options.retransmit_ms * MS
         else:
-            self._election.failed(now)
+            self._give_up(now)
+
+    def _give_up(self, now: int) -> None:
+        """The candidacy failed; what still waited from a reign before it was never proposed."""
+        self._election.failed(now)
+        self._end_reign()
 
     def _tick_candidate(self, now: int) -> None:
         participant = self.core
         if now >= self._election.give_up_at:
             self._step((core.ABDICATE,), self.me, now)
-            self._election.failed(now)
+            self._give_up(now)
         elif now >= self._resend_due:
             self._resend_due = now + self.options.retransmit_ms * MS
             if participant.phase == core.PREPARING:

@@ -1,0 +1,197 @@
+"""A few replicas of the log in one process, with a clock that a test moves and links that it cuts. No disk: durable at once, or when told."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from gaios import entry
+from gaios.errors import InvalidCommand, NotANumber
+from gaios.log import OTHERS, Answer, Copies, Options, Output, Recovered, Replica, Status, codec, encode, recover
+from gaios.log.codec import Message
+from gaios.log.options import MS
+from gaios.log.records import Record
+from gaios.machine import Context, Machine
+
+
+class Register(Machine):
+    """Appends what it is told; `fail` is a deterministic error, `bad` is malformed."""
+
+    def __init__(self) -> None:
+        self.log: list[bytes] = []
+        self.contexts: list[Context] = []
+
+    def validate(self, command: bytes) -> None:
+        if command == b"bad":
+            raise InvalidCommand(reason="bad")
+
+    def apply(self, command: bytes, context: Context) -> tuple[bytes, Sequence[Any]]:
+        if command == b"fail":
+            raise NotANumber(key=b"k", reason="told to fail")
+        self.log.append(command)
+        self.contexts.append(context)
+        return b"did " + command, [command]
+
+    def query(self, question: bytes) -> bytes:
+        return question + b":" + b",".join(self.log)
+
+    def checksum(self) -> int:
+        return len(self.log)
+
+    def snapshot(self) -> Iterator[bytes]:
+        yield from self.log
+
+    def restore(self, chunks: Iterable[bytes]) -> None:
+        self.log = list(chunks)
+
+
+class Node:
+    """A replica, and what its disk holds."""
+
+    def __init__(self, cell: "Cell", me: int) -> None:
+        self.cell, self.me, self.boot = cell, me, 0
+        self.copies = encode(Copies())
+        self.records: list[Record] = []
+        self.pending: list[Output] = []
+        self.answers: dict[Any, Answer] = {}
+        self.effects: list[Any] = []
+        self.disk_works = True
+        self.up = True
+        self.start()
+
+    def start(self) -> None:
+        """A new process on what the disk holds."""
+        self.boot += 1
+        self.up = True
+        self.pending = []
+        self.machine = Register()
+        self.replica = Replica(
+            me=self.me,
+            members={member: member for member in self.cell.members},
+            config=1,
+            boot=self.boot,
+            nonce=self.me * 1000 + self.boot,
+            recovered=recover(self.copies, self.records) if self.boot > 1 else Recovered(Copies()),
+            machine=self.machine,
+            options=self.cell.options,
+            now=self.cell.now,
+        )
+        self.drain()
+
+    def drain(self) -> None:
+        """Carry out everything that the replica wants done."""
+        while (output := self.replica.output(self.cell.now)) is not None:
+            for to, message in output.at_once:
+                self.cell.send(self.me, to, message)
+            self.answers.update(output.answers)
+            self.effects.extend(output.effects)
+            self.pending.append(output)
+            for member, slot in output.reads:
+                ballot, value = next((record[2], record[3]) for record in reversed(self.records) if record[0] == 2 and record[1] == slot)
+                self.replica.supply(self.cell.now, member, slot, ballot, value)
+            self.sync()
+
+    def sync(self) -> None:
+        """The disk catches up, if it works."""
+        if not self.disk_works:
+            return
+        pending, self.pending = self.pending, []
+        for output in pending:
+            if output.copies is not None:
+                self.copies = output.copies
+            self.records.extend(output.records)
+            for to, message in output.after:
+                self.cell.send(self.me, to, message)
+            self.replica.synced(self.cell.now, output.number)
+
+
+class Cell:
+    """Replicas 1…n and the links between them."""
+
+    def __init__(self, size: int = 3, **options: int) -> None:
+        self.options = Options(**options)
+        self.members = range(1, size + 1)
+        self.now = 1_000_000 * MS
+        self.wire: deque[tuple[int, int, int, bytes]] = deque()
+        self.cut: Callable[[int, int, Message], bool] = lambda _from, _to, _message: False
+        self.nodes = {member: Node(self, member) for member in self.members}
+
+    def send(self, me: int, to: int, message: Message) -> None:
+        """Through the real codec, unless the link is cut."""
+        for member in [m for m in self.members if m != me] if to == OTHERS else [to]:
+            if member == me or not self.cut(me, member, message):
+                self.wire.append((me, member, self.nodes[me].boot, codec.encode(me, self.nodes[me].boot, 1, [message])))
+
+    def settle(self) -> None:
+        """Deliver until nothing moves."""
+        for _ in range(100_000):
+            if not self.wire:
+                return
+            me, to, boot, data = self.wire.popleft()
+            node = self.nodes[to]
+            if not node.up or (me == to and boot != node.boot):
+                continue
+            member, boot, _, messages = codec.decode(data)
+            node.replica.receive(self.now, member, boot, messages)
+            node.replica.check()
+            node.drain()
+        raise AssertionError("the cell never comes to rest")
+
+    def run(self, ms: int, step_ms: int = 5) -> None:
+        """Let time pass."""
+        end = self.now + ms * MS
+        self.settle()
+        while self.now < end:
+            self.now += step_ms * MS
+            for node in self.nodes.values():
+                if node.up and self.now >= node.replica.deadline_ns():
+                    node.replica.tick(self.now)
+                    node.replica.check()
+                    node.drain()
+            self.settle()
+
+    @property
+    def masters(self) -> list[int]:
+        """Who serves."""
+        return [member for member, node in self.nodes.items() if node.up and node.replica.is_serving]
+
+    def elect(self, within_ms: int = 3_000) -> Node:
+        """Run until exactly one serves."""
+        for _ in range(within_ms // 5):
+            self.run(5)
+            holders = [member for member in self.masters if self.nodes[member].replica.lease_ns(self.now)]
+            if len(holders) == 1:
+                return self.nodes[holders[0]]
+        raise AssertionError(f"no master within {within_ms} ms: {self.masters}")
+
+    def submit(self, node: Node, data: bytes, token: Any = None) -> Answer:
+        """An entry's answer; it must come."""
+        token = token if token is not None else object()
+        node.replica.submit(self.now, token, data)
+        node.drain()
+        self.settle()
+        return node.answers[token]
+
+    def read(self, node: Node, question: bytes = b"?") -> Answer | None:
+        """A question's answer, if it came."""
+        token = object()
+        node.replica.read(self.now, token, question)
+        node.drain()
+        self.settle()
+        return node.answers.get(token)
+
+
+class Client:
+    """A client with an identity."""
+
+    def __init__(self, cell: Cell, node: Node) -> None:
+        answer = cell.submit(node, entry.register())
+        assert answer.status == Status.DONE
+        self.identity = entry.Identity(answer.slot, answer.index)
+        self.sequence = 0
+
+    def command(self, command: bytes, *, sequence: int | None = None, acknowledged: int | None = None) -> bytes:
+        """The next command's entry, or one again."""
+        if sequence is None:
+            self.sequence += 1
+            sequence = self.sequence
+        return entry.encode(entry.Kind.COMMAND, self.identity, sequence, sequence - 1 if acknowledged is None else acknowledged, command)

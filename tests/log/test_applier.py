@@ -1,0 +1,99 @@
+"""Claims about applying chosen values."""
+
+import pytest
+from tests.log.cell import Register
+
+from gaios import entry, errors
+from gaios.log.answers import Status
+from gaios.log.applier import Applier, extend
+from gaios.log.records import CHAIN_START
+from gaios.log.sessions import Sessions
+
+
+def applier() -> Applier:
+    return Applier(Register(), Sessions(limit=10, answers=10, answer_bytes=100))
+
+
+def command(identity: entry.Identity, sequence: int, body: bytes) -> bytes:
+    return entry.encode(entry.Kind.COMMAND, identity, sequence, 0, body)
+
+
+def test_values_are_applied_in_slot_order_only() -> None:
+    """A gap or a repetition is our own mistake, and stops us."""
+    under_test = applier()
+    under_test.apply(1, entry.NOOP)
+    for slot in (1, 3):
+        with pytest.raises(errors.InvariantViolated):
+            under_test.apply(slot, entry.NOOP)
+
+
+def test_the_chain_covers_slots_and_values() -> None:
+    """[SAFETY 16] h(s) = H(h(s-1), s, value): another value, or another order, is another chain."""
+    one, other = applier(), applier()
+    one.apply(1, entry.batch([entry.register()], 5))
+    other.apply(1, entry.batch([entry.register()], 6))
+    assert one.chain != other.chain
+    assert one.chain == extend(CHAIN_START, 1, entry.batch([entry.register()], 5))
+    assert extend(CHAIN_START, 1, b"") != extend(CHAIN_START, 2, b"")
+
+
+def test_a_command_is_carried_out_once() -> None:
+    """[SAFETY 19] Its second entry gets the first one's answer."""
+    under_test = applier()
+    client = entry.Identity(1, 0)
+    under_test.apply(1, entry.batch([entry.register()], 5))
+    first, effects = under_test.apply(2, entry.batch([command(client, 1, b"x"), command(client, 1, b"x")], 6))
+    assert first[0] == first[1]
+    assert effects == [b"x"]
+    again, effects = under_test.apply(3, entry.batch([command(client, 1, b"x")], 7))
+    assert again == first[:1]
+    assert effects == []
+
+
+def test_an_epoch_of_an_older_reign_changes_nothing() -> None:
+    """A later reign may recover an older master's epoch entry behind its own."""
+    under_test = applier()
+    under_test.apply(1, entry.batch([entry.epoch(9)], 5))
+    under_test.apply(2, entry.batch([entry.epoch(7)], 5))
+    assert under_test.epoch == 9  # noqa: PLR2004
+
+
+def test_an_unknown_kind_stops_the_replica() -> None:
+    """[SAFETY 17] Skipping it would be divergence."""
+    data = bytearray(entry.register())
+    data[1] = 77
+    with pytest.raises(errors.UnknownKind) as caught:
+        applier().apply(1, entry.batch([bytes(data)], 5))
+    assert caught.value.kind == 77  # noqa: PLR2004
+
+
+def test_an_error_that_is_not_deterministic_stops_the_replica() -> None:
+    """[SAFETY 27] Going on would let replicas differ."""
+    under_test = applier()
+    under_test.apply(1, entry.batch([entry.register()], 5))
+
+    def broken(_command: bytes, _context: object) -> tuple[bytes, list[bytes]]:
+        raise errors.DiskFailed(file="f", operation="read", reason="r")
+
+    under_test.machine.apply = broken  # type: ignore[method-assign]
+    with pytest.raises(errors.DiskFailed):
+        under_test.apply(2, entry.batch([command(entry.Identity(1, 0), 1, b"x")], 6))
+
+
+def test_a_client_that_acknowledges_nothing_is_refused_in_the_end() -> None:
+    """[SAFETY 28] The table keeps a bounded number of answers for each."""
+    under_test = Applier(Register(), Sessions(limit=10, answers=2, answer_bytes=100))
+    under_test.apply(1, entry.batch([entry.register()], 5))
+    value = entry.batch([command(entry.Identity(1, 0), sequence, b"x") for sequence in (1, 2, 3)], 6)
+    answers, _ = under_test.apply(2, value)
+    assert [answer.status for answer in answers] == [Status.DONE, Status.DONE, Status.REFUSED]
+    assert isinstance(errors.unpack(answers[2].body), errors.Overloaded)
+
+
+def test_advisory_time_never_goes_back() -> None:
+    """[SAFETY 17] Whatever a master's clock says."""
+    under_test = applier()
+    under_test.apply(1, entry.batch([entry.register()], 50))
+    under_test.apply(2, entry.batch([command(entry.Identity(1, 0), 1, b"x")], 40))
+    assert isinstance(under_test.machine, Register)
+    assert under_test.machine.contexts[0].time_ms == 50  # noqa: PLR2004

@@ -1,0 +1,63 @@
+"""Claims about frames between replicas: total decoding.  [SAFETY 4]"""
+
+import random
+
+import msgspec
+import pytest
+
+from gaios.errors import ProtocolError
+from gaios.log import codec
+from gaios.log.codec import POLL, POLLED
+from gaios.paxos import core
+
+MESSAGES: list[codec.Message] = [
+    (core.PREPARE, 1 << 16 | 1, 1),
+    (core.PROMISE, 1 << 16 | 1, 1, 5, {6: (1 << 16 | 2, b"v")}, {}),
+    (core.ACCEPT, 1 << 16 | 1, 1, 7, b"value"),
+    (core.ACCEPTED, 1 << 16 | 1, 1, 7),
+    (core.LEARN, 1 << 16 | 1, 1, 7),
+    (core.FETCH, 3),
+    (core.CHOSEN, 3, 1 << 16 | 1, b"value"),
+    (core.HEARTBEAT, 1 << 16 | 1, 1, 123, 600),
+    (core.GRANT, 1 << 16 | 1, 1, 123, 600),
+    (core.RELEASE, 1 << 16 | 1, 1),
+    (POLL, 1, 2, 3),
+    (POLLED, 1, 1, 2, 3),
+]
+FUZZED = 100_000
+
+
+def test_every_message_comes_back_as_it_was() -> None:
+    """Round trip."""
+    assert codec.decode(codec.encode(3, 4, 1, MESSAGES)) == (3, 4, 1, MESSAGES)
+
+
+@pytest.mark.parametrize("message", [(core.BOOT,), (core.PROPOSE, b"v"), (core.CAMPAIGN, 1 << 16 | 1), (99,), (), 5, [], (POLL, 1, 2), (POLLED, 1, 1, 2, -3), (POLL, 1, 2, "3")])
+def test_what_is_not_a_message_is_refused(message: object) -> None:
+    """Inputs of the core, unknown tags, wrong fields."""
+    with pytest.raises(ProtocolError):
+        codec.decode(msgspec.msgpack.encode((1, 1, 1, [message])))
+
+
+@pytest.mark.parametrize("frame", [(0, 1, 1, []), (1 << 16, 1, 1, []), (1, -1, 1, []), (1, 1, 1), (1, 1, 1, 5), ("1", 1, 1, [])])
+def test_what_is_not_a_frame_is_refused(frame: object) -> None:
+    """Members, boots and configurations are numbers in range."""
+    with pytest.raises(ProtocolError):
+        codec.decode(msgspec.msgpack.encode(frame))
+
+
+def test_random_and_mutated_bytes_raise_only_our_error(seed: int) -> None:
+    """10^5 inputs: half of them frames with a few bytes changed."""
+    dice = random.Random(seed)
+    frames = [codec.encode(1, 1, 1, [message]) for message in MESSAGES] + [codec.encode(1, 1, 1, MESSAGES)]
+    for count in range(FUZZED):
+        if count % 2:
+            data = bytearray(dice.choice(frames))
+            for _ in range(dice.randint(1, 4)):
+                data[dice.randrange(len(data))] = dice.randrange(256)
+        else:
+            data = bytearray(dice.randbytes(dice.randint(0, 40)))
+        try:
+            codec.decode(bytes(data))
+        except ProtocolError:
+            pass

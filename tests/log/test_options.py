@@ -1,0 +1,19 @@
+"""Claims about the numbers that behaviour hangs on."""
+
+import pytest
+
+from gaios.errors import ConfigurationError
+from gaios.log.options import Options
+
+
+def test_the_defaults_keep_what_the_interface_says() -> None:
+    """The lease term is 700 ms or less."""
+    assert Options().term_ms <= 700  # noqa: PLR2004
+
+
+def test_numbers_that_cannot_work_are_refused() -> None:
+    """With a message that names them."""
+    with pytest.raises(ConfigurationError, match="pipeline"):
+        Options(pipeline=0)
+    with pytest.raises(ConfigurationError, match="three times"):
+        Options(term_ms=200, beat_ms=100)

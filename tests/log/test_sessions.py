@@ -1,0 +1,101 @@
+"""Claims about the exactly-once table.  [SAFETY 19]"""
+
+from gaios.entry import Identity
+from gaios.log.answers import Answer, Status
+from gaios.log.sessions import Session, Sessions
+
+ONE, TWO, THREE = Identity(1, 0), Identity(2, 0), Identity(2, 1)
+
+
+def table(limit: int = 2, answers: int = 4, answer_bytes: int = 10) -> Sessions:
+    return Sessions(limit=limit, answers=answers, answer_bytes=answer_bytes)
+
+
+def known(sessions: Sessions, identity: Identity) -> Session:
+    session = sessions.find(identity)
+    assert session is not None
+    return session
+
+
+def test_a_stranger_is_not_known() -> None:
+    """An identity that was never registered finds nothing."""
+    assert table().find(ONE) is None
+
+
+def test_an_answer_is_recalled_until_it_is_acknowledged() -> None:
+    """A retry gets the same answer; what the client has seen is forgotten."""
+    sessions = table()
+    sessions.register(ONE)
+    session = known(sessions, ONE)
+    assert sessions.recall(session, 1) is None
+    sessions.remember(session, 1, Answer(Status.DONE, 5, 0, b"x"))
+    assert sessions.recall(session, 1) == Answer(Status.DONE, 5, 0, b"x")
+    session.acknowledge(1)
+    assert sessions.recall(session, 1) == Answer(Status.STALE)
+    assert session.answers == {}
+
+
+def test_acknowledging_far_ahead_costs_no_loop() -> None:
+    """A hostile mark of 2**63 is one step, not 2**63."""
+    sessions = table()
+    sessions.register(ONE)
+    session = known(sessions, ONE)
+    sessions.remember(session, 3, Answer(Status.DONE))
+    session.acknowledge(1 << 63)
+    assert session.answers == {}
+
+
+def test_acknowledgements_never_go_back() -> None:
+    """An older retry carries an older mark."""
+    session = Session()
+    session.acknowledge(5)
+    session.acknowledge(3)
+    assert session.acknowledged == 5  # noqa: PLR2004
+
+
+def test_the_longest_unused_client_is_evicted() -> None:
+    """By use along the log, never by time."""
+    sessions = table(limit=2)
+    sessions.register(ONE)
+    sessions.register(TWO)
+    known(sessions, ONE)
+    sessions.register(THREE)
+    assert sessions.find(TWO) is None
+    assert sessions.find(ONE) is not None
+    assert len(sessions) == 2  # noqa: PLR2004
+
+
+def test_a_large_answer_is_remembered_only_as_given() -> None:
+    """The table is bounded in bytes too."""
+    sessions = table(answer_bytes=3)
+    sessions.register(ONE)
+    session = known(sessions, ONE)
+    sessions.remember(session, 1, Answer(Status.DONE, 7, 1, b"four"))
+    assert sessions.recall(session, 1) == Answer(Status.STALE, 7, 1)
+
+
+def test_a_client_that_acknowledges_nothing_is_stopped() -> None:
+    """At most so many answers are kept for one client."""
+    sessions = table(answers=2)
+    sessions.register(ONE)
+    session = known(sessions, ONE)
+    sessions.remember(session, 1, Answer(Status.DONE))
+    assert not sessions.is_full(session)
+    sessions.remember(session, 2, Answer(Status.DONE))
+    assert sessions.is_full(session)
+
+
+def test_a_snapshot_restores_the_same_table() -> None:
+    """Identities, marks, answers and the order of use."""
+    sessions = table(limit=3)
+    for identity in (ONE, TWO, THREE):
+        sessions.register(identity)
+    session = known(sessions, ONE)
+    session.acknowledge(4)
+    sessions.remember(session, 6, Answer(Status.DONE, 9, 0, b"b"))
+    sessions.remember(session, 5, Answer(Status.REFUSED, 8, 0, b"a"))
+    again = table(limit=3)
+    again.restore(sessions.snapshot())
+    assert list(again.snapshot()) == list(sessions.snapshot())
+    again.register(Identity(9, 9))
+    assert again.find(TWO) is None
