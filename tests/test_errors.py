@@ -3,7 +3,10 @@
 import inspect
 import re
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gaios import errors
 
@@ -60,3 +63,39 @@ def test_the_drawing_names_every_class() -> None:
     """The module's docstring is the map; a class that is not on it would not be found."""
     drawn = set(re.findall(r"\b[A-Z]\w+\b", (errors.__doc__ or "").split("Each class answers")[0]))
     assert {kind.__name__ for kind in TREE} <= drawn
+
+
+@pytest.mark.parametrize("kind", TREE, ids=lambda kind: kind.__name__)
+def test_every_error_crosses_the_wire(kind: type[errors.Error]) -> None:
+    """What a replica refuses, its client raises: same class, same arguments, same message."""
+    error = example(kind)[0] if kind in ARGUED else kind("words")
+    back = errors.unpack(errors.pack(error))
+    assert type(back) is kind
+    assert (str(back), vars(back)) == (str(error), vars(error))
+
+
+def test_an_error_of_a_later_version_keeps_what_its_reader_needs() -> None:
+    """An unknown class is at least known to be definite or not."""
+
+    class Newer(errors.Refused):
+        pass
+
+    class Doubtful(errors.Error):
+        pass
+
+    assert type(errors.unpack(errors.pack(Newer("words")))) is errors.Refused
+    assert type(errors.unpack(errors.pack(Doubtful("words")))) is errors.Error
+
+
+@given(st.binary(max_size=100))
+def test_random_bytes_are_no_error(data: bytes) -> None:
+    """Nothing but a typed answer comes out of the decoder."""
+    with pytest.raises(errors.ProtocolError):
+        errors.unpack(data)
+
+
+@pytest.mark.parametrize("arguments", [{}, {"length": "1", "limit": 2}, {"length": 1, "limit": 2, "more": 3}])
+def test_wrong_arguments_are_a_protocol_error(arguments: dict[str, object]) -> None:
+    """A peer cannot make this process raise TypeError."""
+    with pytest.raises(errors.ProtocolError, match="not an error"):
+        errors.unpack(msgspec.msgpack.encode(("KeyTooLong", True, "", arguments)))
