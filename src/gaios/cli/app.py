@@ -1,0 +1,68 @@
+"""Every command, where it lives, and one line about it.
+
+Rule. A command's module is imported when that command runs, so what its help says stands here.
+"""
+
+from cyclopts import App, Group, Parameter
+
+_KEYS = Group("Keys and values", sort_key=1)
+_CELL = Group("The cell", sort_key=2)
+_CHECKS = Group("Measuring and checking", sort_key=3)
+_SHELL = Group("Shell", sort_key=4)
+
+_TXN = """Carry out a MultiOp: guard, then, else; atomically.
+
+If all of `guard` holds, `then` is carried out, else `else`: in order, at one revision. FILE holds
+{"guard": [TEST…], "then": [OP…], "else": [OP…]}; docs/cli.md has the grammar."""
+_COMPLETION = """Print the completion script of a shell.
+
+bash: source <(gaios completion bash). zsh: gaios completion zsh, into a file _gaios of $fpath.
+fish: gaios completion fish > ~/.config/fish/completions/gaios.fish"""
+
+_COMMANDS = (
+    ("put", "gaios.cli.keys:put", _KEYS, "Set a key."),
+    ("get", "gaios.cli.keys:get", _KEYS, "Print a key's value, or every key and value with a prefix."),
+    ("del", "gaios.cli.keys:delete", _KEYS, "Delete a key, or every key with a prefix."),
+    ("ls", "gaios.cli.keys:ls", _KEYS, "List keys."),
+    ("cas", "gaios.cli.keys:cas", _KEYS, "Compare and set: put only if the key is as expected."),
+    ("incr", "gaios.cli.keys:incr", _KEYS, "Add to a counter."),
+    ("txn", "gaios.cli.txn:txn", _KEYS, _TXN),
+    ("watch", "gaios.cli.watch:watch", _KEYS, "Print every change of a key until interrupted."),
+    ("compact", "gaios.cli.keys:compact", _KEYS, "Drop history before a revision."),
+    ("up", "gaios.cli.local:up", _CELL, "Start a cell on this machine, or the named replicas of one."),
+    ("down", "gaios.cli.local:down", _CELL, "Stop the cell on this machine, or the named replicas of it."),
+    ("init", "gaios.cli.serve:init", _CELL, "Create one replica's directory from its configuration."),
+    ("serve", "gaios.cli.serve:serve", _CELL, "Run one replica in the foreground."),
+    ("status", "gaios.cli.status:status", _CELL, "Show every replica, the master, and how many may still fail."),
+    ("verify", "gaios.cli.verify:verify", _CHECKS, "Check a replica's or a whole cell's directory offline."),
+    ("bench", "gaios.cli.bench:bench", _CHECKS, "Measure a cell under load, or its fail-over."),
+    ("sim", "gaios.cli.simulate:sim", _CHECKS, "Run one seed of the simulator."),
+    ("completion", "gaios.cli.completion:completion", _SHELL, _COMPLETION),
+)
+
+
+def make_app() -> App:
+    """The application, freshly made."""
+    app = App(
+        name="gaios",
+        help="A fault-tolerant cell: one log by Multi-Paxos, one database on it.",
+        version=_version,
+        default_parameter=Parameter(negative=()),
+        result_action="return_value",
+        suppress_keyboard_interrupt=False,
+        help_format="plaintext",
+    )
+    for name, where, group, line in _COMMANDS:
+        app.command(where, name=name, group=group, help=line, sort_key=0)
+    return app
+
+
+def _version() -> str:
+    import gaios
+
+    return f"gaios {gaios.__version__}"
+
+
+def names() -> list[str]:
+    """Every command, without importing any."""
+    return [name for name, *_ in _COMMANDS]

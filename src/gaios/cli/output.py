@@ -1,0 +1,107 @@
+"""How answers and errors leave the process.  [INTERFACE]
+
+Rule 1. With --json, standard output holds one JSON object, or one a line for a stream, and nothing else.
+Rule 2. Bytes in JSON are text where they are UTF-8, and `{"b64": "…"}` where not.
+Rule 3. For people, keys and values leave as they are where a program reads them; on a terminal whatever could steer it is escaped,
+except for the one value that `get KEY` was asked for.
+Rule 4. Everything is flushed when it is written: a stream's reader never waits for a buffer to fill.
+Rule 5. An error is one line on standard error.
+"""
+
+import sys
+from base64 import b64encode
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from gaios.api import Entry
+from gaios.cli.exits import Report
+from gaios.errors import Unknown
+
+_encode = msgspec.json.Encoder().encode
+
+
+def text(data: bytes) -> str | dict[str, str]:
+    """Bytes as JSON holds them."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return {"b64": b64encode(data).decode("ascii")}
+
+
+def entry(found: Entry) -> dict[str, Any]:
+    """An entry as JSON holds it."""
+    return {
+        "key": text(found.key),
+        "value": text(found.value),
+        "version": found.version,
+        "create_revision": found.create_revision,
+        "mod_revision": found.mod_revision,
+    }
+
+
+def write_json(value: object) -> None:
+    """One JSON value on a line of its own."""
+    write(_encode(value) + b"\n")
+
+
+def write_line(line: str) -> None:
+    """One line for people."""
+    write(line.encode("utf-8", "surrogateescape") + b"\n")
+
+
+def write(data: bytes) -> None:
+    """Bytes as they are, flushed.
+
+    Raises:
+        BrokenPipeError: nobody reads any more.
+        Unknown: they could not be written; what the command did is done all the same.
+    """
+    if sys.stdout is None:
+        raise Unknown(reason="standard output is closed, so the answer is lost")
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Unknown(reason=f"standard output cannot be written: {error.strerror}") from None
+
+
+def shown(data: bytes) -> bytes:
+    """A key or value for people: as it is, or escaped on a terminal."""
+    if not sys.stdout.isatty():
+        return data
+    return escaped(data).encode()
+
+
+def escaped(data: bytes) -> str:
+    """Text without anything that could steer a terminal or break a line."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in data.decode(errors="backslashreplace"))
+
+
+def write_error(failure: Report, *, json: bool) -> None:
+    """One line on standard error."""
+    # An argument that is not UTF-8 may be quoted in it.
+    message, hint = (part.encode("utf-8", "backslashreplace").decode() for part in (failure.message, failure.hint))
+    if json:
+        line = _encode({"error": {"type": failure.type, "message": message, "hint": hint}}).decode()
+    else:
+        line = "gaios: " + " ".join((f"{message} ({hint})" if hint else message).split())
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+def note(line: str) -> None:
+    """Progress of long work, for people, on standard error."""
+    sys.stderr.write(f"gaios: {line}\n")
+    sys.stderr.flush()
+
+
+def write_answer(answer: Mapping[str, Any], line: str, *, json: bool) -> None:
+    """One answer, in the form that was asked for."""
+    if json:
+        write_json(answer)
+    else:
+        write_line(line)
