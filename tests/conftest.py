@@ -10,6 +10,11 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# Hypothesis takes the same examples in every run: the gate says the same twice, and searching is a campaign's work.
+settings.register_profile("gate", parent=settings.get_profile("ci"))
+settings.load_profile("gate")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
