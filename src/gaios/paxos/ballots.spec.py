@@ -77,7 +77,7 @@ class Participant(Role):
                 phase = RECOVERING
 
         case Recover() if phase == RECOVERING and bal == promised and chosen >= floor:
-            "P2a-again: knowing all that the quorum knows, lead: propose each higher slot's newest value, no-ops in gaps"
+            "P2a-again: knowing all that the quorum knows, lead: propose the newest values above, no-ops in gaps"
             t = max(chosen, top(best))
             for s in range(chosen + 1, t + 1):
                 send(Accept(bal, config, s, best[s].val))
