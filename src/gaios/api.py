@@ -2,7 +2,10 @@
 
 A write is one `MultiOp`, a read one `Range`, `History` or `Look`; each crosses the wire and the log as the msgpack that `encode`
 makes, and comes back as what `encode` made of a `MultiOpResult`, `Page`, `Changes`. Keys order by their bytes.
-Wherever there is an `end`: None means the one key, `b""` a range without upper end, anything else the range `[key, end)`.
+Wherever there is an `end`: None means the one key, `b""` a range without upper end, anything else the range `[key, end)`, which is empty
+when `end` is not above `key`. A range may begin at `b""`, the lowest key; a single key has at least one byte.
+
+An empty database stands at revision `FIRST_REVISION`; 0 is never a revision, so that it can mean *now*, or *absent*.
 
 Left out on purpose: how a command travels (transport/, client/), how it is carried out (db/).
 """
@@ -22,11 +25,33 @@ COMMAND_BYTES_MAX: Final = 3 << 19
 PAGE_ENTRIES_MAX: Final = 1_000
 PAGE_BYTES_MAX: Final = 1 << 20
 """A page ends when its keys and values exceed either; it always holds one entry if there is one."""
+CHANGES_MAX: Final = 10_000
+"""Keys that one MultiOp may change (a range's delete can reach many): its events are one unit of a watch."""
+CHANGE_BYTES_MAX: Final = 1 << 21
+"""2 MiB, of keys, values and `RECORD_OVERHEAD_BYTES` each, of what one MultiOp may change."""
+REPLY_BYTES_MAX: Final = 1 << 21
+"""2 MiB, counted as above, of all that one MultiOp's gets may return together."""
+SCAN_KEYS_MAX: Final = 100_000
+"""Keys that one MultiOp's ranges may look at, and keys without an entry that one page of an earlier revision may pass over."""
+RECORD_OVERHEAD_BYTES: Final = 40
+"""More than an `Entry` or `Event` takes on the wire beside its key and value (36 at most)."""
+FIRST_REVISION: Final = 1
+"""The empty database's; the first change makes 2."""
 NUMBER_MAX: Final = (1 << 63) - 1
+NUMBER_MIN: Final = -1 << 63
+"""What an increment works on: signed 64 bits."""
 EPOCH_KEY: Final = b"\x00gaios/epoch"
-"""A read-only entry whose value is the epoch in decimal: name it in a guard to tie a command to one master's reign.  [PML §5.3]"""
+"""A read-only entry whose value is the epoch in decimal: name it in a guard to tie a command to one master's reign.  [PML §5.3]
+
+It has version 1 and revisions 0, is absent before the first epoch, is the same at every revision, and is found by its own key only: no
+range and no watch contains it.
+"""
 RESERVED_PREFIX: Final = b"\x00gaios/"
 """Keys below it cannot be written."""
+FIELDS: Final = frozenset({"present", "absent", "value", "version", "mod_revision", "create_revision"})
+"""What a test may look at."""
+OPERATORS: Final = frozenset({"==", "!=", "<", ">"})
+"""How a test may compare."""
 
 
 class _Noun(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -45,13 +70,17 @@ class Entry(_Noun, frozen=True):
 
 
 class Event(_Noun, frozen=True):
-    """A change of one key; `value` is None when it was deleted."""
+    """A change of one key; `value` is None when it was deleted.
+
+    A revision holds at most one event of a key, the last change that the MultiOp made to it; a revision's events are ordered by key.
+    """
 
     key: bytes
     value: bytes | None
     version: int
     """0 when it was deleted."""
     create_revision: int
+    """0 when it was deleted."""
     mod_revision: int
 
     @property
@@ -83,7 +112,7 @@ class Put(_Noun, frozen=True, tag=2):
 
 
 class Get(_Noun, frozen=True, tag=3):
-    """Read a key, or with `end` the keys of `[key, end)`, at most `limit` of them (0: no limit but a page's)."""
+    """Read a key, or with `end` the keys of `[key, end)`, at most `limit` of them (0, or too many: a page's bound)."""
 
     key: bytes
     end: bytes | None = None
@@ -108,7 +137,11 @@ Operation = Put | Get | Delete | Increment
 
 
 class MultiOp(_Noun, frozen=True, tag=16):
-    """If all of `guard` holds, then `then`, else `otherwise`: in order, atomically, at one revision.  [PML §5.6]"""
+    """If all of `guard` holds, then `then`, else `otherwise`: in order, atomically, at one revision.  [PML §5.6]
+
+    An operation sees what those before it did. A put, an increment, or a delete that finds a key is a change; a MultiOp with a change makes
+    the next revision, one without keeps the present one. When an operation fails, nothing was changed.
+    """
 
     guard: tuple[Test, ...] = ()
     then: tuple[Operation, ...] = ()
@@ -116,7 +149,10 @@ class MultiOp(_Noun, frozen=True, tag=16):
 
 
 class Compact(_Noun, frozen=True, tag=17):
-    """Drop history before `revision`: reads and watches below it are refused from then on."""
+    """Drop history before `revision`: reads and watches below it are refused from then on.
+
+    It may be any revision from the last compaction's to the present one.
+    """
 
     revision: int
 
@@ -153,7 +189,10 @@ Result = PutResult | GetResult | DeleteResult | IncrementResult
 
 
 class MultiOpResult(_Noun, frozen=True, tag=48):
-    """`revision` is the database's after it; `results` holds one for each operation that ran, in order."""
+    """`revision` is the database's after it; `results` holds one for each operation that ran, in order.
+
+    `succeeded`: the guard held.
+    """
 
     succeeded: bool
     revision: int
@@ -183,7 +222,10 @@ class Range(_Noun, frozen=True, tag=64):
 
 
 class History(_Noun, frozen=True, tag=65):
-    """Every event of a key or range from `from_revision` on, whole revisions, one page at a time: what a watch begins with."""
+    """Every event of a key or range from `from_revision` on, whole revisions, one page at a time: what a watch begins with.
+
+    A page of a wide range may be empty although history goes on: ask again from its `next_revision` until that is above its `revision`.
+    """
 
     key: bytes
     end: bytes | None
@@ -246,7 +288,7 @@ def decode_reply(data: bytes) -> Reply:
 
 
 def decode_question(data: bytes) -> Question:
-    """Raises `InvalidCommand` for anything that `encode` did not make of a `Range`, `History` or `Look`."""
+    """Raises `InvalidCommand` for anything that `encode` did not make of a `Range`, `History` or `Look`. Limits: see `check_question`."""
     return _decode(_questions, data)
 
 
@@ -255,11 +297,134 @@ def decode_answer(data: bytes) -> Answer:
     return _decode(_answers, data)
 
 
-def _decode(decoder: "msgspec.msgpack.Decoder[_T]", data: bytes) -> _T:
+def _decode(decoder: msgspec.msgpack.Decoder[_T], data: bytes) -> _T:
     try:
         return decoder.decode(data)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise InvalidCommand(reason=str(error)) from None
+
+
+def check(command: Command, data: bytes | None = None) -> bytes:
+    """Whether a command keeps the limits above, whatever the state.
+
+    Args:
+        command: What is to be proposed.
+        data: Its encoding, where that is at hand.
+
+    Returns:
+        Its encoding.
+
+    Raises:
+        KeyTooLong: A key is empty, or longer than `KEY_BYTES_MAX`.
+        ValueTooLong: A value is longer than `VALUE_BYTES_MAX`.
+        TooManyOperations: Guard, then or otherwise has more than `OPERATIONS_MAX` entries.
+        CommandTooLong: The encoding is longer than `COMMAND_BYTES_MAX`, though all of the above is in order.
+        InvalidCommand: A key is reserved, a test's field, operator or operand is none, a number leaves its range.
+    """
+    if isinstance(command, Compact):
+        _check_revision(command.revision, 1)
+    else:
+        for where, count in (("guard", len(command.guard)), ("then", len(command.then)), ("otherwise", len(command.otherwise))):
+            if count > OPERATIONS_MAX:
+                raise TooManyOperations(where=where, count=count, limit=OPERATIONS_MAX)
+        for test in command.guard:
+            _check_test(test)
+        for operation in command.then:
+            _check_operation(operation)
+        for operation in command.otherwise:
+            _check_operation(operation)
+    if data is None:
+        try:
+            data = encode(command)
+        except (OverflowError, UnicodeEncodeError) as error:
+            raise InvalidCommand(reason=str(error)) from None
+    if len(data) > COMMAND_BYTES_MAX:
+        raise CommandTooLong(length=len(data), limit=COMMAND_BYTES_MAX)
+    return data
+
+
+def check_question(question: Question) -> None:
+    """Whether a question can be understood, whatever the state.
+
+    Raises:
+        KeyTooLong: Its key is empty, or longer than `KEY_BYTES_MAX`.
+        InvalidCommand: A number leaves its range.
+    """
+    if isinstance(question, Look):
+        return
+    check_keys(question.key, question.end)
+    if isinstance(question, Range):
+        _check_limit(question.limit)
+        _check_revision(question.revision, 0)
+    else:
+        _check_revision(question.from_revision, 1)
+
+
+def check_keys(key: bytes, end: bytes | None) -> None:
+    r"""Whether a key, or a range's two ends, have a length that is allowed.
+
+    A range's ends may be one byte longer than a key: the next page begins at the last key of a page + `b"\x00"`.
+
+    Raises:
+        KeyTooLong: They have not.
+    """
+    if end is None:
+        if not 0 < len(key) <= KEY_BYTES_MAX:
+            raise KeyTooLong(length=len(key), limit=KEY_BYTES_MAX)
+    elif len(key) > KEY_BYTES_MAX + 1 or len(end) > KEY_BYTES_MAX + 1:
+        raise KeyTooLong(length=max(len(key), len(end)), limit=KEY_BYTES_MAX)
+
+
+def _check_operation(operation: Operation) -> None:
+    if isinstance(operation, Put):
+        _check_writable(operation.key)
+        if len(operation.value) > VALUE_BYTES_MAX:
+            raise ValueTooLong(length=len(operation.value), limit=VALUE_BYTES_MAX)
+    elif isinstance(operation, Increment):
+        _check_writable(operation.key)
+        if not NUMBER_MIN <= operation.by <= NUMBER_MAX:
+            raise InvalidCommand(reason=f"an increment by {operation.by} leaves the signed 64-bit range")
+    elif isinstance(operation, Delete):
+        if operation.end is None:
+            _check_writable(operation.key)
+        else:
+            check_keys(operation.key, operation.end)
+    else:
+        check_keys(operation.key, operation.end)
+        _check_limit(operation.limit)
+
+
+def _check_writable(key: bytes) -> None:
+    check_keys(key, None)
+    if key.startswith(RESERVED_PREFIX):
+        raise InvalidCommand(reason=f"the key {key!r} cannot be written: keys below {RESERVED_PREFIX!r} are reserved")
+
+
+def _check_test(test: Test) -> None:
+    check_keys(test.key, test.end)
+    if test.field not in FIELDS:
+        raise InvalidCommand(reason=f"a test's field is one of {sorted(FIELDS)}, not {test.field!r}")
+    if test.field in {"present", "absent"}:
+        return
+    if test.op not in OPERATORS:
+        raise InvalidCommand(reason=f"a test's op is one of {sorted(OPERATORS)}, not {test.op!r}")
+    if test.field == "value":
+        if not isinstance(test.to, bytes):
+            raise InvalidCommand(reason=f"a value is compared to bytes, not to {test.to!r}")
+        if len(test.to) > VALUE_BYTES_MAX:
+            raise ValueTooLong(length=len(test.to), limit=VALUE_BYTES_MAX)
+    elif not isinstance(test.to, int) or not NUMBER_MIN <= test.to <= NUMBER_MAX:
+        raise InvalidCommand(reason=f"{test.field} is compared to a signed 64-bit number, not to {test.to!r:.100}")
+
+
+def _check_limit(limit: int) -> None:
+    if not 0 <= limit <= NUMBER_MAX:
+        raise InvalidCommand(reason=f"a limit of {limit}: 0 means none, and no negative one is allowed")
+
+
+def _check_revision(revision: int, least: int) -> None:
+    if not least <= revision <= NUMBER_MAX:
+        raise InvalidCommand(reason=f"a revision is {least} to {NUMBER_MAX}, not {revision}")
 
 
 def prefix_end(prefix: bytes) -> bytes:

@@ -46,6 +46,7 @@ class Identity(NamedTuple):
 
 
 NOBODY = Identity(0, 0)
+"""Who asks for an identity."""
 
 
 class Entry(NamedTuple):
@@ -58,6 +59,9 @@ class Entry(NamedTuple):
     command: bytes
 
 
+REGISTRATION = Entry(Kind.REGISTER, NOBODY, 0, 0, b"")
+
+
 def encode(kind: int, identity: Identity, sequence: int, acknowledged: int, command: bytes) -> bytes:
     """An entry's bytes."""
     return _ENTRY.pack(VERSION, kind, 0, len(command), identity[0], identity[1], 0, sequence, acknowledged) + command
@@ -65,7 +69,7 @@ def encode(kind: int, identity: Identity, sequence: int, acknowledged: int, comm
 
 def register() -> bytes:
     """The entry with which a client asks for an identity."""
-    return encode(Kind.REGISTER, NOBODY, 0, 0, b"")
+    return encode(*REGISTRATION)
 
 
 def epoch(ballot: int) -> bytes:
@@ -87,6 +91,8 @@ def check_submitted(data: bytes) -> Entry:
         raise InvalidCommand(reason=f"{len(data) - end} bytes follow the entry")
     if entry.kind not in (Kind.COMMAND, Kind.REGISTER):
         raise InvalidCommand(reason=f"a client may not send entries of kind {entry.kind}")
+    if entry.kind == Kind.REGISTER and entry != REGISTRATION:
+        raise InvalidCommand(reason="a registration carries nothing")
     if entry.kind == Kind.COMMAND and not entry.acknowledged < entry.sequence:
         raise InvalidCommand(reason=f"sequence {entry.sequence} is not above acknowledged {entry.acknowledged}")
     return entry
@@ -98,8 +104,12 @@ def batch(entries: Sequence[bytes], time_ms: int) -> bytes:
 
 
 def batch_time_ms(value: bytes) -> int:
-    """The master's advisory time of a batch; 0 for a no-op."""
-    return _BATCH.unpack_from(value)[4] if value else 0
+    """The master's advisory time of a batch; 0 for a no-op.
+
+    Raises:
+        ProtocolError: the value is not a batch of this format.
+    """
+    return _batch_header(value)[1] if value else 0
 
 
 def entries(value: bytes) -> Iterator[Entry]:
@@ -110,11 +120,7 @@ def entries(value: bytes) -> Iterator[Entry]:
     """
     if not value:
         return
-    if len(value) < BATCH_HEADER_BYTES:
-        raise ProtocolError(reason=f"a batch of {len(value)} bytes is shorter than its header")
-    version, _, _, count, _ = _BATCH.unpack_from(value)
-    if version != VERSION:
-        raise ProtocolError(reason=f"batch format {version} is not known; this version reads {VERSION}")
+    count, _ = _batch_header(value)
     at = BATCH_HEADER_BYTES
     for _ in range(count):
         entry, at = _decode(value, at)
@@ -123,12 +129,26 @@ def entries(value: bytes) -> Iterator[Entry]:
         raise ProtocolError(reason=f"{len(value) - at} bytes follow the batch's last entry")
 
 
+def _batch_header(value: bytes) -> tuple[int, int]:
+    """Number of entries, and time."""
+    if len(value) < BATCH_HEADER_BYTES:
+        raise ProtocolError(reason=f"a batch of {len(value)} bytes is shorter than its header")
+    version, zero, zeros, count, time_ms = _BATCH.unpack_from(value)
+    if version != VERSION:
+        raise ProtocolError(reason=f"batch format {version} is not known; this version reads {VERSION}")
+    if zero or zeros:
+        raise ProtocolError(reason="a batch's header has bits that this version does not know")
+    return count, time_ms
+
+
 def _decode(data: bytes, at: int) -> tuple[Entry, int]:
     if len(data) - at < ENTRY_HEADER_BYTES:
         raise ProtocolError(reason=f"{len(data) - at} bytes are shorter than an entry's header")
-    version, kind, _, length, slot, index, _, sequence, acknowledged = _ENTRY.unpack_from(data, at)
+    version, kind, zero, length, slot, index, zeros, sequence, acknowledged = _ENTRY.unpack_from(data, at)
     if version != VERSION:
         raise ProtocolError(reason=f"entry format {version} is not known; this version reads {VERSION}")
+    if zero or zeros:
+        raise ProtocolError(reason="an entry's header has bits that this version does not know")
     start = at + ENTRY_HEADER_BYTES
     if len(data) - start < length:
         raise ProtocolError(reason=f"an entry claims {length} bytes of command; {len(data) - start} are there")

@@ -10,6 +10,7 @@
     │   ├── Compacted              that revision's history was dropped
     │   ├── FutureRevision         that revision does not exist yet
     │   ├── NotANumber             increment of a value that is not a decimal number
+    │   ├── TooMuchWork            a MultiOp or page would look at, change or return too much at once
     │   └── UnknownSession         the cell does not know this client (any more)
     ├── StaleRequest               it was carried out and answered before; the answer is forgotten
     ├── Unknown                    the outcome is not known: it may have taken effect, now or later
@@ -31,10 +32,13 @@ on after applying the command. If not, raising it while applying must stop the r
 *definite*: is it certain that the command did not take effect and never will? If not, only a retry with the same identity is
 safe. When in doubt it is False.  [SAFETY 17, 20]
 
-Arguments are keyword-only and stay as attributes; a message says what happened, to which thing, and what to do now.
+Arguments are keyword-only and stay as attributes of the same name; a message says what happened, to which thing, and what to do now.
+So an error crosses a wire as its class's name and those arguments: `pack`, `unpack`.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar, Final
+
+import msgspec
 
 
 class Error(Exception):
@@ -149,6 +153,16 @@ class NotANumber(Refused):
     def __init__(self, *, key: bytes, reason: str) -> None:
         self.key, self.reason = key, reason
         super().__init__(f"cannot increment {key!r}: {reason}; nothing was changed")
+
+
+class TooMuchWork(Refused):
+    """One MultiOp, or one page, would hold up the whole cell: `do` more than `limit` `unit`.  [SAFETY 28]"""
+
+    deterministic = True
+
+    def __init__(self, *, do: str, limit: int, unit: str) -> None:
+        self.do, self.limit, self.unit = do, limit, unit
+        super().__init__(f"this would {do} more than {limit} {unit} at once; nothing was changed: use smaller ranges, one after another")
 
 
 class UnknownSession(Refused):
@@ -275,3 +289,59 @@ class InvariantViolated(Error):
     def __init__(self, *, invariant: str, detail: str) -> None:
         self.invariant, self.detail = invariant, detail
         super().__init__(f"{invariant}: {detail}")
+
+
+# ------------------------------------------------------------------------------------------------------------ on the wire
+
+
+def _tree(root: type[Error]) -> dict[str, type[Error]]:
+    found = {root.__name__: root}
+    for branch in root.__subclasses__():
+        found |= _tree(branch)
+    return found
+
+
+TREE: Final[dict[str, type[Error]]] = _tree(Error)
+"""Every class above, by name."""
+_ARGUMENTS: Final[dict[type[Error], dict[str, type]]] = {
+    kind: {name: type_ for name, type_ in getattr(kind.__init__, "__annotations__", {}).items() if name != "return"}
+    for kind in TREE.values()
+}
+_wire: msgspec.msgpack.Decoder[tuple[str, bool, str, dict[str, Any]]] = msgspec.msgpack.Decoder(tuple[str, bool, str, dict[str, Any]])
+
+
+def pack(error: Error) -> bytes:
+    """An error's bytes: its class's name, `definite`, message and arguments, as msgpack.
+
+    A subclass that is not of this file travels as what its reader can know of it: whether it is definite, and its message.
+    """
+    kind = type(error)
+    arguments = {name: _clean(getattr(error, name)) for name in _ARGUMENTS[kind]} if kind in _ARGUMENTS else {}
+    return msgspec.msgpack.encode((kind.__name__, error.definite, _clean(str(error)), arguments))
+
+
+def unpack(data: bytes) -> Error:
+    """The error that `pack` made these bytes of; for a class of a later version `Refused` if it is definite, else `Error`.
+
+    Raises:
+        ProtocolError: They are no error's bytes.
+    """
+    try:
+        name, definite, message, arguments = _wire.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ProtocolError(reason=f"not an error: {error}") from None
+    kind = TREE.get(name)
+    if kind is None:
+        return Refused(message) if definite else Error(message)
+    expected = _ARGUMENTS[kind]
+    if arguments.keys() != expected.keys():
+        raise ProtocolError(reason=f"not an error: {name} takes {sorted(expected)}, not {sorted(arguments)}")
+    for key, type_ in expected.items():
+        if type(arguments[key]) is not type_:
+            raise ProtocolError(reason=f"not an error: {key!r} of {name} is a {type_.__name__}, not a {type(arguments[key]).__name__}")
+    return kind(**arguments) if expected else kind(message)
+
+
+def _clean(value: Any) -> Any:  # noqa: ANN401 (an argument of any error)
+    """Text that UTF-8 cannot hold (a path may have any bytes) is shown with escapes."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value

@@ -8,6 +8,7 @@ Rule 1. A machine is a function of the commands applied to it: no clock, dice, I
 Rule 2. A command that fails raises a deterministic `errors.Error` with nothing changed; that is its answer, the same everywhere.
 Rule 3. Any other exception from `apply` stops the replica.
 Rule 4. Effects are for this replica's own listeners (watches). They are not replicated and may be dropped.
+Rule 5. What `begin_epoch`, `apply` and `restore` do not change, nothing changes: `query`, `checksum` and `snapshot` only look.
 """
 
 from abc import ABC, abstractmethod
@@ -41,13 +42,27 @@ class Machine(ABC):
             InvalidCommand: it would be refused at every state.
         """
 
+    def begin_epoch(self, context: Context) -> None:  # noqa: B027 (most machines need not know)
+        """A master's reign begins here in the log; every later command's context has this epoch.  [PML §5.3; SAFETY 14]
+
+        A machine whose answers depend on the epoch hears of it here, before the new master's first read. Does nothing unless overridden.
+        """
+
     @abstractmethod
     def apply(self, command: bytes, context: Context) -> tuple[bytes, Sequence[Any]]:
-        """Carry out a chosen command: its reply, and effects for this replica's listeners."""
+        """Carry out a chosen command: its reply, and effects for this replica's listeners.
+
+        Raises:
+            Error: a deterministic one: the command was refused, and changed nothing. Any other stops the replica.
+        """
 
     @abstractmethod
     def query(self, question: bytes) -> bytes:
-        """Answer a read of the current state; changes nothing."""
+        """Answer a read of the current state; changes nothing.
+
+        Raises:
+            Refused: the question cannot be understood or answered.
+        """
 
     @abstractmethod
     def checksum(self) -> int:
@@ -55,7 +70,7 @@ class Machine(ABC):
 
     @abstractmethod
     def snapshot(self) -> Iterator[bytes]:
-        """The whole state as canonical chunks: equal states give equal bytes."""
+        """The whole state as canonical chunks: equal states give equal bytes. The state is that of the call, whatever is applied after."""
 
     @abstractmethod
     def restore(self, chunks: Iterable[bytes]) -> None:

@@ -1,0 +1,190 @@
+"""The machine: commands and questions as bytes, the store behind them.  [PML §5.6]
+
+Rule 1. The state is: records, revision, compaction point, epoch. Nothing else survives a call.
+Rule 2. A command is carried out whole or refused whole; either way the epoch of its context is known from then on.
+Rule 3. A command that is carried out also sweeps a few records that compaction left behind.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from struct import Struct
+from typing import ClassVar
+
+from gaios import api
+from gaios.api import (
+    KEY_BYTES_MAX,
+    RESERVED_PREFIX,
+    VALUE_BYTES_MAX,
+    Changes,
+    Compact,
+    CompactResult,
+    Event,
+    History,
+    MultiOp,
+    MultiOpResult,
+    Overview,
+    Page,
+    Put,
+    PutResult,
+    Range,
+    Reply,
+)
+from gaios.db import multiop, snapshot
+from gaios.db.records import MASK, digest_numbers
+from gaios.db.store import Store
+from gaios.errors import CommandTooLong, ProtocolError
+from gaios.machine import Context, Machine
+
+SWEEP_AT_COMPACTION = 1_024
+"""Records that a compaction sweeps at once: under 3 ms."""
+SWEEP_AT_COMMAND = 32
+"""Records that each later command sweeps while some are left: under 0.1 ms, and more than it can add but for the widest MultiOps."""
+
+_NUMBERS = Struct("<QQQQ")
+
+
+class Database(Machine):
+    """An ordered map of keys with history. See `gaios.db`."""
+
+    version: ClassVar[int] = 1
+
+    def __init__(self) -> None:
+        self._store = Store()
+        self._epoch = 0
+
+    # --------------------------------------------------------------------------------------------------------- as a machine
+
+    def validate(self, command: bytes) -> None:
+        """Check a command's form and limits. Raises `InvalidCommand` or one of its kinds: see `api.check`."""
+        api.check(api.decode_command(command), command)
+
+    def begin_epoch(self, context: Context) -> None:
+        """From here on `EPOCH_KEY` reads as this reign's."""
+        self._epoch = context.epoch
+
+    def apply(self, command: bytes, context: Context) -> tuple[bytes, Sequence[Event]]:
+        """Carry out a `MultiOp` or a `Compact`; the effects are the new revision's events, ordered by key.
+
+        Raises:
+            InvalidCommand: As `validate`; the log may hold bytes that an older version proposed.
+            NotANumber: An increment of something else, or out of 64 bits.
+            TooMuchWork: A range met a bound of `api`.
+            Compacted: Compaction to before the last one.
+            FutureRevision: Compaction to a revision that does not exist yet.
+        """
+        self._epoch = context.epoch
+        decoded = api.decode_command(command)
+        if type(decoded) is MultiOp and not decoded.guard and len(decoded.then) == 1 and type(put := decoded.then[0]) is Put:
+            # The most frequent command by far, at a third of the general way's cost.
+            key, value = put.key, put.value
+            if not 0 < len(key) <= KEY_BYTES_MAX or len(value) > VALUE_BYTES_MAX or key.startswith(RESERVED_PREFIX) or decoded.otherwise:
+                api.check(decoded, command)
+            elif len(command) > api.COMMAND_BYTES_MAX:
+                raise CommandTooLong(length=len(command), limit=api.COMMAND_BYTES_MAX)
+            store = self._store
+            event = store.put(key, value)
+            if store.sweeping:
+                store.sweep(SWEEP_AT_COMMAND)
+            return api.encode(MultiOpResult(True, event.mod_revision, (PutResult(event.mod_revision),))), (event,)
+        api.check(decoded, command)
+        reply, events = self._carry_out(decoded)
+        return api.encode(reply), events
+
+    def query(self, question: bytes) -> bytes:
+        """Answer a `Range`, `History` or `Look`.
+
+        Raises:
+            InvalidCommand: It is none, or breaks a limit: see `api.check_question`.
+            Compacted: It asks for what was dropped.
+            FutureRevision: A range at a revision that does not exist yet.
+            TooMuchWork: A range of an earlier revision met too many keys that did not exist then.
+        """
+        asked = api.decode_question(question)
+        api.check_question(asked)
+        if isinstance(asked, Range):
+            return api.encode(self.range(asked))
+        if isinstance(asked, History):
+            return api.encode(self.changes(asked.key, asked.end, asked.from_revision))
+        return api.encode(self.look())
+
+    def checksum(self) -> int:
+        """The sum of all records' digests and that of the numbers beside them, modulo 2**64; about 2 µs.  [PML §6.2]"""
+        store = self._store
+        return (store.total + digest_numbers(_NUMBERS, store.revision, store.compacted, self._epoch, store.log_length)) & MASK
+
+    def snapshot(self) -> Iterator[bytes]:
+        """See `gaios.db.snapshot`. Costs a copy of the records' list now, and their encoding as the chunks are asked for."""
+        store = self._store
+        base, log = store.parts()
+        header = snapshot.Header(
+            snapshot.FORMAT, self.version, store.revision, store.compacted, self._epoch, len(base), len(log), self.checksum()
+        )
+        return snapshot.write(header, base, log)
+
+    def restore(self, chunks: Iterable[bytes]) -> None:
+        """Replace everything by a snapshot's state, or raise `ProtocolError` with nothing changed."""
+        header, base, log = snapshot.read(chunks, self.version)
+        restored = Database()
+        restored._epoch = header.epoch
+        restored._store.load(base, log, header.revision, header.compacted)
+        if restored.checksum() != header.checksum:
+            raise ProtocolError(reason=f"not a snapshot of the database: its checksum is {header.checksum}, not {restored.checksum()}")
+        self._store, self._epoch = restored._store, restored._epoch
+
+    # --------------------------------------------------------------------------------------------------- for other machines
+
+    @property
+    def revision(self) -> int:
+        """The present revision."""
+        return self._store.revision
+
+    @property
+    def compacted(self) -> int:
+        """The oldest readable revision."""
+        return self._store.compacted
+
+    def carry_out(self, command: api.Command, context: Context) -> tuple[Reply, Sequence[Event]]:
+        """As `apply`, for a machine that has its commands as nouns."""
+        self._epoch = context.epoch
+        api.check(command)
+        return self._carry_out(command)
+
+    def range(self, asked: Range) -> Page:
+        """One page of a range, or of one key."""
+        store = self._store
+        revision = asked.revision or store.revision
+        store.check_revision(revision)
+        if asked.end is None and asked.key == api.EPOCH_KEY:
+            record = multiop.epoch_record(self._epoch)
+            records = iter((record,) if record else ())
+        else:
+            records = store.records(asked.key, asked.end, revision)
+        entries, more = multiop.page(records, asked.limit, keys_only=asked.keys_only)
+        return Page(entries, more, revision)
+
+    def changes(self, key: bytes, end: bytes | None, from_revision: int) -> Changes:
+        """One page of history. Raises `Compacted`."""
+        events, next_revision = self._store.events(key, end, from_revision)
+        return Changes(tuple(events), next_revision, self._store.revision)
+
+    def look(self) -> Overview:
+        """Facts of the whole."""
+        store = self._store
+        return Overview(store.revision, store.compacted, self._epoch, len(store.live), self.checksum())
+
+    def check(self) -> None:
+        """Compare all that is kept up to date with what it is from scratch; raises `InvariantViolated`. For tests."""
+        self._store.check()
+
+    def _carry_out(self, command: api.Command) -> tuple[Reply, Sequence[Event]]:
+        store = self._store
+        reply: Reply
+        events: Sequence[Event] = ()
+        if isinstance(command, Compact):
+            store.compact(command.revision)
+            store.sweep(SWEEP_AT_COMPACTION)
+            reply = CompactResult(store.compacted)
+        else:
+            reply, events = multiop.carry_out(store, self._epoch, command)
+            if store.sweeping:
+                store.sweep(SWEEP_AT_COMMAND)
+        return reply, events

@@ -1,0 +1,58 @@
+"""One change of one key, as the database keeps it: an `api.Event`.
+
+Rule 1. A record is written once and shared: by its key's history, by the log of revisions, by watchers' buffers.
+Rule 2. Its digest covers all that it says. Equal digests and unequal records are one chance in 2**64.
+"""
+
+from hashlib import blake2b
+from struct import Struct
+
+from gaios.api import RECORD_OVERHEAD_BYTES, Entry, Event
+
+MASK = (1 << 64) - 1
+_FIELDS = Struct("<QQQI").pack
+_from_bytes = int.from_bytes
+
+
+def digest(record: Event) -> int:
+    """A number below 2**64 for a record; the database's checksum is the sum of them."""
+    value = record.value
+    data = _FIELDS(record.mod_revision, record.create_revision, record.version, len(record.key)) + record.key
+    return _from_bytes(blake2b(data if value is None else data + value, digest_size=8).digest(), "little")
+
+
+def digest_numbers(numbers: Struct, *values: int) -> int:
+    """A number below 2**64 for what the state holds beside its records."""
+    return _from_bytes(blake2b(numbers.pack(*values), digest_size=8, person=b"gaios.db").digest(), "little")
+
+
+def cost(record: Event | Entry) -> int:
+    """Bytes that a record or entry counts for, in a page, a MultiOp or a buffer."""
+    value = record.value
+    return len(record.key) + (0 if value is None else len(value)) + RECORD_OVERHEAD_BYTES
+
+
+def entry(record: Event, *, keys_only: bool = False) -> Entry:
+    """A put's record as a reader sees it."""
+    assert record.value is not None
+    value = b"" if keys_only else record.value
+    return Entry(record.key, value, record.version, record.create_revision, record.mod_revision)
+
+
+def successor(before: Event | None, key: bytes, value: bytes, revision: int) -> Event:
+    """The record of a put, after the key's last one."""
+    if before is None or before.value is None:
+        return Event(key, value, 1, revision, revision)
+    return Event(key, value, before.version + 1, before.create_revision, revision)
+
+
+def tombstone(key: bytes, revision: int) -> Event:
+    """The record of a delete."""
+    return Event(key, None, 0, 0, revision)
+
+
+def within(candidate: bytes, key: bytes, end: bytes | None) -> bool:
+    """Is it the key, or in the range?"""
+    if end is None:
+        return candidate == key
+    return key <= candidate and (not end or candidate < end)

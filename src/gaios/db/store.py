@@ -1,0 +1,268 @@
+"""Every key at every revision since the last compaction, in memory.  [PML §5.5, §5.6]
+
+    records    = base + log
+    base       the put that each key had just before the log begins, if it had one
+    log        every record since, ordered by (revision, key)
+
+Rule 1. `histories` has each key's records in order of revision, and no key without a record.
+Rule 2. A key is in `live` when its last record is a put, in `dead` when it is a delete.
+Rule 3. The log reaches back to `compacted` at least. Records before that leave it a few at a time (`sweep`): a put becomes its key's
+base, a delete goes, and so does the base before either. What is left is a function of the commands applied, and no reader can tell.
+Rule 4. `total` is the sum of the digests of all records, modulo 2**64.
+
+Costs: a read is O(log of its key's records), a put O(1), O(log keys) when the key was absent; a sweep O(records swept).
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import merge
+from operator import attrgetter
+from typing import Any
+
+from sortedcontainers import SortedList
+
+from gaios.api import FIRST_REVISION, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, SCAN_KEYS_MAX, Event
+from gaios.db.records import MASK, cost, digest, successor, within
+from gaios.errors import Compacted, FutureRevision, InvariantViolated, TooMuchWork
+
+HISTORY_SCAN_MAX = 20_000
+"""Records that one page of a range's history looks at (about 3 ms): the page ends there, perhaps empty."""
+TRIM_AT = 4_096
+"""Swept records that wait for their place in the log's list to be given back, so that giving back costs nothing on average."""
+
+_mod_revision = attrgetter("mod_revision")
+
+
+class Store:
+    """The records, and what finds them."""
+
+    __slots__ = ("_first", "_log", "compacted", "dead", "histories", "live", "revision", "total")
+
+    def __init__(self) -> None:
+        self.revision = FIRST_REVISION
+        self.compacted = FIRST_REVISION
+        self.histories: dict[bytes, list[Event]] = {}
+        self.live: Any = SortedList()
+        self.dead: Any = SortedList()
+        self.total = 0
+        self._log: list[Event] = []
+        self._first = 0
+
+    # ------------------------------------------------------------------------------------------------------------ writing
+
+    def put(self, key: bytes, value: bytes) -> Event:
+        """The next revision, which is this one put."""
+        revision = self.revision = self.revision + 1
+        history = self.histories.get(key)
+        if history is None:
+            record = Event(key, value, 1, revision, revision)
+            self.histories[key] = [record]
+            self.live.add(key)
+        else:
+            last = history[-1]
+            if last.value is None:
+                self.dead.remove(key)
+                self.live.add(key)
+            record = successor(last, key, value, revision)
+            history.append(record)
+        self._log.append(record)
+        self.total = (self.total + digest(record)) & MASK
+        return record
+
+    def commit(self, records: Sequence[Event]) -> None:
+        """The next revision, which is these records: ordered by key, at most one a key, made for that revision."""
+        self.revision += 1
+        for record in records:
+            self._add(record)
+        self._log.extend(records)
+
+    def _add(self, record: Event) -> None:
+        key = record.key
+        history = self.histories.get(key)
+        if history is None:
+            self.histories[key] = [record]
+            (self.dead if record.value is None else self.live).add(key)
+        else:
+            was_live, is_live = history[-1].value is not None, record.value is not None
+            if was_live != is_live:
+                (self.live if was_live else self.dead).remove(key)
+                (self.live if is_live else self.dead).add(key)
+            history.append(record)
+        self.total = (self.total + digest(record)) & MASK
+
+    def load(self, base: Sequence[Event], log: list[Event], revision: int, compacted: int) -> None:
+        """Fill an empty store: base ordered by key, log as above."""
+        for record in (*base, *log):
+            self.histories.setdefault(record.key, []).append(record)
+            self.total = (self.total + digest(record)) & MASK
+        self.live.update(key for key, history in self.histories.items() if history[-1].value is not None)
+        self.dead.update(key for key, history in self.histories.items() if history[-1].value is None)
+        self._log, self.revision, self.compacted = log, revision, compacted
+
+    # --------------------------------------------------------------------------------------------------------- compaction
+
+    def compact(self, revision: int) -> None:
+        """History begins at this revision now; `sweep` drops what was before it.
+
+        Raises:
+            Compacted: It begins later already.
+            FutureRevision: There is no such revision yet.
+        """
+        self.check_revision(revision)
+        self.compacted = revision
+
+    @property
+    def sweeping(self) -> bool:
+        """Whether a sweep has something to do."""
+        return self._first < len(self._log) and self._log[self._first].mod_revision < self.compacted
+
+    def sweep(self, limit: int) -> None:
+        """Let at most `limit` of the oldest records before the compaction point leave the log."""
+        log, at = self._log, self._first
+        last: dict[bytes, Event] = {}
+        while at < len(log) and at - self._first < limit and log[at].mod_revision < self.compacted:
+            last[log[at].key] = log[at]
+            at += 1
+        for record in last.values():
+            self._forget_before(record)
+        self._first = at
+        if at >= TRIM_AT and at * 2 >= len(log):
+            del log[:at]
+            self._first = 0
+
+    def _forget_before(self, record: Event) -> None:
+        """Its key's records before this one go; this one too if it is a delete."""
+        history = self.histories[record.key]
+        end = bisect_left(history, record.mod_revision, key=_mod_revision) + (record.value is None)
+        for gone in history[:end]:
+            self.total = (self.total - digest(gone)) & MASK
+        if end == len(history):
+            del self.histories[record.key]
+            self.dead.remove(record.key)
+        else:
+            del history[:end]
+
+    # ------------------------------------------------------------------------------------------------------------ reading
+
+    @property
+    def log_length(self) -> int:
+        """Records in the log."""
+        return len(self._log) - self._first
+
+    def check_revision(self, revision: int) -> None:
+        """Raises `Compacted` or `FutureRevision` for one that cannot be read."""
+        if revision < self.compacted:
+            raise Compacted(revision=revision, compacted=self.compacted)
+        if revision > self.revision:
+            raise FutureRevision(revision=revision, current=self.revision)
+
+    def current(self, key: bytes) -> Event | None:
+        """The key's put that stands, None when it is absent."""
+        history = self.histories.get(key)
+        return None if history is None or history[-1].value is None else history[-1]
+
+    def at(self, key: bytes, revision: int) -> Event | None:
+        """The key's put that stood at a revision, None when it was absent."""
+        history = self.histories.get(key)
+        if history is None:
+            return None
+        place = bisect_right(history, revision, key=_mod_revision)
+        record = history[place - 1] if place else None
+        return None if record is None or record.value is None else record
+
+    def between(self, key: bytes, end: bytes) -> Iterator[bytes]:
+        """The keys that are live in `[key, end)`, in order. The store must not change meanwhile."""
+        return _between(self.live, key, end)
+
+    def records(self, key: bytes, end: bytes | None, revision: int) -> Iterator[Event]:
+        """The puts that stood at a revision, ordered by key.
+
+        Raises:
+            TooMuchWork: `SCAN_KEYS_MAX` keys in a row had none, at an earlier revision.
+        """
+        if end is None:
+            record = self.at(key, revision)
+            if record is not None:
+                yield record
+        elif revision == self.revision:
+            for name in self.between(key, end):
+                yield self.histories[name][-1]
+        else:
+            passed = 0
+            for name in merge(self.between(key, end), _between(self.dead, key, end)):
+                record = self.at(name, revision)
+                if record is not None:
+                    passed = 0
+                    yield record
+                elif passed < SCAN_KEYS_MAX:
+                    passed += 1
+                else:
+                    raise TooMuchWork(do="pass over", limit=SCAN_KEYS_MAX, unit="keys")
+
+    def events(self, key: bytes, end: bytes | None, from_revision: int) -> tuple[list[Event], int]:
+        """A page of history, whole revisions in order, and the revision at which it goes on.
+
+        A page ends before the revision that would exceed `PAGE_ENTRIES_MAX` or `PAGE_BYTES_MAX`, but holds one that has events; for a range
+        also after about `HISTORY_SCAN_MAX` records.
+
+        Raises:
+            Compacted: History before `from_revision` was dropped, and some of that from it on.
+        """
+        if from_revision < self.compacted:
+            raise Compacted(revision=from_revision, compacted=self.compacted)
+        source = self._log if end is not None else self.histories.get(key, [])
+        start = bisect_left(source, from_revision, self._first if end is not None else 0, key=_mod_revision)
+        page: list[Event] = []
+        size = whole = 0
+        revision = from_revision
+        for place in range(start, len(source)):
+            record = source[place]
+            if record.mod_revision != revision:
+                revision, whole = record.mod_revision, len(page)
+                if place - start >= HISTORY_SCAN_MAX:
+                    return page, revision
+            if end is None or within(record.key, key, end):
+                size += cost(record)
+                if whole and (len(page) >= PAGE_ENTRIES_MAX or size > PAGE_BYTES_MAX):
+                    return page[:whole], revision
+                page.append(record)
+        return page, max(from_revision, self.revision + 1)
+
+    def parts(self) -> tuple[list[Event], list[Event]]:
+        """Base and log, copied: what a snapshot holds."""
+        log = self._log[self._first :]
+        horizon = (log[0].mod_revision, log[0].key) if log else (self.revision + 1, b"")
+        firsts = (self.histories[key][0] for key in sorted([*self.live, *self.dead]))
+        return [record for record in firsts if (record.mod_revision, record.key) < horizon], log
+
+    # ----------------------------------------------------------------------------------------------------------- checking
+
+    def check(self) -> None:
+        """Compute everything that is kept up to date from scratch, and compare. O(everything); for tests."""
+        base, log = self.parts()
+        again = Store()
+        again.load(base, log, self.revision, self.compacted)
+        _same("rule 1: histories are base and log", self.histories, again.histories)
+        _same("rule 2: live keys", list(self.live), list(again.live))
+        _same("rule 2: dead keys", list(self.dead), list(again.dead))
+        _same("rule 4: total", self.total, again.total)
+        _same("records of the log are in order", sorted(log, key=lambda record: (record.mod_revision, record.key)), log)
+        _same("one record a key and revision", len({(record.mod_revision, record.key) for record in log}), len(log))
+        _same("a base holds puts", [record for record in base if record.value is None], [])
+        _same("no record is of the future", [record for record in log if record.mod_revision > self.revision], [])
+        _same("the compaction point is a revision", FIRST_REVISION <= self.compacted <= self.revision, True)
+
+
+def _between(keys: Any, key: bytes, end: bytes) -> Iterator[bytes]:  # noqa: ANN401 (sortedcontainers ships no types)
+    if not end:
+        found: Iterable[bytes] = keys.irange(key)
+    elif key < end:
+        found = keys.irange(key, end, (True, False))
+    else:
+        found = ()
+    return iter(found)
+
+
+def _same(what: str, kept: object, computed: object) -> None:
+    if kept != computed:
+        raise InvariantViolated(invariant=what, detail=f"kept {kept!r:.200}, computed {computed!r:.200}")
