@@ -1,0 +1,522 @@
+# Generated from ballots.spec.py, values.spec.py, leases.spec.py; do not edit; run `make fix`.
+# sha256 of the texts: 00e5eb0f9e1d71a28eab9118696369ca04dcb58b104730476493a1cd61ca28df
+# ruff: noqa: ARG002, RUF023
+"""The core: what is promised, accepted, chosen and granted. The specification, as Python.
+
+An event or a message is a tuple (TAG, field, …). A step appends to `Out`: `sends`, pairs of a member (0: all others) and a
+message; `writes`, what must become durable, in order: (F_…, value) for a field that changed, (F_…, key, part, …) for an entry
+of a map. Keys that a rule drops are not written: a field in the same rule says so. Sets are bit masks (1 << member); maps hold
+no defaults; maps in messages belong to the message. The texts say why; docs/specification.md says how to change them.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+ROUND: Final = 65_536
+"""Members in a round."""
+WINDOW: Final = 16
+"""Slots that may be accepted above what is known to be chosen."""
+DRIFT_PPM: Final = 1000
+"""How fast one clock may gain on another."""
+IDLE: Final = 0
+PREPARING: Final = 1
+RECOVERING: Final = 2
+LEADING: Final = 3
+PHASE_NAMES: Final = ("IDLE", "PREPARING", "RECOVERING", "LEADING")
+NO_ENTRY: Final[tuple[int, bytes]] = (0, b"")
+
+OTHERS: Final = 0
+"""As a message's destination: every other member."""
+CAMPAIGN: Final = 1
+RECOVER: Final = 2
+PREPARE: Final = 3
+PROMISE: Final = 4
+PROPOSE: Final = 5
+SEEK: Final = 6
+TRUNCATE: Final = 7
+ACCEPT: Final = 8
+ACCEPTED: Final = 9
+LEARN: Final = 10
+FETCH: Final = 11
+CHOSEN: Final = 12
+BOOT: Final = 13
+BEAT: Final = 14
+ABDICATE: Final = 15
+HEARTBEAT: Final = 16
+GRANT: Final = 17
+RELEASE: Final = 18
+EVENT_NAMES: Final = (
+    "",
+    "Campaign",
+    "Recover",
+    "Prepare",
+    "Promise",
+    "Propose",
+    "Seek",
+    "Truncate",
+    "Accept",
+    "Accepted",
+    "Learn",
+    "Fetch",
+    "Chosen",
+    "Boot",
+    "Beat",
+    "Abdicate",
+    "Heartbeat",
+    "Grant",
+    "Release",
+)
+MESSAGES: Final = frozenset({PREPARE, PROMISE, ACCEPT, ACCEPTED, LEARN, FETCH, CHOSEN, HEARTBEAT, GRANT, RELEASE})
+"""Tags that may come from another member; the others are this replica's own inputs."""
+AFTER: Final = frozenset({PREPARE, PROMISE, ACCEPTED, GRANT})
+"""Tags of messages that wait until all records up to and including their own are durable.  [SAFETY 5]"""
+
+F_PROMISED: Final = 1
+F_ACC: Final = 2
+F_CHOSEN: Final = 3
+F_TRUNCATED: Final = 4
+F_LONGEST: Final = 5
+FIELD_NAMES: Final = ("", "promised", "acc", "chosen", "truncated", "longest")
+
+Campaign: TypeAlias = tuple[int, int]
+Recover: TypeAlias = tuple[int]
+Prepare: TypeAlias = tuple[int, int, int]
+Promise: TypeAlias = tuple[int, int, int, int, dict[int, tuple[int, bytes]], dict[int, int]]
+Propose: TypeAlias = tuple[int, bytes]
+Seek: TypeAlias = tuple[int, int, int]
+Truncate: TypeAlias = tuple[int, int]
+Accept: TypeAlias = tuple[int, int, int, int, bytes]
+Accepted: TypeAlias = tuple[int, int, int, int]
+Learn: TypeAlias = tuple[int, int, int, int]
+Fetch: TypeAlias = tuple[int, int]
+Chosen: TypeAlias = tuple[int, int, int, bytes]
+Boot: TypeAlias = tuple[int]
+Beat: TypeAlias = tuple[int, int]
+Abdicate: TypeAlias = tuple[int]
+Heartbeat: TypeAlias = tuple[int, int, int, int, int]
+Grant: TypeAlias = tuple[int, int, int, int, int]
+Release: TypeAlias = tuple[int, int, int]
+
+RULES: Final = (
+    ("P1a", "Campaign", "ballots.spec.py:57"),
+    ("P1b", "Prepare", "ballots.spec.py:64"),
+    ("P1c", "Promise", "ballots.spec.py:69"),
+    ("P2a-again", "Recover", "ballots.spec.py:79"),
+    ("P2a", "Propose", "values.spec.py:27"),
+    ("P2b-known", "Accept", "values.spec.py:33"),
+    ("P2b", "Accept", "values.spec.py:38"),
+    ("P3", "Accepted", "values.spec.py:45"),
+    ("L", "Learn", "values.spec.py:56"),
+    ("C0", "Seek", "values.spec.py:60"),
+    ("C1", "Fetch", "values.spec.py:64"),
+    ("C2", "Chosen", "values.spec.py:68"),
+    ("T", "Truncate", "values.spec.py:72"),
+    ("B", "Boot", "leases.spec.py:35"),
+    ("L1", "Beat", "leases.spec.py:39"),
+    ("L2", "Heartbeat", "leases.spec.py:45"),
+    ("L3", "Grant", "leases.spec.py:52"),
+    ("L4", "Abdicate", "leases.spec.py:56"),
+    ("L5", "Release", "leases.spec.py:61"),
+)
+"""Label, event and place of every rule."""
+
+
+class Out:
+    """What a step wants done."""
+
+    __slots__ = ("sends", "writes")
+
+    def __init__(self) -> None:
+        self.sends: list[tuple[int, tuple[Any, ...]]] = []
+        self.writes: list[tuple[Any, ...]] = []
+
+
+def owner(b: int) -> int:
+    """As defined in ballots.spec.py:34."""
+    return b % ROUND
+
+
+def newer(x: tuple[int, bytes], y: tuple[int, bytes]) -> tuple[int, bytes]:
+    """As defined in ballots.spec.py:36."""
+    return x if x[0] >= y[0] else y
+
+
+def shortened(term: int) -> int:
+    """As defined in leases.spec.py:26."""
+    return term - term * DRIFT_PPM // 1_000_000 - 1
+
+
+class Participant:
+    """One member's part in the protocol."""
+
+    __slots__ = (
+        "me",
+        "config",
+        "voters",
+        "promised",
+        "acc",
+        "chosen",
+        "truncated",
+        "phase",
+        "bal",
+        "proms",
+        "best",
+        "floor",
+        "next",
+        "votes",
+        "longest",
+        "granted_until",
+        "grants",
+        "_me_in_voters",
+        "_voters_count",
+    )
+
+    def __init__(self, me: int, config: int, voters: int) -> None:
+        self.me = me
+        self.config = config
+        self.voters = voters
+        self.promised = 0
+        self.acc: dict[int, tuple[int, bytes]] = {}
+        self.chosen = 0
+        self.truncated = 0
+        self.phase: int = IDLE
+        self.bal = 0
+        self.proms = 0
+        self.best: dict[int, tuple[int, bytes]] = {}
+        self.floor = 0
+        self.next = 0
+        self.votes: dict[int, int] = {}
+        self.longest = 0
+        self.granted_until = 0
+        self.grants: dict[int, int] = {}
+        self._me_in_voters = self.voters >> self.me & 1 == 1
+        self._voters_count = self.voters.bit_count()
+
+    def restore(self, *, promised: int, acc: dict[int, tuple[int, bytes]], chosen: int, truncated: int, longest: int) -> None:
+        """Take up what was durable; all else is as after a start."""
+        self.promised = promised
+        self.acc = acc
+        self.chosen = chosen
+        self.truncated = truncated
+        self.longest = longest
+
+    def step(self, event: tuple[Any, ...], src: int, now: int, out: Out) -> bool:
+        """Carry out the first rule whose guard holds; whether there was one."""
+        tag: int = event[0]
+        return _STEPS[tag](self, event, src, now, out)
+
+    def on_campaign(self, event: Campaign, src: int, now: int, out: Out) -> bool:
+        """P1a: claim durably a fresh ballot of my own; ask the others to promise, and promise it myself."""
+        _, b = event
+        # P1a (ballots.spec.py:57)
+        if b > self.promised and b % ROUND == self.me and self._me_in_voters and now >= self.granted_until:
+            send = out.sends.append
+            if b != self.promised:
+                self.promised = b
+                out.writes.append((F_PROMISED, b))
+            self.bal = b
+            self.phase = PREPARING
+            self.proms = 0
+            self.best = {}
+            self.floor = 0
+            self.votes = {}
+            self.grants = {}
+            send((OTHERS, (PREPARE, b, self.config)))
+            send((b % ROUND, (PROMISE, b, self.config, self.chosen, self.accepted(), {})))
+            return True
+        return False
+
+    def on_recover(self, event: Recover, src: int, now: int, out: Out) -> bool:
+        """P2a-again: knowing all that the quorum knows, lead: propose the newest values above, no-ops in gaps."""
+        # P2a-again (ballots.spec.py:79)
+        if self.phase == RECOVERING and self.bal == self.promised and self.chosen >= self.floor:
+            chosen = self.chosen
+            best = self.best
+            bal = self.bal
+            send = out.sends.append
+            other = max(best, default=0)
+            t = chosen if chosen >= other else other
+            for s in range(chosen + 1, t + 1):
+                send((OTHERS, (ACCEPT, bal, self.config, s, best.get(s, NO_ENTRY)[1])))
+                send((bal % ROUND, (ACCEPTED, bal, self.config, s)))
+            for s in range(chosen + 1, t + 1):
+                part = best.get(s, NO_ENTRY)[1]
+                self.acc[s] = (bal, part)
+                out.writes.append((F_ACC, s, bal, part))
+            self.phase = LEADING
+            self.next = t + 1
+            self.best = {}
+            self.proms = 0
+            return True
+        return False
+
+    def on_prepare(self, event: Prepare, src: int, now: int, out: Out) -> bool:
+        """P1b: promise; say what I know to be chosen, and what I accepted above it."""
+        _, b, c = event
+        # P1b (ballots.spec.py:64)
+        if c == self.config and b > self.promised and self._me_in_voters and now >= self.granted_until:
+            if b != self.promised:
+                self.promised = b
+                out.writes.append((F_PROMISED, b))
+            out.sends.append((b % ROUND, (PROMISE, b, self.config, self.chosen, self.accepted(), {})))
+            return True
+        return False
+
+    def on_promise(self, event: Promise, src: int, now: int, out: Out) -> bool:
+        """P1c: gather reports; a majority's are enough. One that lists damaged slots proves nothing yet."""
+        _, b, c, k, a, d = event
+        # P1c (ballots.spec.py:69)
+        if c == self.config and b == self.bal and b == self.promised and self.phase == PREPARING and len(d) == 0:
+            best = self.best
+            p = self.proms | 1 << src
+            self.proms = p
+            self.floor = self.floor if self.floor >= k else k
+            self.best = {s: newer(best.get(s, NO_ENTRY), a.get(s, NO_ENTRY)) for s in sorted({*best, *a})}
+            if 2 * (p & self.voters).bit_count() > self._voters_count:
+                self.phase = RECOVERING
+            return True
+        return False
+
+    def on_propose(self, event: Propose, src: int, now: int, out: Out) -> bool:
+        """P2a: the leader puts a value into the next slot."""
+        _, v = event
+        # P2a (values.spec.py:27)
+        if self.phase == LEADING and self.bal == self.promised and self.next <= self.chosen + WINDOW:
+            bal = self.bal
+            next_ = self.next
+            send = out.sends.append
+            send((OTHERS, (ACCEPT, bal, self.config, next_, v)))
+            send((bal % ROUND, (ACCEPTED, bal, self.config, next_)))
+            self.acc[next_] = (bal, v)
+            out.writes.append((F_ACC, next_, bal, v))
+            self.next = next_ + 1
+            return True
+        return False
+
+    def on_seek(self, event: Seek, src: int, now: int, out: Out) -> bool:
+        """C0: ask for a chosen value."""
+        _, s, q = event
+        # C0 (values.spec.py:60)
+        if s > self.chosen and q != self.me:
+            out.sends.append((q, (FETCH, s)))
+            return True
+        return False
+
+    def on_truncate(self, event: Truncate, src: int, now: int, out: Out) -> bool:
+        """T: drop what a snapshot covers."""
+        _, k = event
+        # T (values.spec.py:72)
+        if k > self.truncated and k <= self.chosen:
+            for key in range(self.truncated + 1, k + 1):
+                self.acc.pop(key, None)
+            if k != self.truncated:
+                self.truncated = k
+                out.writes.append((F_TRUNCATED, k))
+            return True
+        return False
+
+    def on_accept(self, event: Accept, src: int, now: int, out: Out) -> bool:
+        """P2b-known: that slot is chosen, so this is its value; vote for it again; else P2b: accept durably, tell the leader."""
+        _, b, c, s, v = event
+        if c == self.config and b >= self.promised and self._me_in_voters:
+            # P2b-known (values.spec.py:33)
+            if s <= self.chosen:
+                if b != self.promised:
+                    self.promised = b
+                    out.writes.append((F_PROMISED, b))
+                out.sends.append((b % ROUND, (ACCEPTED, b, self.config, s)))
+                return True
+            # P2b (values.spec.py:38)
+            if s <= self.chosen + WINDOW:
+                if b != self.promised:
+                    self.promised = b
+                    out.writes.append((F_PROMISED, b))
+                if self.acc.get(s, NO_ENTRY)[0] != b:
+                    self.acc[s] = (b, v)
+                    out.writes.append((F_ACC, s, b, v))
+                out.sends.append((b % ROUND, (ACCEPTED, b, self.config, s)))
+                return True
+        return False
+
+    def on_accepted(self, event: Accepted, src: int, now: int, out: Out) -> bool:
+        """P3: a majority accepted: chosen, once every slot below is."""
+        _, b, c, s = event
+        # P3 (values.spec.py:45)
+        if c == self.config and b == self.bal and self.phase == LEADING and self.bal == self.promised and s > self.chosen and s < self.next:
+            w = self.votes.get(s, 0) | 1 << src
+            if 2 * (w & self.voters).bit_count() > self._voters_count and s == self.chosen + 1:
+                length = 0
+                for t in range(s + 1, self.next):
+                    if 2 * (self.votes.get(t, 0) & self.voters).bit_count() <= self._voters_count:
+                        break
+                    length += 1
+                n = s + length
+                if n != self.chosen:
+                    self.chosen = n
+                    out.writes.append((F_CHOSEN, n))
+                for key in range(s, n + 1):
+                    self.votes.pop(key, None)
+                out.sends.append((OTHERS, (LEARN, self.bal, self.config, n)))
+            else:
+                self.votes[s] = w
+            return True
+        return False
+
+    def on_learn(self, event: Learn, src: int, now: int, out: Out) -> bool:
+        """L: what I accepted in that ballot, without a gap, is chosen."""
+        _, b, c, k = event
+        # L (values.spec.py:56)
+        if c == self.config and k > self.chosen and not (self.phase == LEADING and self.bal == self.promised):
+            chosen = self.chosen
+            length = 0
+            for s in range(chosen + 1, min(k, chosen + WINDOW) + 1):
+                if self.acc.get(s, NO_ENTRY)[0] != b:
+                    break
+                length += 1
+            value = chosen + length
+            if value != self.chosen:
+                self.chosen = value
+                out.writes.append((F_CHOSEN, value))
+            return True
+        return False
+
+    def on_fetch(self, event: Fetch, src: int, now: int, out: Out) -> bool:
+        """C1: supply a chosen value."""
+        _, s = event
+        # C1 (values.spec.py:64)
+        if s > self.truncated and s <= self.chosen:
+            out.sends.append((src, (CHOSEN, s, self.acc.get(s, NO_ENTRY)[0], self.acc.get(s, NO_ENTRY)[1])))
+            return True
+        return False
+
+    def on_chosen(self, event: Chosen, src: int, now: int, out: Out) -> bool:
+        """C2: learn a chosen value."""
+        _, s, b, v = event
+        # C2 (values.spec.py:68)
+        if s == self.chosen + 1 and not (self.phase == LEADING and self.bal == self.promised):
+            self.acc[s] = (b, v)
+            out.writes.append((F_ACC, s, b, v))
+            if s != self.chosen:
+                self.chosen = s
+                out.writes.append((F_CHOSEN, s))
+            return True
+        return False
+
+    def on_boot(self, event: Boot, src: int, now: int, out: Out) -> bool:
+        """B: I may have granted a lease and forgotten it: wait as long as the longest."""
+        # B (leases.spec.py:35)
+        self.granted_until = now + self.longest
+        return True
+
+    def on_beat(self, event: Beat, src: int, now: int, out: Out) -> bool:
+        """L1: ask every replica to refuse other ballots, and refuse them myself."""
+        _, t = event
+        # L1 (leases.spec.py:39)
+        if self.phase == LEADING and self.bal == self.promised:
+            send = out.sends.append
+            value = self.longest if self.longest >= t else t
+            if value != self.longest:
+                self.longest = value
+                out.writes.append((F_LONGEST, value))
+            other = now + t
+            self.granted_until = self.granted_until if self.granted_until >= other else other
+            send((OTHERS, (HEARTBEAT, self.bal, self.config, now, t)))
+            send((self.bal % ROUND, (GRANT, self.bal, self.config, now, t)))
+            return True
+        return False
+
+    def on_abdicate(self, event: Abdicate, src: int, now: int, out: Out) -> bool:
+        """L4: give up this ballot for good, and its lease with it; promises and votes stay."""
+        # L4 (leases.spec.py:56)
+        if self.phase != IDLE and self.bal == self.promised:
+            self.phase = IDLE
+            self.granted_until = now
+            out.sends.append((OTHERS, (RELEASE, self.bal, self.config)))
+            return True
+        return False
+
+    def on_heartbeat(self, event: Heartbeat, src: int, now: int, out: Out) -> bool:
+        """L2: grant the newest promised ballot its lease; a newer ballot is promised on the way."""
+        _, b, c, t, d = event
+        # L2 (leases.spec.py:45)
+        if c == self.config and self._me_in_voters and (b == self.promised or (b > self.promised and now >= self.granted_until)):
+            if b != self.promised:
+                self.promised = b
+                out.writes.append((F_PROMISED, b))
+            value = self.longest if self.longest >= d else d
+            if value != self.longest:
+                self.longest = value
+                out.writes.append((F_LONGEST, value))
+            other = now + d
+            self.granted_until = self.granted_until if self.granted_until >= other else other
+            out.sends.append((b % ROUND, (GRANT, b, self.config, t, d)))
+            return True
+        return False
+
+    def on_grant(self, event: Grant, src: int, now: int, out: Out) -> bool:
+        """L3: count it from its stamp."""
+        _, b, c, t, d = event
+        # L3 (leases.spec.py:52)
+        if c == self.config and b == self.bal and self.phase == LEADING and self.bal == self.promised:
+            one = self.grants.get(src, 0)
+            other = t + (d - d * DRIFT_PPM // 1_000_000 - 1)
+            self.grants[src] = one if one >= other else other
+            return True
+        return False
+
+    def on_release(self, event: Release, src: int, now: int, out: Out) -> bool:
+        """L5: the ballot that I granted is dead."""
+        _, b, c = event
+        # L5 (leases.spec.py:61)
+        if c == self.config and b == self.promised:
+            self.granted_until = now
+            return True
+        return False
+
+    def quorum(self, s: int) -> bool:
+        """As defined in ballots.spec.py:35."""
+        return 2 * (s & self.voters).bit_count() > self._voters_count
+
+    def leads(self) -> bool:
+        """As defined in ballots.spec.py:37."""
+        return self.phase == LEADING and self.bal == self.promised
+
+    def accepted(self) -> dict[int, tuple[int, bytes]]:
+        """As defined in ballots.spec.py:38."""
+        return {s: self.acc.get(s, NO_ENTRY) for s in range(self.chosen + 1, self.chosen + WINDOW + 1) if self.acc.get(s, NO_ENTRY)[0] > 0}
+
+    def holds_lease(self, at: int) -> bool:
+        """As defined in leases.spec.py:27."""
+        return (
+            self.phase == LEADING
+            and self.bal == self.promised
+            and 2 * (sum(1 << q for q in self.grants if at < self.grants[q]) & self.voters).bit_count() > self._voters_count
+        )
+
+
+def _nobody(_self: Participant, _event: object, _src: int, _now: int, _out: Out) -> bool:
+    """Tag 0 is no event."""
+    return False
+
+
+_STEPS: Final[tuple[Callable[[Participant, Any, int, int, Out], bool], ...]] = (
+    _nobody,
+    Participant.on_campaign,
+    Participant.on_recover,
+    Participant.on_prepare,
+    Participant.on_promise,
+    Participant.on_propose,
+    Participant.on_seek,
+    Participant.on_truncate,
+    Participant.on_accept,
+    Participant.on_accepted,
+    Participant.on_learn,
+    Participant.on_fetch,
+    Participant.on_chosen,
+    Participant.on_boot,
+    Participant.on_beat,
+    Participant.on_abdicate,
+    Participant.on_heartbeat,
+    Participant.on_grant,
+    Participant.on_release,
+)

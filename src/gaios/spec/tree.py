@@ -1,0 +1,528 @@
+"""What a specification means: sorts, expressions, statements, rules; checked, with every name resolved.
+
+Rule 1. Nodes are immutable, and equal when they mean the same: places and spellings of parameters do not count.
+Rule 2. Nothing here is about Python: a back end for a model checker reads the same tree.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from gaios.spec.source import Place, Text
+
+# -- sorts -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A number without a name of its own (a literal, a constant, a count): it fits every `Nat`."""
+
+    def __str__(self) -> str:
+        return "number"
+
+
+@dataclass(frozen=True, slots=True)
+class Nat:
+    """Numbers of one kind: ballots are not slots. Model checkers bound them by `model`; on the wire they are `wire` at least."""
+
+    name: str
+    model: int = field(compare=False)
+    wire: int = field(compare=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """True and False."""
+
+    def __str__(self) -> str:
+        return "bool"
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """Values that are only compared; `noop` names the empty one. Bytes at run time, `model` names in a model."""
+
+    name: str
+    model: tuple[str, ...] = field(compare=False)
+    noop: str = field(compare=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Enum:
+    """A choice of names; the first is the default."""
+
+    name: str
+    members: tuple[str, ...] = field(compare=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A tuple with named parts."""
+
+    name: str
+    parts: tuple[tuple[str, "Sort"], ...] = field(compare=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class SetOf:
+    """A set of small numbers: a bit mask at run time."""
+
+    item: Nat
+
+    def __str__(self) -> str:
+        return f"Set[{self.item}]"
+
+
+@dataclass(frozen=True, slots=True)
+class MapOf:
+    """A map that is total: an absent key reads as the default. `most` bounds its entries on the wire."""
+
+    key: Nat
+    value: "Sort"
+    most: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        return f"Map[{self.key}, {self.value}]"
+
+
+Sort = Plain | Nat | Truth | Opaque | Enum | Record | SetOf | MapOf
+PLAIN, TRUTH = Plain(), Truth()
+
+
+def is_number(sort: Sort) -> bool:
+    """Whether one can count with it."""
+    return isinstance(sort, Plain | Nat)
+
+
+def fits(sort: Sort, wanted: Sort) -> bool:
+    """Whether a value of `sort` may stand where `wanted` is asked for."""
+    return sort == wanted or (isinstance(sort, Plain) and isinstance(wanted, Nat))
+
+
+# -- expressions -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """Something with a sort and a place."""
+
+    sort: Sort
+    at: Place = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Node):
+    """A literal number."""
+
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flag(Node):
+    """True or False."""
+
+    value: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Constant(Node):
+    """A declared constant, an enumeration's member or an opaque sort's no-op."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ambient(Node):
+    """What is given with every event: `me`, `now`, `src`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Local(Node):
+    """A parameter, a local or the variable of a comprehension. `number` identifies it within its rule or function."""
+
+    number: int
+    name: str = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class State(Node):
+    """A field of the role."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Not(Node):
+    """Negation."""
+
+    item: "Expr"
+
+
+@dataclass(frozen=True, slots=True)
+class Binary(Node):
+    """`+ - * // %` on numbers, `& |` on sets."""
+
+    op: str
+    left: "Expr"
+    right: "Expr"
+
+
+@dataclass(frozen=True, slots=True)
+class Compare(Node):
+    """`== != < <= > >= in`."""
+
+    op: str
+    left: "Expr"
+    right: "Expr"
+
+
+@dataclass(frozen=True, slots=True)
+class Both(Node):
+    """`and` or `or` of two or more."""
+
+    op: str
+    items: tuple["Expr", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choose(Node):
+    """`then if test else other`."""
+
+    test: "Expr"
+    then: "Expr"
+    other: "Expr"
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup(Node):
+    """`map[key]`, total."""
+
+    map: "Expr"
+    key: "Expr"
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Node):
+    """`record.part`."""
+
+    record: "Expr"
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Make(Node):
+    """A record from its parts."""
+
+    items: tuple["Expr", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Items(Node):
+    """`{a, b}`: a set of these."""
+
+    items: tuple["Expr", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Empty(Node):
+    """`{}`: the empty set or map."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """`range(low, high)`: numbers from `low` up to and without `high`."""
+
+    low: "Expr"
+    high: "Expr"
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """`keys(m, …)`: every key of any of the maps, in order."""
+
+    maps: tuple["Expr", ...]
+
+
+Domain = Range | Keys
+
+
+@dataclass(frozen=True, slots=True)
+class SetBy(Node):
+    """`{x for x in domain if test}`."""
+
+    variable: Local
+    domain: Domain
+    test: "Expr | None"
+
+
+@dataclass(frozen=True, slots=True)
+class MapBy(Node):
+    """`{x: value for x in domain if test}`."""
+
+    variable: Local
+    value: "Expr"
+    domain: Domain
+    test: "Expr | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Count(Node):
+    """`len(x)` of a set or a map."""
+
+    item: "Expr"
+
+
+@dataclass(frozen=True, slots=True)
+class Extreme(Node):
+    """`min` or `max` of two or more."""
+
+    op: str
+    items: tuple["Expr", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Top(Node):
+    """`top(m)`: the highest key of a map, 0 when it is empty."""
+
+    map: "Expr"
+
+
+@dataclass(frozen=True, slots=True)
+class Run(Node):
+    """`run(test for x in range(a, b))`: how many elements, from the first on, pass without a gap."""
+
+    variable: Local
+    domain: Range
+    test: "Expr"
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Node):
+    """A declared function, applied."""
+
+    function: "Function"
+    items: tuple["Expr", ...]
+
+
+Expr = (
+    Number | Flag | Constant | Ambient | Local | State | Not | Binary | Compare | Both | Choose | Lookup | Part | Make | Items | Empty
+    | SetBy | MapBy | Count | Extreme | Top | Run | Call
+)  # fmt: skip
+
+
+def children(expr: Expr) -> tuple[Expr, ...]:
+    """The expressions directly below this one; bodies of called functions are not below it."""
+    match expr:
+        case Not(item=a) | Count(item=a) | Top(map=a) | Part(record=a):
+            return (a,)
+        case Binary(left=a, right=b) | Compare(left=a, right=b) | Lookup(map=a, key=b):
+            return (a, b)
+        case Both(items=many) | Make(items=many) | Items(items=many) | Extreme(items=many) | Call(items=many):
+            return many
+        case Choose(test=a, then=b, other=c):
+            return (a, b, c)
+        case MapBy(variable=x, value=v, domain=d, test=t):
+            return (x, v, *domain_children(d), *(() if t is None else (t,)))
+        case SetBy(variable=x, domain=d, test=t):
+            return (x, *domain_children(d), *(() if t is None else (t,)))
+        case Run(variable=x, domain=d, test=t):
+            return (x, *domain_children(d), t)
+        case _:
+            return ()
+
+
+def domain_children(domain: Domain) -> tuple[Expr, ...]:
+    """The expressions of a domain."""
+    return (domain.low, domain.high) if isinstance(domain, Range) else domain.maps
+
+
+def walk(expr: Expr) -> Iterator[Expr]:
+    """The expression and all below it."""
+    yield expr
+    for child in children(expr):
+        yield from walk(child)
+
+
+def reads(expr: Expr) -> Iterator[State]:
+    """Every read of state, through called functions too, at the place of the call."""
+    for node in walk(expr):
+        if isinstance(node, State):
+            yield node
+        elif isinstance(node, Call):
+            for inner in reads(node.function.body):
+                yield State(inner.sort, node.at, inner.name)
+
+
+# -- statements --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Let:
+    """`x = e`: a name for a value."""
+
+    at: Place = field(compare=False)
+    local: Local
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """`field = e`."""
+
+    at: Place = field(compare=False)
+    target: "Field"
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """`field[k] = e`."""
+
+    at: Place = field(compare=False)
+    target: "Field"
+    key: Expr
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """`field |= {k: e for k in domain}`."""
+
+    at: Place = field(compare=False)
+    target: "Field"
+    value: MapBy
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """`field -= range(a, b)`: forget these keys. Forgetting is never recorded."""
+
+    at: Place = field(compare=False)
+    target: "Field"
+    domain: Range
+
+
+@dataclass(frozen=True, slots=True)
+class If:
+    """`if test: … else: …`."""
+
+    at: Place = field(compare=False)
+    test: Expr
+    then: tuple["Statement", ...]
+    other: tuple["Statement", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """`send(M(…))` on the message's own route, or `to=` a member."""
+
+    at: Place = field(compare=False)
+    message: "Event"
+    items: tuple[Expr, ...]
+    to: Expr | None
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """`for x in domain: send(…)`."""
+
+    at: Place = field(compare=False)
+    variable: Local
+    domain: Domain
+    sends: tuple[Send, ...]
+
+
+Statement = Let | Assign | Put | Merge | Drop | If | Send | Each
+
+
+# -- declarations ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Const:
+    """A number that has a name; a model may use a smaller one."""
+
+    name: str
+    model: int
+    run: int
+    note: str
+    at: Place = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of the role: `given` to the constructor, `durable`, or `volatile` (lost by a restart)."""
+
+    name: str
+    sort: Sort
+    kind: str
+    at: Place = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An input or a message. `to`: the member, as an expression over the fields; None: each sender says, or, `others`, all."""
+
+    name: str
+    tag: int
+    fields: tuple[tuple[str, Sort], ...]
+    is_message: bool
+    others: bool
+    after: bool
+    at: Place = field(compare=False)
+    to: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A pure function of its parameters and the state."""
+
+    name: str
+    parameters: tuple[Local, ...]
+    result: Sort
+    body: Expr
+    at: Place = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`case Event(…) if guard:`. The guard is a conjunction; the first rule of an event that holds is carried out."""
+
+    label: str
+    doc: str
+    event: Event
+    parameters: tuple[Local, ...]
+    guard: tuple[Expr, ...]
+    body: tuple[Statement, ...]
+    at: Place = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Specification:
+    """All texts together, checked."""
+
+    texts: tuple[Text, ...]
+    role: str
+    constants: tuple[Const, ...]
+    sorts: tuple[Sort, ...]
+    state: tuple[Field, ...]
+    events: tuple[Event, ...]
+    functions: tuple[Function, ...]
+    rules: tuple[Rule, ...]
+
+    def rules_of(self, event: Event) -> tuple[Rule, ...]:
+        """The rules of an event, in the order in which they are tried."""
+        return tuple(rule for rule in self.rules if rule.event.name == event.name)
