@@ -1,0 +1,46 @@
+"""Clocks: what a replica believes about time.  [SAFETY 10, 12]
+
+A clock is CLOCK_BOOTTIME of one machine: it runs through pauses and process restarts, drifts within a bound, and begins anew
+near zero when the machine itself restarts (a power cut). Between restarts its rate is constant.
+
+Rule 1. Two clocks gain on each other by at most `bound_ppm`: each keeps within half of it of true time, unless a scenario breaks the rule.
+Rule 2. Only differences mean anything: every clock starts at a random reading.
+"""
+
+from gaios.sim.dice import Dice
+
+_PPM = 1_000_000
+
+
+class Clock:
+    """One machine's clock."""
+
+    __slots__ = ("_base_ns", "_dice", "_origin_ns", "drift_ppm")
+
+    def __init__(self, dice: Dice, bound_ppm: int) -> None:
+        self._dice = dice
+        half = bound_ppm // 2
+        # The ends of the range matter most: a third of all clocks run at one of them.
+        self.drift_ppm = dice.pick((-half, half, dice.between(-half, half)))
+        self._base_ns = dice.between(1, 10**15)
+        self._origin_ns = 0
+
+    def read(self, true_ns: int) -> int:
+        """The clock's reading at a true time, ns."""
+        elapsed = true_ns - self._origin_ns
+        return self._base_ns + elapsed + elapsed * self.drift_ppm // _PPM
+
+    def when(self, reading_ns: int) -> int:
+        """The first true time, ns, at which the clock shows at least this reading; the machine's last restart if it did so before."""
+        ahead = reading_ns - self._base_ns
+        if ahead <= 0:
+            return self._origin_ns
+        true_ns = self._origin_ns + ahead * _PPM // (_PPM + self.drift_ppm)
+        while self.read(true_ns) < reading_ns:
+            true_ns += 1
+        return true_ns
+
+    def restart(self, true_ns: int) -> None:
+        """The machine lost power: the clock counts from its start again."""
+        self._origin_ns = true_ns
+        self._base_ns = self._dice.between(1, 60_000_000_000)

@@ -1,0 +1,128 @@
+"""Which faults a run has, and how many: each seed draws its own mix.  [Groce et al. 2012, swarm testing]
+
+A run with every fault at once finds less than many runs with a few faults each: some bugs need a thing *not* to happen.
+So each group of faults is on in about half of all seeds, and its rates are drawn across orders of magnitude.
+
+All times are nanoseconds, `*_every_ns` are means, probabilities are 0 to 1; 0 turns a fault off.
+"""
+
+import msgspec
+
+from gaios.sim.dice import Dice
+
+US = 1_000
+MS = 1_000_000
+S = 1_000_000_000
+
+
+class DiskFaults(msgspec.Struct, frozen=True, kw_only=True):
+    """What disks do."""
+
+    sync_ns: int = 400 * US
+    """The least that a sync takes; as much again comes by the dice."""
+    slow: float = 0.0
+    """How often a sync is slow."""
+    slow_ns: int = 100 * MS
+    failing: float = 0.0
+    """How often a sync fails: the replica stops, and is started again on what the disk then holds."""
+    crash_point: float = 0.0
+    """How often a batch of operations is cut short by a crash, at any point of it."""
+
+
+class NetworkFaults(msgspec.Struct, frozen=True, kw_only=True):
+    """What links do, among replicas and to clients."""
+
+    delay_ns: int = 60 * US
+    """The least one-way delay."""
+    jitter_ns: int = 40 * US
+    """Mean of what comes on top."""
+    loss: float = 0.0
+    duplicate: float = 0.0
+    reorder: bool = False
+    """Messages overtake each other on a link."""
+    corrupt: float = 0.0
+    """How often a frame's bits flip: its checksum must notice."""
+    stale: float = 0.0
+    """How often a message is delivered once more, seconds later."""
+    stale_ns: int = 3 * S
+    partition_every_ns: int = 0
+    partition_ns: int = 800 * MS
+    one_way: float = 0.3
+    """How often a partition blocks one direction only."""
+    break_every_ns: int = 0
+    """Connections of clients break."""
+
+
+class ProcessFaults(msgspec.Struct, frozen=True, kw_only=True):
+    """What happens to whole replicas."""
+
+    crash_every_ns: int = 0
+    down_ns: int = 400 * MS
+    """Mean time until a supervisor starts it again."""
+    power_cut: float = 0.5
+    """How often a crash takes the machine with it: un-synced bytes, and the clock's reading."""
+    all_at_once: float = 0.1
+    """How often a crash takes every replica."""
+    at_master: float = 0.4
+    """How often a crash or a pause chooses the master."""
+    pause_every_ns: int = 0
+    pause_ns: int = 900 * MS
+    mid_receive: float = 0.5
+    """How often a pause falls between the poll that found bytes and the read that takes them."""
+
+
+class Faults(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole run's."""
+
+    disk: DiskFaults = DiskFaults()
+    network: NetworkFaults = NetworkFaults()
+    process: ProcessFaults = ProcessFaults()
+    drift_ppm: int = 0
+    """How much one clock gains on another, at most."""
+
+    def calm(self) -> "Faults":
+        """The same world when faults stop; clocks drift on."""
+        network = NetworkFaults(delay_ns=self.network.delay_ns, jitter_ns=self.network.jitter_ns)
+        return Faults(disk=DiskFaults(sync_ns=self.disk.sync_ns), network=network, drift_ppm=self.drift_ppm)
+
+
+def swarm(dice: Dice, drift_bound_ppm: int) -> Faults:
+    """Draw a mix."""
+
+    def rate(low: float, high: float, on: float = 0.5) -> float:
+        return dice.skewed(int(low * 1e6), int(high * 1e6)) / 1e6 if dice.chance(on) else 0.0
+
+    def every(low_ns: int, high_ns: int, on: float = 0.5) -> int:
+        return dice.skewed(low_ns, high_ns) if dice.chance(on) else 0
+
+    disk = DiskFaults(
+        sync_ns=dice.skewed(50 * US, 4 * MS),
+        slow=rate(0.001, 0.1),
+        slow_ns=dice.skewed(10 * MS, 2 * S),
+        failing=rate(0.0001, 0.001, 0.2),
+        crash_point=rate(0.0003, 0.01),
+    )
+    network = NetworkFaults(
+        delay_ns=dice.skewed(20 * US, 5 * MS),
+        jitter_ns=dice.skewed(10 * US, 20 * MS),
+        loss=rate(0.001, 0.2),
+        duplicate=rate(0.001, 0.3),
+        reorder=dice.chance(0.5),
+        corrupt=rate(0.0001, 0.005, 0.2),
+        stale=rate(0.0003, 0.02, 0.4),
+        stale_ns=dice.skewed(100 * MS, 10 * S),
+        partition_every_ns=every(S, 8 * S),
+        partition_ns=dice.skewed(100 * MS, 4 * S),
+        one_way=dice.pick((0.0, 0.3, 1.0)),
+        break_every_ns=every(200 * MS, 4 * S),
+    )
+    process = ProcessFaults(
+        crash_every_ns=every(500 * MS, 8 * S, 0.6),
+        down_ns=dice.skewed(20 * MS, 3 * S),
+        power_cut=dice.pick((0.0, 0.5, 1.0)),
+        all_at_once=dice.pick((0.0, 0.1, 0.4)),
+        at_master=dice.pick((0.2, 0.5, 0.9)),
+        pause_every_ns=every(S, 8 * S),
+        pause_ns=dice.skewed(50 * MS, 4 * S),
+    )
+    return Faults(disk=disk, network=network, process=process, drift_ppm=drift_bound_ppm if dice.chance(0.7) else 0)

@@ -1,0 +1,106 @@
+"""What a run leaves behind for the checkers: plain records, in the order in which they were observed.  [PML §6.3]
+
+`order` numbers grow with every observation of the world (two things at one nanosecond still have an order); `*_ns` are true time.
+
+Left out on purpose: how the records are made (cell.py, workload.py), what they must satisfy (checkers/).
+"""
+
+from typing import NamedTuple
+
+from gaios import api
+
+DONE = "done"
+REFUSED = "refused"
+UNKNOWN = "unknown"
+
+
+class Violation(NamedTuple):
+    """A property that did not hold."""
+
+    property: str
+    """The checker's name."""
+    detail: str
+    """Both sides of the comparison."""
+
+    def __str__(self) -> str:
+        return f"{self.property}: {self.detail}"
+
+
+class Call(NamedTuple):
+    """One operation of a client, from its first attempt to its last answer."""
+
+    number: int
+    client: int
+    request: api.MultiOp | api.Range
+    began: int
+    """`order` of the call."""
+    began_ns: int
+    ended: int | None
+    """`order` of the answer; None when none came."""
+    ended_ns: int
+    """0 when no answer came."""
+    outcome: str
+    """DONE, REFUSED (certainly without effect) or UNKNOWN.  [SAFETY 20]"""
+    reply: api.MultiOpResult | api.Page | None
+    slot: int = 0
+    """Where an acknowledged write stands in the log; 0 for reads."""
+    nth: int = 0
+    """Its place in the slot's batch, from 0."""
+    error: str = ""
+
+
+class Applied(NamedTuple):
+    """One replica applied one slot."""
+
+    at_ns: int
+    replica: int
+    boot: int
+    slot: int
+    value: bytes
+    """The chosen value."""
+    chain: bytes
+    """The log's running hash through this slot.  [SAFETY 16]"""
+    checksum: int
+    """Of the machine's state after this slot."""
+    epoch: int
+    revision: int
+
+
+class Executed(NamedTuple):
+    """One replica's machine carried out one entry."""
+
+    replica: int
+    boot: int
+    slot: int
+    nth: int
+
+
+class Lease(NamedTuple):
+    """A replica held itself entitled to answer reads alone."""
+
+    replica: int
+    ballot: int
+    from_ns: int
+    until_ns: int
+    """True time of the first reading of its clock at which it no longer is."""
+
+
+class Watch(NamedTuple):
+    """What one watcher was told, over all its reconnections."""
+
+    client: int
+    key: bytes
+    end: bytes | None
+    from_revision: int
+    events: tuple[api.Event, ...]
+    next_revision: int
+    """It was told everything below."""
+
+
+class Level(NamedTuple):
+    """The highest that a bounded thing ever was."""
+
+    replica: int
+    name: str
+    highest: int
+    limit: int

@@ -1,0 +1,143 @@
+"""A simulated network: what is sent may be lost, doubled, late, early, damaged, or blocked, one way or both.
+
+Between replicas each frame fares alone, which is worse than any TCP connection: whatever survives this survives reconnections.
+Between a client and a replica there are connections: bytes come in order, in pieces of any size, until the connection breaks;
+then both ends hear of it, later, and what was under way is lost.
+
+Rule 1. What travels is bytes, made and read by the real codecs at the ends; here nobody looks inside.
+Rule 2. A blocked link swallows; it never holds back what it delivers later, for that is what delay is for.
+"""
+
+from collections.abc import Callable
+
+from gaios.sim.dice import Dice
+from gaios.sim.faults import NetworkFaults
+from gaios.sim.world import World
+
+Deliver = Callable[[bytes], None]
+
+
+class Network:
+    """Ends are small numbers: replicas from 1, clients from 1001."""
+
+    def __init__(self, world: World, dice: Dice, faults: NetworkFaults) -> None:
+        self._world, self._dice = world, dice
+        self.faults = faults
+        self._blocked: dict[tuple[int, int], int] = {}
+        """(from, to) → how many partitions block it now."""
+        self._last_ns: dict[tuple[int, int], int] = {}
+        """(from, to) → when the newest frame arrives, so that it is not overtaken."""
+
+    # -- partitions ------------------------------------------------------------------------------------------------------
+
+    def block(self, links: list[tuple[int, int]]) -> None:
+        """From now on these swallow everything, until as many `unblock`s."""
+        for link in links:
+            self._blocked[link] = self._blocked.get(link, 0) + 1
+
+    def unblock(self, links: list[tuple[int, int]]) -> None:
+        """Take one block of each away."""
+        for link in links:
+            if self._blocked.get(link, 0) > 1:
+                self._blocked[link] -= 1
+            else:
+                self._blocked.pop(link, None)
+
+    def is_blocked(self, source: int, target: int) -> bool:
+        """Whether what is sent now would be swallowed."""
+        return (source, target) in self._blocked
+
+    # -- frames ----------------------------------------------------------------------------------------------------------
+
+    def send(self, source: int, target: int, frame: bytes, deliver: Deliver) -> None:
+        """One frame, which fares alone."""
+        faults, dice = self.faults, self._dice
+        if (source, target) in self._blocked or dice.chance(faults.loss):
+            return
+        if dice.chance(faults.corrupt):
+            frame = damaged(frame, dice)
+        self._arrive(source, target, frame, deliver)
+        if dice.chance(faults.duplicate):
+            self._arrive(source, target, frame, deliver)
+        if dice.chance(faults.stale):
+            self._world.count("a message came again, much later")
+            self._world.after(dice.around(faults.stale_ns), deliver, frame)
+
+    def _arrive(self, source: int, target: int, frame: bytes, deliver: Deliver) -> None:
+        at = self._world.now_ns + self.delay_ns()
+        if not self.faults.reorder:
+            at = max(at, self._last_ns.get((source, target), 0))
+            self._last_ns[source, target] = at
+        self._world.at(at, deliver, frame)
+
+    def delay_ns(self) -> int:
+        """How long a message takes."""
+        return self.faults.delay_ns + self._dice.around(self.faults.jitter_ns)
+
+    # -- connections -----------------------------------------------------------------------------------------------------
+
+    def connect(self, client: int, replica: int) -> "Connection":
+        """A connection, open from now on; the caller decides whether anybody listens."""
+        return Connection(self, self._world, self._dice, (client, replica))
+
+
+def damaged(frame: bytes, dice: Dice) -> bytes:
+    """One bit flipped."""
+    at = dice.below(len(frame))
+    return frame[:at] + bytes((frame[at] ^ 1 << dice.below(8),)) + frame[at + 1 :]
+
+
+class Connection:
+    """Bytes in order, both ways, until it breaks. `ends` are (client, replica); side 0 is the client's."""
+
+    __slots__ = ("_dice", "_heard", "_last_ns", "_network", "_world", "ends", "is_open", "on_broken", "on_bytes")
+
+    def __init__(self, network: Network, world: World, dice: Dice, ends: tuple[int, int]) -> None:
+        self._network, self._world, self._dice = network, world, dice
+        self.ends = ends
+        self.is_open = True
+        self._last_ns = [0, 0]
+        self._heard = [False, False]
+        self.on_bytes: list[Deliver | None] = [None, None]
+        """What each side does with bytes that arrive."""
+        self.on_broken: list[Callable[[], None] | None] = [None, None]
+        """What each side does when it hears of the break."""
+
+    def send(self, side: int, data: bytes) -> None:
+        """Bytes from this side to the other."""
+        network, dice = self._network, self._dice
+        if not self.is_open:
+            return
+        if network.is_blocked(self.ends[side], self.ends[1 - side]) or dice.chance(network.faults.loss / 20):
+            # TCP sends again until one side gives up: either it gets through late, or the connection ends. Here it ends.
+            self.break_off(dice.around(200_000_000))
+            return
+        if len(data) > 1 and dice.chance(0.1):
+            cut = 1 + dice.below(len(data) - 1)
+            self._arrive(side, data[:cut])
+            data = data[cut:]
+        self._arrive(side, data)
+
+    def _arrive(self, side: int, data: bytes) -> None:
+        at = max(self._world.now_ns + self._network.delay_ns(), self._last_ns[side])
+        self._last_ns[side] = at
+        self._world.at(at, self._deliver, side, data)
+
+    def _deliver(self, side: int, data: bytes) -> None:
+        deliver = self.on_bytes[1 - side]
+        if self.is_open and deliver is not None:
+            deliver(data)
+
+    def break_off(self, delay_ns: int = 0) -> None:
+        """It ends: nothing more arrives, and each side hears of it after this delay and the network's own."""
+        if not self.is_open:
+            return
+        self.is_open = False
+        for side in (0, 1):
+            self._world.after(delay_ns + self._network.delay_ns(), self._hear, side)
+
+    def _hear(self, side: int) -> None:
+        broken = self.on_broken[side]
+        if broken is not None and not self._heard[side]:
+            self._heard[side] = True
+            broken()

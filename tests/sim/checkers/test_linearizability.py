@@ -1,0 +1,157 @@
+"""A checker is worth what it refuses: histories known to be good and bad, and brute force over all orders.  [SAFETY 30]"""
+
+from itertools import permutations
+from random import Random
+
+import pytest
+
+from gaios.sim.checkers.linearizability import Step, _after, _legal, judge, linearizability
+
+
+def history(*steps: tuple) -> list[Step]:
+    """(kind, argument, result, began, ended) each."""
+    return [Step(at, kind, argument, result, began, ended) for at, (kind, argument, result, began, ended) in enumerate(steps)]
+
+
+GOOD = {
+    "nothing happened": history(),
+    "a read sees the write before it": history(("write", b"1", None, 1, 2), ("read", None, b"1", 3, 4)),
+    "a read beside a write sees either": history(("write", b"1", None, 1, 5), ("read", None, None, 2, 3), ("read", None, b"1", 2, 4)),
+    "an unknown write may have happened": history(("write", b"1", None, 1, None), ("read", None, b"1", 2, 3)),
+    "an unknown write may happen late": history(("write", b"1", None, 1, None), ("read", None, None, 2, 3), ("read", None, b"1", 4, 5)),
+    "an unknown write may never happen": history(("write", b"1", None, 1, None), ("read", None, None, 2, 3)),
+    "an unseen unknown write explains a lost swap": history(
+        ("write", b"1", None, 1, 2), ("write", b"2", None, 3, None), ("swap", (b"1", b"3"), False, 4, 5), ("read", None, b"2", 6, 7)
+    ),
+    "an unseen unknown write is noticed by a failed swap alone": history(
+        ("write", b"1", None, 1, 2), ("write", b"2", None, 3, None), ("swap", (b"1", b"3"), False, 4, 5)
+    ),
+    "concurrent increments take either order": history(("add", 1, 2, 1, 4), ("add", 1, 1, 2, 3)),
+    "an unknown increment counts": history(("add", 1, None, 1, None), ("add", 1, 2, 2, 3)),
+    "a deleted key is absent": history(
+        ("write", b"1", None, 1, 2), ("delete", None, 1, 3, 4), ("read", None, None, 5, 6), ("delete", None, 0, 7, 8)
+    ),
+    "a swap from absent": history(("swap", (None, b"1"), True, 1, 2), ("swap", (None, b"2"), False, 3, 4), ("read", None, b"1", 5, 6)),
+    "reads overlap a chain of writes": history(
+        ("write", b"1", None, 1, 10),
+        ("write", b"2", None, 2, 9),
+        ("read", None, b"1", 3, 4),
+        ("read", None, b"2", 5, 6),
+        ("read", None, b"2", 11, 12),
+    ),
+}
+BAD = {
+    "a stale read": history(("write", b"1", None, 1, 2), ("write", b"2", None, 3, 4), ("read", None, b"1", 5, 6)),
+    "a lost write": history(("write", b"1", None, 1, 2), ("read", None, None, 3, 4)),
+    "back in time": history(("write", b"1", None, 1, 10), ("read", None, b"1", 2, 3), ("read", None, None, 4, 5)),
+    "two swaps of one value": history(
+        ("write", b"1", None, 1, 2), ("swap", (b"1", b"2"), True, 3, 6), ("swap", (b"1", b"3"), True, 4, 5)
+    ),
+    "a swap that lost though nothing changed": history(("write", b"1", None, 1, 2), ("swap", (b"1", b"2"), False, 3, 4)),
+    "an increment counted twice": history(("add", 1, 1, 1, 2), ("add", 1, 3, 3, 4)),
+    "an increment lost": history(("add", 1, 1, 1, 2), ("add", 1, 1, 3, 4)),
+    "a value out of nowhere": history(("write", b"1", None, 1, 2), ("read", None, b"9", 3, 4)),
+    "read before it was written": history(("read", None, b"1", 1, 2), ("write", b"1", None, 3, 4)),
+    "an unknown write that came and went": history(
+        ("write", b"1", None, 1, 2), ("write", b"2", None, 3, None), ("read", None, b"2", 4, 5), ("read", None, b"1", 6, 7)
+    ),
+    "deleted twice": history(("write", b"1", None, 1, 2), ("delete", None, 1, 3, 4), ("delete", None, 1, 5, 6)),
+    "two values in two orders": history(
+        ("write", b"1", None, 1, 20), ("write", b"2", None, 2, 21),
+        ("read", None, b"1", 3, 4), ("read", None, b"2", 5, 6), ("read", None, b"1", 7, 8),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_good_history_is_explained(name) -> None:
+    assert judge(GOOD[name]) is True
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_history_is_not_explained(name) -> None:
+    verdict = judge(BAD[name])
+    assert isinstance(verdict, Step)
+
+
+def test_the_answer_that_cannot_be_explained_is_named() -> None:
+    found, undecided = linearizability(
+        {b"a": GOOD["a stale read"] if "a stale read" in GOOD else BAD["a stale read"], b"b": GOOD["a deleted key is absent"]}
+    )
+    assert not undecided
+    assert [str(violation) for violation in found] == [
+        "linearizability: key b'a': no order of operations explains call 2 (read None → b'1')"
+    ]
+
+
+def test_a_search_that_grows_too_large_says_so() -> None:
+    """An undecided key must never look like a good one."""
+    found, undecided = linearizability({b"a": BAD["two values in two orders"]}, states_max=1)
+    assert not found
+    assert undecided[0].key == b"a"
+
+
+def explained_by_some_order(steps: list[Step]) -> bool:
+    """The definition itself: some subset of the unknown operations, some order of all that agrees with real time."""
+    known = [step for step in steps if step.ended is not None]
+    unknown = [step for step in steps if step.ended is None]
+    for chosen in range(1 << len(unknown)):
+        acting = known + [step for at, step in enumerate(unknown) if chosen >> at & 1]
+        for order in permutations(acting):
+            if any(b.ended is not None and b.ended < a.began for at, a in enumerate(order) for b in order[at + 1 :]):
+                continue
+            value = None
+            for step in order:
+                if not _legal(step, value):
+                    break
+                value = _after(step, value)
+            else:
+                return True
+    return False
+
+
+def random_history(dice: Random) -> list[Step]:
+    """Three clients, up to six operations, few values: about half of these are linearizable."""
+    steps = []
+    free = [0, 0, 0]
+    clock = 0
+    numeric = dice.random() < 0.3
+    for call in range(dice.randint(1, 6)):
+        client = dice.randrange(3)
+        began = max(free[client], clock + dice.randint(-4, 2)) + 1
+        ended = began + dice.randint(1, 6)
+        began, ended = began * 16 + call, ended * 16 + call
+        clock = max(clock, began // 16)
+        free[client] = ended // 16
+        values = [b"1", b"2", b"3"]
+        kind = dice.choice(["add", "read", "delete"] if numeric else ["read", "read", "write", "write", "delete", "swap"])
+        result: object = None
+        argument: object = None
+        if kind == "read":
+            result = dice.choice([None, *values[:2]])
+        elif kind == "write":
+            argument = dice.choice(values)
+        elif kind == "delete":
+            result = dice.choice([0, 1])
+        elif kind == "swap":
+            argument, result = (dice.choice([None, *values]), dice.choice(values)), dice.choice([True, False])
+        else:
+            argument, result = 1, dice.randint(1, 3)
+        if dice.random() < 0.25 and kind != "read":
+            result, ended_or_not = None, None
+        else:
+            ended_or_not = ended
+        steps.append(Step(call, kind, argument, result, began, ended_or_not))
+    return steps
+
+
+def test_the_search_agrees_with_brute_force_over_all_orders() -> None:
+    """The search's four short cuts must change no verdict."""
+    dice = Random(7)
+    verdicts = {True: 0, False: 0}
+    for _ in range(3_000):
+        steps = random_history(dice)
+        expected = explained_by_some_order(steps)
+        assert (judge(steps) is True) == expected, steps
+        verdicts[expected] += 1
+    assert min(verdicts.values()) > 500

@@ -1,0 +1,35 @@
+"""What a replica's clock shows."""
+
+from gaios.sim.clock import Clock
+from gaios.sim.dice import Dice
+
+SECOND = 10**9
+
+
+def clocks(count: int = 60, bound_ppm: int = 1_000) -> list[Clock]:
+    return [Clock(Dice(seed), bound_ppm) for seed in range(count)]
+
+
+def test_no_clock_gains_more_than_the_bound_on_another() -> None:
+    """The bound is between two clocks; some pair comes close to it."""
+    gains = [clock.read(1_000 * SECOND) - clock.read(0) for clock in clocks()]
+    assert max(gains) - min(gains) <= SECOND
+    assert max(gains) - min(gains) > 0.99 * SECOND
+
+
+def test_when_is_the_first_instant_that_shows_a_reading() -> None:
+    for clock in clocks():
+        for elapsed in (1, 999, SECOND, 123_456_789):
+            reading = clock.read(0) + elapsed
+            at = clock.when(reading)
+            assert clock.read(at) >= reading
+            assert at == 0 or clock.read(at - 1) < reading
+
+
+def test_a_machine_that_lost_power_counts_anew() -> None:
+    clock = clocks(1)[0]
+    before = clock.read(5 * SECOND)
+    clock.restart(6 * SECOND)
+    assert clock.read(6 * SECOND) <= 60 * SECOND
+    assert clock.when(before) > 6 * SECOND
+    assert clock.when(0) == 6 * SECOND

@@ -1,0 +1,131 @@
+"""The simulated disk keeps exactly what a real one promises, and loses everything else sometimes."""
+
+import pytest
+
+from gaios.sim.dice import Dice
+from gaios.sim.disk import SECTOR_BYTES, Disk
+from gaios.sim.faults import DiskFaults
+from gaios.sim.world import World
+from gaios.storage.words import Create, Remove, Rename, Sync, SyncDirectory, Write
+
+OLD = b"o" * 1_300
+NEW = b"n" * 1_300
+
+
+def disk_of(seed: int, faults: DiskFaults | None = None) -> tuple[World, Disk]:
+    """A disk with one durable file of old bytes."""
+    world = World(seed)
+    disk = Disk(world, world.dice.split("disk"), faults or DiskFaults(), "1")
+    for operation in (Create("wal/a", 1_300), SyncDirectory("wal"), Write("wal/a", 0, OLD), Sync("wal/a")):
+        disk.execute(operation)
+    return world, disk
+
+
+def test_synced_bytes_survive_every_power_cut() -> None:
+    for seed in range(50):
+        _, disk = disk_of(seed)
+        disk.power_cut()
+        assert disk.read("wal/a", 0, 2_000) == OLD
+
+
+def test_an_unsynced_write_is_lost_kept_or_torn_at_sectors() -> None:
+    """Any subset of a write's sectors, each whole: no more, and over many seeds no less."""
+    subsets = set()
+    for seed in range(300):
+        _, disk = disk_of(seed)
+        disk.execute(Write("wal/a", 100, NEW[:1_100]))
+        assert disk.read("wal/a", 0, 1_300) == OLD[:100] + NEW[:1_100] + OLD[1_200:]
+        disk.power_cut()
+        found = disk.read("wal/a", 0, 1_300)
+        survived = 0
+        for number, (start, end) in enumerate(((100, SECTOR_BYTES), (SECTOR_BYTES, 2 * SECTOR_BYTES), (2 * SECTOR_BYTES, 1_200))):
+            assert found[start:end] in {OLD[start:end], NEW[start:end]}
+            survived |= (found[start:end] == NEW[start:end]) << number
+        assert found[:100] == OLD[:100]
+        assert found[1_200:] == OLD[1_200:]
+        subsets.add(survived)
+    assert subsets == set(range(8))
+
+
+def test_later_writes_may_survive_earlier_ones() -> None:
+    """A disk reorders: that the second of two un-synced writes is there says nothing of the first."""
+    outcomes = set()
+    for seed in range(100):
+        _, disk = disk_of(seed)
+        disk.execute(Write("wal/a", 0, NEW[:512]))
+        disk.execute(Write("wal/a", 512, NEW[:512]))
+        disk.power_cut()
+        outcomes.add((disk.read("wal/a", 0, 1), disk.read("wal/a", 512, 1)))
+    assert outcomes == {(b"o", b"o"), (b"o", b"n"), (b"n", b"o"), (b"n", b"n")}
+
+
+def test_a_killed_process_leaves_the_page_cache_behind() -> None:
+    for seed in range(20):
+        _, disk = disk_of(seed)
+        disk.execute(Write("wal/a", 0, NEW))
+        disk.kill()
+        assert disk.read("wal/a", 0, 2_000) == NEW
+
+
+def test_a_name_is_durable_only_after_its_own_directory_was_synced() -> None:
+    """A file whose bytes were synced may still have no name, or its old one."""
+    seen = set()
+    for seed in range(100):
+        _, disk = disk_of(seed)
+        for operation in (Create("wal/b.new", 10), Sync("wal/b.new"), Rename("wal/b.new", "wal/b"), SyncDirectory(""), Remove("wal/a")):
+            disk.execute(operation)
+        assert disk.names() == ["wal/b"]
+        disk.power_cut()
+        seen.add(tuple(disk.names()))
+    assert {(), ("wal/a",), ("wal/b",), ("wal/a", "wal/b"), ("wal/b.new",)} <= seen | {()}
+    assert ("wal/a",) in seen
+    for seed in range(30):
+        _, disk = disk_of(seed)
+        for operation in (Create("wal/b.new", 10), Sync("wal/b.new"), Rename("wal/b.new", "wal/b"), SyncDirectory("wal")):
+            disk.execute(operation)
+        disk.power_cut()
+        assert disk.names() == ["wal/a", "wal/b"]
+        assert disk.size("wal/b") == 10
+
+
+def test_an_existing_file_cannot_be_created() -> None:
+    _, disk = disk_of(0)
+    with pytest.raises(FileExistsError):
+        disk.execute(Create("wal/a", 1))
+
+
+def test_a_crash_falls_between_any_two_operations() -> None:
+    """The second half of a batch must not have happened when its first half was cut off."""
+    executed = set()
+    batch = [Write("wal/a", at, b"n") for at in range(0, 1_300, 512)] + [Sync("wal/a")]
+    for seed in range(200):
+        world, disk = disk_of(seed, DiskFaults(crash_point=1.0))
+        disk.on_crash_point = disk.kill
+        disk.submit(batch, lambda: executed.add("done"), lambda: executed.add("failed"))
+        world.run(10**9)
+        executed.add(sum(disk.read("wal/a", at, 1) == b"n" for at in range(0, 1_300, 512)))
+        assert world.sometimes["a crash fell between two disk operations"] == 1
+    assert executed == {0, 1, 2, 3}
+
+
+def test_a_failed_sync_ends_the_batch_and_keeps_nothing_for_sure() -> None:
+    outcomes = set()
+    for seed in range(60):
+        world, disk = disk_of(seed, DiskFaults(failing=1.0))
+        reported = []
+        disk.submit(
+            [Write("wal/a", 0, b"n"), Sync("wal/a"), Remove("wal/a")], lambda: reported.append("done"), lambda: reported.append("failed")
+        )
+        world.run(10**9)
+        assert reported == ["failed"]
+        assert disk.names() == ["wal/a"]
+        disk.power_cut()
+        outcomes.add(disk.read("wal/a", 0, 1))
+    assert outcomes == {b"o", b"n"}
+
+
+def test_dice_are_their_own() -> None:
+    """A disk that throws more dice must not change what the network does."""
+    first, second = Dice(3), Dice(3)
+    first.split("disk").below(6)
+    assert [first.split("network").below(100) for _ in range(5)] == [second.split("network").below(100) for _ in range(5)]
