@@ -1,6 +1,6 @@
 # The commands of a checkout. Each does all of its own set-up, without root, into .venv; nothing else is touched.
 #
-#   make up      start a cell of five replicas in ./cell, in the background, on port 7420 and above (GAIOS_PORT)
+#   make up      start a cell of five replicas in ./cell, in the background, on port 7420 and above (or GAIOS_PORT)
 #   make down    stop it
 #   make test    run every check; reads and never writes what is tracked
 #   make fix     format, mend what the linter can mend, write generated files anew
@@ -8,7 +8,6 @@
 
 PYTHON ?= python3
 CELL ?= cell
-GAIOS_PORT ?= 7420
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
@@ -18,7 +17,7 @@ help:
 	@sed -n 's/^#   //p' Makefile
 
 up: .venv/run.stamp
-	@$(BIN)/gaios up --dir $(CELL) --port $(GAIOS_PORT) --detach
+	@$(BIN)/gaios up --dir $(CELL) $(if $(GAIOS_PORT),--port $(GAIOS_PORT)) --detach
 	@echo "The command is $(BIN)/gaios; PATH=\$$PWD/$(BIN):\$$PATH makes it \`gaios\`. The cell lives in ./$(CELL); \`make down\` stops it."
 
 down: .venv/run.stamp
