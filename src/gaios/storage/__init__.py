@@ -1,0 +1,73 @@
+"""What a replica must never forget: a write-ahead log and two copies of its promise, as bytes on a disk.  [PML §4.2; SAFETY 5, 7, 15]
+
+It knows no Paxos: a record is a kind, two numbers and bytes. A pure core says what is to be done; a shell (`storage.disk.Disk`, or the
+simulator's disk) does it.
+
+    operations = create(identity, copies, state_record)          # once, when the cell is created: carry them out, then write the manifest
+
+    journal, recovered = Journal.open(identity, reader, indexed={ACCEPT})      # raises StateMissing, StateDamaged, AnotherCell
+    recovered.copies                bytes: promise, boot, …
+    recovered.records               iterable of Record(kind, slot, ballot, payload), in order, `STATE` records included; read lazily
+    recovered.operations            carry out before anything is said; may be queued before the first batch
+    recovered.cut                   the unfinished write that was cut, or None
+    journal.boot = n                before the first batch, once it is known
+
+    operations = journal.batch(copies, records, state)           # the next one only when all operations of this one were carried out;
+                                                                 # `state()` gives the STATE record if a segment begins
+    operations = journal.mark()     when a batch's sync has returned and nothing else is to be written
+    operations = journal.prepare()  at any time, also in the background; then journal.prepared()
+    operations = journal.close()    a clean shutdown's last
+    journal.locate(kind, slot) -> Location | None;  journal.read(reader, location) -> Record;  journal.forget(kind, below)
+
+    verify(reader) -> list[Problem]
+
+Operations (`words.py`) are carried out in order; what each promises about crashes is rule 3 there. Not carried out, or failed, means:
+stop. A `Reader` has `names()`, `size(name)`, `read(name, offset, length)`.
+
+Files: `promise-1`, `promise-2`, `wal/00000001.wal` …, `wal/next`; `lock` is the shell's.
+
+Left out on purpose: when to drop old segments (a snapshot's work), repair of damaged records (they are refused).
+"""
+
+from gaios.storage.journal import Journal, Recovered, create
+from gaios.storage.record import MARK, PAYLOAD_BYTES_MAX, STATE, Location
+from gaios.storage.segment import SEGMENT_BYTES, SEGMENT_BYTES_MIN
+from gaios.storage.verify import Finding, verify
+from gaios.storage.words import (
+    Create,
+    Identity,
+    Operation,
+    Problem,
+    Reader,
+    Record,
+    Remove,
+    Rename,
+    Sync,
+    SyncDirectory,
+    Write,
+)
+
+__all__ = [
+    "MARK",
+    "PAYLOAD_BYTES_MAX",
+    "SEGMENT_BYTES",
+    "SEGMENT_BYTES_MIN",
+    "STATE",
+    "Create",
+    "Finding",
+    "Identity",
+    "Journal",
+    "Location",
+    "Operation",
+    "Problem",
+    "Reader",
+    "Record",
+    "Recovered",
+    "Remove",
+    "Rename",
+    "Sync",
+    "SyncDirectory",
+    "Write",
+    "create",
+    "verify",
+]

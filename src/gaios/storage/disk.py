@@ -1,0 +1,268 @@
+"""The real disk: carries out the journal's operations on one thread of its own.  [SAFETY 5, 15]
+
+Rule 1. One process a directory: `DIR/lock` is held with flock for as long as the `Disk` lives.
+Rule 2. Operations are carried out in the order in which they were handed in, each batch's callback after its last one.
+Rule 3. The first failure of any kind is the end: nothing is tried again, a failed sync least of all, for the kernel marks the pages
+clean and the next sync would succeed without them. Every later batch is answered with the same error.  [mission: fsyncgate]
+Rule 4. A write that the kernel cut short is continued; one that makes no progress is a failure.
+
+Left out on purpose: O_DIRECT and io_uring; one fdatasync of a zero-filled file costs some 140 µs here, most of it the device's.
+"""
+
+import errno
+import fcntl
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+
+from gaios.errors import ConfigurationError, DirectoryInUse, DiskFailed
+from gaios.storage.copies import NAMES as PROMISES
+from gaios.storage.segment import DIRECTORY as WAL
+from gaios.storage.verify import Finding, verify
+from gaios.storage.words import Create, Operation, Reader, Remove, Rename, Sync, SyncDirectory, Write
+
+LOCK = "lock"
+ZEROS = bytes(1 << 20)
+FILE_MODE = 0o600
+DIRECTORY_MODE = 0o700
+Done = Callable[[DiskFailed | None], object]
+
+
+class Directory:
+    """A `Reader` over a directory of the file system. Descriptors stay open until `close`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptors: dict[str, int] = {}
+
+    def names(self) -> list[str]:
+        """Every file's name, those one level below included.
+
+        Raises:
+            DiskFailed: the directory cannot be read.
+        """
+        try:
+            found = (*self.path.glob("*"), *self.path.glob("*/*"))
+            return sorted(entry.relative_to(self.path).as_posix() for entry in found if entry.is_file())
+        except OSError as error:
+            raise _failed(str(self.path), "list", error) from None
+
+    def size(self, name: str) -> int:
+        """A file's length in bytes.
+
+        Raises:
+            DiskFailed: it cannot be opened.
+        """
+        try:
+            return os.fstat(self._descriptor(name)).st_size
+        except OSError as error:
+            raise _failed(name, "stat", error) from None
+
+    def read(self, name: str, offset: int, length: int) -> bytes:
+        """These bytes of a file; fewer where it ends before.
+
+        Raises:
+            DiskFailed: they cannot be read.
+        """
+        parts = []
+        try:
+            descriptor = self._descriptor(name)
+            while length > 0 and (part := os.pread(descriptor, length, offset)):
+                parts.append(part)
+                offset += len(part)
+                length -= len(part)
+        except OSError as error:
+            raise _failed(name, "read", error) from None
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def close(self) -> None:
+        """Give all descriptors back."""
+        while self._descriptors:
+            os.close(self._descriptors.popitem()[1])
+
+    def _descriptor(self, name: str) -> int:
+        descriptor = self._descriptors.get(name)
+        if descriptor is None:
+            descriptor = self._descriptors[name] = os.open(self.path / name, os.O_RDONLY | os.O_CLOEXEC)
+        return descriptor
+
+
+class Disk:
+    """A replica's directory, locked, with the thread that writes to it.
+
+    Invariants:
+        1. `failure` is set once and never cleared; nothing is written after that.
+        2. `_descriptors` are touched by the disk thread only.
+    """
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        """Lock the directory.
+
+        Args:
+            path: The replica's directory.
+            create: Make it if it is not there.
+
+        Raises:
+            DirectoryInUse: another process has it.
+            ConfigurationError: it is not there, or cannot be used.
+        """
+        self.path = path
+        self.failure: DiskFailed | None = None
+        self._descriptors: dict[str, int] = {}
+        self._queue: SimpleQueue[tuple[Iterable[Operation], Done] | None] = SimpleQueue()
+        try:
+            if create:
+                path.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+            self._lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+        except OSError as error:
+            raise ConfigurationError(reason=f"cannot use {path} as a directory: {error.strerror}") from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._lock)
+            raise DirectoryInUse(directory=str(path)) from None
+        self.reader = Directory(path)
+        """For the event loop's thread."""
+        self._thread = Thread(target=self._run, name="disk", daemon=True)
+        self._thread.start()
+
+    def execute(self, operations: Iterable[Operation], done: Done) -> None:
+        """Carry these out behind all that was handed in before; then call `done`, on the disk thread, with the failure or None."""
+        self._queue.put((operations, done))
+
+    def execute_now(self, operations: Iterable[Operation]) -> None:
+        """Carry these out, and wait for it.
+
+        Raises:
+            DiskFailed: one failed.
+        """
+        answers: SimpleQueue[DiskFailed | None] = SimpleQueue()
+        self.execute(operations, answers.put)
+        failure = answers.get()
+        if failure is not None:
+            raise failure
+
+    def close(self) -> None:
+        """Finish what was handed in, and give the directory back."""
+        self._queue.put(None)
+        self._thread.join()
+        self.reader.close()
+        while self._descriptors:
+            os.close(self._descriptors.popitem()[1])
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    # ------------------------------------------------------------------------------------------------- the disk thread
+
+    def _run(self) -> None:
+        while (job := self._queue.get()) is not None:
+            operations, done = job
+            if self.failure is None:
+                for operation in operations:
+                    try:
+                        self._perform(operation)
+                    except OSError as error:
+                        self.failure = _failed(_file(operation), type(operation).__name__.lower(), error)
+                        break
+            done(self.failure)
+
+    def _perform(self, operation: Operation) -> None:
+        match operation:
+            case Write(name, offset, data):
+                _write(self._descriptor(name), data, offset)
+            case Sync(name):
+                os.fdatasync(self._descriptor(name))
+            case Create(name, size):
+                self._create(name, size)
+            case SyncDirectory(name):
+                descriptor = os.open(self.path / name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+            case Rename(old, new):
+                if (self.path / new).exists():
+                    raise FileExistsError(errno.EEXIST, "the new name is in use")
+                (self.path / old).rename(self.path / new)
+                if old in self._descriptors:
+                    self._descriptors[new] = self._descriptors.pop(old)
+            case Remove(name):
+                (self.path / name).unlink()
+                if name in self._descriptors:
+                    os.close(self._descriptors.pop(name))
+
+    def _create(self, name: str, size: int) -> None:
+        (self.path / name).parent.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
+        descriptor = os.open(self.path / name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
+        self._descriptors[name] = descriptor
+        for offset in range(0, size, len(ZEROS)):
+            _write(descriptor, ZEROS[: size - offset], offset)
+
+    def _descriptor(self, name: str) -> int:
+        descriptor = self._descriptors.get(name)
+        if descriptor is None:
+            descriptor = self._descriptors[name] = os.open(self.path / name, os.O_RDWR | os.O_CLOEXEC)
+        return descriptor
+
+
+def _write(descriptor: int, data: bytes, offset: int) -> None:
+    """Write all of it, however little the kernel takes at a time."""
+    written = os.pwrite(descriptor, data, offset)
+    if written == len(data):
+        return
+    rest = memoryview(data)
+    while written < len(data):
+        step = os.pwrite(descriptor, rest[written:], offset + written)
+        if step == 0:
+            raise OSError(errno.EIO, "a write makes no progress")
+        written += step
+
+
+def _file(operation: Operation) -> str:
+    return operation.old if isinstance(operation, Rename) else operation.name
+
+
+def _failed(file: str, operation: str, error: OSError) -> DiskFailed:
+    return DiskFailed(file=file, operation=operation, reason=error.strerror or str(error))
+
+
+def is_running(path: Path) -> bool:
+    """Does a process hold this replica's directory? Nothing is changed."""
+    try:
+        descriptor = os.open(path / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def verify_directory(path: Path) -> list[Finding]:
+    """Check a replica's directory, or those of a whole cell, offline.  [INTERFACE `verify`]
+
+    Raises:
+        ConfigurationError: it is neither.
+        DirectoryInUse: a replica runs on it.
+        DiskFailed: it cannot be read.
+    """
+    directories = sorted(path.glob("replica-*"), key=lambda found: (len(found.name), found.name)) or [path]
+    if not path.is_dir() or (
+        directories == [path] and not {"promise-1", "promise-2", "wal", LOCK} & {entry.name for entry in path.iterdir()}
+    ):
+        raise ConfigurationError(reason=f"{path} holds neither a cell nor a replica")
+    findings = []
+    for directory in directories:
+        if is_running(directory):
+            raise DirectoryInUse(directory=str(directory))
+        digits = directory.resolve().name.rpartition("-")[2]
+        replica = int(digits) if digits.isdecimal() else 0
+        reader: Reader = Directory(directory)
+        findings += [Finding(replica, *problem) for problem in verify(reader)]
+    return findings

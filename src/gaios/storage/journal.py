@@ -1,0 +1,368 @@
+"""A replica's durable state as one object: promise copies and write-ahead log.  [PML §4.2, §5.1; SAFETY 5, 7, 15]
+
+Rule 1. No I/O: the journal answers with operations, and a shell carries them out in their order.
+Rule 2. One batch is in flight: the next one is asked for only after all operations of the one before were carried out, its last sync
+included. Marks and the making of spare segments may follow behind a batch in the same queue.
+Rule 3. A batch is one write and one sync, unless it begins a segment. Copies are written, and synced one after the other, before it.
+Rule 4. At the first operation that fails the replica stops: no journal goes on after that.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+from gaios.errors import AnotherCell, InvariantViolated, StateDamaged, StateMissing
+from gaios.storage import copies as promise
+from gaios.storage import record, segment
+from gaios.storage.copies import Copy
+from gaios.storage.index import Index
+from gaios.storage.record import HEADER_BYTES, MARK, OPEN, STATE, Encoder, Header, Location
+from gaios.storage.scan import Scan, Tail, missing, records, scan
+from gaios.storage.segment import OPENING_BYTES, SEGMENT_BYTES, SPARE
+from gaios.storage.words import (
+    Create,
+    Identity,
+    Operation,
+    Problem,
+    Reader,
+    Record,
+    Remove,
+    Rename,
+    Sync,
+    SyncDirectory,
+    Write,
+)
+
+RESERVE_BYTES = 3 * HEADER_BYTES
+"""Room behind every batch for the marks that may follow it: the lazy one, one of the next start, one at the segment's end."""
+FIRST_SEGMENT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What a directory held."""
+
+    copies: bytes
+    """The newer intact copy."""
+    records: Iterable[Record]
+    """All records in order, without marks. Read lazily: use it before the next start of this directory, any number of times."""
+    operations: list[Operation]
+    """To be carried out before the replica says anything: the cut, the rewriting of what nothing proves durable, the copies."""
+    cut: Problem | None
+    """The unfinished write that is cut, for the log file."""
+
+
+class _Records:
+    """The records of a scanned log, read anew at each iteration."""
+
+    def __init__(self, reader: Reader, found: Scan, crc_seed: int) -> None:
+        self._arguments = (reader, found.segments, crc_seed)
+
+    def __iter__(self) -> Iterator[Record]:
+        return records(*self._arguments)
+
+
+class Journal:
+    """The end of a log, to which batches are appended.
+
+    Invariants:
+        1. `_encoder.offset` + `RESERVE_BYTES` ≤ `_size`, less one header for each mark since the last batch.
+        2. All batches before `_batch` are synced; it itself is once the operations of the call that wrote it are carried out.
+        3. `_open` if the last record is a lazy mark: the next batch has that mark's number, for one sync covers both.
+    """
+
+    __slots__ = (
+        "_batch",
+        "_crc_seed",
+        "_encoder",
+        "_first",
+        "_generation",
+        "_identity",
+        "_indexes",
+        "_mark",
+        "_open",
+        "_segment_bytes",
+        "_size",
+        "_spare",
+        "boot",
+    )
+
+    def __init__(self, identity: Identity, tail: Tail, size: int, copy: Copy, segment_bytes: int, indexes: dict[int, Index]) -> None:
+        self.boot = identity.boot
+        """Written into new segments; the caller sets it once it knows."""
+        self._identity = identity
+        self._crc_seed = record.seed(identity)
+        self._encoder = Encoder(seed=self._crc_seed, segment=tail.segment, offset=tail.offset, sequence=tail.sequence, previous=tail.chain)
+        self._size = size
+        self._batch = tail.batch
+        self._open = tail.open
+        self._mark = tail.mark
+        self._generation = copy.generation
+        self._first = copy.first
+        self._segment_bytes = segment_bytes
+        self._indexes = indexes
+        self._spare: bool | None = False
+        """Is a prepared segment at hand? None while one is being made."""
+
+    # ------------------------------------------------------------------------------------------------------------ start
+
+    @classmethod
+    def open(
+        cls,
+        identity: Identity,
+        reader: Reader,
+        *,
+        segment_bytes: int = SEGMENT_BYTES,
+        indexed: Collection[int] = (),
+        directory: str = "the replica's directory",
+    ) -> tuple["Journal", Recovered]:
+        """Read a directory whole.
+
+        Args:
+            identity: Whose directory it has to be. The boot may be 0; set `boot` before the first batch.
+            reader: The directory.
+            segment_bytes: Size of segments that are made from now on; `SEGMENT_BYTES_MIN` to `SEGMENT_BYTES_MAX`.
+            indexed: Kinds of records that `locate` can find.
+            directory: What errors call it.
+
+        Raises:
+            StateMissing: the copies, or a segment, are not there.
+            StateDamaged: what is there must not be trusted.
+            AnotherCell: the directory belongs to another cell or member.
+        """
+        if not segment.SEGMENT_BYTES_MIN <= segment_bytes <= segment.SEGMENT_BYTES_MAX:
+            raise ValueError(segment_bytes)
+        names = reader.names()
+        copy = promise.choose(promise.load(reader, names), directory)
+        promise.check_owner(copy, identity)
+        known = promise.pin(copy)
+        numbers = [number for number in segment.numbers(names) if number >= known.first]
+        if absent := missing(numbers, known):
+            raise StateMissing(directory=directory, what=absent)
+        indexes = {kind: Index() for kind in indexed}
+        found = scan(reader, numbers, identity, known, lambda header: _index(indexes, header))
+        if found.damage is not None:
+            if found.damage.kind == "cell":
+                expected = promise.owner(identity.cell, identity.member)
+                raise AnotherCell(what=found.damage.file, found=found.damage.detail, expected=expected)
+            raise StateDamaged(**found.damage._asdict())
+        last = found.segments[-1]
+        journal = cls(identity, found.tail, last.opening.size, copy, segment_bytes, indexes)
+        leftovers = [*found.dropped, *([SPARE] if SPARE in names else [])]
+        operations: list[Operation] = []
+        if leftovers:
+            operations += (*(Remove(name) for name in reversed(leftovers)), SyncDirectory(segment.DIRECTORY))
+        operations += journal._settle(reader, found)
+        operations += promise.repair(copy, reader, names)
+        return journal, Recovered(copy.payload, _Records(reader, found, journal._crc_seed), operations, found.cut)
+
+    def _settle(self, reader: Reader, found: Scan) -> list[Operation]:
+        """Write anew what nothing proves durable, zero what is cut, and close the batch with a mark; one sync covers it all.
+
+        A start that finds its predecessor's mark writes it anew instead of adding another: starts alone never fill a segment.
+        """
+        file, opening, end = found.segments[-1]
+        start = found.tail.unproven
+        parts = [reader.read(file, start, end - start)]
+        if not self._mark or self._open:
+            self._add_mark(parts, left=0, batch=self._batch)
+        zeros_to = max(found.rest, opening.size if reader.size(file) < opening.size else 0)
+        parts.append(bytes(max(0, zeros_to - self._encoder.offset)))
+        return [Write(file, start, b"".join(parts)), Sync(file)]
+
+    # ---------------------------------------------------------------------------------------------------------- writing
+
+    def batch(self, copies: bytes | None, records: Iterable[tuple[int, int, int, bytes]], state: Callable[[], Record]) -> list[Operation]:
+        """One group commit: what must be carried out before anything that waits for it may be said.  [SAFETY 5]
+
+        Args:
+            copies: The new content of the promise copies, None to leave them.
+            records: (kind, slot, ballot, payload) of what is appended, in order.
+            state: Gives the full state record, if this batch begins a segment. It must not contain less than was appended before.
+
+        Returns:
+            Operations that end in a `Sync`; none if there is nothing to write.
+        """
+        operations: list[Operation] = []
+        if copies is not None:
+            self._generation += 1
+            synced = self._batch - 1 if self._open else self._batch
+            identity = self._identity
+            pinned = Copy(1, identity.member, identity.cell, self._generation, synced, self._first, self._encoder.segment, copies)
+            operations += promise.write(pinned)
+        records = records if isinstance(records, list) else list(records)
+        if not records:
+            return operations
+        needed = sum([record.size(len(payload)) for _, _, _, payload in records])
+        parts: list[bytes] = []
+        start = self._encoder.offset
+        ending: list[Operation] = []
+        if start + needed + RESERVE_BYTES > self._size:
+            operations += self._end_segment()
+            making, ending = self._begin_segment(parts, needed, len(records), state)
+            operations += making
+            start = 0
+        elif not self._open:
+            self._batch += 1
+        self._add(parts, records)
+        file = segment.name(self._encoder.segment)
+        operations += (Write(file, start, b"".join(parts)), *ending, Sync(file))
+        return operations
+
+    def _add(self, parts: list[bytes], records: list[tuple[int, int, int, bytes]]) -> None:
+        encoder, indexes, batch = self._encoder, self._indexes, self._batch
+        left = len(records)
+        for kind, slot, ballot, payload in records:
+            left -= 1
+            if kind in indexes:
+                indexes[kind].add(slot, encoder.segment, encoder.offset, len(payload))
+            encoder.add(parts, kind, slot, ballot, payload, batch, left)
+        self._open = self._mark = False
+
+    def _end_segment(self) -> list[Operation]:
+        """Close the last segment with a mark and sync it, so that whatever stands in the next one proves it durable."""
+        if self._mark and not self._open:
+            return []
+        parts: list[bytes] = []
+        start = self._encoder.offset
+        self._add_mark(parts, left=0, batch=self._batch if self._open else self._batch + 1)
+        file = segment.name(self._encoder.segment)
+        return [Write(file, start, b"".join(parts)), Sync(file)]
+
+    def _begin_segment(
+        self, parts: list[bytes], needed: int, count: int, state: Callable[[], Record]
+    ) -> tuple[list[Operation], list[Operation]]:
+        """Open the next segment: what comes before its first write, and what between that and its sync."""
+        kind, slot, ballot, payload = state()
+        if kind != STATE:
+            raise InvariantViolated(invariant="segments open with a state record", detail=f"the caller gave kind {kind}")
+        room = OPENING_BYTES + record.size(len(payload)) + needed + RESERVE_BYTES
+        size = max(self._segment_bytes, room)
+        if size > segment.SEGMENT_BYTES_MAX:
+            raise InvariantViolated(invariant="segments are bounded", detail=f"a batch needs {size} bytes")
+        self._batch += 1
+        encoder = self._encoder
+        encoder.segment += 1
+        opening, crc = segment.encode(
+            cell=self._identity.cell,
+            member=self._identity.member,
+            boot=self.boot,
+            size=size,
+            segment=encoder.segment,
+            chain=encoder.previous,
+            sequence=encoder.sequence,
+            batch=self._batch,
+        )
+        encoder.previous = crc
+        encoder.offset = OPENING_BYTES
+        parts.append(opening)
+        encoder.add(parts, kind, slot, ballot, payload, self._batch, count)
+        self._size = size
+        file = segment.name(encoder.segment)
+        making: list[Operation] = [Create(file, size)]
+        if self._spare and size == self._segment_bytes:
+            making = [Rename(SPARE, file)]
+            self._spare = False
+        return making, [SyncDirectory(segment.DIRECTORY)]
+
+    def _add_mark(self, parts: list[bytes], left: int, batch: int) -> None:
+        self._encoder.add(parts, MARK, batch - 1, 0, b"", batch, left)
+        self._batch = batch
+        self._open = left != 0
+        self._mark = True
+
+    def mark(self) -> list[Operation]:
+        """The synced-up-to mark, to be written some time after a batch's sync has returned; nothing waits for it.  [SAFETY 15]
+
+        The next batch proves the same, so a busy shell may leave it out; an idle one should write it. Nothing if there is one already.
+        """
+        if self._mark:
+            return []
+        parts: list[bytes] = []
+        start = self._encoder.offset
+        self._add_mark(parts, left=OPEN, batch=self._batch + 1)
+        return [Write(segment.name(self._encoder.segment), start, b"".join(parts))]
+
+    def close(self) -> list[Operation]:
+        """The last operations of a clean shutdown: a mark, synced, so that no damage can be taken for an unfinished write."""
+        return [*self.mark(), Sync(segment.name(self._encoder.segment))]
+
+    def prepare(self) -> list[Operation]:
+        """Make the next segment ahead, once the present one is half full; nothing if there is no need.
+
+        It may run beside batches, in the background, or behind one. Call `prepared` when it was carried out. A shell that never calls
+        it only has a slower batch at the start of each segment.
+        """
+        if self._spare is not False or self._encoder.offset * 2 < self._size:
+            return []
+        self._spare = None
+        return [Create(SPARE, self._segment_bytes), Sync(SPARE), SyncDirectory(segment.DIRECTORY)]
+
+    def prepared(self) -> None:
+        """All that `prepare` asked for was carried out."""
+        self._spare = True
+
+    # ---------------------------------------------------------------------------------------------------------- reading
+
+    def locate(self, kind: int, slot: int) -> Location | None:
+        """Where the newest record of this kind and slot stands; None if there is none, or the kind is not indexed.
+
+        It can be read there once the batch that holds it was carried out.
+        """
+        index = self._indexes.get(kind)
+        place = index.find(slot) if index is not None else None
+        if place is None:
+            return None
+        number, offset, length = place
+        return Location(segment.name(number), number, offset, length)
+
+    def read(self, reader: Reader, where: Location) -> Record:
+        """The record that stands there, checked.
+
+        Raises:
+            StateDamaged: it is rotten.
+        """
+        return record.read(reader, self._crc_seed, where)
+
+    def forget(self, kind: int, below: int) -> None:
+        """Let `locate` forget slots below `below`; the records stay."""
+        if kind in self._indexes:
+            self._indexes[kind].forget(below)
+
+
+def _index(indexes: dict[int, Index], header: Header) -> None:
+    if header.kind in indexes:
+        indexes[header.kind].add(header.slot, header.segment, header.offset, header.length)
+
+
+def create(
+    identity: Identity, copies: bytes, state: Record, *, segment_bytes: int = SEGMENT_BYTES, leftovers: Iterable[str] = ()
+) -> list[Operation]:
+    """Make a new replica's files. Only the explicit creation of a cell does this, and records it (its manifest) afterwards.  [SAFETY 2]
+
+    Args:
+        identity: Whose directory it becomes.
+        copies: The first content of the promise copies.
+        state: The first state record.
+        segment_bytes: Size of the first segment.
+        leftovers: Files that an interrupted creation left behind: they are removed.
+    """
+    operations: list[Operation] = [Remove(name) for name in leftovers]
+    parts: list[bytes] = []
+    encoder = Encoder(seed=record.seed(identity), segment=FIRST_SEGMENT, offset=OPENING_BYTES, sequence=0, previous=0)
+    size = max(segment_bytes, OPENING_BYTES + record.size(len(state[3])) + RESERVE_BYTES)
+    opening, encoder.previous = segment.encode(
+        cell=identity.cell,
+        member=identity.member,
+        boot=identity.boot,
+        size=size,
+        segment=FIRST_SEGMENT,
+        chain=0,
+        sequence=0,
+        batch=1,
+    )
+    parts.append(opening)
+    encoder.add(parts, STATE, state[1], state[2], state[3], 1, 0)
+    file = segment.name(FIRST_SEGMENT)
+    operations += (Create(file, size), Write(file, 0, b"".join(parts)), SyncDirectory(segment.DIRECTORY), Sync(file))
+    copy = Copy(1, identity.member, identity.cell, 1, 1, FIRST_SEGMENT, FIRST_SEGMENT, copies)
+    return operations + promise.create(copy)

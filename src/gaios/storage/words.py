@@ -1,0 +1,102 @@
+"""The words of this room: who a directory belongs to, how it is read, and what is to be done to it.
+
+Rule 1. The core never touches a file. It reads through a `Reader` and answers with `Operation`s, which a shell carries out in order.
+Rule 2. Names are relative to the replica's directory and use `/`: `promise-1`, `wal/00000001.wal`.
+Rule 3. What a crash leaves behind: a `Write` is durable, whole, once a later `Sync` of the same file has returned; until then any
+subset of its sectors of 512 bytes may have reached the disk, each whole. `Create`, `Rename` and `Remove` are durable once a later
+`SyncDirectory` of the directory that holds the name has returned; until then each may or may not have happened.
+"""
+
+from typing import NamedTuple, Protocol
+
+
+class Identity(NamedTuple):
+    """Whose directory it is.  [SAFETY 2, 4]"""
+
+    cell: bytes
+    """The cell's id, 16 bytes."""
+    member: int
+    """The member number: one life in one place; 1 to 65,535."""
+    boot: int
+    """The boot in which new segments are written; 0 while it is not known yet."""
+
+
+class Record(NamedTuple):
+    """One record of the log. What kinds other than `MARK` and `STATE` mean is the caller's affair."""
+
+    kind: int
+    """1 to 255."""
+    slot: int
+    """Below 2⁶⁴, as `ballot`."""
+    ballot: int
+    payload: bytes
+    """At most `record.PAYLOAD_BYTES_MAX` bytes."""
+
+
+class Reader(Protocol):
+    """The bytes of a replica's directory, as a shell shows them."""
+
+    def names(self) -> list[str]:
+        """Every file's name, those below `wal/` included."""
+        ...
+
+    def size(self, name: str) -> int:
+        """A file's length in bytes."""
+        ...
+
+    def read(self, name: str, offset: int, length: int) -> bytes:
+        """These bytes of a file; fewer where it ends before."""
+        ...
+
+
+class Create(NamedTuple):
+    """Make a file that did not exist, of `size` zero bytes. An existing one is an error."""
+
+    name: str
+    size: int
+
+
+class Write(NamedTuple):
+    """Put `data` at `offset`, whole."""
+
+    name: str
+    offset: int
+    data: bytes
+
+
+class Sync(NamedTuple):
+    """Make a file's content durable: fdatasync."""
+
+    name: str
+
+
+class SyncDirectory(NamedTuple):
+    """Make a directory's entries durable: fsync. `name` is "wal", or "" for the replica's directory itself."""
+
+    name: str
+
+
+class Rename(NamedTuple):
+    """Give a file another name, in the same directory, that is not in use."""
+
+    old: str
+    new: str
+
+
+class Remove(NamedTuple):
+    """Take a file away."""
+
+    name: str
+
+
+Operation = Create | Write | Sync | SyncDirectory | Rename | Remove
+
+
+class Problem(NamedTuple):
+    """Something in a directory that is not as it should be.  [INTERFACE `verify`]"""
+
+    file: str
+    offset: int
+    kind: str
+    """One word; `tail` is an unfinished write, which is cut at the next start, and no damage."""
+    detail: str
