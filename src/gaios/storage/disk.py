@@ -38,14 +38,16 @@ class Directory:
         self._descriptors: dict[str, int] = {}
 
     def names(self) -> list[str]:
-        """Every file's name, those one level below included.
+        """Every file's name, those of `wal/` included.
 
         Raises:
             DiskFailed: the directory cannot be read.
         """
         try:
-            found = (*self.path.glob("*"), *self.path.glob("*/*"))
-            return sorted(entry.relative_to(self.path).as_posix() for entry in found if entry.is_file())
+            found = [entry.name for entry in os.scandir(self.path) if entry.is_file()]
+            if (self.path / WAL).is_dir():
+                found += [f"{WAL}/{entry.name}" for entry in os.scandir(self.path / WAL) if entry.is_file()]
+            return sorted(found)
         except OSError as error:
             raise _failed(str(self.path), "list", error) from None
 
@@ -253,9 +255,7 @@ def verify_directory(path: Path) -> list[Finding]:
         DiskFailed: it cannot be read.
     """
     directories = sorted(path.glob("replica-*"), key=lambda found: (len(found.name), found.name)) or [path]
-    if not path.is_dir() or (
-        directories == [path] and not {"promise-1", "promise-2", "wal", LOCK} & {entry.name for entry in path.iterdir()}
-    ):
+    if directories == [path] and not any((path / name).exists() for name in (*PROMISES, WAL)):
         raise ConfigurationError(reason=f"{path} holds neither a cell nor a replica")
     findings = []
     for directory in directories:
