@@ -93,3 +93,8 @@ def test_a_path_that_cannot_be_used_is_wrong_usage() -> None:
     failure = exits.report(FileNotFoundError(2, "No such file or directory", b"/no\xff"))
     assert (failure.type, failure.code) == ("ConfigurationError", exits.USAGE)
     assert failure.message == "/no\\xff: No such file or directory"
+
+
+def test_tasks_that_failed_together_are_told_as_the_first() -> None:
+    group = ExceptionGroup("tasks", [ExceptionGroup("inner", [errors.Unavailable(waited_ms=1, reason="r")]), ValueError("x")])
+    assert exits.report(group).type == "Unavailable"

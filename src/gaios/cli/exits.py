@@ -61,6 +61,9 @@ _HINTS: Final[tuple[tuple[type[errors.Error], str], ...]] = (
 
 def report(error: BaseException) -> Report:
     """How this error leaves the process."""
+    while isinstance(error, BaseExceptionGroup):
+        # Tasks that failed together: the first tells why.
+        error = error.exceptions[0]
     if isinstance(error, errors.Error):
         return _report_ours(error)
     if isinstance(error, OSError) and error.filename is not None:

@@ -53,6 +53,15 @@ def whole(minimum: int, maximum: int) -> Callable[[Any, Sequence[Token]], int]:
     return convert
 
 
+def each(convert: Callable[[Any, Sequence[Token]], int]) -> Callable[[Any, Sequence[Token]], tuple[int, ...]]:
+    """A converter for several of what `convert` reads."""
+
+    def convert_all(type_: Any, tokens: Sequence[Token]) -> tuple[int, ...]:  # noqa: ANN401
+        return tuple(convert(type_, (token,)) for token in tokens)
+
+    return convert_all
+
+
 def seconds(maximum: float) -> Callable[[Any, Sequence[Token]], float]:
     """A converter for a time in seconds, above 0."""
 
