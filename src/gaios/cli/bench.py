@@ -1,0 +1,141 @@
+"""bench: a cell under load, and its fail-over.  [INTERFACE `bench`]
+
+Keys are `gaios-bench/RUN/NUMBER`, `KEYS` of them, distinct until they repeat; they are deleted at the end. Values are random once, so
+that nothing on the way can compress them away.
+"""
+
+import contextlib
+import os
+import secrets
+import sys
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+
+from gaios import api
+from gaios.cli import exits, figures, output
+from gaios.cli.connect import cell
+from gaios.cli.cpu import Meter
+from gaios.cli.load import Operation, closed_loop
+from gaios.cli.parameters import CLIENT, FORM, Client, Form, Text, seconds, whole
+from gaios.errors import Error
+
+if TYPE_CHECKING:
+    from gaios.client import Cell
+
+KEYS = 1_000
+CLIENTS_MAX = 10_000
+
+Clients = Annotated[int, Parameter(converter=whole(1, CLIENTS_MAX), help="Each with one operation under way.")]
+Connections = Annotated[
+    int | None,
+    Parameter(converter=whole(1, CLIENTS_MAX), help="Over which the clients are spread.  [default: one for each client]"),
+]
+Seconds = Annotated[float, Parameter(converter=seconds(86_400), help="How long to measure, after half a second of warming up.")]
+ValueBytes = Annotated[int, Parameter(converter=whole(0, api.VALUE_BYTES_MAX))]
+
+bench = App(name="bench", help="Measure a cell under load, or its fail-over.")
+
+
+@bench.default
+async def default(
+    *, clients: Clients = 64, seconds: Seconds = 5.0, value_bytes: ValueBytes = 256, connections: Connections = None, client: Client = CLIENT
+) -> int:
+    """Measure puts (as bench put)."""
+    return await put(clients=clients, seconds=seconds, value_bytes=value_bytes, connections=connections, client=client)
+
+
+@bench.command
+async def put(
+    *, clients: Clients = 64, seconds: Seconds = 5.0, value_bytes: ValueBytes = 256, connections: Connections = None, client: Client = CLIENT
+) -> int:
+    """Measure puts."""
+    value = os.urandom(value_bytes)
+    prefix = new_prefix()
+    async with connected(client, clients, connections) as cells:
+        operations: list[Operation] = [
+            lambda count, number=number, cell=cells[number % len(cells)]: cell.put(name(prefix, count * clients + number), value)
+            for number in range(clients)
+        ]
+        try:
+            return await measure(operations, cells, seconds, client)
+        finally:
+            await clear(cells[0], prefix)
+
+
+@bench.command
+async def get(
+    *, clients: Clients = 64, seconds: Seconds = 5.0, value_bytes: ValueBytes = 256, connections: Connections = None, client: Client = CLIENT
+) -> int:
+    """Measure gets: linearizable reads, by the master under its lease."""
+    value = os.urandom(value_bytes)
+    prefix = new_prefix()
+    async with connected(client, clients, connections) as cells:
+        try:
+            await fill(cells[0], prefix, value)
+            operations: list[Operation] = [
+                lambda count, number=number, cell=cells[number % len(cells)]: cell.get(name(prefix, count * clients + number))
+                for number in range(clients)
+            ]
+            return await measure(operations, cells, seconds, client)
+        finally:
+            await clear(cells[0], prefix)
+
+
+@bench.command
+async def failover(
+    *,
+    dir_: Annotated[Text, Parameter(name="--dir", help="The directory of a cell that gaios up supervises.")],
+    trials: Annotated[int, Parameter(converter=whole(1, 10_000), help="How often to kill the master.")] = 30,
+    form: Form = FORM,
+) -> int:
+    """Kill the master again and again; how long until a write that began afterwards was acknowledged."""
+    from gaios.cli.failover import run_trials
+
+    made = figures.failover(await run_trials(dir_, trials))
+    line = f"{made['trials']} fail-overs: median {made['p50_ms']} ms, worst {made['worst_ms']} ms"
+    output.write_answer(made, line, json=form.json)
+    return exits.DONE
+
+
+def new_prefix() -> bytes:
+    """A prefix that no other run has."""
+    return b"gaios-bench/%s/" % secrets.token_hex(4).encode()
+
+
+def name(prefix: bytes, number: int) -> bytes:
+    """The key of an operation."""
+    return prefix + b"%08d" % (number % KEYS)
+
+
+@contextlib.asynccontextmanager
+async def connected(client: Client, clients: int, connections: int | None) -> "AsyncIterator[list[Cell]]":
+    """As many connections as asked for, each a client of its own to the cell."""
+    async with contextlib.AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(cell(client)) for _ in range(min(connections or clients, clients))]
+
+
+async def measure(operations: list[Operation], cells: "list[Cell]", seconds: float, client: Client) -> int:
+    """Load, and print the figures."""
+    meter = await Meter.of(cells[0])
+    if sys.stderr.isatty():
+        output.note(f"{len(operations)} clients over {len(cells)} connections for {seconds:g} s …")
+    run = await closed_loop(operations, seconds, meter.read)
+    made = figures.load(run.latencies_ns, run.seconds, run.cpu_seconds)
+    output.write_answer(made, figures.sentence(made), json=client.json)
+    return exits.DONE
+
+
+async def fill(cell: "Cell", prefix: bytes, value: bytes) -> None:
+    """Write every key that the run reads, as many at once as a MultiOp may."""
+    step = max(1, min(api.OPERATIONS_MAX, api.COMMAND_BYTES_MAX // (len(value) + 100)))
+    for begin in range(0, KEYS, step):
+        await cell.multiop(then=[api.Put(name(prefix, number), value) for number in range(begin, min(begin + step, KEYS))])
+
+
+async def clear(cell: "Cell", prefix: bytes) -> None:
+    """Delete what the run wrote."""
+    # Far below what one command may change. A cell that failed meanwhile has been told about already.
+    with contextlib.suppress(Error):
+        await cell.multiop(then=[api.Delete(prefix, api.prefix_end(prefix))])
