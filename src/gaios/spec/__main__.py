@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gaios.errors import Error
+from gaios.spec.emit_codec import emit_codec
 from gaios.spec.emit_python import emit
 from gaios.spec.rules import read_specification
 from gaios.spec.source import FOLDER, core_texts
@@ -15,7 +16,7 @@ USAGE = "usage: python -m gaios.spec compile | check | table"
 
 def generated() -> dict[Path, Callable[[Specification], str]]:
     """Every generated file and what makes it."""
-    return {FOLDER / "core.py": emit}
+    return {FOLDER / "core.py": emit, FOLDER / "codec.py": emit_codec}
 
 
 def main(arguments: list[str]) -> int:

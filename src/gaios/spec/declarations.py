@@ -87,7 +87,9 @@ def _declare(vocabulary: Vocabulary, text: Text, node: ast.stmt, *, is_first: bo
             vocabulary.declare(name, text.place(node))
             vocabulary.definitions.append((text, node))
         case _:
-            refuse(text.place(node), "a text declares Const, Nat, Opaque, Enum, Record, Input, Msg, Role and one-line functions; nothing else")
+            refuse(
+                text.place(node), "a text declares Const, Nat, Opaque, Enum, Record, Input, Msg, Role and one-line functions; nothing else"
+            )
 
 
 def _comment(text: Text, node: ast.stmt) -> str:
@@ -239,4 +241,3 @@ def _declare_role(vocabulary: Vocabulary, text: Text, node: ast.ClassDef) -> Non
                 vocabulary.cases.extend((text, case) for case in cases)
             case _:
                 refuse(text.place(statement), "a role holds NAME: SORT and `match event:`")
-

@@ -609,8 +609,12 @@ class Emitter:
         add('"""The core: what is promised, accepted, chosen and granted. The specification, as Python.')
         add()
         add("An event or a message is a tuple (TAG, field, …). A step appends to `Out`: `sends`, pairs of a member (0: all others) and a")
-        add("message; `writes`, what must become durable, in order: (F_…, value) for a field that changed, (F_…, key, part, …) for an entry")
-        add("of a map. Keys that a rule drops are not written: a field in the same rule says so. Sets are bit masks (1 << member); maps hold")
+        add(
+            "message; `writes`, what must become durable, in order: (F_…, value) for a field that changed, (F_…, key, part, …) for an entry"
+        )
+        add(
+            "of a map. Keys that a rule drops are not written: a field in the same rule says so. Sets are bit masks (1 << member); maps hold"
+        )
         add("no defaults; maps in messages belong to the message. The texts say why; docs/specification.md says how to change them.")
         add('"""')
         add()
@@ -826,9 +830,7 @@ class Emitter:
         RuleEmitter(self.specification, self.lines, expressions).body(rule)
         if self.trace:
             add("if self.tracer is not None:")
-            add(
-                f"    self.tracer(Transition({index}, event, src, now, before, self.essentials(), out.sends[sent:], out.writes[written:]))"
-            )
+            add(f"    self.tracer(Transition({index}, event, src, now, before, self.essentials(), out.sends[sent:], out.writes[written:]))")
         add("return True")
         if guard:
             self.lines.depth -= 1

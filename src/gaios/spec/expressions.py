@@ -271,7 +271,7 @@ class Reader:
                 return Extreme(sort, at, name, items)
             case "run", [ast.GeneratorExp() as node]:
                 return self._run(node, at)
-            case ("len" | "top" | "run" | "min" | "max"), _:
+            case (("len" | "top" | "run" | "min" | "max"), _):
                 refuse(at, f"{name}() does not take these arguments")
         if name in {definition.name for _, definition in vocabulary.definitions}:
             refuse(at, f"{name}() is used before it is declared; functions do not recur")
@@ -323,7 +323,14 @@ def define_functions(vocabulary: Vocabulary) -> None:
         reader = Reader(vocabulary, text, has_event=False)
         parameters = []
         arguments = node.args
-        if arguments.defaults or arguments.kwonlyargs or arguments.vararg or arguments.kwarg or arguments.posonlyargs or node.decorator_list:
+        if (
+            arguments.defaults
+            or arguments.kwonlyargs
+            or arguments.vararg
+            or arguments.kwarg
+            or arguments.posonlyargs
+            or node.decorator_list
+        ):
             refuse(text.place(node), "a function has plain parameters only")
         for argument in arguments.args:
             if argument.annotation is None:
@@ -338,4 +345,3 @@ def define_functions(vocabulary: Vocabulary) -> None:
             case _:
                 refuse(text.place(node), "a function is one `return`")
         vocabulary.functions[node.name] = Function(node.name, tuple(parameters), result, body, text.place(node))
-

@@ -75,7 +75,9 @@ def _check_all_rules(vocabulary: Vocabulary, rules: tuple[Rule, ...]) -> None:
     labels: dict[str, Rule] = {}
     for rule in rules:
         if rule.label in labels:
-            refuse(rule.at, f"two rules are called {rule.label!r}; the other is at {labels[rule.label].at.file}:{labels[rule.label].at.line}")
+            refuse(
+                rule.at, f"two rules are called {rule.label!r}; the other is at {labels[rule.label].at.file}:{labels[rule.label].at.line}"
+            )
         labels[rule.label] = rule
 
 
@@ -238,7 +240,9 @@ class _Body:
         to: Expr | None = None
         for keyword in keywords:
             if keyword.arg != "to" or event.to is not None or event.others:
-                refuse(self.text.place(keyword.value), f"{name} has its own route" if keyword.arg == "to" else "send() knows only to=MEMBER")
+                refuse(
+                    self.text.place(keyword.value), f"{name} has its own route" if keyword.arg == "to" else "send() knows only to=MEMBER"
+                )
             to = self.reader.read(keyword.value, _member(self.vocabulary, at))
         if to is None and event.to is None and not event.others:
             refuse(at, f"{name} has no route: send({name}(…), to=MEMBER)")
@@ -296,4 +300,3 @@ class _Law:
         if target.name in written:
             refuse(at, f"{target.name!r} is written twice on one path; first on line {written[target.name].line}")
         return written | {target.name: at}
-
