@@ -1,4 +1,4 @@
-"""A few replicas of the log in one process, with a clock that a test moves and links that it cuts. No disk: durable at once, or when told."""
+"""A few replicas of the log in one process, with a clock that a test moves, links that it cuts, and records that are durable at once."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -27,9 +27,9 @@ def test_a_silent_source_is_replaced() -> None:
     catchup = Catchup(options, [2, 3, 4])
     catchup.heard(3, 10)
     late = options.retransmit_ms * MS
-    assert catchup.wanted(0, 0)[0] == 3  # noqa: PLR2004
-    assert catchup.wanted(late, 0)[0] == 4  # noqa: PLR2004
-    assert catchup.wanted(2 * late, 0)[0] == 2  # noqa: PLR2004
+    assert catchup.wanted(0, 0)[0] == 3
+    assert catchup.wanted(late, 0)[0] == 4
+    assert catchup.wanted(2 * late, 0)[0] == 2
 
 
 def test_a_peer_that_knows_less_does_not_become_the_source() -> None:
@@ -37,4 +37,4 @@ def test_a_peer_that_knows_less_does_not_become_the_source() -> None:
     catchup = Catchup(Options(), [2, 3])
     catchup.heard(2, 10)
     catchup.heard(3, 5)
-    assert catchup.wanted(0, 0)[0] == 2  # noqa: PLR2004
+    assert catchup.wanted(0, 0)[0] == 2

@@ -16,7 +16,7 @@ def test_no_poll_is_due_while_a_lease_is_granted() -> None:
 def test_lots_differ_between_boots_and_repeat_for_one() -> None:
     """Two replicas rarely poll at once, and a run can be replayed."""
     lots = [Election(OPTIONS, nonce, 0).due_ns(0) for nonce in range(20)]
-    assert len(set(lots)) > 15  # noqa: PLR2004
+    assert len(set(lots)) > 15
     assert lots == [Election(OPTIONS, nonce, 0).due_ns(0) for nonce in range(20)]
 
 
@@ -45,11 +45,21 @@ def test_only_answers_to_the_present_poll_count() -> None:
 def test_one_who_polls_in_vain_does_not_hold_up_the_others() -> None:
     """Giving way again and again would be a way to stop every election."""
     election = Election(OPTIONS, 7, 0)
-    election.give_way(0)
+    election.give_way(0, 2, 1)
     first = election.due_ns(0)
     assert first >= OPTIONS.yield_ms * MS
-    election.give_way(first - 1)
+    election.give_way(first - 1, 2, 1)
     assert election.due_ns(0) == first
+
+
+def test_of_two_that_poll_at_once_one_goes_on() -> None:
+    """If both gave way, nobody would be elected; the higher number goes on."""
+    low, high = Election(OPTIONS, 7, 0), Election(OPTIONS, 8, 0)
+    low.poll(0, 1)
+    high.poll(0, 2)
+    low.give_way(0, 2, 1)
+    high.give_way(0, 1, 2)
+    assert (low.yes, high.yes) == (0, 1 << 2)
 
 
 def test_failed_candidates_wait_longer_and_take_longer() -> None:

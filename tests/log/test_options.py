@@ -8,7 +8,7 @@ from gaios.log.options import Options
 
 def test_the_defaults_keep_what_the_interface_says() -> None:
     """The lease term is 700 ms or less."""
-    assert Options().term_ms <= 700  # noqa: PLR2004
+    assert Options().term_ms <= 700
 
 
 def test_numbers_that_cannot_work_are_refused() -> None:

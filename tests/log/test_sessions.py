@@ -50,7 +50,7 @@ def test_acknowledgements_never_go_back() -> None:
     session = Session()
     session.acknowledge(5)
     session.acknowledge(3)
-    assert session.acknowledged == 5  # noqa: PLR2004
+    assert session.acknowledged == 5
 
 
 def test_the_longest_unused_client_is_evicted() -> None:
@@ -62,7 +62,7 @@ def test_the_longest_unused_client_is_evicted() -> None:
     sessions.register(THREE)
     assert sessions.find(TWO) is None
     assert sessions.find(ONE) is not None
-    assert len(sessions) == 2  # noqa: PLR2004
+    assert len(sessions) == 2
 
 
 def test_a_large_answer_is_remembered_only_as_given() -> None:

@@ -11,4 +11,18 @@ from gaios.log.output import OTHERS, Output
 from gaios.log.records import Copies, Record, RecordKind, Recovered, encode, recover
 from gaios.log.replica import Replica
 
-__all__ = ["OTHERS", "Answer", "Copies", "Options", "Output", "Record", "RecordKind", "Recovered", "Replica", "Status", "codec", "encode", "recover"]
+__all__ = [
+    "OTHERS",
+    "Answer",
+    "Copies",
+    "Options",
+    "Output",
+    "Record",
+    "RecordKind",
+    "Recovered",
+    "Replica",
+    "Status",
+    "codec",
+    "encode",
+    "recover",
+]

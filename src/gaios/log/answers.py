@@ -33,5 +33,5 @@ class Answer(NamedTuple):
     status: int
     slot: int = 0
     """Where the entry stands in the log; for a read, the applied slot that it saw."""
-    index: int = 0
+    index: int = 0  # type: ignore[assignment]  # the literature's word; nobody searches an answer
     body: bytes = b""

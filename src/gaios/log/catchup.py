@@ -40,7 +40,9 @@ class Catchup:
         if chosen < self._asked_through and not late:
             return 0, range(0)
         if late and chosen < self._asked_through and self._peers:
-            self._source = self._peers[(self._peers.index(self._source) + 1) % len(self._peers)] if self._source in self._peers else self._peers[0]
+            self._source = (
+                self._peers[(self._peers.index(self._source) + 1) % len(self._peers)] if self._source in self._peers else self._peers[0]
+            )
         self._asked_through = min(self.known, chosen + self._options.seek_slots)
         self.retry_at = now + self._options.retransmit_ms * MS
         return self._source, range(chosen + 1, self._asked_through + 1)

@@ -66,9 +66,12 @@ class Election:
         if yes and number == self.number and self.yes:
             self.yes |= 1 << member
 
-    def give_way(self, now: int) -> None:
-        """This replica said yes to another's poll: let it try, but not for ever if it polls in vain."""
-        if now < self._gave_way_until:
+    def give_way(self, now: int, member: int, me: int) -> None:
+        """This replica said yes to another's poll: let it try, but not for ever if it polls in vain.
+
+        Of two that poll at once, the one with the lower number gives way.
+        """
+        if now < self._gave_way_until or (self.yes and member < me):
             return
         wait = self._options.yield_ms * MS + self._draw(self._options.spread_ms)
         self.yes = 0

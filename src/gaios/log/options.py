@@ -12,7 +12,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """How one replica behaves. Replicas of a cell may differ in all of these: safety rests on none."""
 
     term_ms: int = 600
-    """The lease: how long a silent master keeps the others from electing another. Longer rides out longer pauses, shorter fails over sooner."""
+    """The lease: how long a silent master keeps the others from electing another. Longer rides out pauses, shorter fails over sooner."""
     beat_ms: int = 100
     """Between heartbeats: six may be lost before a lease is."""
     spread_ms: int = 60

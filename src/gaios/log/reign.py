@@ -1,0 +1,183 @@
+"""What a master does while it is one.  [PML §4.2, §5.2, §5.3; SAFETY 9, 12-14, 28]
+
+Rule 1. A reign opens with an epoch entry behind whatever was recovered; before that is applied it takes no write and serves no read.
+Rule 2. A read is answered after a lease check with a `now` taken after it came. No check serves two reads that came apart.
+Rule 3. A reign ends when the core says so, or when its work reaches no majority, its own disk, or no lease for a term.
+Rule 4. At its end every open token is answered: what was proposed is in doubt, what was not is refused.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from gaios import entry, errors
+from gaios.log.answers import Answer, Status
+from gaios.log.applier import Applier
+from gaios.log.options import MS, Options
+from gaios.log.queue import Queue
+from gaios.log.steps import FAR, Steps
+from gaios.paxos import core
+
+
+class Reign:
+    """A master's queue, open proposals, waiting reads and timers; `ballot` is 0 while there is no reign."""
+
+    def __init__(self, steps: Steps, applier: Applier, options: Options, me: int, peers: Sequence[int], now: int, wall_ms: int) -> None:
+        self.ballot = 0
+        self.count = 0
+        """Reigns begun."""
+        self.queue = Queue(options)
+        self.tokens: dict[int, list[Any]] = {}
+        """Who waits for each open proposal, by slot."""
+        self._steps, self._core, self._applier, self._options = steps, steps.core, applier, options
+        self._me, self._peers = me, peers
+        self._started_ns, self._wall_ms = now, wall_ms
+        self._reads: deque[tuple[int, Any, bytes]] = deque()
+        self._sent_ns: dict[int, int] = {}
+        self._epoch_offered = False
+        self._beat_due = self._resend_due = FAR
+        self._progress_ns = self._lease_seen_ns = now
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether the epoch is applied."""
+        return self.ballot != 0 and self._applier.epoch == self.ballot
+
+    @property
+    def in_flight(self) -> int:
+        """Slots proposed and not yet known to be chosen."""
+        return self._core.next - 1 - self._core.chosen
+
+    def begin(self, now: int) -> None:
+        """Leading: renew the lease at once."""
+        self.ballot = self._core.bal
+        self.count += 1
+        self._epoch_offered = False
+        self._lease_seen_ns = self._progress_ns = now
+        self._resend_due = now + self._options.retransmit_ms * MS
+        for slot in range(self._core.chosen + 1, self._core.next):
+            self._sent_ns[slot] = now
+        self._beat(now)
+
+    def end(self, *, keep_waiting: bool = False) -> None:
+        """No longer leading. With `keep_waiting`, what was not proposed waits for this replica's next reign."""
+        self.ballot = 0
+        self._beat_due = self._resend_due = FAR
+        self._steps.forget_learn()
+        self._sent_ns.clear()
+        answers = self._steps.output.answers
+        for tokens in self.tokens.values():
+            answers.extend((token, Answer(Status.IN_DOUBT)) for token in tokens)
+        self.tokens.clear()
+        if not keep_waiting:
+            self.refuse_waiting()
+
+    def refuse_waiting(self) -> None:
+        """Send away what waits for a master that this replica is not."""
+        if self.queue or self._reads:
+            answers = self._steps.output.answers
+            answers.extend((token, Answer(Status.NOT_MASTER)) for token, _ in self.queue.drain())
+            answers.extend((token, Answer(Status.NOT_MASTER)) for _, token, _ in self._reads)
+            self._reads.clear()
+
+    def tick(self, now: int) -> bool:
+        """Do what is due; False when this reign cannot work and must end.  [SAFETY 9]"""
+        term_ns = self._options.term_ms * MS
+        if self._core.holds_lease(now):
+            self._lease_seen_ns = now
+        if now - self._lease_seen_ns >= term_ns or (self.in_flight and now - self._progress_ns >= term_ns):
+            return False
+        if now >= self._beat_due:
+            self._beat(now)
+        if self.in_flight and now >= self._resend_due:
+            self._resend(now)
+        return True
+
+    def due_ns(self) -> int:
+        """When `tick` is due."""
+        return min(self._beat_due, self._resend_due) if self.in_flight else self._beat_due
+
+    def applied(self, now: int, slot: int, answers: list[Answer]) -> None:
+        """A slot was applied: answer who waits for it."""
+        self._progress_ns = now
+        self._sent_ns.pop(slot, None)
+        tokens = self.tokens.pop(slot, None)
+        if tokens is not None:
+            self._steps.output.answers.extend(zip(tokens, answers, strict=True))
+
+    def propose(self, now: int) -> None:
+        """Fill the pipeline: the epoch first, then what waits."""
+        if self.in_flight == 0:
+            self._progress_ns = now
+        if not self._epoch_offered and self._core.next <= self._core.chosen + core.WINDOW:
+            self._epoch_offered = True
+            self._offer(now, [entry.epoch(self.ballot)])
+        while self.queue and self.is_serving and self.in_flight < self._options.pipeline:
+            waiting = self.queue.batch()
+            slot = self._offer(now, [data for _, data in waiting])
+            self.tokens[slot] = [token for token, _ in waiting]
+
+    def read(self, now: int, token: Any, question: bytes) -> None:  # noqa: ANN401 (a token is the shell's own)
+        """A question came; `now` was taken after it did.  [SAFETY 12, 13]"""
+        if self._core.holds_lease(now):
+            self._answer(token, question)
+        elif len(self._reads) < self._options.reads_waiting:
+            self._reads.append((now + self._options.term_ms * MS, token, question))
+        else:
+            full = errors.Overloaded(what="reads that wait for the lease", limit=self._options.reads_waiting, unit="reads")
+            self._steps.output.answers.append((token, Answer(Status.OVERLOADED, body=errors.pack(full))))
+
+    def retry_reads(self, now: int) -> None:
+        """Reads that waited for the lease: each is checked again, with this later `now`."""
+        if not self._reads:
+            return
+        if self.is_serving and self._core.holds_lease(now):
+            while self._reads:
+                _, token, question = self._reads.popleft()
+                self._answer(token, question)
+        while self._reads and self._reads[0][0] <= now:
+            _, token, _ = self._reads.popleft()
+            self._steps.output.answers.append((token, Answer(Status.UNAVAILABLE)))
+
+    def _answer(self, token: Any, question: bytes) -> None:  # noqa: ANN401 (a token is the shell's own)
+        """Read the applied state: it holds all that was answered so far."""
+        applied = self._applier.applied
+        try:
+            answer = Answer(Status.DONE, applied, 0, self._applier.machine.query(question))
+        except errors.InvalidCommand as error:
+            answer = Answer(Status.INVALID, applied, 0, errors.pack(error))
+        except errors.Error as error:
+            if not error.deterministic:
+                raise
+            answer = Answer(Status.REFUSED, applied, 0, errors.pack(error))
+        self._steps.output.answers.append((token, answer))
+
+    def _beat(self, now: int) -> None:
+        """Renew the lease; `now` is its stamp, taken before anything is sent.  [SAFETY 10, 12]"""
+        self._steps.take((core.BEAT, self._options.term_ms * MS), self._me, now)
+        self._beat_due = now + self._options.beat_ms * MS
+        self._steps.learn(now)
+
+    def _offer(self, now: int, entries: list[bytes]) -> int:
+        """Put a batch into the next slot."""
+        slot = self._core.next
+        if not self._steps.take((core.PROPOSE, entry.batch(entries, self._time_ms(now))), self._me, now):
+            raise errors.InvariantViolated(invariant="a master can propose", detail=f"slot {slot} was refused")
+        self._sent_ns[slot] = now
+        return slot
+
+    def _resend(self, now: int) -> None:
+        """Send open proposals again to whoever has not accepted them."""
+        participant, after_ns = self._core, self._options.retransmit_ms * MS
+        self._resend_due = now + after_ns
+        for slot in range(participant.chosen + 1, participant.next):
+            if now - self._sent_ns[slot] < after_ns:
+                continue
+            self._sent_ns[slot] = now
+            message = (core.ACCEPT, participant.bal, participant.config, slot, participant.acc[slot][1])
+            voted = participant.votes.get(slot, 0)
+            self._steps.output.at_once.extend((peer, message) for peer in self._peers if not voted >> peer & 1)
+
+    def _time_ms(self, now: int) -> int:
+        """A batch's advisory time: the wall clock at the start, carried on by the steady one, made to grow.  [SAFETY 17]"""
+        return max(self._applier.time_ms, self._wall_ms + (now - self._started_ns) // MS)

@@ -1,0 +1,149 @@
+"""The core's steps, with what each wants written and sent sorted into the `Output`.  [SAFETY 5, 15]
+
+Rule 1. Every step of the core is taken here, and nothing else writes a record.
+Rule 2. What the specification marks `after` goes to `Output.after`, everything else may leave at once.
+Rule 3. Marks of what is chosen, and `Learn`, are only ever overtaken by newer ones: they are joined, and go with the next message or
+record, or when they have waited long enough.
+"""
+
+from typing import Any, Final
+
+from gaios.log.codec import Message
+from gaios.log.options import MS, Options
+from gaios.log.output import OTHERS, Output
+from gaios.log.records import Copies, Record, RecordKind, Recovered, State, encode
+from gaios.paxos import core
+
+FAR: Final = 1 << 62
+"""A time that never comes, ns."""
+
+
+class Steps:
+    """A participant, and the Output that its steps fill."""
+
+    def __init__(self, participant: core.Participant, options: Options, boot: int, nonce: int) -> None:
+        self.core = participant
+        self.output = Output(1)
+        self.promise: Message | None = None
+        """The newest promise sent, to be sent again to a candidate that lost it."""
+        self._options, self._boot, self._nonce = options, boot, nonce
+        self._out = core.Out()
+        self._copies = b""
+        self._chain: tuple[int, bytes] = (0, b"")
+        self._marked = 0
+        self._mark_due = FAR
+        self._learn: Message | None = None
+        self._learn_due = FAR
+
+    def restore(self, recovered: Recovered) -> None:
+        """Take over what the disk held; the boot is written down before anything is said."""
+        participant = self.core
+        participant.promised = recovered.promised
+        participant.longest = recovered.longest_ns
+        participant.chosen = self._marked = recovered.chosen
+        participant.truncated = recovered.truncated
+        participant.acc = {slot: held for slot, held in recovered.accepted.items() if slot > recovered.truncated}
+        self._write_copies()
+
+    def take(self, event: Message, member: int, now: int) -> bool:
+        """One step; whether a rule fired."""
+        out = self._out
+        fired = self.core.step(event, member, now, out)
+        if out.writes:
+            self._write(out.writes)
+            out.writes.clear()
+        if out.sends:
+            self._send(out.sends, now)
+            out.sends.clear()
+        return fired
+
+    def applied(self, slot: int, chain: bytes) -> None:
+        """The chain's hash at the newest applied slot, to be written with the next mark."""
+        self._chain = (slot, chain)
+
+    def learn(self, now: int) -> None:
+        """Tell the others what is chosen, with the next message."""
+        self._learn = (core.LEARN, self.core.bal, self.core.config, self.core.chosen)
+        self._learn_due = now
+
+    def forget_learn(self) -> None:
+        """This replica leads no more."""
+        self._learn = None
+        self._learn_due = FAR
+
+    def rest(self, now: int) -> None:
+        """An event is dealt with: a mark that nothing carries away will be written in time."""
+        if self.core.chosen > self._marked and self._mark_due == FAR:
+            self._mark_due = now + self._options.mark_ms * MS
+
+    def tick(self, now: int) -> None:
+        """Write the mark of an idle replica."""
+        if now >= self._mark_due:
+            self._mark_due = FAR
+            if self.core.chosen > self._marked:
+                self._mark()
+
+    def due_ns(self) -> int:
+        """When something here has waited long enough."""
+        return min(self._mark_due, self._learn_due)
+
+    def hand_over(self, now: int) -> Output | None:
+        """The Output so far, if there is anything in it, and a fresh one."""
+        output = self.output
+        if self._learn is not None and (output.at_once or now >= self._learn_due):
+            output.at_once.append((OTHERS, self._learn))
+            self.forget_learn()
+        if not output:
+            return None
+        if self.core.chosen > self._marked and (output.records or output.copies is not None):
+            self._mark()
+        self.output = Output(output.number + 1)
+        return output
+
+    def state_record(self) -> Record:
+        """Everything durable, for the head of a new segment.  [SAFETY 15]"""
+        participant = self.core
+        first = participant.chosen + 1
+        above = [(slot, *participant.acc[slot]) for slot in range(first, first + core.WINDOW) if slot in participant.acc]
+        state = State(participant.promised, participant.longest, participant.chosen, participant.truncated, self._chain_at_chosen(), above)
+        return (RecordKind.STATE, participant.chosen, participant.promised, encode(state))
+
+    def _send(self, sends: list[tuple[int, Message]], now: int) -> None:
+        output = self.output
+        for to, message in sends:
+            tag = message[0]
+            if tag == core.LEARN:
+                self._learn = message
+                self._learn_due = min(self._learn_due, now + self._options.learn_ms * MS)
+            elif tag in core.AFTER:
+                output.after.append((to, message))
+                if tag == core.PROMISE:
+                    self.promise = message
+            else:
+                output.at_once.append((to, message))
+
+    def _write(self, writes: list[tuple[Any, ...]]) -> None:
+        records = self.output.records
+        for write in writes:
+            field = write[0]
+            if field == core.F_ACC:
+                records.append((RecordKind.ACCEPT, write[1], write[2], write[3]))
+            elif field in (core.F_PROMISED, core.F_LONGEST):
+                self._write_copies()
+            elif field == core.F_TRUNCATED:
+                records.append((RecordKind.TRUNCATE, write[1], 0, b""))
+
+    def _write_copies(self) -> None:
+        copies = encode(Copies(self.core.promised, self.core.longest, self._boot, self._nonce))
+        if copies != self._copies:
+            self._copies = self.output.copies = copies
+
+    def _mark(self) -> None:
+        """Write down what is known to be chosen."""
+        self._marked = self.core.chosen
+        self._mark_due = FAR
+        self.output.records.append((RecordKind.CHOSEN, self.core.chosen, 0, self._chain_at_chosen()))
+
+    def _chain_at_chosen(self) -> bytes:
+        slot, chain = self._chain
+        return chain if slot == self.core.chosen else b""

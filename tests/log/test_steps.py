@@ -1,0 +1,82 @@
+"""Claims about sorting the core's steps into Outputs.  [SAFETY 5]"""
+
+from gaios.log.options import MS, Options
+from gaios.log.records import Copies, RecordKind, Recovered, recover
+from gaios.log.steps import FAR, Steps
+from gaios.paxos import core
+
+BALLOT = 1 << 16 | 1
+
+
+def steps(me: int = 1) -> Steps:
+    under_test = Steps(core.Participant(me, 0, 0b1110), Options(), boot=1, nonce=9)
+    under_test.restore(Recovered(Copies()))
+    under_test.hand_over(0)
+    return under_test
+
+
+def test_a_start_writes_its_boot_before_it_says_anything() -> None:
+    """[SAFETY 3] In both copies."""
+    under_test = Steps(core.Participant(1, 0, 0b1110), Options(), boot=4, nonce=9)
+    under_test.restore(Recovered(Copies(promised=7, boot=3), promised=8))
+    output = under_test.hand_over(0)
+    assert output is not None
+    assert output.copies is not None
+    found = recover(output.copies, [])
+    assert (found.copies.boot, found.copies.nonce, found.promised) == (4, 9, 8)
+
+
+def test_a_promise_waits_for_its_copies_and_an_acceptance_for_its_record() -> None:
+    """Persist, then say."""
+    under_test = steps(2)
+    under_test.take((core.PREPARE, BALLOT, 0), 1, 0)
+    output = under_test.hand_over(0)
+    assert output is not None
+    assert output.copies is not None
+    assert [message[0] for _, message in output.after] == [core.PROMISE]
+    under_test.take((core.ACCEPT, BALLOT, 0, 1, b"v"), 1, 0)
+    output = under_test.hand_over(0)
+    assert output is not None
+    assert output.records == [(RecordKind.ACCEPT, 1, BALLOT, b"v")]
+    assert output.after == [(1, (core.ACCEPTED, BALLOT, 0, 1))]
+    assert output.at_once == []
+
+
+def test_what_is_chosen_is_written_with_the_next_record_or_after_a_while() -> None:
+    """A mark alone is worth no sync."""
+    under_test = steps(2)
+    under_test.take((core.ACCEPT, BALLOT, 0, 1, b"v"), 1, 0)
+    under_test.hand_over(0)
+    under_test.take((core.LEARN, BALLOT, 0, 1), 1, 0)
+    under_test.rest(0)
+    assert under_test.hand_over(0) is None
+    assert under_test.due_ns() == Options().mark_ms * MS
+    under_test.tick(under_test.due_ns())
+    output = under_test.hand_over(0)
+    assert output is not None
+    assert [record[:2] for record in output.records] == [(RecordKind.CHOSEN, 1)]
+    assert under_test.due_ns() == FAR
+
+
+def test_learn_waits_for_a_message_to_go_with() -> None:
+    """Only the newest is sent."""
+    under_test = steps(1)
+    under_test.core.phase, under_test.core.bal, under_test.core.promised, under_test.core.next = core.LEADING, BALLOT, BALLOT, 1
+    under_test.take((core.PROPOSE, b"v"), 1, 0)
+    under_test.hand_over(0)
+    for member in (1, 2):
+        under_test.take((core.ACCEPTED, BALLOT, 0, 1), member, 0)
+    assert under_test.hand_over(0) is None
+    output = under_test.hand_over(under_test.due_ns())
+    assert output is not None
+    assert output.at_once == [(0, (core.LEARN, BALLOT, 0, 1))]
+
+
+def test_a_state_record_holds_everything_durable() -> None:
+    """[SAFETY 15] Folding it alone gives the same state."""
+    under_test = steps(2)
+    under_test.take((core.ACCEPT, BALLOT, 0, 1, b"v"), 1, 0)
+    under_test.take((core.HEARTBEAT, BALLOT, 0, 5, 600), 1, 0)
+    found = recover(b"\x94\x00\x00\x00\x00", [under_test.state_record()])
+    assert found.accepted == {1: (BALLOT, b"v")}
+    assert (found.promised, found.longest_ns, found.chosen) == (BALLOT, 600, 0)
