@@ -1,0 +1,251 @@
+"""Who a replica is, where it listens, how it behaves.  [SAFETY 2; INTERFACE `serve`, `init`]
+
+    id = 1                       # which of the founders this replica is
+    dir = "/var/lib/gaios"
+    [cell]
+    id = "7f…"                   # 32 hexadecimal digits, the same in all founders' files
+    name = "harbour"
+    [[replica]]                  # one for each founder
+    id = 1
+    client = "10.0.0.1:7420"
+    peer = "10.0.0.1:7520"
+    admin = "10.0.0.1:7620"
+    [log]                        # the log's numbers, see gaios.log.options
+    term_ms = 600
+
+Rule 1. Every key but those of `[cell]` and `[[replica]]` may be given as a flag (`--log-term-ms`), as a variable (`GAIOS_LOG_TERM_MS`)
+or in the file; a flag beats a variable, a variable the file, the file the default.
+Rule 2. A key that is not known is an error that names it and the nearest known one.
+Rule 3. Without TLS a replica listens on loopback only, unless `insecure` says otherwise.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+from gaios.errors import ConfigurationError
+from gaios.log.options import Options
+
+ENVIRONMENT: Final = "GAIOS_"
+REPLICAS_MAX: Final = 32
+"""Founders of one cell: beyond seven or nine a larger quorum only costs; the bound keeps local port ranges apart."""
+
+Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+
+
+class Founder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One place of the cell and where it is reached, as `HOST:PORT`."""
+
+    id: Annotated[int, msgspec.Meta(ge=1, le=REPLICAS_MAX)]
+    client: str
+    peer: str
+    admin: str
+
+
+class Cell(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A cell's name: `id` is what counts, `name` is for people."""
+
+    id: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] = "gaios"
+
+    @property
+    def bytes(self) -> bytes:
+        """The id as the 16 bytes that formats carry."""
+        return bytes.fromhex(self.id)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that one replica is told."""
+
+    cell: Cell
+    replica: tuple[Founder, ...]
+    id: int
+    dir: str
+    listen_client: str = ""
+    """Where to listen instead of the founder's own address, which is what others are told."""
+    listen_peer: str = ""
+    listen_admin: str = ""
+    insecure: bool = False
+    """Listen on other than loopback addresses although nothing is encrypted and nobody has to prove who they are."""
+    log_format: Literal["console", "json"] = "console"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    client_connections: Count = 1_000
+    """Clients at once; each costs a file descriptor and its buffers."""
+    peer_connections: Count = 128
+    """Connections from peers at once, half-open ones included."""
+    admin_connections: Count = 64
+    client_requests: Count = 1_024
+    """Requests of one client under way."""
+    client_watches: Count = 256
+    """Watches of one client."""
+    idle_s: Annotated[int, msgspec.Meta(ge=2, le=86_400)] = 60
+    """A client that says nothing for so long, no ping either, is cut: half-open connections must not gather."""
+    segment_mib: Annotated[int, msgspec.Meta(ge=1, le=1_024)] = 8
+    """Size of one preallocated file of the write-ahead log."""
+    log: Options = Options()
+
+    @property
+    def me(self) -> Founder:
+        """This replica's place."""
+        return next(founder for founder in self.replica if founder.id == self.id)
+
+    @property
+    def members(self) -> dict[int, int]:
+        """Member number to replica id: founders' are equal.  [SAFETY 1]"""
+        return {founder.id: founder.id for founder in self.replica}
+
+    @property
+    def listens(self) -> dict[str, str]:
+        """Role to the address that this replica listens on."""
+        me = self.me
+        return {"client": self.listen_client or me.client, "peer": self.listen_peer or me.peer, "admin": self.listen_admin or me.admin}
+
+
+_LOG: Final = "log_"
+_TABLES: Final = ("cell", "replica", "log")
+_OWN: Final = tuple(name for name in Settings.__struct_fields__ if name not in _TABLES)
+KEYS: Final = (*_OWN, *(_LOG + name for name in Options.__struct_fields__))
+"""Every key that may be a flag or a variable."""
+
+
+def load(
+    path: "str | os.PathLike[str] | None", flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None
+) -> Settings:
+    """Settings from a file, the environment and flags (a flag whose value is None was not given).
+
+    Raises:
+        ConfigurationError: it cannot be read, names an unknown key, or does not make sense.
+    """
+    found = read_file(path) if path is not None else {}
+    variables = os.environ if environment is None else environment
+    for key in KEYS:
+        variable = ENVIRONMENT + key.upper()
+        if variables.get(variable):
+            _put(found, key, variables[variable])
+    for key, value in (flags or {}).items():
+        if key not in KEYS:
+            raise _unknown("flag", key, KEYS)
+        if value is not None:
+            _put(found, key, value)
+    return settings(found)
+
+
+def settings(found: Mapping[str, Any]) -> Settings:
+    """Settings from nested keys, checked.
+
+    Raises:
+        ConfigurationError: a key is unknown, missing or out of bounds, or they contradict each other.
+    """
+    _check_names("the configuration", found, (*_OWN, *_TABLES))
+    _check_names("[cell]", found.get("cell", {}), Cell.__struct_fields__)
+    _check_names("[log]", found.get("log", {}), Options.__struct_fields__)
+    founders = found.get("replica", ())
+    for founder in founders if isinstance(founders, list | tuple) else ():
+        _check_names("[[replica]]", founder, Founder.__struct_fields__)
+    try:
+        made = msgspec.convert(dict(found), Settings, strict=False)
+    except msgspec.ValidationError as error:
+        cause = error.__cause__
+        raise cause if isinstance(cause, ConfigurationError) else ConfigurationError(reason=f"wrong configuration: {error}") from None
+    _check(made)
+    return made
+
+
+def read_file(path: "str | os.PathLike[str]") -> dict[str, Any]:
+    """A TOML file's keys.
+
+    Raises:
+        ConfigurationError: it cannot be read or is not TOML.
+    """
+    try:
+        return tomllib.loads(Path(path).read_text("utf-8"))
+    except OSError as error:
+        raise ConfigurationError(reason=f"cannot read {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(reason=f"{path} is not TOML: {error}") from None
+
+
+def address(text: str) -> tuple[str, int]:
+    """`HOST:PORT` or `[IPV6]:PORT` as host and port.
+
+    Raises:
+        ConfigurationError: it is neither.
+    """
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not (colon and host and port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+        raise ConfigurationError(reason=f"{text!r} is not an address", hint="write HOST:PORT with a port of 1 to 65535")
+    return host, int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a listener on that host."""
+    return host in {"localhost", "::1"} or (host.startswith("127.") and host.count(".") == 3)
+
+
+def manifest_text(cell: Cell, founders: tuple[Founder, ...]) -> str:
+    """The part that all founders share, as TOML."""
+    lines = ["[cell]", f"id = {_quoted(cell.id)}", f"name = {_quoted(cell.name)}"]
+    for founder in founders:
+        lines += ["", "[[replica]]", f"id = {founder.id}"]
+        lines += [f"{role} = {_quoted(getattr(founder, role))}" for role in ("client", "peer", "admin")]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    # JSON's strings are TOML's basic strings, but for U+007F, which `address` and `Cell` have no use for.
+    return msgspec.json.encode(text).decode()
+
+
+def _put(found: dict[str, Any], key: str, value: Any) -> None:  # noqa: ANN401 (checked when it is converted)
+    inner = key.removeprefix(_LOG)
+    if key not in _OWN and inner in Options.__struct_fields__:
+        table = found.setdefault("log", {})
+        if isinstance(table, dict):
+            table[inner] = value
+    else:
+        found[key] = value
+
+
+def _check_names(where: str, found: object, known: tuple[str, ...]) -> None:
+    if not isinstance(found, Mapping):
+        raise ConfigurationError(reason=f"wrong configuration: {where} is not a table")
+    for key in found:
+        if key not in known:
+            raise _unknown(f"key in {where}", key, known)
+
+
+def _unknown(what: str, key: str, known: tuple[str, ...]) -> ConfigurationError:
+    nearest = difflib.get_close_matches(key, known, n=1)
+    return ConfigurationError(
+        reason=f"unknown {what}: {key!r}", hint=f"did you mean {nearest[0]!r}?" if nearest else f"known are {', '.join(sorted(known))}"
+    )
+
+
+def _check(made: Settings) -> None:
+    ids = [founder.id for founder in made.replica]
+    if not ids or len(set(ids)) != len(ids):
+        raise ConfigurationError(reason="every [[replica]] needs an id of its own, and there must be at least one")
+    if made.id not in ids:
+        raise ConfigurationError(reason=f"id is {made.id}, but the founders are {', '.join(map(str, sorted(ids)))}")
+    if not made.dir:
+        raise ConfigurationError(reason="dir is empty", hint="name the directory that holds this replica's state")
+    told = [getattr(founder, role) for founder in made.replica for role in ("client", "peer", "admin")]
+    for text in told:
+        address(text)
+    if len(set(told)) != len(told):
+        twice = next(text for text in told if told.count(text) > 1)
+        raise ConfigurationError(reason=f"the address {twice} is given twice")
+    for role, text in made.listens.items():
+        host, _ = address(text)
+        if not (made.insecure or is_loopback(host)):
+            raise ConfigurationError(
+                reason=f"the {role} address {text} can be reached from other machines, and nothing there is encrypted or authenticated",
+                hint="listen on 127.0.0.1, or say `insecure = true` (--insecure) if the network is yours alone",
+            )

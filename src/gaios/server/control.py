@@ -1,0 +1,237 @@
+"""How commands reach a local cell: through its live supervisor's socket, or without one straight at the replicas.  [INTERFACE `up`, `down`]
+
+    request   {"do": "state"} | {"do": "stop"} | {"do": "stop", "replicas": [2]} | {"do": "start", "replicas": [2]}
+    answer    {"supervisor": pid, "replicas": {"1": "running", …}, "stopped": […], "started": […]} | {"error": "…"}
+
+One line of JSON each way. A replica that `down --replica` stopped has a file `down` in its directory: it stays down until that is gone.
+"""
+
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from gaios.errors import ConfigurationError, DirectoryInUse, PortTaken, Unavailable
+from gaios.server import config, directory
+from gaios.server.local import LocalCell
+
+SOCKET: Final = "control"
+LOCK: Final = "supervisor.lock"
+LOG: Final = "supervisor.log"
+DOWN: Final = "down"
+LINE_BYTES_MAX: Final = 65_536
+STOP_S: Final = 10.0
+"""A replica that has not stopped so long after SIGTERM is killed: it finishes one disk batch, which takes milliseconds."""
+
+
+def is_supervised(cell: LocalCell) -> bool:
+    """Whether a live process supervises this cell."""
+    if not (cell.dir / LOCK).exists():
+        return False
+    try:
+        os.close(hold(cell))
+    except DirectoryInUse:
+        return True
+    return False
+
+
+def hold(cell: LocalCell, *, wait_s: float = 0.0) -> int:
+    """Become the cell's supervisor: the file descriptor to keep open. `wait_s` outlasts others that only look.
+
+    Raises:
+        DirectoryInUse: there is one already.
+    """
+    held = os.open(cell.dir / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    end = time.monotonic() + wait_s
+    while True:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() >= end:
+                os.close(held)
+                raise DirectoryInUse(directory=str(cell.dir)) from None
+            time.sleep(0.01)
+        else:
+            return held
+
+
+@contextlib.contextmanager
+def socket_path(cell: LocalCell) -> Iterator[str]:
+    """A name for the control socket that is short enough: the kernel takes 107 bytes, and DIR may be longer."""
+    folder = os.open(cell.dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{SOCKET}"
+    finally:
+        os.close(folder)
+
+
+def ask(cell: LocalCell, request: dict[str, Any], *, timeout_s: float = 2 * STOP_S) -> dict[str, Any]:
+    """The live supervisor's answer.
+
+    Raises:
+        Unavailable: there is none, or it died over this.
+        ConfigurationError: it refused.
+    """
+    began = time.monotonic()
+    data = b""
+    try:
+        with socket.socket(socket.AF_UNIX) as connection, socket_path(cell) as path:
+            connection.settimeout(timeout_s)
+            connection.connect(path)
+            connection.sendall(msgspec.json.encode(request) + b"\n")
+            while not data.endswith(b"\n") and len(data) < LINE_BYTES_MAX:
+                part = connection.recv(LINE_BYTES_MAX)
+                if not part:
+                    break
+                data += part
+        answer = msgspec.json.decode(data, type=dict[str, Any])
+    except (OSError, msgspec.DecodeError) as error:
+        raise Unavailable(
+            waited_ms=int((time.monotonic() - began) * 1_000), reason=f"no supervisor answers in {cell.dir}: {error}"
+        ) from None
+    if "error" in answer:
+        raise ConfigurationError(reason=str(answer["error"]))
+    return answer
+
+
+def detach(cell: LocalCell, *, wait_s: float = 10.0) -> None:
+    """Start a supervisor that outlives this process; returns when it answers, or at once when there is one.
+
+    Raises:
+        Unavailable: it did not come up; the reason is in DIR/supervisor.log.
+    """
+    if is_supervised(cell):
+        return
+    with (cell.dir / LOG).open("ab") as log:
+        process = subprocess.Popen(  # noqa: S603 (our own module)
+            [sys.executable, "-P", "-m", "gaios.server.supervisor", str(cell.dir)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=cell.dir,
+            start_new_session=True,
+        )
+    end = time.monotonic() + wait_s
+    while time.monotonic() < end:
+        with contextlib.suppress(Unavailable):
+            ask(cell, {"do": "state"}, timeout_s=1.0)
+            process.returncode = 0  # it lives on without us: no warning that we did not wait for it
+            return
+        if process.poll() is not None and not is_supervised(cell):
+            break
+        time.sleep(0.02)
+    raise Unavailable(waited_ms=int(wait_s * 1_000), reason=f"the supervisor did not come up: see {cell.dir / LOG}")
+
+
+def start(cell: LocalCell, ids: Collection[int]) -> list[int]:
+    """`up --replica`: start these replicas, under the live supervisor or a new detached one; which of them were not running.
+
+    Raises:
+        ConfigurationError: the cell has no such replica.
+    """
+    check_ids(cell, ids)
+    if is_supervised(cell):
+        return [int(replica) for replica in ask(cell, {"do": "start", "replicas": sorted(ids)})["started"]]
+    before = {replica for replica in cell.ids if pid_of(cell, replica)}
+    for replica in cell.ids:
+        mark_down(cell, replica, down=replica not in ids and replica not in before)
+    detach(cell)
+    return sorted(set(ids) - before)
+
+
+def stop(cell: LocalCell, ids: Collection[int] = ()) -> list[int]:
+    """`down`: stop these replicas, or all of them and their supervisor; which of them were running.
+
+    Raises:
+        ConfigurationError: the cell has no such replica.
+    """
+    check_ids(cell, ids)
+    stopped: set[int] = set()
+    if is_supervised(cell):
+        with contextlib.suppress(Unavailable):  # it died meanwhile: then we do it
+            stopped.update(ask(cell, {"do": "stop", **({"replicas": sorted(ids)} if ids else {})})["stopped"])
+            end = time.monotonic() + STOP_S
+            while not ids and is_supervised(cell) and time.monotonic() < end:
+                time.sleep(0.01)
+    stopped.update(_stop_directly(cell, ids))
+    return sorted(stopped)
+
+
+def check_ids(cell: LocalCell, ids: Collection[int]) -> None:
+    """Raises `ConfigurationError` for a replica that the cell does not have."""
+    for replica in ids:
+        if replica not in cell.ids:
+            raise ConfigurationError(
+                reason=f"the cell in {cell.dir} has no replica {replica}", hint=f"it has {', '.join(map(str, cell.ids))}"
+            )
+
+
+def check_ports(cell: LocalCell) -> None:
+    """Raises `PortTaken` if a replica that does not run could not listen."""
+    for founder in cell.founders:
+        if pid_of(cell, founder.id):
+            continue
+        for text in (founder.client, founder.peer, founder.admin):
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind(config.address(text))
+                except OSError:
+                    raise PortTaken(address=text) from None
+
+
+def pid_of(cell: LocalCell, replica: int) -> int:
+    """The live process of a replica; 0 when there is none."""
+    return directory.holder(cell.replica_dir(replica))
+
+
+def is_down(cell: LocalCell, replica: int) -> bool:
+    """Whether `down --replica` stopped it."""
+    return (cell.replica_dir(replica) / DOWN).exists()
+
+
+def mark_down(cell: LocalCell, replica: int, *, down: bool) -> None:
+    """Remember that a replica is to stay down, or no longer is."""
+    mark: Path = cell.replica_dir(replica) / DOWN
+    if not down:
+        mark.unlink(missing_ok=True)
+    elif mark.parent.is_dir():
+        mark.touch()
+
+
+def _stop_directly(cell: LocalCell, ids: Collection[int]) -> list[int]:
+    for replica in cell.ids:
+        if not ids or replica in ids:
+            mark_down(cell, replica, down=bool(ids))
+    running = {replica: pid for replica in ids or cell.ids if (pid := pid_of(cell, replica))}
+    for pid in running.values():
+        send_stop(pid)
+    end = time.monotonic() + STOP_S
+    while any(pid_of(cell, replica) == pid for replica, pid in running.items()):
+        if time.monotonic() > end:
+            for replica, pid in running.items():
+                if pid_of(cell, replica) == pid:
+                    _signal(pid, signal.SIGKILL)
+            end += STOP_S
+        time.sleep(0.02)
+    return sorted(running)
+
+
+def send_stop(pid: int) -> None:
+    """Ask a process to end, also one that is paused."""
+    _signal(pid, signal.SIGTERM)
+    _signal(pid, signal.SIGCONT)
+
+
+def _signal(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)

@@ -1,0 +1,156 @@
+"""A replica's directory: made once, by an explicit creation, and held by one process at a time.  [SAFETY 2; storage/]
+
+    DIR/manifest.toml   the cell and its founders, and which of them this is; written last when the directory is made
+    DIR/creating        there while it is being made: what it stands beside is unfinished and may be made anew
+    DIR/lock            held with flock by the process that runs the replica; its text is that process's number
+    DIR/promise-1 …     what storage/ keeps
+
+Rule 1. Creation fills an empty directory, or one whose creation was cut short; nothing else is ever overwritten.
+Rule 2. A start refuses a directory without manifest or promise, and one of another cell or member: it is never made up for.
+"""
+
+import contextlib
+import os
+import time
+from pathlib import Path
+from typing import Final
+
+from gaios.errors import AnotherCell, ConfigurationError, DirectoryInUse, StateMissing
+from gaios.log import Copies, encode
+from gaios.log.records import CHAIN_START, RecordKind, State
+from gaios.server import config
+from gaios.storage import Identity, Record
+from gaios.storage import create as create_files
+from gaios.storage.disk import LOCK, Disk, is_running
+
+MANIFEST: Final = "manifest.toml"
+CREATING: Final = "creating"
+LOCK_S: Final = 1.0
+"""A start waits so long for the lock: whoever only looks whether it is held, holds it for an instant, and a killed process for a little."""
+
+
+def create(settings: config.Settings) -> None:
+    """Make this replica's directory.
+
+    Raises:
+        ConfigurationError: it is there already, or holds something else.
+        DiskFailed: it could not be written.
+    """
+    where = Path(settings.dir)
+    try:
+        where.mkdir(mode=0o700, parents=True, exist_ok=True)
+        there = sorted(entry.name for entry in where.iterdir() if entry.name != "lost+found")
+    except OSError as error:
+        raise ConfigurationError(reason=f"cannot use {where} as a directory: {error.strerror}") from None
+    if MANIFEST in there and CREATING not in there:
+        raise ConfigurationError(reason=f"{where} is the directory of a replica already", hint="start it: gaios serve")
+    if there and CREATING not in there:
+        raise ConfigurationError(reason=f"{where} is not empty: it holds {there[0]}", hint="choose a directory that is absent or empty")
+    write_durably(where / CREATING, b"")
+    disk = Disk(where)
+    try:
+        leftovers = [name for name in disk.reader.names() if name not in {LOCK, CREATING}]
+        identity = Identity(settings.cell.bytes, settings.id, 0)
+        state = State(0, 0, 0, 0, CHAIN_START, [])
+        disk.execute_now(
+            create_files(
+                identity,
+                encode(Copies()),
+                Record(RecordKind.STATE, 0, 0, encode(state)),
+                segment_bytes=settings.segment_mib << 20,
+                leftovers=leftovers,
+            )
+        )
+    finally:
+        disk.close()
+    (where / LOCK).unlink(missing_ok=True)
+    mine = f"member = {settings.id}\n\n" + config.manifest_text(settings.cell, settings.replica)
+    write_durably(where / MANIFEST, mine.encode())
+    (where / CREATING).unlink()
+    _sync_directory(where)
+    _sync_directory(where.parent)
+
+
+def open_(settings: config.Settings) -> Disk:
+    """Take this replica's directory: locked, and ours as far as its manifest says. `Node.start` judges the rest.
+
+    Raises:
+        StateMissing: it was never made, or its manifest is gone.
+        AnotherCell: it belongs to another cell or member.
+        DirectoryInUse: another process holds it.
+        ConfigurationError: its founders are not those of the configuration.
+    """
+    where = Path(settings.dir)
+    if not where.is_dir():
+        raise StateMissing(directory=str(where), what="the directory")
+    if not (where / MANIFEST).exists():
+        raise StateMissing(directory=str(where), what=MANIFEST)
+    if (where / CREATING).exists():
+        raise StateMissing(directory=str(where), what="the end of its creation (make it anew)")
+    _check_manifest(settings, where / MANIFEST)
+    disk = _lock(where)
+    (where / LOCK).write_text(f"{os.getpid()}\n", "ascii")
+    return disk
+
+
+def holder(where: Path) -> int:
+    """The process that runs the replica of this directory; 0 when none does."""
+    for _ in range(100):
+        if not is_running(where):
+            return 0
+        with contextlib.suppress(OSError, ValueError):
+            return int((where / LOCK).read_text("ascii"))
+        time.sleep(0.005)  # it has the lock and is about to write its number
+    return 0
+
+
+def was_started(where: Path) -> bool:
+    """Whether a replica ever ran on this directory: its creation leaves no lock behind, a start does."""
+    return (where / LOCK).exists() and not (where / CREATING).exists()
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Put a whole file in its place, or nothing: written aside, synced, renamed, and the name synced."""
+    aside = path.with_name(path.name + ".new")
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        with open(descriptor, "wb", closefd=False) as file:
+            file.write(data)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    aside.replace(path)
+    _sync_directory(path.parent)
+
+
+def _lock(where: Path) -> Disk:
+    end = time.monotonic() + LOCK_S
+    while True:
+        try:
+            return Disk(where)
+        except DirectoryInUse:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.02)
+
+
+def _check_manifest(settings: config.Settings, path: Path) -> None:
+    found = config.read_file(path)
+    cell = found.get("cell")
+    there = f"member {found.get('member')} of cell {cell.get('id') if isinstance(cell, dict) else None}"
+    wanted = f"member {settings.id} of cell {settings.cell.id}"
+    if there != wanted:
+        raise AnotherCell(what=settings.dir, found=there, expected=wanted)
+    listed = found.get("replica")
+    # Ids alone: addresses may change, founders never do.
+    ids = sorted(str(founder.get("id")) for founder in listed if isinstance(founder, dict)) if isinstance(listed, list) else []
+    if ids != sorted(str(founder.id) for founder in settings.replica):
+        raise ConfigurationError(reason=f"{path} lists the founders {', '.join(ids)}; the configuration lists others")
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,464 @@
+"""A whole replica as one pure object: log, journal, database, watches, and the clients that are connected.  [DESIGN §1; STYLE 1, 2]
+
+    client_frame · client_gone · peer_frame · disk_done · tick  ──►  Node  ──►  drain() -> Effects
+                                                    │
+                          log.Replica ── storage.Journal ── machine ── watches
+
+The real shell (replica.py) and the simulator run this very object; they differ only in who carries its `Effects` out.
+
+Rule 1. Nothing is read from the world: events, `now` and durable bytes come in, `Effects` go out, in any order but for Rule 2.
+Rule 2. One disk batch is in flight. While it is, records of further Outputs gather and become the next one: group commit comes by itself.
+Rule 3. What an Output may say only when its records are durable is held back here, and nowhere else.  [SAFETY 5]
+Rule 4. Every request is answered, with its reply or with one typed error; the master's address goes with `NotMaster`.
+Rule 5. Everything is bounded: a client's requests and watches, and, by the log, what waits for a slot.  [SAFETY 28]
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from gaios import errors
+from gaios.log import Answer, Options, Output, RecordKind, Recovered, Replica, codec, recover
+from gaios.machine import Machine
+from gaios.server.outbox import Outbox, ToPeer
+from gaios.server.watches import Watches
+from gaios.storage import SEGMENT_BYTES, Identity, Journal, Operation, Reader, Record
+from gaios.transport import (
+    Kind,
+    Status,
+    decode_request,
+    decode_submit,
+    decode_watch,
+    encode_answer,
+    encode_pong,
+)
+
+MARK_NS: Final = 50_000_000
+"""An idle disk is told so late how far it was synced: the next batch usually does it on its way."""
+LOCAL: Final = 0
+"""The connection of the program that this replica is embedded in; real ones are numbered from 1."""
+Connection = int
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What one client may take up."""
+
+    requests: int = 1_024
+    """Requests under way: enough to fill a batch alone."""
+    watches: int = 256
+
+
+class Effects(NamedTuple):
+    """What a turn wants done."""
+
+    disk: list[Operation] | None
+    """A batch to carry out in order; `disk_done` is to be called when its last operation returned. Never given while one is in flight."""
+    to_peers: list[ToPeer]
+    to_clients: list[tuple[Connection, bytes]]
+    """Whole frames, joined."""
+    local: list[tuple[int, Answer]]
+    """Answers to the embedding program's own requests."""
+    closing: list[tuple[Connection, errors.Error]]
+    """Clients to cut, with the reason."""
+    deadline_ns: int
+    """When `tick` is due."""
+
+
+class _Client:
+    """One connection."""
+
+    __slots__ = ("open", "out")
+
+    def __init__(self) -> None:
+        self.open = 0
+        """Requests under way."""
+        self.out: list[bytes] = []
+        """Frames of this turn."""
+
+
+class Node:
+    """See the module.
+
+    Invariants, checked by `check()`:
+      1. Nothing is held back when no batch is in flight and none is gathering.
+      2. A batch in flight holds the records of every Output up to its number.
+    """
+
+    def __init__(
+        self,
+        *,
+        replica_id: int,
+        replica: Replica,
+        journal: Journal,
+        reader: Reader,
+        clients: Mapping[int, str],
+        facts: Mapping[str, Any] | None = None,
+        first: list[Operation] | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        """Take over a recovered replica. `first` are operations without which it may not vote; `clients` maps replica ids to addresses."""
+        self.replica, self.journal, self._reader = replica, journal, reader
+        self.replica_id = replica_id
+        self.limits = limits or Limits()
+        self._facts = dict(facts or {})
+        self._addresses = dict(clients)
+        self._clients: dict[Connection, _Client] = {}
+        self._talking: dict[Connection, _Client] = {}
+        self._local: list[tuple[int, Answer]] = []
+        self._closing: list[tuple[Connection, errors.Error]] = []
+        self._outbox = Outbox(replica.peers, lambda messages: codec.encode(replica.me, replica.boot, replica.config, messages))
+        self.watches = Watches(replica.applier.machine, self.limits.watches)
+        self._handed_back: list[tuple[Any, ...]] = []
+        # The batch that gathers.
+        self._first: list[Operation] = list(first or ())
+        self._copies: bytes | None = None
+        self._records: list[Any] = []
+        self._after: list[tuple[int, tuple[Any, ...]]] = []
+        self._gathered = 0
+        self._gathering = bool(self._first)
+        # The batch in flight.
+        self._flying = False
+        self._flying_after: list[tuple[int, tuple[Any, ...]]] = []
+        self._flying_number = 0
+        self._mark_wanted = False
+        self._mark_due = 0
+        # What NotMaster and PONG say.
+        self._told: tuple[bool, str] = (False, "")
+        self._refusal = b""
+        self.batches = 0
+        """Disk batches begun."""
+        self.records = 0
+        """Records written."""
+        self.batch_records = 0
+        """Records of the newest batch."""
+        self.answered = 0
+        """Requests answered."""
+        self.refused = 0
+        """Of these, with something else than the reply."""
+        self.overloaded = 0
+        """Of these, because something was full."""
+
+    @classmethod
+    def start(
+        cls,
+        *,
+        cell: bytes,
+        member: int,
+        members: Mapping[int, int],
+        clients: Mapping[int, str],
+        reader: Reader,
+        machine: Machine,
+        nonce: int,
+        now: int,
+        wall_ms: int,
+        options: Options | None = None,
+        limits: Limits | None = None,
+        segment_bytes: int = SEGMENT_BYTES,
+        directory: str = "the replica's directory",
+        facts: Mapping[str, Any] | None = None,
+    ) -> "Node":
+        """One boot: read everything durable, take the next boot number, and be ready to carry on.  [SAFETY 3, 7]
+
+        Raises:
+            StateMissing, StateDamaged, AnotherCell: the directory cannot be trusted, or is another's.
+        """
+        journal, found = Journal.open(
+            Identity(cell, member, 0), reader, segment_bytes=segment_bytes, indexed={RecordKind.ACCEPT}, directory=directory
+        )
+        recovered: Recovered = recover(found.copies, found.records)
+        boot = journal.boot = recovered.copies.boot + 1
+        replica = Replica(
+            me=member,
+            members=members,
+            config=0,
+            boot=boot,
+            nonce=nonce,
+            recovered=recovered,
+            machine=machine,
+            now=now,
+            wall_ms=wall_ms,
+            options=options,
+        )
+        return cls(
+            replica_id=members[member],
+            replica=replica,
+            journal=journal,
+            reader=reader,
+            clients=clients,
+            facts=facts,
+            first=found.operations,
+            limits=limits,
+        )
+
+    # -- events ----------------------------------------------------------------------------------------------------------
+
+    def client_came(self, connection: Connection) -> "_Client":
+        """A client is connected; its numbers, from 1, are never used twice. Its first frame says so too."""
+        client = self._clients[connection] = _Client()
+        return client
+
+    def client_frame(self, now: int, connection: Connection, kind: int, body: bytes) -> None:
+        """A frame came from a client; `now` was taken after it did.
+
+        Raises:
+            ProtocolError: it breaks the protocol's rules; the connection is to be closed.
+        """
+        client = self._clients.get(connection) or self.client_came(connection)
+        if kind == Kind.SUBMIT:
+            request, entry = decode_submit(body)
+            if self._admit(connection, client, request):
+                self.replica.submit(now, (connection, request), entry)
+        elif kind == Kind.READ:
+            request, question = decode_submit(body)
+            if self._admit(connection, client, request):
+                self.replica.read(now, (connection, request), question)
+        elif kind == Kind.PING:
+            self._say(connection, client, encode_pong(decode_request(body), *self.standing()))
+        elif kind == Kind.WATCH:
+            request, watch = decode_watch(body)
+            self._say(connection, client, self.watches.begin(now, connection, request, watch))
+        elif kind == Kind.CANCEL:
+            self.watches.cancel(connection, decode_request(body))
+        elif kind == Kind.STATUS:
+            request = decode_request(body)
+            self._say(connection, client, encode_answer(request, Status.DONE, 0, 0, msgspec.json.encode(self.status(now))))
+        else:
+            raise errors.ProtocolError(reason=f"a client sent a frame of kind {kind}")
+
+    def client_gone(self, connection: Connection) -> None:
+        """A client's connection is closed; what it asked for goes on, unanswered."""
+        self._clients.pop(connection, None)
+        self._talking.pop(connection, None)
+        self.watches.gone(connection)
+
+    def client_paused(self, connection: Connection, *, paused: bool) -> None:
+        """A client takes nothing more for now, or again: its events wait, within bounds."""
+        self.watches.paused(connection, paused=paused)
+
+    def submit(self, now: int, request: int, entry: bytes) -> None:
+        """The embedding program's own write; its answer comes in `Effects.local`."""
+        self.replica.submit(now, (LOCAL, request), entry)
+
+    def read(self, now: int, request: int, question: bytes) -> None:
+        """The embedding program's own read."""
+        self.replica.read(now, (LOCAL, request), question)
+
+    def peer_frame(self, now: int, member: int, body: bytes) -> None:
+        """A frame came from a member's connection.
+
+        Raises:
+            ProtocolError: it breaks the protocol's rules, or speaks for another member; the connection is to be closed.
+        """
+        sender, boot, _, messages = codec.decode(body)
+        if sender != member:
+            raise errors.ProtocolError(reason=f"member {member} sent a frame of member {sender}")
+        self.replica.receive(now, member, boot, messages)
+
+    def disk_done(self, now: int) -> None:
+        """The batch in flight is carried out and durable."""
+        self._flying = False
+        after, self._flying_after = self._flying_after, []
+        self._release(after)
+        if self._flying_number:
+            self.replica.synced(now, self._flying_number)
+            self._mark_wanted, self._mark_due = True, now + MARK_NS
+
+    def tick(self, now: int) -> None:
+        """Time passed."""
+        if now >= self.replica.deadline_ns():
+            self.replica.tick(now)
+
+    def retire(self, now: int) -> None:
+        """This replica is about to be stopped: a master gives its lease back."""
+        self.replica.retire(now)
+
+    # -- effects ---------------------------------------------------------------------------------------------------------
+
+    def drain(self, now: int) -> Effects:
+        """Everything there is to do now. Call it after events, once a turn of the loop."""
+        replica = self.replica
+        while True:
+            output = replica.output(now)
+            if output is not None:
+                self._take(now, output)
+            elif self._handed_back:
+                messages, self._handed_back = self._handed_back, []
+                replica.receive(now, replica.me, replica.boot, messages)
+            else:
+                break
+        disk = None if self._flying else self._batch(now)
+        standing = self.standing()
+        if standing != self._told:
+            self._announce(standing)
+        for connection, frame in self.watches.take(now):
+            client = self._clients.get(connection)
+            if client is not None:
+                self._say(connection, client, frame)
+        to_clients = []
+        for connection, client in self._talking.items():
+            out = client.out
+            to_clients.append((connection, out[0] if len(out) == 1 else b"".join(out)))
+            out.clear()
+        self._talking.clear()
+        local, self._local = self._local, []
+        closing, self._closing = self._closing, []
+        deadline = min(replica.deadline_ns(), self.watches.due_ns())
+        if self._mark_wanted and not self._flying:
+            deadline = min(deadline, self._mark_due)
+        return Effects(disk, self._outbox.take(), to_clients, local, closing, deadline)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is being made durable or waits for it."""
+        return self._flying or self._gathering
+
+    def check(self) -> None:
+        """Raise `InvariantViolated` when an invariant of the class, or of the log, does not hold."""
+        self.replica.check()
+        if not self._flying and self._flying_after:
+            raise errors.InvariantViolated(invariant="nothing is held back without a batch", detail=f"{len(self._flying_after)} messages")
+        if not self._gathering and (self._after or self._records or self._copies is not None):
+            raise errors.InvariantViolated(invariant="nothing is held back without a batch", detail=f"{len(self._after)} messages gather")
+
+    def close(self) -> list[Operation]:
+        """What a clean stop writes last, when nothing is in flight."""
+        return self.journal.close()
+
+    def status(self, now: int) -> dict[str, Any]:
+        """This replica's own facts.  [INTERFACE `status`]"""
+        replica = self.replica
+        return {
+            **self._facts,
+            "id": self.replica_id,
+            "member": replica.me,
+            "boot": replica.boot,
+            "role": replica.role,
+            "voting": True,
+            "master": replica.members.get(replica.master),
+            "ballot": replica.ballot,
+            "epoch": replica.epoch,
+            "chosen": replica.chosen,
+            "applied": replica.applied,
+            "lease_ms": replica.lease_ns(now) // 1_000_000,
+            "chain": replica.applier.chain.hex(),
+            "checksum": replica.applier.machine.checksum(),
+        }
+
+    # -- inside ----------------------------------------------------------------------------------------------------------
+
+    def _take(self, now: int, output: Output) -> None:
+        """Carry one Output out, or hold it back until it is durable."""
+        if output.at_once:
+            self._outbox.add(output.at_once)
+        if output.records or output.copies is not None:
+            self._records += output.records
+            if output.copies is not None:
+                self._copies = output.copies
+            self._after += output.after
+            self._gathering = True
+            self._gathered = output.number
+        elif self._gathering:
+            self._after += output.after
+        elif self._flying:
+            self._flying_after += output.after
+        elif output.after:
+            self._release(output.after)
+        if output.effects:
+            self.watches.applied(output.effects)
+        if output.answers:
+            self._answer(output.answers)
+        for member, slot in output.reads:
+            where = self.journal.locate(RecordKind.ACCEPT, slot)
+            if where is not None:
+                record = self.journal.read(self._reader, where)
+                self.replica.supply(now, member, slot, record.ballot, record.payload)
+
+    def _release(self, after: list[tuple[int, tuple[Any, ...]]]) -> None:
+        me = self.replica.me
+        for to, message in after:
+            if to == me:
+                self._handed_back.append(message)
+        if after:
+            self._outbox.add([(to, message) for to, message in after if to != me])
+
+    def _batch(self, now: int) -> list[Operation] | None:
+        """The next disk batch, or, when there has been none for a while, the mark that an idle log ends in."""
+        if not self._gathering:
+            if self._mark_wanted and now >= self._mark_due:
+                self._mark_wanted = False
+                self._flying, self._flying_number = True, 0
+                return self.journal.mark()
+            return None
+        operations = self._first
+        self._first = []
+        self._mark_wanted = False  # this batch proves what the mark would
+        if self._records or self._copies is not None:
+            batch = self.journal.batch(self._copies, self._records, lambda: Record(*self.replica.state_record()))
+            operations = [*operations, *batch] if operations else batch
+            self.batches += 1
+            self.batch_records = len(self._records)
+            self.records += len(self._records)
+        self._flying, self._flying_number, self._flying_after = True, self._gathered, self._after
+        self._copies, self._records, self._after, self._gathering = None, [], [], False
+        return operations
+
+    def _answer(self, answers: list[tuple[Any, Answer]]) -> None:
+        clients, talking = self._clients, self._talking
+        self.answered += len(answers)
+        for (connection, request), answer in answers:
+            status, slot, index, body = answer
+            if status:
+                self.refused += 1
+                body = self._explain(status, body)
+            client = clients.get(connection)
+            if client is not None:
+                client.open -= 1
+                client.out.append(encode_answer(request, status, slot, index, body))
+                talking[connection] = client
+            elif connection == LOCAL:
+                self._local.append((request, Answer(status, slot, index, body)))
+
+    def _explain(self, status: int, body: bytes) -> bytes:
+        """A refusal's body: the log's own, or what only this object knows."""
+        if status == Status.OVERLOADED:
+            self.overloaded += 1
+        if body:
+            return body
+        if status == Status.NOT_MASTER:
+            if not self._refusal:
+                self._refusal = errors.pack(errors.NotMaster(replica=self.replica_id, master=self.standing()[1]))
+            return self._refusal
+        if status == Status.UNAVAILABLE:
+            return errors.pack(errors.Unavailable(waited_ms=self.replica.options.term_ms, reason="this master holds no lease"))
+        return errors.pack(errors.Unknown(reason="mastership was lost while the command was under way"))
+
+    def _admit(self, connection: Connection, client: _Client, request: int) -> bool:
+        """Count a request, or refuse it."""
+        if client.open < self.limits.requests:
+            client.open += 1
+            return True
+        self.answered += 1
+        self.refused += 1
+        self.overloaded += 1
+        full = errors.Overloaded(what="this connection", limit=self.limits.requests, unit="requests under way")
+        self._say(connection, client, encode_answer(request, Status.OVERLOADED, 0, 0, errors.pack(full)))
+        return False
+
+    def _say(self, connection: Connection, client: _Client, frame: bytes) -> None:
+        client.out.append(frame)
+        self._talking[connection] = client
+
+    def standing(self) -> tuple[bool, str]:
+        """Whether this replica serves, and the client address of the master as far as it knows."""
+        replica = self.replica
+        if replica.is_serving:
+            return True, self._addresses.get(self.replica_id, "")
+        return False, self._addresses.get(replica.members.get(replica.master, 0), "")
+
+    def _announce(self, standing: tuple[bool, str]) -> None:
+        """Tell every client unasked where the master is now: it spares them a search."""
+        self._told, self._refusal = standing, b""
+        frame = encode_pong(0, *standing)
+        for connection, client in self._clients.items():
+            self._say(connection, client, frame)

@@ -1,0 +1,81 @@
+"""What one turn wants said to peers: each broadcast encoded once, each peer's messages joined, two lanes.  [SAFETY 4, 28]
+
+Rule 1. Elections and leases are urgent, values are not: a peer that is slow to take values still hears heartbeats.
+Rule 2. Messages of a lane keep their order towards a peer, but for what is said to all and what to one: the protocol needs no order.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from gaios.log import OTHERS
+from gaios.paxos import core
+
+FRAME_MESSAGES: Final = 1_024
+"""Messages in a frame: a quarter of what its reader allows."""
+FRAME_BYTES: Final = 1 << 20
+"""Bytes of values after which a frame is full: a frame is read whole before anything behind it is."""
+_BULK: Final = frozenset({core.ACCEPT, core.ACCEPTED, core.LEARN, core.FETCH, core.CHOSEN})
+
+Message = tuple[Any, ...]
+ToPeer = tuple[int, bytes, bool]
+"""Member, the frame's body, whether it is urgent."""
+
+
+class Outbox:
+    """Messages to peers of one turn. `encode` makes a frame's body of a list of messages."""
+
+    __slots__ = ("_all", "_encode", "_peers", "_single")
+
+    def __init__(self, peers: Sequence[int], encode: Callable[[list[Message]], bytes]) -> None:
+        self._peers, self._encode = tuple(peers), encode
+        self._all: list[Message] = []
+        self._single: dict[int, list[Message]] = {}
+
+    def add(self, messages: Sequence[tuple[int, Message]]) -> None:
+        """Take messages, each with its destination; 0 is every peer."""
+        for to, message in messages:
+            if to == OTHERS:
+                self._all.append(message)
+            elif to in self._single:
+                self._single[to].append(message)
+            else:
+                self._single[to] = [message]
+
+    def take(self) -> list[ToPeer]:
+        """The frames' bodies; the same object for every peer where all are told the same."""
+        frames: list[ToPeer] = []
+        if self._all:
+            for body, urgent in self._bodies(self._all):
+                frames.extend((peer, body, urgent) for peer in self._peers)
+            self._all = []
+        if self._single:
+            for peer, messages in self._single.items():
+                if peer in self._peers:
+                    frames.extend((peer, body, urgent) for body, urgent in self._bodies(messages))
+            self._single = {}
+        return frames
+
+    def _bodies(self, messages: list[Message]) -> list[tuple[bytes, bool]]:
+        if len(messages) == 1:
+            return [(self._encode(messages), messages[0][0] not in _BULK)]
+        urgent = [message for message in messages if message[0] not in _BULK]
+        bodies = [(self._encode(part), True) for part in _parts(urgent)]
+        if len(urgent) < len(messages):
+            bulk = [message for message in messages if message[0] in _BULK] if urgent else messages
+            bodies += [(self._encode(part), False) for part in _parts(bulk)]
+        return bodies
+
+
+def _parts(messages: list[Message]) -> list[list[Message]]:
+    """Cut a list so that each part makes a frame of bounded size; a larger message stands alone."""
+    parts: list[list[Message]] = []
+    size = FRAME_BYTES
+    for message in messages:
+        if size >= FRAME_BYTES or len(parts[-1]) >= FRAME_MESSAGES:
+            parts.append([])
+            size = 0
+        parts[-1].append(message)
+        last = message[-1]
+        if isinstance(last, bytes):
+            size += len(last)
+    return parts

@@ -1,0 +1,108 @@
+"""Clients' watches as frames: the database's hub on one side, connections on the other.  [PML §5.6; SAFETY 28]
+
+Rule 1. A watch is served by whichever replica was asked: it shows chosen values only, as they are applied there.
+Rule 2. A client that takes nothing for now is not ready; the hub keeps its position, and reads history when it is ready again.
+Rule 3. Now and then a quiet watch is told how far it has come, so that compaction does not overtake it.
+"""
+
+from collections.abc import Hashable, Sequence
+from typing import Any, Final
+
+from gaios import errors
+from gaios.db import Database, Delivery, Hub
+from gaios.machine import Machine
+from gaios.transport import Watch, encode_events, encode_watch_end
+
+PROGRESS_NS: Final = 10_000_000_000
+FAR: Final = 1 << 62
+ToClient = tuple[int, bytes]
+"""Connection, frame."""
+
+
+class Watches:
+    """The watches of one replica's clients. A machine without history (`Database` has one) has no watches."""
+
+    def __init__(self, machine: Machine, watches_max: int) -> None:
+        self._hub = Hub(machine) if isinstance(machine, Database) else None
+        self._max = watches_max
+        self._requests: dict[int, dict[int, None]] = {}
+        self._paused: dict[int, None] = {}
+        self._due = False
+        self._progress_at = FAR
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._hub) if self._hub is not None else 0
+
+    def begin(self, now: int, connection: int, request: int, watch: Watch) -> bytes:
+        """A client asks for events: what it is told at once."""
+        try:
+            if self._hub is None:
+                raise errors.InvalidCommand(reason="this cell's machine has no history to watch")
+            own = self._requests.setdefault(connection, {})
+            if len(own) >= self._max:
+                raise errors.Overloaded(what="this connection", limit=self._max, unit="watches")
+            first = self._hub.watch((connection, request), watch.key, watch.end, watch.from_revision)
+        except errors.Error as error:
+            return encode_watch_end(request, error)
+        own[request] = None
+        self._due = True
+        if self._progress_at == FAR:
+            self._progress_at = now + PROGRESS_NS
+        return encode_events(request, first, ())
+
+    def cancel(self, connection: int, request: int) -> None:
+        """A client wants no more of a watch."""
+        if self._hub is not None and self._requests.get(connection, {}).pop(request, 0) is None:
+            self._hub.cancel((connection, request))
+
+    def gone(self, connection: int) -> None:
+        """A connection is closed."""
+        self._paused.pop(connection, None)
+        for request in self._requests.pop(connection, {}):
+            if self._hub is not None:
+                self._hub.cancel((connection, request))
+
+    def paused(self, connection: int, *, paused: bool) -> None:
+        """A client takes nothing more for now, or again."""
+        if paused:
+            self._paused[connection] = None
+        elif self._paused.pop(connection, 0) is None:
+            self._due = True
+
+    def applied(self, effects: Sequence[Any]) -> None:
+        """The machine's effects, in order."""
+        if self._hub is not None:
+            self._hub.publish(effects)
+            self._due = self._due or bool(len(self._hub))
+
+    def take(self, now: int) -> list[ToClient]:
+        """The frames that clients are sent now."""
+        hub = self._hub
+        if hub is None or not (self._due or now >= self._progress_at):
+            return []
+        self._due = False
+        deliveries = hub.drain(self._is_ready)
+        if now >= self._progress_at:
+            self._progress_at = now + PROGRESS_NS if len(hub) else FAR
+            deliveries += [delivery for delivery in hub.progress() if self._is_ready(delivery.token)]
+        # What lags goes on at the next turn, unless nobody who lags is ready.
+        self._due = bool(deliveries) and hub.pending
+        return [self._frame(delivery) for delivery in deliveries]
+
+    def due_ns(self) -> int:
+        """When `take` is next worth a turn."""
+        return 0 if self._due else self._progress_at
+
+    def _is_ready(self, token: Hashable) -> bool:
+        assert isinstance(token, tuple)
+        return token[0] not in self._paused
+
+    def _frame(self, delivery: Delivery) -> ToClient:
+        token = delivery.token
+        assert isinstance(token, tuple)
+        connection, request = token
+        if delivery.error is None:
+            return connection, encode_events(request, delivery.next_revision, delivery.events)
+        self._requests.get(connection, {}).pop(request, None)
+        return connection, encode_watch_end(request, delivery.error)
