@@ -5,7 +5,7 @@
 
 An event or a message is a tuple (TAG, field, …). A step appends to `Out`: `sends`, pairs of a member (0: all others) and a
 message; `writes`, what must become durable, in order: (F_…, value) for a field that changed, (F_…, key, part, …) for an entry
-of a map. Keys that a rule drops are not written: a field in the same rule says so. Sets are bit masks (1 << member); maps hold
+of a map. Keys that a rule drops are not written: a field in the same rule tells. Sets are bit masks (1 << member); maps hold
 no defaults; maps in messages belong to the message. The texts say why; docs/specification.md says how to change them.
 """
 

@@ -12,7 +12,7 @@ Rule 3. Generated files are committed; `python -m gaios.spec check` names those 
 from collections.abc import Iterable, Sequence
 from types import ModuleType
 
-from gaios.spec.emit_python import emit
+from gaios.spec.python_module import emit_core
 from gaios.spec.rules import read_specification
 from gaios.spec.source import Place, SpecError, Text, core_texts, edited
 from gaios.spec.tree import Specification
@@ -36,6 +36,6 @@ def compile_participant(
     """
     specification = read_specification(edited(core_texts() if texts is None else texts, edits))
     module = ModuleType("gaios.paxos.core (in memory)")
-    code = compile(emit(specification, trace=trace, coverage=coverage), "<generated core>", "exec")
-    exec(code, module.__dict__)  # noqa: S102: the compiler's own output, from texts that it checked
+    code = compile(emit_core(specification, trace=trace, coverage=coverage), "<generated core>", "exec")
+    exec(code, module.__dict__)  # noqa: S102 - the compiler's own output, from texts that it checked
     return module

@@ -5,22 +5,28 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gaios.errors import Error
-from gaios.spec.emit_codec import emit_codec
-from gaios.spec.emit_python import emit
+from gaios.spec.python_codec import emit_codec
+from gaios.spec.python_module import emit_core
 from gaios.spec.rules import read_specification
 from gaios.spec.source import FOLDER, core_texts
+from gaios.spec.table import emit_table
 from gaios.spec.tree import Specification
 
 USAGE = "usage: python -m gaios.spec compile | check | table"
+DOCS = FOLDER.parent.parent.parent / "docs"
+"""Where a checkout has its documents; an installed package has none."""
 
 
 def generated() -> dict[Path, Callable[[Specification], str]]:
-    """Every generated file and what makes it."""
-    return {FOLDER / "core.py": emit, FOLDER / "codec.py": emit_codec}
+    """Every generated file of this checkout, and what makes it."""
+    files: dict[Path, Callable[[Specification], str]] = {FOLDER / "core.py": emit_core, FOLDER / "codec.py": emit_codec}
+    if DOCS.is_dir():
+        files[DOCS / "spec-rules.md"] = emit_table
+    return files
 
 
 def main(arguments: list[str]) -> int:
-    """Exit code: 0 done, 1 a file is stale, 2 wrong usage or a bad text."""
+    """Exit code: 0 done, 1 a file is stale, 2 wrong usage or a text that the compiler refuses."""
     if arguments not in (["compile"], ["check"], ["table"]):
         sys.stderr.write(USAGE + "\n")
         return 2
@@ -29,6 +35,9 @@ def main(arguments: list[str]) -> int:
     except Error as error:
         sys.stderr.write(f"{error}\n{error.hint}\n")
         return 2
+    if arguments == ["table"]:
+        sys.stdout.write(emit_table(specification))
+        return 0
     stale = 0
     for path, make in generated().items():
         text = make(specification)

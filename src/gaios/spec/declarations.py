@@ -8,8 +8,9 @@ import ast
 from dataclasses import dataclass, field
 from typing import cast
 
-from gaios.spec.source import Place, Text, refuse
-from gaios.spec.tree import TRUTH, Const, Enum, Event, Field, Function, MapOf, Nat, Opaque, Record, SetOf, Sort
+from gaios.spec.sorts import TRUTH, Enum, MapOf, Nat, Opaque, Record, SetOf, Sort
+from gaios.spec.source import Place, Text, complaint
+from gaios.spec.tree import Const, Event, Field, Function
 
 BUILTINS = frozenset({"me", "now", "src", "len", "min", "max", "top", "keys", "range", "run", "send", "True", "False", "None", "event"})
 """Names that the language gives; no text may declare them."""
@@ -41,9 +42,9 @@ class Vocabulary:
             SpecError: it is taken.
         """
         if name in BUILTINS:
-            refuse(place, f"{name!r} is a word of the language")
+            raise complaint(place, f"{name!r} is a word of the language")
         if name in self.places:
-            refuse(place, f"{name!r} is declared twice; first at {self.places[name].file}:{self.places[name].line}")
+            raise complaint(place, f"{name!r} is declared twice; first at {self.places[name].file}:{self.places[name].line}")
         self.places[name] = place
 
 
@@ -58,7 +59,7 @@ def declare_all(texts: tuple[Text, ...]) -> Vocabulary:
         for index, node in enumerate(text.parse().body):
             _declare(vocabulary, text, node, is_first=index == 0)
     if not vocabulary.role:
-        refuse(Place(texts[-1].name, 1, 1), "no role is declared: class NAME(Role)")
+        raise complaint(Place(texts[-1].name, 1, 1), "no role is declared: class NAME(Role)")
     return vocabulary
 
 
@@ -77,7 +78,7 @@ def _declare(vocabulary: Vocabulary, text: Text, node: ast.stmt, *, is_first: bo
             vocabulary.declare(name, text.place(node))
             parts = tuple((part, sort) for part, sort, _ in _fields(vocabulary, text, node.body))
             if not parts:
-                refuse(text.place(node), f"record {name} has no parts")
+                raise complaint(text.place(node), f"record {name} has no parts")
             vocabulary.sorts[name] = Record(name, parts)
         case ast.ClassDef(bases=[ast.Name(id="Input" | "Msg")], keywords=[], decorator_list=[]):
             _declare_event(vocabulary, text, node)
@@ -87,7 +88,7 @@ def _declare(vocabulary: Vocabulary, text: Text, node: ast.stmt, *, is_first: bo
             vocabulary.declare(name, text.place(node))
             vocabulary.definitions.append((text, node))
         case _:
-            refuse(
+            raise complaint(
                 text.place(node), "a text declares Const, Nat, Opaque, Enum, Record, Input, Msg, Role and one-line functions; nothing else"
             )
 
@@ -103,19 +104,19 @@ def _numbers(text: Text, call: ast.Call, keywords: list[ast.keyword], wanted: tu
     for keyword in keywords:
         match keyword.value:
             case ast.Constant(value=int() as value) if not isinstance(value, bool) and keyword.arg in (*wanted, optional):
-                found[cast("str", keyword.arg)] = value
+                found[keyword.arg] = value
             case _:
-                refuse(text.place(keyword.value), f"expected {', '.join(f'{name}=NUMBER' for name in wanted)}")
+                raise complaint(text.place(keyword.value), f"expected {', '.join(f'{name}=NUMBER' for name in wanted)}")
     for name in wanted:
         if name not in found:
-            refuse(text.place(call), f"{name}=NUMBER is missing")
+            raise complaint(text.place(call), f"{name}=NUMBER is missing")
     return found
 
 
 def _simple_sort(vocabulary: Vocabulary, text: Text, name: str, kind: str, call: ast.Call) -> Sort:
     if kind == "Nat":
         if call.args:
-            refuse(text.place(call), "write Nat(model=NUMBER): the bound is the model's alone")
+            raise complaint(text.place(call), "write Nat(model=NUMBER): the bound is the model's alone")
         numbers = _numbers(text, call, call.keywords, ("model",), "wire")
         return Nat(name, numbers["model"], numbers.get("wire", 0))
     words = []
@@ -124,12 +125,12 @@ def _simple_sort(vocabulary: Vocabulary, text: Text, name: str, kind: str, call:
             case ast.Constant(value=str() as word) if word.isidentifier():
                 words.append(word)
             case _:
-                refuse(text.place(argument), "expected a name in quotation marks")
+                raise complaint(text.place(argument), "expected a name in quotation marks")
     if not words:
-        refuse(text.place(call), f"{kind} needs at least one name")
+        raise complaint(text.place(call), f"{kind} needs at least one name")
     if kind == "Enum":
         if call.keywords:
-            refuse(text.place(call), "Enum takes names only")
+            raise complaint(text.place(call), "Enum takes names only")
         enum = Enum(name, tuple(words))
         for word in words:
             vocabulary.declare(word, text.place(call))
@@ -142,7 +143,7 @@ def _simple_sort(vocabulary: Vocabulary, text: Text, name: str, kind: str, call:
             vocabulary.words[noop] = opaque
             return opaque
         case _:
-            refuse(text.place(call), 'Opaque needs noop="NAME", the empty value')
+            raise complaint(text.place(call), 'Opaque needs noop="NAME", the empty value')
 
 
 def sort_of(vocabulary: Vocabulary, text: Text, node: ast.expr) -> Sort:
@@ -161,21 +162,21 @@ def sort_of(vocabulary: Vocabulary, text: Text, node: ast.expr) -> Sort:
                     case ast.Name(id=name) if name in vocabulary.constants:
                         most = name
                     case _:
-                        refuse(text.place(rest[0]), "a map's bound is a declared constant")
+                        raise complaint(text.place(rest[0]), "a map's bound is a declared constant")
             element = sort_of(vocabulary, text, value)
             if isinstance(element, MapOf):
-                refuse(text.place(value), "a map of maps is not in the language")
+                raise complaint(text.place(value), "a map of maps is not in the language")
             return MapOf(_nat(vocabulary, text, key), element, most)
         case ast.Name(id=name):
-            refuse(text.place(node), f"unknown sort {name!r}")
+            raise complaint(text.place(node), f"unknown sort {name!r}")
         case _:
-            refuse(text.place(node), "expected a sort: a declared name, bool, Set[…] or Map[…, …]")
+            raise complaint(text.place(node), "expected a sort: a declared name, bool, Set[…] or Map[…, …]")
 
 
 def _nat(vocabulary: Vocabulary, text: Text, node: ast.expr) -> Nat:
     sort = sort_of(vocabulary, text, node)
     if not isinstance(sort, Nat):
-        refuse(text.place(node), f"members of sets and keys of maps are Nat, not {sort}")
+        raise complaint(text.place(node), f"members of sets and keys of maps are Nat, not {sort}")
     return sort
 
 
@@ -187,12 +188,12 @@ def _fields(vocabulary: Vocabulary, text: Text, body: list[ast.stmt]) -> list[tu
                 pass
             case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=None):
                 if any(name == other for other, _, _ in found):
-                    refuse(text.place(node), f"field {name!r} is declared twice")
+                    raise complaint(text.place(node), f"field {name!r} is declared twice")
                 found.append((name, sort_of(vocabulary, text, annotation), text.place(node)))
             case ast.Assign(targets=[ast.Name(id="to" | "after")]):
                 pass
             case _:
-                refuse(text.place(node), "expected NAME: SORT")
+                raise complaint(text.place(node), "expected NAME: SORT")
     return found
 
 
@@ -204,7 +205,7 @@ def _declare_event(vocabulary: Vocabulary, text: Text, node: ast.ClassDef) -> No
     for statement in node.body:
         match statement:
             case ast.Assign(targets=[ast.Name(id=name)]) if not is_message:
-                refuse(text.place(statement), f"an input has no {name!r}")
+                raise complaint(text.place(statement), f"an input has no {name!r}")
             case ast.Assign(targets=[ast.Name(id="after")], value=ast.Name(id="RECORDS")):
                 after = True
             case ast.Assign(targets=[ast.Name(id="to")], value=ast.Name(id="OTHERS")):
@@ -212,12 +213,12 @@ def _declare_event(vocabulary: Vocabulary, text: Text, node: ast.ClassDef) -> No
             case ast.Assign(targets=[ast.Name(id="to")], value=value):
                 vocabulary.routes[node.name] = (text, value)
             case ast.Assign():
-                refuse(text.place(statement), "expected after = RECORDS, to = OTHERS or to = a member")
+                raise complaint(text.place(statement), "expected after = RECORDS, to = OTHERS or to = a member")
             case _:
                 pass
     for name, sort, place in fields:
         if is_message and isinstance(sort, MapOf) and not sort.most:
-            refuse(place, f"a map in a message states its bound: {name}: Map[{sort.key}, {sort.value}, CONSTANT]")
+            raise complaint(place, f"a map in a message states its bound: {name}: Map[{sort.key}, {sort.value}, CONSTANT]")
     pairs = tuple((name, sort) for name, sort, _ in fields)
     tag = len(vocabulary.events) + 1
     vocabulary.events[node.name] = Event(node.name, tag, pairs, is_message, others, after, text.place(node))
@@ -228,7 +229,7 @@ def _declare_role(vocabulary: Vocabulary, text: Text, node: ast.ClassDef) -> Non
         vocabulary.declare(node.name, text.place(node))
         vocabulary.role = node.name
     elif vocabulary.role != node.name:
-        refuse(text.place(node), f"there is one role, {vocabulary.role}; re-open that")
+        raise complaint(text.place(node), f"there is one role, {vocabulary.role}; re-open that")
     for statement in node.body:
         match statement:
             case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=None):
@@ -240,4 +241,4 @@ def _declare_role(vocabulary: Vocabulary, text: Text, node: ast.ClassDef) -> Non
             case ast.Match(subject=ast.Name(id="event"), cases=cases):
                 vocabulary.cases.extend((text, case) for case in cases)
             case _:
-                refuse(text.place(statement), "a role holds NAME: SORT and `match event:`")
+                raise complaint(text.place(statement), "a role holds NAME: SORT and `match event:`")

@@ -6,14 +6,41 @@ Rule 2. Numbers of different sorts do not mix: a slot is not a ballot. A literal
 
 import ast
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from gaios.spec.declarations import BUILTINS, Vocabulary, sort_of
-from gaios.spec.source import Place, Text, refuse
+from gaios.spec.sorts import PLAIN, TRUTH, MapOf, Nat, Plain, Record, SetOf, Sort, fits, is_number
+from gaios.spec.source import Place, Text, complaint
 from gaios.spec.tree import (
-    PLAIN, TRUTH, Ambient, Binary, Both, Call, Choose, Compare, Constant, Count, Domain, Empty, Expr, Extreme, Flag, Function, Items,
-    Keys, Local, Lookup, Make, MapBy, MapOf, Nat, Not, Number, Part, Plain, Range, Record, Run, SetBy, SetOf, Sort, State, Top,
-    fits, is_number,
-)  # fmt: skip
+    Ambient,
+    Binary,
+    Both,
+    Call,
+    Choose,
+    Compare,
+    Constant,
+    Count,
+    Domain,
+    Empty,
+    Expr,
+    Extreme,
+    Flag,
+    Function,
+    Items,
+    Keys,
+    Local,
+    Lookup,
+    Make,
+    MapBy,
+    Not,
+    Number,
+    Part,
+    Range,
+    Run,
+    SetBy,
+    State,
+    Top,
+)
 
 _ARITHMETIC = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.FloorDiv: "//", ast.Mod: "%"}
 _SETS = {ast.BitAnd: "&", ast.BitOr: "|"}
@@ -43,7 +70,7 @@ class Reader:
             SpecError: the name means something already.
         """
         if name in BUILTINS or name in self.vocabulary.places or name in self.locals:
-            refuse(place, f"{name!r} has a meaning here already")
+            raise complaint(place, f"{name!r} has a meaning here already")
         local = Local(sort, place, self._count, name)
         self._count += 1
         self.locals[name] = local
@@ -57,7 +84,7 @@ class Reader:
         """
         expr = self._read(node, wanted)
         if wanted is not None and not fits(expr.sort, wanted):
-            refuse(self.place(node), f"expected {wanted}, this is {expr.sort}")
+            raise complaint(self.place(node), f"expected {wanted}, this is {expr.sort}")
         return expr
 
     def conjuncts(self, node: ast.expr | None) -> tuple[Expr, ...]:
@@ -79,13 +106,13 @@ class Reader:
                 sorts = [item.sort for item in read]
                 first_sort = sorts[0]
                 if not isinstance(first_sort, MapOf):
-                    refuse(self.place(node), f"keys() takes maps, this is {first_sort}")
+                    raise complaint(self.place(node), f"keys() takes maps, this is {first_sort}")
                 for sort in sorts:
                     if not isinstance(sort, MapOf) or sort.key != first_sort.key:
-                        refuse(self.place(node), f"keys() of {first_sort} and {sort}: their keys differ")
+                        raise complaint(self.place(node), f"keys() of {first_sort} and {sort}: their keys differ")
                 return Keys(read), first_sort.key
             case _:
-                refuse(self.place(node), "expected range(LOW, HIGH) or keys(MAP, …)")
+                raise complaint(self.place(node), "expected range(LOW, HIGH) or keys(MAP, …)")
 
     # -- one kind of expression after the other --------------------------------------------------------------------------
 
@@ -112,13 +139,13 @@ class Reader:
             case ast.Compare(left=left, ops=[op], comparators=[right]):
                 return self._compare(left, op, right, at)
             case ast.Compare():
-                refuse(at, "one comparison at a time: write `a < b and b < c`")
+                raise complaint(at, "one comparison at a time: write `a < b and b < c`")
             case ast.IfExp(test=test, body=body, orelse=orelse):
                 then, other = self.read(body, wanted), self.read(orelse, wanted)
                 return Choose(self._same(then, other, at), at, self.read(test, TRUTH), then, other)
             case ast.Dict(keys=[]):
                 if not isinstance(wanted, SetOf | MapOf):
-                    refuse(at, "{} stands where a set or a map is expected")
+                    raise complaint(at, "{} stands where a set or a map is expected")
                 return Empty(wanted, at)
             case ast.Set(elts=items):
                 read = tuple(self.read(item) for item in items)
@@ -126,14 +153,14 @@ class Reader:
                 if isinstance(sort, Plain) and isinstance(wanted, SetOf):
                     sort = wanted.item
                 if not isinstance(sort, Nat):
-                    refuse(at, f"members of sets are Nat, not {sort}")
+                    raise complaint(at, f"members of sets are Nat, not {sort}")
                 return Items(SetOf(sort), at, tuple(self.read(item, sort) for item in items))
             case ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
                 return self._comprehension(node, wanted, at)
             case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
                 return self._call(name, arguments, at)
             case _:
-                refuse(at, "this kind of expression is not in the language")
+                raise complaint(at, "this kind of expression is not in the language")
 
     def _name(self, name: str, at: Place) -> Expr:
         vocabulary = self.vocabulary
@@ -148,24 +175,24 @@ class Reader:
             return Constant(vocabulary.words[name], at, name)
         if name in _AMBIENT:
             if name != "me" and not self.has_event:
-                refuse(at, f"{name!r} is known in rules only: make it a parameter")
+                raise complaint(at, f"{name!r} is known in rules only: make it a parameter")
             sort = vocabulary.sorts.get(_AMBIENT[name])
             if sort is None:
-                refuse(at, f"{name!r} needs a sort called {_AMBIENT[name]}")
+                raise complaint(at, f"{name!r} needs a sort called {_AMBIENT[name]}")
             return Ambient(sort, at, name)
-        refuse(at, f"unknown name {name!r}")
+        raise complaint(at, f"unknown name {name!r}")
 
     def _part(self, record: Expr, part: str, at: Place) -> Expr:
         if not isinstance(record.sort, Record):
-            refuse(at, f".{part} of {record.sort}: only records have parts")
+            raise complaint(at, f".{part} of {record.sort}: only records have parts")
         for index, (name, sort) in enumerate(record.sort.parts):
             if name == part:
                 return Part(sort, at, record, index)
-        refuse(at, f"{record.sort} has no part {part!r}")
+        raise complaint(at, f"{record.sort} has no part {part!r}")
 
     def _lookup(self, item: Expr, key: ast.expr, at: Place) -> Expr:
         if not isinstance(item.sort, MapOf):
-            refuse(at, f"[…] of {item.sort}: only maps are looked up")
+            raise complaint(at, f"[…] of {item.sort}: only maps are looked up")
         return Lookup(item.sort.value, at, item, self.read(key, item.sort.key))
 
     def _binary(self, left: ast.expr, op: ast.operator, right: ast.expr, wanted: Sort | None, at: Place) -> Expr:
@@ -173,15 +200,15 @@ class Reader:
             hint = wanted if isinstance(wanted, SetOf) else None
             a = self.read(left, hint)
             if not isinstance(a.sort, SetOf):
-                refuse(at, f"{_SETS[type(op)]} is for sets, this is {a.sort}")
+                raise complaint(at, f"{_SETS[type(op)]} is for sets, this is {a.sort}")
             return Binary(a.sort, at, _SETS[type(op)], a, self.read(right, a.sort))
         symbol = _ARITHMETIC.get(type(op))
         if symbol is None:
-            refuse(at, "arithmetic is + - * // %")
+            raise complaint(at, "arithmetic is + - * // %")
         a, b = self.read(left), self.read(right)
         for item, node in ((a, left), (b, right)):
             if not is_number(item.sort):
-                refuse(self.place(node), f"{symbol} is for numbers, this is {item.sort}")
+                raise complaint(self.place(node), f"{symbol} is for numbers, this is {item.sort}")
         # A remainder leaves its sort: that is how a ballot names its owner.
         sort: Sort = PLAIN if symbol == "%" else self._join(a, b, at)
         return Binary(sort, at, symbol, a, b)
@@ -189,20 +216,20 @@ class Reader:
     def _compare(self, left: ast.expr, op: ast.cmpop, right: ast.expr, at: Place) -> Expr:
         symbol = _COMPARISONS.get(type(op))
         if symbol is None:
-            refuse(at, "comparisons are == != < <= > >= in")
+            raise complaint(at, "comparisons are == != < <= > >= in")
         a = self.read(left)
         if symbol == "in":
             b = self.read(right)
             if not isinstance(b.sort, SetOf):
-                refuse(self.place(right), f"`in` is for sets, this is {b.sort}")
+                raise complaint(self.place(right), f"`in` is for sets, this is {b.sort}")
             if not fits(a.sort, b.sort.item):
-                refuse(self.place(left), f"expected {b.sort.item}, this is {a.sort}")
+                raise complaint(self.place(left), f"expected {b.sort.item}, this is {a.sort}")
             return Compare(TRUTH, at, symbol, a, b)
         b = self.read(right, a.sort if isinstance(a.sort, SetOf) else None)
         self._same(a, b, at)
         ordered = is_number(a.sort)
         if isinstance(a.sort, MapOf | Record) or (not ordered and symbol not in {"==", "!="}):
-            refuse(at, f"{symbol} does not compare {a.sort}")
+            raise complaint(at, f"{symbol} does not compare {a.sort}")
         return Compare(TRUTH, at, symbol, a, b)
 
     def _comprehension(self, node: ast.SetComp | ast.DictComp | ast.GeneratorExp, wanted: Sort | None, at: Place) -> Expr:
@@ -210,26 +237,26 @@ class Reader:
             case [ast.comprehension(target=ast.Name(id=name) as target, iter=source, ifs=ifs, is_async=0)] if len(ifs) <= 1:
                 domain, sort = self.domain(source)
             case _:
-                refuse(at, "a comprehension has one `for NAME in …` and at most one `if`")
+                raise complaint(at, "a comprehension has one `for NAME in …` and at most one `if`")
         key_sort = self._key_sort(sort, wanted, node)
         variable = self.bind(name, key_sort, self.place(target))
         test = self.read(ifs[0], TRUTH) if ifs else None
         key = node.key if isinstance(node, ast.DictComp) else node.elt
         if not (isinstance(key, ast.Name) and key.id == name):
-            refuse(self.place(key), f"a comprehension collects its own variable: {name}")
+            raise complaint(self.place(key), f"a comprehension collects its own variable: {name}")
         result: Expr
         if isinstance(node, ast.DictComp):
             value = self.read(node.value, wanted.value if isinstance(wanted, MapOf) else None)
             if not isinstance(key_sort, Nat):
-                refuse(at, "keys of maps are Nat; here they are plain numbers")
+                raise complaint(at, "keys of maps are Nat; here they are plain numbers")
             value_sort = wanted.value if isinstance(wanted, MapOf) and fits(value.sort, wanted.value) else value.sort
             result = MapBy(MapOf(key_sort, value_sort), at, variable, value, domain, test)
         elif isinstance(node, ast.SetComp):
             if not isinstance(key_sort, Nat):
-                refuse(at, "members of sets are Nat; here they are plain numbers")
+                raise complaint(at, "members of sets are Nat; here they are plain numbers")
             result = SetBy(SetOf(key_sort), at, variable, domain, test)
         else:
-            refuse(at, "a generator stands in run(…) only")
+            raise complaint(at, "a generator stands in run(…) only")
         del self.locals[name]
         return result
 
@@ -253,38 +280,38 @@ class Reader:
             case "len", [item]:
                 read = self.read(item)
                 if not isinstance(read.sort, SetOf | MapOf):
-                    refuse(self.place(item), f"len() is of sets and maps, this is {read.sort}")
+                    raise complaint(self.place(item), f"len() is of sets and maps, this is {read.sort}")
                 return Count(PLAIN, at, read)
             case "top", [item]:
                 read = self.read(item)
                 if not isinstance(read.sort, MapOf):
-                    refuse(self.place(item), f"top() is of maps, this is {read.sort}")
+                    raise complaint(self.place(item), f"top() is of maps, this is {read.sort}")
                 return Top(read.sort.key, at, read)
             case "min" | "max", [_, _, *_]:
                 items = tuple(self.read(item) for item in arguments)
                 sort: Sort = PLAIN
-                for first, second in zip(items, items[1:], strict=False):
+                for first, second in pairwise(items):
                     sort = self._join(first, second, at) if isinstance(sort, Plain) else sort
                     self._join(first, second, at)
                 if not is_number(sort):
-                    refuse(at, f"{name}() is of numbers, this is {sort}")
+                    raise complaint(at, f"{name}() is of numbers, this is {sort}")
                 return Extreme(sort, at, name, items)
             case "run", [ast.GeneratorExp() as node]:
                 return self._run(node, at)
             case (("len" | "top" | "run" | "min" | "max"), _):
-                refuse(at, f"{name}() does not take these arguments")
+                raise complaint(at, f"{name}() does not take these arguments")
         if name in {definition.name for _, definition in vocabulary.definitions}:
-            refuse(at, f"{name}() is used before it is declared; functions do not recur")
-        refuse(at, f"unknown function {name!r}")
+            raise complaint(at, f"{name}() is used before it is declared; functions do not recur")
+        raise complaint(at, f"unknown function {name!r}")
 
     def _run(self, node: ast.GeneratorExp, at: Place) -> Expr:
         match node.generators:
             case [ast.comprehension(target=ast.Name(id=name) as target, iter=source, ifs=[])]:
                 domain, sort = self.domain(source)
             case _:
-                refuse(at, "write run(TEST for NAME in range(LOW, HIGH))")
+                raise complaint(at, "write run(TEST for NAME in range(LOW, HIGH))")
         if not isinstance(domain, Range):
-            refuse(self.place(source), "run() goes over a range: only that has an order without gaps")
+            raise complaint(self.place(source), "run() goes over a range: only that has an order without gaps")
         variable = self.bind(name, sort, self.place(target))
         test = self.read(node.elt, TRUTH)
         del self.locals[name]
@@ -294,7 +321,7 @@ class Reader:
         """The arguments of a record, a message or a function, one for each field."""
         if len(given) != len(wanted):
             fields = ", ".join(field for field, _ in wanted) or "nothing"
-            refuse(at, f"{name} takes {len(wanted)} ({fields}), {len(given)} given")
+            raise complaint(at, f"{name} takes {len(wanted)} ({fields}), {len(given)} given")
         return tuple(self.read(node, sort) for node, (_, sort) in zip(given, wanted, strict=True))
 
     # -- sorts that meet -------------------------------------------------------------------------------------------------
@@ -302,18 +329,18 @@ class Reader:
     @staticmethod
     def _join(a: Expr, b: Expr, at: Place) -> Sort:
         if not is_number(a.sort) or not is_number(b.sort):
-            refuse(at, f"expected numbers, these are {a.sort} and {b.sort}")
+            raise complaint(at, f"expected numbers, these are {a.sort} and {b.sort}")
         if isinstance(a.sort, Plain):
             return b.sort
         if not fits(b.sort, a.sort):
-            refuse(at, f"{a.sort} and {b.sort} do not mix")
+            raise complaint(at, f"{a.sort} and {b.sort} do not mix")
         return a.sort
 
     def _same(self, a: Expr, b: Expr, at: Place) -> Sort:
         if is_number(a.sort) and is_number(b.sort):
             return self._join(a, b, at)
         if a.sort != b.sort:
-            refuse(at, f"{a.sort} and {b.sort} do not mix")
+            raise complaint(at, f"{a.sort} and {b.sort} do not mix")
         return a.sort
 
 
@@ -331,17 +358,17 @@ def define_functions(vocabulary: Vocabulary) -> None:
             or arguments.posonlyargs
             or node.decorator_list
         ):
-            refuse(text.place(node), "a function has plain parameters only")
+            raise complaint(text.place(node), "a function has plain parameters only")
         for argument in arguments.args:
             if argument.annotation is None:
-                refuse(text.place(argument), f"parameter {argument.arg!r} needs a sort")
+                raise complaint(text.place(argument), f"parameter {argument.arg!r} needs a sort")
             parameters.append(reader.bind(argument.arg, sort_of(vocabulary, text, argument.annotation), text.place(argument)))
         if node.returns is None:
-            refuse(text.place(node), f"{node.name} needs a result: -> SORT")
+            raise complaint(text.place(node), f"{node.name} needs a result: -> SORT")
         result = sort_of(vocabulary, text, node.returns)
         match node.body:
             case [ast.Return(value=ast.expr() as value)]:
                 body = reader.read(value, result)
             case _:
-                refuse(text.place(node), "a function is one `return`")
+                raise complaint(text.place(node), "a function is one `return`")
         vocabulary.functions[node.name] = Function(node.name, tuple(parameters), result, body, text.place(node))

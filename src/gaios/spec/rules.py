@@ -13,11 +13,33 @@ from dataclasses import dataclass, replace
 
 from gaios.spec.declarations import Vocabulary, declare_all
 from gaios.spec.expressions import Reader, define_functions
-from gaios.spec.source import Place, Text, refuse
+from gaios.spec.sorts import TRUTH, MapOf, Nat, fits
+from gaios.spec.source import Place, Text, complaint
 from gaios.spec.tree import (
-    TRUTH, Ambient, Assign, Drop, Each, Event, Expr, Field, If, Let, Local, MapBy, MapOf, Merge, Nat, Put, Range, Rule,
-    Run, Send, Specification, Statement, children, domain_children, fits, reads, walk,
-)  # fmt: skip
+    Ambient,
+    Assign,
+    Drop,
+    Each,
+    Event,
+    Expr,
+    Field,
+    If,
+    Let,
+    Local,
+    MapBy,
+    Merge,
+    Put,
+    Range,
+    Rule,
+    Run,
+    Send,
+    Specification,
+    Statement,
+    children,
+    domain_children,
+    reads,
+    walk,
+)
 
 
 def read_specification(texts: tuple[Text, ...]) -> Specification:
@@ -47,7 +69,7 @@ def read_specification(texts: tuple[Text, ...]) -> Specification:
 def _member(vocabulary: Vocabulary, place: Place) -> Nat:
     sort = vocabulary.sorts.get("Member")
     if not isinstance(sort, Nat):
-        refuse(place, "sending to somebody needs a sort called Member")
+        raise complaint(place, "sending to somebody needs a sort called Member")
     return sort
 
 
@@ -59,7 +81,7 @@ def _route(vocabulary: Vocabulary, text: Text, name: str, node: ast.expr) -> Non
         reader.locals[field_name] = Local(sort, event.at, len(reader.locals), field_name)
     to = reader.read(node, _member(vocabulary, text.place(node)))
     for state in reads(to):
-        refuse(state.at, f"a route depends on the message alone, not on {state.name!r}")
+        raise complaint(state.at, f"a route depends on the message alone, not on {state.name!r}")
     vocabulary.events[name] = replace(event, to=to)
 
 
@@ -67,15 +89,17 @@ def _check_all_rules(vocabulary: Vocabulary, rules: tuple[Rule, ...]) -> None:
     for event in vocabulary.events.values():
         mine = [rule for rule in rules if rule.event.name == event.name]
         if not mine:
-            refuse(event.at, f"no rule says what happens on {event.name}")
+            raise complaint(event.at, f"no rule says what happens on {event.name}")
         for index, later in enumerate(mine):
             for earlier in mine[:index]:
                 if set(earlier.guard) <= set(later.guard):
-                    refuse(later.at, f"never reached: {earlier.label!r} ({earlier.at.file}:{earlier.at.line}) holds whenever this does")
+                    raise complaint(
+                        later.at, f"never reached: {earlier.label!r} ({earlier.at.file}:{earlier.at.line}) holds whenever this does"
+                    )
     labels: dict[str, Rule] = {}
     for rule in rules:
         if rule.label in labels:
-            refuse(
+            raise complaint(
                 rule.at, f"two rules are called {rule.label!r}; the other is at {labels[rule.label].at.file}:{labels[rule.label].at.line}"
             )
         labels[rule.label] = rule
@@ -84,23 +108,23 @@ def _check_all_rules(vocabulary: Vocabulary, rules: tuple[Rule, ...]) -> None:
 def _rule(vocabulary: Vocabulary, text: Text, case: ast.match_case) -> Rule:
     pattern = case.pattern
     if not (isinstance(pattern, ast.MatchClass) and isinstance(pattern.cls, ast.Name)):
-        refuse(text.place(pattern), "expected case EVENT(NAME, …, src=NAME)")
+        raise complaint(text.place(pattern), "expected case EVENT(NAME, …, src=NAME)")
     at = text.place(pattern)
     event = vocabulary.events.get(pattern.cls.id)
     if event is None:
-        refuse(at, f"unknown event {pattern.cls.id!r}")
+        raise complaint(at, f"unknown event {pattern.cls.id!r}")
     if len(pattern.patterns) != len(event.fields):
         fields = ", ".join(name for name, _ in event.fields) or "nothing"
-        refuse(at, f"{event.name} has {len(event.fields)} fields ({fields}), {len(pattern.patterns)} named")
+        raise complaint(at, f"{event.name} has {len(event.fields)} fields ({fields}), {len(pattern.patterns)} named")
     reader = Reader(vocabulary, text, has_event=True)
-    parameters = []
+    parameters: list[Local] = []
     for item, (_, sort) in zip(pattern.patterns, event.fields, strict=True):
         if not (isinstance(item, ast.MatchAs) and item.pattern is None):
-            refuse(text.place(item), "a field is named, or _")
+            raise complaint(text.place(item), "a field is named, or _")
         parameters.append(reader.bind(item.name or f"_{len(parameters)}", sort, text.place(item)))
     for word, item in zip(pattern.kwd_attrs, pattern.kwd_patterns, strict=True):
         if word != "src" or not (isinstance(item, ast.MatchAs) and item.pattern is None and item.name):
-            refuse(text.place(item), "only the sender is named by a word: src=NAME")
+            raise complaint(text.place(item), "only the sender is named by a word: src=NAME")
         reader.bind(item.name, _member(vocabulary, text.place(item)), text.place(item))
         reader.locals[item.name] = Ambient(_member(vocabulary, text.place(item)), text.place(item), "src")
     guard = reader.conjuncts(case.guard)
@@ -109,10 +133,10 @@ def _rule(vocabulary: Vocabulary, text: Text, case: ast.match_case) -> Rule:
         case [ast.Expr(value=ast.Constant(value=str() as title)), *rest] if ": " in title:
             label, _, doc = title.partition(": ")
         case _:
-            refuse(text.place(case.body[0]), 'a rule begins with "LABEL: what it does"')
+            raise complaint(text.place(case.body[0]), 'a rule begins with "LABEL: what it does"')
     body = _Body(vocabulary, text, reader).block(rest)
     if not body:
-        refuse(at, "a rule does something")
+        raise complaint(at, "a rule does something")
     _Law().block(body, {})
     return Rule(label, doc, event, tuple(parameters), guard, body, at)
 
@@ -121,7 +145,7 @@ def _refuse_runs(exprs: tuple[Expr, ...]) -> None:
     for expr in exprs:
         for node in walk(expr):
             if isinstance(node, Run):
-                refuse(node.at, "run() stands in a rule's body, on the right of `=`, and not inside a condition")
+                raise complaint(node.at, "run() stands in a rule's body, on the right of `=`, and not inside a condition")
 
 
 @dataclass(slots=True)
@@ -133,9 +157,16 @@ class _Body:
     reader: Reader
 
     def block(self, nodes: list[ast.stmt]) -> tuple[Statement, ...]:
-        return tuple(self.statement(node) for node in nodes)
+        """The statements, in order."""
+        block = tuple(self.statement(node) for node in nodes)
+        told = any(isinstance(item, Assign) and item.target.kind == "durable" for item in block)
+        for item in block:
+            if isinstance(item, Drop) and item.target.kind == "durable" and not told:
+                raise complaint(item.at, "dropping leaves no record: a durable field that is assigned beside it must tell what was dropped")
+        return block
 
     def statement(self, node: ast.stmt) -> Statement:
+        """One statement; its sorts are checked, the law is not."""
         at = self.text.place(node)
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if name in self.vocabulary.state:
@@ -160,7 +191,7 @@ class _Body:
                 target, sort = self._map(name, at)
                 domain, item_sort = self.reader.domain(value)
                 if not isinstance(domain, Range) or not fits(item_sort, sort.key):
-                    refuse(self.text.place(value), f"write {name} -= range(LOW, HIGH) of {sort.key}")
+                    raise complaint(self.text.place(value), f"write {name} -= range(LOW, HIGH) of {sort.key}")
                 _refuse_runs((domain.low, domain.high))
                 return Drop(at, target, domain)
             case ast.If(test=test, body=body, orelse=orelse):
@@ -172,7 +203,7 @@ class _Body:
             case ast.Expr(value=ast.Call(func=ast.Name(id="send"), args=[message], keywords=keywords)):
                 return self._send(message, keywords, at)
             case _:
-                refuse(at, "this kind of statement is not in the language")
+                raise complaint(at, "this kind of statement is not in the language")
 
     def _scoped(self, nodes: list[ast.stmt]) -> tuple[Statement, ...]:
         """A branch: its locals end with it."""
@@ -184,20 +215,20 @@ class _Body:
     def _target(self, name: str, at: Place) -> Field:
         target = self.vocabulary.state.get(name)
         if target is None:
-            refuse(at, f"{name!r} is no field of the role")
+            raise complaint(at, f"{name!r} is no field of the role")
         if target.kind == "given":
-            refuse(at, f"{name!r} is given and never changes")
+            raise complaint(at, f"{name!r} is given and never changes")
         return target
 
     def _map(self, name: str, at: Place) -> tuple[Field, MapOf]:
         target = self._target(name, at)
         if not isinstance(target.sort, MapOf):
-            refuse(at, f"{name!r} is no map")
+            raise complaint(at, f"{name!r} is no map")
         return target, target.sort
 
     def _assign(self, target: Field, value: ast.expr, at: Place) -> Assign:
         if isinstance(target.sort, MapOf) and target.kind == "durable":
-            refuse(at, f"a durable map changes by {target.name}[k] = …, |= and -= only, so that its records stay small")
+            raise complaint(at, f"a durable map changes by {target.name}[k] = …, |= and -= only, so that its records stay small")
         read = self.reader.read(value, target.sort)
         self._check_runs(read)
         return Assign(at, target, read)
@@ -222,7 +253,7 @@ class _Body:
         for node in body:
             statement = self.statement(node)
             if not isinstance(statement, Send):
-                refuse(self.text.place(node), "a loop only sends")
+                raise complaint(self.text.place(node), "a loop only sends")
             sends.append(statement)
         del self.reader.locals[name]
         return Each(at, variable, domain, tuple(sends))
@@ -232,20 +263,20 @@ class _Body:
             case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in self.vocabulary.events:
                 event: Event = self.vocabulary.events[name]
             case _:
-                refuse(self.text.place(message), "expected send(MESSAGE(…))")
+                raise complaint(self.text.place(message), "expected send(MESSAGE(…))")
         if not event.is_message:
-            refuse(at, f"{name} is an input: nobody sends it")
+            raise complaint(at, f"{name} is an input: nobody sends it")
         items = self.reader.arguments(name, list(event.fields), arguments, self.text.place(message))
         _refuse_runs(items)
         to: Expr | None = None
         for keyword in keywords:
             if keyword.arg != "to" or event.to is not None or event.others:
-                refuse(
+                raise complaint(
                     self.text.place(keyword.value), f"{name} has its own route" if keyword.arg == "to" else "send() knows only to=MEMBER"
                 )
             to = self.reader.read(keyword.value, _member(self.vocabulary, at))
         if to is None and event.to is None and not event.others:
-            refuse(at, f"{name} has no route: send({name}(…), to=MEMBER)")
+            raise complaint(at, f"{name} has no route: send({name}(…), to=MEMBER)")
         return Send(at, event, items, to)
 
 
@@ -293,10 +324,12 @@ class _Law:
         for expr in exprs:
             for state in reads(expr):
                 if state.name in written:
-                    refuse(state.at, f"{state.name!r} is read after line {written[state.name].line} wrote it: bind it to a name first")
+                    raise complaint(
+                        state.at, f"{state.name!r} is read after line {written[state.name].line} wrote it: bind it to a name first"
+                    )
 
     @staticmethod
     def _write(written: dict[str, Place], target: Field, at: Place) -> dict[str, Place]:
         if target.name in written:
-            refuse(at, f"{target.name!r} is written twice on one path; first on line {written[target.name].line}")
+            raise complaint(at, f"{target.name!r} is written twice on one path; first on line {written[target.name].line}")
         return written | {target.name: at}

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 from gaios.errors import ConfigurationError
 
@@ -41,9 +41,9 @@ class SpecError(ConfigurationError):
         )
 
 
-def refuse(place: Place, problem: str) -> NoReturn:
-    """Raise the error that every check raises."""
-    raise SpecError(place=place, problem=problem)
+def complaint(place: Place, problem: str) -> SpecError:
+    """The error that every check raises."""
+    return SpecError(place=place, problem=problem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,13 @@ class Text:
         lines = self.content.splitlines()
         for number, line in enumerate(lines, start=1):
             if len(line) > COLUMNS_MAX:
-                refuse(Place(self.name, number, COLUMNS_MAX + 1), f"a line has {len(line)} columns; at most {COLUMNS_MAX} are allowed")
+                raise complaint(
+                    Place(self.name, number, COLUMNS_MAX + 1), f"a line has {len(line)} columns; at most {COLUMNS_MAX} are allowed"
+                )
         if len(lines) > LINES_MAX:
-            refuse(Place(self.name, LINES_MAX + 1, 1), f"the text has {len(lines)} lines; at most {LINES_MAX} are allowed: split it")
+            raise complaint(
+                Place(self.name, LINES_MAX + 1, 1), f"the text has {len(lines)} lines; at most {LINES_MAX} are allowed: split it"
+            )
         try:
             return ast.parse(self.content, self.name)
         except SyntaxError as error:
@@ -93,7 +97,7 @@ def edited(texts: Sequence[Text], edits: Iterable[tuple[str, str]]) -> tuple[Tex
         total = sum(count for _, count in found)
         if total != 1:
             name = result[found[0][0]].name if found else result[0].name
-            refuse(Place(name, 1, 1), f"an edit must match exactly once, this one matches {total} times: {old!r}")
+            raise complaint(Place(name, 1, 1), f"an edit must match exactly once, this one matches {total} times: {old!r}")
         index = found[0][0]
         result[index] = Text(result[index].name, result[index].content.replace(old, new))
     return tuple(result)

@@ -7,9 +7,10 @@ Rule 3. No default is let in where a map would hold it: keys and ballots of entr
 
 from dataclasses import dataclass, field
 
-from gaios.spec.emit_python import Lines, default, python_type, screaming, snake
+from gaios.spec.python_words import Lines, default, python_type, screaming, snake
+from gaios.spec.sorts import Enum, MapOf, Nat, Opaque, Plain, Record, SetOf, Sort, Truth
 from gaios.spec.source import digest
-from gaios.spec.tree import Enum, Event, MapOf, Nat, Opaque, Plain, Record, SetOf, Sort, Specification, Truth
+from gaios.spec.tree import Event, Specification
 
 WORD_BITS = 63
 """Numbers on the wire are below 2**63: they fit the signed 64-bit integers of every other language."""

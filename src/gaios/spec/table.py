@@ -1,0 +1,102 @@
+"""The rules as a table, for people: docs/spec-rules.md."""
+
+import ast
+
+from gaios.spec.source import Text, digest
+from gaios.spec.tree import Assign, Drop, Each, Event, Expr, If, Merge, Put, Rule, Send, Specification, Statement
+
+
+def emit_table(specification: Specification) -> str:
+    """The rule table in Markdown, with what is sent where."""
+    s = specification
+    lines = [
+        "# The rules of the core",
+        "",
+        f"Generated from {', '.join(f'`{text.name}`' for text in s.texts)}; do not edit; run `make fix`.",
+        f"sha256 of the texts: `{digest(s.texts)}`",
+        "",
+        "Of an event's rules the first that holds is carried out. **Bold** fields are durable. Messages in *italics* wait until all",
+        "records up to and including their own are durable. [specification.md](specification.md) describes the language.",
+        "",
+        "| rule | on | when | writes | sends | line |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines.extend(_row(s, rule) for rule in s.rules)
+    lines += ["", "| message | fields | goes to |", "|---|---|---|"]
+    lines.extend(f"| {_name(event)} | {_fields(event)} | {_route(s, event)} |" for event in s.events if event.is_message)
+    lines += ["", "| input | fields |", "|---|---|"]
+    lines.extend(f"| {event.name} | {_fields(event)} |" for event in s.events if not event.is_message)
+    lines += ["", "| field | sort | lives |", "|---|---|---|"]
+    lives = {"given": "given", "durable": "**durable**", "volatile": "until a restart"}
+    lines.extend(f"| {item.name} | {item.sort} | {lives[item.kind]} |" for item in s.state)
+    return "\n".join(lines) + "\n"
+
+
+def _row(s: Specification, rule: Rule) -> str:
+    case = _case(s, rule)
+    guard = f"`{ast.unparse(case.guard)}`" if case.guard is not None else "always"
+    earlier = [other.label for other in s.rules_of(rule.event) if s.rules.index(other) < s.rules.index(rule)]
+    if earlier:
+        guard = f"not {', not '.join(earlier)}; {guard}"
+    writes: dict[str, str] = {}
+    sends: dict[str, Event] = {}
+    _effects(rule.body, writes, sends)
+    on = ast.unparse(case.pattern)
+    return " | ".join(
+        [
+            f"| {rule.label}: {rule.doc}",
+            f"`{on}`",
+            guard.replace("|", "\\|"),
+            ", ".join(writes[name] for name in sorted(writes)),
+            ", ".join(_name(sends[name]) for name in sorted(sends)),
+            f"{rule.at.file}:{rule.at.line} |",
+        ]
+    )
+
+
+def _case(s: Specification, rule: Rule) -> ast.match_case:
+    for text in s.texts:
+        if text.name == rule.at.file:
+            for node in ast.walk(text.parse()):
+                if isinstance(node, ast.match_case) and text.place(node.pattern) == rule.at:
+                    return node
+    raise AssertionError(rule.at)
+
+
+def _effects(statements: tuple[Statement, ...], writes: dict[str, str], sends: dict[str, Event]) -> None:
+    for statement in statements:
+        match statement:
+            case Assign(target=target) | Put(target=target) | Merge(target=target) | Drop(target=target):
+                writes[target.name] = f"**{target.name}**" if target.kind == "durable" else target.name
+            case If(then=then, other=other):
+                _effects(then, writes, sends)
+                _effects(other, writes, sends)
+            case Send(message=message):
+                sends[message.name] = message
+            case Each(sends=many):
+                _effects(many, writes, sends)
+
+
+def _name(event: Event) -> str:
+    return f"*{event.name}*" if event.after else event.name
+
+
+def _fields(event: Event) -> str:
+    return ", ".join(f"{name}: {sort}" for name, sort in event.fields) or "–"
+
+
+def _route(s: Specification, event: Event) -> str:
+    if event.others:
+        return "all others"
+    if event.to is None:
+        return "whom the rule names"
+    return f"`{_source(s.texts, event.to)}`"
+
+
+def _source(texts: tuple[Text, ...], expr: Expr) -> str:
+    for text in texts:
+        if text.name == expr.at.file:
+            for node in ast.walk(text.parse()):
+                if isinstance(node, ast.expr) and text.place(node) == expr.at:
+                    return ast.unparse(node)
+    raise AssertionError(expr.at)
