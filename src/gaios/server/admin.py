@@ -11,7 +11,7 @@ Rule 3. Nothing here changes anything.
 """
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
@@ -43,8 +43,7 @@ class AdminConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody dialled the admin port."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = transport = cast("asyncio.Transport", transport)  # uvloop's is none by class
         self._replica.admins[self] = None
         if len(self._replica.admins) > self._replica.settings.admin_connections:
             self._answer(503, "too many connections\n", close=True)

@@ -6,7 +6,7 @@ Rule 3. Bytes that break the protocol close the connection with a reason, and no
 """
 
 import asyncio
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from gaios.errors import Error, Overloaded, ProtocolError
 from gaios.server.links import keep_alive
@@ -69,8 +69,7 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody dialled the client port."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = transport = cast("asyncio.Transport", transport)  # uvloop's is none by class
         self.heard_s = asyncio.get_running_loop().time()
         transport.set_write_buffer_limits(high=HIGH_BYTES, low=HIGH_BYTES // 4)
         if self._hub.is_full("client"):

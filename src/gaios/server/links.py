@@ -14,7 +14,7 @@ import random
 import socket
 from collections import deque
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from gaios.errors import AnotherCell, Error, Overloaded, ProtocolError
 from gaios.server.logs import Logger
@@ -112,8 +112,7 @@ class Link(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Connected: say who I am."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = transport = cast("asyncio.Transport", transport)  # uvloop's is none by class
         transport.set_write_buffer_limits(high=HIGH_BYTES, low=HIGH_BYTES // 4)
         self._paused = False
         self._heard_s = asyncio.get_running_loop().time()
@@ -202,8 +201,7 @@ class Inbound(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody dialled the peer port."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = transport = cast("asyncio.Transport", transport)  # uvloop's is none by class
         self.heard_s = asyncio.get_running_loop().time()
         self._hub.peer_opened(self)
         if self._hub.is_full("peer"):
