@@ -7,10 +7,9 @@
 The real shell (replica.py) and the simulator run this very object; they differ only in who carries its `Effects` out.
 
 Rule 1. Nothing is read from the world: events, `now` and durable bytes come in, `Effects` go out, in any order but for Rule 2.
-Rule 2. One disk batch is in flight. While it is, records of further Outputs gather and become the next one: group commit comes by itself.
-Rule 3. What an Output may say only when its records are durable is held back here, and nowhere else.  [SAFETY 5]
-Rule 4. Every request is answered, with its reply or with one typed error; the master's address goes with `NotMaster`.
-Rule 5. Everything is bounded: a client's requests and watches, and, by the log, what waits for a slot.  [SAFETY 28]
+Rule 2. One disk batch is in flight; what may be said only when its records are durable is held back in commit.py, and nowhere else.  [SAFETY 5]
+Rule 3. Every request is answered, with its reply or with one typed error; the master's address goes with `NotMaster`.
+Rule 4. Everything is bounded: a client's requests and watches, and, by the log, what waits for a slot.  [SAFETY 28]
 """
 
 from collections.abc import Mapping
@@ -21,9 +20,10 @@ import msgspec
 from gaios import errors
 from gaios.log import Answer, Options, Output, RecordKind, Recovered, Replica, codec, recover
 from gaios.machine import Machine
+from gaios.server.commit import GroupCommit, Waiting
 from gaios.server.outbox import Outbox, ToPeer
 from gaios.server.watches import Watches
-from gaios.storage import SEGMENT_BYTES, Identity, Journal, Operation, Reader, Record
+from gaios.storage import SEGMENT_BYTES, Identity, Journal, Operation, Reader
 from gaios.transport import (
     Kind,
     Status,
@@ -34,8 +34,6 @@ from gaios.transport import (
     encode_pong,
 )
 
-MARK_NS: Final = 50_000_000
-"""An idle disk is told so late how far it was synced: the next batch usually does it on its way."""
 LOCAL: Final = 0
 """The connection of the program that this replica is embedded in; real ones are numbered from 1."""
 Connection = int
@@ -78,12 +76,7 @@ class _Client:
 
 
 class Node:
-    """See the module.
-
-    Invariants, checked by `check()`:
-      1. Nothing is held back when no batch is in flight and none is gathering.
-      2. A batch in flight holds the records of every Output up to its number.
-    """
+    """See the module."""
 
     def __init__(
         self,
@@ -98,7 +91,7 @@ class Node:
         limits: Limits | None = None,
     ) -> None:
         """Take over a recovered replica. `first` are operations without which it may not vote; `clients` maps replica ids to addresses."""
-        self.replica, self.journal, self._reader = replica, journal, reader
+        self.replica, self._reader = replica, reader
         self.replica_id = replica_id
         self.limits = limits or Limits()
         self._facts = dict(facts or {})
@@ -109,29 +102,11 @@ class Node:
         self._closing: list[tuple[Connection, errors.Error]] = []
         self._outbox = Outbox(replica.peers, lambda messages: codec.encode(replica.me, replica.boot, replica.config, messages))
         self.watches = Watches(replica.applier.machine, self.limits.watches)
+        self.commit = GroupCommit(journal, replica.state_record, list(first or ()))
         self._handed_back: list[tuple[Any, ...]] = []
-        # The batch that gathers.
-        self._first: list[Operation] = list(first or ())
-        self._copies: bytes | None = None
-        self._records: list[Any] = []
-        self._after: list[tuple[int, tuple[Any, ...]]] = []
-        self._gathered = 0
-        self._gathering = bool(self._first)
-        # The batch in flight.
-        self._flying = False
-        self._flying_after: list[tuple[int, tuple[Any, ...]]] = []
-        self._flying_number = 0
-        self._mark_wanted = False
-        self._mark_due = 0
         # What NotMaster and PONG say.
         self._told: tuple[bool, str] = (False, "")
         self._refusal = b""
-        self.batches = 0
-        """Disk batches begun."""
-        self.records = 0
-        """Records written."""
-        self.batch_records = 0
-        """Records of the newest batch."""
         self.answered = 0
         """Requests answered."""
         self.refused = 0
@@ -257,12 +232,10 @@ class Node:
 
     def disk_done(self, now: int) -> None:
         """The batch in flight is carried out and durable."""
-        self._flying = False
-        after, self._flying_after = self._flying_after, []
+        after, number = self.commit.done(now)
         self._release(after)
-        if self._flying_number:
-            self.replica.synced(now, self._flying_number)
-            self._mark_wanted, self._mark_due = True, now + MARK_NS
+        if number:
+            self.replica.synced(now, number)
 
     def tick(self, now: int) -> None:
         """Time passed."""
@@ -287,7 +260,7 @@ class Node:
                 replica.receive(now, replica.me, replica.boot, messages)
             else:
                 break
-        disk = None if self._flying else self._batch(now)
+        disk = self.commit.batch(now)
         standing = self.standing()
         if standing != self._told:
             self._announce(standing)
@@ -303,27 +276,17 @@ class Node:
         self._talking.clear()
         local, self._local = self._local, []
         closing, self._closing = self._closing, []
-        deadline = min(replica.deadline_ns(), self.watches.due_ns())
-        if self._mark_wanted and not self._flying:
-            deadline = min(deadline, self._mark_due)
+        deadline = min(replica.deadline_ns(), self.watches.due_ns(), self.commit.due_ns())
         return Effects(disk, self._outbox.take(), to_clients, local, closing, deadline)
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether something is being made durable or waits for it."""
-        return self._flying or self._gathering
-
     def check(self) -> None:
-        """Raise `InvariantViolated` when an invariant of the class, or of the log, does not hold."""
+        """Raise `InvariantViolated` when an invariant of the log, or of what it is kept with, does not hold."""
         self.replica.check()
-        if not self._flying and self._flying_after:
-            raise errors.InvariantViolated(invariant="nothing is held back without a batch", detail=f"{len(self._flying_after)} messages")
-        if not self._gathering and (self._after or self._records or self._copies is not None):
-            raise errors.InvariantViolated(invariant="nothing is held back without a batch", detail=f"{len(self._after)} messages gather")
+        self.commit.check()
 
     def close(self) -> list[Operation]:
         """What a clean stop writes last, when nothing is in flight."""
-        return self.journal.close()
+        return self.commit.journal.close()
 
     def status(self, now: int) -> dict[str, Any]:
         """This replica's own facts.  [INTERFACE `status`]"""
@@ -351,57 +314,30 @@ class Node:
         """Carry one Output out, or hold it back until it is durable."""
         if output.at_once:
             self._outbox.add(output.at_once)
-        if output.records or output.copies is not None:
-            self._records += output.records
-            if output.copies is not None:
-                self._copies = output.copies
-            self._after += output.after
-            self._gathering = True
-            self._gathered = output.number
-        elif self._gathering:
-            self._after += output.after
-        elif self._flying:
-            self._flying_after += output.after
-        elif output.after:
-            self._release(output.after)
+        after = self.commit.add(output)
+        if after:
+            self._release(after)
         if output.effects:
             self.watches.applied(output.effects)
         if output.answers:
             self._answer(output.answers)
         for member, slot in output.reads:
-            where = self.journal.locate(RecordKind.ACCEPT, slot)
-            if where is not None:
-                record = self.journal.read(self._reader, where)
+            where = self.commit.journal.locate(RecordKind.ACCEPT, slot)
+            if where is not None and not self._is_unwritten(slot):
+                record = self.commit.journal.read(self._reader, where)
                 self.replica.supply(now, member, slot, record.ballot, record.payload)
 
-    def _release(self, after: list[tuple[int, tuple[Any, ...]]]) -> None:
+    def _is_unwritten(self, slot: int) -> bool:
+        """Whether this disk may not hold the slot's newest record yet: others made it chosen first. The peer will ask again."""
+        return any(record[0] == RecordKind.ACCEPT and record[1] == slot for record in (*self._flying_records, *self._records))
+
+    def _release(self, after: Waiting) -> None:
         me = self.replica.me
         for to, message in after:
             if to == me:
                 self._handed_back.append(message)
         if after:
             self._outbox.add([(to, message) for to, message in after if to != me])
-
-    def _batch(self, now: int) -> list[Operation] | None:
-        """The next disk batch, or, when there has been none for a while, the mark that an idle log ends in."""
-        if not self._gathering:
-            if self._mark_wanted and now >= self._mark_due:
-                self._mark_wanted = False
-                self._flying, self._flying_number = True, 0
-                return self.journal.mark()
-            return None
-        operations = self._first
-        self._first = []
-        self._mark_wanted = False  # this batch proves what the mark would
-        if self._records or self._copies is not None:
-            batch = self.journal.batch(self._copies, self._records, lambda: Record(*self.replica.state_record()))
-            operations = [*operations, *batch] if operations else batch
-            self.batches += 1
-            self.batch_records = len(self._records)
-            self.records += len(self._records)
-        self._flying, self._flying_number, self._flying_after = True, self._gathered, self._after
-        self._copies, self._records, self._after, self._gathering = None, [], [], False
-        return operations
 
     def _answer(self, answers: list[tuple[Any, Answer]]) -> None:
         clients, talking = self._clients, self._talking
