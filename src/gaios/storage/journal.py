@@ -17,7 +17,7 @@ from gaios.storage.copies import Copy
 from gaios.storage.index import Index
 from gaios.storage.record import HEADER_BYTES, MARK, OPEN, STATE, Encoder, Header, Location
 from gaios.storage.scan import Scan, Tail, missing, records, scan
-from gaios.storage.segment import OPENING_BYTES, SEGMENT_BYTES, SPARE
+from gaios.storage.segment import MADE, OPENING_BYTES, SEGMENT_BYTES, SPARE
 from gaios.storage.words import (
     Create,
     Identity,
@@ -147,7 +147,7 @@ class Journal:
             raise StateDamaged(**found.damage._asdict())
         last = found.segments[-1]
         journal = cls(identity, found.tail, last.opening.size, copy, segment_bytes, indexes)
-        leftovers = [*found.dropped, *([SPARE] if SPARE in names else [])]
+        leftovers = [*found.dropped, *(name for name in (SPARE, MADE) if name in names)]
         operations: list[Operation] = []
         if leftovers:
             operations += (*(Remove(name) for name in reversed(leftovers)), SyncDirectory(segment.DIRECTORY))
@@ -160,13 +160,12 @@ class Journal:
 
         A start that finds its predecessor's mark writes it anew instead of adding another: starts alone never fill a segment.
         """
-        file, opening, end = found.segments[-1]
+        file, _, end = found.segments[-1]
         start = found.tail.unproven
         parts = [reader.read(file, start, end - start)]
         if not self._mark or self._open:
             self._add_mark(parts, left=0, batch=self._batch)
-        zeros_to = max(found.rest, opening.size if reader.size(file) < opening.size else 0)
-        parts.append(bytes(max(0, zeros_to - self._encoder.offset)))
+        parts.append(bytes(max(0, found.rest - self._encoder.offset)))
         return [Write(file, start, b"".join(parts)), Sync(file)]
 
     # ---------------------------------------------------------------------------------------------------------- writing
@@ -258,7 +257,7 @@ class Journal:
         encoder.add(parts, kind, slot, ballot, payload, self._batch, count)
         self._size = size
         file = segment.name(encoder.segment)
-        making: list[Operation] = [Create(file, size)]
+        making: list[Operation] = [Create(MADE, size), Sync(MADE), Rename(MADE, file)]
         if self._spare and size == self._segment_bytes:
             making = [Rename(SPARE, file)]
             self._spare = False
@@ -349,7 +348,7 @@ def create(
     operations: list[Operation] = [Remove(name) for name in leftovers]
     parts: list[bytes] = []
     encoder = Encoder(seed=record.seed(identity), segment=FIRST_SEGMENT, offset=OPENING_BYTES, sequence=0, previous=0)
-    size = max(segment_bytes, OPENING_BYTES + record.size(len(state[3])) + RESERVE_BYTES)
+    size = max(segment_bytes, segment.SEGMENT_BYTES_MIN, OPENING_BYTES + record.size(len(state[3])) + RESERVE_BYTES)
     opening, encoder.previous = segment.encode(
         cell=identity.cell,
         member=identity.member,

@@ -107,6 +107,8 @@ def fault_of_opening(file: str, number: int, data: bytes, tail: Tail, identity: 
         return Fault(Problem(file, 0, kind, detail), certain, OPENING_BYTES)
 
     opening = segment.decode(data)
+    if len(data) < segment.SEGMENT_BYTES_MIN:
+        return fault("size", f"the file has {len(data)} bytes; no segment is so short")
     if opening is None:
         return fault("opening", "no intact opening block stands at the start", certain=False)._replace(resume=0)
     if opening.version != segment.VERSION:
@@ -118,7 +120,7 @@ def fault_of_opening(file: str, number: int, data: bytes, tail: Tail, identity: 
     if tail.segment and (opening.sequence, opening.chain, opening.batch) != (tail.sequence, tail.chain, tail.next_batch):
         detail = f"it follows record {opening.sequence} of batch {opening.batch - 1}, not record {tail.sequence} of {tail.next_batch - 1}"
         return fault("missing", detail)
-    if len(data) > opening.size:
+    if len(data) != opening.size:
         return fault("size", f"the file has {len(data)} bytes, not {opening.size}")
     return None
 
@@ -201,10 +203,6 @@ def scan(
             break
         found.tail = tail = inside
         found.segments.append(Segment(file, opening, tail.offset))
-        if len(data) < opening.size and (tail.batch > opening.batch or known.batch >= opening.batch):
-            detail = f"the file has {len(data)} bytes, not {opening.size}"
-            fault = Fault(Problem(file, len(data), "size", detail), certain=True, resume=len(data))
-            break
         if data.rstrip(b"\0")[tail.offset :]:
             break
     if fault is not None:

@@ -4,7 +4,8 @@
     opening = "gaioswal" · version u16 · 0 u16 · member u32 · cell 16 bytes · boot u64 · size u64 · segment u32 ·
               chain u32 · sequence u64 · batch u64 · 0 u32 · crc of this block u32
 
-Rule 1. A segment is preallocated and zero-filled, so that a sync of what is written into it changes no metadata.
+Rule 1. A segment is preallocated, zero-filled and synced under another name before it gets its number. So a sync of what is written
+into it changes no metadata, and a numbered file that is too short was never an unfinished one.
 Rule 2. `chain` and `sequence` are the crc and the number of the last record before it; the first record's `previous` is the crc of
 the opening block, so that the chain goes on across files.
 Rule 3. `batch` is the batch that it opens with. Nothing is written into a segment before all that stands in the ones before it was
@@ -26,6 +27,8 @@ SEGMENT_BYTES_MAX = (1 << 32) - 8
 DIRECTORY = "wal"
 SPARE = "wal/next"
 """A segment that was prepared ahead; it gets its number when it is needed."""
+MADE = "wal/new"
+"""A segment that is made when it is needed, because no spare one is at hand or long enough."""
 _MAGIC = b"gaioswal"
 _OPENING = struct.Struct("<8sHHI16sQQIIQQII")
 _SEALED_BYTES = _OPENING.size - 4

@@ -1,0 +1,313 @@
+"""Batches, marks, segments and copies; the crash points are in `test_crash_together.py`."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gaios.errors import AnotherCell, InvariantViolated, StateDamaged, StateMissing
+from gaios.storage import Create, Identity, Journal, Record, Rename, Sync, SyncDirectory, Write, create
+from gaios.storage.record import HEADER_BYTES, PAYLOAD_BYTES_MAX
+from gaios.storage.words import Operation
+from tests.storage.memory import ME, VALUE, Memory, lived, values
+
+STATE = Record(1, 0, 0, b"the state")
+
+
+def fresh(segment_bytes: int = 1024) -> Memory:
+    memory = Memory()
+    memory.execute(create(ME, b"promise", STATE, segment_bytes=segment_bytes))
+    return memory
+
+
+def started(memory: Memory, segment_bytes: int = 1024) -> Journal:
+    journal, recovered = Journal.open(ME, memory, segment_bytes=segment_bytes, indexed={VALUE})
+    memory.execute(recovered.operations)
+    return journal
+
+
+def value(slot: int, length: int = 100) -> Record:
+    return Record(VALUE, slot, 65537, bytes([slot % 256]) * length)
+
+
+def names(operations: list[Operation]) -> list[str]:
+    return [type(operation).__name__ for operation in operations]
+
+
+uint64 = st.integers(0, 2**64 - 1)
+some_records = st.lists(st.tuples(st.integers(2, 255), uint64, uint64, st.binary(max_size=300)).map(Record._make), max_size=5)
+
+
+@given(batches=st.lists(some_records, max_size=12), promises=st.lists(st.binary(max_size=100), max_size=3), marks=st.booleans())
+def test_what_was_appended_comes_back_in_order(batches: list[list[Record]], promises: list[bytes], marks: bool) -> None:
+    """Any records in any batches, over any number of segments."""
+    memory = fresh()
+    journal = started(memory)
+    for number, batch in enumerate(batches):
+        memory.execute(journal.batch(promises[number] if number < len(promises) else None, batch, lambda: STATE))
+        if marks:
+            memory.execute(journal.mark())
+    _, recovered = Journal.open(ME, memory)
+    assert [found for found in recovered.records if found.kind != 1] == [found for batch in batches for found in batch]
+    assert recovered.copies == [b"promise", *promises[: len(batches)]][-1]
+    assert recovered.cut is None
+
+
+def test_a_batch_is_one_write_and_one_sync() -> None:
+    """A sync is what a put costs."""
+    journal = started(fresh(1 << 16))
+    operations = journal.batch(None, [value(1), value(2)], lambda: STATE)
+    assert names(operations) == ["Write", "Sync"]
+
+
+def test_copies_are_written_and_synced_one_after_the_other_before_the_records() -> None:
+    """A crash may spoil one copy, never both; and a record may rest on the promise.  [SAFETY 15]"""
+    operations = started(fresh()).batch(b"new", [value(1)], lambda: STATE)
+    assert [operation[0] for operation in operations] == ["promise-1"] * 2 + ["promise-2"] * 2 + ["wal/00000001.wal"] * 2
+    assert names(operations) == ["Write", "Sync"] * 3
+
+
+def test_nothing_to_write_is_no_operation() -> None:
+    """An `Output` without records and copies needs no disk."""
+    assert started(fresh()).batch(None, [], lambda: STATE) == []
+
+
+def test_a_batch_without_records_leaves_the_log_alone() -> None:
+    """A promise is not in the log."""
+    assert {operation[0] for operation in started(fresh()).batch(b"new", [], lambda: STATE)} == {"promise-1", "promise-2"}
+
+
+def test_a_mark_is_written_once_and_not_synced() -> None:
+    """It is lazy: what it says is true anyway.  [SAFETY 15]"""
+    memory = fresh()
+    journal = started(memory)
+    memory.execute(journal.batch(None, [value(1)], lambda: STATE))
+    assert names(journal.mark()) == ["Write"]
+    assert journal.mark() == []
+
+
+def test_every_segment_opens_with_a_state_record() -> None:
+    """A log whose old segments were dropped can still be read.  [SAFETY 15]"""
+    memory, _ = lived(12)
+    _, recovered = Journal.open(ME, memory)
+    assert len([name for name in memory.names() if name.endswith(".wal")]) > 3
+    kinds = [record.kind for record in recovered.records]
+    assert kinds[0] == 1
+    assert kinds.count(1) == len([name for name in memory.names() if name.endswith(".wal")])
+
+
+def test_a_new_segment_is_closed_made_and_named_before_it_counts() -> None:
+    """The old one is synced before the new one is written, and the new name is durable before the batch is acknowledged."""
+    memory = fresh()
+    journal = started(memory)
+    memory.execute(journal.batch(None, [value(1, 400)], lambda: STATE))
+    operations = journal.batch(None, [value(2, 400)], lambda: STATE)
+    assert names(operations) == ["Write", "Sync", "Create", "Sync", "Rename", "Write", "SyncDirectory", "Sync"]
+    assert [operation[0] for operation in operations[4:]] == ["wal/new", "wal/00000002.wal", "wal", "wal/00000002.wal"]
+
+
+def test_a_spare_segment_is_used_by_renaming_it() -> None:
+    """Zeroing 8 MiB takes some 10 ms; a batch should not wait for that."""
+    memory = fresh()
+    journal = started(memory)
+    assert journal.prepare() == []
+    memory.execute(journal.batch(None, [value(1, 400)], lambda: STATE))
+    making = journal.prepare()
+    assert making == [Create("wal/next", 1024), Sync("wal/next"), SyncDirectory("wal")]
+    assert journal.prepare() == []
+    memory.execute(making)
+    journal.prepared()
+    operations = journal.batch(None, [value(2, 400)], lambda: STATE)
+    assert Rename("wal/next", "wal/00000002.wal") in operations
+    memory.execute(operations)
+    assert values(Journal.open(ME, memory)[1]) == [value(1, 400), value(2, 400)]
+
+
+def test_a_segment_that_is_still_being_made_is_not_waited_for() -> None:
+    """The batch makes its own, and the spare serves the next one."""
+    memory = fresh()
+    journal = started(memory)
+    memory.execute(journal.batch(None, [value(1, 400)], lambda: STATE))
+    making = journal.prepare()
+    operations = journal.batch(None, [value(2, 400)], lambda: STATE)
+    assert Create("wal/new", 1024) in operations
+    memory.execute([*operations, *making])
+    journal.prepared()
+    assert Rename("wal/next", "wal/00000003.wal") in journal.batch(None, [value(3, 400)], lambda: STATE)
+
+
+def test_a_spare_that_was_never_used_is_removed_at_the_next_start() -> None:
+    """Nobody knows whether its zeros are durable."""
+    memory = fresh()
+    memory.execute([Create("wal/next", 100), Create("wal/new", 0)])
+    started(memory)
+    assert memory.names() == ["promise-1", "promise-2", "wal/00000001.wal"]
+
+
+def test_a_batch_longer_than_a_segment_gets_one_of_its_own() -> None:
+    """A batch is never split: one sync covers it."""
+    memory = fresh()
+    journal = started(memory)
+    memory.execute(journal.batch(None, [value(1, 5000), value(2, 5000)], lambda: STATE))
+    assert values(Journal.open(ME, memory)[1]) == [value(1, 5000), value(2, 5000)]
+
+
+def test_starts_alone_never_fill_a_segment() -> None:
+    """A replica that crashes in a loop must not eat its disk."""
+    memory = fresh()
+    started(memory)
+    before = bytes(memory.files["wal/00000001.wal"].current)
+    for _ in range(20):
+        started(memory)
+    assert bytes(memory.files["wal/00000001.wal"].current) == before
+
+
+def test_starts_after_single_batches_fit_into_the_reserve() -> None:
+    """Batch, mark, start, batch, … until segments are full to the last byte, at every alignment."""
+    for length in range(0, 120, 8):
+        memory = fresh()
+        for slot in range(12):
+            journal = started(memory)
+            memory.execute(journal.batch(None, [value(slot, length + slot)], lambda: STATE))
+            memory.execute(journal.mark())
+        assert values(Journal.open(ME, memory)[1]) == [value(slot, length + slot) for slot in range(12)]
+
+
+def test_what_nothing_proves_durable_is_written_anew_and_synced() -> None:
+    """A process that died after a failed sync leaves pages in the cache that never reach the disk.  [SAFETY 7]"""
+    memory = fresh()
+    journal = started(memory)
+    memory.execute(journal.batch(None, [value(1)], lambda: STATE))
+    last = journal.batch(None, [value(2)], lambda: STATE)
+    memory.execute(last[:1])
+    memory.files["wal/00000001.wal"].dirty.clear()
+    _, recovered = Journal.open(ME, memory)
+    assert values(recovered) == [value(1), value(2)]
+    memory.execute(recovered.operations)
+    assert values(Journal.open(ME, memory.crashed(lambda: False))[1]) == [value(1), value(2)]
+
+
+def test_another_cells_directory_is_refused() -> None:
+    """Wrong mount, wrong configuration.  [SAFETY 2]"""
+    with pytest.raises(AnotherCell):
+        Journal.open(Identity(b"another cell....", 3, 1), fresh())
+
+
+def test_another_members_segment_is_refused() -> None:
+    """A segment that was copied from another replica is well-formed, and not ours."""
+    ours, theirs = fresh(), Memory()
+    theirs.execute(create(ME._replace(member=4), b"promise", STATE, segment_bytes=1024))
+    ours.files["wal/00000001.wal"] = theirs.files["wal/00000001.wal"]
+    with pytest.raises(AnotherCell):
+        Journal.open(ME, ours)
+
+
+@pytest.mark.parametrize("gone", [["promise-1", "promise-2"], ["wal/00000001.wal"], ["wal/00000002.wal"]])
+def test_missing_files_are_missing_state(gone: list[str]) -> None:
+    """Never an empty start.  [SAFETY 2]"""
+    memory, _ = lived(8)
+    for name in gone:
+        del memory.files[name]
+    with pytest.raises(StateMissing):
+        Journal.open(ME, memory)
+
+
+def test_a_missing_newest_segment_is_noticed_by_the_copies() -> None:
+    """They say through which batch the log was durable when they were written."""
+    memory = fresh()
+    journal = started(memory)
+    for slot in range(3):
+        memory.execute(journal.batch(None, [value(slot, 400)], lambda: STATE))
+    memory.execute(journal.batch(b"new", [], lambda: STATE))
+    del memory.files["wal/00000003.wal"]
+    with pytest.raises(StateMissing):
+        Journal.open(ME, memory)
+
+
+def test_a_log_that_ends_before_what_the_copies_know_is_damaged() -> None:
+    """All that remains of the last batch may be zeros, and no mark may tell; the copies do."""
+    memory = fresh()
+    journal = started(memory)
+    memory.execute(journal.batch(None, [value(1)], lambda: STATE))
+    operations = journal.batch(None, [value(2)], lambda: STATE)
+    memory.execute([*operations, *journal.batch(b"new", [], lambda: STATE)])
+    write = operations[0]
+    assert isinstance(write, Write)
+    memory.execute([Write(write.name, write.offset, bytes(len(write.data)))])
+    with pytest.raises(StateDamaged) as caught:
+        Journal.open(ME, memory)
+    assert caught.value.kind == "lost"
+
+
+def test_one_spoilt_copy_is_written_anew() -> None:
+    """The newer intact one counts.  [SAFETY 15]"""
+    for name in ("promise-1", "promise-2"):
+        memory, life = lived(8)
+        memory.files[name].current[:40] = bytes(40)
+        _, recovered = Journal.open(ME, memory)
+        assert recovered.copies == life.copies[-1]
+        memory.execute(recovered.operations)
+        assert memory.read("promise-1", 80, 20) == memory.read("promise-2", 80, 20)
+
+
+def test_the_newest_record_of_a_slot_is_found_on_disk() -> None:
+    """Old values need not stay in memory; a slot that was accepted again has the newer one."""
+    memory = fresh()
+    journal = started(memory)
+    memory.execute(journal.batch(None, [value(1, 10), value(2, 20), value(1, 30)], lambda: STATE))
+    for found in (journal, Journal.open(ME, memory, indexed={VALUE})[0]):
+        where = found.locate(VALUE, 1)
+        assert where is not None
+        assert found.read(memory, where) == value(1, 30)
+        assert found.locate(VALUE, 3) is None
+        assert found.locate(9, 1) is None
+        found.forget(VALUE, 2)
+        assert found.locate(VALUE, 1) is None
+        assert found.locate(VALUE, 2) is not None
+
+
+def test_a_located_record_that_rots_is_not_handed_out() -> None:
+    """Catch-up reads the disk long after the start checked it."""
+    memory = fresh()
+    journal = started(memory)
+    memory.execute(journal.batch(None, [value(1)], lambda: STATE))
+    where = journal.locate(VALUE, 1)
+    assert where is not None
+    for offset in (where.offset, where.offset + HEADER_BYTES):
+        rotten = memory.copy()
+        rotten.files[where.file].current[offset] ^= 4
+        with pytest.raises(StateDamaged):
+            journal.read(rotten, where)
+    with pytest.raises(StateDamaged):
+        journal.read(memory, where._replace(length=where.length - 8))
+
+
+def test_a_state_record_must_be_one() -> None:
+    """A caller's mistake must not end up on the disk."""
+    with pytest.raises(InvariantViolated):
+        started(fresh()).batch(None, [value(1, 2000)], lambda: value(1))
+
+
+def test_a_batch_must_fit_into_a_segments_offsets() -> None:
+    """They are 32 bits; the log never comes near."""
+
+    class Long(bytes):
+        def __len__(self) -> int:
+            return PAYLOAD_BYTES_MAX * 17
+
+    with pytest.raises(InvariantViolated):
+        started(fresh()).batch(None, [(VALUE, 1, 1, Long())], lambda: STATE)
+
+
+@pytest.mark.parametrize("size", [0, 1 << 33])
+def test_a_segments_size_is_bounded(size: int) -> None:
+    """Too small to hold a state, too large for its offsets."""
+    with pytest.raises(ValueError, match=str(size)):
+        Journal.open(ME, fresh(), segment_bytes=size)
+
+
+def test_an_interrupted_creation_starts_over() -> None:
+    """Without a manifest nothing was ever promised.  [SAFETY 2]"""
+    memory = Memory()
+    memory.execute(create(ME, b"promise", STATE)[:3])
+    memory.execute(create(ME, b"promise", STATE, leftovers=memory.names()))
+    assert Journal.open(ME, memory)[1].copies == b"promise"
