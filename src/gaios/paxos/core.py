@@ -210,7 +210,7 @@ class Participant:
         _, b = event
         # P1a (ballots.spec.py:57)
         if b > self.promised and b % ROUND == self.me and self._me_in_voters and now >= self.granted_until:
-            send = out.sends.append
+            sends = out.sends
             if b != self.promised:
                 self.promised = b
                 out.writes.append((F_PROMISED, b))
@@ -221,24 +221,25 @@ class Participant:
             self.floor = 0
             self.votes = {}
             self.grants = {}
-            send((OTHERS, (PREPARE, b, self.config)))
-            send((b % ROUND, (PROMISE, b, self.config, self.chosen, self.accepted(), {})))
+            sends.append((OTHERS, (PREPARE, b, self.config)))
+            sends.append((b % ROUND, (PROMISE, b, self.config, self.chosen, self.accepted(), {})))
             return True
         return False
 
     def on_recover(self, event: Recover, src: int, now: int, out: Out) -> bool:
         """P2a-again: knowing all that the quorum knows, lead: propose the newest values above, no-ops in gaps."""
         # P2a-again (ballots.spec.py:79)
-        if self.phase == RECOVERING and self.bal == self.promised and self.chosen >= self.floor:
-            chosen = self.chosen
+        bal = self.bal
+        chosen = self.chosen
+        if self.phase == RECOVERING and bal == self.promised and chosen >= self.floor:
             best = self.best
-            bal = self.bal
-            send = out.sends.append
+            config = self.config
+            sends = out.sends
             other = max(best, default=0)
             t = chosen if chosen >= other else other
             for s in range(chosen + 1, t + 1):
-                send((OTHERS, (ACCEPT, bal, self.config, s, best.get(s, NO_ENTRY)[1])))
-                send((bal % ROUND, (ACCEPTED, bal, self.config, s)))
+                sends.append((OTHERS, (ACCEPT, bal, config, s, best.get(s, NO_ENTRY)[1])))
+                sends.append((bal % ROUND, (ACCEPTED, bal, config, s)))
             for s in range(chosen + 1, t + 1):
                 part = best.get(s, NO_ENTRY)[1]
                 self.acc[s] = (bal, part)
@@ -281,12 +282,12 @@ class Participant:
         """P2a: the leader puts a value into the next slot."""
         _, v = event
         # P2a (values.spec.py:27)
-        if self.phase == LEADING and self.bal == self.promised and self.next <= self.chosen + WINDOW:
-            bal = self.bal
-            next_ = self.next
-            send = out.sends.append
-            send((OTHERS, (ACCEPT, bal, self.config, next_, v)))
-            send((bal % ROUND, (ACCEPTED, bal, self.config, next_)))
+        bal = self.bal
+        next_ = self.next
+        if self.phase == LEADING and bal == self.promised and next_ <= self.chosen + WINDOW:
+            sends = out.sends
+            sends.append((OTHERS, (ACCEPT, bal, self.config, next_, v)))
+            sends.append((bal % ROUND, (ACCEPTED, bal, self.config, next_)))
             self.acc[next_] = (bal, v)
             out.writes.append((F_ACC, next_, bal, v))
             self.next = next_ + 1
@@ -307,8 +308,11 @@ class Participant:
         _, k = event
         # T (values.spec.py:72)
         if k > self.truncated and k <= self.chosen:
-            for key in range(self.truncated + 1, k + 1):
+            end = k + 1
+            key = self.truncated + 1
+            while key < end:
                 self.acc.pop(key, None)
+                key += 1
             if k != self.truncated:
                 self.truncated = k
                 out.writes.append((F_TRUNCATED, k))
@@ -342,21 +346,26 @@ class Participant:
         """P3: a majority accepted: chosen, once every slot below is."""
         _, b, c, s = event
         # P3 (values.spec.py:45)
-        if c == self.config and b == self.bal and self.phase == LEADING and self.bal == self.promised and s > self.chosen and s < self.next:
-            w = self.votes.get(s, 0) | 1 << src
-            if 2 * (w & self.voters).bit_count() > self._voters_count and s == self.chosen + 1:
-                length = 0
-                for t in range(s + 1, self.next):
-                    if 2 * (self.votes.get(t, 0) & self.voters).bit_count() <= self._voters_count:
-                        break
-                    length += 1
-                n = s + length
+        bal = self.bal
+        if c == self.config and b == bal and self.phase == LEADING and bal == self.promised and s > self.chosen and s < self.next:
+            votes = self.votes
+            voters = self.voters
+            w = votes.get(s, 0) | 1 << src
+            if 2 * (w & voters).bit_count() > self._voters_count and s == self.chosen + 1:
+                end = self.next
+                t = s + 1
+                while t < end and 2 * (votes.get(t, 0) & voters).bit_count() > self._voters_count:
+                    t += 1
+                n = t - 1
                 if n != self.chosen:
                     self.chosen = n
                     out.writes.append((F_CHOSEN, n))
-                for key in range(s, n + 1):
+                end = n + 1
+                key = s
+                while key < end:
                     self.votes.pop(key, None)
-                out.sends.append((OTHERS, (LEARN, self.bal, self.config, n)))
+                    key += 1
+                out.sends.append((OTHERS, (LEARN, bal, self.config, n)))
             else:
                 self.votes[s] = w
             return True
@@ -366,14 +375,15 @@ class Participant:
         """L: what I accepted in that ballot, without a gap, is chosen."""
         _, b, c, k = event
         # L (values.spec.py:56)
-        if c == self.config and k > self.chosen and not (self.phase == LEADING and self.bal == self.promised):
-            chosen = self.chosen
-            length = 0
-            for s in range(chosen + 1, min(k, chosen + WINDOW) + 1):
-                if self.acc.get(s, NO_ENTRY)[0] != b:
-                    break
-                length += 1
-            value = chosen + length
+        chosen = self.chosen
+        if c == self.config and k > chosen and not (self.phase == LEADING and self.bal == self.promised):
+            acc = self.acc
+            other = chosen + WINDOW
+            end = (k if k <= other else other) + 1
+            s = chosen + 1
+            while s < end and acc.get(s, NO_ENTRY)[0] == b:
+                s += 1
+            value = s - 1
             if value != self.chosen:
                 self.chosen = value
                 out.writes.append((F_CHOSEN, value))
@@ -412,16 +422,17 @@ class Participant:
         """L1: ask every replica to refuse other ballots, and refuse them myself."""
         _, t = event
         # L1 (leases.spec.py:39)
-        if self.phase == LEADING and self.bal == self.promised:
-            send = out.sends.append
+        bal = self.bal
+        if self.phase == LEADING and bal == self.promised:
+            sends = out.sends
             value = self.longest if self.longest >= t else t
             if value != self.longest:
                 self.longest = value
                 out.writes.append((F_LONGEST, value))
             other = now + t
             self.granted_until = self.granted_until if self.granted_until >= other else other
-            send((OTHERS, (HEARTBEAT, self.bal, self.config, now, t)))
-            send((self.bal % ROUND, (GRANT, self.bal, self.config, now, t)))
+            sends.append((OTHERS, (HEARTBEAT, bal, self.config, now, t)))
+            sends.append((bal % ROUND, (GRANT, bal, self.config, now, t)))
             return True
         return False
 

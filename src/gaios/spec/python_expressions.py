@@ -8,7 +8,8 @@ Rule 4. A map that leaves its place, into a message or another field, is a fresh
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from gaios.spec.python_words import Names, default, number
@@ -50,6 +51,8 @@ _NEGATED = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 _TERNARY, _OR, _AND, _NOT, _COMPARE, _BIT_OR, _BIT_AND, _SHIFT, _SUM, _PRODUCT, _ATOM = range(11)
 ATOMIC = re.compile(r"[\w.]+")
 """Text that may be repeated: it costs nothing to compute twice."""
+LOOP = 2
+"""How much more a read in a loop counts."""
 STRENGTH = {"+": _SUM, "-": _SUM, "*": _PRODUCT, "//": _PRODUCT, "%": _PRODUCT, "&": _BIT_AND, "|": _BIT_OR}
 """How strongly a binary operator binds."""
 
@@ -90,6 +93,15 @@ class Expressions:
     counts: Counter[str] = field(default_factory=Counter)
     known: dict[int, Expr] = field(default_factory=dict)
     """Variables that run over all keys of one map: looking them up there needs no default."""
+    weight: int = 1
+    """How often what is emitted now will be evaluated, roughly."""
+
+    @contextmanager
+    def loop(self) -> Iterator[None]:
+        """What is emitted meanwhile stands in a loop."""
+        self.weight += LOOP
+        yield
+        self.weight -= LOOP
 
     def text(self, expr: Expr) -> str:
         """The expression where anything may stand."""
@@ -132,7 +144,7 @@ class Expressions:
 
     def state(self, name: str) -> str:
         """A field: its slot, or the local that holds it."""
-        self.counts[name] += 1
+        self.counts[name] += self.weight
         return self.cached.get(name, f"self.{name}")
 
     def _emit(self, expr: Expr) -> tuple[str, int]:

@@ -256,7 +256,8 @@ class Emitter:
         for rule in rules:
             names.start()
             names.texts = dict(parameters)
-            self._rule(rule, [expr for expr in rule.guard if expr not in shared], Expressions(hoisted, names))
+            emitter = RuleEmitter(s, self.lines, Expressions(hoisted, names), once=len(rules) == 1)
+            self._rule(rule, [expr for expr in rule.guard if expr not in shared], emitter)
         self.lines.depth -= 1 if shared else 0
         if rules[-1].guard:
             add("return False")
@@ -289,26 +290,19 @@ class Emitter:
         collect(rule.body)
         return found
 
-    def _rule(self, rule: Rule, guard: Sequence[Expr], expressions: Expressions) -> None:
-        add = self.lines.add
+    def _rule(self, rule: Rule, guard: Sequence[Expr], emitter: RuleEmitter) -> None:
         index = self.specification.rules.index(rule)
-        add(f"# {rule.label} ({rule.at.file}:{rule.at.line})")
-        if guard:
-            self.lines.conjunction("if ", expressions.conjunction(guard), ":")
-            self.lines.depth += 1
+        self.lines.add(f"# {rule.label} ({rule.at.file}:{rule.at.line})")
+        begin, end = [], ["return True"]
         if self.coverage:
-            add(f"FIRED[{index}] += 1")
+            begin.append(f"FIRED[{index}] += 1")
         if self.trace:
-            add("before, sent, written = self.essentials(), len(out.sends), len(out.writes)")
-        RuleEmitter(self.specification, self.lines, expressions).body(rule)
-        if self.trace:
-            add("if self.tracer is not None:")
-            add(f"    self.tracer(Transition({index}, event, src, now, before, self.essentials(), out.sends[sent:], out.writes[written:]))")
-        add("return True")
-        if guard:
-            self.lines.depth -= 1
-            if self.coverage:
-                add(f"REFUSED[{index}] += 1")
+            begin.append("before, sent, written = self.essentials(), len(out.sends), len(out.writes)")
+            step = f"Transition({index}, event, src, now, before, self.essentials(), out.sends[sent:], out.writes[written:])"
+            end = ["if self.tracer is not None:", f"    self.tracer({step})", *end]
+        emitter.rule(rule, guard, begin, end)
+        if self.coverage and guard:
+            self.lines.add(f"REFUSED[{index}] += 1")
 
     def _nobody(self) -> None:
         add = self.lines.add

@@ -1,10 +1,11 @@
-"""A rule's body as Python.
+"""A rule as Python.
 
 Rule 1. A field that a rule reads often is read once: the law makes every read in a rule a read of the state before it.
 Rule 2. A durable scalar is written, and its record appended, only when it changes; an entry of a durable map always.
 Rule 3. Keys that a rule drops from a durable map leave no record: forgetting needs none.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,13 +25,14 @@ from gaios.spec.tree import (
     Make,
     MapBy,
     Merge,
+    Number,
     Put,
+    Range,
     Rule,
     Run,
     Send,
     Specification,
     Statement,
-    walk,
 )
 
 CACHE_FROM = 3
@@ -39,36 +41,57 @@ CACHE_FROM = 3
 
 @dataclass(slots=True)
 class RuleEmitter:
-    """One rule's body."""
+    """One rule."""
 
     specification: Specification
     lines: Lines
     expressions: Expressions
+    once: bool
+    """Whether this is its event's only rule: then what its guard reads may be read before it."""
+    _sends: str = "out.sends"
 
-    def body(self, rule: Rule) -> None:
-        """The statements, after what they read often and where they write."""
-        names, counts = self.expressions.names, self.expressions.counts
-        # A dry run counts the reads; names that it takes are given back.
-        saved_lines, saved_types, saved_texts = self.lines, dict(names.types), dict(names.texts)
-        self.lines, self.expressions.cached = Lines(), {}
-        counts.clear()
+    def rule(self, rule: Rule, guard: Sequence[Expr], begin: Sequence[str], end: Sequence[str]) -> None:
+        """The guard, and below it `begin`, the statements, `end`; before each, what is read often."""
+        in_guard, in_body, sends = self._dry(rule, guard)
+        self._sends = "sends" if sends > 1 else "out.sends"
+        total = in_guard + in_body
+        before = [name for name in total if self.once and in_guard[name] and total[name] >= CACHE_FROM]
+        self._cache(before)
+        if guard:
+            self.lines.conjunction("if ", self.expressions.conjunction(guard), ":")
+            self.lines.depth += 1
+        for line in begin:
+            self.lines.add(line)
+        self._cache([name for name in in_body if name not in before and in_body[name] >= CACHE_FROM])
+        if sends > 1:
+            self.lines.add("sends = out.sends")
         self._block(rule.body)
-        often = [name for name, count in counts.items() if count >= CACHE_FROM]
-        sends = sum("out.sends." in line for line in self.lines.lines) > 1
-        self.lines = saved_lines
-        names.types, names.texts = saved_types, saved_texts
-        by_name = {item.name: item for item in self.specification.state}
-        for name in often:
-            local = names.fresh(name, python_type(by_name[name].sort), shared=True)
-            self.lines.add(f"{local} = self.{name}")
-            self.expressions.cached[name] = local
-        if sends:
-            self.lines.add("send = out.sends.append")
-        self._send = "send" if sends else "out.sends.append"
-        self._block(rule.body)
+        for line in end:
+            self.lines.add(line)
+        self.lines.depth -= 1 if guard else 0
         self.expressions.cached = {}
 
-    _send: str = "out.sends.append"
+    def _dry(self, rule: Rule, guard: Sequence[Expr]) -> tuple[Counter[str], Counter[str], int]:
+        """Emit for nothing, to count: what the guard reads, what the body reads, and how many places send."""
+        emit, lines = self.expressions, self.lines
+        types, texts = dict(emit.names.types), dict(emit.names.texts)
+        self.lines, emit.cached = Lines(), {}
+        emit.counts.clear()
+        emit.conjunction(guard) if guard else None
+        in_guard = Counter(emit.counts)
+        emit.counts.clear()
+        self._block(rule.body)
+        in_body = Counter(emit.counts)
+        sends = sum("out.sends." in line for line in self.lines.lines)
+        self.lines, emit.names.types, emit.names.texts = lines, types, texts
+        return in_guard, in_body, sends
+
+    def _cache(self, fields: Sequence[str]) -> None:
+        sorts = {item.name: item.sort for item in self.specification.state}
+        names = {name: self.expressions.names.fresh(name, python_type(sorts[name]), shared=True) for name in fields}
+        for name, local in names.items():
+            self.lines.add(f"{local} = self.{name}")
+        self.expressions.cached |= names
 
     def _block(self, statements: Sequence[Statement]) -> None:
         for statement in statements:
@@ -87,16 +110,20 @@ class RuleEmitter:
             case Merge(target=target, value=MapBy(variable=variable, value=value, domain=domain, test=test)):
                 source = emit.domain(domain)
                 add(f"for {emit.names.bind(variable)} in {source}:")
-                self.lines.depth += 1
-                if test is not None:
-                    add(f"if {emit.text(test)}:")
+                with emit.loop():
                     self.lines.depth += 1
-                self._put(target, emit.names.of(variable), value)
-                self.lines.depth -= 1 if test is None else 2
+                    if test is not None:
+                        add(f"if {emit.text(test)}:")
+                        self.lines.depth += 1
+                    self._put(target, emit.names.of(variable), value)
+                    self.lines.depth -= 1 if test is None else 2
             case Drop(target=target, domain=domain):
+                start, end = emit.text(domain.low), self._bound(domain.high)
                 name = emit.names.fresh("key", "int", shared=True)
-                add(f"for {name} in {emit.domain(domain)}:")
+                add(f"{name} = {start}")
+                add(f"while {name} < {end}:")
                 add(f"    self.{target.name}.pop({name}, None)")
+                add(f"    {name} += 1")
             case If(test=test, then=then, other=other):
                 add(f"if {emit.text(test)}:")
                 self._deeper(then)
@@ -108,7 +135,8 @@ class RuleEmitter:
             case Each(variable=variable, domain=domain, sends=sends):
                 source = emit.domain(domain)
                 add(f"for {emit.names.bind(variable)} in {source}:")
-                self._deeper(sends)
+                with emit.loop():
+                    self._deeper(sends)
 
     def _deeper(self, statements: Sequence[Statement]) -> None:
         self.lines.depth += 1
@@ -117,33 +145,53 @@ class RuleEmitter:
 
     def _value(self, value: Expr) -> str:
         """A right side: its runs become loops before it, and what min and max compare is computed once."""
-        emit = self.expressions
-        match value:
-            case Run(variable=variable, domain=domain, test=test):
-                source = emit.domain(domain)
-                name = emit.names.fresh("length", "int", shared=True)
-                self.lines.add(f"{name} = 0")
-                self.lines.add(f"for {emit.names.bind(variable)} in {source}:")
-                self.lines.add(f"    if {emit.negation(test)}:")
-                self.lines.add("        break")
-                self.lines.add(f"    {name} += 1")
-                return name
-            case Binary(op=op, left=left, right=right) if any(isinstance(node, Run) for node in walk(value)):
-                return f"{self._operand(left, STRENGTH[op])} {op} {self._operand(right, STRENGTH[op] + 1)}"
-            case Extreme(op=op, items=[a, b]):
-                first, second = self._atomic(a, "one"), self._atomic(b, "other")
-                return f"{first} if {first} {'>=' if op == 'max' else '<='} {second} else {second}"
-            case _:
-                return emit.fresh(value)
+        return self._strict(value, 0) if isinstance(value, Run | Binary | Extreme) else self.expressions.fresh(value)
 
-    def _operand(self, value: Expr, strength: int) -> str:
-        if not any(isinstance(node, Run) for node in walk(value)):
-            return self.expressions.inner(value, strength)
-        text = self._value(value)
-        return text if ATOMIC.fullmatch(text) else f"({text})"
+    def _strict(self, value: Expr, strength: int) -> str:
+        """What is evaluated in any case, below an operator of this strength."""
+        match value:
+            case Binary(op="+", left=left, right=Run(domain=Range(low=Binary(op="+", left=first, right=Number(value=1)))) as run) if (
+                left == first
+            ):
+                # `x + run(… range(x + 1, …))` is the last element of the run, or x.
+                text, own = f"{self._run(run)[0]} - 1", STRENGTH["-"]
+            case Run():
+                name, start = self._run(value)
+                text, own = f"{name} - {start}", STRENGTH["-"]
+            case Binary(op=op, left=left, right=right):
+                own = STRENGTH[op]
+                text = f"{self._strict(left, own)} {op} {self._strict(right, own + 1)}"
+            case Extreme(op=op, items=[a, b]):
+                one, other = self._atomic(a, "one"), self._atomic(b, "other")
+                text, own = f"{one} if {one} {'>=' if op == 'max' else '<='} {other} else {other}", 0
+            case _:
+                return self.expressions.inner(value, strength)
+        return text if own >= strength else f"({text})"
+
+    def _run(self, run: Run) -> tuple[str, str]:
+        """A loop that ends behind the run: its variable then, and where it began."""
+        emit = self.expressions
+        start = self._atomic(run.domain.low, "start") if not isinstance(run.domain.low, Binary) else self._strict(run.domain.low, 0)
+        end = self._bound(run.domain.high)
+        name = emit.names.bind(run.variable)
+        self.lines.add(f"{name} = {start}")
+        with emit.loop():
+            self.lines.conjunction("while ", [f"{name} < {end}", *emit.conjunction([run.test])], ":")
+        self.lines.add(f"    {name} += 1")
+        return name, start if ATOMIC.fullmatch(start) else f"({start})"
+
+    def _bound(self, value: Expr) -> str:
+        """The end of a loop, computed once."""
+        text = self._strict(value, 0)
+        if ATOMIC.fullmatch(text) and "." not in text:
+            return text
+        name = self.expressions.names.fresh("end", "int", shared=True)
+        self.lines.add(f"{name} = {text}")
+        return name
 
     def _atomic(self, value: Expr, wish: str) -> str:
-        text = self._value(value)
+        """A value that is computed once, though its text may be repeated."""
+        text = self._strict(value, 0)
         if ATOMIC.fullmatch(text):
             return text
         name = self.expressions.names.fresh(wish, python_type(value.sort), shared=True)
@@ -209,4 +257,4 @@ class RuleEmitter:
             emit.names.texts = outer
         else:
             to = "OTHERS"
-        self.lines.add(f"{self._send}(({to}, ({', '.join([screaming(event.name), *items])})))")
+        self.lines.add(f"{self._sends}.append(({to}, ({', '.join([screaming(event.name), *items])})))")

@@ -15,7 +15,7 @@ from gaios.spec.tree import Local
 
 WIDTH = 140
 """Columns of a line of the generated files, as for all our Python."""
-RESERVED = frozenset({"self", "event", "src", "now", "out", "send", *keyword.kwlist, *dir(builtins)})
+RESERVED = frozenset({"self", "event", "src", "now", "out", "sends", *keyword.kwlist, *dir(builtins)})
 
 
 def screaming(name: str) -> str:

@@ -33,15 +33,15 @@ def emit_table(specification: Specification) -> str:
 
 
 def _row(s: Specification, rule: Rule) -> str:
-    case = _case(s, rule)
-    guard = f"`{ast.unparse(case.guard)}`" if case.guard is not None else "always"
+    text, case = _case(s, rule)
+    guard = f"`{_segment(text, case.guard)}`" if case.guard is not None else "always"
     earlier = [other.label for other in s.rules_of(rule.event) if s.rules.index(other) < s.rules.index(rule)]
     if earlier:
         guard = f"not {', not '.join(earlier)}; {guard}"
     writes: dict[str, str] = {}
     sends: dict[str, Event] = {}
     _effects(rule.body, writes, sends)
-    on = ast.unparse(case.pattern)
+    on = _segment(text, case.pattern)
     return " | ".join(
         [
             f"| {rule.label}: {rule.doc}",
@@ -54,13 +54,25 @@ def _row(s: Specification, rule: Rule) -> str:
     )
 
 
-def _case(s: Specification, rule: Rule) -> ast.match_case:
+def _case(s: Specification, rule: Rule) -> tuple[Text, ast.match_case]:
     for text in s.texts:
         if text.name == rule.at.file:
             for node in ast.walk(text.parse()):
                 if isinstance(node, ast.match_case) and text.place(node.pattern) == rule.at:
-                    return node
+                    return text, node
     raise AssertionError(rule.at)
+
+
+def _segment(text: Text, node: ast.expr | ast.pattern) -> str:
+    """What the text says, on one line."""
+    lines = text.content.splitlines()
+    assert node.end_lineno is not None
+    first, last = lines[node.lineno - 1], lines[node.end_lineno - 1]
+    if node.lineno == node.end_lineno:
+        return first.encode()[node.col_offset : node.end_col_offset].decode()
+    middle = lines[node.lineno : node.end_lineno - 1]
+    parts = [first.encode()[node.col_offset :].decode(), *middle, last.encode()[: node.end_col_offset].decode()]
+    return " ".join(part.strip() for part in parts)
 
 
 def _effects(statements: tuple[Statement, ...], writes: dict[str, str], sends: dict[str, Event]) -> None:
@@ -98,5 +110,5 @@ def _source(texts: tuple[Text, ...], expr: Expr) -> str:
         if text.name == expr.at.file:
             for node in ast.walk(text.parse()):
                 if isinstance(node, ast.expr) and text.place(node) == expr.at:
-                    return ast.unparse(node)
+                    return _segment(text, node)
     raise AssertionError(expr.at)

@@ -1,0 +1,307 @@
+"""The core as one would write it by hand: only here, to measure what generating it costs, and to be compared with it step by step.
+
+It knows the generated module's words (tags, fields, `Out`), so that both can be put into the same harness.
+"""
+
+from typing import Any
+
+from gaios.paxos.core import (
+    ACCEPT,
+    ACCEPTED,
+    CHOSEN,
+    DRIFT_PPM,
+    EVENT_NAMES,
+    F_ACC,
+    F_CHOSEN,
+    F_LONGEST,
+    F_PROMISED,
+    F_TRUNCATED,
+    FETCH,
+    GRANT,
+    HEARTBEAT,
+    IDLE,
+    LEADING,
+    LEARN,
+    NO_ENTRY,
+    OTHERS,
+    PREPARE,
+    PREPARING,
+    PROMISE,
+    RECOVERING,
+    RELEASE,
+    ROUND,
+    WINDOW,
+    Out,
+)
+
+Event = tuple[Any, ...]
+
+
+class Participant:
+    """One member's part in the protocol, by hand."""
+
+    __slots__ = (
+        "_majority", "_votes_here", "acc", "bal", "best", "chosen", "config", "floor", "granted_until", "grants", "longest", "me", "next",
+        "phase", "promised", "proms", "truncated", "voters", "votes",
+    )  # fmt: skip
+
+    def __init__(self, me: int, config: int, voters: int) -> None:
+        self.me, self.config, self.voters = me, config, voters
+        self._votes_here = bool(voters >> me & 1)
+        self._majority = voters.bit_count() // 2 + 1
+        self.promised = self.chosen = self.truncated = self.longest = 0
+        self.acc: dict[int, tuple[int, bytes]] = {}
+        self.phase: int = IDLE
+        self.bal = self.proms = self.floor = self.next = self.granted_until = 0
+        self.best: dict[int, tuple[int, bytes]] = {}
+        self.votes: dict[int, int] = {}
+        self.grants: dict[int, int] = {}
+
+    def quorum(self, members: int) -> bool:
+        """Whether these are a majority of the voters."""
+        return (members & self.voters).bit_count() >= self._majority
+
+    def leads(self) -> bool:
+        """Whether this member leads the newest ballot that it promised."""
+        return self.phase == LEADING and self.bal == self.promised
+
+    def holds_lease(self, at: int) -> bool:
+        """Whether no other ballot can have been promised by a majority at this time."""
+        if not self.leads():
+            return False
+        members = 0
+        for member, until in self.grants.items():
+            if at < until:
+                members |= 1 << member
+        return self.quorum(members)
+
+    def step(self, event: Event, src: int, now: int, out: Out) -> bool:
+        """Carry out an event."""
+        done: bool = _STEPS[event[0]](self, event, src, now, out)
+        return done
+
+    def _promise(self, ballot: int, out: Out) -> None:
+        self.promised = ballot
+        out.writes.append((F_PROMISED, ballot))
+
+    def _report(self, out: Out) -> None:
+        above = range(self.chosen + 1, self.chosen + WINDOW + 1)
+        accepted = {slot: self.acc[slot] for slot in above if slot in self.acc}
+        out.sends.append((self.promised % ROUND, (PROMISE, self.promised, self.config, self.chosen, accepted, {})))
+
+    def on_campaign(self, event: Event, src: int, now: int, out: Out) -> bool:
+        """Claim a ballot."""
+        ballot = event[1]
+        if ballot <= self.promised or ballot % ROUND != self.me or not self._votes_here or now < self.granted_until:
+            return False
+        self._promise(ballot, out)
+        self.bal, self.phase = ballot, PREPARING
+        self.proms = self.floor = 0
+        self.best, self.votes, self.grants = {}, {}, {}
+        out.sends.append((OTHERS, (PREPARE, ballot, self.config)))
+        self._report(out)
+        return True
+
+    def on_prepare(self, event: Event, src: int, now: int, out: Out) -> bool:
+        """Promise a ballot."""
+        _, ballot, config = event
+        if config != self.config or ballot <= self.promised or not self._votes_here or now < self.granted_until:
+            return False
+        self._promise(ballot, out)
+        self._report(out)
+        return True
+
+    def on_promise(self, event: Event, src: int, now: int, out: Out) -> bool:
+        """Gather a report."""
+        _, ballot, config, chosen, accepted, damaged = event
+        if config != self.config or ballot != self.bal or ballot != self.promised or self.phase != PREPARING or damaged:
+            return False
+        self.proms |= 1 << src
+        self.floor = max(self.floor, chosen)
+        best = dict(self.best)
+        for slot, entry in accepted.items():
+            if slot not in best or entry[0] > best[slot][0]:
+                best[slot] = entry
+        self.best = best
+        if self.quorum(self.proms):
+            self.phase = RECOVERING
+        return True
+
+    def on_recover(self, event: Event, src: int, now: int, out: Out) -> bool:
+        """Propose again what the quorum reported, and lead."""
+        if self.phase != RECOVERING or self.bal != self.promised or self.chosen < self.floor:
+            return False
+        top = max([self.chosen, *self.best])
+        for slot in range(self.chosen + 1, top + 1):
+            value = self.best[slot][1] if slot in self.best else b""
+            out.sends.append((OTHERS, (ACCEPT, self.bal, self.config, slot, value)))
+            out.sends.append((self.me, (ACCEPTED, self.bal, self.config, slot)))
+            self.acc[slot] = (self.bal, value)
+            out.writes.append((F_ACC, slot, self.bal, value))
+        self.phase, self.next = LEADING, top + 1
+        self.best, self.proms = {}, 0
+        return True
+
+    def on_propose(self, event: Event, src: int, now: int, out: Out) -> bool:
+        """Put a value into the next slot."""
+        slot, ballot, config = self.next, self.bal, self.config
+        if self.phase != LEADING or ballot != self.promised or slot > self.chosen + WINDOW:
+            return False
+        value = event[1]
+        out.sends.append((OTHERS, (ACCEPT, ballot, config, slot, value)))
+        out.sends.append((self.me, (ACCEPTED, ballot, config, slot)))
+        self.acc[slot] = (ballot, value)
+        out.writes.append((F_ACC, slot, ballot, value))
+        self.next = slot + 1
+        return True
+
+    def on_accept(self, event: Event, src: int, now: int, out: Out) -> bool:
+        """Accept a value."""
+        _, ballot, config, slot, value = event
+        if config != self.config or ballot < self.promised or slot > self.chosen + WINDOW or not self._votes_here:
+            return False
+        if ballot != self.promised:
+            self._promise(ballot, out)
+        if slot > self.chosen:
+            held = self.acc.get(slot)
+            if held is None or held[0] != ballot:
+                self.acc[slot] = (ballot, value)
+                out.writes.append((F_ACC, slot, ballot, value))
+        out.sends.append((ballot % ROUND, (ACCEPTED, ballot, config, slot)))
+        return True
+
+    def on_accepted(self, event: Event, src: int, now: int, out: Out) -> bool:
+        """Count a vote."""
+        _, ballot, config, slot = event
+        chosen = self.chosen
+        if (
+            config != self.config or ballot != self.bal or self.phase != LEADING or ballot != self.promised
+            or slot <= chosen or slot >= self.next
+        ):  # fmt: skip
+            return False
+        votes = self.votes
+        members = votes.get(slot, 0) | 1 << src
+        if slot != chosen + 1 or (members & self.voters).bit_count() < self._majority:
+            votes[slot] = members
+            return True
+        votes.pop(slot, None)
+        while slot + 1 in votes and (votes[slot + 1] & self.voters).bit_count() >= self._majority:
+            slot += 1
+            del votes[slot]
+        self.chosen = slot
+        out.writes.append((F_CHOSEN, slot))
+        out.sends.append((OTHERS, (LEARN, ballot, config, slot)))
+        return True
+
+    def on_learn(self, event: Event, src: int, now: int, out: Out) -> bool:
+        """Learn what was accepted in a ballot to be chosen."""
+        _, ballot, config, mark = event
+        chosen = self.chosen
+        if config != self.config or mark <= chosen or (self.phase == LEADING and self.bal == self.promised):
+            return False
+        accepted_at = self.acc.get
+        end = mark if mark < chosen + WINDOW else chosen + WINDOW
+        while chosen < end and accepted_at(chosen + 1, NO_ENTRY)[0] == ballot:
+            chosen += 1
+        if chosen != self.chosen:
+            self.chosen = chosen
+            out.writes.append((F_CHOSEN, chosen))
+        return True
+
+    def on_seek(self, event: Event, src: int, now: int, out: Out) -> bool:
+        """Ask for a chosen value."""
+        _, slot, member = event
+        if slot <= self.chosen or member == self.me:
+            return False
+        out.sends.append((member, (FETCH, slot)))
+        return True
+
+    def on_fetch(self, event: Event, src: int, now: int, out: Out) -> bool:
+        """Supply a chosen value."""
+        slot = event[1]
+        if not self.truncated < slot <= self.chosen:
+            return False
+        out.sends.append((src, (CHOSEN, slot, *self.acc.get(slot, (0, b"")))))
+        return True
+
+    def on_chosen(self, event: Event, src: int, now: int, out: Out) -> bool:
+        """Learn a chosen value."""
+        _, slot, ballot, value = event
+        if slot != self.chosen + 1 or self.leads():
+            return False
+        self.acc[slot] = (ballot, value)
+        self.chosen = slot
+        out.writes += ((F_ACC, slot, ballot, value), (F_CHOSEN, slot))
+        return True
+
+    def on_truncate(self, event: Event, src: int, now: int, out: Out) -> bool:
+        """Drop what a snapshot covers."""
+        mark = event[1]
+        if not self.truncated < mark <= self.chosen:
+            return False
+        for slot in range(self.truncated + 1, mark + 1):
+            self.acc.pop(slot, None)
+        self.truncated = mark
+        out.writes.append((F_TRUNCATED, mark))
+        return True
+
+    def on_boot(self, event: Event, src: int, now: int, out: Out) -> bool:
+        """Withhold promises."""
+        self.granted_until = now + self.longest
+        return True
+
+    def _grant(self, ballot: int, stamp: int, term: int, now: int, out: Out) -> None:
+        if term > self.longest:
+            self.longest = term
+            out.writes.append((F_LONGEST, term))
+        self.granted_until = max(self.granted_until, now + term)
+        out.sends.append((ballot % ROUND, (GRANT, ballot, self.config, stamp, term)))
+
+    def on_beat(self, event: Event, src: int, now: int, out: Out) -> bool:
+        """Ask for a lease."""
+        if not self.leads():
+            return False
+        out.sends.append((OTHERS, (HEARTBEAT, self.bal, self.config, now, event[1])))
+        self._grant(self.bal, now, event[1], now, out)
+        return True
+
+    def on_heartbeat(self, event: Event, src: int, now: int, out: Out) -> bool:
+        """Grant a lease."""
+        _, ballot, config, stamp, term = event
+        if config != self.config or not self._votes_here or ballot < self.promised:
+            return False
+        if ballot != self.promised:
+            if now < self.granted_until:
+                return False
+            self._promise(ballot, out)
+        self._grant(ballot, stamp, term, now, out)
+        return True
+
+    def on_grant(self, event: Event, src: int, now: int, out: Out) -> bool:
+        """Count a grant."""
+        _, ballot, config, stamp, term = event
+        if config != self.config or ballot != self.bal or not self.leads():
+            return False
+        until = stamp + term - term * DRIFT_PPM // 1_000_000 - 1
+        if until > self.grants.get(src, 0):
+            self.grants[src] = until
+        return True
+
+    def on_abdicate(self, event: Event, src: int, now: int, out: Out) -> bool:
+        """Give up a ballot."""
+        if self.phase == IDLE or self.bal != self.promised:
+            return False
+        self.phase, self.granted_until = IDLE, now
+        out.sends.append((OTHERS, (RELEASE, self.bal, self.config)))
+        return True
+
+    def on_release(self, event: Event, src: int, now: int, out: Out) -> bool:
+        """Forget a grant."""
+        _, ballot, config = event
+        if config != self.config or ballot != self.promised:
+            return False
+        self.granted_until = now
+        return True
+
+
+_STEPS = tuple(getattr(Participant, f"on_{name.lower()}", None) for name in EVENT_NAMES)
