@@ -1,3 +1,4 @@
+# ruff: noqa: ARG002 - one method an event, all called alike
 """The core as one would write it by hand: only here, to measure what generating it costs, and to be compared with it step by step.
 
 It knows the generated module's words (tags, fields, `Out`), so that both can be put into the same harness.
@@ -304,4 +305,4 @@ class Participant:
         return True
 
 
-_STEPS = tuple(getattr(Participant, f"on_{name.lower()}", None) for name in EVENT_NAMES)
+_STEPS: tuple[Any, ...] = tuple(getattr(Participant, f"on_{name.lower()}", None) for name in EVENT_NAMES)
