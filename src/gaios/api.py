@@ -35,6 +35,12 @@ SCAN_KEYS_MAX: Final = 100_000
 """Keys that one MultiOp's ranges may look at, and keys without an entry that one page of an earlier revision may pass over."""
 RECORD_OVERHEAD_BYTES: Final = 40
 """More than an `Entry` or `Event` takes on the wire beside its key and value (36 at most)."""
+RECORD_MEMORY_BYTES: Final = 350
+"""What a record is taken to need beside its key and value, in a replica's memory (measured: 180 to 345)."""
+HISTORY_BYTES_MAX: Final = 128 << 20
+"""128 MiB of records, memory included (280,000 puts of 100 bytes): beyond, the oldest revisions are compacted without being asked."""
+DATABASE_BYTES_MAX: Final = 1 << 30
+"""1 GiB of values, present and past, with keys and memory included: beyond, puts are refused."""
 FIRST_REVISION: Final = 1
 """The empty database's; the first change makes 2."""
 NUMBER_MAX: Final = (1 << 63) - 1
@@ -127,7 +133,7 @@ class Delete(_Noun, frozen=True, tag=4):
 
 
 class Increment(_Noun, frozen=True, tag=5):
-    """Add to a decimal number kept as text; an absent key counts as 0. Signed 64 bits."""
+    """Add to a decimal number kept as text (up to 20 digits, perhaps behind a minus); an absent key counts as 0. Signed 64 bits."""
 
     key: bytes
     by: int = 1
@@ -151,7 +157,7 @@ class MultiOp(_Noun, frozen=True, tag=16):
 class Compact(_Noun, frozen=True, tag=17):
     """Drop history before `revision`: reads and watches below it are refused from then on.
 
-    It may be any revision from the last compaction's to the present one.
+    It may be any revision from the last compaction's to the present one. The database compacts by itself too: see `HISTORY_BYTES_MAX`.
     """
 
     revision: int
@@ -263,6 +269,8 @@ class Overview(_Noun, frozen=True, tag=82):
     epoch: int
     keys: int
     checksum: int
+    memory: int = 0
+    """Bytes that all values take, present and past, as `DATABASE_BYTES_MAX` counts."""
 
 
 Answer = Page | Changes | Overview

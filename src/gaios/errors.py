@@ -11,6 +11,7 @@
     │   ├── FutureRevision         that revision does not exist yet
     │   ├── NotANumber             increment of a value that is not a decimal number
     │   ├── TooMuchWork            a MultiOp or page would look at, change or return too much at once
+    │   ├── DatabaseFull           the database holds as much as it may; deletes and compactions still work
     │   └── UnknownSession         the cell does not know this client (any more)
     ├── StaleRequest               it was carried out and answered before; the answer is forgotten
     ├── Unknown                    the outcome is not known: it may have taken effect, now or later
@@ -163,6 +164,16 @@ class TooMuchWork(Refused):
     def __init__(self, *, do: str, limit: int, unit: str) -> None:
         self.do, self.limit, self.unit = do, limit, unit
         super().__init__(f"this would {do} more than {limit} {unit} at once; nothing was changed: use smaller ranges, one after another")
+
+
+class DatabaseFull(Refused):
+    """A put or an increment would take the database past its bound. Reads, deletes and compactions still work.  [SAFETY 28]"""
+
+    deterministic = True
+
+    def __init__(self, *, limit: int) -> None:
+        self.limit = limit
+        super().__init__(f"the database holds all of its {limit} bytes; delete keys, then compact: gaios compact REV")
 
 
 class UnknownSession(Refused):

@@ -2,7 +2,8 @@
 
 Rule 1. The state is: records, revision, compaction point, epoch. Nothing else survives a call.
 Rule 2. A command is carried out whole or refused whole; either way the epoch of its context is known from then on.
-Rule 3. A command that is carried out also sweeps a few records that compaction left behind.
+Rule 3. A command sweeps a few records that compaction left behind, more than it adds, and some of them whether it is then refused or not:
+no reader can tell, and the next command finds the room that a compaction made.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,14 +31,12 @@ from gaios.api import (
 )
 from gaios.db import multiop, snapshot
 from gaios.db.records import MASK, digest_numbers
-from gaios.db.store import Store
+from gaios.db.store import SWEEP_RECORDS, Store
 from gaios.errors import CommandTooLong, ProtocolError
 from gaios.machine import Context, Machine
 
 SWEEP_AT_COMPACTION = 1_024
 """Records that a compaction sweeps at once: under 3 ms."""
-SWEEP_AT_COMMAND = 32
-"""Records that each later command sweeps while some are left: under 0.1 ms, and more than it can add but for the widest MultiOps."""
 
 _NUMBERS = Struct("<QQQQ")
 
@@ -68,10 +67,13 @@ class Database(Machine):
             InvalidCommand: As `validate`; the log may hold bytes that an older version proposed.
             NotANumber: An increment of something else, or out of 64 bits.
             TooMuchWork: A range met a bound of `api`.
+            DatabaseFull: There is no room for what it would put.
             Compacted: Compaction to before the last one.
             FutureRevision: Compaction to a revision that does not exist yet.
         """
         self._epoch = context.epoch
+        if self._store.sweeping:
+            self._store.sweep(SWEEP_RECORDS)
         decoded = api.decode_command(command)
         if type(decoded) is MultiOp and not decoded.guard and len(decoded.then) == 1 and type(put := decoded.then[0]) is Put:
             # The most frequent command by far, at a third of the general way's cost.
@@ -80,10 +82,7 @@ class Database(Machine):
                 api.check(decoded, command)
             elif len(command) > api.COMMAND_BYTES_MAX:
                 raise CommandTooLong(length=len(command), limit=api.COMMAND_BYTES_MAX)
-            store = self._store
-            event = store.put(key, value)
-            if store.sweeping:
-                store.sweep(SWEEP_AT_COMMAND)
+            event = self._store.put(key, value)
             return api.encode(MultiOpResult(True, event.mod_revision, (PutResult(event.mod_revision),))), (event,)
         api.check(decoded, command)
         reply, events = self._carry_out(decoded)
@@ -145,6 +144,8 @@ class Database(Machine):
     def carry_out(self, command: api.Command, context: Context) -> tuple[Reply, Sequence[Event]]:
         """As `apply`, for a machine that has its commands as nouns."""
         self._epoch = context.epoch
+        if self._store.sweeping:
+            self._store.sweep(SWEEP_RECORDS)
         api.check(command)
         return self._carry_out(command)
 
@@ -169,7 +170,7 @@ class Database(Machine):
     def look(self) -> Overview:
         """Facts of the whole."""
         store = self._store
-        return Overview(store.revision, store.compacted, self._epoch, len(store.live), self.checksum())
+        return Overview(store.revision, store.compacted, self._epoch, len(store.live), self.checksum(), store.bytes)
 
     def check(self) -> None:
         """Compare all that is kept up to date with what it is from scratch; raises `InvariantViolated`. For tests."""
@@ -180,11 +181,8 @@ class Database(Machine):
         reply: Reply
         events: Sequence[Event] = ()
         if isinstance(command, Compact):
-            store.compact(command.revision)
-            store.sweep(SWEEP_AT_COMPACTION)
+            store.compact(command.revision, SWEEP_AT_COMPACTION)
             reply = CompactResult(store.compacted)
         else:
             reply, events = multiop.carry_out(store, self._epoch, command)
-            if store.sweeping:
-                store.sweep(SWEEP_AT_COMMAND)
         return reply, events

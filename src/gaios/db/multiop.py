@@ -50,6 +50,7 @@ def carry_out(store: Store, epoch: int, command: MultiOp) -> tuple[MultiOpResult
     Raises:
         NotANumber: An increment met something else, or would leave 64 bits.
         TooMuchWork: A bound of `api` was met.
+        DatabaseFull: There is no room for what it would put.
     """
     view = _View(store, epoch)
     holds = True

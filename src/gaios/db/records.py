@@ -7,7 +7,7 @@ Rule 2. Its digest covers all that it says. Equal digests and unequal records ar
 from hashlib import blake2b
 from struct import Struct
 
-from gaios.api import RECORD_OVERHEAD_BYTES, Entry, Event
+from gaios.api import RECORD_MEMORY_BYTES, RECORD_OVERHEAD_BYTES, Entry, Event
 
 MASK = (1 << 64) - 1
 _FIELDS = Struct("<QQQI").pack
@@ -27,9 +27,15 @@ def digest_numbers(numbers: Struct, *values: int) -> int:
 
 
 def cost(record: Event | Entry) -> int:
-    """Bytes that a record or entry counts for, in a page, a MultiOp or a buffer."""
+    """Bytes that a record or entry counts for in a MultiOp, a page of history or a buffer: more than it takes on the wire."""
     value = record.value
     return len(record.key) + (0 if value is None else len(value)) + RECORD_OVERHEAD_BYTES
+
+
+def memory(record: Event) -> int:
+    """Bytes that a record is taken to need in memory."""
+    value = record.value
+    return len(record.key) + (0 if value is None else len(value)) + RECORD_MEMORY_BYTES
 
 
 def entry(record: Event, *, keys_only: bool = False) -> Entry:

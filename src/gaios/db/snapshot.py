@@ -100,7 +100,10 @@ def _check_records(header: Header, base: Sequence[Event], log: Sequence[Event]) 
         _check_record(record)
         earlier = last.get(record.key)
         if record.value is not None and record.create_revision != record.mod_revision:
-            follows = earlier is not None and record.create_revision == earlier.create_revision and record.version > earlier.version
+            if earlier is None:
+                follows = record.mod_revision <= header.compacted
+            else:
+                follows = record.create_revision == earlier.create_revision and record.version > earlier.version
             _check(follows, "a record does not follow its key's last")
         last[record.key] = record
     _check(before[0] <= header.revision, "a record is of a later revision than the snapshot")

@@ -1,14 +1,17 @@
 """Every key at every revision since the last compaction, in memory.  [PML §5.5, §5.6]
 
     records    = base + log
-    base       the put that each key had just before the log begins, if it had one
-    log        every record since, ordered by (revision, key)
+    log        every record from the compaction point on, ordered by (revision, key), and those before it that are not swept yet
+    base       the put that each key had when its records in the log begin, if it had one and can still be asked for it
 
 Rule 1. `histories` has each key's records in order of revision, and no key without a record.
 Rule 2. A key is in `live` when its last record is a put, in `dead` when it is a delete.
 Rule 3. The log reaches back to `compacted` at least. Records before that leave it a few at a time (`sweep`): a put becomes its key's
-base, a delete goes, and so does the base before either. What is left is a function of the commands applied, and no reader can tell.
-Rule 4. `total` is the sum of the digests of all records, modulo 2**64.
+base, a delete goes, and so does the base before either. With the last of them go the bases of keys that have a record at `compacted`
+itself. What is left is a function of the commands applied, and no reader can tell.
+Rule 4. `total` is the sum of the digests of all records, modulo 2**64; `bytes` that of all puts' memory, `log_bytes` that of the log's
+records, deletes included.
+Rule 5. A log beyond `HISTORY_BYTES_MAX` moves its compaction point. A store beyond `DATABASE_BYTES_MAX` takes no put.  [SAFETY 28]
 
 Costs: a read is O(log of its key's records), a put O(1), O(log keys) when the key was absent; a sweep O(records swept).
 """
@@ -21,12 +24,23 @@ from typing import Any
 
 from sortedcontainers import SortedList
 
-from gaios.api import FIRST_REVISION, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, SCAN_KEYS_MAX, Event
-from gaios.db.records import MASK, cost, digest, successor, within
-from gaios.errors import Compacted, FutureRevision, InvariantViolated, TooMuchWork
+from gaios.api import (
+    DATABASE_BYTES_MAX,
+    FIRST_REVISION,
+    HISTORY_BYTES_MAX,
+    PAGE_BYTES_MAX,
+    PAGE_ENTRIES_MAX,
+    RECORD_MEMORY_BYTES,
+    SCAN_KEYS_MAX,
+    Event,
+)
+from gaios.db.records import MASK, cost, digest, memory, successor, within
+from gaios.errors import Compacted, DatabaseFull, FutureRevision, InvariantViolated, TooMuchWork
 
 HISTORY_SCAN_MAX = 20_000
 """Records that one page of a range's history looks at (about 3 ms): the page ends there, perhaps empty."""
+SWEEP_RECORDS = 8
+"""Records that a command sweeps at least, while some are left: 20 µs, and more than all but the widest MultiOps add."""
 TRIM_AT = 4_096
 """Swept records that wait for their place in the log's list to be given back, so that giving back costs nothing on average."""
 
@@ -36,7 +50,19 @@ _mod_revision = attrgetter("mod_revision")
 class Store:
     """The records, and what finds them."""
 
-    __slots__ = ("_first", "_log", "compacted", "dead", "histories", "live", "revision", "total")
+    __slots__ = (
+        "_first",
+        "_log",
+        "bytes",
+        "compacted",
+        "dead",
+        "histories",
+        "live",
+        "log_bytes",
+        "revision",
+        "sweeping",
+        "total",
+    )
 
     def __init__(self) -> None:
         self.revision = FIRST_REVISION
@@ -44,14 +70,19 @@ class Store:
         self.histories: dict[bytes, list[Event]] = {}
         self.live: Any = SortedList()
         self.dead: Any = SortedList()
-        self.total = 0
+        self.total = self.bytes = self.log_bytes = 0
+        self.sweeping = False
+        """Whether the log begins with records from before the compaction point."""
         self._log: list[Event] = []
         self._first = 0
 
     # ------------------------------------------------------------------------------------------------------------ writing
 
     def put(self, key: bytes, value: bytes) -> Event:
-        """The next revision, which is this one put."""
+        """The next revision, which is this one put. Raises `DatabaseFull`."""
+        size = len(key) + len(value) + RECORD_MEMORY_BYTES
+        if self.bytes + size > DATABASE_BYTES_MAX:
+            raise DatabaseFull(limit=DATABASE_BYTES_MAX)
         revision = self.revision = self.revision + 1
         history = self.histories.get(key)
         if history is None:
@@ -67,14 +98,27 @@ class Store:
             history.append(record)
         self._log.append(record)
         self.total = (self.total + digest(record)) & MASK
+        self.bytes += size
+        self.log_bytes += size
+        if self.log_bytes > HISTORY_BYTES_MAX:
+            self._bound()
         return record
 
     def commit(self, records: Sequence[Event]) -> None:
-        """The next revision, which is these records: ordered by key, at most one a key, made for that revision."""
+        """The next revision, which is these records: ordered by key, at most one a key, made for that revision. Raises `DatabaseFull`."""
+        puts = sum(memory(record) for record in records if record.value is not None)
+        if puts and self.bytes + puts > DATABASE_BYTES_MAX:
+            raise DatabaseFull(limit=DATABASE_BYTES_MAX)
         self.revision += 1
         for record in records:
             self._add(record)
         self._log.extend(records)
+        self.bytes += puts
+        self.log_bytes += sum(map(memory, records))
+        if self.log_bytes > HISTORY_BYTES_MAX:
+            self._bound()
+        if self.sweeping:
+            self.sweep(2 * len(records))
 
     def _add(self, record: Event) -> None:
         key = record.key
@@ -95,14 +139,17 @@ class Store:
         for record in (*base, *log):
             self.histories.setdefault(record.key, []).append(record)
             self.total = (self.total + digest(record)) & MASK
+            self.bytes += 0 if record.value is None else memory(record)
         self.live.update(key for key, history in self.histories.items() if history[-1].value is not None)
         self.dead.update(key for key, history in self.histories.items() if history[-1].value is None)
         self._log, self.revision, self.compacted = log, revision, compacted
+        self.log_bytes = sum(map(memory, log))
+        self.sweeping = self._is_behind()
 
     # --------------------------------------------------------------------------------------------------------- compaction
 
-    def compact(self, revision: int) -> None:
-        """History begins at this revision now; `sweep` drops what was before it.
+    def compact(self, revision: int, limit: int) -> None:
+        """History begins at this revision now, and at most `limit` records are swept at once.
 
         Raises:
             Compacted: It begins later already.
@@ -110,10 +157,24 @@ class Store:
         """
         self.check_revision(revision)
         self.compacted = revision
+        self.sweep(limit)
 
-    @property
-    def sweeping(self) -> bool:
-        """Whether a sweep has something to do."""
+    def _bound(self) -> None:
+        """Move the compaction point so that what would stay of the log is within its bound; wait while an earlier move is being swept."""
+        if self.sweeping:
+            return
+        at, size = self._first, self.log_bytes
+        while size > HISTORY_BYTES_MAX:
+            size -= memory(self._log[at])
+            at += 1
+        at = min(at + SWEEP_RECORDS, len(self._log)) - 1
+        oldest = self._log[self._first].mod_revision
+        while at < len(self._log) - 1 and self._log[at].mod_revision == oldest:
+            at += 1
+        self.compacted = max(self.compacted, self._log[at].mod_revision)
+        self.sweeping = self._is_behind()
+
+    def _is_behind(self) -> bool:
         return self._first < len(self._log) and self._log[self._first].mod_revision < self.compacted
 
     def sweep(self, limit: int) -> None:
@@ -122,6 +183,7 @@ class Store:
         last: dict[bytes, Event] = {}
         while at < len(log) and at - self._first < limit and log[at].mod_revision < self.compacted:
             last[log[at].key] = log[at]
+            self.log_bytes -= memory(log[at])
             at += 1
         for record in last.values():
             self._forget_before(record)
@@ -129,17 +191,25 @@ class Store:
         if at >= TRIM_AT and at * 2 >= len(log):
             del log[:at]
             self._first = 0
+        self.sweeping = self._is_behind()
+        if not self.sweeping:
+            for place in range(self._first, len(log)):
+                if log[place].mod_revision != self.compacted:
+                    break
+                self._forget_before(log[place])
 
     def _forget_before(self, record: Event) -> None:
-        """Its key's records before this one go; this one too if it is a delete."""
+        """Its key's records before this one go; this one too if it is a delete that has left the log."""
         history = self.histories[record.key]
-        end = bisect_left(history, record.mod_revision, key=_mod_revision) + (record.value is None)
+        swept_delete = record.value is None and record.mod_revision < self.compacted
+        end = bisect_left(history, record.mod_revision, key=_mod_revision) + swept_delete
         for gone in history[:end]:
             self.total = (self.total - digest(gone)) & MASK
+            self.bytes -= 0 if gone.value is None else memory(gone)
         if end == len(history):
             del self.histories[record.key]
             self.dead.remove(record.key)
-        else:
+        elif end:
             del history[:end]
 
     # ------------------------------------------------------------------------------------------------------------ reading
@@ -245,7 +315,9 @@ class Store:
         _same("rule 1: histories are base and log", self.histories, again.histories)
         _same("rule 2: live keys", list(self.live), list(again.live))
         _same("rule 2: dead keys", list(self.dead), list(again.dead))
+        _same("rule 3: whether records are left behind", self.sweeping, again.sweeping)
         _same("rule 4: total", self.total, again.total)
+        _same("rule 4: bytes", (self.bytes, self.log_bytes), (again.bytes, again.log_bytes))
         _same("records of the log are in order", sorted(log, key=lambda record: (record.mod_revision, record.key)), log)
         _same("one record a key and revision", len({(record.mod_revision, record.key) for record in log}), len(log))
         _same("a base holds puts", [record for record in base if record.value is None], [])
