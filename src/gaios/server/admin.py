@@ -11,12 +11,10 @@ Rule 3. Nothing here changes anything.
 """
 
 import asyncio
-from typing import TYPE_CHECKING, Final, cast
+from collections.abc import Callable
+from typing import Any, Final, Protocol, cast
 
 import msgspec
-
-if TYPE_CHECKING:
-    from gaios.server.replica import Replica
 
 HEAD_BYTES_MAX: Final = 8 << 10
 REQUEST_S: Final = 5.0
@@ -32,11 +30,24 @@ _REASONS: Final = {
 _TEXT, _JSON, _METRICS = "text/plain; charset=utf-8", "application/json", "text/plain; version=0.0.4; charset=utf-8"
 
 
-class AdminConnection(asyncio.Protocol):
-    """One connection to the admin port."""
+class Admin(Protocol):
+    """What the admin port shows: `Replica`."""
 
-    def __init__(self, replica: "Replica") -> None:
-        self._replica = replica
+    def status(self) -> dict[str, Any]:
+        """Facts for `/status`."""
+
+    def not_ready(self) -> str:
+        """Why not, for `/readyz`."""
+
+    def render_metrics(self) -> bytes:
+        """Text for `/metrics`."""
+
+
+class AdminConnection(asyncio.Protocol):
+    """One connection to the admin port. `gone` is told when it is closed; when there are too many, `full`, it is only refused."""
+
+    def __init__(self, admin: Admin, gone: Callable[["AdminConnection"], object], *, full: bool = False) -> None:
+        self._admin, self._gone, self._full = admin, gone, full
         self._transport: asyncio.Transport | None = None
         self._head = b""
         self._timer: asyncio.TimerHandle | None = None
@@ -44,16 +55,16 @@ class AdminConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody dialled the admin port."""
         self._transport = transport = cast("asyncio.Transport", transport)  # uvloop's is none by class
-        self._replica.admins[self] = None
-        if len(self._replica.admins) > self._replica.settings.admin_connections:
+        if self._full:
             self._answer(503, "too many connections\n", close=True)
         else:
             self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Closed."""
+        del exc
         self._transport = None
-        self._replica.admins.pop(self, None)
+        self._gone(self)
         if self._timer is not None:
             self._timer.cancel()
 
@@ -103,16 +114,16 @@ class AdminConnection(asyncio.Protocol):
             self._route(words[1].partition(b"?")[0], bare=words[0] == b"HEAD", close=not keep)
 
     def _route(self, path: bytes, *, bare: bool, close: bool) -> None:
-        replica = self._replica
+        admin = self._admin
         if path == b"/healthz":
             self._answer(200, "ok\n", close=close, bare=bare)
         elif path == b"/readyz":
-            reason = replica.not_ready()
+            reason = admin.not_ready()
             self._answer(503 if reason else 200, (reason or "ready") + "\n", close=close, bare=bare)
         elif path == b"/metrics":
-            self._answer(200, replica.render_metrics(), kind=_METRICS, close=close, bare=bare)
+            self._answer(200, admin.render_metrics(), kind=_METRICS, close=close, bare=bare)
         elif path == b"/status":
-            self._answer(200, msgspec.json.encode(replica.status()) + b"\n", kind=_JSON, close=close, bare=bare)
+            self._answer(200, msgspec.json.encode(admin.status()) + b"\n", kind=_JSON, close=close, bare=bare)
         else:
             self._answer(404, "there are /healthz /readyz /metrics /status\n", close=close, bare=bare)
 

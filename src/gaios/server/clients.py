@@ -1,4 +1,4 @@
-"""Connections of clients: bytes to frames and back, within bounds.  [SAFETY 28; reliability 28, 29, 30]
+"""Connections of clients: bytes to frames and back, within bounds.  [SAFETY 28]
 
 Rule 1. A stranger has `HELLO_S` to say HELLO; a client that says nothing for `idle_s` is cut.
 Rule 2. A client that does not read is first not read from any more, then, after `SLOW_S`, cut: its answers must not gather here.
@@ -139,6 +139,7 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Closed."""
+        del exc
         self.transport = None
         self._hub.client_gone(self)
 
@@ -155,6 +156,11 @@ class ClientConnection(asyncio.Protocol):
                 transport.close()
                 return
         transport.abort()
+
+    def leave(self) -> None:
+        """This replica stops: what was said is still sent, nothing more is taken."""
+        if self.transport is not None:
+            self.transport.close()
 
     def _read(self) -> None:
         transport = self.transport

@@ -1,4 +1,4 @@
-"""A replica's directory: made once, by an explicit creation, and held by one process at a time.  [SAFETY 2; storage/]
+"""A replica's directory: made once, by an explicit creation, and held by one process at a time.  [SAFETY 2]
 
     DIR/manifest.toml   the cell and its founders, and which of them this is; written last when the directory is made
     DIR/creating        there while it is being made: what it stands beside is unfinished and may be made anew

@@ -240,6 +240,7 @@ class Inbound(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Closed."""
+        del exc
         self._hub.peer_gone(self)
 
     def close(self, error: Error | None = None) -> None:

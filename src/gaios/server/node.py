@@ -7,7 +7,7 @@
 The real shell (replica.py) and the simulator run this very object; they differ only in who carries its `Effects` out.
 
 Rule 1. Nothing is read from the world: events, `now` and durable bytes come in, `Effects` go out, in any order but for Rule 2.
-Rule 2. One disk batch is in flight; what may be said only when its records are durable is held back in commit.py, and nowhere else.  [SAFETY 5]
+Rule 2. One disk batch is in flight; what may be said only when its records are durable is held back in commit.py alone.  [SAFETY 5]
 Rule 3. Every request is answered, with its reply or with one typed error; the master's address goes with `NotMaster`.
 Rule 4. Everything is bounded: a client's requests and watches, and, by the log, what waits for a slot.  [SAFETY 28]
 """
@@ -323,13 +323,9 @@ class Node:
             self._answer(output.answers)
         for member, slot in output.reads:
             where = self.commit.journal.locate(RecordKind.ACCEPT, slot)
-            if where is not None and not self._is_unwritten(slot):
+            if where is not None and not self.commit.is_unwritten(RecordKind.ACCEPT, slot):
                 record = self.commit.journal.read(self._reader, where)
                 self.replica.supply(now, member, slot, record.ballot, record.payload)
-
-    def _is_unwritten(self, slot: int) -> bool:
-        """Whether this disk may not hold the slot's newest record yet: others made it chosen first. The peer will ask again."""
-        return any(record[0] == RecordKind.ACCEPT and record[1] == slot for record in (*self._flying_records, *self._records))
 
     def _release(self, after: Waiting) -> None:
         me = self.replica.me

@@ -271,7 +271,7 @@ class Supervisor:
             started = [replica for replica in named if self._keepers[replica].state != "running"]
             for replica in named:
                 control.mark_down(self._cell, replica, down=False)
-                while self._keepers[replica].state == "stopping":
+                while self._keepers[replica].state == "stopping":  # noqa: ASYNC110 (a rare race, a moment)
                     await asyncio.sleep(0.01)
                 self._keepers[replica].begin()
             return {**self._state(), "started": started}

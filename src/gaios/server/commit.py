@@ -1,0 +1,119 @@
+"""Group commit: what gathers while the disk is busy becomes its next batch.  [PML §4.2; SAFETY 5, 7]
+
+    Output ──add──► gathering ──batch──► in flight ──done──► durable: its messages may leave
+
+Rule 1. One batch is in flight; the next begins when its last operation has returned.
+Rule 2. A message that waits for records leaves when the batch that holds the records of its Output and of all earlier ones is durable.
+Rule 3. Nothing to write, and nothing on its way: what would wait may leave at once.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from gaios import errors
+from gaios.log import Output
+from gaios.storage import Journal, Operation, Record
+
+MARK_NS: Final = 50_000_000
+"""An idle disk is told so late how far it was synced; the next batch would prove the same."""
+FAR: Final = 1 << 62
+Waiting = list[tuple[int, tuple[Any, ...]]]
+"""Messages, each with its destination."""
+
+
+class GroupCommit:
+    """What one replica has yet to make durable.
+
+    Invariants, checked by `check()`:
+      1. Nothing waits when no batch is in flight and none gathers.
+    """
+
+    def __init__(self, journal: Journal, state: Callable[[], tuple[int, int, int, bytes]], first: list[Operation]) -> None:
+        """`first` are operations of the start, without which nothing may be said; `state` gives the full state record."""
+        self.journal, self._state = journal, state
+        self._first = first
+        self._copies: bytes | None = None
+        self._records: list[tuple[int, int, int, bytes]] = []
+        self._after: Waiting = []
+        self._number = 0
+        self._gathers = bool(first)
+        self._flies = False
+        self._flying_after: Waiting = []
+        self._flying_records: list[tuple[int, int, int, bytes]] = []
+        self._flying_number = 0
+        self._mark_due = FAR
+        self.batches = 0
+        """Batches begun: each is a sync of the log."""
+        self.records = 0
+        """Records written."""
+        self.newest = 0
+        """Records of the newest batch."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is being made durable, or is to be."""
+        return self._flies or self._gathers
+
+    def add(self, output: Output) -> Waiting:
+        """Take what an Output wants kept; the messages of it that need not wait."""
+        if output.records or output.copies is not None:
+            self._records += output.records
+            if output.copies is not None:
+                self._copies = output.copies
+            self._after += output.after
+            self._gathers = True
+            self._number = output.number
+        elif self._gathers:
+            self._after += output.after
+        elif self._flies:
+            self._flying_after += output.after
+        else:
+            return output.after
+        return []
+
+    def batch(self, now: int) -> list[Operation] | None:
+        """The next batch, if it is its time; an idle disk is given the mark of the last one."""
+        if self._flies:
+            return None
+        if not self._gathers:
+            if now < self._mark_due:
+                return None
+            self._mark_due = FAR
+            self._flies, self._flying_number = True, 0
+            return self.journal.mark()
+        operations, self._first = self._first, []
+        if self._records or self._copies is not None:
+            made = self.journal.batch(self._copies, self._records, lambda: Record(*self._state()))
+            operations = [*operations, *made] if operations else made
+            self.batches += 1
+            self.newest = len(self._records)
+            self.records += self.newest
+        self._mark_due = FAR
+        self._flies, self._flying_number, self._flying_after = True, self._number, self._after
+        self._flying_records = self._records
+        self._copies, self._records, self._after, self._gathers = None, [], [], False
+        return operations
+
+    def done(self, now: int) -> tuple[Waiting, int]:
+        """The batch in flight is durable: the messages that waited for it, and the number of the last Output in it (0: none)."""
+        self._flies = False
+        self._flying_records = []
+        after, self._flying_after = self._flying_after, []
+        if self._flying_number:
+            self._mark_due = now + MARK_NS
+        return after, self._flying_number
+
+    def is_unwritten(self, kind: int, slot: int) -> bool:
+        """Whether the disk may not hold the slot's newest record yet: it must not be read back then."""
+        return any(record[0] == kind and record[1] == slot for record in (*self._flying_records, *self._records))
+
+    def due_ns(self) -> int:
+        """When `batch` is worth asking although nothing came."""
+        return FAR if self._flies else self._mark_due
+
+    def check(self) -> None:
+        """Raise `InvariantViolated` when an invariant of the class does not hold."""
+        if not self._flies and self._flying_after:
+            raise errors.InvariantViolated(invariant="nothing waits without a batch", detail=f"{len(self._flying_after)} messages")
+        if not self._gathers and (self._after or self._records or self._copies is not None):
+            raise errors.InvariantViolated(invariant="nothing waits without a batch", detail=f"{len(self._after)} messages gather")

@@ -1,0 +1,205 @@
+"""Who may come in: the listening ports, what stands behind them, and how many of each.  [SAFETY 2, 3, 4, 28]
+
+Rule 1. Ports are taken before anything else happens, and opened when the replica knows its own state.
+Rule 2. A peer is judged by its HELLO: this cell, another member of it, and no boot older than one seen, nor the same with another nonce.
+Rule 3. One connection a peer: a newer one takes the place of the one before.
+"""
+
+import asyncio
+import errno
+import socket
+from typing import Any
+
+from gaios import errors
+from gaios.server import config
+from gaios.server.admin import Admin, AdminConnection
+from gaios.server.clients import ClientConnection, Frame
+from gaios.server.links import PING_S, SILENCE_S, Inbound, Link
+from gaios.server.logs import Logger
+from gaios.server.turns import Turns
+from gaios.transport import Hello, encode_goodbye
+
+
+class Doors:
+    """The connections of one replica."""
+
+    def __init__(self, settings: config.Settings, nonce: int, log: Logger) -> None:
+        """Take the ports.
+
+        Raises:
+            PortTaken: something else listens there.
+            ConfigurationError: nobody can listen there.
+        """
+        self.cell = settings.cell.bytes
+        self.clients: dict[int, ClientConnection] = {}
+        self.links: dict[int, Link] = {}
+        self._settings, self._nonce, self._log = settings, nonce, log
+        self._numbers = 0
+        self._inbound: dict[Inbound, None] = {}
+        self._seen: dict[int, tuple[int, int]] = {}
+        self._admins: dict[AdminConnection, None] = {}
+        self._servers: list[asyncio.AbstractServer] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._sockets: dict[str, socket.socket] = {}
+        try:
+            for role, text in settings.listens.items():
+                self._sockets[role] = listen(text)
+        except BaseException:
+            self.close_sockets()
+            raise
+        for member, replica in settings.members.items():
+            if replica != settings.id:
+                founder = next(founder for founder in settings.replica if founder.id == replica)
+                self.links[member] = Link(member=member, replica=replica, address=config.address(founder.peer), hello=self._hello, log=log)
+
+    def close_sockets(self) -> None:
+        """Give the ports back."""
+        for sock in self._sockets.values():
+            sock.close()
+
+    async def open(self, turns: Turns, admin: Admin) -> None:
+        """Let everybody in, and dial the peers."""
+        self._turns, self._admin = turns, admin
+        loop = asyncio.get_running_loop()
+        factories: dict[str, Any] = {"client": self._client, "peer": self._peer, "admin": self._administrator}
+        for role, sock in self._sockets.items():
+            self._servers.append(await loop.create_server(factories[role], sock=sock, backlog=1_024))
+        self._tasks = [loop.create_task(link.run(), name=f"link-{link.replica}") for link in self.links.values()]
+        self._tasks.append(loop.create_task(self._every_second(), name="every-second"))
+
+    def shut(self) -> None:
+        """Let nobody in any more."""
+        for server in self._servers:
+            server.close()
+
+    async def close(self) -> None:
+        """End every connection; clients are told that this replica stops."""
+        self.shut()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for inbound in list(self._inbound):
+            inbound.close()
+        goodbye = encode_goodbye(errors.Unavailable(waited_ms=0, reason=f"replica {self._settings.id} stops"))
+        for connection in list(self.clients.values()):
+            if connection.is_accepted:
+                connection.send(goodbye)
+            connection.leave()
+        for admin in list(self._admins):
+            admin.close()
+        await asyncio.sleep(0)
+
+    # -- clients ---------------------------------------------------------------------------------------------------------
+
+    def _client(self) -> ClientConnection:
+        self._numbers += 1
+        connection = self.clients[self._numbers] = ClientConnection(self, self._numbers, self._log)
+        return connection
+
+    def client_arrived(self, connection: ClientConnection, hello: Hello) -> bytes:
+        """A client's HELLO."""
+        del hello
+        node = self._turns.node
+        node.client_came(connection.number)
+        serving, master = node.standing()
+        replica = node.replica
+        return connection.accept(
+            replica=self._settings.id, member=replica.me, boot=replica.boot, nonce=self._nonce, serving=serving, master=master
+        )
+
+    def client_frames(self, connection: ClientConnection, frames: list[Frame]) -> None:
+        """A client's requests."""
+        self._turns.client_frames(connection, frames)
+
+    def client_paused(self, connection: ClientConnection) -> None:
+        """A client reads slowly, or goes on."""
+        self._turns.node.client_paused(connection.number, paused=connection.is_paused)
+        self._turns.wake()
+
+    def client_gone(self, connection: ClientConnection) -> None:
+        """A client's connection is closed."""
+        self.clients.pop(connection.number, None)
+        self._turns.node.client_gone(connection.number)
+
+    # -- peers -----------------------------------------------------------------------------------------------------------
+
+    def _peer(self) -> Inbound:
+        return Inbound(self, self._log)
+
+    def peer_opened(self, inbound: Inbound) -> None:
+        """Somebody dialled the peer port."""
+        self._inbound[inbound] = None
+
+    def peer_arrived(self, inbound: Inbound, hello: Hello) -> bytes:
+        """Judge who dialled.
+
+        Raises:
+            AnotherCell, ProtocolError: it is not one of this cell's other members as this replica knows them.
+        """
+        if hello.role != "peer":
+            raise errors.ProtocolError(reason="this is the peer port; clients use the client port")
+        replica = self._turns.node.replica
+        if hello.member == replica.me or hello.member not in replica.members:
+            raise errors.AnotherCell(what="the peer that dialled", found=f"member {hello.member}", expected="another member of this cell")
+        boot, nonce = self._seen.get(hello.member, (0, 0))
+        if hello.boot < boot or (hello.boot == boot and hello.nonce != nonce):
+            raise errors.ProtocolError(
+                reason=f"member {hello.member} came with boot {hello.boot} after boot {boot}: a clone, or an old copy of its directory"
+            )
+        self._seen[hello.member] = (hello.boot, hello.nonce)
+        for other in [other for other in self._inbound if other.member == hello.member]:
+            other.close()
+        return inbound.accept(replica=self._settings.id, member=replica.me, boot=replica.boot, nonce=self._nonce)
+
+    def peer_frames(self, inbound: Inbound, bodies: list[bytes]) -> None:
+        """A peer's messages."""
+        self._turns.peer_frames(inbound.member, bodies)
+
+    def peer_gone(self, inbound: Inbound) -> None:
+        """A peer's connection is closed."""
+        self._inbound.pop(inbound, None)
+
+    def _hello(self) -> Hello:
+        replica = self._turns.node.replica
+        return Hello(role="peer", cell=self.cell, member=replica.me, boot=replica.boot, nonce=self._nonce, config=replica.config)
+
+    # -- all -------------------------------------------------------------------------------------------------------------
+
+    def _administrator(self) -> AdminConnection:
+        connection = AdminConnection(self._admin, self._admins.pop, full=len(self._admins) >= self._settings.admin_connections)
+        self._admins[connection] = None
+        return connection
+
+    def is_full(self, role: str) -> bool:
+        """Whether there are more connections of a role than it may have."""
+        if role == "client":
+            return len(self.clients) > self._settings.client_connections
+        return len(self._inbound) > self._settings.peer_connections
+
+    async def _every_second(self) -> None:
+        while True:
+            await asyncio.sleep(PING_S)
+            now_s = asyncio.get_running_loop().time()
+            for link in self.links.values():
+                link.beat(now_s)
+            for inbound in list(self._inbound):
+                if now_s - inbound.heard_s > 2 * SILENCE_S:
+                    inbound.close(errors.ProtocolError(reason="nothing was said in time"))
+            for connection in list(self.clients.values()):
+                connection.check(now_s, self._settings.idle_s)
+
+
+def listen(text: str) -> socket.socket:
+    """A listening socket on `HOST:PORT`.
+
+    Raises:
+        PortTaken: something else listens there.
+        ConfigurationError: nobody can listen there.
+    """
+    host, port = config.address(text)
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=1_024)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise errors.PortTaken(address=text) from None
+        raise errors.ConfigurationError(reason=f"cannot listen on {text}: {error.strerror}") from None

@@ -1,0 +1,260 @@
+"""The turns of one replica's event loop: what came is handed to the node, what the node wants is carried out.  [SAFETY 12, 28]
+
+    sockets ── frames ──► inbox ─┐                          ┌─► disk thread ── done ──► next turn
+    peers' frames, timers ───────┴─► one turn: node.drain() ┼─► peers' links
+                                                            └─► clients' connections
+
+Rule 1. One turn of the loop is one drain: whatever came in one poll shares one disk batch, one frame a peer and one write a client.
+Rule 2. `now` is read from CLOCK_BOOTTIME after the bytes were; the loop's own clock only says when to look again.
+Rule 3. Peers' frames are handed on at once, clients' wait their turn and only so many are taken in one: overload cannot delay a lease.
+Rule 4. The first failure of the disk, or of this program, ends the turns: nothing is said after it.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Mapping
+from typing import Final
+
+from gaios import errors
+from gaios.log import Answer
+from gaios.server.clients import ClientConnection, Frame
+from gaios.server.links import Link
+from gaios.server.logs import Logger
+from gaios.server.metrics import Metrics
+from gaios.server.node import Effects, Node
+from gaios.storage.disk import Disk
+from gaios.transport import encode_peer
+
+TURN_NS: Final = 5_000_000
+"""Clients' frames are taken for so long in one turn; then peers, timers and the disk come first again."""
+TURN_FRAMES: Final = 256
+"""How many are taken between looks at the clock."""
+FAR: Final = 1 << 62
+
+
+def clock() -> int:
+    """Nanoseconds on a clock that goes on through suspension.  [SAFETY 10, 12]"""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+class Turns:
+    """See the module. `links` and `clients` are looked up, never changed, here."""
+
+    def __init__(
+        self, *, node: Node, disk: Disk, links: Mapping[int, Link], clients: Mapping[int, ClientConnection], metrics: Metrics, log: Logger
+    ) -> None:
+        self.node = node
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Ends when the replica does, with the error that stopped it, if any."""
+        self.metrics, self._log = metrics, log
+        self._disk, self._links, self._clients = disk, links, clients
+        self._loop = asyncio.get_running_loop()
+        self._inbox: deque[tuple[ClientConnection, list[Frame]]] = deque()
+        self._scheduled = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_ns = FAR
+        self._deadline_ns = 0
+        self._disk_began_ns = 0
+        self._local: dict[int, asyncio.Future[Answer]] = {}
+        self._requests = 0
+        self._shown: tuple[str, int, int] = ("", 0, 0)
+
+    def wake(self) -> None:
+        """Let a turn come once what the loop has at hand is done."""
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self.turn)
+
+    def turn(self) -> None:
+        """One turn."""
+        self._scheduled = False
+        if self.done.done():
+            return
+        self.metrics.turns += 1
+        try:
+            if self._inbox:
+                self._take_frames()
+            now = clock()
+            if now >= self._deadline_ns:
+                self.node.tick(now)
+            self._carry_out(now, self.node.drain(now))
+        except Exception as error:  # noqa: BLE001 (whatever it is, this replica must not go on)
+            self.fail(error)
+
+    def client_frames(self, connection: ClientConnection, frames: list[Frame]) -> None:
+        """A client's requests wait for their turn."""
+        self._inbox.append((connection, frames))
+        connection.queued += 1
+        self.wake()
+
+    def peer_frames(self, member: int, bodies: list[bytes]) -> None:
+        """A peer's messages, at once.
+
+        Raises:
+            ProtocolError: they break the protocol's rules.
+        """
+        if self.done.done():
+            return
+        self.metrics.frames_in += len(bodies)
+        try:
+            now = clock()
+            for body in bodies:
+                self.node.peer_frame(now, member, body)
+        except errors.ProtocolError:
+            raise
+        except Exception as error:  # noqa: BLE001 (whatever it is, this replica must not go on)
+            self.fail(error)
+        self.wake()
+
+    def submit(self, entry: bytes) -> "asyncio.Future[Answer]":
+        """The embedding program's own write."""
+        request, future = self._expect()
+        self.node.submit(clock(), request, entry)
+        return future
+
+    def read(self, question: bytes) -> "asyncio.Future[Answer]":
+        """The embedding program's own read."""
+        request, future = self._expect()
+        self.node.read(clock(), request, question)
+        return future
+
+    def fail(self, error: Exception) -> None:
+        """Stop at once, and say nothing more to anybody."""
+        if self.done.done():
+            return
+        fields = {"reason": str(error)}
+        if not isinstance(error, errors.Error):
+            import traceback  # noqa: PLC0415 (only here)
+
+            fields["where"] = "".join(traceback.format_exception(error))
+        self._log.error("failed", error=type(error).__name__, **fields)
+        self.done.set_exception(error)
+        for connection in list(self._clients.values()):
+            if connection.transport is not None:
+                connection.transport.abort()
+
+    async def finish(self, wait_s: float) -> None:
+        """Give up the lease, let the disk end its batch, leave the mark: what a clean stop does before connections are closed."""
+        if not self.done.done():
+            self.node.retire(clock())
+            self.turn()
+        end = self._loop.time() + wait_s
+        # A few turns at most: they are not worth an event of their own.
+        while self.node.commit.is_busy and not self.done.done() and self._loop.time() < end:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+        if not self.done.done() and not self.node.commit.is_busy:
+            with contextlib.suppress(errors.DiskFailed):
+                self._disk.execute_now(self.node.close())
+
+    def close(self) -> None:
+        """No more turns."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for future in list(self._local.values()):
+            future.cancel()
+        if not self.done.done():
+            self.done.set_result(None)
+
+    # -- inside ----------------------------------------------------------------------------------------------------------
+
+    def _take_frames(self) -> None:
+        node, inbox, metrics = self.node, self._inbox, self.metrics
+        began = now = clock()
+        taken = 0
+        while inbox and now - began < TURN_NS:
+            connection, frames = inbox.popleft()
+            number = connection.number
+            try:
+                for kind, body in frames:
+                    node.client_frame(now, number, kind, body)
+            except errors.ProtocolError as error:
+                connection.close(error)
+            connection.queued -= 1
+            if connection.is_throttled and not connection.queued:
+                connection.throttle(on=False)
+            metrics.client_frames += len(frames)
+            taken += len(frames)
+            if taken >= TURN_FRAMES:
+                taken = 0
+                now = clock()
+        if inbox:
+            for connection, _ in inbox:
+                if not connection.is_throttled:
+                    connection.throttle(on=True)
+            self.wake()
+
+    def _carry_out(self, now: int, effects: Effects) -> None:
+        if effects.disk is not None:
+            self._disk_began_ns = now
+            self.metrics.batches.add(self.node.commit.newest)
+            self._disk.execute(effects.disk, self._executed)
+        links = self._links
+        last, frame = b"", b""
+        for member, body, urgent in effects.to_peers:
+            if body is not last:
+                last, frame = body, encode_peer(body)
+            links[member].send(frame, urgent=urgent)
+        clients = self._clients
+        for number, data in effects.to_clients:
+            connection = clients.get(number)
+            if connection is not None:
+                connection.send(data)
+        for request, answer in effects.local:
+            future = self._local.pop(request, None)
+            if future is not None and not future.done():
+                future.set_result(answer)
+        self._deadline_ns = effects.deadline_ns
+        if effects.deadline_ns < self._timer_ns:
+            self._arm(now, effects.deadline_ns)
+        replica = self.node.replica
+        if (replica.role, replica.ballot, replica.master) != self._shown:
+            self._show()
+
+    def _arm(self, now: int, deadline: int) -> None:
+        """See to it that a turn comes when something is due. An earlier timer stays: it will look again."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_ns = deadline
+        if deadline <= now:
+            self._timer = None
+            self._loop.call_soon(self._on_timer)
+        else:
+            self._timer = self._loop.call_later((deadline - now) / 1e9, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer, self._timer_ns = None, FAR
+        self.turn()
+
+    def _show(self) -> None:
+        replica = self.node.replica
+        before, self._shown = self._shown[0], (replica.role, replica.ballot, replica.master)
+        role, ballot, master = self._shown
+        if role == "master":
+            event = "became_master"
+        else:
+            event = "lost_mastership" if before == "master" else "follows" if master else "seeks_master"
+        self._log.info(event, ballot=ballot, master=master or None, slot=replica.chosen)
+
+    def _executed(self, failure: errors.DiskFailed | None) -> None:
+        """On the disk's thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(self._on_disk, failure)
+
+    def _on_disk(self, failure: errors.DiskFailed | None) -> None:
+        if failure is not None:
+            self.fail(failure)
+        elif not self.done.done():
+            now = clock()
+            self.metrics.syncs.add((now - self._disk_began_ns) / 1e9)
+            self.node.disk_done(now)
+            self.turn()
+
+    def _expect(self) -> "tuple[int, asyncio.Future[Answer]]":
+        self._requests += 1
+        request = self._requests
+        future = self._local[request] = self._loop.create_future()
+        future.add_done_callback(lambda _: self._local.pop(request, None))
+        self.wake()
+        return request, future
