@@ -1,5 +1,7 @@
 """The simulated disk keeps exactly what a real one promises, and loses everything else sometimes."""
 
+from functools import partial
+
 import pytest
 
 from gaios.sim.dice import Dice
@@ -77,7 +79,7 @@ def test_a_name_is_durable_only_after_its_own_directory_was_synced() -> None:
         assert disk.names() == ["wal/b"]
         disk.power_cut()
         seen.add(tuple(disk.names()))
-    assert {(), ("wal/a",), ("wal/b",), ("wal/a", "wal/b"), ("wal/b.new",)} <= seen | {()}
+    assert {(), ("wal/a",), ("wal/b",), ("wal/a", "wal/b"), ("wal/b.new",)} <= seen
     assert ("wal/a",) in seen
     for seed in range(30):
         _, disk = disk_of(seed)
@@ -96,12 +98,12 @@ def test_an_existing_file_cannot_be_created() -> None:
 
 def test_a_crash_falls_between_any_two_operations() -> None:
     """The second half of a batch must not have happened when its first half was cut off."""
-    executed = set()
+    executed: set[int] = set()
     batch = [Write("wal/a", at, b"n") for at in range(0, 1_300, 512)] + [Sync("wal/a")]
     for seed in range(200):
         world, disk = disk_of(seed, DiskFaults(crash_point=1.0))
         disk.on_crash_point = disk.kill
-        disk.submit(batch, lambda: executed.add("done"), lambda: executed.add("failed"))
+        disk.submit(batch, lambda: executed.add(-1), lambda: executed.add(-2))
         world.run(10**9)
         executed.add(sum(disk.read("wal/a", at, 1) == b"n" for at in range(0, 1_300, 512)))
         assert world.sometimes["a crash fell between two disk operations"] == 1
@@ -112,10 +114,9 @@ def test_a_failed_sync_ends_the_batch_and_keeps_nothing_for_sure() -> None:
     outcomes = set()
     for seed in range(60):
         world, disk = disk_of(seed, DiskFaults(failing=1.0))
-        reported = []
-        disk.submit(
-            [Write("wal/a", 0, b"n"), Sync("wal/a"), Remove("wal/a")], lambda: reported.append("done"), lambda: reported.append("failed")
-        )
+        reported: list[str] = []
+        done, failed = partial(reported.append, "done"), partial(reported.append, "failed")
+        disk.submit([Write("wal/a", 0, b"n"), Sync("wal/a"), Remove("wal/a")], done, failed)
         world.run(10**9)
         assert reported == ["failed"]
         assert disk.names() == ["wal/a"]

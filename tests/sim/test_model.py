@@ -24,10 +24,11 @@ def random_command(dice: Random) -> api.MultiOp:
         return api.Test(key(), field, dice.choice(["==", "!=", "<", ">"]), to, end())
 
     def operation() -> api.Operation:
-        return dice.choice([
+        drawn: list[api.Operation] = [
             api.Put(key(), dice.choice([b"1", b"2", b"x"])), api.Put(key(), b"1"), api.Get(key(), end(), dice.choice([0, 0, 1])),
             api.Delete(key(), end()), api.Increment(key(), dice.randint(-2, 2)),
-        ])  # fmt: skip
+        ]  # fmt: skip
+        return dice.choice(drawn)
 
     return api.MultiOp(
         tuple(test() for _ in range(dice.choice([0, 0, 1, 2]))),
@@ -53,5 +54,6 @@ def test_the_model_and_the_database_agree_on_every_reply_event_and_state() -> No
             assert api.decode_reply(reply) == expected
             assert database.revision == model.revision
         page = api.decode_answer(database.query(api.encode(api.Range(b"", b""))))
+        assert isinstance(page, api.Page)
         assert {entry.key: entry for entry in page.entries} == model.entries
         assert told == model.events

@@ -76,7 +76,7 @@ class Disk:
     """One machine's directory. Also the `Reader` that a start reads it with."""
 
     def __init__(self, world: World, dice: Dice, faults: DiskFaults, name: str) -> None:
-        self._world, self._dice, self._faults, self._name = world, dice, faults, name
+        self._world, self._dice, self.faults, self._name = world, dice, faults, name
         self._names: dict[str, File] = {}
         self._durable_names: dict[str, File] = {}
         self._pending_names: list[tuple[str, str, File]] = []
@@ -147,7 +147,7 @@ class Disk:
 
         `done` is called when the last returned; `failed` when one failed, and none after it is tried.
         """
-        faults, dice, at = self._faults, self._dice, self._world.now_ns
+        faults, dice, at = self.faults, self._dice, self._world.now_ns
         assert not self._batch, "one batch at a time"
         crash_at = dice.below(len(operations)) if dice.chance(faults.crash_point) else -1
         self._failing = -1
@@ -165,7 +165,8 @@ class Disk:
             self._world.note(f"disk {self._name} {_say(operation)}", operation.data if isinstance(operation, Write) else b"")
             if number == crash_at:
                 self._world.at(dice.between(start, at), self._crash_point, self._generation)
-        self._world.at(self._batch[self._failing][0], self._finish, self._generation, failed if self._failing >= 0 else done)
+        end = self._batch[self._failing][0] if self._batch else at
+        self._world.at(end, self._finish, self._generation, failed if self._failing >= 0 else done)
 
     def _finish(self, generation: int, report: Callable[[], None]) -> None:
         if generation != self._generation:

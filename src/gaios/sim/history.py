@@ -42,6 +42,8 @@ class Call(NamedTuple):
     outcome: str
     """DONE, REFUSED (certainly without effect) or UNKNOWN.  [SAFETY 20]"""
     reply: api.MultiOpResult | api.Page | None
+    whose: tuple[int, int, int] = (0, 0, 0)
+    """The identity (slot, index) and sequence under which a write was last sent; zeros if it never was.  [SAFETY 19]"""
     slot: int = 0
     """Where an acknowledged write stands in the log; 0 for reads."""
     nth: int = 0
@@ -55,6 +57,7 @@ class Applied(NamedTuple):
     at_ns: int
     replica: int
     boot: int
+    """Which of its lives: counts starts, those included that died before their boot number was durable."""
     slot: int
     value: bytes
     """The chosen value."""

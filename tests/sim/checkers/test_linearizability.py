@@ -8,7 +8,7 @@ import pytest
 from gaios.sim.checkers.linearizability import Step, _after, _legal, judge, linearizability
 
 
-def history(*steps: tuple) -> list[Step]:
+def history(*steps: tuple[str, object, object, int, int | None]) -> list[Step]:
     """(kind, argument, result, began, ended) each."""
     return [Step(at, kind, argument, result, began, ended) for at, (kind, argument, result, began, ended) in enumerate(steps)]
 
@@ -64,12 +64,12 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_a_good_history_is_explained(name) -> None:
+def test_a_good_history_is_explained(name: str) -> None:
     assert judge(GOOD[name]) is True
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_history_is_not_explained(name) -> None:
+def test_a_bad_history_is_not_explained(name: str) -> None:
     verdict = judge(BAD[name])
     assert isinstance(verdict, Step)
 

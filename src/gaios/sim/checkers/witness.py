@@ -26,9 +26,9 @@ class Chosen(NamedTuple):
 
     slot: int
     nth: int
+    whose: tuple[int, int, int]
+    """Identity and sequence."""
     command: api.MultiOp
-    call: int
-    """Whose it is, as the workload's tag says; 0: unknown."""
 
 
 class Replay(NamedTuple):
@@ -64,7 +64,7 @@ def replay(log: Iterable[Chosen]) -> Replay:
 def witness(calls: Sequence[Call], log: Sequence[Chosen], replayed: Replay) -> list[Violation]:
     """Compare every answer with the replay, and their order with real time."""
     found: list[Violation] = []
-    standing = {chosen.call: chosen for chosen in log if chosen.call}
+    standing = {chosen.whose: chosen for chosen in log}
     answered: list[tuple[Call, float]] = []
     for call in calls:
         if call.outcome == DONE and isinstance(call.request, api.MultiOp):
@@ -74,17 +74,17 @@ def witness(calls: Sequence[Call], log: Sequence[Chosen], replayed: Replay) -> l
             found.extend(_judge_read(call, call.reply, replayed))
             # A read stands behind the last command that left its revision so low, before the first that raised it.
             answered.append((call, _after_revision(replayed, call.reply.revision)))
-        elif call.outcome == REFUSED and call.number in standing:
-            reply = replayed.replies[standing[call.number].slot, standing[call.number].nth]
+        elif call.outcome == REFUSED and call.whose in standing:
+            reply = replayed.replies[standing[call.whose].slot, standing[call.whose].nth]
             if reply is not None:
-                place = f"{standing[call.number].slot}.{standing[call.number].nth}"
+                place = f"{standing[call.whose].slot}.{standing[call.whose].nth}"
                 found.append(Violation(NAME, f"call {call.number} was refused ({call.error}), and took effect at slot {place}"))
     return found + _real_time(answered, replayed)
 
 
-def _judge_write(call: Call, standing: Mapping[int, Chosen], replayed: Replay) -> list[Violation]:
+def _judge_write(call: Call, standing: Mapping[tuple[int, int, int], Chosen], replayed: Replay) -> list[Violation]:
     place = (call.slot, call.nth)
-    chosen = standing.get(call.number)
+    chosen = standing.get(call.whose)
     if chosen is None or (chosen.slot, chosen.nth) != place:
         where = "nowhere" if chosen is None else f"at {chosen.slot}.{chosen.nth}"
         return [Violation(NAME, f"call {call.number} was acknowledged at slot {place[0]}.{place[1]}; it took effect {where}")]

@@ -1,0 +1,60 @@
+"""A simulated cell: replicas, clients, the network between them, and what makes faults happen."""
+
+from gaios.sim.client import FIRST_END, SimulatedClient
+from gaios.sim.nemesis import Nemesis
+from gaios.sim.network import Network
+from gaios.sim.observations import Observations
+from gaios.sim.plan import Plan
+from gaios.sim.seat import Seat
+from gaios.sim.world import World
+
+
+class Cell:
+    """Everything that lives in one world."""
+
+    def __init__(self, world: World, plan: Plan, observations: Observations) -> None:
+        self.world, self.plan, self.observations = world, plan, observations
+        faults = plan.faults
+        self.network = Network(world, world.dice.split("network"), faults.network)
+        cell = world.dice.split("cell").bytes(16)
+        self.seats = {
+            replica: Seat(
+                world=world,
+                network=self.network,
+                observations=observations,
+                replica=replica,
+                replicas=plan.replicas,
+                cell=cell,
+                disk_faults=faults.disk,
+                drift_ppm=faults.drift_ppm,
+                options=plan.options,
+                limits=plan.limits,
+                segment_bytes=plan.segment_bytes,
+            )
+            for replica in range(1, plan.replicas + 1)
+        }
+        for seat in self.seats.values():
+            seat.others = self.seats
+            seat.create()
+        self.clients = [
+            SimulatedClient(world=world, network=self.network, seats=self.seats, number=number, drift_ppm=faults.drift_ppm)
+            for number in range(1, plan.clients + plan.watchers + 1)
+        ]
+        ends = [FIRST_END + at for at in range(len(self.clients))]
+        self._dice = world.dice.split("cell's clients")
+        self.nemesis = Nemesis(world, self.network, list(self.seats.values()), ends, faults, self._break_one)
+
+    def start(self) -> None:
+        """Start every replica, and let faults happen."""
+        for seat in self.seats.values():
+            seat.start()
+        self.nemesis.begin()
+
+    def _break_one(self) -> None:
+        self.world.count("a client's connection was broken")
+        self._dice.pick(self.clients).break_one(self._dice.pick)
+
+    def has_converged(self) -> bool:
+        """Whether every replica has applied all that any knows to be chosen."""
+        applied = {seat.node.replica.applied if seat.node is not None else -1 for seat in self.seats.values()}
+        return len(applied) == 1 and all(seat.node is not None and not seat.node.replica.is_behind for seat in self.seats.values())

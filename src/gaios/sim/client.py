@@ -1,0 +1,176 @@
+"""A client in the simulated world: the production `client.core.Core`, and this, its shell.
+
+Rule 1. It is the shell of `client/connection.py` on simulated connections: dial, shake hands, frames to the core, what the core wants done.
+Rule 2. It has a clock of its own, and dice of its own.
+"""
+
+from collections.abc import Callable, Mapping
+
+from gaios import errors
+from gaios.api import Event
+from gaios.client.core import Core
+from gaios.entry import check_submitted
+from gaios.sim.clock import Clock
+from gaios.sim.network import Connection, Network
+from gaios.sim.seat import Seat, address
+from gaios.sim.world import World
+from gaios.transport import CLIENT_BYTES_MAX, Decoder, Dialler, Kind, decode_answer, decode_events, decode_submit
+
+FIRST_END = 1_001
+"""The end of links that is client 1's; replicas' are their ids."""
+Outcome = bytes | errors.Error
+_Finish = Callable[[Outcome, tuple[int, int, int], tuple[int, int]], None]
+
+
+class SimulatedClient:
+    """One client, with its connections."""
+
+    def __init__(self, *, world: World, network: Network, seats: Mapping[int, Seat], number: int, drift_ppm: int) -> None:
+        self._world, self._network, self._seats = world, network, seats
+        self.number = number
+        self.end = FIRST_END + number - 1
+        dice = world.dice.split(f"client {number}")
+        self._clock = Clock(dice.split("clock"), drift_ppm)
+        endpoints = [address(replica) for replica in dice.shuffled(sorted(seats))]
+        self._replicas = {address(replica): replica for replica in seats}
+        self.core = Core(endpoints, dice.below(1 << 62))
+        self._open: dict[str, tuple[Connection, Dialler]] = {}
+        self._waiting: dict[int, _Finish] = {}
+        self._whose: dict[int, tuple[int, int, int]] = {}
+        """Request → the identity and sequence under which it was last sent, read off the wire."""
+        self._watching: dict[int, Callable[[tuple[Event, ...] | errors.Error], None]] = {}
+        self._places: dict[int, tuple[int, int]] = {}
+        self._armed_ns = -1
+
+    def now(self) -> int:
+        """What its clock shows."""
+        return self._clock.read(self._world.now_ns)
+
+    def call(self, kind: int, payload: bytes, deadline_ns: int, finish: _Finish) -> None:
+        """Ask something; `finish` is told the outcome, whose command it was in the log (identity and sequence), and where it stands.
+
+        Args:
+            kind: as `Core.call`.
+            payload: as `Core.call`.
+            deadline_ns: from now.
+            finish: called once, not before this returns.
+        """
+        now = self.now()
+        number = self.core.call(now, kind, payload, now + deadline_ns)
+        self._waiting[number] = finish
+        self._world.after(0, self._turn)
+
+    def watch(self, key: bytes, end: bytes | None, from_revision: int, told: Callable[[tuple[Event, ...] | errors.Error], None]) -> int:
+        """Be told of events until an error comes; the watch's number."""
+        number = self.core.watch(self.now(), key, end, from_revision, 1 << 62)
+        self._watching[number] = told
+        self._world.after(0, self._turn)
+        return number
+
+    def told_through(self, watch: int) -> int:
+        """Everything below this revision has been told to a watch."""
+        return self.core._watches._all[watch].next_revision  # noqa: SLF001 (the core tells events, not how far it has come)
+
+    def break_one(self, pick: Callable[[list[str]], str]) -> None:
+        """Break one of the open connections."""
+        if self._open:
+            self._open[pick(sorted(self._open))][0].break_off()
+
+    # -- turns -----------------------------------------------------------------------------------------------------------
+
+    def _turn(self) -> None:
+        """Do what the core wants done."""
+        output = self.core.drain()
+        for endpoint in output.close:
+            self._close(endpoint)
+        for endpoint in output.dial:
+            self._world.after(self._network.delay_ns(), self._dial, endpoint)
+        for endpoint, data in output.send:
+            self._world.note(f"ask {self.number} {endpoint}", data)
+            self._read_along(data)
+            if endpoint in self._open:
+                self._open[endpoint][0].send(0, data)
+        for number, outcome in output.finished:
+            finish = self._waiting.pop(number, None)
+            if finish is not None:
+                finish(outcome, self._whose.pop(number, (0, 0, 0)), self._places.pop(number, (0, 0)))
+        for number, news in output.watched:
+            self._watching[number](news)
+        self._arm()
+
+    def _read_along(self, data: bytes) -> None:
+        for kind, body in Decoder(CLIENT_BYTES_MAX, magic=False).feed(data):
+            if kind == Kind.SUBMIT:
+                request, submitted = decode_submit(body)
+                entry = check_submitted(submitted)
+                self._whose[request] = (*entry.identity, entry.sequence)
+
+    def _arm(self) -> None:
+        at = max(self._clock.when(self.core.deadline_ns()), self._world.now_ns)
+        if self._armed_ns < 0 or at < self._armed_ns:
+            self._armed_ns = at
+            self._world.at(at, self._alarm, at)
+
+    def _alarm(self, at: int) -> None:
+        if at == self._armed_ns:
+            self._armed_ns = -1
+            self.core.tick(self.now())
+            self._turn()
+
+    # -- connections -----------------------------------------------------------------------------------------------------
+
+    def _dial(self, endpoint: str) -> None:
+        replica = self._replicas[endpoint]
+        seat = self._seats[replica]
+        if self._network.is_blocked(self.end, replica) or self._network.is_blocked(replica, self.end):
+            return
+        if seat.node is None:
+            self.core.closed(self.now(), endpoint, "connection refused")
+            self._turn()
+            return
+        self._close(endpoint)
+        connection = self._network.connect(self.end, replica)
+        dialler = Dialler(self.core.hello())
+        self._open[endpoint] = (connection, dialler)
+        connection.on_bytes[0] = lambda data: self._received(endpoint, connection, data)
+        connection.on_broken[0] = lambda: self._broken(endpoint, connection)
+        seat.accept(connection)
+        connection.send(0, dialler.opening)
+
+    def _received(self, endpoint: str, connection: Connection, data: bytes) -> None:
+        open_now, dialler = self._open.get(endpoint, (None, None))
+        if open_now is not connection or dialler is None:
+            return
+        shaking = dialler.welcome is None
+        try:
+            frames = dialler.feed(data)
+        except errors.Error as error:
+            self._close(endpoint)
+            self.core.closed(self.now(), endpoint, str(error))
+            self._turn()
+            return
+        if shaking and dialler.welcome is not None:
+            self.core.opened(self.now(), endpoint, dialler.welcome)
+        for kind, body in frames:
+            if kind == Kind.ANSWER:
+                answer = decode_answer(body)
+                if answer.request in self._waiting and answer.status <= 1:
+                    self._places[answer.request] = (answer.slot, answer.index)
+            elif kind == Kind.EVENTS:
+                self._world.note(f"events {self.number} {decode_events(body).next_revision}")
+            self.core.received(self.now(), endpoint, kind, body)
+            if endpoint not in self._open:
+                break
+        self._turn()
+
+    def _broken(self, endpoint: str, connection: Connection) -> None:
+        if self._open.get(endpoint, (None, None))[0] is connection:
+            del self._open[endpoint]
+            self.core.closed(self.now(), endpoint, "connection lost")
+            self._turn()
+
+    def _close(self, endpoint: str) -> None:
+        connection, _ = self._open.pop(endpoint, (None, None))
+        if connection is not None:
+            connection.on_broken[0] = None
+            connection.break_off()

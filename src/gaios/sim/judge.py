@@ -1,0 +1,73 @@
+"""All checkers over one run's observations."""
+
+from collections.abc import Mapping
+
+from gaios import api
+from gaios.entry import Kind, entries
+from gaios.sim.checkers.agreement import agreement
+from gaios.sim.checkers.bounded_queues import bounded_queues
+from gaios.sim.checkers.durability import acknowledged_in_log, states_follow_log
+from gaios.sim.checkers.epoch_monotone import epoch_monotone
+from gaios.sim.checkers.exactly_once import Submitted, exactly_once
+from gaios.sim.checkers.lease_exclusivity import lease_exclusivity
+from gaios.sim.checkers.linearizability import linearizability
+from gaios.sim.checkers.revisions_monotone import revisions_monotone
+from gaios.sim.checkers.watch_completeness import watch_completeness
+from gaios.sim.checkers.witness import Chosen, replay, witness
+from gaios.sim.history import DONE, Violation
+from gaios.sim.observations import Observations
+from gaios.sim.project import project
+
+
+def judge(seen: Observations, keys: list[bytes], finals: Mapping[int, tuple[int, Mapping[bytes, bytes]]]) -> tuple[list[Violation], int]:
+    """What is violated, and how many keys could not be decided.
+
+    Args:
+        seen: the run's observations.
+        keys: every key that the workload touches.
+        finals: of every replica at the end, its life, and its keys' values.
+    """
+    found = list(seen.broken)
+    found += agreement(seen.applied)
+    found += lease_exclusivity(seen.leases)
+    found += epoch_monotone(seen.applied)
+    found += revisions_monotone(seen.applied, seen.calls)
+    found += bounded_queues(seen.levels())
+
+    log: dict[tuple[int, int], Submitted] = {}
+    commands: dict[tuple[int, int], bytes] = {}
+    for applied in seen.applied:
+        if (applied.slot, 0) not in commands:
+            commands[applied.slot, 0] = b""
+            for nth, entry in enumerate(entries(applied.value)):
+                commands[applied.slot, nth] = entry.command
+                if entry.kind == Kind.COMMAND:
+                    log[applied.slot, nth] = Submitted(*entry.identity, entry.sequence)
+    acknowledged = [call for call in seen.calls if call.outcome == DONE and isinstance(call.request, api.MultiOp)]
+    found += exactly_once(seen.executed, log, [(call.number, call.slot, call.nth) for call in acknowledged])
+
+    last_lives: dict[int, dict[tuple[int, int], bytes]] = {replica: {} for replica in finals}
+    for applied in seen.applied:
+        if applied.replica in finals and finals[applied.replica][0] == applied.boot:
+            for nth, entry in enumerate(entries(applied.value)):
+                last_lives[applied.replica][applied.slot, nth] = entry.command
+    wanted = [(call.number, call.slot, call.nth, api.encode(call.request)) for call in acknowledged]
+    found += acknowledged_in_log(wanted, last_lives)
+
+    effective: list[Chosen] = []
+    once: set[Submitted] = set()
+    for place in sorted({(done.slot, done.nth) for done in seen.executed}):
+        whose = log.get(place)
+        command = api.decode_command(commands[place])
+        if whose is not None and whose not in once and isinstance(command, api.MultiOp):
+            once.add(whose)
+            effective.append(Chosen(*place, whose, command))
+    replayed = replay(effective)
+    found += states_follow_log(replayed.model.values(), {replica: state for replica, (_, state) in finals.items()})
+    found += watch_completeness(seen.watches, replayed.model.events)
+    by_witness = witness(seen.calls, effective, replayed)
+    by_search, undecided = linearizability(project(seen.calls, keys))
+    found += by_witness + by_search
+    if by_search and not by_witness:
+        found.append(Violation("checkers agree", "the search refuses a history that the witness explains"))
+    return found, len(undecided)

@@ -1,0 +1,76 @@
+"""What one run is made of: how many replicas, which settings, which faults, how much work. Each seed draws its own.
+
+Legal but rare settings are drawn often: tiny batches, tiny segments, early time-outs, tables that forget. What breaks only at a limit
+should break here first.  [reliability §1.2, BUGGIFY]
+"""
+
+import msgspec
+
+from gaios.log import Options
+from gaios.server.node import Limits
+from gaios.sim.dice import Dice
+from gaios.sim.faults import MS, Faults, S, swarm
+
+DRIFT_BOUND_PPM = 1_000
+"""What the specification allows (`DRIFT_PPM`)."""
+SEGMENT_BYTES = (64 << 10, 256 << 10, 1 << 20)
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """One run's."""
+
+    replicas: int = 5
+    faults: Faults = Faults()
+    options: Options = Options()
+    limits: Limits = Limits()
+    segment_bytes: int = 256 << 10
+    clients: int = 5
+    operations: int = 150
+    """Of all clients together, in safety mode."""
+    keys: int = 5
+    think_ns: int = 60 * MS
+    """Mean time between a client's operations."""
+    deadline_ns: int = 3 * S
+    """What a client gives one operation."""
+    watchers: int = 2
+    safety_ns: int = 60 * S
+    """Safety mode ends then at the latest."""
+    recovery_ns: int = 15 * S
+    """After faults stop, everything must work by then.  [PML §6.3]"""
+    final_operations: int = 3
+    """Of each client, in liveness mode."""
+
+
+def draw(dice: Dice) -> Plan:
+    """Draw a plan."""
+    term_ms = dice.pick((600, 600, 200, dice.skewed(60, 2_000)))
+    small = dice.chance(0.4)
+    options = Options(
+        term_ms=term_ms,
+        beat_ms=max(1, term_ms // dice.pick((6, 6, 4, 10))),
+        pipeline=dice.pick((1, 2, 2, 4, 8)),
+        batch_entries=dice.pick((1, 2, 1_024)) if small else 1_024,
+        batch_bytes=dice.pick((64, 1 << 19)) if small else 1 << 19,
+        queue_entries=dice.pick((2, 8)) if small and dice.chance(0.5) else 8_192,
+        seek_slots=dice.pick((1, 2, 64)) if small else 64,
+        supply_bytes=dice.pick((1, 200, 4 << 20)) if small else 4 << 20,
+        cache_bytes=dice.pick((1, 2_000, 64 << 20)) if small else 64 << 20,
+        apply_entries=dice.pick((1, 3, 2_000)) if small else 2_000,
+        sessions=dice.pick((3, 65_536)) if small and dice.chance(0.3) else 65_536,
+        answers=dice.pick((2, 1_024)) if small and dice.chance(0.3) else 1_024,
+        answer_bytes=dice.pick((1, 4_096)) if small and dice.chance(0.3) else 4_096,
+        retransmit_ms=dice.pick((120, 120, dice.skewed(10, 400))),
+        campaign_ms=dice.pick((400, 400, dice.skewed(50, 1_000))),
+        spread_ms=dice.pick((60, 60, dice.skewed(2, 300))),
+        mark_ms=dice.pick((300, 20, 3_000)),
+    )
+    return Plan(
+        replicas=dice.pick((5, 5, 3, 3, 1 + dice.below(7))),
+        faults=swarm(dice.split("faults"), DRIFT_BOUND_PPM),
+        options=options,
+        segment_bytes=dice.pick(SEGMENT_BYTES),
+        clients=dice.between(2, 8),
+        keys=dice.pick((1, 3, 5, 10)),
+        think_ns=dice.skewed(2 * MS, 400 * MS),
+        deadline_ns=dice.skewed(300 * MS, 8 * S),
+    )

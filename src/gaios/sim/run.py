@@ -1,0 +1,124 @@
+"""One run: a seed becomes a world, safety mode, then liveness mode, then a judgement.  [PML §6.3]
+
+Rule 1. A run is a function of its seed and its options: the same trace hash every time, on every machine.
+Rule 2. In safety mode anything may fail, and nothing may be wrong. Then faults stop; within the plan's recovery time a master serves, and
+from then on every operation must succeed, and all replicas come to one state.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from gaios import api
+from gaios.sim.cell import Cell
+from gaios.sim.faults import MS, S
+from gaios.sim.history import DONE, Violation
+from gaios.sim.judge import judge
+from gaios.sim.observations import Observations
+from gaios.sim.plan import Plan, draw
+from gaios.sim.workload import Workload
+from gaios.sim.world import World
+
+LIVENESS = "liveness"
+CONVERGE_NS = 10 * S
+"""After the last operation, every replica has the same state by then."""
+
+
+class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be asked of a run beside its seed."""
+
+    plan: Callable[[Plan], Plan] | None = None
+    """Changes the plan that the seed drew: what a scenario is."""
+    lines: bool = False
+    """Keep what was noted, for a reader."""
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a run."""
+
+    seed: int
+    trace_hash: str
+    violations: list[str]
+    statistics: dict[str, int]
+    sometimes: dict[str, int]
+    lines: list[str]
+
+
+def run(seed: int, options: RunOptions | None = None) -> Report:
+    """Run one seed."""
+    options = options or RunOptions()
+    world = World(seed)
+    if options.lines:
+        world.lines = []
+    plan = draw(world.dice.split("plan"))
+    if options.plan is not None:
+        plan = options.plan(plan)
+    seen = Observations()
+    cell = Cell(world, plan, seen)
+    workload = Workload(world, plan, cell.clients, seen)
+    cell.start()
+    workload.begin()
+    world.run(plan.safety_ns, stop=lambda: workload.is_done or bool(seen.broken))
+    late = _liveness(world, plan, cell, workload, seen)
+    workload.finish_watches()
+    for seat in cell.seats.values():
+        seat.lease.end(world.now_ns)
+    keys = workload.registers + workload.counters
+    finals = {}
+    for replica, seat in cell.seats.items():
+        if seat.node is not None:
+            page = api.decode_answer(seat.node.replica.applier.machine.query(api.encode(api.Range(b"", b""))))
+            assert isinstance(page, api.Page)
+            finals[replica] = (seat.life, {entry.key: entry.value for entry in page.entries})
+    found, undecided = judge(seen, keys, finals)
+    found += late
+    for violation in found:
+        world.note(str(violation))
+    calls = len(seen.calls)
+    done = sum(call.outcome == DONE for call in seen.calls)
+    return Report(
+        seed=seed,
+        trace_hash=world.trace_hash(),
+        violations=[str(violation) for violation in found],
+        statistics={
+            "calls": calls,
+            "done": done,
+            "unknown": sum(call.ended is None for call in seen.calls),
+            "events": world.events,
+            "slots": max((applied.slot for applied in seen.applied), default=0),
+            "simulated_ms": world.now_ns // MS,
+            "undecided_keys": undecided,
+        },
+        sometimes=world.sometimes,
+        lines=world.lines or [],
+    )
+
+
+def _liveness(world: World, plan: Plan, cell: Cell, workload: Workload, seen: Observations) -> list[Violation]:
+    """Faults stop: what does not work then."""
+    if seen.broken:
+        return []
+    cell.nemesis.stop()
+    world.note("faults stop")
+    workload.remaining = 0
+    world.run(world.now_ns + plan.recovery_ns)
+    found: list[Violation] = []
+    if not any(seat.is_serving for seat in cell.seats.values()):
+        found.append(Violation(LIVENESS, f"no master serves {plan.recovery_ns // MS} ms after faults stopped"))
+    world.run(world.now_ns + 10 * plan.deadline_ns, stop=lambda: workload.open == 0)
+    first = len(seen.calls)
+    workload.again(plan.final_operations * plan.clients, 5 * S, 20 * MS)
+    world.run(world.now_ns + 60 * S, stop=lambda: workload.is_done)
+    found += [
+        Violation(LIVENESS, f"call {call.number} after faults stopped: {call.outcome} ({call.error})")
+        for call in seen.calls[first:]
+        if call.outcome != DONE
+    ]
+    if not workload.is_done:
+        found.append(Violation(LIVENESS, f"{workload.open} operations never ended"))
+    world.run(world.now_ns + CONVERGE_NS, stop=cell.has_converged)
+    if not cell.has_converged():
+        applied = {seat.replica: seat.node.replica.applied if seat.node is not None else None for seat in cell.seats.values()}
+        found.append(Violation(LIVENESS, f"replicas do not converge: applied {applied}"))
+    world.run(world.now_ns + S)
+    return found

@@ -1,0 +1,176 @@
+"""What clients do: a closed loop each, over few keys, so that they meet; every outcome written down.  [reliability §5.4, §5.5]
+
+Rule 1. Every value written is unique, so that a read says which write it saw.
+Rule 2. An operation is recorded once, from its first attempt to its last answer, retries included.
+Rule 3. Registers and counters are keys of their own: what is incremented is never overwritten.
+"""
+
+from collections.abc import Callable
+
+from gaios import api, errors
+from gaios.client.core import READ, WRITE
+from gaios.sim.client import Outcome, SimulatedClient
+from gaios.sim.dice import Dice
+from gaios.sim.history import DONE, REFUSED, UNKNOWN, Call, Watch
+from gaios.sim.observations import Observations
+from gaios.sim.plan import Plan
+from gaios.sim.world import World
+
+
+class Workload:
+    """All clients' loops. `remaining` operations are begun, then the loops rest."""
+
+    def __init__(self, world: World, plan: Plan, clients: list[SimulatedClient], observations: Observations) -> None:
+        self._world, self._plan, self._observations = world, plan, observations
+        self._dice = world.dice.split("workload")
+        self._clients = clients[: plan.clients]
+        self._watchers = [_Watcher(world, client, observations) for client in clients[plan.clients :]]
+        self.registers = [b"r%d" % number for number in range(plan.keys)]
+        self.counters = [b"c%d" % number for number in range(max(1, plan.keys // 3))]
+        self.remaining = plan.operations
+        self.open = 0
+        """Operations begun and not finished."""
+        self._numbers = 0
+        self._seen: dict[bytes, list[api.Entry]] = {}
+        self._deadline_ns = plan.deadline_ns
+        self._think_ns = plan.think_ns
+
+    def begin(self) -> None:
+        """Start every client's loop."""
+        for client in self._clients:
+            for _ in range(1 if self._dice.chance(0.6) else 3):
+                self._later(client)
+        for watcher in self._watchers:
+            watcher.begin()
+
+    def finish_watches(self) -> None:
+        """Write down what watchers were told."""
+        for watcher in self._watchers:
+            watcher.record()
+
+    def again(self, operations: int, deadline_ns: int, think_ns: int) -> None:
+        """Begin so many more operations."""
+        self._deadline_ns, self._think_ns = deadline_ns, think_ns
+        self.remaining = operations
+        for client in self._clients:
+            self._later(client)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every operation was begun and has ended."""
+        return self.remaining <= 0 and self.open == 0
+
+    def _later(self, client: SimulatedClient) -> None:
+        self._world.after(self._dice.around(self._think_ns), self._operate, client)
+
+    def _operate(self, client: SimulatedClient) -> None:
+        if self.remaining <= 0:
+            return
+        self.remaining -= 1
+        self._numbers += 1
+        number = self._numbers
+        request = self._draw(number)
+        began, began_ns = self._world.next_order(), self._world.now_ns
+        self._world.note(f"call {number} by {client.number}")
+
+        def finish(outcome: Outcome, whose: tuple[int, int, int], place: tuple[int, int]) -> None:
+            self.open -= 1
+            call = _record(Call(number, client.number, request, began, began_ns, None, 0, UNKNOWN, None, whose), outcome, place)
+            if call.outcome != UNKNOWN or isinstance(request, api.Range):
+                call = call._replace(ended=self._world.next_order(), ended_ns=self._world.now_ns)
+            self._world.note(f"outcome {number} {call.outcome} {call.error}")
+            self._observations.calls.append(call)
+            self._learn(call)
+            self._later(client)
+
+        self.open += 1
+        kind = READ if isinstance(request, api.Range) else WRITE
+        client.call(kind, api.encode(request), self._deadline_ns, finish)
+
+    def _learn(self, call: Call) -> None:
+        """Entries that were seen: what a later compare-and-set may compare with."""
+        if isinstance(call.reply, api.Page):
+            for entry in call.reply.entries:
+                self._seen.setdefault(entry.key, []).append(entry)
+
+    # -- drawing operations ----------------------------------------------------------------------------------------------
+
+    def _draw(self, number: int) -> api.MultiOp | api.Range:
+        dice = self._dice
+        key = dice.pick(self.registers)
+        value = b"v%d" % number
+        draws: list[Callable[[], api.MultiOp | api.Range]] = [
+            lambda: api.MultiOp(then=(api.Put(key, value),)),
+            lambda: api.MultiOp(then=(api.Put(key, value),)),
+            lambda: api.Range(key),
+            lambda: api.Range(key),
+            lambda: api.Range(dice.pick(self.counters)),
+            lambda: api.Range(b"", b""),
+            lambda: api.MultiOp(then=(api.Increment(dice.pick(self.counters)),)),
+            lambda: api.MultiOp(then=(api.Delete(key),)),
+            lambda: self._compare_and_set(key, value),
+            lambda: self._several(dice, value),
+        ]
+        return dice.pick(draws)()
+
+    def _compare_and_set(self, key: bytes, value: bytes) -> api.MultiOp:
+        dice = self._dice
+        seen = self._seen.get(key)
+        put, look = (api.Put(key, value),), (api.Get(key),)
+        if not seen or dice.chance(0.2):
+            return api.MultiOp((api.Test(key, "absent"),), put, look)
+        entry = seen[-1] if dice.chance(0.8) else dice.pick(seen)
+        if dice.chance(0.5):
+            return api.MultiOp((api.Test(key, "value", "==", entry.value),), put, look)
+        return api.MultiOp((api.Test(key, "mod_revision", "==", entry.mod_revision),), put, look)
+
+    def _several(self, dice: Dice, value: bytes) -> api.MultiOp | api.Range:
+        keys = dice.shuffled(self.registers)[:2]
+        if len(keys) < 2:
+            return api.Range(b"", b"")
+        seen = self._seen.get(keys[0])
+        both = tuple(api.Put(key, value) for key in keys)
+        if seen and dice.chance(0.5):
+            return api.MultiOp((api.Test(keys[0], "value", "==", seen[-1].value),), (api.Put(keys[1], value),), (api.Get(keys[0]),))
+        return api.MultiOp(then=both)
+
+
+def _record(call: Call, outcome: Outcome, place: tuple[int, int]) -> Call:
+    """A call with its outcome."""
+    if isinstance(outcome, errors.Error):
+        known = REFUSED if outcome.definite else UNKNOWN
+        return call._replace(outcome=known, error=f"{type(outcome).__name__}: {outcome}")
+    if isinstance(call.request, api.Range):
+        page = api.decode_answer(outcome)
+        assert isinstance(page, api.Page)
+        return call._replace(outcome=DONE, reply=page)
+    reply = api.decode_reply(outcome)
+    assert isinstance(reply, api.MultiOpResult)
+    return call._replace(outcome=DONE, reply=reply, slot=place[0], nth=place[1])
+
+
+class _Watcher:
+    """One client that watches everything from the beginning, and goes on watching whatever happens."""
+
+    def __init__(self, world: World, client: SimulatedClient, observations: Observations) -> None:
+        self._world, self._client, self._observations = world, client, observations
+        self._events: list[api.Event] = []
+        self._watch = 0
+        self._ended = ""
+
+    def begin(self) -> None:
+        """Begin to watch."""
+        self._watch = self._client.watch(b"", b"", api.FIRST_REVISION, self._told)
+
+    def _told(self, news: tuple[api.Event, ...] | errors.Error) -> None:
+        if isinstance(news, errors.Error):
+            self._ended = str(news)
+            self._world.note(f"watch ended {news}")
+        else:
+            self._events.extend(news)
+
+    def record(self) -> None:
+        """Write down what was told."""
+        if not self._ended:
+            through = self._client.told_through(self._watch)
+            self._observations.watches.append(Watch(self._client.number, b"", b"", api.FIRST_REVISION, tuple(self._events), through))
