@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from gaios import entry
 from gaios.errors import InvalidCommand, ProtocolError
+from tests.hostile import INPUTS, damaged
 
 U32 = st.integers(0, 2**32 - 1)
 U64 = st.integers(0, 2**64 - 1)
@@ -94,4 +95,50 @@ def test_sizes_are_what_the_drawing_says() -> None:
     assert entry.BATCH_HEADER_BYTES == 16
     assert entry.ENTRY_HEADER_BYTES == 40
     assert entry.check_submitted(entry.register()) == entry.Entry(entry.Kind.REGISTER, entry.NOBODY, 0, 0, b"")
-    assert next(entry.entries(entry.batch([entry.epoch(65537)], 1))).identity.slot == 65537
+    assert entry.entries(entry.batch([entry.epoch(65537)], 1))[0].identity.slot == 65537
+
+
+def test_hostile_bytes_are_entries_or_a_typed_error() -> None:
+    """A client's entry, a peer's batch: 100,000 of each, damaged."""
+    good = [COMMAND, entry.register(), entry.epoch(65537), entry.encode(entry.Kind.COMMAND, entry.Identity(1, 0), 1, 0, b"x" * 40)]
+    refused = 0
+    for data in damaged(good, seed=7):
+        try:
+            entry.check_submitted(data)
+        except InvalidCommand:
+            refused += 1
+    assert INPUTS // 4 < refused < INPUTS
+    refused = 0
+    for data in damaged([entry.batch(good, 5), entry.batch([], 0), entry.batch([COMMAND], 1 << 60)], seed=8):
+        try:
+            entry.batch_time_ms(data)
+            list(entry.entries(data))
+        except ProtocolError:
+            refused += 1
+    assert INPUTS // 4 < refused < INPUTS
+
+
+def test_bits_of_a_later_version_are_refused() -> None:
+    """What is zero today may mean something tomorrow: better an error than a silent guess."""
+    for place in (2, 3, 20, 23):
+        with pytest.raises(InvalidCommand, match="bits"):
+            entry.check_submitted(COMMAND[:place] + b"\x01" + COMMAND[place + 1 :])
+    for place in (1, 2, 3):
+        value = entry.batch([COMMAND], 0)
+        with pytest.raises(ProtocolError, match="bits"):
+            list(entry.entries(value[:place] + b"\x01" + value[place + 1 :]))
+
+
+def test_a_registration_carries_nothing() -> None:
+    """What is not looked at must not be kept by five disks."""
+    with pytest.raises(InvalidCommand, match="nothing"):
+        entry.check_submitted(entry.encode(entry.Kind.REGISTER, entry.NOBODY, 0, 0, b"x"))
+    with pytest.raises(InvalidCommand, match="nothing"):
+        entry.check_submitted(entry.encode(entry.Kind.REGISTER, entry.Identity(1, 1), 0, 0, b""))
+
+
+def test_a_time_is_read_from_a_batch_only() -> None:
+    """Bytes that are no batch have no time."""
+    for data in (b"\x01", b"\x02" * 16):
+        with pytest.raises(ProtocolError):
+            entry.batch_time_ms(data)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gaios import errors
+from tests.hostile import INPUTS, damaged
 
 TREE = sorted(
     (value for value in vars(errors).values() if inspect.isclass(value) and issubclass(value, errors.Error)),
@@ -99,3 +100,22 @@ def test_wrong_arguments_are_a_protocol_error(arguments: dict[str, object]) -> N
     """A peer cannot make this process raise TypeError."""
     with pytest.raises(errors.ProtocolError, match="not an error"):
         errors.unpack(msgspec.msgpack.encode(("KeyTooLong", True, "", arguments)))
+
+
+def test_hostile_bytes_are_an_error_of_the_tree_or_a_protocol_error() -> None:
+    """Whoever speaks to a client can make it raise nothing but ours."""
+    good = [errors.pack(example(kind)[0] if kind in ARGUED else kind("words")) for kind in TREE]
+    refused = 0
+    for data in damaged(good, seed=7):
+        try:
+            assert isinstance(errors.unpack(data), errors.Error)
+        except errors.ProtocolError:
+            refused += 1
+    assert INPUTS // 2 < refused < INPUTS
+
+
+def test_an_error_may_speak_of_a_file_with_any_name() -> None:
+    """A path's bytes need not be UTF-8; the wire's are."""
+    back = errors.unpack(errors.pack(errors.DirectoryInUse(directory="cell-\udcff")))
+    assert isinstance(back, errors.DirectoryInUse)
+    assert back.directory == "cell-\\udcff"

@@ -20,3 +20,11 @@ def test_a_context_says_where_in_the_log_a_command_stands() -> None:
     assert Context._fields == ("slot", "index", "time_ms", "epoch")
     assert list(inspect.signature(Machine.apply).parameters) == ["self", "command", "context"]
     assert Machine.version == 1
+
+
+def test_a_machine_need_not_care_about_epochs() -> None:
+    """The hook does nothing by itself."""
+    names = ("apply", "checksum", "query", "restore", "snapshot", "validate")
+    machine = type("Whole", (Machine,), dict.fromkeys(names, lambda *_: None))()
+    machine.begin_epoch(Context(1, 0, 0, 65_537))
+    assert vars(machine) == {}

@@ -12,7 +12,7 @@ the answers of all through `acknowledged`.
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -112,21 +112,23 @@ def batch_time_ms(value: bytes) -> int:
     return _batch_header(value)[1] if value else 0
 
 
-def entries(value: bytes) -> Iterator[Entry]:
+def entries(value: bytes) -> list[Entry]:
     """The entries of a slot's value, in order; none for a no-op.
 
     Raises:
         ProtocolError: the value is not a batch of this format.
     """
     if not value:
-        return
+        return []
     count, _ = _batch_header(value)
+    found: list[Entry] = []
     at = BATCH_HEADER_BYTES
     for _ in range(count):
         entry, at = _decode(value, at)
-        yield entry
+        found.append(entry)
     if at != len(value):
         raise ProtocolError(reason=f"{len(value) - at} bytes follow the batch's last entry")
+    return found
 
 
 def _batch_header(value: bytes) -> tuple[int, int]:
