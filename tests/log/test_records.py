@@ -18,7 +18,7 @@ def test_the_newest_record_of_a_slot_stands() -> None:
 
 def test_a_state_record_says_everything() -> None:
     """A segment can be read without those before it."""
-    state = State(promised=8, longest_ns=700, chosen=5, truncated=2, chain=b"c", accepted=[(6, 8, b"x")])
+    state = State(promised=8, longest_ns=700, chosen=5, truncated=2, accepted=[(6, 8, b"x")])
     found = recover(COPIES, [(RecordKind.STATE, 5, 8, encode(state)), (RecordKind.TRUNCATE, 3, 0, b"")])
     assert (found.promised, found.longest_ns, found.chosen, found.truncated) == (8, 700, 5, 3)
     assert found.accepted == {6: (8, b"x")}

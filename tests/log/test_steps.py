@@ -80,3 +80,20 @@ def test_a_state_record_holds_everything_durable() -> None:
     found = recover(b"\x94\x00\x00\x00\x00", [under_test.state_record()])
     assert found.accepted == {1: (BALLOT, b"v")}
     assert (found.promised, found.longest_ns, found.chosen) == (BALLOT, 600, 0)
+
+
+def test_a_state_record_claims_as_chosen_only_what_is_durably_marked() -> None:
+    """Rule 4: a torn write may keep it and lose the records behind it, and an older value would be taken for the chosen one."""
+    under_test = steps(2)
+    under_test.take((core.ACCEPT, BALLOT, 0, 1, b"old"), 1, 0)
+    under_test.hand_over(0)
+    newer = 2 << 16 | 3
+    under_test.take((core.ACCEPT, newer, 0, 1, b"chosen"), 3, 0)
+    under_test.take((core.LEARN, newer, 0, 1), 3, 0)
+    output = under_test.hand_over(0)
+    assert output is not None
+    found = recover(b"\x94\x00\x00\x00\x00", [(RecordKind.ACCEPT, 1, BALLOT, b"old"), under_test.state_record()])
+    assert (found.chosen, found.accepted) == (0, {1: (newer, b"chosen")})
+    under_test.synced(output.number)
+    found = recover(b"\x94\x00\x00\x00\x00", [(RecordKind.ACCEPT, 1, newer, b"chosen"), under_test.state_record()])
+    assert (found.chosen, found.accepted) == (1, {1: (newer, b"chosen")})

@@ -48,10 +48,10 @@ class State(msgspec.Struct, array_like=True, frozen=True):
     promised: int
     longest_ns: int
     chosen: int
+    """As an earlier, durable mark said."""
     truncated: int
-    chain: bytes
     accepted: list[tuple[int, int, bytes]]
-    """slot, ballot, value, above `chosen`."""
+    """slot, ballot, value, of every slot above `chosen`."""
 
 
 class Recovered(msgspec.Struct):

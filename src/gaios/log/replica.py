@@ -209,6 +209,7 @@ class Replica:
         """Every record through Output `number` is durable."""
         while self._unsynced and self._unsynced[0][0] <= number:
             self._unsynced.popleft()
+        self._steps.synced(number)
         self._settle(now)
 
     def tick(self, now: int) -> None:
@@ -314,7 +315,7 @@ class Replica:
                 raise errors.InvariantViolated(invariant="the log's chain", detail=f"replay of slot {slot} differs from what was recorded")
             self._cached_bytes += len(value)
         self._steps.applied(applier.applied, applier.chain)
-        while self._cached_bytes > self.options.cache_bytes and self._evicted < applier.applied:
+        while self._cached_bytes > self.options.cache_bytes and self._evicted < min(applier.applied, self._steps.durable_mark):
             self._evicted += 1
             self._cached_bytes -= len(accepted.pop(self._evicted)[1])
 

@@ -4,8 +4,11 @@ Rule 1. Every step of the core is taken here, and nothing else writes a record.
 Rule 2. What the specification marks `after` goes to `Output.after`, everything else may leave at once.
 Rule 3. Marks of what is chosen, and `Learn`, are only ever overtaken by newer ones: they are joined, and go with the next message or
 record, or when they have waited long enough.
+Rule 4. A full state record claims as chosen only what a mark that is *already durable* claims. It opens a segment, so the records that
+it was made from may stand behind it in the same write, and a torn write may keep it and lose them.
 """
 
+from collections import deque
 from typing import Any, Final
 
 from gaios.log.codec import Message
@@ -31,6 +34,8 @@ class Steps:
         self._copies = b""
         self._chain: tuple[int, bytes] = (0, b"")
         self._marked = 0
+        self._durable_mark = 0
+        self._marks: deque[tuple[int, int]] = deque()
         self._mark_due = FAR
         self._learn: Message | None = None
         self._learn_due = FAR
@@ -40,7 +45,7 @@ class Steps:
         participant = self.core
         participant.promised = recovered.promised
         participant.longest = recovered.longest_ns
-        participant.chosen = self._marked = recovered.chosen
+        participant.chosen = self._marked = self._durable_mark = recovered.chosen
         participant.truncated = recovered.truncated
         participant.acc = {slot: held for slot, held in recovered.accepted.items() if slot > recovered.truncated}
         self._write_copies()
@@ -83,6 +88,16 @@ class Steps:
             if self.core.chosen > self._marked:
                 self._mark()
 
+    def synced(self, number: int) -> None:
+        """Every record through Output `number` is durable."""
+        while self._marks and self._marks[0][0] <= number:
+            self._durable_mark = self._marks.popleft()[1]
+
+    @property
+    def durable_mark(self) -> int:
+        """Every slot through this one is chosen, and its value and that mark are durable here."""
+        return self._durable_mark
+
     def due_ns(self) -> int:
         """When something here has waited long enough."""
         return min(self._mark_due, self._learn_due)
@@ -97,16 +112,18 @@ class Steps:
             return None
         if self.core.chosen > self._marked and (output.records or output.copies is not None):
             self._mark()
+        if output.records:
+            self._marks.append((output.number, self._marked))
         self.output = Output(output.number + 1)
         return output
 
     def state_record(self) -> Record:
         """Everything durable, for the head of a new segment.  [SAFETY 15]"""
-        participant = self.core
-        first = participant.chosen + 1
-        above = [(slot, *participant.acc[slot]) for slot in range(first, first + core.WINDOW) if slot in participant.acc]
-        state = State(participant.promised, participant.longest, participant.chosen, participant.truncated, self._chain_at_chosen(), above)
-        return (RecordKind.STATE, participant.chosen, participant.promised, encode(state))
+        participant, mark = self.core, self._durable_mark
+        slots = range(mark + 1, participant.chosen + core.WINDOW + 1)
+        above = [(slot, *participant.acc[slot]) for slot in slots if slot in participant.acc]
+        state = State(participant.promised, participant.longest, mark, participant.truncated, above)
+        return (RecordKind.STATE, mark, participant.promised, encode(state))
 
     def _send(self, sends: list[tuple[int, Message]], now: int) -> None:
         output = self.output
@@ -142,8 +159,5 @@ class Steps:
         """Write down what is known to be chosen."""
         self._marked = self.core.chosen
         self._mark_due = FAR
-        self.output.records.append((RecordKind.CHOSEN, self.core.chosen, 0, self._chain_at_chosen()))
-
-    def _chain_at_chosen(self) -> bytes:
         slot, chain = self._chain
-        return chain if slot == self.core.chosen else b""
+        self.output.records.append((RecordKind.CHOSEN, self.core.chosen, 0, chain if slot == self.core.chosen else b""))
