@@ -88,7 +88,7 @@ def test_a_client_that_acknowledges_nothing_is_refused_in_the_end() -> None:
     under_test.apply(1, entry.batch([entry.register()], 5))
     value = entry.batch([command(entry.Identity(1, 0), sequence, b"x") for sequence in (1, 2, 3)], 6)
     answers, _ = under_test.apply(2, value)
-    assert [answer.status for answer in answers] == [Status.DONE, Status.DONE, Status.REFUSED]
+    assert [answer.status for answer in answers] == [Status.DONE, Status.DONE, Status.OVERLOADED]
     assert isinstance(errors.unpack(answers[2].body), errors.Overloaded)
 
 

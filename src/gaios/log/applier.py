@@ -75,7 +75,7 @@ class Applier:
             return before, ()
         if self.sessions.is_full(session):
             refusal = errors.Overloaded(what="a client's unacknowledged answers", limit=len(session.answers), unit="answers")
-            return Answer(Status.REFUSED, slot, index, errors.pack(refusal)), ()
+            return Answer(Status.OVERLOADED, slot, index, errors.pack(refusal)), ()  # not remembered: this attempt's answer, no more
         effects: Sequence[Any] = ()
         try:
             body, effects = self.machine.apply(entry.command, Context(slot, index, self.time_ms, self.epoch))
