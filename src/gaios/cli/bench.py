@@ -8,7 +8,7 @@ import contextlib
 import os
 import secrets
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
@@ -40,7 +40,12 @@ bench = App(name="bench", help="Measure a cell under load, or its fail-over.")
 
 @bench.default
 async def default(
-    *, clients: Clients = 64, seconds: Seconds = 5.0, value_bytes: ValueBytes = 256, connections: Connections = None, client: Client = CLIENT
+    *,
+    clients: Clients = 64,
+    seconds: Seconds = 5.0,
+    value_bytes: ValueBytes = 256,
+    connections: Connections = None,
+    client: Client = CLIENT,
 ) -> int:
     """Measure puts (as bench put)."""
     return await put(clients=clients, seconds=seconds, value_bytes=value_bytes, connections=connections, client=client)
@@ -48,37 +53,47 @@ async def default(
 
 @bench.command
 async def put(
-    *, clients: Clients = 64, seconds: Seconds = 5.0, value_bytes: ValueBytes = 256, connections: Connections = None, client: Client = CLIENT
+    *,
+    clients: Clients = 64,
+    seconds: Seconds = 5.0,
+    value_bytes: ValueBytes = 256,
+    connections: Connections = None,
+    client: Client = CLIENT,
 ) -> int:
     """Measure puts."""
     value = os.urandom(value_bytes)
     prefix = new_prefix()
+
+    def of_client(number: int, cell: "Cell") -> Operation:
+        return lambda count: cell.put(key_of(prefix, count * clients + number), value)
+
     async with connected(client, clients, connections) as cells:
-        operations: list[Operation] = [
-            lambda count, number=number, cell=cells[number % len(cells)]: cell.put(name(prefix, count * clients + number), value)
-            for number in range(clients)
-        ]
         try:
-            return await measure(operations, cells, seconds, client)
+            return await measure(of_client, clients, cells, seconds, client)
         finally:
             await clear(cells[0], prefix)
 
 
 @bench.command
 async def get(
-    *, clients: Clients = 64, seconds: Seconds = 5.0, value_bytes: ValueBytes = 256, connections: Connections = None, client: Client = CLIENT
+    *,
+    clients: Clients = 64,
+    seconds: Seconds = 5.0,
+    value_bytes: ValueBytes = 256,
+    connections: Connections = None,
+    client: Client = CLIENT,
 ) -> int:
     """Measure gets: linearizable reads, by the master under its lease."""
     value = os.urandom(value_bytes)
     prefix = new_prefix()
+
+    def of_client(number: int, cell: "Cell") -> Operation:
+        return lambda count: cell.get(key_of(prefix, count * clients + number))
+
     async with connected(client, clients, connections) as cells:
         try:
             await fill(cells[0], prefix, value)
-            operations: list[Operation] = [
-                lambda count, number=number, cell=cells[number % len(cells)]: cell.get(name(prefix, count * clients + number))
-                for number in range(clients)
-            ]
-            return await measure(operations, cells, seconds, client)
+            return await measure(of_client, clients, cells, seconds, client)
         finally:
             await clear(cells[0], prefix)
 
@@ -104,7 +119,7 @@ def new_prefix() -> bytes:
     return b"gaios-bench/%s/" % secrets.token_hex(4).encode()
 
 
-def name(prefix: bytes, number: int) -> bytes:
+def key_of(prefix: bytes, number: int) -> bytes:
     """The key of an operation."""
     return prefix + b"%08d" % (number % KEYS)
 
@@ -116,11 +131,12 @@ async def connected(client: Client, clients: int, connections: int | None) -> "A
         yield [await stack.enter_async_context(cell(client)) for _ in range(min(connections or clients, clients))]
 
 
-async def measure(operations: list[Operation], cells: "list[Cell]", seconds: float, client: Client) -> int:
+async def measure(of_client: "Callable[[int, Cell], Operation]", clients: int, cells: "list[Cell]", seconds: float, client: Client) -> int:
     """Load, and print the figures."""
+    operations = [of_client(number, cells[number % len(cells)]) for number in range(clients)]
     meter = await Meter.of(cells[0])
     if sys.stderr.isatty():
-        output.note(f"{len(operations)} clients over {len(cells)} connections for {seconds:g} s …")
+        output.note(f"{clients} clients over {len(cells)} connections for {seconds:g} s …")
     run = await closed_loop(operations, seconds, meter.read)
     made = figures.load(run.latencies_ns, run.seconds, run.cpu_seconds)
     output.write_answer(made, figures.sentence(made), json=client.json)
@@ -131,7 +147,7 @@ async def fill(cell: "Cell", prefix: bytes, value: bytes) -> None:
     """Write every key that the run reads, as many at once as a MultiOp may."""
     step = max(1, min(api.OPERATIONS_MAX, api.COMMAND_BYTES_MAX // (len(value) + 100)))
     for begin in range(0, KEYS, step):
-        await cell.multiop(then=[api.Put(name(prefix, number), value) for number in range(begin, min(begin + step, KEYS))])
+        await cell.multiop(then=[api.Put(key_of(prefix, number), value) for number in range(begin, min(begin + step, KEYS))])
 
 
 async def clear(cell: "Cell", prefix: bytes) -> None:

@@ -1,0 +1,98 @@
+"""init and serve: one replica of a cell whose founders share a configuration.  [INTERFACE `init`, `serve`; SAFETY 2]
+
+Rule 1. Every key of the configuration is a flag of both: the file may be the same for all founders, and `--id` and `--dir` tell them apart.
+Rule 2. A flag's help is the sentence that stands below the key where it is defined: there is one place to keep true.
+"""
+
+import ast
+import dataclasses
+import inspect
+import itertools
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+from cyclopts import Parameter
+
+from gaios.cli import exits, output
+from gaios.cli.parameters import FORM, Form, Text
+from gaios.log.options import Options
+from gaios.server import config
+
+_SWITCH = "insecure"
+_OWN = {
+    "id": "Which of the founders this replica is.",
+    "dir": "The directory of its state.",
+    "listen_peer": "As --listen-client, for peers.",
+    "listen_admin": "As --listen-client, for the admin port.",
+    "log_format": "console or json.",
+    "log_level": "debug, info, warning or error.",
+    "admin_connections": "Connections to the admin port at once.",
+    "segment_mib": "Size of one preallocated file of the write-ahead log.",
+}
+"""Keys that have no sentence of their own in the configuration."""
+
+Config = Annotated[Text | None, Parameter(help="The configuration, TOML; flags and GAIOS_ variables beat what it says.")]
+
+
+def sentences(kind: type) -> dict[str, str]:
+    """The sentence below each field of a class, by the field's name."""
+    (body,) = (node.body for node in ast.parse(inspect.getsource(kind)).body if isinstance(node, ast.ClassDef))
+    found: dict[str, str] = {}
+    for field, below in itertools.pairwise(body):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(below, ast.Expr):
+            found[field.target.id] = inspect.cleandoc(str(ast.literal_eval(below.value)))
+    return found
+
+
+def flags_class() -> type:
+    """A field for each key of the configuration, None where the flag was not given."""
+    told = {**{f"log_{name}": text for name, text in sentences(Options).items()}, **sentences(config.Settings), **_OWN}
+    defaults = {field.name: field.default for field in msgspec.structs.fields(config.Settings)}
+    defaults |= {f"log_{field.name}": field.default for field in msgspec.structs.fields(Options)}
+    made: list[tuple[str, Any, Any]] = []
+    for key in config.KEYS:
+        default = defaults[key]
+        says = f" [default: {default}]" if default not in {msgspec.NODEFAULT, "", False} else ""
+        parameter = Parameter(name=f"--{key.replace('_', '-')}", help=told.get(key, key) + says, show_default=False)
+        made.append((key, Annotated[bool | None if key == _SWITCH else Text | None, parameter], None))
+    return dataclasses.make_dataclass("Flags", made, frozen=True, kw_only=True, namespace={"__module__": __name__})
+
+
+if TYPE_CHECKING:
+
+    class Flags:
+        """A field for each key of the configuration."""
+else:
+    Flags = Parameter(name="*")(flags_class())
+NONE = Flags()
+
+
+def load(path: str | None, flags: object) -> config.Settings:
+    """The configuration that a file, variables and flags make.
+
+    Raises:
+        ConfigurationError: they do not make one.
+    """
+    return config.load(path, {key: value for key in config.KEYS if (value := getattr(flags, key)) is not None})
+
+
+def init(*, config: Config = None, flags: Flags = NONE, form: Form = FORM) -> int:
+    """Create one replica's directory from its configuration."""
+    from gaios.server import directory
+
+    settings = load(config, flags)
+    directory.create(settings)
+    answer = {"cell": settings.cell.id, "id": settings.id, "member": settings.id}
+    output.write_answer(answer, f"created {settings.dir} for replica {settings.id} of cell {settings.cell.id}", json=form.json)
+    return exits.DONE
+
+
+def serve(*, config: Config = None, flags: Flags = NONE, form: Form = FORM) -> int:
+    """Run one replica in the foreground; SIGTERM or an interrupt stops it cleanly."""
+    from gaios.server.__main__ import run
+
+    settings = load(config, flags)
+    if form.json:
+        settings = msgspec.structs.replace(settings, log_format="json")
+    run(settings)
+    return exits.DONE

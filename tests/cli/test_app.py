@@ -1,0 +1,82 @@
+"""The application and its document say the same."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cyclopts import App
+
+from gaios.cli.app import make_app, names
+
+DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "cli.md").read_text()
+SECTIONS = {
+    heading.split()[1] + (" failover" if " failover" in heading else ""): text
+    for heading, text in re.findall(r"^### (gaios [^\n]+)\n(.*?)(?=^##|\Z)", DOCUMENT, re.MULTILINE | re.DOTALL)
+}
+# Beside the options of bench itself: `put` and `get` take the same.
+WITHIN = {"bench put": "bench", "bench get": "bench"}
+
+
+def commands() -> Iterator[tuple[str, App]]:
+    app = make_app()
+    for name in names():
+        command = app[name]
+        yield name, command
+        for inner in command:
+            if not inner.startswith("-"):
+                yield f"{name} {inner}", command[inner]
+
+
+COMMANDS = dict(commands())
+
+
+def options(command: App) -> set[str]:
+    return {name for argument in command.assemble_argument_collection() for name in argument.names if name.startswith("--")}
+
+
+def test_every_command_has_its_section_and_every_section_its_command() -> None:
+    assert {WITHIN.get(name, name) for name in COMMANDS} == set(SECTIONS)
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_option_stands_in_the_section(name: str) -> None:
+    # Those of `serve` are the configuration's keys: its help lists them.
+    missing = {option for option in options(COMMANDS[name]) if f"{option}" not in SECTIONS[WITHIN.get(name, name)]}
+    assert not missing or name == "serve", f"docs/cli.md does not tell about {missing} of gaios {name}"
+
+
+@pytest.mark.parametrize("name", sorted(SECTIONS))
+def test_every_option_of_the_section_is_one(name: str) -> None:
+    own = options(COMMANDS[name]) | {"--help"}
+    # A section may call other commands, and name options of a neighbour by its full name.
+    lines = [line for line in SECTIONS[name].splitlines() if line.startswith(("- `--", "Options:", "Other options:"))]
+    told = set(re.findall(r"--[a-z][a-z-]*", "\n".join(line.split(":")[0] if line.startswith("- ") else line for line in lines)))
+    assert not told - own, f"docs/cli.md tells about {told - own}, which gaios {name} does not take"
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_says_what_it_does_and_what_its_options_mean(name: str) -> None:
+    assert COMMANDS[name].help.strip()
+    silent = [argument.name for argument in COMMANDS[name].assemble_argument_collection() if not argument.parameter.help and name != "serve"]
+    assert not silent
+
+
+def test_what_comes_later_is_not_there_yet() -> None:
+    """A stub would answer for something that does not exist."""
+    assert "lock" not in COMMANDS
+    assert "spec" not in COMMANDS
+    assert "bench lock" not in COMMANDS
+    assert "--scenario" not in options(COMMANDS["sim"])
+
+
+def test_a_client_command_loads_neither_server_nor_tables_nor_simulator() -> None:
+    """`gaios get` runs in loops of scripts: what it imports is most of what it costs."""
+    program = "import sys; from gaios.cli.run import run; run(['get', 'k', '--endpoints', '127.0.0.1:1', '--timeout', '0.05']); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "gaios.client" in loaded
+    unwanted = {"gaios.server", "gaios.sim", "gaios.storage", "gaios.paxos", "gaios.log", "gaios.db", "rich.table", "uvloop", "structlog"}
+    assert not unwanted & loaded
