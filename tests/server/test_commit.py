@@ -1,0 +1,122 @@
+"""Group commit: what waits for what."""
+
+from typing import Any, cast
+
+import pytest
+
+from gaios.errors import InvariantViolated
+from gaios.log import Output
+from gaios.server.commit import FAR, MARK_NS, GroupCommit
+from gaios.storage import Journal, Sync
+
+STATE = (1, 0, 0, b"state")
+PROMISE = (2, ("promise",))
+
+
+class _Journal:
+    """Remembers what it was asked to write."""
+
+    def __init__(self) -> None:
+        self.batches: list[tuple[bytes | None, list[Any]]] = []
+        self.marks = 0
+
+    def batch(self, copies: bytes | None, records: list[Any], state: Any) -> list[Any]:
+        assert tuple(state()) == STATE
+        self.batches.append((copies, list(records)))
+        return [Sync(f"batch {len(self.batches)}")]
+
+    def mark(self) -> list[Any]:
+        self.marks += 1
+        return [Sync("mark")]
+
+
+def output(number: int, *, records: int = 0, copies: bytes | None = None, after: list[Any] | None = None) -> Output:
+    made = Output(number)
+    made.records = [(2, number, 1, b"%d" % index) for index in range(records)]
+    made.copies = copies
+    made.after = after or []
+    return made
+
+
+def group(first: list[Any] | None = None) -> tuple[GroupCommit, _Journal]:
+    journal = _Journal()
+    return GroupCommit(cast("Journal", journal), lambda: STATE, first or []), journal
+
+
+def test_a_message_waits_for_the_records_of_its_output() -> None:
+    commit, _ = group()
+    assert commit.add(output(1, records=1, after=[PROMISE])) == []
+    assert commit.batch(0) == [Sync("batch 1")]
+    commit.check()
+    assert commit.done(0) == ([PROMISE], 1)
+    assert not commit.is_busy
+
+
+def test_a_message_without_records_waits_for_those_of_earlier_outputs() -> None:
+    """`after` speaks of this and all earlier Outputs: an acknowledgement must not overtake a record that it rests on."""
+    commit, _ = group()
+    commit.add(output(1, records=1))
+    assert commit.add(output(2, after=[PROMISE])) == []
+    commit.batch(0)
+    assert commit.add(output(3, after=[(3, ("third",))])) == []
+    assert commit.done(0) == ([PROMISE, (3, ("third",))], 1)
+    assert commit.add(output(4, after=[PROMISE])) == [PROMISE]
+
+
+def test_what_comes_while_the_disk_is_busy_becomes_one_batch() -> None:
+    commit, journal = group()
+    commit.add(output(1, records=1))
+    assert commit.batch(0) is not None
+    for number in (2, 3, 4):
+        commit.add(output(number, records=2, copies=b"%d" % number))
+        assert commit.batch(0) is None
+    commit.done(0)
+    assert commit.batch(0) == [Sync("batch 2")]
+    copies, records = journal.batches[1]
+    assert copies == b"4"
+    assert [record[1] for record in records] == [2, 2, 3, 3, 4, 4]
+    assert commit.done(0)[1] == 4
+
+
+def test_the_starts_own_operations_come_first_and_everything_waits_for_them() -> None:
+    commit, _ = group([Sync("cut")])
+    assert commit.is_busy
+    assert commit.add(output(1, after=[PROMISE])) == []
+    assert commit.batch(0) == [Sync("cut")]
+    assert commit.done(0) == ([PROMISE], 0)
+
+
+def test_an_idle_disk_gets_its_mark_late_and_once() -> None:
+    commit, journal = group()
+    commit.add(output(1, records=1))
+    commit.batch(0)
+    commit.done(100)
+    assert commit.due_ns() == 100 + MARK_NS
+    assert commit.batch(99 + MARK_NS) is None
+    assert commit.batch(100 + MARK_NS) == [Sync("mark")]
+    assert commit.due_ns() == FAR
+    assert commit.done(200 + MARK_NS) == ([], 0)
+    assert commit.batch(1 << 60) is None
+    assert journal.marks == 1
+
+
+def test_a_value_on_its_way_to_the_disk_is_not_read_back() -> None:
+    commit, _ = group()
+    commit.add(output(7, records=1))
+    assert commit.is_unwritten(2, 7)
+    commit.batch(0)
+    assert commit.is_unwritten(2, 7)
+    assert not commit.is_unwritten(3, 7)
+    commit.done(0)
+    assert not commit.is_unwritten(2, 7)
+
+
+def test_a_message_that_nothing_would_ever_release_is_a_violation() -> None:
+    commit, _ = group()
+    commit._flying_after = [PROMISE]
+    with pytest.raises(InvariantViolated):
+        commit.check()
+    commit, _ = group()
+    commit._after = [PROMISE]
+    with pytest.raises(InvariantViolated):
+        commit.check()
