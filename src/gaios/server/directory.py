@@ -17,7 +17,7 @@ from typing import Final
 
 from gaios.errors import AnotherCell, ConfigurationError, DirectoryInUse, StateMissing
 from gaios.log import Copies, encode
-from gaios.log.records import CHAIN_START, RecordKind, State
+from gaios.log.records import RecordKind, State
 from gaios.server import config
 from gaios.storage import Identity, Record
 from gaios.storage import create as create_files
@@ -51,7 +51,7 @@ def create(settings: config.Settings) -> None:
     try:
         leftovers = [name for name in disk.reader.names() if name not in {LOCK, CREATING}]
         identity = Identity(settings.cell.bytes, settings.id, 0)
-        state = State(0, 0, 0, 0, CHAIN_START, [])
+        state = State(promised=0, longest_ns=0, chosen=0, truncated=0, accepted=[])
         disk.execute_now(
             create_files(
                 identity,

@@ -1,0 +1,174 @@
+"""Parts for tests of a node: a disk in memory, a cell of nodes whose messages travel by hand, free ports."""
+
+import socket
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from gaios import api, entry
+from gaios.db import Database
+from gaios.log import Copies, RecordKind, encode
+from gaios.log.records import State
+from gaios.machine import Machine
+from gaios.server import config
+from gaios.server.node import Effects, Limits, Node
+from gaios.storage import Create, Identity, Operation, Record, Remove, Rename, Write, create
+from gaios.transport import Answer, Decoder, Kind, decode_answer, encode_peer, encode_submit
+
+CELL = bytes(range(16))
+MS = 1_000_000
+S = 1_000 * MS
+
+
+class MemoryDisk:
+    """Files in memory; what is executed is there."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytearray] = {}
+
+    def names(self) -> list[str]:
+        return sorted(self.files)
+
+    def size(self, name: str) -> int:
+        return len(self.files[name])
+
+    def read(self, name: str, offset: int, length: int) -> bytes:
+        return bytes(self.files[name][offset : offset + length])
+
+    def execute(self, operations: Sequence[Operation]) -> None:
+        for operation in operations:
+            if isinstance(operation, Create):
+                self.files[operation.name] = bytearray(operation.size)
+            elif isinstance(operation, Write):
+                self.files[operation.name][operation.offset : operation.offset + len(operation.data)] = operation.data
+            elif isinstance(operation, Rename):
+                self.files[operation.new] = self.files.pop(operation.old)
+            elif isinstance(operation, Remove):
+                del self.files[operation.name]
+
+
+class HandCell:
+    """Nodes whose disk batches and messages are carried out when a test says so; time moves when it says so."""
+
+    def __init__(self, replicas: int = 3, *, machine: type[Machine] = Database, limits: Limits | None = None) -> None:
+        self.now = 10 * S
+        self._machine, self._limits = machine, limits
+        self.members = {member: member for member in range(1, replicas + 1)}
+        self.disks = {member: MemoryDisk() for member in self.members}
+        state = Record(RecordKind.STATE, 0, 0, encode(State(promised=0, longest_ns=0, chosen=0, truncated=0, accepted=[])))
+        for member, disk in self.disks.items():
+            disk.execute(create(Identity(CELL, member, 0), encode(Copies()), state, segment_bytes=1 << 20))
+        self.nodes: dict[int, Node] = {}
+        self.pending: dict[int, list[Operation]] = {}
+        """A node's batch that is not carried out yet, while `hold_disks`."""
+        self.hold_disks = False
+        self.wire: deque[tuple[int, int, bytes]] = deque()
+        self.frames: dict[int, dict[int, list[tuple[int, bytes]]]] = {}
+        """What clients were sent: by member and connection."""
+        self.local: list[Any] = []
+        self.cut: set[int] = set()
+        """Members that hear nothing and are not heard."""
+        for member in self.members:
+            self.start(member)
+
+    def start(self, member: int) -> Node:
+        self.wire = deque(item for item in self.wire if item[0] != member)
+        self.pending.pop(member, None)
+        self.frames[member] = {}
+        self.nodes[member] = Node.start(
+            cell=CELL,
+            member=member,
+            members=self.members,
+            clients={member: f"h:{member}" for member in self.members},
+            reader=self.disks[member],
+            machine=self._machine(),
+            nonce=member * 7_919,
+            now=self.now,
+            wall_ms=1_000,
+            limits=self._limits,
+            segment_bytes=1 << 20,
+        )
+        self.drain(member)
+        return self.nodes[member]
+
+    def drain(self, member: int) -> Effects:
+        node = self.nodes[member]
+        effects = node.drain(self.now)
+        node.check()
+        if effects.disk is not None:
+            self.pending[member] = effects.disk
+        for to, body, _ in effects.to_peers:
+            if member not in self.cut and to not in self.cut:
+                self.wire.append((to, member, body))
+        for connection, data in effects.to_clients:
+            self.frames[member].setdefault(connection, []).extend(Decoder(1 << 30, magic=False).feed(data))
+        self.local += effects.local
+        return effects
+
+    def sync(self, member: int) -> None:
+        """Carry a node's batch out."""
+        self.disks[member].execute(self.pending.pop(member))
+        self.nodes[member].disk_done(self.now)
+        self.drain(member)
+
+    def settle(self) -> None:
+        """Let disks and messages go on until nothing moves."""
+        while self.wire or (self.pending and not self.hold_disks):
+            while self.wire:
+                to, member, body = self.wire.popleft()
+                assert Decoder(1 << 30, magic=False).feed(encode_peer(body)) == [(Kind.PEER, body)]
+                if to in self.nodes:
+                    self.nodes[to].peer_frame(self.now, member, body)
+                    self.drain(to)
+            if not self.hold_disks:
+                for member in list(self.pending):
+                    self.sync(member)
+
+    def run(self, duration_ns: int) -> None:
+        """Let time pass in steps of 5 ms."""
+        end = self.now + duration_ns
+        while self.now < end:
+            self.now += 5 * MS
+            for member, node in self.nodes.items():
+                node.tick(self.now)
+                self.drain(member)
+            self.settle()
+
+    def elect(self) -> int:
+        """Run until there is a master."""
+        for _ in range(1_000):
+            serving = [member for member, node in self.nodes.items() if node.replica.is_serving and member not in self.cut]
+            if serving:
+                return serving[0]
+            self.run(5 * MS)
+        raise AssertionError([node.status(self.now) for node in self.nodes.values()])
+
+    def ask(self, member: int, connection: int, request: int, data: bytes) -> None:
+        """A client submits an entry."""
+        body = Decoder(1 << 30, magic=False).feed(encode_submit(request, data))[0][1]
+        self.nodes[member].client_frame(self.now, connection, Kind.SUBMIT, body)
+        self.drain(member)
+
+    def answers(self, member: int, connection: int) -> list[Answer]:
+        return [decode_answer(body) for kind, body in self.frames[member].get(connection, []) if kind == Kind.ANSWER]
+
+
+def put(identity: tuple[int, int], sequence: int, key: bytes, value: bytes) -> bytes:
+    """An entry that puts a key."""
+    command = api.encode(api.MultiOp(then=(api.Put(key, value),)))
+    return entry.encode(entry.Kind.COMMAND, entry.Identity(*identity), sequence, 0, command)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on at this moment."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [sock.getsockname()[1] for sock in sockets]
+    for sock in sockets:
+        sock.close()
+    return ports
+
+
+def places(replicas: int) -> tuple[config.Founder, ...]:
+    """Founders on free ports."""
+    ports = [f"127.0.0.1:{port}" for port in free_ports(3 * replicas)]
+    return tuple(config.Founder(id=i + 1, client=ports[3 * i], peer=ports[3 * i + 1], admin=ports[3 * i + 2]) for i in range(replicas))
