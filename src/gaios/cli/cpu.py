@@ -1,6 +1,6 @@
 """What the replicas of a cell have used of their processors, read from the outside.
 
-Each replica's admin port is asked for `process_cpu_seconds_total`, the name that Prometheus' own clients give it.
+Each replica's admin port is asked for `gaios_process_cpu_seconds_total`.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gaios.client import Cell
 
-METRIC = b"process_cpu_seconds_total "
+METRIC = b"gaios_process_cpu_seconds_total "
 ANSWER_BYTES_MAX = 1 << 20
 TIMEOUT_S = 2.0
 

@@ -71,9 +71,12 @@ def write(data: bytes) -> None:
 
 def shown(data: bytes) -> bytes:
     """A key or value for people: as it is, or escaped on a terminal."""
-    if not sys.stdout.isatty():
-        return data
-    return escaped(data).encode()
+    return escaped(data).encode() if is_terminal() else data
+
+
+def is_terminal() -> bool:
+    """Whether a person looks at standard output."""
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def escaped(data: bytes) -> str:

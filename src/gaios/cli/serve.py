@@ -1,13 +1,16 @@
 """init and serve: one replica of a cell whose founders share a configuration.  [INTERFACE `init`, `serve`; SAFETY 2]
 
 Rule 1. Every key of the configuration is a flag of both: the file may be the same for all founders, and `--id` and `--dir` tell them apart.
-Rule 2. A flag's help is the sentence that stands below the key where it is defined: there is one place to keep true.
+Rule 2. Without a file, `serve` takes the cell and its founders from the directory, where `init` or `up` wrote them down.
+Rule 3. A flag's help is the sentence that stands below the key where it is defined: there is one place to keep true.
 """
 
 import ast
 import dataclasses
 import inspect
 import itertools
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -15,6 +18,7 @@ from cyclopts import Parameter
 
 from gaios.cli import exits, output
 from gaios.cli.parameters import FORM, Form, Text
+from gaios.errors import ConfigurationError
 from gaios.log.options import Options
 from gaios.server import config
 
@@ -31,7 +35,9 @@ _OWN = {
 }
 """Keys that have no sentence of their own in the configuration."""
 
-Config = Annotated[Text | None, Parameter(help="The configuration, TOML; flags and GAIOS_ variables beat what it says.")]
+Config = Annotated[
+    Text | None, Parameter(name="--config", env_var="GAIOS_CONFIG", help="TOML; flags and GAIOS_ variables beat what it says.")
+]
 
 
 def sentences(kind: type) -> dict[str, str]:
@@ -68,30 +74,53 @@ NONE = Flags()
 
 
 def load(path: str | None, flags: object) -> config.Settings:
-    """The configuration that a file, variables and flags make.
+    """The configuration that a file or a directory's manifest, variables and flags make.
 
     Raises:
         ConfigurationError: they do not make one.
     """
-    return config.load(path, {key: value for key in config.KEYS if (value := getattr(flags, key)) is not None})
+    given = {key: value for key in config.KEYS if (value := getattr(flags, key)) is not None}
+    return config.load(path or None, given, base={} if path else of_directory(given.get("dir") or os.environ.get("GAIOS_DIR")))
 
 
-def init(*, config: Config = None, flags: Flags = NONE, form: Form = FORM) -> int:
+def of_directory(where: str | None) -> dict[str, Any]:
+    """What the manifest in a replica's directory says of its cell and of itself.
+
+    Raises:
+        ConfigurationError: there is none, so that nothing says which cell this is.
+    """
+    from gaios.server.directory import MANIFEST
+
+    manifest = Path(where, MANIFEST) if where else None
+    if manifest is None or not manifest.exists():
+        raise ConfigurationError(
+            reason=f"nothing says which cell this is: there is no {manifest or '--config'}",
+            hint="name the founders' file with --config, or with --dir a directory that gaios init or gaios up made",
+        )
+    found = config.read_file(manifest)
+    member = found.pop("member", None)
+    return {**found, "id": member, "dir": where}
+
+
+def init(*, config_file: Config = None, flags: Flags = NONE, form: Form = FORM) -> int:
     """Create one replica's directory from its configuration."""
     from gaios.server import directory
 
-    settings = load(config, flags)
+    if not config_file:
+        raise ConfigurationError(reason="gaios init needs --config", hint="name the file that all founders share")
+
+    settings = load(config_file, flags)
     directory.create(settings)
     answer = {"cell": settings.cell.id, "id": settings.id, "member": settings.id}
     output.write_answer(answer, f"created {settings.dir} for replica {settings.id} of cell {settings.cell.id}", json=form.json)
     return exits.DONE
 
 
-def serve(*, config: Config = None, flags: Flags = NONE, form: Form = FORM) -> int:
+def serve(*, config_file: Config = None, flags: Flags = NONE, form: Form = FORM) -> int:
     """Run one replica in the foreground; SIGTERM or an interrupt stops it cleanly."""
     from gaios.server.__main__ import run
 
-    settings = load(config, flags)
+    settings = load(config_file, flags)
     if form.json:
         settings = msgspec.structs.replace(settings, log_format="json")
     run(settings)

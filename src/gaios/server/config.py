@@ -115,14 +115,17 @@ KEYS: Final = (*_OWN, *(_LOG + name for name in Options.__struct_fields__))
 
 
 def load(
-    path: "str | os.PathLike[str] | None", flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None
+    path: "str | os.PathLike[str] | None",
+    flags: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+    base: Mapping[str, Any] | None = None,
 ) -> Settings:
-    """Settings from a file, the environment and flags (a flag whose value is None was not given).
+    """Settings from a file, the environment and flags (a flag whose value is None was not given); without a file from `base`.
 
     Raises:
         ConfigurationError: it cannot be read, names an unknown key, or does not make sense.
     """
-    found = read_file(path) if path is not None else {}
+    found = read_file(path) if path is not None else dict(base or {})
     variables = os.environ if environment is None else environment
     for key in KEYS:
         variable = ENVIRONMENT + key.upper()

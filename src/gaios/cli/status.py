@@ -1,0 +1,71 @@
+"""status: every replica in one table, and what the cell can still bear.  [INTERFACE `status`]
+
+Each replica is asked for itself, for at most a second; what it says of others does not count.
+"""
+
+import io
+from typing import TYPE_CHECKING
+
+from gaios.cli import exits, output
+from gaios.cli.connect import cell
+from gaios.cli.parameters import CLIENT, Client
+from gaios.errors import Unavailable
+
+if TYPE_CHECKING:
+    from gaios.client import CellStatus
+
+_COLUMNS = {"replica": "right", "role": "left", "client": "left", "peer": "left", "admin": "left", "pid": "right", "ballot": "right"}
+_COLUMNS |= {"chosen": "right", "applied": "right", "lag": "right"}
+_STYLES = {"master": "bold green", "unreachable": "bold red", "learner": "yellow"}
+ROUND = 65_536
+"""A ballot is a round and a member's number below this."""
+
+
+async def status(*, client: Client = CLIENT) -> int:
+    """Show every replica, the master, and how many may still fail."""
+    async with cell(client) as connected:
+        told = await connected.status()
+    if all(replica.role == "unreachable" for replica in told.replicas):
+        raise Unavailable(waited_ms=1_000, reason=told.why or "no replica answers")
+    if client.json:
+        output.write_json(told)
+    else:
+        show(told)
+    return exits.DONE
+
+
+def show(told: "CellStatus") -> None:
+    """A table and a sentence for people."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column, justify in _COLUMNS.items():
+        table.add_column(column.upper(), justify="right" if justify == "right" else "left", no_wrap=True)
+    for cells in rows(told):
+        texts = [Text(each) for each in cells]
+        texts[1].stylize(_STYLES.get(cells[1], ""))
+        table.add_row(*texts)
+    text = io.StringIO()
+    # Wide enough for its content: a table that is cut in a pipe or a narrow window is of no use to anyone.
+    Console(file=text, width=200, force_terminal=output.is_terminal(), highlight=False).print(table)
+    for line in text.getvalue().splitlines():
+        output.write_line(line.rstrip())
+    output.write_line(f"cell {told.cell}, epoch {told.epoch}: {told.why}")
+
+
+def rows(told: "CellStatus") -> list[list[str]]:
+    """What the table holds: a row a replica; a dash is what is not known."""
+    furthest = max((replica.chosen for replica in told.replicas if replica.chosen is not None), default=0)
+    made: list[list[str]] = []
+    for replica in told.replicas:
+        lag = None if replica.applied is None else furthest - replica.applied
+        who = (replica.id, replica.role, replica.client, replica.peer, replica.admin, replica.pid)
+        made.append(["–" if each is None else str(each) for each in (*who, ballot(replica.ballot), replica.chosen, replica.applied, lag)])
+    return made
+
+
+def ballot(number: int | None) -> str | None:
+    """A ballot as round and member."""
+    return None if number is None else f"{number // ROUND}.{number % ROUND}"
