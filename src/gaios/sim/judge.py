@@ -11,6 +11,7 @@ from gaios.sim.checkers.epoch_monotone import epoch_monotone
 from gaios.sim.checkers.exactly_once import Submitted, exactly_once
 from gaios.sim.checkers.lease_exclusivity import lease_exclusivity
 from gaios.sim.checkers.linearizability import linearizability
+from gaios.sim.checkers.persist_then_say import persist_then_say
 from gaios.sim.checkers.revisions_monotone import revisions_monotone
 from gaios.sim.checkers.watch_completeness import watch_completeness
 from gaios.sim.checkers.witness import Chosen, replay, witness
@@ -33,6 +34,7 @@ def judge(seen: Observations, keys: list[bytes], finals: Mapping[int, tuple[int,
     found += epoch_monotone(seen.applied)
     found += revisions_monotone(seen.applied, seen.calls)
     found += bounded_queues(seen.levels())
+    found += persist_then_say(seen.starts, {applied.slot: applied.value for applied in seen.applied})
 
     log: dict[tuple[int, int], Submitted] = {}
     commands: dict[tuple[int, int], bytes] = {}

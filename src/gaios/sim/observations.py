@@ -5,7 +5,10 @@ from typing import Any
 
 from gaios.api import Event
 from gaios.db import Database
+from gaios.log import codec
 from gaios.machine import Context
+from gaios.paxos import core
+from gaios.sim.checkers.persist_then_say import Remembered, Said
 from gaios.sim.clock import Clock
 from gaios.sim.history import Applied, Call, Executed, Lease, Level, Violation, Watch
 
@@ -19,6 +22,7 @@ class Observations:
         self.leases: list[Lease] = []
         self.calls: list[Call] = []
         self.watches: list[Watch] = []
+        self.starts: list[Remembered] = []
         self.broken: list[Violation] = []
         """Replicas that stopped by themselves, and what else is wrong as soon as it is seen."""
         self._levels: dict[tuple[int, str], Level] = {}
@@ -48,6 +52,42 @@ class ObservedDatabase(Database):
         return super().apply(command, context)
 
 
+class Speech:
+    """The most that one replica said, read off the frames that leave it."""
+
+    __slots__ = ("_accepted", "_ballot", "_last", "_term_ns")
+
+    def __init__(self) -> None:
+        self._ballot = self._term_ns = 0
+        self._accepted: dict[int, int] = {}
+        self._last = b""
+
+    def hear(self, body: bytes) -> None:
+        """A frame leaves."""
+        if body is self._last:
+            return
+        self._last = body
+        for message in codec.decode(body)[3]:
+            tag = message[0]
+            if tag in core.AFTER:
+                self._ballot = max(self._ballot, message[1])
+            if tag == core.ACCEPTED:
+                self._accept(message[3], message[1])
+            elif tag == core.PROMISE:
+                for slot, (ballot, _) in message[4].items():
+                    self._accept(slot, ballot)
+            elif tag == core.GRANT:
+                self._term_ns = max(self._term_ns, message[4])
+
+    def _accept(self, slot: int, ballot: int) -> None:
+        if ballot > self._accepted.get(slot, 0):
+            self._accepted[slot] = ballot
+
+    def said(self) -> Said:
+        """All of it so far."""
+        return Said(self._ballot, self._term_ns, dict(self._accepted))
+
+
 class LeaseWatch:
     """Turns what a replica believes of its lease, turn by turn, into intervals of true time."""
 
@@ -57,19 +97,21 @@ class LeaseWatch:
         self._observations, self._replica, self._clock = observations, replica, clock
         self._now: Lease | None = None
 
-    def see(self, true_ns: int, ballot: int, until_reading_ns: int) -> None:
-        """It holds a lease of this ballot until its clock shows that reading; ballot 0: none."""
+    def see(self, true_ns: int, ballot: int, until_reading_ns: int) -> bool:
+        """It holds a lease of this ballot until its clock shows that reading; ballot 0: none. Whether one lapsed meanwhile."""
         held = self._now
-        if held is not None and (held.ballot != ballot or true_ns > held.until_ns):
+        lapsed = held is not None and true_ns > held.until_ns
+        if held is not None and (held.ballot != ballot or lapsed):
             self.end(true_ns)
             held = None
         if not ballot:
-            return
+            return lapsed
         until = self._clock.when(until_reading_ns)
         if held is None:
             self._now = Lease(self._replica, ballot, true_ns, until)
         elif until > held.until_ns:
             self._now = held._replace(until_ns=until)
+        return lapsed
 
     def end(self, true_ns: int) -> bool:
         """The process is gone, or gave the lease up; whether it held one."""

@@ -10,9 +10,10 @@ from collections.abc import Callable
 import msgspec
 
 from gaios import api
+from gaios.entry import Kind, entries
 from gaios.sim.cell import Cell
 from gaios.sim.faults import MS, S
-from gaios.sim.history import DONE, Violation
+from gaios.sim.history import DONE, REFUSED, UNKNOWN, Violation
 from gaios.sim.judge import judge
 from gaios.sim.observations import Observations
 from gaios.sim.plan import Plan, draw
@@ -74,6 +75,7 @@ def run(seed: int, options: RunOptions | None = None) -> Report:
     found += late
     for violation in found:
         world.note(str(violation))
+    _count(world, seen)
     calls = len(seen.calls)
     done = sum(call.outcome == DONE for call in seen.calls)
     return Report(
@@ -92,6 +94,20 @@ def run(seed: int, options: RunOptions | None = None) -> Report:
         sometimes=world.sometimes,
         lines=world.lines or [],
     )
+
+
+def _count(world: World, seen: Observations) -> None:
+    """What can be told from the records alone that it happened."""
+    values = {applied.slot: applied.value for applied in seen.applied}
+    if b"" in values.values():
+        world.count("a gap was filled with a no-op")
+    commands = [(*entry.identity, entry.sequence) for value in values.values() for entry in entries(value) if entry.kind == Kind.COMMAND]
+    if len(set(commands)) < len(commands):
+        world.count("a retry was answered from the table")
+    if any(call.outcome == UNKNOWN for call in seen.calls):
+        world.count("an outcome stayed unknown")
+    if any(call.outcome == REFUSED for call in seen.calls):
+        world.count("a call was refused")
 
 
 def _liveness(world: World, plan: Plan, cell: Cell, workload: Workload, seen: Observations) -> list[Violation]:

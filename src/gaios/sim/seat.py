@@ -15,14 +15,15 @@ from typing import Any
 
 from gaios import errors
 from gaios.log import Copies, Options, RecordKind, encode
-from gaios.log.records import CHAIN_START, State
+from gaios.log.records import State
 from gaios.server.node import Effects, Limits, Node
+from gaios.sim.checkers.persist_then_say import Remembered
 from gaios.sim.clock import Clock
 from gaios.sim.disk import Disk
 from gaios.sim.faults import DiskFaults
 from gaios.sim.history import Violation
 from gaios.sim.network import Connection, Network
-from gaios.sim.observations import LeaseWatch, Observations, ObservedDatabase, watch_applier
+from gaios.sim.observations import LeaseWatch, Observations, ObservedDatabase, Speech, watch_applier
 from gaios.sim.world import World
 from gaios.storage import Identity, Record, create
 from gaios.transport import PEER_BYTES_MAX, Decoder, Kind, Listener, encode_goodbye, encode_peer, refuse
@@ -77,6 +78,7 @@ class Seat:
         self.others: Mapping[int, Seat] = {}
         """The other seats, by replica id; set by the cell."""
         self.lease = LeaseWatch(observations, replica, self.clock)
+        self.speech = Speech()
         self.life = 0
         """Counts starts and ends: what belongs to another life is ignored."""
         self.on_fall: Any = None
@@ -91,14 +93,15 @@ class Seat:
         """What a paused process goes on with."""
         self._clients: dict[int, _Client] = {}
         self._numbers = 0
-        self._serving = False
+        self._serving = self._behind = False
+        self._recovering = 0
 
     # -- coming and going ------------------------------------------------------------------------------------------------
 
     def create(self) -> None:
         """Make the directory, durably, as `gaios init` does."""
         identity = Identity(self._cell, self.replica, 0)
-        state = Record(RecordKind.STATE, 0, 0, encode(State(0, 0, 0, 0, CHAIN_START, [])))
+        state = Record(RecordKind.STATE, 0, 0, encode(State(0, 0, 0, 0, [])))
         for operation in create(identity, encode(Copies()), state, segment_bytes=self._segment_bytes):
             self.disk.execute(operation)
 
@@ -128,6 +131,10 @@ class Seat:
             self._found("start", error)
             return
         machine.boot = self.life
+        participant = node.replica.core
+        self.observations.starts.append(
+            Remembered(self.replica, self.life, self.speech.said(), participant.promised, participant.longest, dict(participant.acc))
+        )
         watch_applier(self.observations, self.replica, self.life, node.replica.applier, lambda: self.world.now_ns)
         self.node = node
         self._inbox, self._turn_at, self._armed_ns, self._pause, self._asleep = [], -1, -1, None, None
@@ -141,7 +148,7 @@ class Seat:
         self.world.note(f"{'power cut' if power else 'kill'} {self.replica}")
         self.life += 1
         self.node = None
-        self._serving = False
+        self._serving = self._behind = False
         if self.lease.end(self.world.now_ns):
             self.world.count("a master died holding its lease")
         for client in self._clients.values():
@@ -318,6 +325,7 @@ class Seat:
             self.disk.submit(effects.disk, lambda: self._disk_done(life), lambda: self._disk_failed(life))
         for member, body, _ in effects.to_peers:
             world.note(f"send {self.replica} {member}", body)
+            self.speech.hear(body)
             self.network.send(self.replica, member, encode_peer(body), self._receiver(member))
         for number, data in effects.to_clients:
             client = self._clients.get(number)
@@ -360,7 +368,15 @@ class Seat:
         assert node is not None
         replica = node.replica
         left = replica.lease_ns(now)
-        self.lease.see(self.world.now_ns, replica.core.bal if left else 0, now + left)
+        if self.lease.see(self.world.now_ns, replica.core.bal if left else 0, now + left):
+            self.world.count("a lease lapsed while its master lived")
+        if replica.core.best and replica.core.bal != self._recovering:
+            self._recovering = replica.core.bal
+            self.world.count("a promise carried values")
+        if replica.is_behind != self._behind:
+            self._behind = replica.is_behind
+            if not self._behind:
+                self.world.count("a replica caught up by chosen values")
         if replica.is_serving != self._serving:
             self._serving = replica.is_serving
             self.world.count("a master was elected" if self._serving else "a master stepped down")

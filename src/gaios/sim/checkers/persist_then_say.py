@@ -1,0 +1,55 @@
+"""Persist, then say: whatever a replica said in one life, it remembers in the next.  [SAFETY 5, 11, 15]
+
+Said are: a ballot claimed, promised, accepted in or granted a lease; a value accepted; a lease's term. A start that finds less on its disk
+than its last lives said proves that something left too early, or was lost.
+
+1. The promise found is at least every ballot said.
+2. Every slot said to be accepted in a ballot is found accepted in it or in a higher one. A slot that is known to be chosen may be found
+   in a lower ballot: it is voted for again without being written again, and its value can never differ.
+3. The longest term found is at least every term granted.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from gaios.sim.history import Violation
+
+NAME = "persist, then say"
+
+
+class Said(NamedTuple):
+    """The most that one replica said by some time."""
+
+    ballot: int = 0
+    term_ns: int = 0
+    accepted: Mapping[int, int] = {}
+    """Slot → the highest ballot that it said to have accepted a value in."""
+
+
+class Remembered(NamedTuple):
+    """What a start found, and what had been said before it."""
+
+    replica: int
+    boot: int
+    said: Said
+    promised: int
+    longest_ns: int
+    accepted: Mapping[int, tuple[int, bytes]]
+    """Slot → ballot, value."""
+
+
+def persist_then_say(starts: Iterable[Remembered], chosen: Mapping[int, bytes]) -> list[Violation]:
+    """Compare each start with what was said before it; `chosen` has the values that are known to be chosen."""
+    found: list[Violation] = []
+    for start in starts:
+        who = f"replica {start.replica} (start {start.boot})"
+        if start.promised < start.said.ballot:
+            found.append(Violation(NAME, f"{who} remembers promise {start.promised}, and had said {start.said.ballot}"))
+        if start.longest_ns < start.said.term_ns:
+            found.append(Violation(NAME, f"{who} remembers a longest term of {start.longest_ns} ns, and had granted {start.said.term_ns}"))
+        for slot, ballot in start.said.accepted.items():
+            there, value = start.accepted.get(slot, (0, b""))
+            if there < ballot and not (there and chosen.get(slot) == value):
+                found.append(Violation(NAME, f"{who} remembers slot {slot} accepted in ballot {there}, and had said {ballot}"))
+                break
+    return found
