@@ -116,7 +116,8 @@ def test_one_that_has_begun_waits_for_ever() -> None:
         for endpoint in script.take_dialled():
             script.lose(endpoint, "connection refused")
     assert script.told == []
-    script.advance(200 * MS)
+    script.advance(500 * MS)
+    assert script.take_dialled() == [A]
     script.welcome(A, serving=True)
     assert len(script.take(Kind.WATCH)) == 1
 

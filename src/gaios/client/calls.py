@@ -268,6 +268,13 @@ class Calls:
                 call.again_at = 0
                 self._place(now, call)
 
+    def shut(self, now: int) -> None:
+        """All end."""
+        self._search.why = "this client was closed"
+        self._registration = None
+        for call in list(self._open.values()):
+            self._expire(now, call)
+
     def deadline_ns(self) -> int:
         """When `tick` is needed next."""
         soonest = self._deadlines[0][0] if self._deadlines else NEVER

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from gaios.api import Event
 from gaios.client.calls import Calls
 from gaios.client.search import Dice, Search
-from gaios.client.state import READ, STATUS, WRITE, Link
+from gaios.client.state import CLOSED, OPENING, READ, READY, STATUS, WRITE, Link
 from gaios.client.watches import Watches
 from gaios.errors import AnotherCell, ConfigurationError, Error, NotMaster, ProtocolError
 from gaios.transport import (
@@ -95,13 +95,13 @@ class Core:
             kind: WRITE (payload: a command), READ (a question) or STATUS (nothing).
             payload: opaque here.
             deadline_ns: by then it has an outcome.
-            endpoint: one of `endpoints`: ask this replica alone, once; for READ and STATUS.
+            endpoint: ask this replica alone, once; for READ and STATUS.
 
         Raises:
             CommandTooLong: no replica would take it.
-            Overloaded: too many calls, or too many bytes, are under way.
+            Overloaded: too many calls, or too many bytes, are under way, or too many endpoints are known.
         """
-        number = self._calls.add(now, kind, payload, deadline_ns, self._search.links[endpoint] if endpoint else None)
+        number = self._calls.add(now, kind, payload, deadline_ns, self._search.link(endpoint) if endpoint else None)
         if self._search.master is None:
             self._go(now)
         return number
@@ -138,11 +138,26 @@ class Core:
         self._watches.resume(watch)
         self._go(now)
 
+    def watched_through(self, watch: int) -> int:
+        """Every event of a watch below this revision has been told; 0 before it has begun at `from_revision` 0, or when it has ended."""
+        return self._watches.next_revision(watch)
+
+    def shut(self, now: int) -> None:
+        """Every call and watch ends now, as at its deadline, and every connection is to be closed."""
+        self._calls.shut(now)
+        self._watches.shut(now)
+        for link in self._search.links.values():
+            if link.state != CLOSED:
+                self._drop(now, link, "")
+        self._warm = False
+
     # ------------------------------------------------------------------------------------------------------------ connections
 
     def opened(self, now: int, endpoint: str, welcome: Welcome) -> None:
         """A connection was made, hands were shaken."""
         link = self._search.links[endpoint]
+        if link.state != OPENING:
+            return
         if self._search.cell and welcome.cell != self._search.cell:
             # Two were dialled before the first had told its cell.
             error = AnotherCell(what=endpoint, found=f"cell {welcome.cell.hex()}", expected=f"cell {self._search.cell.hex()}")
@@ -160,6 +175,8 @@ class Core:
     def received(self, now: int, endpoint: str, kind: int, body: bytes) -> None:
         """A frame came."""
         link = self._search.links[endpoint]
+        if link.state != READY:
+            return
         try:
             if kind == 32:
                 self._calls.answered(now, link, decode_answer(body))

@@ -29,6 +29,7 @@ from gaios.client.tuning import (
     SEEK_WIDTH,
     SILENT_AFTER,
 )
+from gaios.errors import Overloaded
 from gaios.transport import Kind, Pong, Welcome, encode_request
 
 
@@ -111,12 +112,9 @@ class Search:
     def _follow(self, now: int, hint: str) -> bool:
         if not hint:
             return False
-        link = self.links.get(hint)
-        if link is None:
-            if len(self.links) >= ENDPOINTS_MAX:
-                return False
-            link = self.links[hint] = Link(hint)
-        return self._ask(now, link)
+        if hint not in self.links and len(self.links) >= ENDPOINTS_MAX:
+            return False
+        return self._ask(now, self.link(hint))
 
     def _ask(self, now: int, link: Link) -> bool:
         """Ask it whether it is the master, or dial it; False when neither is due."""
@@ -160,6 +158,19 @@ class Search:
         self._linger_until = now + LINGER
 
     # ------------------------------------------------------------------------------------------------------------ connections
+
+    def link(self, endpoint: str) -> Link:
+        """The link of an address, known or new.
+
+        Raises:
+            Overloaded: too many are known.
+        """
+        link = self.links.get(endpoint)
+        if link is None:
+            if len(self.links) >= ENDPOINTS_MAX:
+                raise Overloaded(what="this client", limit=ENDPOINTS_MAX, unit="endpoints")
+            link = self.links[endpoint] = Link(endpoint)
+        return link
 
     def open(self, now: int, link: Link) -> None:
         """Dial it."""

@@ -54,6 +54,11 @@ class Watches:
         """How many there are."""
         return len(self._all)
 
+    def next_revision(self, watch: int) -> int:
+        """How far one has come; 0 when it is not there."""
+        watching = self._all.get(watch)
+        return watching.next_revision if watching is not None else 0
+
     def waiting(self) -> bool:
         """Whether any needs a master."""
         return any(not watching.paused for watching in self._all.values())
@@ -146,6 +151,12 @@ class Watches:
             self._timed[watching.watch] = watching
         else:
             self._end(watching, error)
+
+    def shut(self, now: int) -> None:
+        """All end."""
+        for watching in list(self._all.values()):
+            self._detach(watching)
+            self._end(watching, Unavailable(waited_ms=(now - watching.began) // MS, reason="this client was closed"))
 
     def tick(self, now: int, why: str) -> None:
         """What time brings."""

@@ -1,0 +1,146 @@
+"""The state of a cell, put together from what each replica says of itself.  [INTERFACE `status --json`]
+
+Rule 1. A replica's word counts for itself alone; of the others it tells who they are. What nobody told is None.
+Rule 2. The master is the one that says so under the highest ballot.
+Rule 3. `tolerates` is counted from the replicas that answered and vote: how many more may fail before fewer than a majority are left.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from gaios.errors import ProtocolError
+
+
+class ReplicaStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One replica; None is what is not known."""
+
+    id: int | None = None
+    member: int | None = None
+    boot: int | None = None
+    pid: int | None = None
+    client: str | None = None
+    peer: str | None = None
+    admin: str | None = None
+    role: str = "unreachable"
+    """`master`, `replica`, `learner` or `unreachable`."""
+    voting: bool | None = None
+    ballot: int | None = None
+    chosen: int | None = None
+    applied: int | None = None
+
+
+class CellStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The cell; `msgspec.json.encode` makes `status --json` of it."""
+
+    cell: str | None = None
+    master: int | None = None
+    """Its replica id."""
+    epoch: int | None = None
+    ballot: int | None = None
+    tolerates: int | None = None
+    """How many more replicas may fail now; None without a quorum."""
+    why: str = ""
+    """That number in a sentence."""
+    replicas: tuple[ReplicaStatus, ...] = ()
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """A member as any replica knows it."""
+
+    id: int
+    member: int | None = None
+    client: str | None = None
+    peer: str | None = None
+    admin: str | None = None
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What a replica answers to STATUS; it may say more."""
+
+    id: int
+    cell: str | None = None
+    member: int | None = None
+    boot: int | None = None
+    pid: int | None = None
+    client: str | None = None
+    peer: str | None = None
+    admin: str | None = None
+    role: str = "replica"
+    voting: bool | None = None
+    ballot: int | None = None
+    chosen: int | None = None
+    applied: int | None = None
+    epoch: int | None = None
+    master: int | None = None
+    members: tuple[Member, ...] = ()
+
+
+_told = msgspec.json.Decoder(Told)
+
+
+def decode(data: bytes) -> Told:
+    """A replica's answer.
+
+    Raises:
+        ProtocolError: it is none.
+    """
+    try:
+        return _told.decode(data)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise ProtocolError(reason=f"a replica's status: {error}") from None
+
+
+def merge(answers: Sequence[Told], silent: Sequence[str]) -> CellStatus:
+    """The cell's state.
+
+    Args:
+        answers: of the replicas that answered.
+        silent: endpoints that did not; counted as replicas of their own where no member is known to be there.
+    """
+    known: dict[int, Member] = {}
+    for told in answers:
+        for member in told.members:
+            known.setdefault(member.id, member)
+    found = {told.id: told for told in answers}
+    rows = [_row(found.get(number), known.get(number)) for number in sorted(known.keys() | found.keys())]
+    listed = {row.client for row in rows}
+    if not known:
+        # Nobody told who the members are: then whoever was asked and is silent is one.
+        rows += [ReplicaStatus(client=endpoint) for endpoint in silent if endpoint not in listed]
+    reigning = max((told for told in answers if told.role == "master"), key=lambda told: told.ballot or 0, default=None)
+    voters = [row for row in rows if row.voting is not False and row.role != "learner"]
+    alive = [row for row in voters if row.role != "unreachable"]
+    tolerates, why = _judge(len(alive), len(voters), reigning)
+    return CellStatus(
+        cell=next((told.cell for told in answers if told.cell), None),
+        master=reigning.id if reigning is not None else None,
+        epoch=max((told.epoch for told in answers if told.epoch is not None), default=None),
+        ballot=reigning.ballot if reigning is not None else max((told.ballot for told in answers if told.ballot is not None), default=None),
+        tolerates=tolerates,
+        why=why,
+        replicas=tuple(rows),
+    )
+
+
+def _row(told: Told | None, member: Member | None) -> ReplicaStatus:
+    if told is None:
+        assert member is not None
+        return ReplicaStatus(id=member.id, member=member.member, client=member.client, peer=member.peer, admin=member.admin)
+    fields: dict[str, Any] = {name: getattr(told, name) for name in ReplicaStatus.__struct_fields__}
+    return ReplicaStatus(**fields)
+
+
+def _judge(alive: int, voters: int, reigning: Told | None) -> tuple[int | None, str]:
+    majority = voters // 2 + 1
+    count = f"{alive} of {voters} replicas answer"
+    if not alive:
+        return None, "no replica answers"
+    if alive < majority:
+        return None, f"{count}, {majority} are needed: nothing can be read or written until {majority - alive} more run"
+    spare = alive - majority
+    master = f"replica {reigning.id} is master" if reigning is not None else "a master is being elected"
+    if not spare:
+        return 0, f"{count}, {majority} are needed, {master}: none may fail now"
+    return spare, f"{count}, {majority} are needed, {master}: {spare} more may fail"
