@@ -3,15 +3,16 @@
 import io
 import json
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, Self
 
 import pytest
 
 import gaios
-from gaios import api, errors
+from gaios import api
 from gaios.cli.run import run
+from gaios.client.aio import Cell
+from gaios.client.status import CellStatus
 from gaios.db import Database
 from gaios.machine import Context
 
@@ -39,26 +40,79 @@ class Done(NamedTuple):
         return json.loads(self.err)["error"]
 
 
-class FakeCell:
-    """The client's surface on a real database, with `failure` raised instead where it is set."""
+class FakeCell(Cell):
+    """The real client's surface on a real database, without anything in between; `failure` is raised instead where it is set."""
 
     def __init__(self) -> None:
         self.database = Database()
         self.failure: BaseException | None = None
-        self.calls = 0
-        self.connected: list[tuple[Any, float]] = []
-        self.told: Any = None
+        self.sent: list[Any] = []
+        self.events: list[api.Event] = []
+        self.watched: list[Any] = []
+        self.told = CellStatus()
+        self.endpoints: Any = None
+        self._timeout = 0.0
         self._slot = 0
 
-    def carry_out(self, command: api.Command) -> Any:
-        self.calls += 1
+    def connect(self, endpoints: str | Iterable[str], *, timeout: float = 10.0) -> Self:
+        self.endpoints, self._timeout = endpoints, timeout
+        return self
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        return None
+
+    async def _write(self, command: api.Command, timeout: float | None) -> api.Reply:  # noqa: ASYNC109 (as its base)
+        api.check(command)
+        self.sent.append(command)
         if self.failure is not None:
             raise self.failure
         self._slot += 1
-        api.check(command)
         return self.database.carry_out(command, Context(self._slot, 0, 0, 65_537))[0]
 
-    async def multiop(
-        self, guard: Sequence[api.Test] = (), then: Sequence[api.Operation] = (), otherwise: Sequence[api.Operation] = (), **_: Any
-    ) -> Any:
-        return self.carry_out(api.MultiOp(tuple(guard), tuple(then), tuple(otherwise)))
+    async def _read(self, question: api.Question, timeout: float | None) -> api.Answer:  # noqa: ASYNC109 (as its base)
+        api.check_question(question)
+        self.sent.append(question)
+        if self.failure is not None:
+            raise self.failure
+        return api.decode_answer(self.database.query(api.encode(question)))
+
+    async def status(self) -> CellStatus:
+        if self.failure is not None:
+            raise self.failure
+        return self.told
+
+    def watch(self, *arguments: Any, **named: Any) -> Any:
+        self.watched.append((*arguments, named))
+
+        async def told() -> Any:
+            for event in self.events:
+                yield event
+            if self.failure is not None:
+                raise self.failure
+
+        return told()
+
+
+@pytest.fixture
+def cell(monkeypatch: pytest.MonkeyPatch) -> FakeCell:
+    """Whatever connects gets this one."""
+    monkeypatch.delenv("GAIOS_ENDPOINTS", raising=False)
+    made = FakeCell()
+    monkeypatch.setattr(gaios, "connect", made.connect, raising=False)
+    return made
+
+
+@pytest.fixture
+def cli(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
+    """Carry out a command line, with bytes on standard input."""
+
+    def call(*arguments: str, stdin: bytes = b"") -> Done:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        code = run(arguments)
+        captured = capfdbinary.readouterr()
+        return Done(code, captured.out, captured.err.decode())
+
+    return call

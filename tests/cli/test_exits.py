@@ -20,6 +20,7 @@ def every_error() -> list[errors.Error]:
         errors.FutureRevision(revision=2, current=1),
         errors.NotANumber(key=b"k", reason="r"),
         errors.TooMuchWork(do="change", limit=1, unit="keys"),
+        errors.DatabaseFull(limit=1),
         errors.UnknownSession(slot=1, index=1),
         errors.StaleRequest(sequence=1, acknowledged=1),
         errors.Unknown(reason="r"),

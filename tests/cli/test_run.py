@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from gaios.cli import exits
-from gaios.cli.run import mark_stdin, run, wants_json
 from gaios.cli.parameters import STDIN
+from gaios.cli.run import mark_stdin, run, wants_json
 
 PROGRAM = [sys.executable, "-c", "from gaios.cli import main; main()"]
 NOWHERE = ["--endpoints", "127.0.0.1:1", "--timeout", "0.2"]
@@ -46,7 +46,7 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str,
         (["cas", "k", "v", "--absent", "--rev", "3"], "gaios cas needs exactly one of"),
         (["bench", "lock"], "gaios bench does not take 'lock'"),
         (["lock", "k"], "there is no command 'lock'"),
-        (["completion", "tcsh"], "\"tcsh\""),
+        (["completion", "tcsh"], '"tcsh"'),
         (["up"], "gaios up needs --dir"),
         (["up", "--dir", "x", "--replica"], "--replica requires at least 1"),
         (["txn", "/no/such/file"], "/no/such/file: No such file or directory"),
@@ -127,10 +127,20 @@ def test_a_fault_while_telling_a_fault_is_told(capsys: pytest.CaptureFixture[str
 
 def test_a_reader_that_went_away_is_no_failure(tmp_path: Path) -> None:
     """`gaios … | head -1` must not end in a message about a broken pipe."""
-    program = "from gaios.cli import output; [output.write_line('x' * 100) for _ in range(100_000)]"
-    source = f"import gaios.cli.completion as c; c.completion.__code__ = (lambda shell: exec({program!r})).__code__; from gaios.cli import main; main()"
+    source = """
+import gaios.cli.completion
+from gaios.cli import main, output
+
+def endless(self, **_):
+    for _ in range(100_000):
+        output.write_line("x" * 100)
+    return "never reached"
+
+gaios.cli.completion.make_app = lambda: type("App", (), {"generate_completion": endless})()
+main()
+"""
     done = subprocess.run(
-        f"{sys.executable} -c \"$PROGRAM\" completion bash | head -1 > {tmp_path}/out; echo ${{PIPESTATUS[0]}}",
+        f'{sys.executable} -c "$PROGRAM" completion bash | head -1 > {tmp_path}/out; echo ${{PIPESTATUS[0]}}',
         shell=True,
         executable="/bin/bash",
         env={**os.environ, "PROGRAM": source},

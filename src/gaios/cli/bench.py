@@ -4,6 +4,7 @@ Keys are `gaios-bench/RUN/NUMBER`, `KEYS` of them, distinct until they repeat; t
 that nothing on the way can compress them away.
 """
 
+import asyncio
 import contextlib
 import os
 import secrets
@@ -15,7 +16,6 @@ from cyclopts import App, Parameter
 
 from gaios import api
 from gaios.cli import exits, figures, output
-from gaios.cli.connect import cell
 from gaios.cli.cpu import Meter
 from gaios.cli.load import Operation, closed_loop
 from gaios.cli.parameters import CLIENT, FORM, Client, Form, Text, seconds, whole
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 KEYS = 1_000
 CLIENTS_MAX = 10_000
+OPERATION_S = 60.0
+"""An operation under load may take long, and then that is a figure; one that takes longer is a failure."""
 
 Clients = Annotated[int, Parameter(converter=whole(1, CLIENTS_MAX), help="Each with one operation under way.")]
 Connections = Annotated[
@@ -33,7 +35,7 @@ Connections = Annotated[
     Parameter(converter=whole(1, CLIENTS_MAX), help="Over which the clients are spread.  [default: one for each client]"),
 ]
 Seconds = Annotated[float, Parameter(converter=seconds(86_400), help="How long to measure, after half a second of warming up.")]
-ValueBytes = Annotated[int, Parameter(converter=whole(0, api.VALUE_BYTES_MAX))]
+ValueBytes = Annotated[int, Parameter(converter=whole(0, api.VALUE_BYTES_MAX), help="Of each value.")]
 
 bench = App(name="bench", help="Measure a cell under load, or its fail-over.")
 
@@ -126,15 +128,24 @@ def key_of(prefix: bytes, number: int) -> bytes:
 
 @contextlib.asynccontextmanager
 async def connected(client: Client, clients: int, connections: int | None) -> "AsyncIterator[list[Cell]]":
-    """As many connections as asked for, each a client of its own to the cell."""
+    """As many connections as asked for, each a client of its own to the cell, with a session.
+
+    Raises:
+        Unavailable: the cell did not take them within `--timeout`.
+    """
+    import gaios
+
     async with contextlib.AsyncExitStack() as stack:
-        yield [await stack.enter_async_context(cell(client)) for _ in range(min(connections or clients, clients))]
+        count = min(connections or clients, clients)
+        cells = [await stack.enter_async_context(gaios.connect(client.endpoints, timeout=OPERATION_S)) for _ in range(count)]
+        await asyncio.gather(*(cell.multiop(timeout=client.timeout) for cell in cells))
+        yield cells
 
 
 async def measure(of_client: "Callable[[int, Cell], Operation]", clients: int, cells: "list[Cell]", seconds: float, client: Client) -> int:
     """Load, and print the figures."""
     operations = [of_client(number, cells[number % len(cells)]) for number in range(clients)]
-    meter = await Meter.of(cells[0])
+    meter = Meter.of(await cells[0].status())
     if sys.stderr.isatty():
         output.note(f"{clients} clients over {len(cells)} connections for {seconds:g} s …")
     run = await closed_loop(operations, seconds, meter.read)

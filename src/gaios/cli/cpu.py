@@ -7,7 +7,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gaios.client import Cell
+    from gaios.client import CellStatus
 
 METRIC = b"gaios_process_cpu_seconds_total "
 ANSWER_BYTES_MAX = 1 << 20
@@ -21,9 +21,8 @@ class Meter:
         self.admins = admins
 
     @classmethod
-    async def of(cls, cell: "Cell") -> "Meter":
-        """A meter for all replicas that answer."""
-        told = await cell.status()
+    def of(cls, told: "CellStatus") -> "Meter":
+        """A meter for all replicas that answered."""
         return cls([replica.admin for replica in told.replicas if replica.admin and replica.role != "unreachable"])
 
     async def read(self) -> float | None:

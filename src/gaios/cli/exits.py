@@ -41,6 +41,7 @@ _CODES: Final[tuple[tuple[type[errors.Error], int], ...]] = (
     (errors.Compacted, NO),
     (errors.FutureRevision, NO),
     (errors.NotANumber, NO),
+    (errors.DatabaseFull, NO),
     (errors.PortTaken, UNAVAILABLE),
     (errors.Unavailable, UNAVAILABLE),
     (errors.Unknown, UNAVAILABLE),

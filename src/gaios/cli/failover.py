@@ -109,7 +109,7 @@ async def until_whole(cell: "Cell", replicas: int) -> tuple[int, int]:
         up = [replica for replica in told.replicas if replica.role != "unreachable"]
         master = next((replica for replica in up if replica.id == told.master and replica.role == "master" and replica.pid), None)
         if master is not None and len(up) == replicas and chosen and all((replica.applied or 0) >= chosen for replica in up):
-            return master.id, master.pid or 0
+            return master.id or 0, master.pid or 0
         chosen = max(chosen, master.chosen or 0) if master is not None else chosen
         if time.monotonic() > end:
             raise Unavailable(waited_ms=int(WHOLE_S * 1_000), reason=f"{len(up)} of {replicas} replicas answered, or one did not catch up")
