@@ -71,7 +71,9 @@ class Script:
             self.core.received(self.now, endpoint, kind, body)
         self.step()
 
-    def answer(self, endpoint: str, request: int, status: int = Status.DONE, body: bytes | Error = b"", slot: int = 0, index: int = 0) -> None:
+    def answer(
+        self, endpoint: str, request: int, status: int = Status.DONE, body: bytes | Error = b"", slot: int = 0, index: int = 0
+    ) -> None:
         """A replica answered a request."""
         data = errors.pack(body) if isinstance(body, Error) else body
         self.frame(endpoint, encode_answer(request, status, slot, index, data))

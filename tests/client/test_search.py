@@ -262,7 +262,9 @@ def test_another_cells_replica_is_turned_away() -> None:
     assert script.core.master == ""
 
 
-@pytest.mark.parametrize("data", [encode(99, b""), encode(Kind.ANSWER, b"short"), encode(Kind.EVENTS, bytes(16) + b"\xc1"), encode(Kind.PONG, b"")])
+@pytest.mark.parametrize(
+    "data", [encode(99, b""), encode(Kind.ANSWER, b"short"), encode(Kind.EVENTS, bytes(16) + b"\xc1"), encode(Kind.PONG, b"")]
+)
 def test_a_frame_against_the_rules_costs_the_connection_only(data: bytes) -> None:
     script = Script().at_home()
     number = script.write()

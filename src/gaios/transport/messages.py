@@ -13,7 +13,7 @@
                         PONG    request u64 · serving u8 · master          the answer to PING; with request 0 also unasked
     replica ↔ replica   PEER    the body is log's business
 
-Rule 1. A request's number is the sender's choice; it names the request on its connection only, and is not used twice there.
+Rule 1. A request's number is the sender's choice; it names the request on its connection only, and no two open ones there share it.
 Rule 2. Every decoder here takes any bytes: it returns what the encoder was given, or raises `ProtocolError`.
 Rule 3. Integers are little-endian. The hot path (SUBMIT, READ, ANSWER) is fixed headers; the client's bytes behind them are not looked at.
 Rule 4. ANSWER's body is the reply when the status is DONE; else it is `errors.pack` of the reason (for IN_DOUBT it may be empty).

@@ -1,0 +1,233 @@
+"""A cell in the test's own process: real sockets, real transport, a real database, one log and no consensus.
+
+Every replica answers from the same state; which of them is the master, which answer at all, and which do not even greet, says the test.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any, cast
+
+from gaios import entry, errors
+from gaios.db import Database
+from gaios.entry import NOBODY
+from gaios.errors import Error, NotMaster, ProtocolError
+from gaios.log.applier import Applier
+from gaios.log.sessions import Sessions
+from gaios.server.watches import Watches
+from gaios.transport import (
+    Kind,
+    Listener,
+    Status,
+    decode_read,
+    decode_request,
+    decode_submit,
+    decode_watch,
+    encode_answer,
+    encode_goodbye,
+    encode_pong,
+    refuse,
+)
+
+CELL = b"a cell in memory"
+
+
+class FakeCell:
+    """`async with FakeCell(3) as fake`: `fake.endpoints` is what `gaios.connect` takes."""
+
+    def __init__(self, replicas: int = 3) -> None:
+        self.applier = Applier(Database(), Sessions(limit=100, answers=1_024, answer_bytes=4_096))
+        self.watches = Watches(self.applier.machine, 100)
+        self.replicas = [FakeReplica(self, number) for number in range(1, replicas + 1)]
+        self.master = 1
+        self.lose_answers = 0
+        """So many answers to writes from now on never leave, though the writes are carried out."""
+        self.refusals: list[tuple[Status, Error]] = []
+        """What the next writes are answered, without being carried out."""
+        self.submits = 0
+        self.pieces = 0
+        """How often bytes came."""
+
+    async def __aenter__(self) -> "FakeCell":
+        for replica in self.replicas:
+            await replica.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for replica in self.replicas:
+            await replica.stop()
+        await asyncio.sleep(0)
+
+    @property
+    def endpoints(self) -> str:
+        return ",".join(replica.address for replica in self.replicas)
+
+    @property
+    def master_address(self) -> str:
+        return self.replicas[self.master - 1].address if self.master else ""
+
+    def connections(self) -> list["FakeConnection"]:
+        return [connection for replica in self.replicas for connection in replica.connections]
+
+    def submit(self, data: bytes) -> tuple[int, int, int, bytes]:
+        """One entry, one slot."""
+        self.submits += 1
+        (answer,), effects = self.applier.apply(self.applier.applied + 1, entry.batch([data], 0))
+        self.watches.applied(effects)
+        asyncio.get_running_loop().call_soon(self.deliver)
+        return answer
+
+    def deliver(self) -> None:
+        """Events to whoever watches."""
+        for number, frame in self.watches.take(0):
+            for connection in self.connections():
+                if connection.number == number:
+                    connection.say(frame)
+
+    def forget_sessions(self) -> None:
+        """As if all had been evicted."""
+        self.applier.sessions.restore(iter(()))
+
+
+class FakeReplica:
+    """One address."""
+
+    def __init__(self, cell: FakeCell, number: int) -> None:
+        self.cell = cell
+        self.number = number
+        self.port = 0
+        self.server: asyncio.Server | None = None
+        self.connections: set[FakeConnection] = set()
+        self.is_frozen = False
+        """As SIGSTOP: the kernel takes connections and bytes, nobody answers."""
+        self.held: list[Callable[[], None]] = []
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        """Listen, at the same port as before."""
+        self.server = await asyncio.get_running_loop().create_server(lambda: FakeConnection(self), "127.0.0.1", self.port)
+        self.port = self.server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """As kill -9."""
+        if self.server is not None:
+            self.server.close()
+            for connection in list(self.connections):
+                connection.transport.abort()
+            await self.server.wait_closed()
+            self.server = None
+
+    def thaw(self) -> None:
+        """As SIGCONT."""
+        self.is_frozen = False
+        held, self.held = self.held, []
+        for what in held:
+            what()
+
+
+class FakeConnection(asyncio.Protocol):
+    """One client at one replica."""
+
+    numbers = 0
+
+    def __init__(self, replica: FakeReplica) -> None:
+        FakeConnection.numbers += 1
+        self.number = FakeConnection.numbers
+        self.replica = replica
+        self.cell = replica.cell
+        self.listener = Listener(CELL)
+        self.transport = cast("asyncio.Transport", None)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self.replica.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.replica.connections.discard(self)
+        self.cell.watches.gone(self.number)
+
+    def data_received(self, data: bytes) -> None:
+        self.cell.pieces += 1
+        if self.replica.is_frozen:
+            self.replica.held.append(lambda: self.data_received(data))
+            return
+        try:
+            frames = self.listener.feed(data)
+        except Error as error:
+            self.transport.write(encode_goodbye(error) if self.listener.accepted else refuse(error))
+            self.transport.close()
+            return
+        if not self.listener.accepted:
+            serving = self.serves()
+            self.say(self.listener.accept(replica=self.replica.number, serving=serving, master=self.cell.master_address))
+        for kind, body in frames:
+            self.serve(kind, body)
+
+    def serves(self) -> bool:
+        return self.cell.master == self.replica.number
+
+    def say(self, frame: bytes) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(frame)
+
+    def serve(self, kind: int, body: bytes) -> None:
+        if kind == Kind.PING:
+            self.say(encode_pong(decode_request(body), self.serves(), self.cell.master_address))
+        elif kind == Kind.STATUS:
+            self.say(encode_answer(decode_request(body), Status.DONE, 0, 0, json.dumps(self.status()).encode()))
+        elif kind == Kind.CANCEL:
+            self.cell.watches.cancel(self.number, decode_request(body))
+        elif kind == Kind.WATCH:
+            request, watch = decode_watch(body)
+            self.say(self.cell.watches.begin(0, self.number, request, watch))
+            asyncio.get_running_loop().call_soon(self.cell.deliver)
+        elif kind == Kind.READ:
+            self.read(*decode_read(body))
+        elif kind == Kind.SUBMIT:
+            self.submit(*decode_submit(body))
+        else:
+            raise ProtocolError(reason=f"a client sent kind {kind}")
+
+    def submit(self, request: int, data: bytes) -> None:
+        if not self.serves():
+            self.refuse(request, Status.NOT_MASTER, NotMaster(replica=self.replica.number, master=self.cell.master_address))
+        elif self.cell.refusals and entry.check_submitted(data).identity != NOBODY:
+            self.refuse(request, *self.cell.refusals.pop(0))
+        else:
+            status, slot, index, body = self.cell.submit(data)
+            if self.cell.lose_answers:
+                self.cell.lose_answers -= 1
+            else:
+                self.say(encode_answer(request, status, slot, index, body))
+
+    def read(self, request: int, question: bytes) -> None:
+        if not self.serves():
+            self.refuse(request, Status.NOT_MASTER, NotMaster(replica=self.replica.number, master=self.cell.master_address))
+            return
+        try:
+            body = self.cell.applier.machine.query(question)
+        except Error as error:
+            self.refuse(request, Status.REFUSED, error)
+        else:
+            self.say(encode_answer(request, Status.DONE, self.cell.applier.applied, 0, body))
+
+    def refuse(self, request: int, status: Status, error: Error) -> None:
+        self.say(encode_answer(request, status, 0, 0, errors.pack(error)))
+
+    def status(self) -> dict[str, Any]:
+        replicas = self.cell.replicas
+        return {
+            "cell": CELL.hex(),
+            "id": self.replica.number,
+            "member": self.replica.number,
+            "role": "master" if self.serves() else "replica",
+            "voting": True,
+            "ballot": 65_537,
+            "epoch": 65_537,
+            "applied": self.cell.applier.applied,
+            "members": [{"id": one.number, "member": one.number, "client": one.address} for one in replicas],
+            "invented later": [1, 2, 3],
+        }

@@ -1,0 +1,367 @@
+"""The asyncio client against a real socket: its methods, its limits, and what it does when replicas die, freeze and change."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
+
+import pytest
+
+import gaios
+from gaios import api
+from gaios.api import Delete, Get, Increment, Put
+from gaios.client.aio import Cell, connect
+from gaios.errors import (
+    Compacted,
+    ConfigurationError,
+    InvalidCommand,
+    KeyTooLong,
+    NotANumber,
+    Overloaded,
+    TooManyOperations,
+    Unavailable,
+    Unknown,
+    UnknownSession,
+    ValueTooLong,
+)
+from gaios.transport import Status
+from tests.client.fake import FakeCell
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[FakeCell]:
+    async with FakeCell(3) as running:
+        yield running
+
+
+@pytest.fixture
+async def cell(fake: FakeCell) -> AsyncIterator[Cell]:
+    async with connect(fake.endpoints, timeout=5) as connected:
+        yield connected
+
+
+async def test_a_first_program_works(fake: FakeCell) -> None:
+    """What the README shows."""
+    async with gaios.connect(fake.endpoints) as cell:
+        done = await cell.put("greeting", "hello")
+        entry = await cell.get("greeting")
+        assert entry is not None
+        assert (entry.key, entry.value, entry.version, entry.mod_revision) == (b"greeting", b"hello", 1, done.revision)
+        assert await cell.get(b"absent") is None
+
+
+async def test_cas_takes_each_expectation_and_exactly_one(cell: Cell) -> None:
+    assert (await cell.cas("k", "1", absent=True)).succeeded
+    refused = await cell.cas("k", "2", absent=True)
+    entry = await cell.get("k")
+    assert entry is not None
+    assert not refused.succeeded
+    assert refused.revision == entry.mod_revision
+    assert (await cell.cas("k", "2", mod_revision=entry.mod_revision)).succeeded
+    assert (await cell.cas("k", "3", version=2)).succeeded
+    assert (await cell.cas("k", "4", expected="3")).succeeded
+    assert not (await cell.cas("k", "5", expected=b"3")).succeeded
+    assert (await cell.cas("new", "1", version=0)).succeeded
+    with pytest.raises(InvalidCommand, match="0 were given"):
+        await cell.cas("k", "5")
+    with pytest.raises(InvalidCommand, match="2 were given"):
+        await cell.cas("k", "5", version=0, absent=True)
+
+
+async def test_counters_count_and_refuse_what_is_no_number(cell: Cell) -> None:
+    assert (await cell.increment("n")).value == 1
+    assert (await cell.increment("n", by=-5)).value == -4
+    await cell.put("n", "many")
+    with pytest.raises(NotANumber) as caught:
+        await cell.increment("n")
+    assert caught.value.definite
+
+
+async def test_deletes_tell_how_many(cell: Cell) -> None:
+    for key in ("a1", "a2", "a3", "b1"):
+        await cell.put(key, key)
+    assert (await cell.delete("a1")).deleted == 1
+    assert (await cell.delete("a1")).deleted == 0
+    assert (await cell.delete("a2", "a3")).deleted == 1
+    deleted = await cell.delete("a", prefix=True)
+    assert deleted.deleted == 1
+    assert deleted.revision == (await cell.overview()).revision
+    assert [entry.key for entry in await cell.range()] == [b"b1"]
+    with pytest.raises(InvalidCommand, match="not both"):
+        await cell.delete("a", "b", prefix=True)
+
+
+async def test_ranges_are_whole_however_many_pages_they_take(cell: Cell) -> None:
+    """A page holds 1,000 entries at most; 2,500 come in three, all of one revision."""
+    for batch in range(25):
+        await cell.multiop(then=[Put(b"k%04d" % (batch * 100 + number), b"v") for number in range(100)])
+    keys = [b"k%04d" % number for number in range(2_500)]
+    found = await cell.range(prefix="k")
+    assert [entry.key for entry in found] == keys
+    assert (len(found), found.more, found.revision, found[0].key) == (2_500, False, 26, keys[0])
+    limited = await cell.range(prefix="k", limit=1_200)
+    assert (len(limited), limited.more) == (1_200, True)
+    assert [entry.key async for entry in cell.entries(prefix="k", keys_only=True)] == keys
+    assert [entry.key async for entry in cell.entries("k0010", "k0020", limit=3)] == keys[10:13]
+    assert {entry.value async for entry in cell.entries(limit=5, keys_only=True)} == {b""}
+    await cell.delete("k", prefix=True)
+    assert len(await cell.range(prefix="k", revision=found.revision)) == 2_500
+    with pytest.raises(InvalidCommand, match="not both"):
+        await cell.range("a", prefix="b")
+
+
+async def test_a_multiop_is_atomic_and_answers_each_operation(cell: Cell) -> None:
+    await cell.put("k", "1")
+    result = await cell.multiop(
+        guard=[api.Test(b"k", "value", "==", b"1")],
+        then=[Increment(b"k"), Get(b"k"), Delete(b"k")],
+        otherwise=[Put(b"k", b"never")],
+    )
+    assert result.succeeded
+    number, got, gone = result.results
+    assert isinstance(number, api.IncrementResult)
+    assert isinstance(got, api.GetResult)
+    assert isinstance(gone, api.DeleteResult)
+    assert (number.value, got.entries[0].value, gone.deleted) == (2, b"2", 1)
+
+
+async def test_the_past_is_readable_until_it_is_compacted(cell: Cell) -> None:
+    first = await cell.put("k", "old")
+    second = await cell.put("k", "new")
+    entry = await cell.get("k", revision=first.revision)
+    assert entry is not None
+    assert entry.value == b"old"
+    assert (await cell.compact(second.revision)).compacted == second.revision
+    with pytest.raises(Compacted):
+        await cell.get("k", revision=first.revision)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "error"),
+    [
+        ("", b"", KeyTooLong),
+        ("k" * 1_025, b"", KeyTooLong),
+        ("k", b"v" * (1 << 20) + b"v", ValueTooLong),
+        ("\x00gaios/epoch", b"", InvalidCommand),
+        ("\ud800", b"", InvalidCommand),
+        (7, b"", InvalidCommand),
+        ("k", None, InvalidCommand),
+    ],
+)
+async def test_limits_are_checked_before_anything_is_sent(
+    fake: FakeCell, cell: Cell, key: str, value: bytes, error: type[gaios.Error]
+) -> None:
+    with pytest.raises(error) as caught:
+        await cell.put(key, value)
+    assert caught.value.definite
+    assert fake.submits == 0
+
+
+async def test_too_many_operations_have_their_own_error(cell: Cell) -> None:
+    with pytest.raises(TooManyOperations):
+        await cell.multiop(then=[Get(b"k")] * 129)
+
+
+async def test_one_turns_calls_leave_in_one_piece(fake: FakeCell, cell: Cell) -> None:
+    """64 tasks cost the kernel one write, not 64."""
+    await cell.put("k", "v")
+    before = fake.pieces
+    await asyncio.gather(*(cell.put("k%d" % number, "v") for number in range(64)))
+    assert fake.pieces - before <= 3
+    assert len(await cell.range()) == 65
+
+
+async def test_one_endpoint_is_enough(fake: FakeCell) -> None:
+    """Any replica names the master."""
+    fake.master = 3
+    async with connect([fake.replicas[0].address]) as cell:
+        await cell.put("k", "v")
+
+
+async def test_a_write_survives_its_masters_death_and_is_carried_out_once(fake: FakeCell, cell: Cell) -> None:
+    """The answer was lost with the connection: the retry has the same identity, and gets the same answer.  [SAFETY 19]"""
+    await cell.put("k", "v")
+    fake.lose_answers = 1
+    attempt = asyncio.ensure_future(cell.increment("n"))
+    await asyncio.sleep(0.02)
+    await fake.replicas[0].stop()
+    fake.master = 2
+    number = await attempt
+    assert number.value == 1
+    assert (await cell.increment("n")).value == 2
+
+
+async def test_a_frozen_master_is_left_within_half_a_second(fake: FakeCell, cell: Cell) -> None:
+    """SIGSTOP breaks no connection."""
+    await cell.put("k", "v")
+    fake.replicas[0].is_frozen = True
+    fake.master = 2
+    began = asyncio.get_running_loop().time()
+    await cell.put("k", "w")
+    assert asyncio.get_running_loop().time() - began < 0.7
+    fake.replicas[0].thaw()
+    assert (await cell.increment("n")).value == 1
+
+
+async def test_a_change_of_master_is_followed_without_an_error(fake: FakeCell, cell: Cell) -> None:
+    for number in range(30):
+        fake.master = number % 3 + 1
+        assert (await cell.increment("n")).value == number + 1
+
+
+async def test_a_whole_cell_may_be_away_for_a_while(fake: FakeCell, cell: Cell) -> None:
+    await cell.put("k", "v")
+    for replica in fake.replicas:
+        await replica.stop()
+    attempt = asyncio.ensure_future(cell.put("k", "w"))
+    await asyncio.sleep(0.3)
+    for replica in fake.replicas:
+        await replica.start()
+    await attempt
+
+
+async def test_nobody_there_is_certainly_not_done_and_says_why(fake: FakeCell) -> None:
+    for replica in fake.replicas:
+        await replica.stop()
+    async with connect(fake.endpoints, timeout=0.2) as cell:
+        with pytest.raises(Unavailable, match="connection refused") as caught:
+            await cell.put("k", "v")
+        assert caught.value.definite
+        with pytest.raises(Unavailable):
+            await cell.status()
+
+
+async def test_a_lost_answer_is_unknown_after_the_deadline(fake: FakeCell, cell: Cell) -> None:
+    await cell.put("k", "v")
+    fake.lose_answers = 1_000
+    with pytest.raises(Unknown) as caught:
+        await cell.put("k", "w", timeout=0.2)
+    assert not caught.value.definite
+    fake.lose_answers = 0
+    entry = await cell.get("k")
+    assert entry is not None
+    assert entry.value == b"w"
+
+
+async def test_a_forgotten_session_is_renewed_without_the_callers_help(fake: FakeCell, cell: Cell) -> None:
+    await cell.put("k", "v")
+    fake.forget_sessions()
+    results = await asyncio.gather(*(cell.increment("n") for _ in range(50)))
+    assert sorted(result.value for result in results) == list(range(1, 51))
+
+
+async def test_overload_is_waited_out_and_then_told(fake: FakeCell, cell: Cell) -> None:
+    await cell.put("k", "v")
+    full = Overloaded(what="the queue", limit=1, unit="entries")
+    fake.refusals = [(Status.OVERLOADED, full)] * 3
+    await cell.put("k", "w")
+    fake.refusals = [(Status.OVERLOADED, full)] * 1_000
+    with pytest.raises(Overloaded) as caught:
+        await cell.put("k", "x", timeout=0.3)
+    assert caught.value.definite
+
+
+async def test_an_unknown_session_that_stays_unknown_is_certainly_not_done(fake: FakeCell, cell: Cell) -> None:
+    await cell.put("k", "v")
+    fake.refusals = [(Status.UNKNOWN_SESSION, UnknownSession(slot=1, index=0))] * 1_000
+    with pytest.raises(Unavailable) as caught:
+        await cell.put("k", "w", timeout=0.3)
+    assert caught.value.definite
+
+
+async def test_a_cancelled_call_harms_no_other(fake: FakeCell, cell: Cell) -> None:
+    await cell.put("k", "v")
+    fake.lose_answers = 20
+    doomed = [asyncio.ensure_future(cell.increment("n")) for _ in range(20)]
+    await asyncio.sleep(0.02)
+    for task in doomed:
+        task.cancel()
+    assert all(isinstance(result, asyncio.CancelledError) for result in await asyncio.gather(*doomed, return_exceptions=True))
+    assert (await cell.increment("n")).value == 21
+    (session,) = fake.applier.sessions._known.values()
+    assert session.acknowledged == 21, "the cell need not keep their answers"
+
+
+async def test_a_call_cancelled_in_the_turn_of_its_failure_is_silent(cell: Cell, fake: FakeCell, caplog: pytest.LogCaptureFixture) -> None:
+    """An error that nobody can catch any more must not be logged as forgotten."""
+    await cell.put("n", "text")
+    task = asyncio.ensure_future(cell.increment("n"))
+    while not cell._shell._calls:
+        await asyncio.sleep(0)
+    (future,) = cell._shell._calls.values()
+    future.add_done_callback(lambda _: task.cancel())
+    with pytest.raises((asyncio.CancelledError, NotANumber)):
+        await task
+    del future, task
+    gc.collect()
+    await asyncio.sleep(0)
+    assert not caplog.records
+
+
+async def test_closing_ends_open_calls_at_once(fake: FakeCell) -> None:
+    async with connect(fake.endpoints) as cell:
+        await cell.put("k", "v")
+        fake.lose_answers = 10
+        sent = asyncio.ensure_future(cell.put("k", "w"))
+        await asyncio.sleep(0.02)
+        fake.master = 0
+    with pytest.raises(Unknown):
+        await sent
+    with pytest.raises(Unavailable, match="this client was closed"):
+        await cell.put("k", "x")
+    await cell.close()
+    await asyncio.sleep(0.05)
+    assert fake.connections() == []
+
+
+async def test_a_client_that_is_not_open_says_how_to_open_it() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        await connect("127.0.0.1:1").put("k", "v")
+    assert "async with" in caught.value.hint
+
+
+@pytest.mark.parametrize("timeout", [-1, float("nan"), float("inf"), "5"])
+def test_a_senseless_time_out_is_a_configuration_error(timeout: float) -> None:
+    with pytest.raises(ConfigurationError, match="number of seconds"):
+        connect("127.0.0.1:1", timeout=timeout)
+
+
+async def test_status_puts_together_what_every_replica_says(fake: FakeCell, cell: Cell) -> None:
+    fake.master = 2
+    await fake.replicas[2].stop()
+    status = await cell.status()
+    assert (status.master, status.tolerates, status.ballot) == (2, 0, 65_537)
+    assert [(replica.id, replica.role) for replica in status.replicas] == [(1, "replica"), (2, "master"), (3, "unreachable")]
+    assert status.replicas[2].client == fake.replicas[2].address
+
+
+async def test_status_finds_the_others_through_one(fake: FakeCell) -> None:
+    async with connect(fake.replicas[1].address) as cell:
+        assert [replica.role for replica in (await cell.status()).replicas] == ["master", "replica", "replica"]
+
+
+async def test_a_frozen_replica_costs_status_one_second(fake: FakeCell, cell: Cell) -> None:
+    fake.replicas[2].is_frozen = True
+    began = asyncio.get_running_loop().time()
+    status = await cell.status()
+    assert 0.9 < asyncio.get_running_loop().time() - began < 1.5
+    assert status.replicas[2].role == "unreachable"
+
+
+@pytest.mark.parametrize("policy", ["asyncio", "uvloop"])
+def test_both_event_loops_work(policy: str) -> None:
+    async def main() -> None:
+        async with FakeCell(3) as fake, connect(fake.endpoints) as cell:
+            await asyncio.gather(*(cell.increment("n") for _ in range(100)))
+            assert (await cell.increment("n")).value == 101
+            async with cell.watch("n") as watch:
+                await cell.put("n", "x")
+                assert (await anext(watch)).value == b"x"
+            await fake.replicas[0].stop()
+            fake.master = 2
+            await cell.put("n", "y")
+
+    if policy == "uvloop":
+        uvloop = pytest.importorskip("uvloop")
+        uvloop.run(main())
+    else:
+        asyncio.run(main())
