@@ -47,7 +47,19 @@ class Hub(Protocol):
 class ClientConnection(asyncio.Protocol):
     """One client."""
 
-    __slots__ = ("_hub", "_listener", "_log", "heard_s", "is_paused", "is_throttled", "number", "paused_s", "queued", "transport")
+    __slots__ = (
+        "_hub",
+        "_listener",
+        "_log",
+        "heard_s",
+        "is_paused",
+        "is_throttled",
+        "number",
+        "paused_s",
+        "queued",
+        "transport",
+        "waiting",
+    )
 
     def __init__(self, hub: Hub, number: int, log: Logger) -> None:
         self._hub, self._log = hub, log
@@ -59,6 +71,8 @@ class ClientConnection(asyncio.Protocol):
         self.heard_s = 0.0
         self.queued = 0
         """Pieces of its frames that came and are not handed on yet."""
+        self.waiting: list[Frame] = []
+        """Frames that are handed on when it reads again."""
         self.is_throttled = False
         """Nothing is read until they are."""
 

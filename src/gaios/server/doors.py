@@ -113,8 +113,7 @@ class Doors:
 
     def client_paused(self, connection: ClientConnection) -> None:
         """A client reads slowly, or goes on."""
-        self._turns.node.client_paused(connection.number, paused=connection.is_paused)
-        self._turns.wake()
+        self._turns.client_paused(connection)
 
     def client_gone(self, connection: ClientConnection) -> None:
         """A client's connection is closed."""

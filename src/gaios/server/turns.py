@@ -25,12 +25,14 @@ from gaios.server.logs import Logger
 from gaios.server.metrics import Metrics
 from gaios.server.node import Effects, Node
 from gaios.storage.disk import Disk
-from gaios.transport import encode_peer
+from gaios.transport import Kind, encode_peer
 
 TURN_NS: Final = 5_000_000
 """Clients' frames are taken for so long in one turn; then peers, timers and the disk come first again."""
 TURN_FRAMES: Final = 256
 """How many are taken between looks at the clock."""
+TURN_READS: Final = 32
+"""Reads after which their answers are sent before more are taken: a page may have a MiB, and answers must not gather."""
 FAR: Final = 1 << 62
 
 
@@ -82,6 +84,14 @@ class Turns:
             self._carry_out(now, self.node.drain(now))
         except Exception as error:  # noqa: BLE001 (whatever it is, this replica must not go on)
             self.fail(error)
+
+    def client_paused(self, connection: ClientConnection) -> None:
+        """A client takes nothing more for now, or again: then its requests that waited for that have their turn."""
+        self.node.client_paused(connection.number, paused=connection.is_paused)
+        if not connection.is_paused and connection.waiting:
+            frames, connection.waiting = connection.waiting, []
+            self.client_frames(connection, frames)
+        self.wake()
 
     def client_frames(self, connection: ClientConnection, frames: list[Frame]) -> None:
         """A client's requests wait for their turn."""
@@ -162,20 +172,32 @@ class Turns:
     def _take_frames(self) -> None:
         node, inbox, metrics = self.node, self._inbox, self.metrics
         began = now = clock()
-        taken = 0
+        taken = reads = 0
         while inbox and now - began < TURN_NS:
             connection, frames = inbox.popleft()
             number = connection.number
+            done = 0
             try:
                 for kind, body in frames:
+                    if connection.is_paused:
+                        break
+                    done += 1
                     node.client_frame(now, number, kind, body)
+                    if kind == Kind.READ:
+                        reads += 1
+                        if reads >= TURN_READS:
+                            reads = 0
+                            self._carry_out(now, node.drain(now))
             except errors.ProtocolError as error:
                 connection.close(error)
+            else:
+                if done < len(frames):
+                    connection.waiting += frames[done:]
             connection.queued -= 1
             if connection.is_throttled and not connection.queued:
                 connection.throttle(on=False)
-            metrics.client_frames += len(frames)
-            taken += len(frames)
+            metrics.client_frames += done
+            taken += done
             if taken >= TURN_FRAMES:
                 taken = 0
                 now = clock()

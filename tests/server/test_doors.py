@@ -1,0 +1,110 @@
+"""Who may come in, at each port, and what strangers get."""
+
+import random
+import socket
+from pathlib import Path
+
+import pytest
+
+from gaios import entry, errors
+from gaios.server import config, doors
+from gaios.transport import Decoder, Hello, Kind, decode_goodbye, encode, encode_hello
+from tests.server.shells import CELL, client, lines, make, master_of, running, talk, until
+
+
+def goodbye(data: bytes) -> errors.Error:
+    """The error that a refused dialler was told."""
+    kind, body = Decoder(1 << 20).feed(data)[-1]
+    assert kind == Kind.GOODBYE
+    return decode_goodbye(body)
+
+
+def hello(role: str, **more: object) -> bytes:
+    return encode_hello(Hello(role=role, **more))  # type: ignore[arg-type]
+
+
+async def test_malformed_bytes_on_any_port_cost_a_connection_and_nothing_else(tmp_path: Path) -> None:
+    """Whatever strangers send, each gets one error or a closed connection; no replica stops, nothing is lost."""
+    settings = make(tmp_path, 3)
+    async with running(*settings) as replicas:
+        master = await master_of(replicas)
+        dice = random.Random(7)
+        async with client(master.settings.me.client) as good:
+            identity = await good.register()
+            oversized = (1 << 31).to_bytes(4, "little") + bytes(5)
+            bad_checksum = bytearray(hello("client"))
+            bad_checksum[-1] ^= 1
+            for port in (master.settings.me.client, master.settings.me.peer):
+                for data in (oversized, bytes(bad_checksum), encode(Kind.PING, bytes(8)), encode(99, b"x"), encode(Kind.HELLO, b"\xc1")):
+                    assert isinstance(goodbye(await talk(port, data)), errors.ProtocolError)
+                assert isinstance(goodbye(await talk(port, b"GET / HTTP/1.1\r\n\r\n", magic=False)), errors.ProtocolError)
+                for _ in range(10):
+                    await talk(port, dice.randbytes(dice.randrange(9, 2_000)), magic=False)
+            answer = await good.ask(entry.encode(entry.Kind.COMMAND, identity, 1, 0, b"\xc1"))
+            assert answer.status == 7
+        assert master.node.replica.is_serving
+        assert "Traceback" not in lines(master)
+
+
+async def test_each_port_takes_its_own_role_only(tmp_path: Path) -> None:
+    (settings,) = make(tmp_path)
+    async with running(settings):
+        peer = hello("peer", cell=CELL.bytes, member=2, boot=1)
+        assert "client port" in str(goodbye(await talk(settings.me.client, peer)))
+        assert "peer port" in str(goodbye(await talk(settings.me.peer, hello("client"))))
+
+
+async def test_strangers_of_another_cell_are_turned_away(tmp_path: Path) -> None:
+    """[SAFETY 4]"""
+    settings = make(tmp_path, 3)
+    async with running(settings[0]):
+        me = settings[0].me
+        assert isinstance(goodbye(await talk(me.client, hello("client", cell=bytes(16)))), errors.AnotherCell)
+        assert isinstance(goodbye(await talk(me.peer, hello("peer", cell=bytes(16), member=2, boot=1))), errors.AnotherCell)
+        for member in (1, 9):
+            assert isinstance(goodbye(await talk(me.peer, hello("peer", cell=CELL.bytes, member=member, boot=1))), errors.AnotherCell)
+        assert isinstance(goodbye(await talk(me.peer, hello("peer", member=2, boot=1))), errors.ProtocolError)
+
+
+async def test_a_peers_older_boot_or_second_nonce_is_turned_away(tmp_path: Path) -> None:
+    """[SAFETY 3]: an old copy of a directory, or a clone, must not speak for a member."""
+    settings = make(tmp_path, 3)
+    async with running(settings[0]) as (replica,):
+        judge = replica._doors
+        host, port = config.address(settings[0].me.peer)
+        with socket.create_connection((host, port)) as first:
+            first.sendall(b"\x89gaios\r\n" + hello("peer", cell=CELL.bytes, member=2, boot=5, nonce=1))
+            await until(lambda: 2 in judge._seen)
+            for boot, nonce in ((4, 1), (5, 2)):
+                refused = goodbye(await talk(settings[0].me.peer, hello("peer", cell=CELL.bytes, member=2, boot=boot, nonce=nonce)))
+                assert "clone" in str(refused)
+
+
+async def test_there_are_so_many_connections_and_no_more(tmp_path: Path) -> None:
+    """[SAFETY 28]: a flood of strangers must leave room for peers and the disk."""
+    (settings,) = make(tmp_path, client_connections=2)
+    async with running(settings) as replicas:
+        await master_of(replicas)
+        async with client(settings.me.client) as first, client(settings.me.client):
+            assert isinstance(goodbye(await talk(settings.me.client, hello("client"))), errors.Overloaded)
+            await first.register()
+
+
+async def test_stopping_says_goodbye(tmp_path: Path) -> None:
+    (settings,) = make(tmp_path)
+    async with running(settings) as (replica,), client(settings.me.client) as told:
+        await replica.stop()
+        assert isinstance(decode_goodbye(await told.next(Kind.GOODBYE)), errors.Unavailable)
+
+
+def test_a_port_in_use_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        text = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(errors.PortTaken, match=text):
+            doors.listen(text)
+
+
+@pytest.mark.parametrize("text", ["203.0.113.1:7420", "no-such-host.invalid:1"])
+def test_an_address_of_another_machine_is_a_wrong_configuration(text: str) -> None:
+    with pytest.raises(errors.ConfigurationError, match="cannot listen"):
+        doors.listen(text)

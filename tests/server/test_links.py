@@ -1,0 +1,152 @@
+"""Links among replicas: lanes, bounds, reconnection, silence."""
+
+import asyncio
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from gaios.server import config, links
+from gaios.server.links import Link
+from gaios.transport import Hello, Listener
+from tests.server.parts import free_ports
+from tests.server.shells import lines, make, master_of, quiet, running, until
+from tests.server.test_clients import Transport
+
+
+def link(address: tuple[str, int] = ("127.0.0.1", 1)) -> Link:
+    return Link(member=2, replica=2, address=address, hello=lambda: Hello(role="peer", cell=bytes(16), member=1, boot=1), log=quiet())
+
+
+async def welcomed() -> tuple[Link, Transport]:
+    made, transport = link(), Transport()
+    made.connection_made(cast("Any", transport))
+    listener = Listener(bytes(16))
+    listener.feed(transport.written.pop())
+    made.data_received(listener.accept(replica=2, member=2, boot=1))
+    assert made.is_up
+    return made, transport
+
+
+async def test_nothing_is_said_before_the_welcome() -> None:
+    made, transport = link(), Transport()
+    made.send(b"early", urgent=True)
+    made.connection_made(cast("Any", transport))
+    opening = transport.written.copy()
+    made.send(b"early", urgent=True)
+    assert transport.written == opening
+    assert made.dropped == 2
+
+
+async def test_urgent_frames_pass_those_that_wait_for_a_slow_peer() -> None:
+    """[SAFETY 28]: leases have their own lane."""
+    made, transport = await welcomed()
+    made.pause_writing()
+    made.send(b"value 1", urgent=False)
+    made.send(b"beat", urgent=True)
+    made.send(b"value 2", urgent=False)
+    assert transport.written == [b"beat"]
+    made.resume_writing()
+    assert transport.written == [b"beat", b"value 1", b"value 2"]
+
+
+async def test_what_waits_for_a_slow_peer_is_bounded() -> None:
+    made, transport = await welcomed()
+    made.pause_writing()
+    made.send(bytes(links.WAITING_BYTES), urgent=False)
+    made.send(b"one too many", urgent=False)
+    transport.size = links.HIGH_BYTES + links.URGENT_BYTES
+    made.send(b"beat", urgent=True)
+    assert (made.frames, made.dropped) == (1, 2)
+    made.connection_lost(None)
+    made.resume_writing()
+    assert transport.written == []
+
+
+async def test_a_peer_of_another_number_is_not_spoken_to() -> None:
+    made, transport = link(), Transport()
+    made.connection_made(cast("Any", transport))
+    listener = Listener(bytes(16))
+    listener.feed(transport.written.pop())
+    made.data_received(listener.accept(replica=3, member=3, boot=1))
+    assert not made.is_up
+    assert transport.aborted
+
+
+async def test_a_silent_peer_is_given_up() -> None:
+    made, transport = await welcomed()
+    now = asyncio.get_running_loop().time()
+    made.beat(now + links.SILENCE_S - 0.1)
+    assert len(transport.written) == 1
+    made.beat(now + links.SILENCE_S + 0.1)
+    assert transport.aborted
+
+
+async def test_a_link_comes_back_when_its_peer_does(tmp_path: Path) -> None:
+    settings = make(tmp_path, 3)
+    async with running(settings[0], settings[1]) as (first, _):
+        await until(lambda: first.links[2].is_up)
+        assert not first.links[3].is_up
+        async with running(settings[2]) as (third,):
+            await until(lambda: first.links[3].is_up and third.links[1].is_up)
+        await until(lambda: not first.links[3].is_up)
+        async with running(settings[2]):
+            await until(lambda: first.links[3].is_up)
+        assert first.links[3].connects == 2
+        assert "peer_link_up" in lines(first)
+
+
+async def test_a_peer_that_is_not_there_is_dialled_again_and_again_without_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(links, "BACKOFF_S_MAX", 0.02)
+    monkeypatch.setattr(links, "BACKOFF_S", 0.01)
+    made = link(("127.0.0.1", free_ports(1)[0]))
+    task = asyncio.ensure_future(made.run())
+    await asyncio.sleep(0.2)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert cast("Any", made._log)._stream.getvalue().count("peer_link_down") == 1
+
+
+async def test_a_listener_that_never_welcomes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A paused process takes connections and says nothing."""
+    monkeypatch.setattr(links, "SILENCE_S", 0.1)
+
+    async def ignore(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(ignore, "127.0.0.1", 0)
+    made = link(server.sockets[0].getsockname())
+    task = asyncio.ensure_future(made.run())
+    await until(lambda: made._transport is not None)
+    await asyncio.sleep(0.2)
+    made.beat(asyncio.get_running_loop().time())
+    await until(lambda: made._transport is None)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    server.close()
+    await asyncio.sleep(0.05)
+
+
+async def test_an_inbound_connection_that_is_silent_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gaios.server.doors.SILENCE_S", 0.1)
+    monkeypatch.setattr("gaios.server.doors.PING_S", 0.05)
+    (settings, *_) = make(tmp_path, 3)
+    async with running(settings):
+        reader, writer = await asyncio.open_connection(*config.address(settings.me.peer))
+        async with asyncio.timeout(5):
+            await reader.read()
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_leases_go_on_while_a_follower_is_away(tmp_path: Path) -> None:
+    settings = make(tmp_path, 3)
+    async with running(*settings) as replicas:
+        master = await master_of(replicas)
+        reigns = sum(replica.node.replica.reigns for replica in replicas)
+        away = next(replica for replica in replicas if replica is not master)
+        await away.stop()
+        await asyncio.sleep(1)
+        assert master.node.replica.is_serving
+        assert sum(replica.node.replica.reigns for replica in replicas) == reigns

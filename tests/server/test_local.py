@@ -1,0 +1,75 @@
+"""A local cell's directory: created, found again, never overwritten."""
+
+from pathlib import Path
+
+import pytest
+
+from gaios.errors import ConfigurationError, StateMissing
+from gaios.server import directory, local
+
+
+def test_a_cell_is_created_where_nothing_is_and_found_again(tmp_path: Path) -> None:
+    made = local.open_or_create(tmp_path / "cell", replicas=3, port=20_000)
+    assert made.ids == [1, 2, 3]
+    assert made.endpoints == ["127.0.0.1:20000", "127.0.0.1:20001", "127.0.0.1:20002"]
+    assert [(founder.peer, founder.admin) for founder in made.founders][2] == ("127.0.0.1:20102", "127.0.0.1:20202")
+    assert local.open_or_create(tmp_path / "cell") == made
+    assert local.open_or_create(tmp_path / "cell", replicas=3, port=20_000, existing=True) == made
+    assert all(made.replica_dir(replica).is_dir() for replica in made.ids)
+
+
+def test_what_differs_from_the_cell_is_refused(tmp_path: Path) -> None:
+    """[INTERFACE]: `--replicas` or `--port` that differ from it: exit 2."""
+    local.open_or_create(tmp_path / "cell", replicas=3, port=20_000)
+    with pytest.raises(ConfigurationError, match="has 3 replicas, not 5"):
+        local.open_or_create(tmp_path / "cell", replicas=5)
+    with pytest.raises(ConfigurationError, match="first port at 20000"):
+        local.open_or_create(tmp_path / "cell", port=20_001)
+
+
+def test_existing_forbids_creation(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="no cell"):
+        local.open_or_create(tmp_path / "cell", existing=True)
+    assert not (tmp_path / "cell").exists()
+
+
+def test_an_unfinished_creation_starts_over(tmp_path: Path) -> None:
+    """The manifest is written last: without it nobody has acknowledged anything."""
+    first = local.open_or_create(tmp_path, replicas=3)
+    first.manifest.unlink()
+    (tmp_path / "replica-3" / directory.MANIFEST).unlink()
+    second = local.open_or_create(tmp_path, replicas=5)
+    assert second.cell.id != first.cell.id
+    assert second.ids == [1, 2, 3, 4, 5]
+
+
+def test_a_cell_that_lost_its_manifest_is_not_an_unfinished_creation(tmp_path: Path) -> None:
+    """[SAFETY 2]: where a replica was ever started, an empty start could undo acknowledged writes."""
+    cell = local.open_or_create(tmp_path, replicas=1)
+    cell.manifest.unlink()
+    (tmp_path / "replica-1" / "lock").write_text("1\n")
+    with pytest.raises(StateMissing, match=r"cell\.toml"):
+        local.open_or_create(tmp_path)
+    assert (tmp_path / "replica-1" / directory.MANIFEST).exists()
+
+
+def test_somebody_elses_directory_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("x")
+    with pytest.raises(ConfigurationError, match=r"thesis\.txt"):
+        local.open_or_create(tmp_path)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ConfigurationError, match="not a directory"):
+        local.open_or_create(tmp_path / "file")
+
+
+@pytest.mark.parametrize(("replicas", "port"), [(0, 7_420), (33, 7_420), (5, 0), (5, 65_400), (5, 70_000)])
+def test_a_cell_that_cannot_be_is_refused(tmp_path: Path, replicas: int, port: int) -> None:
+    with pytest.raises(ConfigurationError):
+        local.create(tmp_path, local.founders(replicas, port))
+
+
+def test_a_manifest_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / local.MANIFEST).write_text("nonsense")
+    with pytest.raises(ConfigurationError, match="not TOML"):
+        local.find(tmp_path)
+    assert local.find(tmp_path / "none") is None

@@ -1,0 +1,107 @@
+"""The turns of the event loop: one drain each, bounded work, and the end at the first failure."""
+
+import asyncio
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from gaios import api, entry
+from gaios.server import turns
+from gaios.server.clients import ClientConnection
+from gaios.transport import Kind, decode_submit, encode_read, encode_submit
+from tests.server.shells import client, make, master_of, running
+
+
+async def test_what_came_together_shares_one_disk_batch(tmp_path: Path) -> None:
+    """Group commit: fifty requests in one piece are one value and few syncs."""
+    async with running(*make(tmp_path)) as replicas:
+        master = await master_of(replicas)
+        async with client(master.settings.me.client) as asking:
+            identity = await asking.register()
+            before, slots = master.node.commit.batches, master.node.replica.chosen
+            command = api.encode(api.MultiOp(then=(api.Put(b"k", b"v"),)))
+            asking.writer.write(
+                b"".join(encode_submit(100 + n, entry.encode(entry.Kind.COMMAND, identity, n, 0, command)) for n in range(1, 51))
+            )
+            for _ in range(50):
+                await asking.next(Kind.ANSWER)
+            assert master.node.commit.batches - before <= 4
+            assert master.node.replica.chosen - slots <= 2
+
+
+async def test_now_is_read_after_the_bytes_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """[SAFETY 12]: a loop that caches its time would let a read be answered under a lease that has ended."""
+    async with running(*make(tmp_path)) as replicas:
+        master = await master_of(replicas)
+        seen: list[tuple[str, int]] = []
+        real = ClientConnection.data_received
+
+        def received(self: ClientConnection, data: bytes) -> None:
+            seen.append(("bytes", turns.clock()))
+            real(self, data)
+
+        read = master.node.replica.read
+
+        def asked(now: int, token: Any, question: bytes) -> None:
+            seen.append(("now", now))
+            read(now, token, question)
+
+        async with client(master.settings.me.client) as asking:
+            monkeypatch.setattr(ClientConnection, "data_received", received)
+            monkeypatch.setattr(master.node.replica, "read", asked)
+            asking.writer.write(encode_read(1, api.encode(api.Look())))
+            await asking.next(Kind.ANSWER)
+        (_, came), (_, now) = seen
+        assert now >= came
+
+
+async def test_overload_does_not_hold_up_leases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """[SAFETY 28]: clients' frames are taken in small portions, and peers and timers come between."""
+    monkeypatch.setattr(turns, "TURN_NS", 1)
+    monkeypatch.setattr(turns, "TURN_FRAMES", 1)
+    async with running(*make(tmp_path, 3)) as replicas:
+        master = await master_of(replicas)
+        async with client(master.settings.me.client) as asking:
+            identity = await asking.register()
+            reigns = [replica.node.replica.reigns for replica in replicas]
+            command = api.encode(api.MultiOp(then=(api.Put(b"k", b"v"),)))
+            for number in range(1, 1_001):
+                asking.writer.write(encode_submit(100 + number, entry.encode(entry.Kind.COMMAND, identity, number, number - 1, command)))
+            for _ in range(1_000):
+                await asking.next(Kind.ANSWER)
+            assert [replica.node.replica.reigns for replica in replicas] == reigns
+            assert master.node.replica.is_serving
+
+
+async def test_requests_of_a_client_that_does_not_read_wait(tmp_path: Path) -> None:
+    async with running(*make(tmp_path)) as (replica,):
+        await master_of([replica])
+        loop = replica._running
+
+        class Connection:
+            number, is_paused, is_throttled, queued = 1, True, False, 0
+            waiting: list[Any] = []  # noqa: RUF012 (a stand-in)
+
+        connection = Connection()
+        frame = (Kind.READ, encode_read(1, b"")[9:])
+        loop.client_frames(cast("ClientConnection", connection), [frame])
+        await asyncio.sleep(0.01)
+        assert connection.waiting == [frame]
+        handed = replica.node.answered
+        connection.is_paused = False
+        loop.client_paused(cast("ClientConnection", connection))
+        await asyncio.sleep(0.01)
+        assert connection.waiting == []
+        assert replica.node.answered == handed + 1
+        assert decode_submit(frame[1])[0] == 1
+
+
+async def test_a_turn_comes_when_something_is_due_and_not_all_the_time(tmp_path: Path) -> None:
+    """An idle cell must not burn the machine."""
+    async with running(*make(tmp_path, 3)) as replicas:
+        await master_of(replicas)
+        await asyncio.sleep(0.3)
+        before = sum(replica.metrics.turns for replica in replicas)
+        await asyncio.sleep(0.5)
+        assert sum(replica.metrics.turns for replica in replicas) - before < 400
