@@ -287,6 +287,7 @@ class Replica:
         if participant.leads() and not reign.ballot:
             self._master = 0
             self._election.ended()
+            self._boost_after = max(self._boost_after, now + 2 * self.options.term_ms * MS)
             reign.begin(now)
         elif not reign.ballot and not self._is_candidate:
             reign.refuse_waiting()
