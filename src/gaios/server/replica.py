@@ -187,7 +187,10 @@ class Replica:
             from gaios.db import Database  # noqa: PLC0415 (an embedder with a machine of its own needs none)
 
             machine = Database()
-        places = [{"id": place.id, "client": place.client, "peer": place.peer, "admin": place.admin} for place in settings.replica]
+        places = [
+            {"id": place.id, "member": place.id, "client": place.client, "peer": place.peer, "admin": place.admin}  # founders  [SAFETY 1]
+            for place in settings.replica
+        ]
         return Node.start(
             cell=settings.cell.bytes,
             member=settings.id,
@@ -209,7 +212,7 @@ class Replica:
                 "client": me.client,
                 "peer": me.peer,
                 "admin": me.admin,
-                "replicas": places,
+                "members": places,
             },
         )
 
