@@ -1,0 +1,78 @@
+"""The control socket: requests and answers between commands and a supervisor."""
+
+import asyncio
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from gaios import errors
+from gaios.server import config, control, local
+from gaios.server.supervisor import Supervisor
+from tests.server.parts import places
+from tests.server.shells import quiet, until
+
+
+@pytest.fixture
+def cell(tmp_path: Path) -> local.LocalCell:
+    """A cell whose directory has a name too long for a socket."""
+    made = local.create(tmp_path / ("long-" * 20) / "cell", places(3))
+    for replica in made.ids:
+        control.mark_down(made, replica, down=True)
+    return made
+
+
+async def test_a_supervisor_answers_one_line_with_one(cell: local.LocalCell) -> None:
+    """Whatever else is said on the socket gets an error, and the supervisor lives on."""
+    running = asyncio.ensure_future(Supervisor(cell, log=quiet()).run())
+    await until((cell.dir / control.SOCKET).exists)
+    answer = await asyncio.to_thread(control.ask, cell, {"do": "state"})
+    assert answer == {"supervisor": os.getpid(), "replicas": {"1": "stopped", "2": "stopped", "3": "stopped"}}
+    for wrong in (
+        {},
+        {"do": "dance"},
+        {"do": "start", "replicas": [9]},
+        {"do": "stop", "replicas": "x"},
+        {"do": "stop", "replicas": [True]},
+    ):
+        with pytest.raises(errors.ConfigurationError):
+            await asyncio.to_thread(control.ask, cell, wrong)
+    for raw in (b"\n", b"nonsense\n", b"[1]\n", b"\xff\xfe\n", b"x" * 70_000 + b"\n"):
+        with control.socket_path(cell) as path, socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(path)
+            connection.setblocking(False)
+            try:
+                await asyncio.get_running_loop().sock_sendall(connection, raw)
+                said = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(connection, 10_000), 5)
+            except ConnectionError:
+                continue
+            assert b"error" in said
+    assert await asyncio.to_thread(control.stop, cell) == []
+    await asyncio.wait_for(running, 10)
+
+
+def test_without_a_supervisor_nobody_answers(cell: local.LocalCell) -> None:
+    assert not control.is_supervised(cell)
+    with pytest.raises(errors.Unavailable):
+        control.ask(cell, {"do": "state"})
+
+
+def test_a_replica_that_the_cell_does_not_have_is_named(cell: local.LocalCell) -> None:
+    with pytest.raises(errors.ConfigurationError, match="no replica 7"):
+        control.stop(cell, [7])
+    with pytest.raises(errors.ConfigurationError, match="no replica 0"):
+        control.start(cell, [0])
+
+
+def test_a_full_down_forgets_what_was_down(cell: local.LocalCell) -> None:
+    """[INTERFACE]: they stay down until `up --replica`, or the next `up` after a full `down`."""
+    assert control.is_down(cell, 1)
+    control.stop(cell)
+    assert not any(control.is_down(cell, replica) for replica in cell.ids)
+
+
+def test_a_taken_port_is_named_before_anything_is_started(cell: local.LocalCell) -> None:
+    control.check_ports(cell)
+    with socket.create_server(config.address(cell.founders[2].peer)), pytest.raises(errors.PortTaken, match=cell.founders[2].peer):
+        control.check_ports(cell)

@@ -1,0 +1,214 @@
+"""The supervisor: real processes started, adopted, restarted, left down.  [INTERFACE `up`, `down`; DESIGN §5]"""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from gaios import errors
+from gaios.server import config, control, local
+from gaios.server.supervisor import Keeper, Supervisor
+from tests.server.parts import places
+from tests.server.shells import get, quiet, until
+
+
+def wait(holds: Callable[[], object], seconds: float = 20) -> None:
+    """Until something holds."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it did not come to hold"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def cell(tmp_path: Path) -> Iterator[local.LocalCell]:
+    """A cell of three, stopped at the end whatever happened to it."""
+    made = local.create(tmp_path / "cell", places(3))
+    yield made
+    control.stop(made)
+    assert not any(control.pid_of(made, replica) for replica in made.ids)
+
+
+def pids(cell: local.LocalCell) -> dict[int, int]:
+    return {replica: control.pid_of(cell, replica) for replica in cell.ids}
+
+
+def states(cell: local.LocalCell) -> dict[str, str]:
+    found: dict[str, str] = control.ask(cell, {"do": "state"})["replicas"]
+    return found
+
+
+def all_run(cell: local.LocalCell) -> bool:
+    return all(pids(cell).values())
+
+
+def test_replicas_are_started_restarted_stopped_and_started_again(cell: local.LocalCell) -> None:
+    control.detach(cell)
+    wait(lambda: all_run(cell))
+    before = pids(cell)
+    os.kill(before[2], signal.SIGKILL)
+    wait(lambda: pids(cell)[2] not in {0, before[2]})
+    assert control.stop(cell, [3]) == [3]
+    assert control.stop(cell, [3]) == []
+    assert states(cell)["3"] == "stopped"
+    time.sleep(0.5)
+    assert pids(cell)[3] == 0
+    assert control.start(cell, [1, 3]) == [3]
+    wait(lambda: all_run(cell))
+    assert pids(cell)[1] == before[1]
+    assert control.stop(cell) == [1, 2, 3]
+    assert not control.is_supervised(cell)
+    assert control.stop(cell) == []
+
+
+def test_replicas_outlive_their_supervisor_and_the_next_one_adopts_them(cell: local.LocalCell) -> None:
+    """What `down --replica` stopped stays down, also under the next supervisor."""
+    control.detach(cell)
+    wait(lambda: all_run(cell))
+    control.stop(cell, [1])
+    before = pids(cell)
+    os.kill(control.ask(cell, {"do": "state"})["supervisor"], signal.SIGKILL)
+    wait(lambda: not control.is_supervised(cell))
+    time.sleep(0.3)
+    assert pids(cell) == before
+    control.detach(cell)
+    assert states(cell) == {"1": "stopped", "2": "running", "3": "running"}
+    assert pids(cell) == before
+    os.kill(before[2], signal.SIGKILL)
+    wait(lambda: pids(cell)[2] not in {0, before[2]})
+    assert control.stop(cell) == [2, 3]
+    control.detach(cell)
+    wait(lambda: all_run(cell))
+
+
+def test_down_works_without_a_supervisor_and_on_paused_replicas(cell: local.LocalCell, monkeypatch: pytest.MonkeyPatch) -> None:
+    control.detach(cell)
+    wait(lambda: all_run(cell))
+    os.kill(control.ask(cell, {"do": "state"})["supervisor"], signal.SIGKILL)
+    wait(lambda: not control.is_supervised(cell))
+    os.kill(pids(cell)[1], signal.SIGSTOP)
+    assert control.stop(cell, [1]) == [1]
+    assert control.stop(cell) == [2, 3]
+
+
+def test_up_of_one_replica_brings_a_supervisor_that_leaves_the_others_down(cell: local.LocalCell) -> None:
+    assert control.start(cell, [2]) == [2]
+    wait(lambda: pids(cell)[2])
+    time.sleep(0.5)
+    assert pids(cell)[1] == pids(cell)[3] == 0
+
+
+def test_a_replica_without_its_directory_is_not_started_again(cell: local.LocalCell) -> None:
+    """[SAFETY 2]: exit code 4, and a person has to look; the others go on."""
+    (cell.replica_dir(2) / "promise-1").unlink()
+    (cell.replica_dir(2) / "promise-2").unlink()
+    cell.replica_dir(3).rename(cell.dir / "elsewhere")
+    control.detach(cell)
+    wait(lambda: states(cell)["2"] == "failed")
+    assert states(cell) == {"1": "running", "2": "failed", "3": "failed"}
+    assert "promise-1" in (cell.replica_dir(2) / "log").read_text()
+
+
+async def test_a_majority_that_cannot_start_ends_the_wait(cell: local.LocalCell) -> None:
+    for replica in (1, 2):
+        for name in ("promise-1", "promise-2"):
+            (cell.replica_dir(replica) / name).unlink()
+
+    with pytest.raises(errors.StateMissing, match="2 of 3"):
+        async with asyncio.timeout(20):
+            await Supervisor(cell, log=quiet()).run(lambda: asyncio.sleep(30))
+    assert not any(pids(cell).values())
+
+
+async def test_two_supervisors_of_one_cell_are_one_too_many(cell: local.LocalCell) -> None:
+    held = control.hold(cell)
+    try:
+        with pytest.raises(errors.DirectoryInUse):
+            await Supervisor(cell, log=quiet()).run()
+    finally:
+        os.close(held)
+
+
+async def test_a_signal_to_up_stops_the_replicas(cell: local.LocalCell) -> None:
+    told = asyncio.Event()
+
+    async def ready() -> None:
+        logs = [cell.replica_dir(replica) / "log" for replica in cell.ids]
+        await until(lambda: all("started" in log.read_text() for log in logs if log.exists()) and all_run(cell), 20)
+        await asyncio.sleep(0.1)
+        told.set()
+
+    run = Supervisor(cell, log=quiet())
+    running = asyncio.ensure_future(run.run(ready))
+    async with asyncio.timeout(20):
+        await told.wait()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await running
+    assert run.signal == signal.SIGTERM
+    assert not any(pids(cell).values())
+    for replica in cell.ids:
+        assert "stopped" in (cell.replica_dir(replica) / "log").read_text().splitlines()[-1]
+
+
+async def test_an_error_of_what_runs_beside_ends_the_supervision(cell: local.LocalCell) -> None:
+    async def ready() -> None:
+        raise errors.Unavailable(waited_ms=1, reason="nobody answered")
+
+    with pytest.raises(errors.Unavailable):
+        await Supervisor(cell, log=quiet()).run(ready)
+    assert not any(pids(cell).values())
+
+
+def test_early_deaths_are_answered_later_and_later(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """0.2 s, twice as late each time up to 2 s; after a life of ten seconds 0.2 s again."""
+    delays: list[float] = []
+
+    class Loop:
+        def call_later(self, delay: float, *_: object) -> None:
+            delays.append(delay)
+
+    now = [100.0]
+    monkeypatch.setattr(asyncio, "get_running_loop", Loop)
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    cell = local.LocalCell(tmp_path, config.Cell(id="a" * 32), places(1))
+    keeper = Keeper(cell, 1, lambda: None, quiet())
+    for lived in (1, 1, 1, 1, 1, 1, 10, 1):
+        keeper.state, keeper._began = "running", now[0]
+        now[0] += lived
+        keeper._ended()
+    assert delays == [0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 0.2, 0.4]
+
+
+async def test_one_replica_in_the_foreground_serves_and_leaves_cleanly(cell: local.LocalCell) -> None:
+    """SIGTERM: exit code 0; a second one on the same directory: 2; its port taken: 3; state missing: 4."""
+    home = cell.replica_dir(1)
+    command = [sys.executable, "-m", "gaios.server", "--config", str(cell.manifest), "--id", "1", "--dir", str(home)]
+    process = await asyncio.create_subprocess_exec(*command, stderr=subprocess.PIPE)
+    async with asyncio.timeout(20):
+        while control.pid_of(cell, 1) != process.pid:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        for _ in range(100):
+            try:
+                assert (await get(cell.founders[0].admin, "/healthz"))[0] == 200
+                break
+            except OSError:
+                await asyncio.sleep(0.02)
+        second = await asyncio.create_subprocess_exec(*command, stderr=subprocess.PIPE)
+        assert (await second.wait(), b"in use" in (await second.communicate())[1]) == (2, True)
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0
+    await process.communicate()
+    for more, code in ((["--listen-client", cell.founders[1].client], 3), (["--idle", "3"], 2), (["--dir", str(home / "none")], 4)):
+        blocker = await asyncio.start_server(lambda *_: None, *config.address(cell.founders[1].client))
+        async with asyncio.timeout(20):
+            process = await asyncio.create_subprocess_exec(*command, *more, stderr=subprocess.PIPE)
+            _, said = await process.communicate()
+        blocker.close()
+        assert process.returncode == code, said
+        assert b"Traceback" not in said
