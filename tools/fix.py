@@ -9,6 +9,7 @@ BIN = Path(sys.executable).parent
 
 STEPS = (
     ("python", "-m", "gaios.spec", "compile"),
+    ("python", "-m", "gaios.client.generate"),
     ("ruff", "check", "--fix", "."),
     ("ruff", "format", "."),
 )

@@ -34,6 +34,7 @@ STAGES = (
     Stage("lock", "uv", ("lock", "--check", "--offline", "--quiet"), "make lock"),
     Stage("pins", "python", ("tools/lock.py", "--check"), "make lock"),
     Stage("specification", "python", ("-m", "gaios.spec", "check"), "make fix writes the generated files anew"),
+    Stage("sync twin", "python", ("-m", "gaios.client.generate", "--check"), "make fix writes it anew"),
     Stage("tests", "pytest", ()),
 )
 

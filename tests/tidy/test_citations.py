@@ -12,7 +12,7 @@ CITATION = re.compile(r"\[([A-Z]{3,} (?:§|\d|Fig|`)[^\[\]]*)\]")
 SECTION = r"§\d+(?:\.\d+)*"
 SECTIONS = re.compile(rf"{SECTION}(?:[-–]{SECTION})?|Fig\. \d+")
 NUMBERS = re.compile(r"(\d+)(?:[-–](\d+))?")
-COMMANDS = re.compile(r"`[a-z ]+`(?: and `[a-z ]+`)*")
+COMMANDS = re.compile(r"`[a-z -]+`(?: and `[a-z -]+`)*")
 SAFETY_RULES = 30
 STYLE_HABITS = 12
 

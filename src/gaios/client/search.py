@@ -1,4 +1,4 @@
-"""Where is the master?  [PML §5.2: clients may ask any replica]
+"""Where is the master?  [PML §5.2]
 
 Rule 1. While the master answers, there is one connection, to it. A search opens others; they are closed when it is over.
 Rule 2. A replica's word is a hint: WELCOME, PONG and NotMaster name the master or say "it is me"; whoever says so is taken for it until it

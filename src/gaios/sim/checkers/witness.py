@@ -1,4 +1,4 @@
-"""The witness: replayed in log order, the log itself explains every answer.  [PML §6.2; reliability §5.6]
+"""The witness: replayed in log order, the log itself explains every answer.  [PML §6.2]
 
 This check trusts the places and revisions that answers name, so it needs no search, sees every key at once, and finds what the search
 of linearizability.py cannot: a MultiOp that was torn between keys, a revision that names another state. The search trusts neither.
