@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,20 @@ def test_whoever_only_looks_does_not_keep_a_replica_from_starting(tmp_path: Path
         disk = directory.open_(mine)
         disk.close()
         assert directory.holder(tmp_path / "r") == 0
+
+
+def test_the_number_of_a_dead_holder_is_not_taken_for_the_new_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between taking the lock and writing its number there is a moment."""
+    mine = settings(tmp_path / "r")
+    directory.create(mine)
+    disk = directory.open_(mine)
+    try:
+        lock = tmp_path / "r" / "lock"
+        lock.write_text("4194305\n")
+        monkeypatch.setattr(time, "sleep", lambda _: lock.write_text(f"{os.getpid()}\n"))
+        assert directory.holder(tmp_path / "r") == os.getpid()
+    finally:
+        disk.close()
 
 
 def test_what_is_there_is_never_made_anew(tmp_path: Path) -> None:

@@ -99,8 +99,10 @@ def holder(where: Path) -> int:
         if not is_running(where):
             return 0
         with contextlib.suppress(OSError, ValueError):
-            return int((where / LOCK).read_text("ascii"))
-        time.sleep(0.005)  # it has the lock and is about to write its number
+            pid = int((where / LOCK).read_text("ascii"))
+            os.kill(pid, 0)
+            return pid
+        time.sleep(0.005)  # it has the lock and is about to write its number over that of a dead one
     return 0
 
 
