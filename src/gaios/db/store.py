@@ -309,6 +309,7 @@ class Store:
 
     def check(self) -> None:
         """Compute everything that is kept up to date from scratch, and compare. O(everything); for tests."""
+        _same("rule 2: a key with records is live or dead", sorted([*self.live, *self.dead]), sorted(self.histories))
         base, log = self.parts()
         again = Store()
         again.load(base, log, self.revision, self.compacted)
