@@ -6,7 +6,7 @@ Every replica answers from the same state; which of them is the master, which an
 import asyncio
 import json
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from gaios import entry, errors
 from gaios.db import Database
@@ -48,7 +48,7 @@ class FakeCell:
         self.pieces = 0
         """How often bytes came."""
 
-    async def __aenter__(self) -> "FakeCell":
+    async def __aenter__(self) -> Self:
         for replica in self.replicas:
             await replica.start()
         return self

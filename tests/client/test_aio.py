@@ -165,7 +165,7 @@ async def test_one_turns_calls_leave_in_one_piece(fake: FakeCell, cell: Cell) ->
     """64 tasks cost the kernel one write, not 64."""
     await cell.put("k", "v")
     before = fake.pieces
-    await asyncio.gather(*(cell.put("k%d" % number, "v") for number in range(64)))
+    await asyncio.gather(*(cell.put(f"k{number}", "v") for number in range(64)))
     assert fake.pieces - before <= 3
     assert len(await cell.range()) == 65
 
@@ -284,14 +284,14 @@ async def test_a_cancelled_call_harms_no_other(fake: FakeCell, cell: Cell) -> No
 async def test_a_call_cancelled_in_the_turn_of_its_failure_is_silent(cell: Cell, fake: FakeCell, caplog: pytest.LogCaptureFixture) -> None:
     """An error that nobody can catch any more must not be logged as forgotten."""
     await cell.put("n", "text")
-    task = asyncio.ensure_future(cell.increment("n"))
-    while not cell._shell._calls:
-        await asyncio.sleep(0)
+    tasks = [asyncio.ensure_future(cell.increment("n"))]
+    await asyncio.sleep(0)
     (future,) = cell._shell._calls.values()
-    future.add_done_callback(lambda _: task.cancel())
+    future.add_done_callback(lambda _: tasks[0].cancel())
     with pytest.raises((asyncio.CancelledError, NotANumber)):
-        await task
-    del future, task
+        await tasks[0]
+    del future
+    tasks.clear()
     gc.collect()
     await asyncio.sleep(0)
     assert not caplog.records

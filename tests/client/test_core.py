@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from functools import partial
 from heapq import heappop, heappush
 from typing import Any
 
@@ -25,7 +26,7 @@ class Misbehaving:
         self.dice = random.Random(seed)
         self.core = Core(NAMES, seed)
         self.now = 0
-        self.events: list[tuple[int, int, Callable[[], None]]] = []
+        self.events: list[tuple[int, int, Callable[[], object]]] = []
         self.numbers = 0
         self.master = "a:1"
         self.connections: dict[str, object] = {}
@@ -39,10 +40,10 @@ class Misbehaving:
 
     # the world
 
-    def later(self, ns: int, what: Callable[[], None]) -> None:
+    def later(self, ns: int, what: Callable[[], object]) -> None:
         self.at(self.now + ns, what)
 
-    def at(self, when: int, what: Callable[[], None]) -> None:
+    def at(self, when: int, what: Callable[[], object]) -> None:
         self.numbers += 1
         heappush(self.events, (when, self.numbers, what))
 
@@ -68,12 +69,12 @@ class Misbehaving:
         for endpoint, data in output.send:
             connection = self.connections[endpoint]
             for kind, body in Decoder(1 << 26, magic=False).feed(data):
-                self.on_wire(endpoint, lambda e=endpoint, c=connection, k=kind, b=body: self.serve(e, c, k, b))
+                self.on_wire(endpoint, partial(self.serve, endpoint, connection, kind, body))
         for number, outcome in output.finished:
             assert number not in self.outcomes
             self.outcomes[number] = (self.now, outcome)
 
-    def on_wire(self, endpoint: str, what: Callable[[], None]) -> None:
+    def on_wire(self, endpoint: str, what: Callable[[], object]) -> None:
         """In order on one connection, a little later; much later while it stalls."""
         at = max(self.now + self.dice.randrange(1, 3) * MS // 10, self.stalled.get(endpoint, 0))
         self.stalled[endpoint] = at
@@ -87,7 +88,7 @@ class Misbehaving:
         welcome = Welcome(version=1, cell=CELL, serving=self.master == endpoint, master=self.hint())
         self.on_wire(endpoint, lambda: self.to_client(endpoint, connection, lambda: self.core.opened(self.now, endpoint, welcome)))
 
-    def to_client(self, endpoint: str, connection: object, what: Callable[[], None]) -> None:
+    def to_client(self, endpoint: str, connection: object, what: Callable[[], object]) -> None:
         if self.connections.get(endpoint) is connection:
             what()
 

@@ -6,7 +6,7 @@ from gaios.client.search import Dice
 from gaios.client.tuning import ENDPOINTS_MAX, LINGER, MS
 from gaios.errors import NotMaster, ProtocolError
 from gaios.transport import Kind, Status, encode, encode_goodbye, encode_pong
-from tests.client.script import A, B, C, CELL, Script
+from tests.client.script import CELL, A, B, C, Script
 
 
 def test_dice_are_a_function_of_the_seed() -> None:

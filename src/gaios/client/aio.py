@@ -48,7 +48,7 @@ def connect(endpoints: str | Iterable[str], *, timeout: float = 10.0) -> "Cell":
 
 
 class Cell:
-    """A cell, as a client sees it. Keys and values are bytes; text is encoded as UTF-8. Every method takes `timeout`, in seconds."""
+    """A cell, as a client sees it. Keys and values are bytes; text is encoded as UTF-8. Every method but `status` takes `timeout`, in s."""
 
     def __init__(self, endpoints: str | Iterable[str], *, timeout: float = 10.0) -> None:
         self._shell = Shell(addresses.parse(endpoints))

@@ -48,27 +48,27 @@ class Feed:
         self._error = error
         self._wake()
 
-    async def next(self) -> Event | None:
-        """The next event; None after `close`.
+    async def take(self, limit: int) -> list[Event]:
+        """The next events, at least one and at most `limit`; none after `close`. Being cancelled, it has taken none.
 
         Raises:
             Error: what ended the watch, once the events before it were taken.
         """
         while not self._events:
             if self._is_closed:
-                return None
+                return []
             if self._error is not None:
                 error, self._error, self._is_closed = self._error, None, True
                 raise error
             if self._waiter is None:
                 self._waiter = self._loop.create_future()
             await asyncio.shield(self._waiter)
-        event = self._events.popleft()
-        self._bytes -= _weight(event)
+        taken = [self._events.popleft() for _ in range(min(limit, len(self._events)))]
+        self._bytes -= sum(map(_weight, taken))
         if self._is_paused and len(self._events) * 4 < EVENTS_HIGH and self._bytes * 4 < BYTES_HIGH:
             self._is_paused = False
             self._resume(self._watch)
-        return event
+        return taken
 
     def close(self) -> None:
         """Nobody reads any more."""

@@ -49,12 +49,17 @@ class Watch:
 
     async def __anext__(self) -> Event:
         """The next event; waits for it."""
+        events = await self.take(1)
+        if not events:
+            raise StopAsyncIteration
+        return events[0]
+
+    async def take(self, limit: int) -> list[Event]:
+        """The next event and those that are there already, up to `limit`; waits for one. Empty when the watch was closed."""
         if self._is_closed:
-            raise StopAsyncIteration
-        event = await (self._feed or await self._begin()).next()
-        if event is None:
-            raise StopAsyncIteration
-        return event
+            return []
+        feed = self._feed or await self._begin()
+        return await feed.take(limit)
 
     async def aclose(self) -> None:
         """End it: who waits for an event gets no more."""

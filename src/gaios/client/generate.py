@@ -1,0 +1,120 @@
+"""Make sync.py from aio.py: the twin has each public method of the asyncio `Cell`, with the same signature and documentation.
+
+python -m gaios.client.generate            writes it
+python -m gaios.client.generate --check    exits with 1 when what is there is stale
+"""
+
+import ast
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+SOURCE = Path(__file__).with_name("aio.py")
+TARGET = Path(__file__).with_name("sync.py")
+COLUMNS = 140
+HAND_WRITTEN = {"close"}
+"""Methods that `bridge.Twin` has."""
+
+HEAD = '''# Generated from aio.py by `python -m gaios.client.generate`. Do not edit.
+"""The client without async: `gaios.sync.connect` and what it gives, a `Cell`.
+
+    with gaios.sync.connect("127.0.0.1:7420,127.0.0.1:7421") as cell:
+        done = cell.put("greeting", "hello")
+
+The asyncio client runs on a private loop in a thread of its own (bridge.py). A `Cell` may be shared by threads.
+"""
+
+{imports}
+
+def connect(endpoints: str | Iterable[str], *, timeout: float = 10.0) -> "Cell":
+    """{connect}"""
+    return Cell(endpoints, timeout=timeout)
+
+
+class Cell(Twin):
+    """A cell, as a client sees it. Keys and values are bytes; text is encoded as UTF-8. Every method but `status` takes `timeout`, in s."""
+'''
+IMPORTS = """from collections.abc import Iterable, Iterator
+
+from gaios.api import CompactResult, Entry, MultiOpResult, Operation, Overview, Test
+from gaios.client.aio import Key, Value
+from gaios.client.bridge import Twin, Watch
+from gaios.client.results import Deleted, Done, Entries, Number, Swapped
+from gaios.client.status import CellStatus
+"""
+
+
+def generate(source: str) -> str:
+    """The text of sync.py."""
+    module = ast.parse(source)
+    (cell,) = [node for node in module.body if isinstance(node, ast.ClassDef) and node.name == "Cell"]
+    (connect,) = [node for node in module.body if isinstance(node, ast.FunctionDef) and node.name == "connect"]
+    methods = [
+        node
+        for node in cell.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_") and node.name not in HAND_WRITTEN
+    ]
+    documented = (ast.get_docstring(connect, clean=False) or "").replace("`async with`", "`with`")
+    return HEAD.format(imports=IMPORTS, connect=documented) + "".join("\n" + _method(node) for node in methods)
+
+
+def _method(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    assert node.returns is not None
+    returns = ast.unparse(node.returns).strip("'\"")
+    call = f"self._cell.{node.name}({', '.join(_arguments(node.args))})"
+    if isinstance(node, ast.FunctionDef):
+        outer = f"return {returns}(self, "
+    elif returns.startswith("AsyncIterator"):
+        returns = returns.removeprefix("Async")
+        outer = "return self._iterate("
+    else:
+        outer = "return self._run("
+    body = f"{outer}{call})"
+    if len(body) + 8 > COLUMNS:
+        assert not outer.endswith(" "), f"{node.name} has too many parameters for this generator's lines"
+        body = f"{outer}\n            {call}\n        )"
+    documentation = (ast.get_docstring(node, clean=False) or "").replace("`async for`", "`for`").replace("`async with`", "`with`")
+    return f'{_signature(node, returns)}\n        """{documentation}"""\n        {body}\n'
+
+
+def _signature(node: ast.FunctionDef | ast.AsyncFunctionDef, returns: str) -> str:
+    parameters = ["self", *_parameters(node.args)]
+    line = f"    def {node.name}({', '.join(parameters)}) -> {returns}:"
+    if len(line) <= COLUMNS:
+        return line
+    return "\n".join((f"    def {node.name}(", *(f"        {parameter}," for parameter in parameters), f"    ) -> {returns}:"))
+
+
+def _parameters(arguments: ast.arguments) -> list[str]:
+    plain = arguments.args
+    defaults: list[ast.expr | None] = [*[None] * (len(plain) - len(arguments.defaults)), *arguments.defaults]
+    found = [_parameter(argument, default) for argument, default in zip(plain[1:], defaults[1:], strict=True)]
+    if arguments.kwonlyargs:
+        found.append("*")
+    return found + [_parameter(argument, default) for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]
+
+
+def _parameter(argument: ast.arg, default: ast.expr | None) -> str:
+    assert argument.annotation is not None
+    text = f"{argument.arg}: {ast.unparse(argument.annotation)}"
+    return text if default is None else f"{text} = {ast.unparse(default)}"
+
+
+def _arguments(arguments: ast.arguments) -> list[str]:
+    return [*(one.arg for one in arguments.args[1:]), *(f"{one.arg}={one.arg}" for one in arguments.kwonlyargs)]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write, or with `--check` compare; returns the exit code."""
+    text = generate(SOURCE.read_text(encoding="utf-8"))
+    if list(arguments) != ["--check"]:
+        TARGET.write_text(text, encoding="utf-8")
+        return 0
+    if TARGET.exists() and TARGET.read_text(encoding="utf-8") == text:
+        return 0
+    sys.stderr.write(f"{TARGET} is stale: python -m gaios.client.generate\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

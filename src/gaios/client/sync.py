@@ -1,0 +1,177 @@
+# Generated from aio.py by `python -m gaios.client.generate`. Do not edit.
+"""The client without async: `gaios.sync.connect` and what it gives, a `Cell`.
+
+    with gaios.sync.connect("127.0.0.1:7420,127.0.0.1:7421") as cell:
+        done = cell.put("greeting", "hello")
+
+The asyncio client runs on a private loop in a thread of its own (bridge.py). A `Cell` may be shared by threads.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from gaios.api import CompactResult, Entry, MultiOpResult, Operation, Overview, Test
+from gaios.client.aio import Key, Value
+from gaios.client.bridge import Twin, Watch
+from gaios.client.results import Deleted, Done, Entries, Number, Swapped
+from gaios.client.status import CellStatus
+
+
+def connect(endpoints: str | Iterable[str], *, timeout: float = 10.0) -> "Cell":
+    """A client of the cell at these endpoints; use it with `with`.
+
+    Nothing is waited for here: the first call finds the master. One endpoint that answers is enough, for it names the master.
+
+    Args:
+        endpoints: `HOST:PORT,HOST:PORT`, or a list of `HOST:PORT`.
+        timeout: seconds that a call may take when it names none itself.
+
+    Raises:
+        ConfigurationError: endpoints or time-out make no sense.
+    """
+    return Cell(endpoints, timeout=timeout)
+
+
+class Cell(Twin):
+    """A cell, as a client sees it. Keys and values are bytes; text is encoded as UTF-8. Every method but `status` takes `timeout`, in s."""
+
+    def put(self, key: Key, value: Value, *, timeout: float | None = None) -> Done:
+        """Set a key."""
+        return self._run(self._cell.put(key, value, timeout=timeout))
+
+    def delete(self, key: Key, end: Key | None = None, *, prefix: bool = False, timeout: float | None = None) -> Deleted:
+        """Delete a key; with `end` every key of `[key, end)`, with `prefix` every key that begins with it."""
+        return self._run(self._cell.delete(key, end, prefix=prefix, timeout=timeout))
+
+    def cas(
+        self,
+        key: Key,
+        value: Value,
+        *,
+        mod_revision: int | None = None,
+        version: int | None = None,
+        absent: bool = False,
+        expected: Value | None = None,
+        timeout: float | None = None,
+    ) -> Swapped:
+        """Compare and set: put only if the key is as expected. Exactly one expectation.
+
+        Args:
+            key: what is set.
+            value: to this.
+            mod_revision: the revision of its last change; 0: it does not exist.
+            version: how often it was set since it was created; 0: it does not exist.
+            absent: it does not exist.
+            expected: its value.
+            timeout: seconds.
+
+        Raises:
+            InvalidCommand: there is none, or more than one, expectation.
+        """
+        return self._run(
+            self._cell.cas(key, value, mod_revision=mod_revision, version=version, absent=absent, expected=expected, timeout=timeout)
+        )
+
+    def increment(self, key: Key, by: int = 1, *, timeout: float | None = None) -> Number:
+        """Add to a counter, kept as decimal text; an absent key counts as 0.
+
+        Raises:
+            NotANumber: the value is none, or would leave the signed 64-bit range.
+        """
+        return self._run(self._cell.increment(key, by, timeout=timeout))
+
+    def multiop(
+        self,
+        guard: Iterable[Test] = (),
+        then: Iterable[Operation] = (),
+        otherwise: Iterable[Operation] = (),
+        *,
+        timeout: float | None = None,
+    ) -> MultiOpResult:
+        """If all of `guard` holds, `then`, else `otherwise`: in order, atomically, at one revision.  [PML §5.6]"""
+        return self._run(self._cell.multiop(guard, then, otherwise, timeout=timeout))
+
+    def compact(self, revision: int, *, timeout: float | None = None) -> CompactResult:
+        """Drop history before a revision: reads and watches below it are refused from then on."""
+        return self._run(self._cell.compact(revision, timeout=timeout))
+
+    def get(self, key: Key, *, revision: int = 0, timeout: float | None = None) -> Entry | None:
+        """A key's entry, now or as of a revision; None where there is none."""
+        return self._run(self._cell.get(key, revision=revision, timeout=timeout))
+
+    def range(
+        self,
+        start: Key | None = None,
+        end: Key | None = None,
+        *,
+        prefix: Key | None = None,
+        limit: int = 0,
+        keys_only: bool = False,
+        revision: int = 0,
+        timeout: float | None = None,
+    ) -> Entries:
+        """All entries of `[start, end)`, or with a prefix, as of one revision; at most `limit` (0: all). It asks page by page.
+
+        Args:
+            start: the first key; None or empty: from the first one on.
+            end: the first key that is left out; None or empty: to the last one.
+            prefix: instead of start and end.
+            limit: how many at most.
+            keys_only: leave values out.
+            revision: as of which; 0: the present one.
+            timeout: seconds, for all pages together.
+        """
+        return self._run(self._cell.range(start, end, prefix=prefix, limit=limit, keys_only=keys_only, revision=revision, timeout=timeout))
+
+    def entries(
+        self,
+        start: Key | None = None,
+        end: Key | None = None,
+        *,
+        prefix: Key | None = None,
+        limit: int = 0,
+        keys_only: bool = False,
+        revision: int = 0,
+        timeout: float | None = None,
+    ) -> Iterator[Entry]:
+        """As `range`, one entry after the other, holding no more than a page of them; `timeout` counts for each page."""
+        return self._iterate(
+            self._cell.entries(start, end, prefix=prefix, limit=limit, keys_only=keys_only, revision=revision, timeout=timeout)
+        )
+
+    def overview(self, *, timeout: float | None = None) -> Overview:
+        """The database's revision, compaction point, epoch, number of keys and checksum."""
+        return self._run(self._cell.overview(timeout=timeout))
+
+    def watch(
+        self,
+        key: Key,
+        end: Key | None = None,
+        *,
+        prefix: bool = False,
+        from_revision: int = 0,
+        timeout: float | None = None,
+    ) -> Watch:
+        """Every change of a key (of `[key, end)`; of all keys with a prefix), in order, once, without gaps.
+
+        Use it with `for`. It survives lost connections and masters, and waits for a cell that is away. With `with` around it,
+        it has begun when the body begins: whatever is written from there on is told.
+
+        Args:
+            key: the key, or the first of a range, or a prefix.
+            end: the first key that is left out.
+            prefix: `key` is a prefix.
+            from_revision: tell what happened at and after it; 0: after the present one.
+            timeout: seconds within which it must begin; it has no end of its own.
+
+        Raises:
+            Compacted: (while it is read) history that it needs was dropped.
+        """
+        return Watch(self, self._cell.watch(key, end, prefix=prefix, from_revision=from_revision, timeout=timeout))
+
+    def status(self) -> CellStatus:
+        """What every replica says of itself, asked for at most a second, put together.
+
+        Raises:
+            Unavailable: none answered.
+        """
+        return self._run(self._cell.status())

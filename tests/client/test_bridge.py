@@ -1,0 +1,206 @@
+"""The twin without async: the same calls, from any thread, interruptible, and not across a fork."""
+
+import asyncio
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+import gaios
+from gaios.api import Put
+from gaios.client.bridge import CHUNK
+from gaios.client.sync import Cell, connect
+from gaios.errors import Compacted, ConfigurationError, KeyTooLong, Unavailable
+from tests.client.fake import FakeCell
+
+
+class Cellar:
+    """A cell on a loop and a thread of its own, since the twin's caller blocks."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self.thread.start()
+        self.fake = FakeCell(3)
+        self.run(self.fake.__aenter__())
+
+    def run(self, what: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(what, self.loop).result(5)
+
+    def do(self, what: Callable[[], None]) -> None:
+        async def on_loop() -> None:
+            what()
+
+        self.run(on_loop())
+
+    def close(self) -> None:
+        self.run(self.fake.__aexit__())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(5)
+        self.loop.close()
+
+
+@pytest.fixture
+def cellar() -> Iterator[Cellar]:
+    made = Cellar()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def cell(cellar: Cellar) -> Iterator[Cell]:
+    with connect(cellar.fake.endpoints, timeout=5) as connected:
+        yield connected
+
+
+def test_a_first_program_works(cellar: Cellar) -> None:
+    with gaios.sync.connect(cellar.fake.endpoints) as cell:
+        done = cell.put("greeting", "hello")
+        entry = cell.get("greeting")
+        assert entry is not None
+        assert (entry.value, entry.mod_revision) == (b"hello", done.revision)
+        assert cell.cas("greeting", "bye", mod_revision=done.revision).succeeded
+        assert cell.increment("n").value == 1
+        assert cell.delete("n").deleted == 1
+        assert cell.multiop(then=[Put(b"k", b"v")]).succeeded
+        assert [found.key for found in cell.range()] == [b"greeting", b"k"]
+        assert cell.overview().keys == 2
+        assert cell.status().master == 1
+        assert cell.compact(done.revision).compacted == done.revision
+        with pytest.raises(KeyTooLong):
+            cell.put("", "")
+
+
+def test_threads_share_one(cell: Cell) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        values = list(pool.map(lambda _: cell.increment("n").value, range(400)))
+    assert sorted(values) == list(range(1, 401))
+
+
+def test_one_thread_serves_every_twin_of_the_process(cellar: Cellar) -> None:
+    with connect(cellar.fake.endpoints) as one, connect(cellar.fake.endpoints) as two:
+        one.put("k", "1")
+        two.put("k", "2")
+    assert [thread.name for thread in threading.enumerate()].count("gaios-client") == 1
+
+
+def test_entries_are_iterated_chunk_by_chunk(cell: Cell) -> None:
+    for batch in range(6):
+        cell.multiop(then=[Put(b"k%04d" % (batch * 100 + number), b"v") for number in range(100)])
+    assert len(list(cell.entries(prefix="k"))) == 600 > 2 * CHUNK
+    for entry in cell.entries(prefix="k"):
+        assert entry.key == b"k0000"
+        break
+
+
+def test_a_watch_is_a_blocking_iterator(cellar: Cellar, cell: Cell) -> None:
+    with cell.watch("k") as watch, connect(cellar.fake.endpoints) as writer:
+        writing = threading.Thread(target=lambda: [writer.put("k", str(number)) for number in range(300)])
+        writing.start()
+        seen = [event.value for _, event in zip(range(300), watch, strict=False)]
+        writing.join()
+    assert seen == [b"%d" % number for number in range(300)]
+
+
+def test_a_watch_may_be_asked_with_a_time_out(cell: Cell) -> None:
+    with cell.watch("k") as watch:
+        assert watch.next(timeout=0.02) is None
+        cell.put("k", "v")
+        event = watch.next(timeout=5)
+        assert event is not None
+        assert event.value == b"v"
+
+
+def test_closing_a_watch_wakes_the_thread_that_reads_it(cell: Cell) -> None:
+    watch = cell.watch("k")
+    seen: list[object] = []
+    reading = threading.Thread(target=lambda: seen.extend(watch))
+    reading.start()
+    time.sleep(0.1)
+    watch.close()
+    reading.join(5)
+    assert not reading.is_alive()
+    assert seen == []
+    assert watch.next() is None
+
+
+def test_a_watch_tells_what_ended_it(cell: Cell) -> None:
+    cell.put("k", "1")
+    cell.compact(cell.put("k", "2").revision)
+    with pytest.raises(Compacted):
+        next(cell.watch("k", from_revision=1))
+
+
+def test_closing_the_client_wakes_the_thread_that_waits(cellar: Cellar) -> None:
+    cellar.fake.master = 0
+    errors: list[BaseException] = []
+    with connect(cellar.fake.endpoints) as cell:
+
+        def wait() -> None:
+            try:
+                cell.put("k", "v")
+            except gaios.Error as error:
+                errors.append(error)
+
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        time.sleep(0.1)
+    waiting.join(5)
+    assert [type(error) for error in errors] == [Unavailable]
+
+
+def test_an_interrupt_ends_the_wait_and_harms_nothing(cellar: Cellar, cell: Cell) -> None:
+    """Ctrl-C."""
+    cell.put("k", "v")
+    cellar.fake.lose_answers = 1
+    me = threading.get_ident()
+    alarm = threading.Timer(0.2, lambda: signal.pthread_kill(me, signal.SIGINT))
+    alarm.start()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        began = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            cell.put("k", "w")
+        assert time.monotonic() - began < 1
+    finally:
+        signal.signal(signal.SIGINT, before)
+        alarm.join()
+    cell.put("k", "x")
+
+
+def test_a_twin_is_refused_on_its_own_loop(cell: Cell) -> None:
+    """It would wait for itself."""
+
+    async def call() -> None:
+        cell.put("k", "v")
+
+    with pytest.raises(ConfigurationError, match="its own event loop"):
+        cell._run(call())
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_is_told_to_open_its_own(cellar: Cellar, cell: Cell) -> None:
+    """Gunicorn preloads an application and forks."""
+    cell.put("k", "v")
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        said = b"nothing"
+        try:
+            cell.put("k", "w")
+        except ConfigurationError:
+            with connect(cellar.fake.endpoints, timeout=5) as own:
+                said = b"refused, then %d" % own.increment("n").value
+        finally:
+            os.write(writing, said)
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reading, 100) == b"refused, then 1"
+    os.close(reading)
+    os.close(writing)
+    cell.put("k", "x")

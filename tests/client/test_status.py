@@ -1,0 +1,107 @@
+"""What five replicas say of themselves becomes one picture, and never a guess."""
+
+import json
+import random
+
+import msgspec
+import pytest
+
+from gaios.client.status import CellStatus, Member, Told, decode, merge
+from gaios.errors import ProtocolError
+
+MEMBERS = tuple(
+    Member(id=number, member=number, client=f"h:{number}", peer=f"h:10{number}", admin=f"h:20{number}") for number in range(1, 6)
+)
+
+
+def told(number: int, *, role: str = "replica", ballot: int = 65_537) -> Told:
+    """A replica's answer."""
+    return Told(
+        id=number,
+        cell="c",
+        member=number,
+        client=f"h:{number}",
+        role=role,
+        voting=True,
+        ballot=ballot,
+        epoch=65_537,
+        chosen=9,
+        members=MEMBERS,
+    )
+
+
+@pytest.mark.parametrize(("alive", "tolerates"), [(5, 2), (4, 1), (3, 0), (2, None), (1, None)])
+def test_tolerates_counts_down_to_the_majority(alive: int, tolerates: int | None) -> None:
+    status = merge([told(number, role="master" if number == 1 else "replica") for number in range(1, alive + 1)], [])
+    assert status.tolerates == tolerates
+    assert f"{alive} of 5 replicas answer" in status.why
+    assert [replica.role for replica in status.replicas].count("unreachable") == 5 - alive
+
+
+def test_silent_members_are_listed_with_what_the_others_know_of_them() -> None:
+    status = merge([told(1)], [])
+    assert [replica.id for replica in status.replicas] == [1, 2, 3, 4, 5]
+    last = status.replicas[4]
+    assert (last.client, last.admin, last.role, last.pid, last.voting) == ("h:5", "h:205", "unreachable", None, None)
+
+
+def test_the_master_is_who_says_so_under_the_highest_ballot() -> None:
+    """A deposed one that does not know it yet says so too."""
+    status = merge([told(1, role="master", ballot=65_537), told(2, role="master", ballot=131_074), told(3)], [])
+    assert (status.master, status.ballot) == (2, 131_074)
+
+
+def test_without_a_master_the_cell_is_electing() -> None:
+    status = merge([told(1), told(2), told(3)], [])
+    assert (status.master, status.tolerates) == (None, 0)
+    assert "a master is being elected" in status.why
+
+
+def test_without_a_list_of_members_silent_endpoints_are_counted() -> None:
+    status = merge([Told(id=1, client="h:1", voting=True)], ["h:2", "h:3"])
+    assert (len(status.replicas), status.tolerates) == (3, None)
+    assert [(replica.id, replica.client) for replica in status.replicas[1:]] == [(None, "h:2"), (None, "h:3")]
+
+
+def test_nobody_answers() -> None:
+    status = merge([], ["h:1"])
+    assert (status.tolerates, status.why, status.cell) == (None, "no replica answers", None)
+
+
+def test_the_json_has_the_interfaces_keys_and_null_for_the_unknown() -> None:
+    data = json.loads(msgspec.json.encode(merge([told(1, role="master")], [])))
+    assert list(data) == ["cell", "master", "epoch", "ballot", "tolerates", "why", "replicas"]
+    assert list(data["replicas"][0]) == [
+        "id",
+        "member",
+        "boot",
+        "pid",
+        "client",
+        "peer",
+        "admin",
+        "role",
+        "voting",
+        "ballot",
+        "chosen",
+        "applied",
+    ]
+    assert data["tolerates"] is None
+    assert data["replicas"][0]["pid"] is None
+    assert CellStatus().why == ""
+
+
+def test_fuzz_a_replicas_status_is_read_or_refused() -> None:
+    dice = random.Random(4)
+    sample = msgspec.json.encode(told(1))
+    accepted = 0
+    for _ in range(100_000):
+        at = dice.randrange(len(sample))
+        data = sample[:at] + dice.randbytes(dice.randrange(3)) + sample[at + dice.randrange(3) :]
+        try:
+            decode(data)
+            accepted += 1
+        except ProtocolError:
+            pass
+    assert 0 < accepted < 100_000
+    with pytest.raises(ProtocolError):
+        decode(b"[" * 100_000)
