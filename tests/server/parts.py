@@ -66,6 +66,7 @@ class HandCell:
         self.frames: dict[int, dict[int, list[tuple[int, bytes]]]] = {}
         """What clients were sent: by member and connection."""
         self.local: list[Any] = []
+        self.spares = 0
         self.cut: set[int] = set()
         """Members that hear nothing and are not heard."""
         for member in self.members:
@@ -97,6 +98,10 @@ class HandCell:
         node.check()
         if effects.disk is not None:
             self.pending[member] = effects.disk
+        if effects.spare is not None:
+            self.disks[member].execute(effects.spare)
+            node.spare_done()
+            self.spares += 1
         for to, body, _ in effects.to_peers:
             if member not in self.cut and to not in self.cut:
                 self.wire.append((to, member, body))

@@ -247,3 +247,18 @@ def test_a_clean_stop_leaves_a_mark_behind() -> None:
     cell.settle()
     cell.disks[1].execute(node.close())
     assert not cell.start(1).replica.is_serving
+
+
+def test_the_next_segment_is_made_ahead_and_used() -> None:
+    """A batch that had to make its file first would be late at every segment's end."""
+    cell = HandCell(replicas=1)
+    master = cell.elect()
+    identity = registered(cell, master)
+    for request in range(2, 30):
+        cell.ask(master, CLIENT, request, put(identity, request, b"k", bytes(100_000)))
+        cell.settle()
+    disk = cell.disks[1]
+    assert cell.spares >= 2
+    assert len([name for name in disk.names() if name.startswith("wal/0")]) >= 3
+    assert cell.start(1).replica.boot == 2
+    assert cell.elect() == 1

@@ -52,6 +52,8 @@ class Effects(NamedTuple):
 
     disk: list[Operation] | None
     """A batch to carry out in order; `disk_done` is to be called when its last operation returned. Never given while one is in flight."""
+    spare: list[Operation] | None
+    """A new file to be made beside that, then `spare_done` is to be called; a shell that does not has slower batches now and then."""
     to_peers: list[ToPeer]
     to_clients: list[tuple[Connection, bytes]]
     """Whole frames, joined."""
@@ -237,6 +239,10 @@ class Node:
         if number:
             self.replica.synced(now, number)
 
+    def spare_done(self) -> None:
+        """The new file is made and durable."""
+        self.commit.journal.prepared()
+
     def tick(self, now: int) -> None:
         """Time passed."""
         if now >= self.replica.deadline_ns():
@@ -261,6 +267,7 @@ class Node:
             else:
                 break
         disk = self.commit.batch(now)
+        spare = self.commit.journal.prepare() or None if disk is not None else None
         standing = self.standing()
         if standing != self._told:
             self._announce(standing)
@@ -277,7 +284,7 @@ class Node:
         local, self._local = self._local, []
         closing, self._closing = self._closing, []
         deadline = min(replica.deadline_ns(), self.watches.due_ns(), self.commit.due_ns())
-        return Effects(disk, self._outbox.take(), to_clients, local, closing, deadline)
+        return Effects(disk, spare, self._outbox.take(), to_clients, local, closing, deadline)
 
     def check(self) -> None:
         """Raise `InvariantViolated` when an invariant of the log, or of what it is kept with, does not hold."""

@@ -208,10 +208,6 @@ class Turns:
             self.wake()
 
     def _carry_out(self, now: int, effects: Effects) -> None:
-        if effects.disk is not None:
-            self._disk_began_ns = now
-            self.metrics.batches.add(self.node.commit.newest)
-            self._disk.execute(effects.disk, self._executed)
         links = self._links
         last, frame = b"", b""
         for member, body, urgent in effects.to_peers:
@@ -227,6 +223,13 @@ class Turns:
             future = self._local.pop(request, None)
             if future is not None and not future.done():
                 future.set_result(answer)
+        if effects.disk is not None:
+            # Last: what was said is on its way, and the disk's thread finds the interpreter free.
+            self._disk_began_ns = now
+            self.metrics.batches.add(self.node.commit.newest)
+            self._disk.execute(effects.disk, self._executed)
+        if effects.spare is not None:
+            self._disk.execute_aside(effects.spare, self._made_spare)
         self._deadline_ns = effects.deadline_ns
         if effects.deadline_ns < self._timer_ns:
             self._arm(now, effects.deadline_ns)
@@ -263,6 +266,17 @@ class Turns:
         """On the disk's thread."""
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(self._on_disk, failure)
+
+    def _made_spare(self, failure: errors.DiskFailed | None) -> None:
+        """On a thread of its own."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._on_spare, failure)
+
+    def _on_spare(self, failure: errors.DiskFailed | None) -> None:
+        if failure is not None:
+            self.fail(failure)
+        else:
+            self.node.spare_done()
 
     def _on_disk(self, failure: errors.DiskFailed | None) -> None:
         if failure is not None:

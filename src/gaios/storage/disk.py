@@ -27,11 +27,13 @@ LOCK = "lock"
 ZEROS = bytes(1 << 20)
 FILE_MODE = 0o600
 DIRECTORY_MODE = 0o700
+DESCRIPTORS_MAX = 16
+"""Open files of one thread: both copies, the segment in use, and a few more; the oldest is closed."""
 Done = Callable[[DiskFailed | None], object]
 
 
 class Directory:
-    """A `Reader` over a directory of the file system. Descriptors stay open until `close`."""
+    """A `Reader` over a directory of the file system. A few descriptors stay open until `close`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -87,6 +89,8 @@ class Directory:
     def _descriptor(self, name: str) -> int:
         descriptor = self._descriptors.get(name)
         if descriptor is None:
+            while len(self._descriptors) >= DESCRIPTORS_MAX:
+                os.close(self._descriptors.pop(next(iter(self._descriptors))))
             descriptor = self._descriptors[name] = os.open(self.path / name, os.O_RDONLY | os.O_CLOEXEC)
         return descriptor
 
@@ -96,7 +100,7 @@ class Disk:
 
     Invariants:
         1. `failure` is set once and never cleared; nothing is written after that.
-        2. `_descriptors` are touched by the disk thread only.
+        2. `_hands` are the disk thread's only.
     """
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
@@ -112,7 +116,8 @@ class Disk:
         """
         self.path = path
         self.failure: DiskFailed | None = None
-        self._descriptors: dict[str, int] = {}
+        self._hands = _Hands(path)
+        self._asides: list[Thread] = []
         self._queue: SimpleQueue[tuple[Iterable[Operation], Done] | None] = SimpleQueue()
         try:
             if create:
@@ -146,13 +151,22 @@ class Disk:
         if failure is not None:
             raise failure
 
+    def execute_aside(self, operations: Iterable[Operation], done: Done) -> None:
+        """Carry out what makes a new file, beside the disk thread: a spare segment must not hold up the next batch.
+
+        `done` is called on a thread of its own, with the failure or None.
+        """
+        thread = Thread(target=self._aside, args=(operations, done), name="disk aside", daemon=True)
+        self._asides = [aside for aside in self._asides if aside.is_alive()] + [thread]
+        thread.start()
+
     def close(self) -> None:
         """Finish what was handed in, and give the directory back."""
         self._queue.put(None)
-        self._thread.join()
+        for thread in (self._thread, *self._asides):
+            thread.join()
         self.reader.close()
-        while self._descriptors:
-            os.close(self._descriptors.popitem()[1])
+        self._hands.close()
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
@@ -163,15 +177,38 @@ class Disk:
         while (job := self._queue.get()) is not None:
             operations, done = job
             if self.failure is None:
-                for operation in operations:
-                    try:
-                        self._perform(operation)
-                    except OSError as error:
-                        self.failure = _failed(_file(operation), type(operation).__name__.lower(), error)
-                        break
+                self._carry_out(self._hands, operations)
             done(self.failure)
 
-    def _perform(self, operation: Operation) -> None:
+    def _aside(self, operations: Iterable[Operation], done: Done) -> None:
+        hands = _Hands(self.path)
+        self._carry_out(hands, operations)
+        hands.close()
+        done(self.failure)
+
+    def _carry_out(self, hands: "_Hands", operations: Iterable[Operation]) -> None:
+        for operation in operations:
+            try:
+                hands.perform(operation)
+            except OSError as error:
+                self.failure = _failed(_file(operation), type(operation).__name__.lower(), error)
+                return
+
+
+class _Hands:
+    """What carries operations out, with the descriptors that it holds; one thread's."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptors: dict[str, int] = {}
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        while self._descriptors:
+            os.close(self._descriptors.popitem()[1])
+
+    def perform(self, operation: Operation) -> None:
+        """Carry one operation out, or raise `OSError`."""
         match operation:
             case Write(name, offset, data):
                 _write(self._descriptor(name), data, offset)
@@ -199,15 +236,21 @@ class Disk:
     def _create(self, name: str, size: int) -> None:
         (self.path / name).parent.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
         descriptor = os.open(self.path / name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
-        self._descriptors[name] = descriptor
+        self._keep(name, descriptor)
         for offset in range(0, size, len(ZEROS)):
             _write(descriptor, ZEROS[: size - offset], offset)
 
     def _descriptor(self, name: str) -> int:
         descriptor = self._descriptors.get(name)
         if descriptor is None:
-            descriptor = self._descriptors[name] = os.open(self.path / name, os.O_RDWR | os.O_CLOEXEC)
+            descriptor = os.open(self.path / name, os.O_RDWR | os.O_CLOEXEC)
+            self._keep(name, descriptor)
         return descriptor
+
+    def _keep(self, name: str, descriptor: int) -> None:
+        while len(self._descriptors) >= DESCRIPTORS_MAX:
+            os.close(self._descriptors.pop(next(iter(self._descriptors))))
+        self._descriptors[name] = descriptor
 
 
 def _write(descriptor: int, data: bytes, offset: int) -> None:
