@@ -73,8 +73,12 @@ class Watches:
     def applied(self, effects: Sequence[Any]) -> None:
         """The machine's effects, in order."""
         if self._hub is not None:
-            self._hub.publish(effects)
-            self._due = self._due or bool(len(self._hub))
+            if len(self._hub):
+                self._hub.publish(effects)
+                self._due = True
+            else:
+                # Nobody to match them against: the last one says how far the database has come.
+                self._hub.publish(effects[-1:])
 
     def take(self, now: int) -> list[ToClient]:
         """The frames that clients are sent now."""
