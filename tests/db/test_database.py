@@ -172,6 +172,13 @@ def _refused(database: Database, command: bytes, kind: type[errors.Error]) -> No
     assert list(database.snapshot()) == before
 
 
+def test_the_list_that_will_not_run_is_checked_too() -> None:
+    """Beside a lone put as well."""
+    for operation in (api.Get(b""), api.Put(b"k" * 1_025, VALUE)):
+        command = api.encode(api.MultiOp(then=(api.Put(KEY, VALUE),), otherwise=(operation,)))
+        _refused(Database(), command, errors.KeyTooLong)
+
+
 @pytest.mark.parametrize("extra", [-1, 0, 1])
 def test_values_have_at_most_a_mebibyte(extra: int) -> None:
     """The limit itself is allowed."""
@@ -239,6 +246,18 @@ def test_the_epoch_is_an_entry_of_its_own() -> None:
     assert apply(database, command, same).results == (api.GetResult((entry,)), api.DeleteResult(0))
     assert not apply(database, command, later).succeeded
     assert ask(database, api.Range(api.EPOCH_KEY)).entries[0].value == b"196610"
+
+
+def test_the_checksum_knows_how_far_the_sweep_is() -> None:
+    """Two stores with the same records, one of which has yet to let some leave its log, will differ later: they differ now."""
+    database = Database()
+    put(database, KEY)
+    put(database, b"other")
+    database._store.compacted = 3
+    before = database.checksum()
+    database._store.sweep(1)
+    assert [record.key for record in database._store.parts()[0]] == [KEY]
+    assert database.checksum() != before
 
 
 def test_an_epoch_changes_the_checksum_and_nothing_else() -> None:
@@ -338,6 +357,17 @@ def test_wide_commands_cannot_outrun_the_bound(monkeypatch: pytest.MonkeyPatch) 
         apply(database, api.MultiOp(then=puts))
         apply(database, api.MultiOp(then=(api.Delete(b"", b""),)))
         assert database._store.log_length <= 1_600
+    database.check()
+
+
+def test_a_wide_revision_does_not_hold_up_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A compaction point lies between revisions: it must get past the whole of the oldest one."""
+    monkeypatch.setattr(store_module, "HISTORY_BYTES_MAX", 1_000 * (api.RECORD_MEMORY_BYTES + 4))
+    database = Database()
+    apply(database, api.MultiOp(then=tuple(api.Put(b"%04d" % number, b"") for number in range(128))))
+    for number in range(1_200):
+        put(database, b"%04d" % (number % 50), b"")
+        assert database._store.log_length <= 1_001
     database.check()
 
 

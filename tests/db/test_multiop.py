@@ -132,6 +132,18 @@ def test_a_key_deleted_and_put_again_begins_anew() -> None:
     store.check()
 
 
+def test_a_key_that_was_deleted_before_is_seen_when_it_is_put_again() -> None:
+    """In its place in a range, and gone from it when it is deleted again."""
+    store = store_with(a=b"1", c=b"3", b=b"2")
+    run(store, api.Delete(b"b"))
+    put, first, gone, second = run(store, api.Put(b"b", b"new"), api.Get(b"", b""), api.Delete(b"b"), api.Get(b"", b"")).results
+    assert put == api.PutResult(6)
+    assert [entry.value for entry in first.entries] == [b"1", b"new", b"3"]
+    assert gone == api.DeleteResult(1)
+    assert [entry.value for entry in second.entries] == [b"1", b"3"]
+    store.check()
+
+
 @pytest.mark.parametrize("operations", [(), (api.Get(b"a"),), (api.Delete(b"z"), api.Delete(b"x", b""))])
 def test_what_changes_nothing_makes_no_revision(operations: tuple[api.Operation, ...]) -> None:
     """Reads, and deletes that find nothing."""

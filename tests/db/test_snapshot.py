@@ -9,7 +9,8 @@ import pytest
 
 from gaios import api, errors
 from gaios.db import Database
-from gaios.db.snapshot import CHUNK_BYTES
+from gaios.db.snapshot import CHUNK_BYTES, Header, read, write
+from gaios.db.snapshot import FORMAT as FORMAT_NAME
 from tests.db.oracle import CONTEXT
 from tests.hostile import damaged
 
@@ -83,6 +84,14 @@ def test_chunks_are_small_but_for_large_values() -> None:
     assert min(map(len, chunks[1:-2])) > 60_000
     database.apply(api.encode(api.MultiOp(then=(api.Put(b"large", b"v" * api.VALUE_BYTES_MAX),))), CONTEXT)
     assert sum(len(chunk) > CHUNK_BYTES for chunk in database.snapshot()) == 1
+
+
+def test_a_chunk_is_closed_before_it_gets_too_large() -> None:
+    """Two values of 30,000 bytes fit, three do not."""
+    database = Database()
+    for number in range(7):
+        database.apply(api.encode(api.MultiOp(then=(api.Put(b"k%d" % number, b"v" * 30_000),))), CONTEXT)
+    assert [len(chunk) // 30_000 for chunk in database.snapshot()] == [0, 2, 2, 2, 1]
 
 
 def test_different_states_have_different_checksums() -> None:
@@ -197,6 +206,44 @@ def test_a_snapshot_with_one_thing_changed_restores_nothing(path: tuple[int, ...
 def test_a_snapshot_with_records_moved_restores_nothing(change: Callable[[Parts], None]) -> None:
     """The order is part of the form, and so is where base and log meet."""
     _refused(change)
+
+
+A2, A3 = api.Event(b"a", b"", 1, 2, 2), api.Event(b"a", b"", 2, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("base", "log", "compacted", "good"),
+    [
+        ([], [A2, A3], 1, True),
+        ([A2], [A3], 1, True),
+        ([], [A3], 3, True),
+        ([], [A3], 2, False),
+        ([], [A2, api.Event(b"a", b"", 1, 2, 3)], 1, False),
+        ([], [A2, api.Event(b"a", b"", 1, 3, 3)], 1, True),
+        ([], [api.Event(b"a", None, 0, 0, 2), api.Event(b"a", b"", 2, 2, 3)], 1, False),
+        ([A3], [A2], 1, False),
+        ([A2, A2], [A3], 1, False),
+        ([api.Event(b"a", None, 0, 0, 2)], [], 1, False),
+        ([], [api.Event(b"a", None, 1, 0, 2)], 1, False),
+        ([], [api.Event(b"a", None, 0, 2, 2)], 1, False),
+        ([], [api.Event(b"a", b"", 1, 1, 1)], 1, False),
+        ([], [api.Event(b"a", b"", 1, 5, 5)], 1, False),
+        ([], [api.Event(b"a", b"", 1, 1, 2)], 2, False),
+        ([], [api.Event(b"a", b"", 1, 3, 2)], 2, False),
+        ([], [api.Event(b"a", b"", 0, 2, 2)], 1, False),
+        ([], [api.Event(b"", b"", 1, 2, 2)], 1, False),
+    ],
+)
+def test_records_that_no_database_has_are_refused_whatever_their_checksum(
+    base: list[api.Event], log: list[api.Event], compacted: int, good: bool
+) -> None:
+    """Whoever makes up a snapshot can compute its sum; the store's own rules must hold for what it loads."""
+    header = Header(FORMAT_NAME, 1, 4, compacted, 0, len(base), len(log), 0)
+    if good:
+        assert read(write(header, base, log), 1) == (header, base, log)
+    else:
+        with pytest.raises(errors.ProtocolError, match="not a snapshot"):
+            read(write(header, base, log), 1)
 
 
 @pytest.mark.parametrize("chunks", [[], [b""], [b"\xc1"], [b"\x90"]])
