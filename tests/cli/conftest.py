@@ -1,5 +1,6 @@
 """A command line in this process, on a cell that is one database in memory."""
 
+import asyncio
 import io
 import json
 import sys
@@ -66,6 +67,7 @@ class FakeCell(Cell):
 
     async def _write(self, command: api.Command, timeout: float | None) -> api.Reply:  # noqa: ASYNC109 (as its base)
         api.check(command)
+        await asyncio.sleep(0)
         self.sent.append(command)
         if self.failure is not None:
             raise self.failure
@@ -74,6 +76,7 @@ class FakeCell(Cell):
 
     async def _read(self, question: api.Question, timeout: float | None) -> api.Answer:  # noqa: ASYNC109 (as its base)
         api.check_question(question)
+        await asyncio.sleep(0)
         self.sent.append(question)
         if self.failure is not None:
             raise self.failure

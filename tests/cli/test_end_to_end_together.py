@@ -232,7 +232,7 @@ def test_verify_refuses_a_running_cell_and_finds_damage_in_a_stopped_one(place: 
     done = place.run("verify", str(place.dir), "--json")
     assert (done.code, done.json) == (0, {"ok": True, "problems": []})
     assert place.run("verify", str(place.dir / "replica-3")).code == 0
-    segment = sorted((place.dir / "replica-2" / "wal").iterdir())[0]
+    segment = min((place.dir / "replica-2" / "wal").iterdir())
     content = bytearray(segment.read_bytes())
     content[5_000] ^= 0xFF
     kept = segment.read_bytes()

@@ -1,0 +1,64 @@
+"""verify says what is wrong with a directory, and by its code whether anything is.  [INTERFACE `verify`]"""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gaios.server import local
+from tests.cli.conftest import Done
+
+Cli = Callable[..., Done]
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """A cell of three that was never started."""
+    return local.create(tmp_path / "cell", local.founders(3, 29_000)).dir
+
+
+def test_an_intact_cell_is_ok(directory: Path, cli: Cli) -> None:
+    assert cli("verify", str(directory), "--json") == (0, b'{"ok":true,"problems":[]}\n', "")
+    assert cli("verify", str(directory)).out.endswith(b": no damage\n")
+    assert cli("verify", str(directory / "replica-2")).code == 0
+
+
+def test_damage_is_named_with_its_place_and_is_no(directory: Path, cli: Cli) -> None:
+    promise = directory / "replica-2" / "promise-1"
+    promise.write_bytes(b"\xff" * promise.stat().st_size)
+    done = cli("verify", str(directory), "--json")
+    assert done.code == 1
+    assert not done.json["ok"]
+    problem = done.json["problems"][0]
+    assert set(problem) == {"replica", "file", "offset", "kind", "detail"}
+    assert (problem["replica"], problem["file"]) == (2, "promise-1")
+    done = cli("verify", str(directory))
+    assert done.code == 1
+    assert done.out.startswith(b"replica 2: promise-1 at byte ")
+    assert done.out.endswith(b": damaged\n")
+
+
+def test_a_replica_that_the_manifest_lists_and_that_is_gone_is_damage(directory: Path, cli: Cli) -> None:
+    """Its neighbours look perfect; only the manifest knows of it.  [SAFETY 2]"""
+    shutil.rmtree(directory / "replica-3")
+    done = cli("verify", str(directory), "--json")
+    assert (done.code, done.json["ok"]) == (1, False)
+    assert [(problem["replica"], problem["kind"]) for problem in done.json["problems"]] == [(3, "missing")]
+
+
+def test_an_unfinished_tail_is_named_and_ok(directory: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is what a crash leaves, and what the next start cuts.  [SAFETY 7]"""
+    from gaios.storage.verify import Finding
+
+    monkeypatch.setattr("gaios.storage.disk.verify_directory", lambda path: [Finding(1, "wal/00000001.wal", 8_192, "tail", "unfinished")])
+    done = cli("verify", str(directory), "--json")
+    assert (done.code, done.json["ok"], done.json["problems"][0]["kind"]) == (0, True, "tail")
+
+
+def test_what_is_no_directory_of_ours_is_wrong_usage(tmp_path: Path, cli: Cli) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
+    for name in ("absent", "empty", "file"):
+        done = cli("verify", str(tmp_path / name), "--json")
+        assert (done.code, done.error["type"]) == (2, "ConfigurationError")
