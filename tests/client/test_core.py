@@ -9,11 +9,23 @@ from typing import Any
 import pytest
 
 from gaios import entry, errors
+from gaios.api import Event
 from gaios.client.core import READ, WRITE, Core
 from gaios.client.tuning import MS
 from gaios.entry import Identity
 from gaios.errors import ConfigurationError, Error, NotANumber, NotMaster, Overloaded, Unavailable, Unknown, UnknownSession
-from gaios.transport import Decoder, Kind, Status, Welcome, decode_request, decode_submit, encode_answer, encode_pong
+from gaios.transport import (
+    Decoder,
+    Kind,
+    Status,
+    Welcome,
+    decode_request,
+    decode_submit,
+    encode_answer,
+    encode_events,
+    encode_pong,
+    encode_watch_end,
+)
 from tests.client.script import CELL, Script
 
 NAMES = ("a:1", "b:2", "c:3")
@@ -234,6 +246,48 @@ def test_the_same_seed_gives_the_same_client() -> None:
             world.ask()
             world.run(world.now + world.dice.randrange(60) * MS)
     assert repr(worlds[0].outcomes) == repr(worlds[1].outcomes)
+
+
+def test_fuzz_whatever_a_replica_says_costs_its_connection_at_most() -> None:
+    """100,000 frames of all kinds, good ones mutated, to a client with calls and a watch under way."""
+    dice = random.Random(6)
+    script = Script("a:1").at_home("a:1")
+    refusal = errors.pack(NotMaster(replica=1, master="a:1"))
+    dropped = watch = 0
+    for _ in range(100_000):
+        while script.core.master == "":
+            script.core.call(script.now, READ, b"x", script.now + 1_000 * MS)
+            script.step()
+            if script.take_dialled():
+                script.welcome("a:1", serving=True)
+            else:
+                script.advance(20 * MS)
+                script.pong("a:1", serving=True)
+            script.take()
+        if dice.random() < 0.02:
+            script.core.call(script.now, dice.choice([READ, WRITE]), b"x", script.now + 1_000 * MS)
+            script.core.unwatch(watch)
+            watch = script.core.watch(script.now, b"k", None, 1, script.now + 1_000 * MS)
+            script.step()
+        number = max(0, script.core._calls._numbers - dice.randrange(20))
+        good = dice.choice(
+            [
+                encode_answer(number, dice.randrange(12), 1, 2, dice.choice([b"", refusal])),
+                encode_pong(number, dice.random() < 0.8, "a:1"),
+                encode_events(number, dice.randrange(9), [Event(b"k", b"v", 1, 1, 1)]),
+                encode_watch_end(number, NotMaster(replica=1)),
+            ]
+        )
+        body = good[9:]
+        if dice.random() < 0.1:
+            at = dice.randrange(len(body))
+            body = body[:at] + dice.randbytes(dice.randrange(3)) + body[at + dice.randrange(3) :]
+        script.core.received(script.now, "a:1", good[8] if dice.random() < 0.99 else dice.randrange(256), body)
+        dropped += bool(script.step().close)
+    assert 3_000 < dropped < 90_000, dropped
+    script.core.shut(script.now)
+    script.step()
+    assert not script.core._calls._open
 
 
 def test_no_endpoint_is_a_configuration_error() -> None:

@@ -163,6 +163,20 @@ def test_the_connection_of_a_quiet_watch_is_checked_every_second() -> None:
     assert script.dialled
 
 
+def test_a_client_that_only_listens_says_something_now_and_then() -> None:
+    """Events come all the time; the replica would take a client that never says a word for gone."""
+    script = Script().at_home()
+    _, request = watching(script)
+    pings = 0
+    for revision in range(6, 126):
+        script.advance(500 * MS)
+        script.events(A, request, revision, event(revision - 1))
+        if script.take(Kind.PING):
+            pings += 1
+            script.pong(A, serving=True)
+    assert 3 <= pings <= 5
+
+
 @pytest.mark.parametrize("events", [(event(7), event(6)), (event(9),)])
 def test_events_out_of_order_cost_the_connection(events: tuple[Event, ...]) -> None:
     script = Script().at_home()

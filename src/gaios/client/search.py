@@ -22,6 +22,7 @@ from gaios.client.tuning import (
     OPEN_WITHIN,
     PING_AFTER,
     REDIAL,
+    SAY_SOMETHING,
     SEEK_EAGER,
     SEEK_EVERY,
     SEEK_FIRST,
@@ -256,10 +257,16 @@ class Search:
         if silent >= SILENT_AFTER and self.master is link:
             self.why = f"{link.endpoint} has been silent for {silent // MS} ms"
             self.forget()
-        if not link.pinging and (now - link.owes_since >= PING_AFTER or (link.watches and now - link.heard_at >= KEEP_ALIVE)):
+        if not link.pinging and now >= self._ping_at(link):
             self.ping(now, link)
         if self._linger_until <= now and link is not self.master and not link.attempts and not link.watches:
             given_up.append((link, ""))
+
+    @staticmethod
+    def _ping_at(link: Link) -> int:
+        if not link.watches:
+            return link.owes_since + PING_AFTER
+        return min(link.owes_since + PING_AFTER, link.heard_at + KEEP_ALIVE, link.pinged_at + SAY_SOMETHING)
 
     def deadline_ns(self) -> int:
         """When `tick` is needed next."""
@@ -269,12 +276,7 @@ class Search:
             if link.state == OPENING:
                 at = link.since + OPEN_WITHIN
             elif link.state == READY:
-                if link.pinging:
-                    at = link.pinged_at + (SILENT_AFTER if self.master is link else DEAD_AFTER)
-                elif link.watches:
-                    at = min(link.owes_since + PING_AFTER, link.heard_at + KEEP_ALIVE)
-                else:
-                    at = link.owes_since + PING_AFTER
+                at = link.pinged_at + (SILENT_AFTER if self.master is link else DEAD_AFTER) if link.pinging else self._ping_at(link)
             if at < soonest:
                 soonest = at
         return soonest

@@ -109,7 +109,7 @@ class Link:
         self.owes_since = NEVER
         """Since when it owes us a word; any word settles that, or starts it anew."""
         self.pinging = False
-        self.pinged_at = 0
+        self.pinged_at = now
         """When it was asked for a sign of life, or gave another one since."""
         self.not_before = 0
         """Not asked again before, in a search."""

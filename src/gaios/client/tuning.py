@@ -28,6 +28,8 @@ OPEN_WITHIN: Final = 1_000 * MS
 """Dialling and shaking hands."""
 KEEP_ALIVE: Final = 1_000 * MS
 """A connection that carries watches is never quiet for longer."""
+SAY_SOMETHING: Final = 15_000 * MS
+"""However much it hears, a connection with watches says something this often: replicas cut clients that say nothing for a minute."""
 LINGER: Final = 2_000 * MS
 """Connections that were opened to find the master are closed after this when nothing runs on them."""
 

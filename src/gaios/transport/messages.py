@@ -29,7 +29,7 @@ from typing import Annotated, Final, Literal, NamedTuple, TypeVar
 import msgspec
 
 from gaios import errors
-from gaios.api import Event
+from gaios.api import NUMBER_MAX, Event
 from gaios.errors import Error, ProtocolError
 from gaios.transport.frame import encode
 
@@ -273,6 +273,8 @@ def decode_events(body: bytes) -> Events:
     if len(body) < 16:
         raise _short("EVENTS", body)
     request, next_revision = _EVENTS.unpack_from(body)
+    if next_revision > NUMBER_MAX:
+        raise ProtocolError(reason=f"EVENTS goes on at revision {next_revision}, which is none")
     return Events(request, next_revision, _decode(_events, body[16:], "EVENTS"))
 
 
