@@ -18,8 +18,9 @@ settings.load_profile("gate")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--seed N`."""
+    """`--seed N`, `--rewrite`."""
     parser.addoption("--seed", type=int, default=None, metavar="N", help="run tests that take seeds for this seed alone")
+    parser.addoption("--rewrite", action="store_true", help="write golden transcripts anew; read the difference before it is committed")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
