@@ -1,12 +1,15 @@
 """Who may come in, at each port, and what strangers get."""
 
+import asyncio
+import os
 import random
+import resource
 import socket
 from pathlib import Path
 
 import pytest
 
-from gaios import entry, errors
+from gaios import api, entry, errors
 from gaios.server import config, doors
 from gaios.transport import Decoder, Hello, Kind, decode_goodbye, encode, encode_hello
 from tests.server.shells import CELL, client, lines, make, master_of, running, talk, until
@@ -88,6 +91,43 @@ async def test_there_are_so_many_connections_and_no_more(tmp_path: Path) -> None
         async with client(settings.me.client) as first, client(settings.me.client):
             assert isinstance(goodbye(await talk(settings.me.client, hello("client"))), errors.Overloaded)
             await first.register()
+
+
+def test_few_descriptors_leave_fewer_connections_and_enough_for_the_disk(tmp_path: Path) -> None:
+    """Where `ulimit -n` is small, clients are turned away sooner; the log must still find its files."""
+    (settings, *_) = make(tmp_path, 5)
+    assert doors.shares(settings, 65_536) == {"peer": 128, "admin": 64, "client": 1_000}
+    for descriptors in (0, 64, 100, 256, 1_024):
+        shares = doors.shares(settings, descriptors)
+        assert min(shares.values()) >= 1
+        assert shares["peer"] >= 8
+        if descriptors >= 100:
+            assert sum(shares.values()) + doors.OWN_FILES + 4 <= descriptors
+
+
+async def test_a_flood_of_connections_does_not_stop_a_replica_with_few_descriptors(tmp_path: Path) -> None:
+    (settings,) = make(tmp_path)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    opened = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    resource.setrlimit(resource.RLIMIT_NOFILE, (opened + 120, before[1]))
+    flood: list[asyncio.StreamWriter] = []
+    try:
+        async with running(settings) as (replica,):
+            await master_of([replica])
+            for _ in range(50):
+                try:
+                    flood.append((await asyncio.open_connection(*config.address(settings.me.client)))[1])
+                except OSError:
+                    break
+            await replica.submit(api.encode(api.MultiOp(then=(api.Put(b"k", b"v"),))))
+            for writer in flood:
+                writer.close()
+            await asyncio.gather(*(writer.wait_closed() for writer in flood), return_exceptions=True)
+            await until(lambda: replica.connections == 0)
+            async with client(settings.me.client) as good:
+                await good.register()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 async def test_stopping_says_goodbye(tmp_path: Path) -> None:

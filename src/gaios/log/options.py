@@ -53,8 +53,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Chosen values supplied in answer to one message; the rest is asked for again."""
     cache_bytes: int = 64 << 20
     """Applied values kept in memory for lagging peers; older ones are read from the disk."""
-    apply_entries: int = 2_000
-    """Entries applied in one go, so that heartbeats are answered meanwhile: some 20 ms."""
+    apply_entries: int = 250
+    """Entries applied in one go, some 2 ms: while a start replays its log, polls and heartbeats are answered in between."""
     sessions: int = 65_536
     """Clients that the exactly-once table remembers; the longest unused is forgotten."""
     answers: int = 1_024

@@ -7,8 +7,9 @@ Rule 3. One connection a peer: a newer one takes the place of the one before.
 
 import asyncio
 import errno
+import resource
 import socket
-from typing import Any
+from typing import Any, Final
 
 from gaios import errors
 from gaios.server import config
@@ -18,6 +19,9 @@ from gaios.server.links import PING_S, SILENCE_S, Inbound, Link
 from gaios.server.logs import Logger
 from gaios.server.turns import Turns
 from gaios.transport import Hello, encode_goodbye
+
+OWN_FILES: Final = 48
+"""Descriptors that the disk, its reader, the listeners and the loop may need at once."""
 
 
 class Doors:
@@ -35,6 +39,7 @@ class Doors:
         self.links: dict[int, Link] = {}
         self._settings, self._nonce, self._log = settings, nonce, log
         self._numbers = 0
+        self._most = shares(settings, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         self._inbound: dict[Inbound, None] = {}
         self._seen: dict[int, tuple[int, int]] = {}
         self._admins: dict[AdminConnection, None] = {}
@@ -165,15 +170,13 @@ class Doors:
     # -- all -------------------------------------------------------------------------------------------------------------
 
     def _administrator(self) -> AdminConnection:
-        connection = AdminConnection(self._admin, self._admins.pop, full=len(self._admins) >= self._settings.admin_connections)
+        connection = AdminConnection(self._admin, self._admins.pop, full=len(self._admins) >= self._most["admin"])
         self._admins[connection] = None
         return connection
 
     def is_full(self, role: str) -> bool:
         """Whether there are more connections of a role than it may have."""
-        if role == "client":
-            return len(self.clients) > self._settings.client_connections
-        return len(self._inbound) > self._settings.peer_connections
+        return len(self.clients if role == "client" else self._inbound) > self._most[role]
 
     async def _every_second(self) -> None:
         while True:
@@ -186,6 +189,18 @@ class Doors:
                     inbound.close(errors.ProtocolError(reason="nothing was said in time"))
             for connection in list(self.clients.values()):
                 connection.check(now_s, self._settings.idle_s)
+
+
+def shares(settings: config.Settings, descriptors: int) -> dict[str, int]:
+    """How many connections each role may have: what is configured, or less where the process may not open so many files.
+
+    The disk's files and the links to peers come first: running out of descriptors must not stop a replica.
+    """
+    peers = len(settings.replica) - 1
+    left = max(0, descriptors - OWN_FILES - peers)
+    peer = min(settings.peer_connections, max(2 * peers, left // 8))
+    admin = min(settings.admin_connections, max(1, left // 8))
+    return {"peer": peer, "admin": admin, "client": min(settings.client_connections, max(1, left - peer - admin))}
 
 
 def listen(text: str) -> socket.socket:

@@ -33,6 +33,10 @@ TURN_FRAMES: Final = 256
 """How many are taken between looks at the clock."""
 TURN_READS: Final = 32
 """Reads after which their answers are sent before more are taken: a page may have a MiB, and answers must not gather."""
+YIELD_NS: Final = 3_000_000_000
+"""So long after its start a follower that replays its log leaves the processors to the master, who has to do so before it serves."""
+YIELD_S: Final = 0.01
+"""For so long after each portion."""
 FAR: Final = 1 << 62
 
 
@@ -58,6 +62,7 @@ class Turns:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns = FAR
         self._deadline_ns = 0
+        self._yield_until = clock() + YIELD_NS
         self._disk_began_ns = 0
         self._local: dict[int, asyncio.Future[Answer]] = {}
         self._requests = 0
@@ -243,8 +248,12 @@ class Turns:
             self._timer.cancel()
         self._timer_ns = deadline
         if deadline <= now:
-            self._timer = None
-            self._loop.call_soon(self._on_timer)
+            replica = self.node.replica
+            if now < self._yield_until and replica.master not in {0, replica.me}:
+                self._timer = self._loop.call_later(YIELD_S, self._on_timer)
+            else:
+                self._timer = None
+                self._loop.call_soon(self._on_timer)
         else:
             self._timer = self._loop.call_later((deadline - now) / 1e9, self._on_timer)
 
