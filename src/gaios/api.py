@@ -7,14 +7,14 @@ when `end` is not above `key`. A range may begin at `b""`, the lowest key; a sin
 
 An empty database stands at revision `FIRST_REVISION`; 0 is never a revision, so that it can mean *now*, or *absent*.
 
-Left out on purpose: how a command travels (transport/, client/), how it is carried out (db/).
+Left out on purpose: how a command travels (transport/, client/), how it is carried out (db/), what it may cost (db/bounds.py).
 """
 
 from typing import Final, TypeVar
 
 import msgspec
 
-from gaios.errors import CommandTooLong, InvalidCommand, KeyTooLong, TooManyOperations, ValueTooLong
+from gaios.errors import CommandTooLong, InvalidCommand, KeyTooLong, ProtocolError, TooManyOperations, ValueTooLong
 
 KEY_BYTES_MAX: Final = 1_024
 VALUE_BYTES_MAX: Final = 1 << 20
@@ -25,22 +25,6 @@ COMMAND_BYTES_MAX: Final = 3 << 19
 PAGE_ENTRIES_MAX: Final = 1_000
 PAGE_BYTES_MAX: Final = 1 << 20
 """A page ends when its keys and values exceed either; it always holds one entry if there is one."""
-CHANGES_MAX: Final = 10_000
-"""Keys that one MultiOp may change (a range's delete can reach many): its events are one unit of a watch."""
-CHANGE_BYTES_MAX: Final = 1 << 21
-"""2 MiB, of keys, values and `RECORD_OVERHEAD_BYTES` each, of what one MultiOp may change."""
-REPLY_BYTES_MAX: Final = 1 << 21
-"""2 MiB, counted as above, of all that one MultiOp's gets may return together."""
-SCAN_KEYS_MAX: Final = 100_000
-"""Keys that one MultiOp's ranges may look at, and keys without an entry that one page of an earlier revision may pass over."""
-RECORD_OVERHEAD_BYTES: Final = 40
-"""More than an `Entry` or `Event` takes on the wire beside its key and value (36 at most)."""
-RECORD_MEMORY_BYTES: Final = 350
-"""What a record is taken to need beside its key and value, in a replica's memory (measured: 180 to 345)."""
-HISTORY_BYTES_MAX: Final = 128 << 20
-"""128 MiB of records, memory included (280,000 puts of 100 bytes): beyond, the oldest revisions are compacted without being asked."""
-DATABASE_BYTES_MAX: Final = 1 << 30
-"""1 GiB of values, present and past, with keys and memory included: beyond, puts are refused."""
 FIRST_REVISION: Final = 1
 """The empty database's; the first change makes 2."""
 NUMBER_MAX: Final = (1 << 63) - 1
@@ -49,22 +33,20 @@ NUMBER_MIN: Final = -1 << 63
 EPOCH_KEY: Final = b"\x00gaios/epoch"
 """A read-only entry whose value is the epoch in decimal: name it in a guard to tie a command to one master's reign.  [PML §5.3]
 
-It has version 1 and revisions 0, is absent before the first epoch, is the same at every revision, and is found by its own key only: no
-range and no watch contains it.
+It has version 1 and revisions 0, is absent before the first epoch, the same at every revision, and in no range and no watch.
 """
 RESERVED_PREFIX: Final = b"\x00gaios/"
 """Keys below it cannot be written."""
 FIELDS: Final = frozenset({"present", "absent", "value", "version", "mod_revision", "create_revision"})
-"""What a test may look at."""
 OPERATORS: Final = frozenset({"==", "!=", "<", ">"})
-"""How a test may compare."""
+"""What a test may look at, and how it may compare."""
 
 
 class _Noun(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """A frozen record that travels as an array."""
 
 
-class Entry(_Noun, frozen=True):
+class Entry(_Noun, frozen=True, gc=False):
     """A key's present, or at an earlier revision its past, value."""
 
     key: bytes
@@ -75,7 +57,7 @@ class Entry(_Noun, frozen=True):
     mod_revision: int
 
 
-class Event(_Noun, frozen=True):
+class Event(_Noun, frozen=True, gc=False):
     """A change of one key; `value` is None when it was deleted.
 
     A revision holds at most one event of a key, the last change that the MultiOp made to it; a revision's events are ordered by key.
@@ -157,7 +139,7 @@ class MultiOp(_Noun, frozen=True, tag=16):
 class Compact(_Noun, frozen=True, tag=17):
     """Drop history before `revision`: reads and watches below it are refused from then on.
 
-    It may be any revision from the last compaction's to the present one. The database compacts by itself too: see `HISTORY_BYTES_MAX`.
+    It may be any revision from the last compaction's to the present one. The database compacts by itself too: see `db/bounds.py`.
     """
 
     revision: int
@@ -270,57 +252,49 @@ class Overview(_Noun, frozen=True, tag=82):
     keys: int
     checksum: int
     memory: int = 0
-    """Bytes that all values take, present and past, as `DATABASE_BYTES_MAX` counts."""
+    """Bytes that all values take, present and past, keys and an allowance included."""
 
 
 Answer = Page | Changes | Overview
 
 _T = TypeVar("_T")
-_encoder = msgspec.msgpack.Encoder()
 _commands: msgspec.msgpack.Decoder[Command] = msgspec.msgpack.Decoder(Command)
 _replies: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
 _questions: msgspec.msgpack.Decoder[Question] = msgspec.msgpack.Decoder(Question)
 _answers: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
-encode = _encoder.encode
+encode = msgspec.msgpack.Encoder().encode
 """A noun's bytes."""
 
 
 def decode_command(data: bytes) -> Command:
     """Raises `InvalidCommand` for anything that `encode` did not make of a `MultiOp` or a `Compact`. Limits: see `check`."""
-    return _decode(_commands, data)
-
-
-def decode_reply(data: bytes) -> Reply:
-    """What `apply` answered to a command."""
-    return _decode(_replies, data)
+    return _decode(_commands, data, InvalidCommand)
 
 
 def decode_question(data: bytes) -> Question:
     """Raises `InvalidCommand` for anything that `encode` did not make of a `Range`, `History` or `Look`. Limits: see `check_question`."""
-    return _decode(_questions, data)
+    return _decode(_questions, data, InvalidCommand)
+
+
+def decode_reply(data: bytes) -> Reply:
+    """What `apply` answered to a command. Raises `ProtocolError`: the command may well have taken effect."""
+    return _decode(_replies, data, ProtocolError)
 
 
 def decode_answer(data: bytes) -> Answer:
-    """What `query` answered to a question."""
-    return _decode(_answers, data)
+    """What `query` answered to a question. Raises `ProtocolError`."""
+    return _decode(_answers, data, ProtocolError)
 
 
-def _decode(decoder: msgspec.msgpack.Decoder[_T], data: bytes) -> _T:
+def _decode(decoder: msgspec.msgpack.Decoder[_T], data: bytes, error: type[InvalidCommand] | type[ProtocolError]) -> _T:
     try:
         return decoder.decode(data)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise InvalidCommand(reason=str(error)) from None
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as cause:
+        raise error(reason=str(cause)) from None
 
 
 def check(command: Command, data: bytes | None = None) -> bytes:
-    """Whether a command keeps the limits above, whatever the state.
-
-    Args:
-        command: What is to be proposed.
-        data: Its encoding, where that is at hand.
-
-    Returns:
-        Its encoding.
+    """Check that a command keeps the limits above, whatever the state; gives its encoding, `data` where that is at hand.
 
     Raises:
         KeyTooLong: A key is empty, or longer than `KEY_BYTES_MAX`.
@@ -330,16 +304,14 @@ def check(command: Command, data: bytes | None = None) -> bytes:
         InvalidCommand: A key is reserved, a test's field, operator or operand is none, a number leaves its range.
     """
     if isinstance(command, Compact):
-        _check_revision(command.revision, 1)
+        _check_number("revision", command.revision, 1)
     else:
         for where, count in (("guard", len(command.guard)), ("then", len(command.then)), ("otherwise", len(command.otherwise))):
             if count > OPERATIONS_MAX:
                 raise TooManyOperations(where=where, count=count, limit=OPERATIONS_MAX)
         for test in command.guard:
             _check_test(test)
-        for operation in command.then:
-            _check_operation(operation)
-        for operation in command.otherwise:
+        for operation in (*command.then, *command.otherwise):
             _check_operation(operation)
     if data is None:
         try:
@@ -352,29 +324,21 @@ def check(command: Command, data: bytes | None = None) -> bytes:
 
 
 def check_question(question: Question) -> None:
-    """Whether a question can be understood, whatever the state.
-
-    Raises:
-        KeyTooLong: Its key is empty, or longer than `KEY_BYTES_MAX`.
-        InvalidCommand: A number leaves its range.
-    """
+    """Check that a question can be understood, whatever the state. Raises `KeyTooLong`, or `InvalidCommand` for a number out of range."""
     if isinstance(question, Look):
         return
     check_keys(question.key, question.end)
     if isinstance(question, Range):
-        _check_limit(question.limit)
-        _check_revision(question.revision, 0)
+        _check_number("limit", question.limit, 0)
+        _check_number("revision", question.revision, 0)
     else:
-        _check_revision(question.from_revision, 1)
+        _check_number("revision", question.from_revision, 1)
 
 
 def check_keys(key: bytes, end: bytes | None) -> None:
-    r"""Whether a key, or a range's two ends, have a length that is allowed.
+    r"""Check the length of a key, or of a range's two ends. Raises `KeyTooLong`.
 
     A range's ends may be one byte longer than a key: the next page begins at the last key of a page + `b"\x00"`.
-
-    Raises:
-        KeyTooLong: They have not.
     """
     if end is None:
         if not 0 < len(key) <= KEY_BYTES_MAX:
@@ -399,7 +363,7 @@ def _check_operation(operation: Operation) -> None:
             check_keys(operation.key, operation.end)
     else:
         check_keys(operation.key, operation.end)
-        _check_limit(operation.limit)
+        _check_number("limit", operation.limit, 0)
 
 
 def _check_writable(key: bytes) -> None:
@@ -425,14 +389,9 @@ def _check_test(test: Test) -> None:
         raise InvalidCommand(reason=f"{test.field} is compared to a signed 64-bit number, not to {test.to!r:.100}")
 
 
-def _check_limit(limit: int) -> None:
-    if not 0 <= limit <= NUMBER_MAX:
-        raise InvalidCommand(reason=f"a limit of {limit}: 0 means none, and no negative one is allowed")
-
-
-def _check_revision(revision: int, least: int) -> None:
-    if not least <= revision <= NUMBER_MAX:
-        raise InvalidCommand(reason=f"a revision is {least} to {NUMBER_MAX}, not {revision}")
+def _check_number(what: str, number: int, least: int) -> None:
+    if not least <= number <= NUMBER_MAX:
+        raise InvalidCommand(reason=f"a {what} is {least} to {NUMBER_MAX}, not {number}")
 
 
 def prefix_end(prefix: bytes) -> bytes:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from gaios import api, errors
-from gaios.db import Database
+from gaios.db import Database, bounds
 from gaios.db import store as store_module
 from gaios.machine import Context
 from tests.db.oracle import CONTEXT, ENDS, KEYS, LIMITS, MULTIOPS, Oracle
@@ -336,7 +336,7 @@ def test_a_past_revision_is_read_until_it_is_compacted() -> None:
 
 def test_history_has_a_bound_and_compacts_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody has to remember to compact; the newest revisions stay readable.  [SAFETY 28]"""
-    monkeypatch.setattr(store_module, "HISTORY_BYTES_MAX", 100 * (api.RECORD_MEMORY_BYTES + 10))
+    monkeypatch.setattr(store_module, "HISTORY_BYTES_MAX", 100 * (bounds.RECORD_MEMORY_BYTES + 10))
     database = Database()
     for number in range(1_000):
         put(database, b"key%d" % (number % 7), b"%04d" % number)
@@ -350,7 +350,7 @@ def test_history_has_a_bound_and_compacts_itself(monkeypatch: pytest.MonkeyPatch
 
 def test_wide_commands_cannot_outrun_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     """A command sweeps more than it adds, so the log stays near its bound even when each changes many keys."""
-    monkeypatch.setattr(store_module, "HISTORY_BYTES_MAX", 1_000 * api.RECORD_MEMORY_BYTES)
+    monkeypatch.setattr(store_module, "HISTORY_BYTES_MAX", 1_000 * bounds.RECORD_MEMORY_BYTES)
     database = Database()
     puts = tuple(api.Put(b"%03d" % number, b"") for number in range(128))
     for _ in range(60):
@@ -362,7 +362,7 @@ def test_wide_commands_cannot_outrun_the_bound(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_wide_revision_does_not_hold_up_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     """A compaction point lies between revisions: it must get past the whole of the oldest one."""
-    monkeypatch.setattr(store_module, "HISTORY_BYTES_MAX", 1_000 * (api.RECORD_MEMORY_BYTES + 4))
+    monkeypatch.setattr(store_module, "HISTORY_BYTES_MAX", 1_000 * (bounds.RECORD_MEMORY_BYTES + 4))
     database = Database()
     apply(database, api.MultiOp(then=tuple(api.Put(b"%04d" % number, b"") for number in range(128))))
     for number in range(1_200):
@@ -373,7 +373,7 @@ def test_a_wide_revision_does_not_hold_up_the_bound(monkeypatch: pytest.MonkeyPa
 
 def test_a_full_database_refuses_puts_until_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reads, deletes and compactions work, and make room again."""
-    monkeypatch.setattr(store_module, "DATABASE_BYTES_MAX", 100 * (api.RECORD_MEMORY_BYTES + 4))
+    monkeypatch.setattr(store_module, "DATABASE_BYTES_MAX", 100 * (bounds.RECORD_MEMORY_BYTES + 4))
     database = Database()
     for number in range(100):
         put(database, b"%03d" % number, b"v")

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from gaios import api, errors
+from gaios.db import bounds
 from gaios.db import multiop as module
 from gaios.db.multiop import carry_out, epoch_record
 from gaios.db.store import Store
@@ -215,7 +216,7 @@ def test_a_multiop_changes_a_bounded_number_of_keys(count: int, monkeypatch: pyt
 @pytest.mark.parametrize("extra", [0, 1])
 def test_a_multiop_changes_a_bounded_number_of_bytes(extra: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Counted once a key, however often it is put."""
-    monkeypatch.setattr(module, "CHANGE_BYTES_MAX", 2 * (1 + 10 + api.RECORD_OVERHEAD_BYTES))
+    monkeypatch.setattr(module, "CHANGE_BYTES_MAX", 2 * (1 + 10 + bounds.RECORD_WIRE_BYTES))
     store = Store()
     operations = (api.Put(b"a", b"x" * 10), api.Put(b"a", b"y" * 10), api.Put(b"b", b"z" * (10 + extra)))
     if extra:

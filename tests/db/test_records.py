@@ -4,7 +4,8 @@ from struct import Struct
 
 import pytest
 
-from gaios.api import RECORD_MEMORY_BYTES, RECORD_OVERHEAD_BYTES, Entry, Event
+from gaios.api import Entry, Event
+from gaios.db.bounds import RECORD_MEMORY_BYTES, RECORD_WIRE_BYTES
 from gaios.db.records import cost, digest, digest_numbers, entry, memory, successor, tombstone, within
 
 RECORD = Event(b"key", b"value", 2, 3, 4)
@@ -48,9 +49,9 @@ def test_a_put_follows_the_last_record_of_its_key() -> None:
 
 def test_costs_count_key_value_and_a_fixed_part() -> None:
     """A delete has no value."""
-    assert cost(RECORD) == cost(entry(RECORD)) == 8 + RECORD_OVERHEAD_BYTES
+    assert cost(RECORD) == cost(entry(RECORD)) == 8 + RECORD_WIRE_BYTES
     assert memory(RECORD) == 8 + RECORD_MEMORY_BYTES
-    assert cost(tombstone(b"key", 4)) == 3 + RECORD_OVERHEAD_BYTES
+    assert cost(tombstone(b"key", 4)) == 3 + RECORD_WIRE_BYTES
     assert memory(tombstone(b"key", 4)) == 3 + RECORD_MEMORY_BYTES
 
 

@@ -66,7 +66,7 @@ class Database(Machine):
         Raises:
             InvalidCommand: As `validate`; the log may hold bytes that an older version proposed.
             NotANumber: An increment of something else, or out of 64 bits.
-            TooMuchWork: A range met a bound of `api`.
+            TooMuchWork: It met one of `gaios.db.bounds`.
             DatabaseFull: There is no room for what it would put.
             Compacted: Compaction to before the last one.
             FutureRevision: Compaction to a revision that does not exist yet.

@@ -11,15 +11,11 @@ from heapq import merge
 from operator import attrgetter
 
 from gaios.api import (
-    CHANGE_BYTES_MAX,
-    CHANGES_MAX,
     EPOCH_KEY,
     NUMBER_MAX,
     NUMBER_MIN,
     PAGE_BYTES_MAX,
     PAGE_ENTRIES_MAX,
-    REPLY_BYTES_MAX,
-    SCAN_KEYS_MAX,
     Delete,
     DeleteResult,
     Entry,
@@ -36,6 +32,7 @@ from gaios.api import (
     Result,
     Test,
 )
+from gaios.db.bounds import CHANGE_BYTES_MAX, CHANGES_MAX, REPLY_BYTES_MAX, SCAN_KEYS_MAX
 from gaios.db.records import cost, entry, successor, tombstone, within
 from gaios.db.store import Store
 from gaios.errors import NotANumber, TooMuchWork
@@ -49,7 +46,7 @@ def carry_out(store: Store, epoch: int, command: MultiOp) -> tuple[MultiOpResult
 
     Raises:
         NotANumber: An increment met something else, or would leave 64 bits.
-        TooMuchWork: A bound of `api` was met.
+        TooMuchWork: A bound of `gaios.db.bounds` was met.
         DatabaseFull: There is no room for what it would put.
     """
     view = _View(store, epoch)

@@ -7,7 +7,8 @@ Rule 2. Its digest covers all that it says. Equal digests and unequal records ar
 from hashlib import blake2b
 from struct import Struct
 
-from gaios.api import RECORD_MEMORY_BYTES, RECORD_OVERHEAD_BYTES, Entry, Event
+from gaios.api import Entry, Event
+from gaios.db.bounds import RECORD_MEMORY_BYTES, RECORD_WIRE_BYTES
 
 MASK = (1 << 64) - 1
 _FIELDS = Struct("<QQQI").pack
@@ -29,7 +30,7 @@ def digest_numbers(numbers: Struct, *values: int) -> int:
 def cost(record: Event | Entry) -> int:
     """Bytes that a record or entry counts for in a MultiOp, a page of history or a buffer: more than it takes on the wire."""
     value = record.value
-    return len(record.key) + (0 if value is None else len(value)) + RECORD_OVERHEAD_BYTES
+    return len(record.key) + (0 if value is None else len(value)) + RECORD_WIRE_BYTES
 
 
 def memory(record: Event) -> int:

@@ -24,16 +24,8 @@ from typing import Any
 
 from sortedcontainers import SortedList
 
-from gaios.api import (
-    DATABASE_BYTES_MAX,
-    FIRST_REVISION,
-    HISTORY_BYTES_MAX,
-    PAGE_BYTES_MAX,
-    PAGE_ENTRIES_MAX,
-    RECORD_MEMORY_BYTES,
-    SCAN_KEYS_MAX,
-    Event,
-)
+from gaios.api import FIRST_REVISION, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, Event
+from gaios.db.bounds import DATABASE_BYTES_MAX, HISTORY_BYTES_MAX, RECORD_MEMORY_BYTES, SCAN_KEYS_MAX
 from gaios.db.records import MASK, cost, digest, memory, successor, within
 from gaios.errors import Compacted, DatabaseFull, FutureRevision, InvariantViolated, TooMuchWork
 

@@ -170,8 +170,8 @@ class Hub:
     def drain(self, ready: Callable[[Hashable], bool] = lambda _: True) -> list[Delivery]:
         """What watchers are given now: each at most one delivery, of whole revisions.
 
-        A delivery has at most `api.PAGE_ENTRIES_MAX` events and `api.PAGE_BYTES_MAX`, or else is one revision, of at most `api.CHANGES_MAX`
-        events and `api.CHANGE_BYTES_MAX`. One without events moves the position of a watcher that is catching up.
+        A delivery has at most `api.PAGE_ENTRIES_MAX` events and `api.PAGE_BYTES_MAX`, or else is one revision, which has at most
+        `bounds.CHANGES_MAX` events and `bounds.CHANGE_BYTES_MAX`. One without events moves the position of a watcher that is catching up.
 
         Args:
             ready: Whether a token's client can take more now. Who cannot is asked again at the next drain.
