@@ -308,6 +308,8 @@ async def test_closing_ends_open_calls_at_once(fake: FakeCell) -> None:
         await sent
     with pytest.raises(Unavailable, match="this client was closed"):
         await cell.put("k", "x")
+    with pytest.raises(Unavailable, match="this client was closed"):
+        await cell.__aenter__()
     await cell.close()
     await asyncio.sleep(0.05)
     assert fake.connections() == []

@@ -304,3 +304,15 @@ def test_warming_up_finds_the_master_before_anything_is_asked() -> None:
     assert script.core.master == first
     script.read()
     assert len(script.take(Kind.READ)) == 1
+
+
+def test_warming_up_does_not_go_on_for_ever() -> None:
+    """A client that nobody uses leaves a cell that is away alone."""
+    script = Script()
+    script.core.warm_up(script.now)
+    for _ in range(50):
+        script.advance(100 * MS)
+        for endpoint in script.take_dialled():
+            script.lose(endpoint, "connection refused")
+    script.advance(60_000 * MS)
+    assert script.dialled == []

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gaios.client.core import STATUS
 from gaios.client.search import Dice
 from gaios.client.tuning import ENDPOINTS_MAX, LINGER, MS
 from gaios.errors import NotMaster, ProtocolError
@@ -248,6 +249,17 @@ def test_connections_that_only_served_the_search_are_closed() -> None:
     script.advance(LINGER + 50 * MS)
     assert sorted(script.closed) == [A, B]
     assert script.core.master == C
+
+
+def test_connections_that_only_told_their_status_are_closed_although_there_is_no_master() -> None:
+    script = Script()
+    asked = script.core.call(script.now, STATUS, b"", script.now + 1_000 * MS, A)
+    script.step()
+    script.welcome(A)
+    script.answer(A, asked, body=b"{}")
+    assert script.outcomes == {asked: b"{}"}
+    script.advance(LINGER + 50 * MS)
+    assert script.closed == [A]
 
 
 def test_another_cells_replica_is_turned_away() -> None:

@@ -15,6 +15,7 @@ from gaios.api import Event
 from gaios.client.calls import Calls
 from gaios.client.search import Dice, Search
 from gaios.client.state import CLOSED, OPENING, READ, READY, STATUS, WRITE, Link
+from gaios.client.tuning import SEEK_EAGER
 from gaios.client.watches import Watches
 from gaios.errors import AnotherCell, ConfigurationError, Error, NotMaster, ProtocolError
 from gaios.transport import (
@@ -64,7 +65,7 @@ class Core:
         self._calls = Calls(self._search, dice)
         self._watches = Watches(self._calls.number, dice)
         self._close: list[str] = []
-        self._warm = False
+        self._warm_until = 0
 
     # ------------------------------------------------------------------------------------------------------------ the caller
 
@@ -83,8 +84,8 @@ class Core:
         return self._search.master.endpoint if self._search.master is not None else ""
 
     def warm_up(self, now: int) -> None:
-        """Begin to look for the master although nothing is asked yet."""
-        self._warm = True
+        """Begin to look for the master although nothing is asked yet; not for longer than an election may take."""
+        self._warm_until = now + SEEK_EAGER
         self._go(now)
 
     def call(self, now: int, kind: int, payload: bytes, deadline_ns: int, endpoint: str = "") -> int:
@@ -149,7 +150,7 @@ class Core:
         for link in self._search.links.values():
             if link.state != CLOSED:
                 self._drop(now, link, "")
-        self._warm = False
+        self._warm_until = 0
 
     # ------------------------------------------------------------------------------------------------------------ connections
 
@@ -203,7 +204,7 @@ class Core:
         """Time has passed."""
         self._calls.tick(now)
         self._watches.tick(now, self._search.why or "no replica was reached")
-        for link, why in self._search.tick(now, self._waiting()):
+        for link, why in self._search.tick(now, self._waiting(now)):
             self._drop(now, link, why)
         self._go(now)
 
@@ -224,21 +225,22 @@ class Core:
 
     # ------------------------------------------------------------------------------------------------------------ inside
 
-    def _waiting(self) -> bool:
+    def _waiting(self, now: int) -> bool:
         """Whether anybody needs the master."""
-        return self._calls.waiting() or self._warm or self._watches.waiting()
+        return self._calls.waiting() or now < self._warm_until or self._watches.waiting()
 
     def _go(self, now: int) -> None:
         """After every event: what there is to send goes to the master, or the search for one begins."""
         search = self._search
         master = search.master
         if master is None:
-            if not search.is_on() and self._waiting():
+            if not search.is_on() and self._waiting(now):
                 search.begin(now)
             return
         new = search.settled
         if new:
-            search.settled = self._warm = False
+            search.settled = False
+            self._warm_until = 0
         self._calls.pump(now, master, new)
         self._watches.start(now, master, new)
 

@@ -183,7 +183,7 @@ class Search:
         link.reset(READY, now)
         link.failures = 0
         self.cell = self.cell or welcome.cell
-        if self.master is not None and self._linger_until == NEVER:
+        if not self.is_on() and self._linger_until == NEVER:
             self._linger_until = now + LINGER
         self._said(now, link, welcome.serving, welcome.master)
 

@@ -49,7 +49,13 @@ class Shell:
     # ------------------------------------------------------------------------------------------------------------ the caller
 
     def start(self) -> None:
-        """Begin to look for the cell; on the running loop, to which this client then belongs."""
+        """Begin to look for the cell; on the running loop, to which this client then belongs.
+
+        Raises:
+            Unavailable: the client was closed; a new one is needed.
+        """
+        if self._is_closed:
+            raise closed_error(started=True)
         self._loop = asyncio.get_running_loop()
         self.core.warm_up(boottime_ns())
         self._soon()
