@@ -9,6 +9,7 @@ from gaios.log.answers import Status
 from gaios.log.applier import Applier, extend
 from gaios.log.records import CHAIN_START
 from gaios.log.sessions import Sessions
+from gaios.machine import Context
 from tests.log.cell import Register
 
 
@@ -58,6 +59,16 @@ def test_an_epoch_of_an_older_reign_changes_nothing() -> None:
     under_test.apply(1, entry.batch([entry.epoch(9)], 5))
     under_test.apply(2, entry.batch([entry.epoch(7)], 5))
     assert under_test.epoch == 9
+
+
+def test_a_machine_hears_of_a_new_epoch_before_its_first_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """[SAFETY 14] What it says of the epoch is read at once by the new master's clients; an older reign's is no news."""
+    under_test = applier()
+    heard: list[Context] = []
+    monkeypatch.setattr(under_test.machine, "begin_epoch", heard.append)
+    under_test.apply(1, entry.batch([entry.epoch(7), entry.epoch(9)], 5))
+    under_test.apply(2, entry.batch([entry.epoch(8), entry.epoch(9)], 6))
+    assert heard == [Context(1, 0, 5, 7), Context(1, 1, 5, 9)]
 
 
 def test_an_unknown_kind_stops_the_replica() -> None:

@@ -75,6 +75,18 @@ def test_a_master_whose_disk_hangs_abdicates() -> None:
     assert len(cell.masters) == 1
 
 
+def test_a_master_that_slept_looks_around_before_it_gives_up() -> None:
+    """A pause of all, a laptop's lid: nobody else was elected, so the reign goes on as soon as its peers answer."""
+    cell, master, client = running(5)
+    cell.now += 3_000 * MS
+    master.replica.tick(cell.now)
+    master.drain()
+    cell.settle()
+    assert cell.masters == [master.me]
+    assert master.replica.reigns == 1
+    assert cell.submit(master, client.command(b"x")).status == Status.DONE
+
+
 def test_a_master_that_retires_is_followed_at_once() -> None:
     """A clean shutdown gives the lease back: nobody waits a term."""
     cell, master, _ = running(5)

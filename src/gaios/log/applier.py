@@ -59,7 +59,9 @@ class Applier:
         if entry.kind == Kind.REGISTER:
             self.sessions.register(Identity(slot, index))
         elif entry.kind == Kind.EPOCH:
-            self.epoch = max(self.epoch, entry.identity.slot)
+            if entry.identity.slot > self.epoch:
+                self.epoch = entry.identity.slot
+                self.machine.begin_epoch(Context(slot, index, self.time_ms, self.epoch))
         else:
             raise errors.UnknownKind(slot=slot, index=index, kind=entry.kind)
         return Answer(Status.DONE, slot, index), ()

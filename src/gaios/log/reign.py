@@ -80,12 +80,17 @@ class Reign:
             answers.extend((token, Answer(Status.NOT_MASTER)) for _, token, _ in self._reads)
             self._reads.clear()
 
-    def tick(self, now: int) -> bool:
-        """Do what is due; False when this reign cannot work and must end.  [SAFETY 9]"""
-        term_ns = self._options.term_ms * MS
+    def tick(self, now: int, awake_ns: int) -> bool:
+        """Do what is due; False when this reign cannot work and must end.  [SAFETY 9]
+
+        What did not happen while this process slept proves nothing: only time since `awake_ns` counts.
+        """
+        patience = now - self._options.term_ms * MS
         if self._core.holds_lease(now):
             self._lease_seen_ns = now
-        if now - self._lease_seen_ns >= term_ns or (self.in_flight and now - self._progress_ns >= term_ns):
+        unheard = max(self._lease_seen_ns, awake_ns) <= patience
+        stuck = self.in_flight and max(self._progress_ns, awake_ns) <= patience
+        if unheard or stuck:
             return False
         if now >= self._beat_due:
             self._beat(now)

@@ -75,6 +75,7 @@ class Replica:
         self._master = 0
         self._resend_due = now
         self._boost_after = now
+        self._ticked_ns = self._awake_ns = now
         self._unsynced: deque[tuple[int, int]] = deque()
         self._chains = recovered.chains
         self._cached_bytes = 0
@@ -214,9 +215,13 @@ class Replica:
 
     def tick(self, now: int) -> None:
         """Time passed: do what is due."""
+        term_ns = self.options.term_ms * MS
+        if now - self._ticked_ns > term_ns // 2:
+            self._awake_ns = now
+        self._ticked_ns = now
         if self._reign.ballot:
-            hung = self._unsynced and now - self._unsynced[0][1] >= self.options.term_ms * MS
-            if hung or not self._reign.tick(now):
+            hung = self._unsynced and now - max(self._unsynced[0][1], self._awake_ns) >= term_ns
+            if hung or not self._reign.tick(now, self._awake_ns):
                 self.retire(now)
         elif self._is_candidate:
             self._tick_candidate(now)
