@@ -62,3 +62,21 @@ def test_a_full_disk_under_standard_output_is_told(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("sys.stdout", None)
     with pytest.raises(errors.Unknown, match="closed"):
         output.write(b"x")
+
+
+def test_progress_is_for_whoever_watches(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log file or a test that reads standard error gets errors alone."""
+    output.note_if_watched("waiting …")
+    assert capsys.readouterr().err == ""
+    output.note("trial 1")
+    assert capsys.readouterr().err == "gaios: trial 1\n"
+    written: list[str] = []
+    monkeypatch.setattr("sys.stderr", SimpleNamespace(isatty=lambda: True, write=written.append, flush=lambda: None))
+    output.note_if_watched("waiting …")
+    assert written == ["gaios: waiting …\n"]
+
+
+def test_a_closed_standard_error_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr", None)
+    output.write_error(exits.Report("Unknown", "m", "h", 3), json=False)
+    output.note_if_watched("waiting …")

@@ -1,5 +1,6 @@
 """init and serve: flags, variables and file make one configuration, and nothing starts that is not sure who it is.  [SAFETY 2]"""
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,12 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def served(monkeypatch: pytest.MonkeyPatch) -> list[config.Settings]:
     """What would have been served."""
     made: list[config.Settings] = []
-    monkeypatch.setattr("gaios.server.__main__.run", made.append)
+
+    def run(settings: config.Settings) -> int:
+        made.append(settings)
+        return signal.SIGTERM
+
+    monkeypatch.setattr("gaios.server.__main__.run", run)
     return made
 
 
@@ -116,6 +122,12 @@ def test_a_bad_configuration_is_told_and_2(file: str, cli: Cli, served: list[con
     assert (done.code, done.error["type"]) == (2, "ConfigurationError")
     assert message in done.error["message"]
     assert served == []
+
+
+def test_an_interrupt_is_told_from_a_stop(file: str, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both are clean; but whoever pressed Ctrl-C in a script means the script."""
+    monkeypatch.setattr("gaios.server.__main__.run", lambda settings: signal.SIGINT)
+    assert cli("serve", "--config", file, "--id", "1", "--dir", str(tmp_path)).code == 130
 
 
 def test_what_stops_a_replica_becomes_its_exit_code(file: str, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import os
 import secrets
-import sys
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Annotated
 
@@ -146,8 +145,7 @@ async def measure(of_client: "Callable[[int, Cell], Operation]", clients: int, c
     """Load, and print the figures."""
     operations = [of_client(number, cells[number % len(cells)]) for number in range(clients)]
     meter = Meter.of(await cells[0].status())
-    if sys.stderr.isatty():
-        output.note(f"{clients} clients over {len(cells)} connections for {seconds:g} s …")
+    output.note_if_watched(f"{clients} clients over {len(cells)} connections for {seconds:g} s …")
     run = await closed_loop(operations, seconds, meter.read)
     made = figures.load(run.latencies_ns, run.seconds, run.cpu_seconds)
     output.write_answer(made, figures.sentence(made), json=client.json)

@@ -53,6 +53,7 @@ async def up(
         await answering(cell, set(replica))
         show(cell, json=form.json)
         return exits.DONE
+    output.note_if_watched(f"waiting until {len(cell.ids)} replicas in {cell.dir} acknowledge a write …")
     if not control.is_supervised(cell):
         control.check_ports(cell)
         if not detach:

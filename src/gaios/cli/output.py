@@ -8,6 +8,7 @@ Rule 4. Everything is flushed when it is written: a stream's reader never waits 
 Rule 5. An error is one line on standard error.
 """
 
+import contextlib
 import sys
 from base64 import b64encode
 from collections.abc import Mapping
@@ -92,14 +93,25 @@ def write_error(failure: Report, *, json: bool) -> None:
         line = _encode({"error": {"type": failure.type, "message": message, "hint": hint}}).decode()
     else:
         line = "gaios: " + " ".join((f"{message} ({hint})" if hint else message).split())
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()
+    _write_stderr(line)
 
 
 def note(line: str) -> None:
     """Progress of long work, for people, on standard error."""
-    sys.stderr.write(f"gaios: {line}\n")
-    sys.stderr.flush()
+    _write_stderr(f"gaios: {line}")
+
+
+def note_if_watched(line: str) -> None:
+    """Progress that only a person who waits for it wants to see."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        note(line)
+
+
+def _write_stderr(line: str) -> None:
+    # Where standard error is closed there is nobody to tell; the exit code remains.
+    with contextlib.suppress(OSError, AttributeError):
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
 
 
 def write_answer(answer: Mapping[str, Any], line: str, *, json: bool) -> None:

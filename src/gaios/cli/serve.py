@@ -10,6 +10,7 @@ import dataclasses
 import inspect
 import itertools
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -123,5 +124,4 @@ def serve(*, config_file: Config = None, flags: Flags = NONE, form: Form = FORM)
     settings = load(config_file, flags)
     if form.json:
         settings = msgspec.structs.replace(settings, log_format="json")
-    run(settings)
-    return exits.DONE
+    return exits.INTERRUPTED if run(settings) == signal.SIGINT else exits.DONE

@@ -1,7 +1,7 @@
 """`python -m gaios.server --config FILE --id 1 …`: one replica in the foreground, and nothing loaded that it does not need.
 
 Rule 1. A flag is a configuration key: `--log-level debug` or `--log-level=debug`; `--insecure` alone means true.
-Rule 2. SIGTERM and SIGINT stop it cleanly: exit code 0.
+Rule 2. SIGTERM and SIGINT stop it cleanly: exit codes 0 and 130.
 Rule 3. It leaves with 2 for what a person has to configure, 3 for a taken port, 4 for state or disk not to be trusted, 1 for its own fault.
 """
 
@@ -57,8 +57,8 @@ def flags(arguments: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-async def serve(settings: config.Settings) -> None:
-    """Run one replica until SIGTERM or SIGINT.
+async def serve(settings: config.Settings) -> int:
+    """Run one replica until SIGTERM or SIGINT; which of them it was.
 
     Raises:
         Error: why it could not start, or what stopped it.
@@ -68,19 +68,22 @@ async def serve(settings: config.Settings) -> None:
     quiet_collector()
     loop = asyncio.get_running_loop()
     stopping: list[asyncio.Task[None]] = []
+    received: list[int] = []
 
-    def stop(name: str) -> None:
-        replica.log.info("stopping", signal=name)
+    def stop(number: int) -> None:
+        replica.log.info("stopping", signal=signal.Signals(number).name)
+        received.append(number)
         stopping.append(loop.create_task(replica.stop()))
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop, signal.Signals(number).name)
+        loop.add_signal_handler(number, stop, number)
     await replica.wait()
     await asyncio.gather(*stopping)
+    return received[0] if received else 0
 
 
-def run(settings: config.Settings) -> None:
-    """Run one replica in this process, on uvloop where it is installed.
+def run(settings: config.Settings) -> int:
+    """Run one replica in this process, on uvloop where it is installed; the signal that ended it.
 
     Raises:
         Error: see `serve`.
@@ -93,7 +96,7 @@ def run(settings: config.Settings) -> None:
     else:
         factory = uvloop.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(serve(settings))
+        return runner.run(serve(settings))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -103,7 +106,7 @@ def main(arguments: Sequence[str]) -> int:
         given = flags(arguments)
         settings = config.load(given.pop("config", None), given)
         log = Logger(level=settings.log_level, format=settings.log_format, replica=settings.id)
-        run(settings)
+        ended_by = run(settings)
     except errors.Error as error:
         log.error(  # noqa: TRY400 (a sentence, no traceback)
             "exit", error=type(error).__name__, reason=str(error), **({"hint": error.hint} if error.hint else {})
@@ -111,7 +114,7 @@ def main(arguments: Sequence[str]) -> int:
         return exit_code(error)
     except KeyboardInterrupt:
         return 130
-    return 0
+    return 130 if ended_by == signal.SIGINT else 0
 
 
 if __name__ == "__main__":
