@@ -1,0 +1,214 @@
+"""The generated core's contract with the log: what a step returns, in which order, and what it shares with nobody."""
+
+from typing import Any
+
+import pytest
+
+from gaios.paxos import core
+
+ALL = 0b1110
+"""Members 1, 2 and 3."""
+
+
+def stepped(participant: core.Participant, *event: Any, src: int = 0, now: int = 0) -> core.Out:
+    """What a step wants done; it must fire."""
+    out = core.Out()
+    assert participant.step(event, src or participant.me, now, out)
+    return out
+
+
+def leader() -> core.Participant:
+    """Member 1, leading in ballot 1.1."""
+    participant = core.Participant(1, 1, ALL)
+    ballot = core.ROUND + 1
+    stepped(participant, core.CAMPAIGN, ballot)
+    for member in (1, 2):
+        stepped(participant, core.PROMISE, ballot, 1, 0, {}, {}, src=member)
+    stepped(participant, core.RECOVER)
+    assert participant.leads()
+    return participant
+
+
+def test_a_campaign_writes_its_claim_before_it_asks() -> None:
+    """[SAFETY 1, 5]"""
+    out = stepped(core.Participant(1, 1, ALL), core.CAMPAIGN, core.ROUND + 1)
+    ballot = core.ROUND + 1
+    assert out.writes == [(core.F_PROMISED, ballot)]
+    assert out.sends == [(core.OTHERS, (core.PREPARE, ballot, 1)), (1, (core.PROMISE, ballot, 1, 0, {}, {}))]
+    assert {core.PREPARE, core.PROMISE} <= core.AFTER
+
+
+def test_a_proposal_leaves_at_once_and_the_vote_waits() -> None:
+    """The leader's own vote counts after its own sync, which overlaps the others'.  [SAFETY 5]"""
+    participant = leader()
+    out = stepped(participant, core.PROPOSE, b"x")
+    assert out.writes == [(core.F_ACC, 1, participant.bal, b"x")]
+    assert out.sends == [
+        (core.OTHERS, (core.ACCEPT, participant.bal, 1, 1, b"x")),
+        (1, (core.ACCEPTED, participant.bal, 1, 1)),
+    ]
+    assert core.ACCEPTED in core.AFTER
+    assert not {core.ACCEPT, core.LEARN, core.HEARTBEAT} & core.AFTER
+
+
+def test_a_scalar_that_does_not_change_is_not_written() -> None:
+    """An accept in the promised ballot costs one record, not two."""
+    follower = core.Participant(2, 1, ALL)
+    ballot = core.ROUND + 1
+    first = stepped(follower, core.ACCEPT, ballot, 1, 1, b"x", src=1)
+    again = stepped(follower, core.ACCEPT, ballot, 1, 2, b"y", src=1)
+    assert first.writes == [(core.F_PROMISED, ballot), (core.F_ACC, 1, ballot, b"x")]
+    assert again.writes == [(core.F_ACC, 2, ballot, b"y")]
+
+
+def test_an_accept_that_is_repeated_is_voted_for_and_not_written_again() -> None:
+    """Retransmission costs no sync."""
+    follower = core.Participant(2, 1, ALL)
+    event = (core.ACCEPT, core.ROUND + 1, 1, 1, b"x")
+    stepped(follower, *event, src=1)
+    out = stepped(follower, *event, src=1)
+    assert (out.writes, out.sends) == ([], [(1, (core.ACCEPTED, core.ROUND + 1, 1, 1))])
+
+
+def test_votes_that_came_early_are_counted_when_the_gap_closes() -> None:
+    """Slots are chosen in order, several at once; what was counted is forgotten."""
+    participant = leader()
+    for value in (b"x", b"y", b"z"):
+        stepped(participant, core.PROPOSE, value)
+    for slot in (3, 2):
+        for member in (1, 2):
+            stepped(participant, core.ACCEPTED, participant.bal, 1, slot, src=member)
+    assert participant.chosen == 0
+    stepped(participant, core.ACCEPTED, participant.bal, 1, 1, src=3)
+    out = stepped(participant, core.ACCEPTED, participant.bal, 1, 1, src=1)
+    assert out.writes == [(core.F_CHOSEN, 3)]
+    assert out.sends == [(core.OTHERS, (core.LEARN, participant.bal, 1, 3))]
+    assert participant.votes == {}
+
+
+def test_no_more_than_a_window_is_proposed_above_what_is_chosen() -> None:
+    """A start reports a window, and no more: what lies above must not have been accepted."""
+    participant = leader()
+    for _ in range(core.WINDOW):
+        stepped(participant, core.PROPOSE, b"x")
+    assert not participant.step((core.PROPOSE, b"x"), 1, 0, core.Out())
+    follower = core.Participant(2, 1, ALL)
+    assert not follower.step((core.ACCEPT, participant.bal, 1, core.WINDOW + 1, b"x"), 1, 0, core.Out())
+
+
+def test_a_report_is_in_slot_order_and_belongs_to_its_message() -> None:
+    """No dictionary order of arrival on the wire [SAFETY 27], and no map that two hold."""
+    follower = core.Participant(2, 1, ALL)
+    for slot in (3, 1, 2):
+        stepped(follower, core.ACCEPT, core.ROUND + 1, 1, slot, b"%d" % slot, src=1)
+    ((_, promise),) = stepped(follower, core.PREPARE, 2 * core.ROUND + 3, 1, src=3).sends
+    report = promise[4]
+    assert list(report) == [1, 2, 3]
+    stepped(follower, core.ACCEPT, 2 * core.ROUND + 3, 1, 1, b"other", src=3)
+    assert report[1] == (core.ROUND + 1, b"1")
+
+
+def test_reports_of_others_are_not_changed_by_merging_them() -> None:
+    """A message is read-only: the sender may hold it for a retransmission."""
+    participant = core.Participant(1, 1, ALL)
+    ballot = 5 * core.ROUND + 1
+    stepped(participant, core.CAMPAIGN, ballot)
+    mine, theirs = {1: (core.ROUND + 1, b"x")}, {1: (core.ROUND + 2, b"y"), 4: (core.ROUND + 2, b"z")}
+    stepped(participant, core.PROMISE, ballot, 1, 0, mine, {}, src=1)
+    stepped(participant, core.PROMISE, ballot, 1, 0, theirs, {}, src=2)
+    assert participant.best == {1: (core.ROUND + 2, b"y"), 4: (core.ROUND + 2, b"z")}
+    assert (mine, theirs) == ({1: (core.ROUND + 1, b"x")}, {1: (core.ROUND + 2, b"y"), 4: (core.ROUND + 2, b"z")})
+
+
+def test_a_report_with_damaged_slots_does_not_count() -> None:
+    """Until such slots can be repaired they prove nothing.  [SAFETY 6]"""
+    participant = core.Participant(1, 1, ALL)
+    stepped(participant, core.CAMPAIGN, core.ROUND + 1)
+    assert not participant.step((core.PROMISE, core.ROUND + 1, 1, 0, {}, {1: 7}), 2, 0, core.Out())
+
+
+def test_members_outside_the_configuration_neither_vote_nor_count() -> None:
+    """A learner counts in no quorum.  [SAFETY 18]"""
+    outsider = core.Participant(9, 1, ALL)
+    for event in (
+        (core.CAMPAIGN, core.ROUND + 9), (core.PREPARE, core.ROUND + 1, 1), (core.ACCEPT, core.ROUND + 1, 1, 1, b"x"),
+        (core.HEARTBEAT, core.ROUND + 1, 1, 0, 7),
+    ):  # fmt: skip
+        assert not outsider.step(event, 1, 0, core.Out())
+    participant = leader()
+    stepped(participant, core.PROPOSE, b"x")
+    for member in (1, 9, 8):
+        stepped(participant, core.ACCEPTED, participant.bal, 1, 1, src=member)
+    assert participant.chosen == 0
+
+
+@pytest.mark.parametrize("tag", sorted(core.MESSAGES - {core.FETCH, core.CHOSEN}))
+def test_a_message_of_another_configuration_is_refused(tag: int) -> None:
+    """Its sender counts other quorums.  [SAFETY 4, 18]"""
+    participant = leader()
+    fields: dict[int, tuple[Any, ...]] = {
+        core.PROMISE: (0, {}, {}), core.ACCEPT: (1, b"x"), core.ACCEPTED: (1,), core.LEARN: (1,),
+        core.HEARTBEAT: (0, 7), core.GRANT: (0, 7),
+    }  # fmt: skip
+    stepped(participant, core.PROPOSE, b"x")
+    out = core.Out()
+    assert not participant.step((tag, participant.bal, 2, *fields.get(tag, ())), 2, 0, out)
+    assert (out.sends, out.writes) == ([], [])
+
+
+def test_truncation_drops_values_and_writes_one_mark() -> None:
+    """Forgetting needs no record a value.  [SAFETY 26]"""
+    participant = leader()
+    for slot in range(1, 4):
+        stepped(participant, core.PROPOSE, b"x")
+        for member in (1, 2):
+            stepped(participant, core.ACCEPTED, participant.bal, 1, slot, src=member)
+    out = stepped(participant, core.TRUNCATE, 2)
+    assert out.writes == [(core.F_TRUNCATED, 2)]
+    assert sorted(participant.acc) == [3]
+
+
+def test_a_start_takes_up_what_was_durable_and_nothing_else() -> None:
+    """Leading, votes and grants end with a life."""
+    before = leader()
+    stepped(before, core.PROPOSE, b"x")
+    after = core.Participant(1, 1, ALL)
+    after.restore(promised=before.promised, acc=dict(before.acc), chosen=0, truncated=0, longest=before.longest)
+    assert not after.leads()
+    assert (after.promised, after.acc, after.phase, after.bal, after.votes) == (before.promised, before.acc, core.IDLE, 0, {})
+
+
+def test_a_tag_that_is_no_event_does_nothing() -> None:
+    """The codec lets none through; the core does not fall over one all the same."""
+    assert not core.Participant(1, 1, ALL).step((0,), 1, 0, core.Out())
+
+
+def test_tags_and_names_agree() -> None:
+    """Logs and metrics name events by their tag."""
+    assert core.EVENT_NAMES[core.ACCEPT] == "Accept"
+    assert core.FIELD_NAMES[core.F_PROMISED] == "promised"
+    assert core.PHASE_NAMES[core.LEADING] == "LEADING"
+    assert {core.ACCEPT, core.PROMISE, core.GRANT} <= core.MESSAGES
+    assert not {core.CAMPAIGN, core.PROPOSE, core.BOOT, core.BEAT} & core.MESSAGES
+
+
+def test_a_lease_needs_a_majority_of_grants_of_voters() -> None:
+    """[PML §5.2; SAFETY 10]"""
+    participant = leader()
+    term = 700_000_000
+    stepped(participant, core.BEAT, term)
+    stepped(participant, core.GRANT, participant.bal, 1, 0, term, src=1)
+    stepped(participant, core.GRANT, participant.bal, 1, 0, term, src=9)
+    assert not participant.holds_lease(0)
+    stepped(participant, core.GRANT, participant.bal, 1, 0, term, src=2)
+    last = term - term * core.DRIFT_PPM // 1_000_000 - 1
+    assert participant.holds_lease(last - 1)
+    assert not participant.holds_lease(last)
+
+
+def test_a_late_grant_does_not_shorten_a_lease() -> None:
+    """Grants may overtake each other."""
+    participant = leader()
+    for stamp in (500, 100):
+        stepped(participant, core.GRANT, participant.bal, 1, stamp, 10_000, src=2)
+    assert participant.grants[2] == 500 + core.shortened(10_000)
