@@ -30,12 +30,23 @@ class File:
         self.dirty.update(range(offset // SECTOR_BYTES, -(-(offset + len(data)) // SECTOR_BYTES)))
 
     def sync(self) -> None:
-        self.durable = bytearray(self.current)
+        """Only what is dirty goes to the disk: a page that was marked clean after a failed sync never does."""
+        self.durable.extend(bytes(len(self.current) - len(self.durable)))
+        for sector in self.dirty:
+            place = slice(sector * SECTOR_BYTES, (sector + 1) * SECTOR_BYTES)
+            self.durable[place] = self.current[place]
         self.dirty.clear()
+
+    def rewritten(self, data: bytes) -> "File":
+        """Another file with these bytes, all durable."""
+        after = File()
+        after.write(0, data)
+        after.sync()
+        return after
 
     def crashed(self, keep: Keep) -> "File":
         after = File()
-        after.current = bytearray(self.durable)
+        after.durable, after.current = bytearray(self.durable), bytearray(self.durable)
         if len(self.current) > len(self.durable) and keep():
             after.current.extend(bytes(len(self.current) - len(self.durable)))
         for sector in sorted(self.dirty):
@@ -99,11 +110,7 @@ class Memory:
 
     def copy(self) -> "Memory":
         """The same bytes, all of them durable."""
-        files = {name: File() for name in self.files}
-        for name, file in files.items():
-            file.current[:] = self.files[name].current
-            file.sync()
-        return Memory(files)
+        return Memory({name: file.rewritten(bytes(file.current)) for name, file in self.files.items()})
 
 
 def _apply(names: dict[str, File], old: str, new: str, file: File) -> None:

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from gaios.errors import AnotherCell, InvariantViolated, StateDamaged, StateMissing
 from gaios.storage import Create, Identity, Journal, Record, Rename, Sync, SyncDirectory, Write, create
+from gaios.storage.journal import RESERVE_BYTES
 from gaios.storage.record import HEADER_BYTES, PAYLOAD_BYTES_MAX
 from gaios.storage.words import Operation
-from tests.storage.memory import ME, VALUE, Memory, lived, values
+from tests.storage.memory import ME, VALUE, Memory, lived, some_kept, values
 
 STATE = Record(1, 0, 0, b"the state")
 
@@ -177,13 +178,102 @@ def test_what_nothing_proves_durable_is_written_anew_and_synced() -> None:
     memory = fresh()
     journal = started(memory)
     memory.execute(journal.batch(None, [value(1)], lambda: STATE))
-    last = journal.batch(None, [value(2)], lambda: STATE)
-    memory.execute(last[:1])
-    memory.files["wal/00000001.wal"].dirty.clear()
+    memory.execute(journal.batch(b"new", [], lambda: STATE)[:1])
+    memory.execute(journal.batch(None, [value(2)], lambda: STATE)[:1])
+    for file in memory.files.values():
+        file.dirty.clear()
+    del memory.files["promise-2"]
     _, recovered = Journal.open(ME, memory)
-    assert values(recovered) == [value(1), value(2)]
     memory.execute(recovered.operations)
-    assert values(Journal.open(ME, memory.crashed(lambda: False))[1]) == [value(1), value(2)]
+    for after in (memory, memory.crashed(lambda: False)):
+        _, again = Journal.open(ME, after)
+        assert again.copies == recovered.copies == b"new"
+        assert values(again) == values(recovered)
+
+
+def test_the_newer_copy_counts_and_is_touched_last() -> None:
+    """A tear that spoils what is being written must leave the other one intact.  [SAFETY 15]"""
+    memory = fresh()
+    journal = started(memory)
+    for count, source in ((2, "promise-1"), (4, "promise-2")):
+        after = memory.copy()
+        after.execute(journal.batch(b"new", [], lambda: STATE)[:count])
+        if count == 4:
+            after.files["promise-1"].current[5] ^= 1
+        _, recovered = Journal.open(ME, after)
+        assert recovered.copies == b"new"
+        written = [operation.name for operation in recovered.operations if isinstance(operation, Write)]
+        assert written[-1] == source
+        assert len(set(written[-2:])) == 2
+
+
+def partly_kept() -> tuple[Memory, Journal]:
+    """A directory of which the last batch kept one record of two, after the next start."""
+    memory = fresh(8192)
+    journal = started(memory, 8192)
+    torn = journal.batch(None, [value(1, 40), value(2, 1000)], lambda: STATE)[0]
+    assert isinstance(torn, Write)
+    memory.execute([torn._replace(data=torn.data[:200])])
+    journal = started(memory, 8192)
+    assert values(Journal.open(ME, memory)[1]) == [value(1, 40)]
+    return memory, journal
+
+
+def test_rot_in_a_partly_kept_batch_is_damage_once_another_followed() -> None:
+    """It was synced before the replica voted on it; the mark that closes it makes the next batch prove that."""
+    memory, journal = partly_kept()
+    memory.execute(journal.batch(None, [value(2)], lambda: STATE))
+    memory.files["wal/00000001.wal"].current[300] ^= 1
+    with pytest.raises(StateDamaged):
+        Journal.open(ME, memory)
+
+
+def test_a_tear_in_the_batch_after_a_partly_kept_one_is_no_damage() -> None:
+    """The next batch does not seem to prove that the rest of the torn one was there."""
+    memory, journal = partly_kept()
+    torn = journal.batch(None, [value(3, 1000), value(4, 1000)], lambda: STATE)[0]
+    assert isinstance(torn, Write)
+    memory.execute([torn._replace(offset=torn.offset + 1000, data=torn.data[1000:])])
+    assert values(Journal.open(ME, memory)[1]) == [value(1, 40)]
+
+
+def test_a_full_segment_has_room_for_every_mark() -> None:
+    """The lazy one, and one that closes; no more, however often the process dies in between."""
+    size = 8192
+    memory = fresh(size)
+    journal = started(memory, size)
+    start = journal._encoder.offset
+    memory.execute(journal.batch(None, [value(1, size - start - RESERVE_BYTES - HEADER_BYTES)], lambda: STATE))
+    memory.execute(journal.mark())
+    for count in (0, 1, 2, 2, 1, 2):
+        journal = started(memory, size)
+        memory.execute(journal.batch(None, [value(2)], lambda: STATE)[:count])
+    assert memory.size("wal/00000001.wal") == size
+    journal = started(memory, size)
+    memory.execute(journal.batch(None, [value(2)], lambda: STATE))
+    assert [record.slot for record in values(Journal.open(ME, memory)[1])] == [1, 2]
+
+
+def test_a_segment_whose_state_record_is_torn_is_dropped_for_good() -> None:
+    """It is as good as not begun; the log goes on in the one before, and the file does not come back."""
+    memory = fresh(2048)
+    journal = started(memory, 2048)
+    memory.execute(journal.batch(None, [value(1)], lambda: STATE))
+    long_state = STATE._replace(payload=b"s" * 1500)
+    operations = journal.batch(None, [value(2, 1900)], lambda: long_state)
+    memory.execute(operations[:-1])
+    write = next(operation for operation in operations if isinstance(operation, Write) and operation.name.endswith("2.wal"))
+    memory.execute([write._replace(offset=512, data=bytes(1024))])
+    for seed in range(4):
+        after = memory.copy()
+        journal, recovered = Journal.open(ME, after, segment_bytes=2048)
+        assert values(recovered) == [value(1)]
+        assert recovered.cut is not None
+        after.execute(recovered.operations)
+        after.execute(journal.batch(None, [value(3)], lambda: STATE))
+        assert "wal/00000002.wal" not in after.names()
+        _, recovered = Journal.open(ME, after.crashed(some_kept(seed)))
+        assert values(recovered) == [value(1), value(3)]
 
 
 def test_another_cells_directory_is_refused() -> None:

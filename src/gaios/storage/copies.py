@@ -19,7 +19,7 @@ from typing import NamedTuple
 import google_crc32c
 
 from gaios.errors import AnotherCell, InvariantViolated, StateDamaged, StateMissing
-from gaios.storage.words import Create, Identity, Operation, Problem, Reader, Remove, Sync, SyncDirectory, Write
+from gaios.storage.words import Create, Identity, Operation, Problem, Reader, Sync, SyncDirectory, Write
 
 VERSION = 1
 NAMES = ("promise-1", "promise-2")
@@ -177,15 +177,11 @@ def create(copy: Copy) -> list[Operation]:
     return [*operations, *write(copy), SyncDirectory("")]
 
 
-def repair(copy: Copy, reader: Reader, names: Collection[str]) -> list[Operation]:
+def repair(copy: Copy, names: Collection[str]) -> list[Operation]:
     """Write the other copy anew from the one that counts, then that one: the intact one is touched last."""
     operations: list[Operation] = []
     other = 3 - copy.which
     file = NAMES[other - 1]
-    if file in names and reader.size(file) < COPY_BYTES:
-        # A file that was cut short would grow by being written, and then its length would have to be synced too.
-        operations += (Remove(file), SyncDirectory(""))
-        names = ()
     if file not in names:
         operations += (Create(file, COPY_BYTES), SyncDirectory(""))
     return operations + _write(copy, (other, copy.which))

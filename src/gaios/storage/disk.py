@@ -88,6 +88,10 @@ class Directory:
 
     def _descriptor(self, name: str) -> int:
         descriptor = self._descriptors.get(name)
+        if descriptor is not None and os.fstat(descriptor).st_nlink == 0:
+            # A start dropped this file, and a new one has its name by now.
+            os.close(self._descriptors.pop(name))
+            descriptor = None
         if descriptor is None:
             while len(self._descriptors) >= DESCRIPTORS_MAX:
                 os.close(self._descriptors.pop(next(iter(self._descriptors))))
@@ -190,8 +194,9 @@ class Disk:
         for operation in operations:
             try:
                 hands.perform(operation)
-            except OSError as error:
-                self.failure = _failed(_file(operation), type(operation).__name__.lower(), error)
+            except Exception as error:  # noqa: BLE001  a disk thread that died in silence would leave the replica waiting for ever
+                if self.failure is None:
+                    self.failure = _failed(_file(operation), type(operation).__name__.lower(), error)
                 return
 
 
@@ -270,8 +275,9 @@ def _file(operation: Operation) -> str:
     return operation.old if isinstance(operation, Rename) else operation.name
 
 
-def _failed(file: str, operation: str, error: OSError) -> DiskFailed:
-    return DiskFailed(file=file, operation=operation, reason=error.strerror or str(error))
+def _failed(file: str, operation: str, error: Exception) -> DiskFailed:
+    reason = (error.strerror or str(error)) if isinstance(error, OSError) else repr(error)
+    return DiskFailed(file=file, operation=operation, reason=reason)
 
 
 def is_running(path: Path) -> bool:

@@ -32,8 +32,8 @@ from gaios.storage.words import (
     Write,
 )
 
-RESERVE_BYTES = 3 * HEADER_BYTES
-"""Room behind every batch for the marks that may follow it: the lazy one, one of the next start, one at the segment's end."""
+RESERVE_BYTES = 2 * HEADER_BYTES
+"""Room behind every batch for the marks that may follow it: the lazy one, and one that closes, at the next start or the segment's end."""
 FIRST_SEGMENT = 1
 
 
@@ -152,12 +152,13 @@ class Journal:
         if leftovers:
             operations += (*(Remove(name) for name in reversed(leftovers)), SyncDirectory(segment.DIRECTORY))
         operations += journal._settle(reader, found)
-        operations += promise.repair(copy, reader, names)
+        operations += promise.repair(copy, names)
         return journal, Recovered(copy.payload, _Records(reader, found, journal._crc_seed), operations, found.cut)
 
     def _settle(self, reader: Reader, found: Scan) -> list[Operation]:
         """Write anew what nothing proves durable, zero what is cut, and close the batch with a mark; one sync covers it all.
 
+        Once it is closed, the next batch proves that what was kept of this one is durable: rot in it is damage from then on.
         A start that finds its predecessor's mark writes it anew instead of adding another: starts alone never fill a segment.
         """
         file, _, end = found.segments[-1]
