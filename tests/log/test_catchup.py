@@ -3,6 +3,8 @@
 from gaios.log.catchup import Catchup
 from gaios.log.options import MS, Options
 
+LATE = Options().retransmit_ms * MS
+
 
 def test_nothing_is_asked_when_nothing_is_missing() -> None:
     """A peer that knows no more is not bothered."""
@@ -21,15 +23,22 @@ def test_a_bounded_number_is_asked_for_at_a_time() -> None:
     assert catchup.wanted(2, 4) == (2, range(5, 9))
 
 
-def test_a_silent_source_is_replaced() -> None:
-    """Whoever does not answer in time is not asked again before the others were."""
-    options = Options()
-    catchup = Catchup(options, [2, 3, 4])
+def test_every_peer_is_asked_in_turn_when_nothing_comes() -> None:
+    """Also when the master says again and again what it knows: two that lagged once asked only each other, for ever."""
+    catchup = Catchup(Options(), [1, 2, 4, 5])
+    asked = []
+    for count in range(6):
+        catchup.heard(1, 10)
+        asked.append(catchup.wanted(count * LATE, 0)[0])
+    assert asked == [1, 1, 2, 4, 5, 1]
+
+
+def test_a_source_that_supplies_a_part_is_asked_again() -> None:
+    """It is bounded in what it sends in one go."""
+    catchup = Catchup(Options(), [2, 3, 4])
     catchup.heard(3, 10)
-    late = options.retransmit_ms * MS
-    assert catchup.wanted(0, 0)[0] == 3
-    assert catchup.wanted(late, 0)[0] == 4
-    assert catchup.wanted(2 * late, 0)[0] == 2
+    assert catchup.wanted(0, 0) == (3, range(1, 11))
+    assert catchup.wanted(LATE, 4) == (3, range(5, 11))
 
 
 def test_a_peer_that_knows_less_does_not_become_the_source() -> None:

@@ -1,6 +1,6 @@
 """Learning chosen values from peers, by a replica that lags or has just started.  [PML §4.2; SAFETY 6]
 
-Rule 1. Whoever says that a slot is chosen can supply it; when it does not in time, the others are asked in turn.
+Rule 1. Whoever says that a slot is chosen can supply it. When nothing came of asking, the peers are asked in turn, every one of them.
 Rule 2. At most `seek_slots` values are asked for at a time, the next ones when they came.
 
 Left out on purpose: supplying (replica.py), snapshots for slots that nobody keeps.
@@ -18,15 +18,18 @@ class Catchup:
         self._options, self._peers = options, peers
         self.known = 0
         """The highest slot that a peer said to be chosen."""
-        self._source = 0
-        self._asked_through = 0
         self.retry_at = 0
         """When what was asked for is late."""
+        self._told_by = 0
+        self._asked_from = 0
+        self._asked_through = 0
+        self._in_vain = False
+        self._turn = 0
 
     def heard(self, member: int, chosen: int) -> None:
         """A peer knows every slot through `chosen`."""
         if chosen >= self.known:
-            self.known, self._source = chosen, member
+            self.known, self._told_by = chosen, member
 
     def lags(self, chosen: int) -> bool:
         """Whether a value is missing here."""
@@ -34,15 +37,17 @@ class Catchup:
 
     def wanted(self, now: int, chosen: int) -> tuple[int, range]:
         """Whom to ask, and for which slots: an empty range when nothing is missing or all is under way."""
-        if not self.lags(chosen):
+        if not self.lags(chosen) or (chosen < self._asked_through and now < self.retry_at):
             return 0, range(0)
-        late = now >= self.retry_at
-        if chosen < self._asked_through and not late:
-            return 0, range(0)
-        if late and chosen < self._asked_through and self._peers:
-            self._source = (
-                self._peers[(self._peers.index(self._source) + 1) % len(self._peers)] if self._source in self._peers else self._peers[0]
-            )
+        if chosen > self._asked_from:
+            self._in_vain = False
+        elif self._asked_through:
+            self._in_vain = True
+        source = self._told_by
+        if self._in_vain:
+            source = self._peers[self._turn % len(self._peers)]
+            self._turn += 1
+        self._asked_from = chosen
         self._asked_through = min(self.known, chosen + self._options.seek_slots)
         self.retry_at = now + self._options.retransmit_ms * MS
-        return self._source, range(chosen + 1, self._asked_through + 1)
+        return source, range(chosen + 1, self._asked_through + 1)
