@@ -32,7 +32,7 @@ from gaios.api import (
 from gaios.db import multiop, snapshot
 from gaios.db.records import MASK, digest_numbers
 from gaios.db.store import SWEEP_RECORDS, Store
-from gaios.errors import CommandTooLong, ProtocolError
+from gaios.errors import ProtocolError
 from gaios.machine import Context, Machine
 
 SWEEP_AT_COMPACTION = 1_024
@@ -80,8 +80,6 @@ class Database(Machine):
             key, value = put.key, put.value
             if not 0 < len(key) <= KEY_BYTES_MAX or len(value) > VALUE_BYTES_MAX or key.startswith(RESERVED_PREFIX) or decoded.otherwise:
                 api.check(decoded, command)
-            elif len(command) > api.COMMAND_BYTES_MAX:
-                raise CommandTooLong(length=len(command), limit=api.COMMAND_BYTES_MAX)
             event = self._store.put(key, value)
             return api.encode(MultiOpResult(True, event.mod_revision, (PutResult(event.mod_revision),))), (event,)
         api.check(decoded, command)
