@@ -19,6 +19,11 @@ class _Journal:
     def __init__(self) -> None:
         self.batches: list[tuple[bytes | None, list[Any]]] = []
         self.marks = 0
+        self.spares = 0
+
+    def prepare(self) -> list[Any]:
+        self.spares += 1
+        return [Sync("spare")]
 
     def batch(self, copies: bytes | None, records: list[Any], state: Any) -> list[Any]:
         assert tuple(state()) == STATE
@@ -120,3 +125,15 @@ def test_a_message_that_nothing_would_ever_release_is_a_violation() -> None:
     commit._after = [PROMISE]
     with pytest.raises(InvariantViolated):
         commit.check()
+
+
+def test_no_segment_is_made_beside_the_starts_batch() -> None:
+    """That batch removes the one that a crash left: the two at once are a file that is there already, or one that is gone."""
+    commit, journal = group([Sync("start")])
+    assert commit.batch(0) == [Sync("start")]
+    assert commit.spare() is None
+    assert journal.spares == 0
+    commit.done(0)
+    commit.add(output(1, records=1))
+    assert commit.batch(0) == [Sync("batch 1")]
+    assert commit.spare() == [Sync("spare")]

@@ -32,6 +32,8 @@ class GroupCommit:
         """`first` are operations of the start, without which nothing may be said; `state` gives the full state record."""
         self.journal, self._state = journal, state
         self._first = first
+        self._starts = False
+        """The batch in flight is the start's."""
         self._copies: bytes | None = None
         self._records: list[tuple[int, int, int, bytes]] = []
         self._after: Waiting = []
@@ -82,6 +84,7 @@ class GroupCommit:
             self._flies, self._flying_number = True, 0
             return self.journal.mark()
         operations, self._first = self._first, []
+        self._starts = bool(operations)
         if self._records or self._copies is not None:
             made = self.journal.batch(self._copies, self._records, lambda: Record(*self._state()))
             operations = [*operations, *made] if operations else made
@@ -93,6 +96,10 @@ class GroupCommit:
         self._flying_records = self._records
         self._copies, self._records, self._after, self._gathers = None, [], [], False
         return operations
+
+    def spare(self) -> list[Operation] | None:
+        """What makes the next segment beside the batch that just began; never beside the start's, which removes one that a crash left."""
+        return None if self._starts else self.journal.prepare() or None
 
     def done(self, now: int) -> tuple[Waiting, int]:
         """The batch in flight is durable: the messages that waited for it, and the number of the last Output in it (0: none)."""

@@ -267,7 +267,7 @@ class Node:
             else:
                 break
         disk = self.commit.batch(now)
-        spare = self.commit.journal.prepare() or None if disk is not None else None
+        spare = self.commit.spare() if disk is not None else None
         standing = self.standing()
         if standing != self._told:
             self._announce(standing)
