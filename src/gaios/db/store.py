@@ -109,7 +109,7 @@ class Store:
         self.log_bytes += sum(map(memory, records))
         if self.log_bytes > HISTORY_BYTES_MAX:
             self._bound()
-        if self.sweeping:
+        if self.sweeping and 2 * len(records) > SWEEP_RECORDS:
             self.sweep(2 * len(records))
 
     def _add(self, record: Event) -> None:
