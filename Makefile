@@ -1,17 +1,19 @@
 # The commands of a checkout. Each does all of its own set-up, without root, into .venv; nothing else is touched.
 #
-#   make up      start a cell of five replicas in ./cell, in the background, on port 7420 and above (or GAIOS_PORT)
-#   make down    stop it
-#   make test    run every check; reads and never writes what is tracked
-#   make fix     format, mend what the linter can mend, write generated files anew
-#   make clean   stop the cell and remove it, .venv and caches
+#   make up        start a cell of five replicas in ./cell, in the background, on port 7420 and above (or GAIOS_PORT)
+#   make down      stop it
+#   make test      run every check; reads and never writes what is tracked
+#   make fix       format, mend what the linter can mend, write generated files anew
+#   make lock      resolve the dependencies anew, and write the lists that pip installs from
+#   make coverage  which lines and branches the tests reach
+#   make clean     stop the cell and remove it, .venv and caches
 
 PYTHON ?= python3
 CELL ?= cell
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test fix lock clean
+.PHONY: help up down test fix lock coverage clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -31,6 +33,10 @@ fix: .venv/dev.stamp
 
 lock: .venv/dev.stamp
 	@$(BIN)/python tools/lock.py
+
+coverage: .venv/dev.stamp
+	@$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage report
 
 clean:
 	@if [ -x $(BIN)/gaios ] && [ -d $(CELL) ]; then $(BIN)/gaios down --dir $(CELL); fi

@@ -1,0 +1,68 @@
+"""The gate says what it ran, what failed and what it could not run."""
+
+from pathlib import Path
+
+import pytest
+
+from tools import gate
+from tools.gate import Stage
+
+
+@pytest.fixture
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory of tools: one that passes, one that fails."""
+    for name, code in (("good", 0), ("bad", 3)):
+        (tmp_path / name).write_text(f"#!/bin/sh\nexit {code}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setattr(gate, "BIN", tmp_path)
+    monkeypatch.setattr(gate, "ROOT", tmp_path)
+    monkeypatch.delenv("CI", raising=False)
+    return tmp_path
+
+
+def stages(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    monkeypatch.setattr(gate, "STAGES", tuple(Stage(f"stage {name}", name, (), "mend it") for name in names))
+
+
+@pytest.mark.usefixtures("tools")
+def test_every_stage_runs_also_after_one_failed(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    """One run shows everything that is wrong."""
+    stages(monkeypatch, "bad", "good", "good")
+    assert gate.main() == 1
+    lines = capfd.readouterr().out.splitlines()
+    assert [line for line in lines if line.startswith("==>")][1:3] == [
+        "==> stage good: good ",
+        "==> before the tests, 0.0 min: 1 passed, 1 failed (stage bad), 0 skipped",
+    ]
+    assert "    stage bad failed with exit code 3 after 0.0 min; mend it" in lines
+
+
+@pytest.mark.usefixtures("tools")
+def test_a_check_whose_tool_is_missing_is_named_and_counted(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    """A developer without a tool is not stopped, but told."""
+    stages(monkeypatch, "absent", "good", "good")
+    assert gate.main() == 0
+    out = capfd.readouterr().out
+    assert "==> stage absent: skipped, absent is not installed" in out
+    assert "1 passed, 0 failed, 1 skipped (stage absent)" in out
+
+
+@pytest.mark.usefixtures("tools")
+def test_in_ci_a_skip_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gate that lost its tools must not be green."""
+    stages(monkeypatch, "absent", "good")
+    monkeypatch.setenv("CI", "true")
+    assert gate.main() == 1
+
+
+@pytest.mark.usefixtures("tools")
+def test_nothing_follows_the_last_stage(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    """The output ends on the tests' own summary."""
+    stages(monkeypatch, "good", "bad")
+    assert gate.main() == 1
+    assert capfd.readouterr().out.splitlines()[-1] == "==> stage bad: bad "
+
+
+def test_the_tests_come_last() -> None:
+    """Rule 4."""
+    assert gate.STAGES[-1].tool == "pytest"
