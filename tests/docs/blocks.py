@@ -3,7 +3,7 @@
     python    a whole program: it runs, and exits with 0; a `text` block whose lead-in ends in "prints:" holds its output
     console   `$ ` commands, run one after the other in one directory; lines below a command are its output, `...` stands for anything
     sh        a script: it runs, and exits with 0
-    json      is JSON; toml is TOML
+    json      is JSON; toml is a replica's configuration, which `serve` would take
     text      and mermaid are looked at, not run
 
 Rule 1. Documents are run as they stand, in order, in a directory that looks like the checkout (the same Makefile, tools and .venv), so that

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gaios.server import config
 from tests.docs.blocks import LANGUAGES, Block, agrees, blocks, commands, documents, with_port
 from tests.docs.conftest import Checkout
 from tests.tidy.tree import ROOT, name, read
@@ -16,13 +17,13 @@ RUN = frozenset({"console", "python", "sh"})
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name)
 def test_every_block_says_what_it_is_and_parses(path: Path) -> None:
-    """A block without a language, or of one that nobody checks, could be wrong for ever."""
+    """A block without a language, or of one that nobody checks, could be wrong for ever. TOML is a replica's configuration."""
     for block in blocks(read(path)):
         assert block.language in LANGUAGES, f"{name(path)}:{block.line}: a block is {block.language!r}; use one of {sorted(LANGUAGES)}"
         if block.language == "json":
             json.loads(block.text)
         elif block.language == "toml":
-            tomllib.loads(block.text)
+            config.settings(tomllib.loads(block.text))
 
 
 @pytest.mark.timeout(300)
