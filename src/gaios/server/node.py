@@ -143,7 +143,10 @@ class Node:
         journal, found = Journal.open(
             Identity(cell, member, 0), reader, segment_bytes=segment_bytes, indexed={RecordKind.ACCEPT}, directory=directory
         )
-        recovered: Recovered = recover(found.copies, found.records)
+        try:
+            recovered: Recovered = recover(found.copies, found.records)
+        except errors.ProtocolError as error:
+            raise errors.StateDamaged(file=directory, offset=0, kind="version", detail=error.reason) from None
         boot = journal.boot = recovered.copies.boot + 1
         replica = Replica(
             me=member,
