@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gaios.storage import Identity, Journal, Record, create
 from gaios.storage.disk import Disk
-from gaios.storage.words import Operation, Write
+from gaios.storage.words import Operation, SyncDirectory, Write
 
 ME = Identity(b"cell of a child.", 1, 1)
 SEGMENT_BYTES = 1024
@@ -45,7 +45,9 @@ def main(directory: Path, before: int) -> None:
     if not manifest.exists():
         leftovers = [name for name in disk.reader.names() if name != "lock"]
         disk.execute_now(deadly(create(ME, b"0", state, segment_bytes=SEGMENT_BYTES, leftovers=leftovers)))
-        manifest.write_text("created")
+        with manifest.open("w") as file:
+            os.fsync(file.fileno())
+        disk.execute_now([SyncDirectory("")])
     journal, recovered = Journal.open(ME, disk.reader, segment_bytes=SEGMENT_BYTES)
     disk.execute_now(deadly(recovered.operations))
     count = sum(record.kind == 2 for record in recovered.records)

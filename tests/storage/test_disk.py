@@ -219,16 +219,16 @@ def check(directory: Path, acknowledged: list[tuple[int, int]]) -> None:
     if not (directory / "manifest").exists():
         assert not acknowledged
         return
-    reader = Directory(directory)
     assert all(finding.ok or finding.file.startswith("promise") for finding in verify_directory(directory))
+    reader = Directory(directory)
     _, recovered = Journal.open(child.ME, reader, segment_bytes=SEGMENT_BYTES)
     found = [record for record in recovered.records if record.kind == 2]
+    reader.close()
     assert [record.slot for record in found] == list(range(len(found)))
     assert all(record.payload == b"%d " % record.slot * (record.slot * 7 % 60 + 1) for record in found)
     count, boot = max(acknowledged, default=(0, 0))
     assert len(found) >= count
     assert int(recovered.copies) >= boot
-    reader.close()
 
 
 @pytest.mark.parametrize("part", range(4))

@@ -21,7 +21,7 @@ from gaios.errors import ConfigurationError, DirectoryInUse, DiskFailed
 from gaios.storage.copies import NAMES as PROMISES
 from gaios.storage.segment import DIRECTORY as WAL
 from gaios.storage.verify import Finding, verify
-from gaios.storage.words import Create, Operation, Reader, Remove, Rename, Sync, SyncDirectory, Write
+from gaios.storage.words import Create, Operation, Remove, Rename, Sync, SyncDirectory, Write
 
 LOCK = "lock"
 ZEROS = bytes(1 << 20)
@@ -312,6 +312,9 @@ def verify_directory(path: Path) -> list[Finding]:
             raise DirectoryInUse(directory=str(directory))
         digits = directory.resolve().name.rpartition("-")[2]
         replica = int(digits) if digits.isdecimal() else 0
-        reader: Reader = Directory(directory)
-        findings += [Finding(replica, *problem) for problem in verify(reader)]
+        reader = Directory(directory)
+        try:
+            findings += [Finding(replica, *problem) for problem in verify(reader)]
+        finally:
+            reader.close()
     return findings
