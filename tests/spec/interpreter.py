@@ -7,7 +7,7 @@ holds a default. Where the generated code differs from it, one of them is wrong.
 from collections.abc import Sequence
 from typing import Any
 
-from gaios.spec import tree
+from gaios.spec import statements, tree
 from gaios.spec.sorts import Enum, MapOf, Opaque, Record, SetOf, Sort
 
 Values = dict[int, Any]
@@ -31,7 +31,7 @@ def zero(sort: Sort) -> Any:
 class Interpreter:
     """A participant that is interpreted. Its `step` is that of the generated one."""
 
-    def __init__(self, specification: tree.Specification, me: int, **given: Any) -> None:
+    def __init__(self, specification: statements.Specification, me: int, **given: Any) -> None:
         self.specification, self.me = specification, me
         self.state = {item.name: given.get(item.name, zero(item.sort)) for item in specification.state}
         self.constants: dict[str, Any] = {item.name: item.run for item in specification.constants}
@@ -58,35 +58,35 @@ class Interpreter:
 
     # -- statements ------------------------------------------------------------------------------------------------------
 
-    def _block(self, statements: Sequence[tree.Statement], values: Values, after: dict[str, Any], out: Any) -> None:
-        for statement in statements:
+    def _block(self, block: Sequence[statements.Statement], values: Values, after: dict[str, Any], out: Any) -> None:
+        for statement in block:
             self._statement(statement, values, after, out)
 
-    def _statement(self, statement: tree.Statement, values: Values, after: dict[str, Any], out: Any) -> None:
+    def _statement(self, statement: statements.Statement, values: Values, after: dict[str, Any], out: Any) -> None:
         match statement:
-            case tree.Let(local=local, value=value):
+            case statements.Let(local=local, value=value):
                 values[local.number] = self.value(value, values)
-            case tree.Assign(target=target, value=value):
+            case statements.Assign(target=target, value=value):
                 after[target.name] = self.value(value, values)
                 if target.kind == "durable" and after[target.name] != self.state[target.name]:
                     out.writes.append((self.codes[target.name], after[target.name]))
-            case tree.Put(target=target, key=key, value=value):
+            case statements.Put(target=target, key=key, value=value):
                 self._merge(target, {self.value(key, values): self.value(value, values)}, after, out)
-            case tree.Merge(target=target, value=value):
+            case statements.Merge(target=target, value=value):
                 self._merge(target, self.value(value, values), after, out)
-            case tree.Drop(target=target, domain=domain):
+            case statements.Drop(target=target, domain=domain):
                 gone = self._domain(domain, values)
                 after[target.name] = {key: value for key, value in self.state[target.name].items() if key not in gone}
-            case tree.If(test=test, then=then, other=other):
+            case statements.If(test=test, then=then, other=other):
                 self._block(then if self.value(test, values) else other, values, after, out)
-            case tree.Send():
+            case statements.Send():
                 self._send(statement, values, out)
-            case tree.Each(variable=variable, domain=domain, sends=sends):
+            case statements.Each(variable=variable, domain=domain, sends=sends):
                 for item in self._domain(domain, values):
                     for send in sends:
                         self._send(send, values | {variable.number: item}, out)
 
-    def _merge(self, target: tree.Field, entries: dict[int, Any], after: dict[str, Any], out: Any) -> None:
+    def _merge(self, target: statements.Field, entries: dict[int, Any], after: dict[str, Any], out: Any) -> None:
         default = zero(target.sort.value) if isinstance(target.sort, MapOf) else None
         merged = self.state[target.name] | entries
         after[target.name] = {key: value for key, value in merged.items() if value != default}
@@ -96,7 +96,7 @@ class Interpreter:
                     (self.codes[target.name], key, *value) if isinstance(value, tuple) else (self.codes[target.name], key, value)
                 )
 
-    def _send(self, send: tree.Send, values: Values, out: Any) -> None:
+    def _send(self, send: statements.Send, values: Values, out: Any) -> None:
         items = [self.value(item, values) for item in send.items]
         event = send.message
         to = 0

@@ -211,7 +211,7 @@ class Participant:
         # P1a (ballots.spec.py:57)
         if b > self.promised and b % ROUND == self.me and self._me_in_voters and now >= self.granted_until:
             sends = out.sends
-            if b != self.promised:
+            if self.promised != b:
                 self.promised = b
                 out.writes.append((F_PROMISED, b))
             self.bal = b
@@ -256,7 +256,7 @@ class Participant:
         _, b, c = event
         # P1b (ballots.spec.py:64)
         if c == self.config and b > self.promised and self._me_in_voters and now >= self.granted_until:
-            if b != self.promised:
+            if self.promised != b:
                 self.promised = b
                 out.writes.append((F_PROMISED, b))
             out.sends.append((b % ROUND, (PROMISE, b, self.config, self.chosen, self.accepted(), {})))
@@ -313,7 +313,7 @@ class Participant:
             while key < end:
                 self.acc.pop(key, None)
                 key += 1
-            if k != self.truncated:
+            if self.truncated != k:
                 self.truncated = k
                 out.writes.append((F_TRUNCATED, k))
             return True
@@ -325,14 +325,14 @@ class Participant:
         if c == self.config and b >= self.promised and self._me_in_voters:
             # P2b-known (values.spec.py:33)
             if s <= self.chosen:
-                if b != self.promised:
+                if self.promised != b:
                     self.promised = b
                     out.writes.append((F_PROMISED, b))
                 out.sends.append((b % ROUND, (ACCEPTED, b, self.config, s)))
                 return True
             # P2b (values.spec.py:38)
             if s <= self.chosen + WINDOW:
-                if b != self.promised:
+                if self.promised != b:
                     self.promised = b
                     out.writes.append((F_PROMISED, b))
                 if self.acc.get(s, NO_ENTRY)[0] != b:
@@ -357,7 +357,7 @@ class Participant:
                 while t < end and 2 * (votes.get(t, 0) & voters).bit_count() > self._voters_count:
                     t += 1
                 n = t - 1
-                if n != self.chosen:
+                if self.chosen != n:
                     self.chosen = n
                     out.writes.append((F_CHOSEN, n))
                 end = n + 1
@@ -384,7 +384,7 @@ class Participant:
             while s < end and acc.get(s, NO_ENTRY)[0] == b:
                 s += 1
             value = s - 1
-            if value != self.chosen:
+            if self.chosen != value:
                 self.chosen = value
                 out.writes.append((F_CHOSEN, value))
             return True
@@ -406,7 +406,7 @@ class Participant:
         if s == self.chosen + 1 and not (self.phase == LEADING and self.bal == self.promised):
             self.acc[s] = (b, v)
             out.writes.append((F_ACC, s, b, v))
-            if s != self.chosen:
+            if self.chosen != s:
                 self.chosen = s
                 out.writes.append((F_CHOSEN, s))
             return True
@@ -426,7 +426,7 @@ class Participant:
         if self.phase == LEADING and bal == self.promised:
             sends = out.sends
             value = self.longest if self.longest >= t else t
-            if value != self.longest:
+            if self.longest != value:
                 self.longest = value
                 out.writes.append((F_LONGEST, value))
             other = now + t
@@ -451,11 +451,11 @@ class Participant:
         _, b, c, t, d = event
         # L2 (leases.spec.py:45)
         if c == self.config and self._me_in_voters and (b == self.promised or (b > self.promised and now >= self.granted_until)):
-            if b != self.promised:
+            if self.promised != b:
                 self.promised = b
                 out.writes.append((F_PROMISED, b))
             value = self.longest if self.longest >= d else d
-            if value != self.longest:
+            if self.longest != value:
                 self.longest = value
                 out.writes.append((F_LONGEST, value))
             other = now + d

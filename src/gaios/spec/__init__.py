@@ -15,7 +15,7 @@ from types import ModuleType
 from gaios.spec.python_module import emit_core
 from gaios.spec.rules import read_specification
 from gaios.spec.source import Place, SpecError, Text, core_texts, edited
-from gaios.spec.tree import Specification
+from gaios.spec.statements import Specification
 
 __all__ = ["Place", "SpecError", "Specification", "Text", "compile_participant", "core_texts", "edited", "read_specification"]
 

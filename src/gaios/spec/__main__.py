@@ -9,8 +9,8 @@ from gaios.spec.python_codec import emit_codec
 from gaios.spec.python_module import emit_core
 from gaios.spec.rules import read_specification
 from gaios.spec.source import FOLDER, core_texts
+from gaios.spec.statements import Specification
 from gaios.spec.table import emit_table
-from gaios.spec.tree import Specification
 
 USAGE = "usage: python -m gaios.spec compile | check | table"
 DOCS = FOLDER.parent.parent.parent / "docs"

@@ -10,10 +10,14 @@ from typing import cast
 
 from gaios.spec.sorts import TRUTH, Enum, MapOf, Nat, Opaque, Record, SetOf, Sort
 from gaios.spec.source import Place, Text, complaint
-from gaios.spec.tree import Const, Event, Field, Function
+from gaios.spec.statements import Const, Event, Field
+from gaios.spec.tree import Function
 
-BUILTINS = frozenset({"me", "now", "src", "len", "min", "max", "top", "keys", "range", "run", "send", "True", "False", "None", "event"})
-"""Names that the language gives; no text may declare them."""
+BUILTINS = frozenset(
+    {"me", "now", "src", "len", "min", "max", "top", "keys", "range", "run", "send", "event", "OTHERS", "RECORDS", "step", "restore"}
+    | {"True", "False", "None", "tracer", "essentials"}
+)
+"""Words of the language, and members of every generated class; no text may declare them."""
 _KINDS = {"Given": "given", "Durable": "durable"}
 
 

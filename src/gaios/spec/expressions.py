@@ -71,6 +71,8 @@ class Reader:
         """
         if name in BUILTINS or name in self.vocabulary.places or name in self.locals:
             raise complaint(place, f"{name!r} has a meaning here already")
+        if name != name.lower():
+            raise complaint(place, f"{name!r}: locals are written in lower case; capitals are for what is declared")
         local = Local(sort, place, self._count, name)
         self._count += 1
         self.locals[name] = local

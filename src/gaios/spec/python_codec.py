@@ -7,10 +7,10 @@ Rule 3. No default is let in where a map would hold it: keys and ballots of entr
 
 from dataclasses import dataclass, field
 
-from gaios.spec.python_words import Lines, default, python_type, screaming, snake
+from gaios.spec.python_words import Lines, Names, default, python_type, screaming, snake
 from gaios.spec.sorts import Enum, MapOf, Nat, Opaque, Plain, Record, SetOf, Sort, Truth
 from gaios.spec.source import digest
-from gaios.spec.tree import Event, Specification
+from gaios.spec.statements import Event, Specification
 
 WORD_BITS = 63
 """Numbers on the wire are below 2**63: they fit the signed 64-bit integers of every other language."""
@@ -77,7 +77,8 @@ class _Check:
         self.lines.depth += 1
         add(f"if len(message) != {size}:")
         add(f'    raise _length("{event.name}", {size}, len(message))')
-        names = [name if name not in {"message", "type", "len"} else name + "_" for name, _ in event.fields]
+        locals_ = Names({"message": ""})
+        names = [locals_.fresh(name, "Any") for name, _ in event.fields]
         if names:
             add(f"{', '.join(['_', *names])} = message")
         values = [self._field(f"{event.name}.{label}", name, sort) for (label, sort), name in zip(event.fields, names, strict=True)]

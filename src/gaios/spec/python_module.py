@@ -12,26 +12,8 @@ from gaios.spec.python_rules import RuleEmitter
 from gaios.spec.python_words import WIDTH, Lines, Names, default, number, python_type, screaming, snake
 from gaios.spec.sorts import Enum, MapOf, Record, Truth
 from gaios.spec.source import digest
-from gaios.spec.tree import (
-    Assign,
-    Drop,
-    Each,
-    Event,
-    Expr,
-    Field,
-    Function,
-    If,
-    Let,
-    Local,
-    Merge,
-    Put,
-    Range,
-    Rule,
-    Send,
-    Specification,
-    Statement,
-    walk,
-)
+from gaios.spec.statements import Assign, Drop, Each, Event, Field, If, Let, Merge, Put, Rule, Send, Specification, Statement
+from gaios.spec.tree import Expr, Function, Local, Range, walk
 
 
 @dataclass(slots=True)

@@ -12,28 +12,8 @@ from dataclasses import dataclass
 from gaios.spec.python_expressions import ATOMIC, STRENGTH, Expressions
 from gaios.spec.python_words import Lines, python_type, screaming
 from gaios.spec.sorts import Record
-from gaios.spec.tree import (
-    Assign,
-    Binary,
-    Drop,
-    Each,
-    Expr,
-    Extreme,
-    Field,
-    If,
-    Let,
-    Make,
-    MapBy,
-    Merge,
-    Number,
-    Put,
-    Range,
-    Rule,
-    Run,
-    Send,
-    Specification,
-    Statement,
-)
+from gaios.spec.statements import Assign, Drop, Each, Field, If, Let, Merge, Put, Rule, Send, Specification, Statement
+from gaios.spec.tree import Binary, Expr, Extreme, Make, MapBy, Number, Range, Run
 
 CACHE_FROM = 3
 """A field that a rule reads this often is read into a local."""
@@ -209,7 +189,7 @@ class RuleEmitter:
             name = names.fresh("value", python_type(target.sort), shared=True)
             add(f"{name} = {text}")
             text = name
-        add(f"if {text} != self.{target.name}:")
+        add(f"if self.{target.name} != {text}:")
         add(f"    self.{target.name} = {text}")
         add(f"    out.writes.append(({code}, {text}))")
 

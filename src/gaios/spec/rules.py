@@ -15,31 +15,8 @@ from gaios.spec.declarations import Vocabulary, declare_all
 from gaios.spec.expressions import Reader, define_functions
 from gaios.spec.sorts import TRUTH, MapOf, Nat, fits
 from gaios.spec.source import Place, Text, complaint
-from gaios.spec.tree import (
-    Ambient,
-    Assign,
-    Drop,
-    Each,
-    Event,
-    Expr,
-    Field,
-    If,
-    Let,
-    Local,
-    MapBy,
-    Merge,
-    Put,
-    Range,
-    Rule,
-    Run,
-    Send,
-    Specification,
-    Statement,
-    children,
-    domain_children,
-    reads,
-    walk,
-)
+from gaios.spec.statements import Assign, Drop, Each, Event, Field, If, Let, Merge, Put, Rule, Send, Specification, Statement
+from gaios.spec.tree import Ambient, Expr, Local, MapBy, Range, Run, children, domain_children, reads, walk
 
 
 def read_specification(texts: tuple[Text, ...]) -> Specification:
@@ -300,7 +277,8 @@ class _Law:
                 self._read(written, key, value)
                 return self._write(written, target, statement.at)
             case Merge(target=target, value=value):
-                self._read(written, value)
+                # Entry by entry, it would read what it wrote for the entry before.
+                self._read(written | {target.name: statement.at}, value)
                 return self._write(written, target, statement.at)
             case Drop(target=target, domain=domain):
                 self._read(written, *domain_children(domain))

@@ -3,7 +3,8 @@
 import ast
 
 from gaios.spec.source import Text, digest
-from gaios.spec.tree import Assign, Drop, Each, Event, Expr, If, Merge, Put, Rule, Send, Specification, Statement
+from gaios.spec.statements import Assign, Drop, Each, Event, If, Merge, Put, Rule, Send, Specification, Statement
+from gaios.spec.tree import Expr
 
 
 def emit_table(specification: Specification) -> str:
