@@ -13,7 +13,7 @@ import pytest
 
 from gaios.errors import ConfigurationError, DirectoryInUse, DiskFailed
 from gaios.storage import Create, Journal, Record, Remove, Rename, Sync, SyncDirectory, Write, create
-from gaios.storage.disk import DESCRIPTORS_MAX, LOCK, Directory, Disk, is_running, verify_directory
+from gaios.storage.disk import DESCRIPTORS_MAX, LOCK, Directory, Disk, held, is_running, verify_directory
 from gaios.storage.words import Operation
 from tests.storage import child
 from tests.storage.child import ME, SEGMENT_BYTES
@@ -78,6 +78,16 @@ def test_a_directory_has_one_process(disk: Disk) -> None:
     disk.close()
     assert not is_running(disk.path)
     assert verify_directory(disk.path) == verify_directory(disk.path.parent) == []
+
+
+def test_a_directory_that_is_being_verified_cannot_be_started_on(tmp_path: Path) -> None:
+    """What a starting replica writes would look like damage."""
+    Disk(tmp_path, create=True).close()
+    with held(tmp_path) as free:
+        assert free
+        with pytest.raises(DirectoryInUse):
+            Disk(tmp_path)
+    Disk(tmp_path).close()
 
 
 def test_a_directory_that_is_not_there_is_not_made(tmp_path: Path) -> None:

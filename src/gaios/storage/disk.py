@@ -12,7 +12,8 @@ Left out on purpose: O_DIRECT and io_uring; one fdatasync of a zero-filled file 
 import errno
 import fcntl
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -280,19 +281,29 @@ def _failed(file: str, operation: str, error: Exception) -> DiskFailed:
     return DiskFailed(file=file, operation=operation, reason=reason)
 
 
-def is_running(path: Path) -> bool:
-    """Does a process hold this replica's directory? Nothing is changed."""
+@contextmanager
+def held(path: Path) -> Iterator[bool]:
+    """Hold this replica's directory for a moment, unless a process does; False then. Nothing is changed."""
     try:
         descriptor = os.open(path / LOCK, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
-        return False
+        yield True
+        return
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield True
     finally:
         os.close(descriptor)
-    return False
+
+
+def is_running(path: Path) -> bool:
+    """Does a process hold this replica's directory? A start that comes at this very moment has to try once more."""
+    with held(path) as free:
+        return not free
 
 
 def verify_directory(path: Path) -> list[Finding]:
@@ -308,13 +319,11 @@ def verify_directory(path: Path) -> list[Finding]:
         raise ConfigurationError(reason=f"{path} holds neither a cell nor a replica")
     findings = []
     for directory in directories:
-        if is_running(directory):
-            raise DirectoryInUse(directory=str(directory))
         digits = directory.resolve().name.rpartition("-")[2]
         replica = int(digits) if digits.isdecimal() else 0
         reader = Directory(directory)
-        try:
+        with held(directory) as free, closing(reader):
+            if not free:
+                raise DirectoryInUse(directory=str(directory))
             findings += [Finding(replica, *problem) for problem in verify(reader)]
-        finally:
-            reader.close()
     return findings
