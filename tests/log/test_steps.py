@@ -58,6 +58,25 @@ def test_what_is_chosen_is_written_with_the_next_record_or_after_a_while() -> No
     assert under_test.due_ns() == FAR
 
 
+def test_a_vote_does_not_overtake_the_mark_without_which_it_would_not_be_reported() -> None:
+    """A batch was torn between a vote's record and the mark behind it; the vote is asked for again, and needs no record of its own.
+
+    Without a newer mark, a second crash would leave an acknowledged value that lies more than WINDOW above the mark, and that no
+    promise reports: the next leader could choose another.  [SAFETY 5, 6]
+    """
+    far = core.WINDOW + 1
+    accepted = dict.fromkeys(range(1, far + 1), (BALLOT, b"v"))
+    under_test = Steps(core.Participant(2, 0, 0b1110), Options(), boot=1, nonce=9)
+    under_test.restore(Recovered(Copies(promised=BALLOT), promised=BALLOT, accepted=accepted))
+    under_test.hand_over(0)
+    under_test.take((core.LEARN, BALLOT, 0, core.WINDOW), 1, 0)
+    under_test.take((core.ACCEPT, BALLOT, 0, far, b"v"), 1, 0)
+    output = under_test.hand_over(0)
+    assert output is not None
+    assert output.after == [(1, (core.ACCEPTED, BALLOT, 0, far))]
+    assert [record[:2] for record in output.records] == [(RecordKind.CHOSEN, core.WINDOW)]
+
+
 def test_learn_waits_for_a_message_to_go_with() -> None:
     """Only the newest is sent."""
     under_test = steps(1)

@@ -91,3 +91,61 @@ def test_a_planted_bug_is_noticed(bug: str) -> None:
 
     with pytest.raises(InvariantViolated):
         search()
+
+
+def test_a_vote_that_overtakes_the_mark_of_what_is_chosen_loses_a_value() -> None:
+    """Why `chosen` may be written late only with that care: a torn batch, a repeated vote, and a second crash.  [SAFETY 5, 6]"""
+    core = compile_participant(edits=[(SMALL_WINDOW[0], "WINDOW = Const(model=2, run=1) ")])
+
+    def story(lazy: str) -> bytes:
+        cell = Cell(core, 3, 0, lazy=lazy, written=True)
+        one, two, three = cell.nodes.values()
+
+        def settled(*members: int) -> None:
+            while ready := [index for index, item in enumerate(cell.network) if {*item[:2]} <= {*members}]:
+                cell.deliver(ready[0])
+                for member in members:
+                    cell.sync(cell.nodes[member], len(cell.nodes[member].waiting))
+
+        cell.campaign(one)
+        cell.sync(one, 1)
+        settled(1, 2)
+        cell.input(one, (core.RECOVER,))
+        cell.input(one, (core.PROPOSE, b"first"))
+        cell.sync(one, 1)
+        settled(1, 2)
+        cell.input(one, (core.PROPOSE, b"second"))
+        cell.input(two, (core.ACCEPT, one.participant.bal, 1, 2, b"second"), 1)
+        ((writes, _),) = two.waiting
+        two.waiting = [([write for write in writes if write[0] != core.F_CHOSEN], [])]
+        cell.sync(two, 1)
+        two.durable["chosen"] = 0
+        two.start()
+        cell.learned[2] = 0
+        cell.input(two, (core.LEARN, one.participant.bal, 1, 1), 1)
+        cell.sync(one, 1)
+        settled(1, 2)
+        assert one.participant.chosen == 2
+        two.start()
+        cell.learned[2] = two.participant.chosen
+        cell.campaign(three)
+        cell.sync(three, 1)
+        cell.network = [item for item in cell.network if item[2][0] == core.PREPARE or item[0] == item[1] == 3]
+        settled(2, 3)
+        if two.participant.chosen:
+            cell.input(three, (core.SEEK, 1, 2))
+            settled(2, 3)
+            cell.input(three, (core.RECOVER,))
+        else:
+            cell.input(three, (core.RECOVER,))
+        cell.sync(three, len(three.waiting))
+        settled(2, 3)
+        if three.participant.chosen < 2:
+            cell.input(three, (core.PROPOSE, b"another"))
+            cell.sync(three, len(three.waiting))
+            settled(2, 3)
+        return bytes(three.participant.acc[2][1])
+
+    assert story("safe") == b"second"
+    with pytest.raises(InvariantViolated, match="agreement: slot 2"):
+        story("naive")

@@ -110,12 +110,20 @@ class Steps:
             self.forget_learn()
         if not output:
             return None
-        if self.core.chosen > self._marked and (output.records or output.copies is not None):
+        if self.core.chosen > self._marked and (output.records or output.copies is not None or self._overtakes(output)):
             self._mark()
         if output.records:
             self._marks.append((output.number, self._marked))
         self.output = Output(output.number + 1)
         return output
+
+    def _overtakes(self, output: Output) -> bool:
+        """Does a vote leave for a slot that a start from the newest mark would not report?
+
+        A start reports what was accepted up to WINDOW above its mark [SAFETY 6]. A vote has a record, and that a mark beside it, except
+        when it is repeated after a start whose last batch was torn between the two: then the mark has to be written for the vote's sake.
+        """
+        return any(message[0] == core.ACCEPTED and message[3] > self._marked + core.WINDOW for _, message in output.after)
 
     def state_record(self) -> Record:
         """Everything durable, for the head of a new segment.  [SAFETY 15]"""
