@@ -1,0 +1,131 @@
+"""Messages lost one way, on real sockets: a link that swallows bytes in one direction.  [SAFETY 9]"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+
+from gaios import api
+from gaios.server import config
+from gaios.server.replica import Replica
+from tests.server.shells import make, master_of, running, until
+
+
+class Wire:
+    """A proxy in front of one peer port, for one dialler: `deaf` swallows what the dialler says, `mute` what the listener answers."""
+
+    def __init__(self, target: str) -> None:
+        self._target = config.address(target)
+        self._server: asyncio.Server | None = None
+        self.deaf = self.mute = False
+        self._writers: list[asyncio.StreamWriter] = []
+
+    async def open(self) -> str:
+        """Listen; the address to dial."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        return f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    async def close(self) -> None:
+        """Stop."""
+        assert self._server is not None
+        self._server.close()
+        for writer in self._writers:
+            writer.close()
+        await asyncio.sleep(0.05)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.append(writer)
+        try:
+            far_reader, far_writer = await asyncio.open_connection(*self._target)
+        except OSError:
+            writer.close()
+            return
+        self._writers.append(far_writer)
+        await asyncio.gather(self._pump(reader, far_writer, "deaf"), self._pump(far_reader, writer, "mute"))
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, fault: str) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(1 << 16):
+                if not getattr(self, fault):
+                    writer.write(data)
+        writer.close()
+
+
+@contextlib.asynccontextmanager
+async def wired(tmp_path: Path, replicas: int) -> AsyncIterator[tuple[list[Replica], dict[tuple[int, int], Wire]]]:
+    """A cell whose replicas reach each other over wires: (from, to)."""
+    settings = make(tmp_path, replicas)
+    wires: dict[tuple[int, int], Wire] = {}
+    changed = []
+    for mine in settings:
+        places = []
+        for place in mine.replica:
+            peer = place.peer
+            if place.id != mine.id:
+                wire = wires[mine.id, place.id] = Wire(place.peer)
+                peer = await wire.open()
+            places.append(msgspec.structs.replace(place, peer=peer))
+        changed.append(msgspec.structs.replace(mine, replica=tuple(places), listen_peer=mine.me.peer))
+    try:
+        async with running(*changed) as started:
+            yield started, wires
+    finally:
+        for wire in wires.values():
+            await wire.close()
+
+
+def put(number: int) -> bytes:
+    return api.encode(api.MultiOp(then=(api.Put(b"k", b"%d" % number),)))
+
+
+async def test_a_master_that_nobody_hears_gives_way(tmp_path: Path) -> None:
+    """It hears everything and reaches nobody: its reign ends like in a crash, and the others elect."""
+    async with wired(tmp_path, 3) as (replicas, wires):
+        first = await master_of(replicas)
+        await first.submit(put(1))
+        me = first.settings.id
+        for (here, _), wire in wires.items():
+            wire.deaf = here == me
+        rest = [replica for replica in replicas if replica is not first]
+        second = await master_of(rest)
+        await second.submit(put(2))
+        await until(lambda: not first.node.replica.is_serving)
+        for wire in wires.values():
+            wire.deaf = False
+        await until(lambda: first.node.replica.applied == second.node.replica.applied and first.links[second.settings.id].is_up)
+        reigns = sum(replica.node.replica.reigns for replica in replicas)
+        await asyncio.sleep(1)
+        assert second.node.replica.is_serving
+        assert sum(replica.node.replica.reigns for replica in replicas) == reigns
+
+
+async def test_a_master_that_hears_nobody_gives_way(tmp_path: Path) -> None:
+    async with wired(tmp_path, 3) as (replicas, wires):
+        first = await master_of(replicas)
+        me = first.settings.id
+        for (_, there), wire in wires.items():
+            wire.deaf = there == me
+        for (here, _), wire in wires.items():
+            wire.mute = here == me
+        second = await master_of([replica for replica in replicas if replica is not first])
+        await second.submit(put(1))
+        await until(lambda: not first.node.replica.is_serving)
+
+
+async def test_a_follower_cut_off_one_way_deposes_nobody(tmp_path: Path) -> None:
+    """Whoever cannot be answered cannot disturb: its polls change nothing."""
+    async with wired(tmp_path, 3) as (replicas, wires):
+        first = await master_of(replicas)
+        lonely = next(replica for replica in replicas if replica is not first)
+        reigns = sum(replica.node.replica.reigns for replica in replicas)
+        for (_, there), wire in wires.items():
+            wire.deaf = there == lonely.settings.id
+        await asyncio.sleep(2)
+        await first.submit(put(1))
+        assert first.node.replica.is_serving
+        for wire in wires.values():
+            wire.deaf = False
+        await until(lambda: lonely.node.replica.applied == first.node.replica.applied)
+        assert sum(replica.node.replica.reigns for replica in replicas) == reigns
