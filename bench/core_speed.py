@@ -1,6 +1,6 @@
 """How fast is the generated core, beside the same logic written by hand?
 
-    python bench/core_speed.py [ROUNDS]
+    python -m bench.core_speed [ROUNDS]
 
 A leader and four followers, a full window of proposals at a time, messages handed over as they are: nothing but the core is timed.
 The two take turns, so that a noisy machine is noisy for both; the ratio is that of the medians. One commit is 14 steps: a proposal,
@@ -78,5 +78,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, "")
     sys.exit(main(sys.argv[1:]))
