@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.spec.small import built, line_of, read, refusal
+from gaios.spec import SpecError, Text, read_specification
+from tests.spec.small import SMALL, built, line_of, read, refusal
 
 S1 = "n = run(acc[t].bal > 0 for t in range(1, LIMIT))"
 SET = "seen = seen | {q}"
@@ -44,6 +45,9 @@ GUARD = "s <= LIMIT and me in voters"
         (GUARD, "(s if v else 1) > 0", "33: expected bool, this is Value"),
         (GUARD, "(s if True else v) == s", "28: Slot and Value do not mix"),
         (GUARD, "len({}) > 0", "31: {} stands where a set or a map is expected"),
+        (GUARD, "max(v, v) == v", "27: expected numbers"),
+        (GUARD, "len({t: acc[t] for t in range(1, 3)}) > 0", "31: keys of maps are Nat; here they are plain numbers"),
+        (GUARD, "len({t for t in range(1, 3)}) > 0", "31: members of sets are Nat; here they are plain numbers"),
         (SET, "seen = {s}", "20: expected Set[Member], this is Set[Slot]"),
         (SET, "seen = {acc}", "20: members of sets are Nat, not Map[Slot, Entry]"),
         (SET, "seen = {m for m in voters}", "32: expected range(LOW, HIGH) or keys(MAP, …)"),
@@ -75,6 +79,22 @@ def test_a_bad_expression_is_refused_where_it_stands(old: str, new: str, problem
 def test_a_route_depends_on_its_message_alone() -> None:
     """The receiver of a message is part of what it says."""
     assert refusal(("to = owner(slot)", "to = owner(high)")).startswith(f"{line_of('to = owner(slot)')}:71: a route depends on the message")
+
+
+def test_a_plain_range_takes_the_sort_that_is_wanted() -> None:
+    """`range(1, 3)` has no sort of its own: in a map of slots it runs over slots, in a set of members over members."""
+    read((SET, "seen = {m for m in range(1, 3)}"))
+    core = built((SET, "seen = {1} | {m for m in range(4, LIMIT) if m > 5}"))
+    keeper = core.Keeper(1, 0b110)
+    keeper.step((core.TELL, 1, {}), 2, 1, core.Out())
+    assert keeper.seen == 0b11000010
+
+
+@pytest.mark.parametrize("name", ["Member", "Time"])
+def test_what_is_given_needs_its_sort(name: str) -> None:
+    """Who and when are numbers of the text's own kinds."""
+    with pytest.raises(SpecError, match=f"needs a sort called {name}"):
+        read_specification((Text("small.spec.py", SMALL.replace(name, "Other")),))
 
 
 def test_a_remainder_leaves_its_sort() -> None:
