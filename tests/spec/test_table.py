@@ -40,3 +40,16 @@ def test_a_guard_over_several_lines_and_with_a_bar_stays_in_its_cell() -> None:
         read(("if s <= LIMIT and me in voters:", "if (\n            s <= LIMIT\n            and many(seen | voters)\n        ):"))
     )
     assert "`s <= LIMIT and many(seen \\| voters)`" in table
+
+
+def test_choices_and_messages_have_pictures() -> None:
+    """Who changes a choice, and what follows from what."""
+    table = emit_table(read())
+    assert "    [*] --> IDLE\n    IDLE --> BUSY: S1\n    BUSY --> IDLE: S2\n```" in table
+    assert "    Add -- A1 --> Tell\n    Sum -- S1 --> Shout\n    Shout -- H1 --> Whisper\n```" in table
+
+
+def test_a_guard_that_names_a_choice_narrows_where_a_rule_starts() -> None:
+    """Both ways of saying it."""
+    assert "    IDLE --> BUSY: S1\n" in emit_table(read(("case Sum() if not busy():", "case Sum() if phase == IDLE:")))
+    assert "    IDLE --> BUSY: S1\n" in emit_table(read(("case Sum() if not busy():", "case Sum() if phase != BUSY:")))

@@ -2,9 +2,10 @@
 
 import ast
 
+from gaios.spec.sorts import Enum
 from gaios.spec.source import Text, digest
 from gaios.spec.statements import Assign, Drop, Each, Event, If, Merge, Put, Rule, Send, Specification, Statement
-from gaios.spec.tree import Expr
+from gaios.spec.tree import Compare, Constant, Expr, State
 
 
 def emit_table(specification: Specification) -> str:
@@ -30,7 +31,61 @@ def emit_table(specification: Specification) -> str:
     lines += ["", "| field | sort | lives |", "|---|---|---|"]
     lives = {"given": "given", "durable": "**durable**", "volatile": "until a restart"}
     lines.extend(f"| {item.name} | {item.sort} | {lives[item.kind]} |" for item in s.state)
+    lines += _phases(s) + _flow(s)
     return "\n".join(lines) + "\n"
+
+
+def _phases(s: Specification) -> list[str]:
+    """For each choice in the state: which rules lead from where to where."""
+    lines: list[str] = []
+    for item in s.state:
+        if not isinstance(item.sort, Enum):
+            continue
+        lines += ["", f"How `{item.name}` changes; every start begins at the first:", "", "```mermaid", "stateDiagram-v2"]
+        lines.append(f"    [*] --> {item.sort.members[0]}")
+        for rule in s.rules:
+            before = _before(rule, item.name, item.sort)
+            lines.extend(
+                f"    {source} --> {target}: {rule.label}"
+                for target in _targets(rule.body, item.name)
+                for source in before
+                if source != target
+            )
+        lines.append("```")
+    return lines
+
+
+def _before(rule: Rule, name: str, sort: Enum) -> list[str]:
+    """The choices that a rule's guard allows."""
+    allowed = list(sort.members)
+    for part in rule.guard:
+        match part:
+            case Compare(op="==", left=State(name=found), right=Constant(name=word)) if found == name:
+                allowed = [word]
+            case Compare(op="!=", left=State(name=found), right=Constant(name=word)) if found == name:
+                allowed.remove(word)
+    return allowed
+
+
+def _targets(statements: tuple[Statement, ...], name: str) -> list[str]:
+    found: list[str] = []
+    for statement in statements:
+        match statement:
+            case Assign(target=target, value=Constant(name=word)) if target.name == name:
+                found.append(word)
+            case If(then=then, other=other):
+                found += _targets(then, name) + _targets(other, name)
+    return found
+
+
+def _flow(s: Specification) -> list[str]:
+    """What answers what."""
+    lines = ["", "What follows from what:", "", "```mermaid", "flowchart LR"]
+    for rule in s.rules:
+        sends: dict[str, Event] = {}
+        _effects(rule.body, {}, sends)
+        lines.extend(f"    {rule.event.name} -- {rule.label} --> {name}" for name in sorted(sends))
+    return [*lines, "```"]
 
 
 def _row(s: Specification, rule: Rule) -> str:
