@@ -55,14 +55,10 @@ class Effects(NamedTuple):
     spare: list[Operation] | None
     """A new file to be made beside that, then `spare_done` is to be called; a shell that does not has slower batches now and then."""
     to_peers: list[ToPeer]
-    to_clients: list[tuple[Connection, bytes]]
-    """Whole frames, joined."""
-    local: list[tuple[int, Answer]]
-    """Answers to the embedding program's own requests."""
-    closing: list[tuple[Connection, errors.Error]]
-    """Clients to cut, with the reason."""
-    deadline_ns: int
-    """When `tick` is due."""
+    to_clients: list[tuple[Connection, bytes]]  # whole frames, joined
+    local: list[tuple[int, Answer]]  # answers to the embedding program's own requests
+    closing: list[tuple[Connection, errors.Error]]  # clients to cut, with the reason
+    deadline_ns: int  # when `tick` is due
 
 
 class _Client:
@@ -110,11 +106,8 @@ class Node:
         self._told: tuple[bool, str] = (False, "")
         self._refusal = b""
         self.answered = 0
-        """Requests answered."""
-        self.refused = 0
-        """Of these, with something else than the reply."""
-        self.overloaded = 0
-        """Of these, because something was full."""
+        """Requests answered; `refused`: with something else than the reply; `overloaded`: because something was full."""
+        self.refused = self.overloaded = 0
 
     @classmethod
     def start(
