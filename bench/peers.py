@@ -6,6 +6,8 @@ Needs `etcd` (Debian's etcd-server). Both cells run with the same number of repl
 disk, and are loaded alternately, so that a machine whose speed drifts treats both alike. The load is the same for both: one process,
 closed loop, one connection and one request under way for each client, distinct keys within a fixed set.
 
+Both cells live through the whole run: what the idle one's heartbeats cost is counted as its own, and a little is taken from the other.
+
 What is compared is the *servers'* CPU an operation: on a machine that servers and load share it decides everything else.
 
 etcd is driven over its JSON gateway by the lightest client that asyncio allows, spread over all nodes. The gateway translates HTTP to

@@ -53,7 +53,7 @@ _CODES: Final[tuple[tuple[type[errors.Error], int], ...]] = (
     (errors.InvariantViolated, STATE),
 )
 _HINTS: Final[tuple[tuple[type[errors.Error], str], ...]] = (
-    (errors.Unknown, "read before you repeat it"),
+    (errors.Unknown, "see what is there: gaios get, gaios ls"),
     (errors.Unavailable, "see which replicas answer: gaios status"),
     (errors.Compacted, "read without --rev, or watch from a newer revision"),
     (errors.InvalidCommand, "nothing was sent"),
