@@ -82,6 +82,17 @@ def test_bytes_that_are_no_text_go_in_and_out(cell: FakeCell, cli: Cli) -> None:
     assert cli("ls").out == b"\xff\n"
 
 
+def test_more_than_a_command_may_delete_goes_in_portions(cell: FakeCell, cli: Cli) -> None:
+    """The cell refuses it at once, with nothing done."""
+    for first in range(0, 10_500, 100):
+        cell.database.carry_out(
+            api.MultiOp(then=tuple(api.Put(b"many/%06d" % (first + n), b"") for n in range(100))), Context(first + 2, 0, 0, 65_537)
+        )
+    done = cli("del", "many/", "--prefix", "--json")
+    assert (done.code, done.json["deleted"]) == (0, 10_500)
+    assert cell.database.look().keys == 0
+
+
 def test_delete_answers_how_many_and_no_for_none(cell: FakeCell, cli: Cli) -> None:
     for key in ("a/1", "a/2", "b"):
         cli("put", key, "x")

@@ -1,12 +1,13 @@
 """put, get, del, ls, cas, incr, compact.  [INTERFACE]
 
-Rule 1. Each is one command to the cell, so each is atomic; only listings go page by page, all at the first page's revision.
+Rule 1. Each is one command to the cell, so each is atomic. Two exceptions: listings go page by page, all at the first page's revision;
+and what is too much to delete at once is deleted in portions.
 Rule 2. What is missing is an answer (exit code 1), not an error.
 """
 
 import os
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -14,7 +15,10 @@ from gaios import api
 from gaios.cli import exits, output
 from gaios.cli.connect import cell
 from gaios.cli.parameters import CLIENT, STDIN, Client, Count, Key, KeyOrPrefix, Prefix, Revision, Value, whole
-from gaios.errors import ConfigurationError, ValueTooLong
+from gaios.errors import ConfigurationError, TooMuchWork, ValueTooLong
+
+if TYPE_CHECKING:
+    from gaios.client import Cell
 
 _READ_BYTES = 65_536
 
@@ -57,16 +61,24 @@ async def get(
 
 async def delete(key: KeyOrPrefix, /, *, prefix: Prefix = False, client: Client = CLIENT) -> int:
     """Delete a key, or every key with a prefix."""
-    operation = api.Delete(key, api.prefix_end(key)) if prefix else api.Delete(key)
     async with cell(client) as connected:
-        done = await connected.multiop(then=[operation])
-    (result,) = done.results
-    assert isinstance(result, api.DeleteResult)
-    keys = "1 key" if result.deleted == 1 else f"{result.deleted} keys"
-    output.write_answer(
-        {"deleted": result.deleted, "revision": done.revision}, f"deleted {keys}, revision {done.revision}", json=client.json
-    )
-    return exits.DONE if result.deleted else exits.NO
+        try:
+            done = await connected.delete(key, prefix=prefix)
+            deleted, revision = done.deleted, done.revision
+        except TooMuchWork:
+            deleted, revision = await _delete_in_portions(connected, key)
+    keys = "1 key" if deleted == 1 else f"{deleted} keys"
+    output.write_answer({"deleted": deleted, "revision": revision}, f"deleted {keys}, revision {revision}", json=client.json)
+    return exits.DONE if deleted else exits.NO
+
+
+async def _delete_in_portions(connected: "Cell", prefix: bytes) -> tuple[int, int]:
+    """Delete every key with a prefix, a page at a time: how many there were, and the revision of the last deletion."""
+    deleted = revision = 0
+    while keys := (await connected.range(prefix=prefix, limit=api.PAGE_ENTRIES_MAX, keys_only=True)).entries:
+        done = await connected.delete(keys[0].key, keys[-1].key + b"\x00")
+        deleted, revision = deleted + done.deleted, done.revision
+    return deleted, revision
 
 
 async def ls(
