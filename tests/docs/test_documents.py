@@ -23,7 +23,7 @@ def test_every_block_says_what_it_is_and_parses(path: Path) -> None:
         if block.language == "json":
             json.loads(block.text)
         elif block.language == "toml":
-            config.settings(tomllib.loads(block.text))
+            config.settings({"id": 1, "dir": "what flags may give", **tomllib.loads(block.text)})
 
 
 @pytest.mark.timeout(300)

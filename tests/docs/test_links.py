@@ -24,5 +24,6 @@ def test_every_document_named_in_the_source_exists() -> None:
         (name(path), document)
         for path in [*(ROOT / "src").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]
         for document in re.findall(r"\bdocs/[\w/-]+\.md", read(path))
+        if "NNNN" not in document
     }
     assert not {each for each in named if not (ROOT / each[1]).exists()}
