@@ -47,6 +47,9 @@ class NetworkFaults(msgspec.Struct, frozen=True, kw_only=True):
     stale_ns: int = 3 * S
     partition_every_ns: int = 0
     partition_ns: int = 800 * MS
+    kinds: tuple[str, ...] = ("split", "split", "one", "link", "ring")
+    """split: some from the rest; one: a single replica, often the master; master: the master; link: two from each other; ring: each hears
+    only its neighbours. What is named twice comes twice as often."""
     one_way: float = 0.3
     """How often a partition blocks one direction only."""
     break_every_ns: int = 0
@@ -62,7 +65,7 @@ class ProcessFaults(msgspec.Struct, frozen=True, kw_only=True):
     power_cut: float = 0.5
     """How often a crash takes the machine with it: un-synced bytes, and the clock's reading."""
     all_at_once: float = 0.1
-    """How often a crash takes every replica."""
+    """How often a crash takes several replicas: all, all but the master, or some."""
     at_master: float = 0.4
     """How often a crash or a pause chooses the master."""
     pause_every_ns: int = 0
@@ -82,7 +85,7 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True):
 
     def calm(self) -> "Faults":
         """The same world when faults stop; clocks drift on."""
-        network = NetworkFaults(delay_ns=self.network.delay_ns, jitter_ns=self.network.jitter_ns)
+        network = NetworkFaults(delay_ns=min(self.network.delay_ns, MS), jitter_ns=min(self.network.jitter_ns, MS // 5))
         return Faults(disk=DiskFaults(sync_ns=self.disk.sync_ns), network=network, drift_ppm=self.drift_ppm)
 
 

@@ -30,6 +30,9 @@ def judge(seen: Observations, keys: list[bytes], finals: Mapping[int, tuple[int,
     """
     found = list(seen.broken)
     found += agreement(seen.applied)
+    if found:
+        # Replicas that disagree, or stopped: what their records say of all else means little.
+        return found, 0
     found += lease_exclusivity(seen.leases)
     found += epoch_monotone(seen.applied)
     found += revisions_monotone(seen.applied, seen.calls)

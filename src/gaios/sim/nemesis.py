@@ -68,8 +68,13 @@ class Nemesis:
 
     def _crash(self) -> None:
         if self._dice.chance(self._faults.process.all_at_once):
-            self._world.count("all replicas crashed at once")
-            for seat in self._seats:
+            which = self._dice.pick(("all", "all but the master", "some"))
+            victims = list(self._seats) if which != "some" else self._dice.some(self._seats)
+            if which == "all but the master":
+                victims = [seat for seat in victims if not seat.is_serving]
+            if which == "all":
+                self._world.count("all replicas crashed at once")
+            for seat in victims:
                 self._crash_one(seat)
         elif (victim := self._victim()) is not None:
             self._crash_one(victim)
@@ -100,7 +105,7 @@ class Nemesis:
         """Some replicas are cut off from the rest and from some clients, one way or both; or a link; or all but a ring of majorities."""
         dice, faults = self._dice, self._faults.network
         ids = [seat.replica for seat in self._seats]
-        kind = dice.pick(("split", "split", "one", "link", "ring"))
+        kind = dice.pick(faults.kinds)
         back: list[tuple[int, int]] = []
         if kind == "link" and len(ids) > 1:
             first, second = dice.shuffled(ids)[:2]
@@ -111,8 +116,8 @@ class Nemesis:
             out = [(a, b) for a in ids for b in ids if (a, b) not in near]
         else:
             masters = [seat.replica for seat in self._seats if seat.is_serving]
-            if kind == "one":
-                cut_off = masters[:1] if masters and dice.chance(0.6) else [dice.pick(ids)]
+            if kind in {"one", "master"}:
+                cut_off = masters[:1] if masters and (kind == "master" or dice.chance(0.6)) else [dice.pick(ids)]
             else:
                 cut_off = dice.shuffled(ids)[: dice.between(1, max(1, len(ids) // 2))]
             others = [replica for replica in ids if replica not in cut_off]

@@ -28,17 +28,24 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     operations: int = 150
     """Of all clients together, in safety mode."""
     keys: int = 5
-    think_ns: int = 60 * MS
-    """Mean time between a client's operations."""
+    think_ns: int = 20 * MS
+    """Mean time between a client's operations within a burst."""
+    burst: int = 4
+    """Mean length of a burst; between two bursts a client rests, so long that the operations last for the whole of safety mode."""
     deadline_ns: int = 3 * S
     """What a client gives one operation."""
     watchers: int = 2
-    safety_ns: int = 60 * S
-    """Safety mode ends then at the latest."""
+    safety_ns: int = 20 * S
+    """How long safety mode lasts."""
     recovery_ns: int = 15 * S
     """After faults stop, everything must work by then.  [PML §6.3]"""
     final_operations: int = 3
     """Of each client, in liveness mode."""
+
+    @property
+    def rest_ns(self) -> int:
+        """Mean time between two bursts of a client."""
+        return self.safety_ns * self.clients * self.burst // self.operations
 
 
 def draw(dice: Dice) -> Plan:
@@ -71,6 +78,8 @@ def draw(dice: Dice) -> Plan:
         segment_bytes=dice.pick(SEGMENT_BYTES),
         clients=dice.between(2, 8),
         keys=dice.pick((1, 3, 5, 10)),
-        think_ns=dice.skewed(2 * MS, 400 * MS),
+        think_ns=dice.skewed(MS // 5, 200 * MS),
+        burst=dice.pick((1, 4, 20)),
+        safety_ns=dice.pick((5, 10, 20, 40)) * S,
         deadline_ns=dice.skewed(300 * MS, 8 * S),
     )

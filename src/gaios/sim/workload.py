@@ -34,6 +34,7 @@ class Workload:
         self._seen: dict[bytes, list[api.Entry]] = {}
         self._deadline_ns = plan.deadline_ns
         self._think_ns = plan.think_ns
+        self._resting = True
 
     def begin(self) -> None:
         """Start every client's loop."""
@@ -50,7 +51,7 @@ class Workload:
 
     def again(self, operations: int, deadline_ns: int, think_ns: int) -> None:
         """Begin so many more operations."""
-        self._deadline_ns, self._think_ns = deadline_ns, think_ns
+        self._deadline_ns, self._think_ns, self._resting = deadline_ns, think_ns, False
         self.remaining = operations
         for client in self._clients:
             self._later(client)
@@ -61,7 +62,8 @@ class Workload:
         return self.remaining <= 0 and self.open == 0
 
     def _later(self, client: SimulatedClient) -> None:
-        self._world.after(self._dice.around(self._think_ns), self._operate, client)
+        rests = self._resting and self._dice.chance(1 / self._plan.burst)
+        self._world.after(self._dice.around(self._plan.rest_ns if rests else self._think_ns), self._operate, client)
 
     def _operate(self, client: SimulatedClient) -> None:
         if self.remaining <= 0:

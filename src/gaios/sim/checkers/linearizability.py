@@ -166,7 +166,10 @@ def _without_unseen(steps: list[Step]) -> list[Step]:
 
 
 def _slots(steps: list[Step]) -> list[int]:
-    """A bit for each operation; one that returned gives its bit back, so masks stay as small as the concurrency."""
+    """A bit for each operation; one that returned gives its bit back, so masks stay as small as the concurrency.
+
+    Operations of unknown outcome share no bit with others, or rule 3 would take those for spent.
+    """
     events = sorted(
         [(step.began, 1, at) for at, step in enumerate(steps)]
         + [(step.ended, 0, at) for at, step in enumerate(steps) if step.ended is not None]
@@ -177,7 +180,7 @@ def _slots(steps: list[Step]) -> list[int]:
     for _, begins, at in events:
         if not begins:
             free.append(slots[at])
-        elif free:
+        elif free and steps[at].ended is not None:
             slots[at] = free.pop()
         else:
             slots[at] = used

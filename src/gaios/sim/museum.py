@@ -1,0 +1,111 @@
+"""The museum: bugs that we had or fear, planted again for ever, and caught.  [STYLE 3; SAFETY 30]
+
+An `Exhibit` plants a bug for the time of one run: in the core by an edit of the specification's text, recompiled in memory; elsewhere by
+another function in a method's place. Its pinned seeds must catch it, and the same seeds must pass without it.
+
+    with exhibit.plant(): run(seed)         replay(exhibit, seed)         search(exhibit, range(100))
+
+Nothing here is ever active outside a `plant`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import cache
+from typing import Any, NamedTuple
+
+from gaios.log import Replica
+from gaios.sim.plan import Plan
+from gaios.sim.run import Report, RunOptions, run
+from gaios.spec import compile_participant
+
+Plant = Callable[[], AbstractContextManager[None]]
+
+
+class Exhibit(NamedTuple):
+    """One planted bug."""
+
+    name: str
+    layer: str
+    """Where it is: paxos, log, storage, db, server, client."""
+    rule: str
+    """Which of SAFETY's rules it breaks."""
+    plant: Plant
+    caught_by: tuple[str, ...]
+    """The properties that it violates, any of them, by their checkers' names."""
+    seeds: tuple[int, ...]
+    """Pinned: each of them catches it."""
+    plan: Callable[[Plan], Plan] | None = None
+    """The world that it needs; None: what the seed draws."""
+
+
+def text(*edits: tuple[str, str]) -> Plant:
+    """A bug in the core: edits (old, new) of the specification's text, each old occurring once."""
+
+    @contextmanager
+    def plant() -> Iterator[None]:
+        defaults = Replica.__init__.__kwdefaults__
+        sound = defaults["participant"]
+        defaults["participant"] = _compiled(edits)
+        try:
+            yield
+        finally:
+            defaults["participant"] = sound
+
+    return plant
+
+
+@cache
+def _compiled(edits: tuple[tuple[str, str], ...]) -> Any:  # noqa: ANN401 (a class made in memory)
+    return compile_participant(edits=edits).Participant
+
+
+def method(owner: Any, name: str, make: Callable[[Any], Any]) -> Plant:  # noqa: ANN401 (any class, module or function)
+    """A bug elsewhere: `make` is given the sound function and returns the one that takes its place."""
+
+    @contextmanager
+    def plant() -> Iterator[None]:
+        sound = owner.__dict__[name]
+        setattr(owner, name, make(sound))
+        try:
+            yield
+        finally:
+            setattr(owner, name, sound)
+
+    return plant
+
+
+def together(*plants: Plant) -> Plant:
+    """A bug that takes several changes, because a second guard stands before it."""
+
+    @contextmanager
+    def plant() -> Iterator[None]:
+        with ExitStack() as stack:
+            for each in plants:
+                stack.enter_context(each())
+            yield
+
+    return plant
+
+
+def replay(exhibit: Exhibit, seed: int, *, planted: bool = True) -> Report:
+    """Run an exhibit's world, with its bug or without."""
+    options = RunOptions(plan=exhibit.plan)
+    if not planted:
+        return run(seed, options)
+    with exhibit.plant():
+        return run(seed, options)
+
+
+def catches(exhibit: Exhibit, report: Report) -> bool:
+    """Whether a run violated one of the properties that the bug is known to violate."""
+    return any(violation.partition(":")[0] in exhibit.caught_by for violation in report.violations)
+
+
+def search(exhibit: Exhibit, seeds: Iterable[int]) -> dict[int, tuple[str, ...]]:
+    """Which seeds catch it, and the properties that each violates."""
+    found: dict[int, tuple[str, ...]] = {}
+    for seed in seeds:
+        report = replay(exhibit, seed)
+        if report.violations:
+            found[seed] = tuple(dict.fromkeys(violation.partition(":")[0] for violation in report.violations))
+    return found
