@@ -57,7 +57,6 @@ class Effects(NamedTuple):
     to_peers: list[ToPeer]
     to_clients: list[tuple[Connection, bytes]]  # whole frames, joined
     local: list[tuple[int, Answer]]  # answers to the embedding program's own requests
-    closing: list[tuple[Connection, errors.Error]]  # clients to cut, with the reason
     deadline_ns: int  # when `tick` is due
 
 
@@ -97,7 +96,6 @@ class Node:
         self._clients: dict[Connection, _Client] = {}
         self._talking: dict[Connection, _Client] = {}
         self._local: list[tuple[int, Answer]] = []
-        self._closing: list[tuple[Connection, errors.Error]] = []
         self._outbox = Outbox(replica.peers, lambda messages: codec.encode(replica.me, replica.boot, replica.config, messages))
         self.watches = Watches(replica.applier.machine, self.limits.watches)
         self.commit = GroupCommit(journal, replica.state_record, list(first or ()))
@@ -278,9 +276,8 @@ class Node:
             out.clear()
         self._talking.clear()
         local, self._local = self._local, []
-        closing, self._closing = self._closing, []
         deadline = min(replica.deadline_ns(), self.watches.due_ns(), self.commit.due_ns())
-        return Effects(disk, spare, self._outbox.take(), to_clients, local, closing, deadline)
+        return Effects(disk, spare, self._outbox.take(), to_clients, local, deadline)
 
     def check(self) -> None:
         """Raise `InvariantViolated` when an invariant of the log, or of what it is kept with, does not hold."""

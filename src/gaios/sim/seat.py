@@ -67,7 +67,8 @@ class Seat:
         replicas: int,
         cell: bytes,
         disk_faults: DiskFaults,
-        drift_ppm: int,
+        drift_bound_ppm: int,
+        drift_ppm: int | None,
         options: Options,
         limits: Limits,
         segment_bytes: int,
@@ -77,7 +78,7 @@ class Seat:
         self.members = {member: member for member in range(1, replicas + 1)}
         self._cell, self._options, self._limits, self._segment_bytes = cell, options, limits, segment_bytes
         self._dice = world.dice.split(f"seat {replica}")
-        self.clock = Clock(self._dice.split("clock"), drift_ppm)
+        self.clock = Clock(self._dice.split("clock"), drift_bound_ppm, drift_ppm)
         self.disk = Disk(world, self._dice.split("disk"), disk_faults, str(replica))
         self.node: Node | None = None
         self.others: Mapping[int, Seat] = {}
@@ -337,8 +338,6 @@ class Seat:
             if client is not None:
                 world.note(f"answer {self.replica} {client.connection.ends[0]}", data)
                 client.connection.send(1, data)
-        for number, error in effects.closing:
-            self._cut(number, error)
         self._arm(effects.deadline_ns)
 
     def _receiver(self, member: int) -> Any:  # noqa: ANN401 (a callback of the network's)
