@@ -26,8 +26,10 @@ class Cell:
                 replicas=plan.replicas,
                 cell=cell,
                 disk_faults=faults.disk,
-                drift_ppm=faults.drift_ppm,
+                drift_bound_ppm=faults.drift_ppm,
+                drift_ppm=plan.drifts_ppm[(replica - 1) % len(plan.drifts_ppm)] if plan.drifts_ppm else None,
                 options=plan.options,
+                bounds=plan.bounds,
                 limits=plan.limits,
                 segment_bytes=plan.segment_bytes,
             )

@@ -17,11 +17,13 @@ class Clock:
 
     __slots__ = ("_base_ns", "_dice", "_origin_ns", "drift_ppm")
 
-    def __init__(self, dice: Dice, bound_ppm: int) -> None:
+    def __init__(self, dice: Dice, bound_ppm: int, drift_ppm: int | None = None) -> None:
+        """`drift_ppm` is drawn within the bound unless it is given."""
         self._dice = dice
         half = bound_ppm // 2
         # The ends of the range matter most: a third of all clocks run at one of them.
-        self.drift_ppm = dice.pick((-half, half, dice.between(-half, half)))
+        drawn = dice.pick((-half, half, dice.between(-half, half)))
+        self.drift_ppm = drawn if drift_ppm is None else drift_ppm
         self._base_ns = dice.between(1, 10**15)
         self._origin_ns = 0
 

@@ -44,6 +44,7 @@ def text(*edits: tuple[str, str]) -> Plant:
     @contextmanager
     def plant() -> Iterator[None]:
         defaults = Replica.__init__.__kwdefaults__
+        assert defaults is not None
         sound = defaults["participant"]
         defaults["participant"] = _compiled(edits)
         try:

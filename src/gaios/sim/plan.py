@@ -6,14 +6,14 @@ should break here first.  [reliability §1.2, BUGGIFY]
 
 import msgspec
 
-from gaios.log import Options
+from gaios.log import Bounds, Options
 from gaios.server.node import Limits
 from gaios.sim.dice import Dice
 from gaios.sim.faults import MS, Faults, S, swarm
 
 DRIFT_BOUND_PPM = 1_000
 """What the specification allows (`DRIFT_PPM`)."""
-SEGMENT_BYTES = (64 << 10, 256 << 10, 1 << 20)
+SEGMENT_BYTES = (1 << 10, 8 << 10, 256 << 10)
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +22,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     replicas: int = 5
     faults: Faults = Faults()
     options: Options = Options()
+    bounds: Bounds = Bounds()
     limits: Limits = Limits()
     segment_bytes: int = 256 << 10
     clients: int = 5
@@ -35,6 +36,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     deadline_ns: int = 3 * S
     """What a client gives one operation."""
     watchers: int = 2
+    drifts_ppm: tuple[int, ...] = ()
+    """Each replica's clock, when a scenario says so."""
     safety_ns: int = 20 * S
     """How long safety mode lasts."""
     recovery_ns: int = 15 * S
@@ -52,6 +55,12 @@ def draw(dice: Dice) -> Plan:
     """Draw a plan."""
     term_ms = dice.pick((600, 600, 200, dice.skewed(60, 2_000)))
     small = dice.chance(0.4)
+    bounds = Bounds(
+        sessions=dice.pick((3, 65_536)) if small and dice.chance(0.3) else 65_536,
+        answers=dice.pick((2, 1_024)) if small and dice.chance(0.3) else 1_024,
+        answer_bytes=dice.pick((1, 4_096)) if small and dice.chance(0.3) else 4_096,
+        table_bytes=dice.pick((100, 128 << 20)) if small and dice.chance(0.3) else 128 << 20,
+    )
     options = Options(
         term_ms=term_ms,
         beat_ms=max(1, term_ms // dice.pick((6, 6, 4, 10))),
@@ -63,9 +72,6 @@ def draw(dice: Dice) -> Plan:
         supply_bytes=dice.pick((1, 200, 4 << 20)) if small else 4 << 20,
         cache_bytes=dice.pick((1, 2_000, 64 << 20)) if small else 64 << 20,
         apply_entries=dice.pick((1, 3, 2_000)) if small else 2_000,
-        sessions=dice.pick((3, 65_536)) if small and dice.chance(0.3) else 65_536,
-        answers=dice.pick((2, 1_024)) if small and dice.chance(0.3) else 1_024,
-        answer_bytes=dice.pick((1, 4_096)) if small and dice.chance(0.3) else 4_096,
         retransmit_ms=dice.pick((120, 120, dice.skewed(10, 400))),
         campaign_ms=dice.pick((400, 400, dice.skewed(50, 1_000))),
         spread_ms=dice.pick((60, 60, dice.skewed(2, 300))),
@@ -75,6 +81,7 @@ def draw(dice: Dice) -> Plan:
         replicas=dice.pick((5, 5, 3, 3, 1 + dice.below(7))),
         faults=swarm(dice.split("faults"), DRIFT_BOUND_PPM),
         options=options,
+        bounds=bounds,
         segment_bytes=dice.pick(SEGMENT_BYTES),
         clients=dice.between(2, 8),
         keys=dice.pick((1, 3, 5, 10)),

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gaios import errors
-from gaios.log import Copies, Options, RecordKind, encode
+from gaios.log import Bounds, Copies, Options, RecordKind, encode
 from gaios.log.records import State
 from gaios.server.node import Effects, Limits, Node
 from gaios.sim.checkers.persist_then_say import Remembered
@@ -70,12 +70,14 @@ class Seat:
         drift_bound_ppm: int,
         drift_ppm: int | None,
         options: Options,
+        bounds: Bounds,
         limits: Limits,
         segment_bytes: int,
     ) -> None:
         self.world, self.network, self.observations = world, network, observations
         self.replica = replica
         self.members = {member: member for member in range(1, replicas + 1)}
+        self._bounds = bounds
         self._cell, self._options, self._limits, self._segment_bytes = cell, options, limits, segment_bytes
         self._dice = world.dice.split(f"seat {replica}")
         self.clock = Clock(self._dice.split("clock"), drift_bound_ppm, drift_ppm)
@@ -130,6 +132,7 @@ class Seat:
                 now=now,
                 wall_ms=WALL_MS + self.world.now_ns // 1_000_000,
                 options=self._options,
+                bounds=self._bounds,
                 limits=self._limits,
                 segment_bytes=self._segment_bytes,
             )

@@ -1,0 +1,112 @@
+"""Bugs of the core: edits of the specification's text."""
+
+from gaios.log.election import Election
+from gaios.log.replica import Replica
+from gaios.sim.museum import Exhibit, method, text, together
+from tests.museum.worlds import bridges, contested, forgetful_granters, hasty, long_leases, lossy_heartbeats
+
+EXHIBITS = [
+    Exhibit(
+        "recovery takes its own value",
+        "paxos",
+        "SAFETY 6",
+        text(("return x if x.bal >= y.bal else y", "return x if x.bal > 0 else y")),
+        ("agreement",),
+        (),
+        hasty,
+    ),
+    Exhibit(
+        "proposal below the quorum's chosen-through",
+        "paxos",
+        "SAFETY 6",
+        text(("phase == RECOVERING and bal == promised and chosen >= floor", "phase == RECOVERING and bal == promised")),
+        ("agreement",),
+        (),
+        hasty,
+    ),
+    Exhibit(
+        "quorum off by one",
+        "paxos",
+        "PML §4.1",
+        text(("return 2 * len(s & voters) > len(voters)", "return 2 * len(s & voters) + 2 > len(voters)")),
+        ("agreement", "lease exclusivity"),
+        (),
+        hasty,
+    ),
+    Exhibit(
+        "own campaign inside one's own grant",
+        "paxos",
+        "SAFETY 10",
+        together(
+            text(("owner(b) == me and me in voters and now >= granted_until", "owner(b) == me and me in voters")),
+            method(Election, "due_ns", lambda sound: lambda self, granted_until: sound(self, 0)),
+            method(
+                Replica,
+                "_consider",
+                lambda sound: (
+                    lambda self, now: self._campaign(now) if self.core.quorum(self._election.yes) and not self._reign.ballot else None
+                ),
+            ),
+        ),
+        ("lease exclusivity",),
+        (),
+        bridges,
+    ),
+    Exhibit(
+        "no withholding after a restart",
+        "paxos",
+        "SAFETY 11",
+        text(("granted_until = now + longest", "granted_until = now")),
+        ("lease exclusivity",),
+        (),
+        forgetful_granters,
+    ),
+    Exhibit(
+        "promise to a newer ballot inside a lease",
+        "paxos",
+        "SAFETY 10",
+        together(
+            text(
+                (
+                    "case Prepare(b, c) if c == config and b > promised and me in voters and now >= granted_until:",
+                    "case Prepare(b, c) if c == config and b > promised and me in voters:",
+                )
+            ),
+        ),
+        ("lease exclusivity",),
+        (),
+        lossy_heartbeats,
+    ),
+    Exhibit(
+        "a lower ballot is accepted",
+        "paxos",
+        "PML §4.1",
+        text(
+            (
+                "case Accept(b, c, s, v) if c == config and b >= promised and s <= chosen + WINDOW and me in voters:",
+                "case Accept(b, c, s, v) if c == config and s <= chosen + WINDOW and me in voters:",
+            )
+        ),
+        ("agreement", "persist, then say"),
+        (),
+        contested,
+    ),
+    Exhibit(
+        "what another ballot proposed is taken for chosen",
+        "paxos",
+        "SAFETY 6",
+        text(("run(acc[s].bal == b for s in", "run(acc[s].bal > 0 for s in")),
+        ("agreement",),
+        (),
+        contested,
+    ),
+    Exhibit(
+        "a lease is not shortened by the drift bound",
+        "paxos",
+        "SAFETY 10",
+        text(("return term - term * DRIFT_PPM // 1_000_000 - 1", "return term")),
+        ("lease exclusivity",),
+        (),
+        long_leases,
+    ),
+]

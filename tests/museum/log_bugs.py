@@ -1,0 +1,84 @@
+"""Bugs of the log: what is written down, when a lease is asked about, who is answered twice."""
+
+from collections.abc import Callable
+from typing import Any
+
+from gaios.log import steps
+from gaios.log.reign import Reign
+from gaios.log.sessions import Sessions
+from gaios.log.steps import Steps
+from gaios.sim.museum import Exhibit, method
+from tests.museum.worlds import contested, cut_off_masters
+
+
+def _without_promise(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """The copies keep term, boot and nonce, and forget the promise."""
+    return lambda promised, *rest: sound(0, *rest)
+
+
+def _without_own_promise(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """The ballot that a candidate claims for itself is not written down until it accepts something in it."""
+
+    def write_copies(self: Steps) -> None:
+        promised = self.core.promised
+        if promised % 65_536 == self.core.me:
+            self.core.promised = max((ballot for ballot, _ in self.core.acc.values()), default=0)
+        try:
+            sound(self)
+        finally:
+            self.core.promised = promised
+
+    return write_copies
+
+
+def _checked_before(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """A lease that was there at the last read is taken for granted at the next."""
+
+    def read(self: Reign, now: int, token: Any, question: bytes) -> None:
+        if self.ballot and getattr(self, "checked", 0) == self.ballot:
+            self._answer(token, question)
+            return
+        if self._core.holds_lease(now):
+            self.checked = self.ballot
+        sound(self, now, token, question)
+
+    return read
+
+
+EXHIBITS = [
+    Exhibit(
+        "promise not persisted",
+        "log",
+        "SAFETY 5",
+        method(steps, "Copies", _without_promise),
+        ("persist, then say", "agreement"),
+        (),
+        contested,
+    ),
+    Exhibit(
+        "ballot reused after a crash",
+        "log",
+        "SAFETY 1",
+        method(Steps, "_write_copies", _without_own_promise),
+        ("persist, then say", "agreement"),
+        (),
+        contested,
+    ),
+    Exhibit(
+        "a lease check reused for a later read",
+        "log",
+        "SAFETY 13",
+        method(Reign, "read", _checked_before),
+        ("linearizability", "linearizability by witness", "revisions monotone"),
+        (),
+        cut_off_masters,
+    ),
+    Exhibit(
+        "exactly-once table ignored",
+        "log",
+        "SAFETY 19",
+        method(Sessions, "recall", lambda sound: lambda self, session, sequence: None),
+        ("exactly once",),
+        (),
+    ),
+]

@@ -1,0 +1,218 @@
+"""Worlds in which certain bugs show: a plan's settings and faults, turned to where it hurts. The seed still draws the rest."""
+
+from msgspec.structs import replace
+
+from gaios.log import Options
+from gaios.sim.faults import MS, US, DiskFaults, Faults, NetworkFaults, ProcessFaults, S
+from gaios.sim.plan import Plan
+
+
+def churn(plan: Plan) -> Plan:
+    """Three replicas, short leases; masters are cut off and everybody crashes, with values in flight and marks unwritten."""
+    faults = Faults(
+        disk=DiskFaults(sync_ns=200 * US, crash_point=0.003),
+        network=NetworkFaults(
+            loss=0.02, duplicate=0.05, stale=0.01, stale_ns=500 * MS, partition_every_ns=400 * MS, partition_ns=250 * MS, one_way=0.5
+        ),
+        process=ProcessFaults(crash_every_ns=400 * MS, down_ns=60 * MS, all_at_once=0.5, at_master=0.6),
+        drift_ppm=plan.faults.drift_ppm,
+    )
+    options = Options(
+        term_ms=100, beat_ms=20, spread_ms=20, poll_ms=30, yield_ms=40, campaign_ms=100, retransmit_ms=30, mark_ms=3_000, pipeline=4
+    )
+    return replace(
+        plan,
+        replicas=3,
+        faults=faults,
+        options=options,
+        clients=5,
+        think_ns=4 * MS,
+        burst=20,
+        keys=3,
+        operations=600,
+        safety_ns=15 * S,
+        deadline_ns=S,
+    )
+
+
+def forgetful_granters(plan: Plan) -> Plan:
+    """Long leases; the master is cut off, and everybody else restarts within one."""
+    faults = Faults(
+        disk=DiskFaults(sync_ns=200 * US),
+        network=NetworkFaults(partition_every_ns=1_500 * MS, partition_ns=700 * MS, one_way=0.3, kinds=("master",)),
+        process=ProcessFaults(crash_every_ns=S, down_ns=20 * MS, all_at_once=0.8, at_master=0.0),
+        drift_ppm=plan.faults.drift_ppm,
+    )
+    return replace(
+        plan, replicas=3, faults=faults, options=Options(term_ms=1_500, beat_ms=200), think_ns=20 * MS, operations=200, safety_ns=20 * S
+    )
+
+
+def lossy_heartbeats(plan: Plan) -> Plan:
+    """Heartbeats are lost so often that grants lapse and are given again while somebody campaigns."""
+    faults = Faults(
+        disk=DiskFaults(sync_ns=50 * US),
+        network=NetworkFaults(delay_ns=3 * MS, jitter_ns=3 * MS, reorder=True, loss=0.4),
+        drift_ppm=plan.faults.drift_ppm,
+    )
+    options = Options(term_ms=60, beat_ms=15, spread_ms=5, poll_ms=60, yield_ms=100, campaign_ms=200, retransmit_ms=50)
+    return replace(plan, replicas=3, faults=faults, options=options, think_ns=20 * MS, operations=200, safety_ns=15 * S, deadline_ns=S)
+
+
+def long_leases(plan: Plan) -> Plan:
+    """Leases of a minute on clocks at the ends of the drift bound; the master is cut off for longer."""
+    faults = Faults(
+        disk=DiskFaults(sync_ns=20 * US),
+        network=NetworkFaults(delay_ns=10 * US, jitter_ns=5 * US, partition_every_ns=40 * S, partition_ns=100 * S, one_way=0.0),
+        drift_ppm=1_000,
+    )
+    options = Options(term_ms=60_000, beat_ms=5_000, spread_ms=2, poll_ms=2, yield_ms=2)
+    return replace(
+        plan,
+        replicas=3,
+        drifts_ppm=(-500, 500, 500),
+        faults=faults,
+        options=options,
+        operations=100,
+        deadline_ns=4 * S,
+        safety_ns=400 * S,
+        recovery_ns=300 * S,
+    )
+
+
+def bridges(plan: Plan) -> Plan:
+    """Links among three replicas fail one by one, often one way: one of them hears both others, who do not hear each other."""
+    faults = Faults(
+        disk=DiskFaults(sync_ns=50 * US),
+        network=NetworkFaults(
+            jitter_ns=5 * MS, reorder=True, partition_every_ns=400 * MS, partition_ns=1_500 * MS, kinds=("link",), one_way=0.7
+        ),
+        drift_ppm=plan.faults.drift_ppm,
+    )
+    options = Options(term_ms=600, beat_ms=100, spread_ms=20)
+    return replace(plan, replicas=3, faults=faults, options=options, think_ns=20 * MS, operations=200, safety_ns=20 * S)
+
+
+def power_cuts(plan: Plan) -> Plan:
+    """Machines lose power all the time, often at once, in the middle of whatever their disks do."""
+    faults = Faults(
+        disk=DiskFaults(sync_ns=4 * MS, slow=0.05, slow_ns=50 * MS, crash_point=0.02),
+        network=NetworkFaults(partition_every_ns=S, partition_ns=300 * MS),
+        process=ProcessFaults(crash_every_ns=500 * MS, down_ns=50 * MS, power_cut=1.0, all_at_once=0.4),
+        drift_ppm=plan.faults.drift_ppm,
+    )
+    options = Options(term_ms=150, beat_ms=30, spread_ms=30, yield_ms=60, retransmit_ms=50)
+    return replace(
+        plan, replicas=3, faults=faults, options=options, think_ns=4 * MS, burst=20, operations=300, safety_ns=15 * S, deadline_ns=S
+    )
+
+
+def sleepy_masters(plan: Plan) -> Plan:
+    """Masters are cut off from their peers, and paused for longer than their lease, often between poll and receive; clients keep asking."""
+    faults = Faults(
+        disk=DiskFaults(sync_ns=100 * US),
+        network=NetworkFaults(partition_every_ns=300 * MS, partition_ns=800 * MS, kinds=("master",), one_way=0.0),
+        process=ProcessFaults(pause_every_ns=300 * MS, pause_ns=300 * MS, at_master=0.9, mid_receive=0.8),
+        drift_ppm=plan.faults.drift_ppm,
+    )
+    options = Options(term_ms=60, beat_ms=15, spread_ms=5)
+    return replace(
+        plan, replicas=3, faults=faults, options=options, clients=8, keys=2, think_ns=10 * MS, burst=5, operations=600, safety_ns=15 * S
+    )
+
+
+def cut_off_masters(plan: Plan) -> Plan:
+    """Masters are cut off from their peers and from no client, longer than a lease."""
+    faults = Faults(
+        disk=DiskFaults(sync_ns=100 * US),
+        network=NetworkFaults(partition_every_ns=2 * S, partition_ns=1_500 * MS, kinds=("master",), one_way=0.0),
+        drift_ppm=plan.faults.drift_ppm,
+    )
+    options = Options(term_ms=400, beat_ms=80, spread_ms=20)
+    return replace(
+        plan, replicas=3, faults=faults, options=options, clients=8, keys=2, think_ns=10 * MS, burst=5, operations=500, safety_ns=15 * S
+    )
+
+
+def hasty(plan: Plan) -> Plan:
+    """Many small values in flight; masters are cut off or die within moments of their election."""
+    faults = Faults(
+        disk=DiskFaults(sync_ns=100 * US),
+        network=NetworkFaults(loss=0.02, partition_every_ns=120 * MS, partition_ns=100 * MS, kinds=("master", "split")),
+        process=ProcessFaults(crash_every_ns=120 * MS, down_ns=60 * MS, all_at_once=0.1, at_master=0.9),
+        drift_ppm=plan.faults.drift_ppm,
+    )
+    options = Options(
+        term_ms=30,
+        beat_ms=6,
+        spread_ms=6,
+        poll_ms=10,
+        yield_ms=10,
+        campaign_ms=30,
+        retransmit_ms=20,
+        mark_ms=3_000,
+        pipeline=16,
+        batch_entries=1,
+    )
+    return replace(
+        plan,
+        replicas=3,
+        faults=faults,
+        options=options,
+        clients=8,
+        think_ns=MS,
+        burst=50,
+        keys=3,
+        operations=600,
+        safety_ns=8 * S,
+        deadline_ns=S,
+    )
+
+
+def contested(plan: Plan) -> Plan:
+    """Candidates fail: a third of all messages is lost, old ones come back, leases are short, replicas crash all the time."""
+    faults = Faults(
+        disk=DiskFaults(sync_ns=300 * US, slow=0.05, slow_ns=20 * MS),
+        network=NetworkFaults(
+            loss=0.3,
+            duplicate=0.2,
+            reorder=True,
+            stale=0.05,
+            stale_ns=400 * MS,
+            jitter_ns=MS,
+            partition_every_ns=500 * MS,
+            partition_ns=200 * MS,
+        ),
+        process=ProcessFaults(crash_every_ns=200 * MS, down_ns=20 * MS, all_at_once=0.3, at_master=0.5),
+        drift_ppm=plan.faults.drift_ppm,
+    )
+    options = Options(
+        term_ms=60, beat_ms=10, spread_ms=10, poll_ms=20, yield_ms=15, campaign_ms=40, retransmit_ms=10, mark_ms=3_000, pipeline=4
+    )
+    return replace(
+        plan,
+        replicas=3,
+        faults=faults,
+        options=options,
+        clients=5,
+        think_ns=3 * MS,
+        burst=20,
+        keys=3,
+        operations=300,
+        safety_ns=12 * S,
+        deadline_ns=S,
+    )
+
+
+def slow_disks(plan: Plan) -> Plan:
+    """Syncs take longer than leases, and machines lose power meanwhile."""
+    faults = Faults(
+        disk=DiskFaults(sync_ns=MS, slow=0.3, slow_ns=80 * MS, crash_point=0.03),
+        network=NetworkFaults(loss=0.05, duplicate=0.1, partition_every_ns=S, partition_ns=300 * MS),
+        process=ProcessFaults(crash_every_ns=500 * MS, down_ns=50 * MS, power_cut=1.0, all_at_once=0.3),
+        drift_ppm=plan.faults.drift_ppm,
+    )
+    options = Options(term_ms=60, beat_ms=15, spread_ms=10, poll_ms=20, yield_ms=15, campaign_ms=60, retransmit_ms=20)
+    return replace(
+        plan, replicas=3, faults=faults, options=options, think_ns=4 * MS, burst=20, operations=300, safety_ns=12 * S, deadline_ns=S
+    )
