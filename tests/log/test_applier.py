@@ -8,13 +8,13 @@ from gaios import entry, errors
 from gaios.log.answers import Status
 from gaios.log.applier import Applier, extend
 from gaios.log.records import CHAIN_START
-from gaios.log.sessions import Sessions
+from gaios.log.sessions import Bounds, Sessions
 from gaios.machine import Context
 from tests.log.cell import Register
 
 
 def applier() -> Applier:
-    return Applier(Register(), Sessions(limit=10, answers=10, answer_bytes=100))
+    return Applier(Register(), Sessions(Bounds(sessions=10, answers=10, answer_bytes=100)))
 
 
 def command(identity: entry.Identity, sequence: int, body: bytes) -> bytes:
@@ -91,11 +91,22 @@ def test_an_error_that_is_not_deterministic_stops_the_replica(monkeypatch: pytes
     monkeypatch.setattr(under_test.machine, "apply", broken)
     with pytest.raises(errors.DiskFailed):
         under_test.apply(2, entry.batch([command(entry.Identity(1, 0), 1, b"x")], 6))
+    with pytest.raises(errors.InvariantViolated, match="behind a failure"):
+        under_test.apply(3, entry.NOOP)
+
+
+@pytest.mark.parametrize("value", [b"junk", b"\x02" + bytes(15), entry.batch([entry.register()], 5)[:-1]])
+def test_a_chosen_value_that_cannot_be_read_stops_the_replica(value: bytes) -> None:
+    """It is not the sender's fault, and skipping it would be divergence: a later version's batch, say."""
+    under_test = applier()
+    with pytest.raises(errors.InvariantViolated, match="slot 1"):
+        under_test.apply(1, value)
+    assert under_test.applied == 0
 
 
 def test_a_client_that_acknowledges_nothing_is_refused_in_the_end() -> None:
     """[SAFETY 28] The table keeps a bounded number of answers for each."""
-    under_test = Applier(Register(), Sessions(limit=10, answers=2, answer_bytes=100))
+    under_test = Applier(Register(), Sessions(Bounds(sessions=10, answers=2, answer_bytes=100)))
     under_test.apply(1, entry.batch([entry.register()], 5))
     value = entry.batch([command(entry.Identity(1, 0), sequence, b"x") for sequence in (1, 2, 3)], 6)
     answers, _ = under_test.apply(2, value)

@@ -33,6 +33,15 @@ def test_every_peer_is_asked_in_turn_when_nothing_comes() -> None:
     assert asked == [1, 1, 2, 4, 5, 1]
 
 
+def test_what_nobody_has_is_forgotten() -> None:
+    """A claim that nobody can make good does not keep a replica asking for ever."""
+    catchup = Catchup(Options(), [2, 3])
+    catchup.heard(2, 1 << 40)
+    for count in range(10):
+        catchup.wanted(count * LATE, 0)
+    assert not catchup.lags(0)
+
+
 def test_a_source_that_supplies_a_part_is_asked_again() -> None:
     """It is bounded in what it sends in one go."""
     catchup = Catchup(Options(), [2, 3, 4])

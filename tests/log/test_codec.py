@@ -30,7 +30,32 @@ FUZZED = 100_000
 
 def test_every_message_comes_back_as_it_was() -> None:
     """Round trip."""
-    assert codec.decode(codec.encode(3, 4, 1, MESSAGES)) == (3, 4, 1, MESSAGES)
+    assert codec.decode(codec.encode(1, 4, 1, MESSAGES)) == (1, 4, 1, MESSAGES)
+
+
+BALLOT = 1 << 16 | 1
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        (core.PREPARE, 1 << 16 | 2, 1),
+        (core.HEARTBEAT, 1 << 16 | 2, 1, 123, 600),
+        (core.LEARN, 1 << 16 | 2, 1, 7),
+        (core.PREPARE, 1 << 62 | 1, 1),
+        (core.LEARN, BALLOT, 1, 1 << 62),
+        (core.HEARTBEAT, BALLOT, 1, 123, 1 << 60),
+        (core.GRANT, BALLOT, 1, 123, 1 << 60),
+        (core.PROMISE, BALLOT, 1, 5, {1 << 40: (BALLOT, b"v")}, {}),
+        (core.PROMISE, BALLOT, 1, 5, {5: (BALLOT, b"v")}, {}),
+        (POLL, 1, 1 << 62, 3),
+        (POLLED, 1, 1, 2, 1 << 62),
+    ],
+)
+def test_what_no_correct_member_says_is_refused(message: object) -> None:
+    """Rule 2: another's ballot; a ballot, a slot, a term that would outlive every restart; reports of slots that nobody accepts."""
+    with pytest.raises(ProtocolError):
+        codec.decode(msgspec.msgpack.encode((1, 1, 1, [message])))
 
 
 @pytest.mark.parametrize(

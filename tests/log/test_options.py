@@ -15,5 +15,7 @@ def test_numbers_that_cannot_work_are_refused() -> None:
     """With a message that names them."""
     with pytest.raises(ConfigurationError, match="pipeline"):
         Options(pipeline=0)
+    with pytest.raises(ConfigurationError, match="at most"):
+        Options(term_ms=3_600_000)
     with pytest.raises(ConfigurationError, match="three times"):
         Options(term_ms=200, beat_ms=100)

@@ -54,6 +54,23 @@ def test_nobody_is_elected_while_a_healthy_master_reigns() -> None:
     assert cell.nodes[lonely].machine.log == [b"x"]
 
 
+def test_a_replica_whose_disk_hangs_hears_nothing_more() -> None:
+    """[SAFETY 28] What it would answer must not gather; when the disk goes on, it catches up."""
+    cell, master, client = running(5)
+    hung = cell.nodes[next(member for member in cell.members if member != master.me)]
+    hung.disk_works = False
+    cell.submit(master, client.command(b"x"))
+    cell.run(2_000)
+    waiting = sum(len(output.after) for output in hung.pending)
+    cell.run(5_000)
+    assert sum(len(output.after) for output in hung.pending) == waiting
+    hung.disk_works = True
+    hung.sync()
+    cell.run(1_000)
+    assert hung.machine.log == [b"x"]
+    assert cell.masters == [master.me]
+
+
 @pytest.mark.parametrize("deaf", [True, False])
 def test_one_way_loss_ends_a_reign(deaf: bool) -> None:
     """[SAFETY 9] A master that is heard but hears nothing (or the other way round) gives way, as if it had died."""

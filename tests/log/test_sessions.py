@@ -2,13 +2,13 @@
 
 from gaios.entry import Identity
 from gaios.log.answers import Answer, Status
-from gaios.log.sessions import Session, Sessions
+from gaios.log.sessions import Bounds, Session, Sessions
 
 ONE, TWO, THREE = Identity(1, 0), Identity(2, 0), Identity(2, 1)
 
 
-def table(limit: int = 2, answers: int = 4, answer_bytes: int = 10) -> Sessions:
-    return Sessions(limit=limit, answers=answers, answer_bytes=answer_bytes)
+def table(limit: int = 2, answers: int = 4, answer_bytes: int = 10, table_bytes: int = 1_000) -> Sessions:
+    return Sessions(Bounds(sessions=limit, answers=answers, answer_bytes=answer_bytes, table_bytes=table_bytes))
 
 
 def known(sessions: Sessions, identity: Identity) -> Session:
@@ -98,4 +98,23 @@ def test_a_snapshot_restores_the_same_table() -> None:
     again.restore(sessions.snapshot())
     assert list(again.snapshot()) == list(sessions.snapshot())
     again.register(Identity(9, 9))
+    assert again.find(TWO) is None
+
+
+def test_answers_of_all_clients_together_are_bounded() -> None:
+    """The longest unused client makes room; what was acknowledged no longer counts."""
+    sessions = table(limit=9, table_bytes=25)
+    for identity in (ONE, TWO, THREE):
+        sessions.register(identity)
+    sessions.remember(known(sessions, ONE), 1, Answer(Status.DONE, body=bytes(10)))
+    sessions.remember(known(sessions, TWO), 1, Answer(Status.DONE, body=bytes(10)))
+    sessions.acknowledge(known(sessions, TWO), 1)
+    sessions.remember(known(sessions, THREE), 1, Answer(Status.DONE, body=bytes(10)))
+    assert len(sessions) == 3
+    sessions.remember(known(sessions, THREE), 2, Answer(Status.DONE, body=bytes(10)))
+    assert sessions.find(ONE) is None
+    assert len(sessions) == 2
+    again = table(limit=9, table_bytes=25)
+    again.restore(sessions.snapshot())
+    again.remember(known(again, THREE), 3, Answer(Status.DONE, body=bytes(10)))
     assert again.find(TWO) is None

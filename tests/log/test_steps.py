@@ -26,6 +26,16 @@ def test_a_start_writes_its_boot_before_it_says_anything() -> None:
     assert (found.copies.boot, found.copies.nonce, found.promised) == (4, 9, 8)
 
 
+def test_a_start_writes_again_what_stands_above_its_mark() -> None:
+    """It may stand in a state record alone, its own record torn off: a later look on the disk must not find an older value."""
+    under_test = Steps(core.Participant(1, 0, 0b1110), Options(), boot=4, nonce=9)
+    held = {1: (BALLOT, b"chosen"), 3: (BALLOT, b"c"), 2: (BALLOT, b"b")}
+    under_test.restore(Recovered(Copies(promised=BALLOT, boot=3), promised=BALLOT, chosen=1, accepted=held))
+    output = under_test.hand_over(0)
+    assert output is not None
+    assert output.records == [(RecordKind.ACCEPT, 2, BALLOT, b"b"), (RecordKind.ACCEPT, 3, BALLOT, b"c")]
+
+
 def test_a_promise_waits_for_its_copies_and_an_acceptance_for_its_record() -> None:
     """Persist, then say."""
     under_test = steps(2)

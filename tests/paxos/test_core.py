@@ -210,5 +210,5 @@ def test_a_late_grant_does_not_shorten_a_lease() -> None:
     """Grants may overtake each other."""
     participant = leader()
     for stamp in (500, 100):
-        stepped(participant, core.GRANT, participant.bal, 1, stamp, 10_000, src=2)
+        stepped(participant, core.GRANT, participant.bal, 1, stamp, 10_000, src=2, now=600)
     assert participant.grants[2] == 500 + core.shortened(10_000)

@@ -107,3 +107,31 @@ async def test_the_acknowledged_mark_stops_at_the_oldest_open_command() -> None:
     opened[0].set_result(DONE)
     opened[2].set_result(DONE)
     await asyncio.gather(first, third)
+
+
+async def test_commands_of_a_forgotten_session_do_not_touch_the_next_one() -> None:
+    """Numbers begin anew with a registration: what is still open under the old one must not be acknowledged, or ended, under the new."""
+    log = Log(None, None, FORGOTTEN, DONE, None)
+    session = Session(log.ask)
+    old = [asyncio.ensure_future(session.submit(b"old", 0.2)) for _ in range(2)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    with pytest.raises(errors.UnknownSession):
+        await session.submit(b"refused", 1)
+    assert await session.submit(b"first of the new", 1) == b"reply"
+    still_open = asyncio.ensure_future(session.submit(b"second", 0.05))
+    assert await asyncio.gather(*old, still_open, return_exceptions=True) == [Anything(errors.Unknown)] * 3
+    assert [(sent.sequence, sent.acknowledged) for sent in log.commands] == [(1, 0), (2, 0), (3, 0), (1, 0), (2, 1)]
+
+
+class Anything:
+    """Equal to any object of a class."""
+
+    def __init__(self, kind: type[object]) -> None:
+        self.kind = kind
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, self.kind)
+
+    def __hash__(self) -> int:
+        return hash(self.kind)

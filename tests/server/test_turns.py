@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from gaios import api, entry
+from gaios import api, entry, errors
 from gaios.server import turns
 from gaios.server.clients import ClientConnection
 from gaios.transport import Kind, decode_submit, encode_read, encode_submit
@@ -80,7 +80,7 @@ async def test_requests_of_a_client_that_does_not_read_wait(tmp_path: Path) -> N
         loop = replica._running
 
         class Connection:
-            number, is_paused, is_throttled, queued = 1, True, False, 0
+            number, is_gone, is_paused, is_throttled, queued = 1, False, True, False, 0
             waiting: list[Any] = []  # noqa: RUF012 (a stand-in)
 
         connection = Connection()
@@ -105,3 +105,17 @@ async def test_a_turn_comes_when_something_is_due_and_not_all_the_time(tmp_path:
         before = sum(replica.metrics.turns for replica in replicas)
         await asyncio.sleep(0.5)
         assert sum(replica.metrics.turns for replica in replicas) - before < 400
+
+
+async def test_a_failure_when_a_batch_is_durable_stops_the_replica(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was chosen meanwhile is applied there too: a loop that prints the exception and goes on would skip it."""
+    async with running(*make(tmp_path)) as (replica,):
+        await master_of([replica])
+
+        def broken(_now: int) -> None:
+            raise errors.InvariantViolated(invariant="told to", detail="fail")
+
+        monkeypatch.setattr(replica.node, "disk_done", broken)
+        replica._running._on_disk(None)
+        with pytest.raises(errors.InvariantViolated):
+            await replica.wait()

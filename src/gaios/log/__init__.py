@@ -10,10 +10,12 @@ from gaios.log.options import Options
 from gaios.log.output import OTHERS, Output
 from gaios.log.records import Copies, Record, RecordKind, Recovered, encode, recover
 from gaios.log.replica import Replica
+from gaios.log.sessions import Bounds
 
 __all__ = [
     "OTHERS",
     "Answer",
+    "Bounds",
     "Copies",
     "Options",
     "Output",

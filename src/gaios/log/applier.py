@@ -28,6 +28,7 @@ class Applier:
     def __init__(self, machine: Machine, sessions: Sessions) -> None:
         self.machine, self.sessions = machine, sessions
         self.applied = 0
+        self._failed = False
         self.epoch = 0
         self.chain = CHAIN_START
         self.time_ms = 0
@@ -37,20 +38,29 @@ class Applier:
 
         Raises:
             UnknownKind: an entry that this version cannot apply.
-            InvariantViolated: a slot out of order.
+            InvariantViolated: a slot out of order, or behind one that failed.
         """
+        if self._failed:
+            raise errors.InvariantViolated(invariant="nothing is applied behind a failure", detail=f"slot {self.applied} failed")
         if slot != self.applied + 1:
             raise errors.InvariantViolated(invariant="slots are applied in order", detail=f"slot {slot} after {self.applied}")
+        try:
+            found = entries(value)
+        except errors.ProtocolError as error:
+            # It was chosen, so it is not the sender's fault: this version is too old for it, or something is broken.
+            raise errors.InvariantViolated(invariant="chosen values can be read", detail=f"slot {slot}: {error.reason}") from None
         self.chain = extend(self.chain, slot, value)
         self.applied = slot
+        self._failed = True
         self.time_ms = max(self.time_ms, batch_time_ms(value))
         answers: list[Answer] = []
         effects: list[Any] = []
-        for index, entry in enumerate(entries(value)):
+        for index, entry in enumerate(found):
             answer, caused = self._entry(slot, index, entry)
             answers.append(answer)
             if caused:
                 effects.extend(caused)
+        self._failed = False
         return answers, effects
 
     def _entry(self, slot: int, index: int, entry: Entry) -> tuple[Answer, Sequence[Any]]:
@@ -72,7 +82,7 @@ class Applier:
             error = errors.UnknownSession(slot=entry.identity.slot, index=entry.identity.index)
             return Answer(Status.UNKNOWN_SESSION, slot, index, errors.pack(error)), ()
         before = self.sessions.recall(session, entry.sequence)
-        session.acknowledge(entry.acknowledged)
+        self.sessions.acknowledge(session, entry.acknowledged)
         if before is not None:
             return before, ()
         if self.sessions.is_full(session):

@@ -23,8 +23,8 @@ class Catchup:
         self._told_by = 0
         self._asked_from = 0
         self._asked_through = 0
-        self._in_vain = False
         self._turn = 0
+        self._vain = 0
 
     def heard(self, member: int, chosen: int) -> None:
         """A peer knows every slot through `chosen`."""
@@ -40,11 +40,15 @@ class Catchup:
         if not self.lags(chosen) or (chosen < self._asked_through and now < self.retry_at):
             return 0, range(0)
         if chosen > self._asked_from:
-            self._in_vain = False
+            self._vain = 0
         elif self._asked_through:
-            self._in_vain = True
+            self._vain += 1
         source = self._told_by
-        if self._in_vain:
+        if self._vain > 2 * len(self._peers):
+            # Nobody has it: whoever claimed to know it does not. The truth will be heard again.
+            self.known, self._vain = chosen, 0
+            return 0, range(0)
+        if self._vain:
             source = self._peers[self._turn % len(self._peers)]
             self._turn += 1
         self._asked_from = chosen

@@ -6,10 +6,15 @@ from gaios.errors import ConfigurationError
 
 MS = 1_000_000
 """Nanoseconds in a millisecond."""
+TERM_MS_MAX = 60_000
+"""The longest lease. A replica that once granted one withholds promises that long after every start, so a slip must not cost an hour."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """How one replica behaves. Replicas of a cell may differ in all of these: safety rests on none."""
+    """How one replica behaves. Replicas of a cell may differ in all of these: safety rests on none.
+
+    What must be the same everywhere is not here: the bounds of the exactly-once table (sessions.py) and of the database.
+    """
 
     term_ms: int = 600
     """The lease: how long a silent master keeps the others from electing another. Longer rides out pauses, shorter fails over sooner."""
@@ -35,6 +40,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """An idle replica writes down what it knows to be chosen after this."""
     pipeline: int = 2
     """Slots in flight: one on the disks while the next is on the wire. More makes smaller batches, and no more speed."""
+    linger_us: int = 500
+    """What the first of a batch waits at most for the rest of a crowd that is on its way: a few syncs' worth of processor time."""
     batch_entries: int = 1_024
     """Entries in a slot's value."""
     batch_bytes: int = 1 << 19
@@ -55,12 +62,6 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Applied values kept in memory for lagging peers; older ones are read from the disk."""
     apply_entries: int = 250
     """Entries applied in one go, some 2 ms: while a start replays its log, polls and heartbeats are answered in between."""
-    sessions: int = 65_536
-    """Clients that the exactly-once table remembers; the longest unused is forgotten."""
-    answers: int = 1_024
-    """Unacknowledged answers kept for one client."""
-    answer_bytes: int = 4_096
-    """An answer larger than this is not kept: a retry then learns only that it was carried out."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work.
@@ -71,5 +72,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         for name in self.__struct_fields__:
             if getattr(self, name) < 1:
                 raise ConfigurationError(reason=f"{name} must be at least 1")
+        if self.term_ms > TERM_MS_MAX:
+            raise ConfigurationError(
+                reason=f"term_ms ({self.term_ms}) must be at most {TERM_MS_MAX}: restarts wait for the longest ever granted"
+            )
         if self.beat_ms * 3 > self.term_ms:
             raise ConfigurationError(reason=f"term_ms ({self.term_ms}) must be at least three times beat_ms ({self.beat_ms})")

@@ -15,6 +15,7 @@ from gaios.log.answers import Answer, Status
 from gaios.log.applier import Applier
 from gaios.log.options import MS, Options
 from gaios.log.queue import Queue
+from gaios.log.rally import Rally
 from gaios.log.steps import FAR, Steps
 from gaios.paxos import core
 
@@ -27,6 +28,7 @@ class Reign:
         self.count = 0
         """Reigns begun."""
         self.queue = Queue(options)
+        self._rally = Rally(options)
         self.tokens: dict[int, list[Any]] = {}
         """Who waits for each open proposal, by slot."""
         self._steps, self._core, self._applier, self._options = steps, steps.core, applier, options
@@ -99,8 +101,10 @@ class Reign:
         return True
 
     def due_ns(self) -> int:
-        """When `tick` is due."""
-        return min(self._beat_due, self._resend_due) if self.in_flight else self._beat_due
+        """When `tick` is due, or another look at what waits."""
+        if self.in_flight:
+            return min(self._beat_due, self._resend_due)
+        return 0 if self.queue and self.is_serving else self._beat_due
 
     def applied(self, now: int, slot: int, answers: list[Answer]) -> None:
         """A slot was applied: answer who waits for it."""
@@ -111,14 +115,20 @@ class Reign:
             self._steps.output.answers.extend(zip(tokens, answers, strict=True))
 
     def propose(self, now: int) -> None:
-        """Fill the pipeline: the epoch first, then what waits."""
+        """Fill the pipeline: the epoch first, then what waits, when it is time."""
         if self.in_flight == 0:
             self._progress_ns = now
         if not self._epoch_offered and self._core.next <= self._core.chosen + core.WINDOW:
             self._epoch_offered = True
             self._offer(now, [entry.epoch(self.ballot)])
-        while self.queue and self.is_serving and self.in_flight < self._options.pipeline:
+        while (
+            self.queue
+            and self.is_serving
+            and self.in_flight < self._options.pipeline
+            and self._rally.is_time(now, len(self.queue), self.in_flight)
+        ):
             waiting = self.queue.batch()
+            self._rally.went(len(waiting))
             slot = self._offer(now, [data for _, data in waiting])
             self.tokens[slot] = [token for token, _ in waiting]
 

@@ -25,7 +25,7 @@ from gaios.log.options import MS, Options
 from gaios.log.output import OTHERS, Output
 from gaios.log.records import Record, Recovered
 from gaios.log.reign import Reign
-from gaios.log.sessions import Sessions
+from gaios.log.sessions import Bounds, Sessions
 from gaios.log.steps import Steps
 from gaios.machine import Machine
 from gaios.paxos import core
@@ -53,6 +53,7 @@ class Replica:
         now: int,
         wall_ms: int = 0,
         options: Options | None = None,
+        bounds: Bounds | None = None,
         participant: type[core.Participant] = core.Participant,
     ) -> None:
         self.options = options = options or Options()
@@ -66,8 +67,7 @@ class Replica:
         """How often this replica polled since its start."""
         self._steps = Steps(self.core, options, boot, nonce)
         self._steps.restore(recovered)
-        table = Sessions(limit=options.sessions, answers=options.answers, answer_bytes=options.answer_bytes)
-        self.applier = Applier(machine, table)
+        self.applier = Applier(machine, Sessions(bounds or Bounds()))
         self._reign = Reign(self._steps, self.applier, options, me, self.peers, now, wall_ms)
         self._election = Election(options, nonce, now)
         self._catchup = Catchup(options, self.peers)
@@ -75,7 +75,7 @@ class Replica:
         self._master = 0
         self._resend_due = now
         self._boost_after = now
-        self._ticked_ns = self._awake_ns = now
+        self._awake_ns = now
         self._unsynced: deque[tuple[int, int]] = deque()
         self._chains = recovered.chains
         self._cached_bytes = 0
@@ -158,8 +158,11 @@ class Replica:
     # -- events ----------------------------------------------------------------------------------------------------------
 
     def receive(self, now: int, member: int, boot: int, messages: list[Message]) -> None:
-        """A frame came from a member; this replica's own `after` messages come back here too."""
-        if member not in self.members or boot < self._boots.get(member, 0):
+        """A frame came from a member; this replica's own `after` messages come back here too.
+
+        While the disk hangs nothing is heard: no answer could leave, and those that wait for it must not gather without bound.
+        """
+        if member not in self.members or boot < self._boots.get(member, 0) or (member != self.me and self._is_hung(now)):
             return
         self._boots[member] = boot
         supplied = 0
@@ -215,13 +218,11 @@ class Replica:
 
     def tick(self, now: int) -> None:
         """Time passed: do what is due."""
-        term_ns = self.options.term_ms * MS
-        if now - self._ticked_ns > term_ns // 2:
-            self._awake_ns = now
-        self._ticked_ns = now
+        due = self.deadline_ns()
+        if due and now - due > self.options.term_ms * MS // 2:
+            self._awake_ns = now  # this tick is that late: the process slept
         if self._reign.ballot:
-            hung = self._unsynced and now - max(self._unsynced[0][1], self._awake_ns) >= term_ns
-            if hung or not self._reign.tick(now, self._awake_ns):
+            if self._is_hung(now) or not self._reign.tick(now, self._awake_ns):
                 self.retire(now)
         elif self._is_candidate:
             self._tick_candidate(now)
@@ -264,6 +265,10 @@ class Replica:
     @property
     def _is_candidate(self) -> bool:
         return self.core.phase in (core.PREPARING, core.RECOVERING) and self.core.bal == self.core.promised
+
+    def _is_hung(self, now: int) -> bool:
+        """Whether the disk has not finished for a term what it was given, while this process was awake."""
+        return bool(self._unsynced) and now - max(self._unsynced[0][1], self._awake_ns) >= self.options.term_ms * MS
 
     def _note(self, now: int, member: int, message: Message, *, fired: bool) -> None:
         """What a message says beyond the step that it caused, if any."""

@@ -4,7 +4,8 @@ Rule 1. An identity is where its registration stands in the log; the table knows
 Rule 2. A sequence number at or below what the client acknowledged was answered before: it is not carried out.
 Rule 3. One that has an answer gets that answer again.
 Rule 4. The longest unused client is evicted when the table is full: by slots, never by time, so the same at every replica.
-Rule 5. Everything here is a function of the log alone.
+Rule 5. Everything here is a function of the log alone, and of `Bounds`, which are therefore part of what the log means: a replica with
+other bounds would answer, and do, something else. They are no option, and change only with a version.
 """
 
 from collections import OrderedDict
@@ -18,6 +19,19 @@ from gaios.log.answers import Answer, Status
 _FORGOTTEN = Answer(Status.STALE)
 
 
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """How much the table remembers; the same at every replica of a cell.  [SAFETY 27, 28]"""
+
+    sessions: int = 65_536
+    """Clients; the longest unused is forgotten."""
+    answers: int = 1_024
+    """Unacknowledged answers of one client: twice what a client has under way."""
+    answer_bytes: int = 4_096
+    """An answer larger than this is not kept: a retry then learns only that it was carried out."""
+    table_bytes: int = 128 << 20
+    """All answers together; beyond it the longest unused clients are forgotten."""
+
+
 class Session:
     """What the table remembers of one client."""
 
@@ -27,30 +41,32 @@ class Session:
         self.acknowledged = 0
         self.answers: dict[int, Answer] = {}
 
-    def acknowledge(self, through: int) -> None:
-        """Forget the answers that the client has seen."""
+    @property
+    def bytes(self) -> int:
+        """Of all answers kept."""
+        return sum([len(answer.body) for answer in self.answers.values()])
+
+    def acknowledge(self, through: int) -> int:
+        """Forget the answers that the client has seen; how many bytes they were."""
         if through <= self.acknowledged:
-            return
-        if through - self.acknowledged <= len(self.answers):
-            for sequence in range(self.acknowledged + 1, through + 1):
-                self.answers.pop(sequence, None)
-        elif self.answers:
-            self.answers = {sequence: answer for sequence, answer in self.answers.items() if sequence > through}
+            return 0
+        answers = self.answers
+        if through - self.acknowledged <= len(answers):
+            seen = [answers.pop(sequence) for sequence in range(self.acknowledged + 1, through + 1) if sequence in answers]
+        else:
+            seen = [answer for sequence, answer in answers.items() if sequence <= through]
+            self.answers = {sequence: answer for sequence, answer in answers.items() if sequence > through}
         self.acknowledged = through
+        return sum([len(answer.body) for answer in seen])
 
 
 class Sessions:
-    """The table.
+    """The table."""
 
-    Args:
-        limit: clients remembered.
-        answers: unacknowledged answers kept for each.
-        answer_bytes: an answer with a larger body is remembered only as given.
-    """
-
-    def __init__(self, *, limit: int, answers: int, answer_bytes: int) -> None:
-        self._limit, self._answers, self._answer_bytes = limit, answers, answer_bytes
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
         self._known: OrderedDict[Identity, Session] = OrderedDict()
+        self._bytes = 0
 
     def __len__(self) -> int:
         """How many clients are known."""
@@ -58,8 +74,8 @@ class Sessions:
 
     def register(self, identity: Identity) -> None:
         """A client is known from here on."""
-        while len(self._known) >= self._limit:
-            self._known.popitem(last=False)
+        while len(self._known) >= self._bounds.sessions:
+            self._forget_one()
         self._known[identity] = Session()
 
     def find(self, identity: Identity) -> Session | None:
@@ -75,15 +91,22 @@ class Sessions:
             return _FORGOTTEN
         return session.answers.get(sequence)
 
+    def acknowledge(self, session: Session, through: int) -> None:
+        """The client has seen the answers of all through this one."""
+        self._bytes -= session.acknowledge(through)
+
     def is_full(self, session: Session) -> bool:
         """Whether the client leaves too many answers unacknowledged to get another."""
-        return len(session.answers) >= self._answers
+        return len(session.answers) >= self._bounds.answers
 
     def remember(self, session: Session, sequence: int, answer: Answer) -> None:
         """Keep an answer until the client acknowledges it."""
-        if len(answer.body) > self._answer_bytes:
+        if len(answer.body) > self._bounds.answer_bytes:
             answer = Answer(Status.STALE, answer.slot, answer.index)
         session.answers[sequence] = answer
+        self._bytes += len(answer.body)
+        while self._bytes > self._bounds.table_bytes:
+            self._forget_one()
 
     def snapshot(self) -> Iterator[bytes]:
         """The table as canonical chunks, longest unused client first."""
@@ -93,9 +116,15 @@ class Sessions:
     def restore(self, chunks: Iterator[bytes]) -> None:
         """Replace the table by a snapshot's."""
         self._known.clear()
+        self._bytes = 0
         kind = tuple[tuple[int, int], int, list[tuple[int, tuple[int, int, int, bytes]]]]
         for chunk in chunks:
             identity, acknowledged, answers = msgspec.msgpack.decode(chunk, type=kind)
             session = self._known[Identity(*identity)] = Session()
             session.acknowledged = acknowledged
             session.answers = {sequence: Answer(*answer) for sequence, answer in answers}
+            self._bytes += session.bytes
+
+    def _forget_one(self) -> None:
+        """The longest unused client."""
+        self._bytes -= self._known.popitem(last=False)[1].bytes

@@ -41,13 +41,19 @@ class Steps:
         self._learn_due = FAR
 
     def restore(self, recovered: Recovered) -> None:
-        """Take over what the disk held; the boot is written down before anything is said."""
+        """Take over what the disk held; the boot is written down before anything is said.
+
+        What was accepted above the mark is written again: some of it may stand in a state record alone, its own record torn off behind
+        it, and whoever later looks up that slot's newest record on the disk must find this value and not an older one.
+        """
         participant = self.core
         participant.promised = recovered.promised
         participant.longest = recovered.longest_ns
         participant.chosen = self._marked = self._durable_mark = recovered.chosen
         participant.truncated = recovered.truncated
         participant.acc = {slot: held for slot, held in recovered.accepted.items() if slot > recovered.truncated}
+        above = sorted(slot for slot in participant.acc if slot > recovered.chosen)
+        self.output.records.extend((RecordKind.ACCEPT, slot, *participant.acc[slot]) for slot in above)
         self._write_copies()
 
     def take(self, event: Message, member: int, now: int) -> bool:

@@ -1,5 +1,5 @@
 # Generated from ballots.spec.py, values.spec.py, leases.spec.py; do not edit; run `make fix`.
-# sha256 of the texts: 00e5eb0f9e1d71a28eab9118696369ca04dcb58b104730476493a1cd61ca28df
+# sha256 of the texts: eaf93fa86da3f3846cb9fa1b48368a458a69d6fb1e018290554fa3ffda9c606f
 # ruff: noqa: ARG002, RUF023
 """The core: what is promised, accepted, chosen and granted. The specification, as Python.
 
@@ -465,10 +465,10 @@ class Participant:
         return False
 
     def on_grant(self, event: Grant, src: int, now: int, out: Out) -> bool:
-        """L3: count it from its stamp."""
+        """L3: count it from its stamp, which is mine and so lies in the past."""
         _, b, c, t, d = event
         # L3 (leases.spec.py:52)
-        if c == self.config and b == self.bal and self.phase == LEADING and self.bal == self.promised:
+        if c == self.config and b == self.bal and self.phase == LEADING and self.bal == self.promised and t <= now:
             one = self.grants.get(src, 0)
             other = t + (d - d * DRIFT_PPM // 1_000_000 - 1)
             self.grants[src] = one if one >= other else other

@@ -49,8 +49,8 @@ class Participant(Role):
             promised = b; longest = max(longest, d); granted_until = max(granted_until, now + d)
             send(Grant(b, config, t, d))
 
-        case Grant(b, c, t, d, src=q) if c == config and b == bal and leads():
-            "L3: count it from its stamp"
+        case Grant(b, c, t, d, src=q) if c == config and b == bal and leads() and t <= now:
+            "L3: count it from its stamp, which is mine and so lies in the past"
             grants[q] = max(grants[q], t + shortened(d))
 
         case Abdicate() if phase != IDLE and bal == promised:

@@ -77,6 +77,11 @@ class ClientConnection(asyncio.Protocol):
         """Nothing is read until they are."""
 
     @property
+    def is_gone(self) -> bool:
+        """Whether the connection is closed: what it still asked is of no use to anybody."""
+        return self.transport is None
+
+    @property
     def is_accepted(self) -> bool:
         """Whether the handshake is over."""
         return self._listener.accepted

@@ -37,6 +37,7 @@ def create(settings: config.Settings) -> None:
         DiskFailed: it could not be written.
     """
     where = Path(settings.dir)
+    above = next(parent for parent in where.absolute().parents if parent.exists())
     try:
         where.mkdir(mode=0o700, parents=True, exist_ok=True)
         there = sorted(entry.name for entry in where.iterdir() if entry.name != "lost+found")
@@ -68,7 +69,10 @@ def create(settings: config.Settings) -> None:
     write_durably(where / MANIFEST, mine.encode())
     (where / CREATING).unlink()
     _sync_directory(where)
-    _sync_directory(where.parent)
+    for parent in where.absolute().parents:
+        _sync_directory(parent)
+        if parent == above:
+            break
 
 
 def open_(settings: config.Settings) -> Disk:

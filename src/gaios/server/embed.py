@@ -17,15 +17,29 @@ RETRY_S: Final = 0.05
 Ask = Callable[[bytes], "asyncio.Future[Answer]"]
 
 
+class _Life:
+    """One registration: its identity, its newest sequence number, and what is open under it, oldest first."""
+
+    def __init__(self, identity: entry.Identity) -> None:
+        self.identity = identity
+        self.sequence = 0
+        self.open: dict[int, None] = {}
+
+    def begin(self, command: bytes) -> tuple[int, bytes]:
+        """The next command's number and entry."""
+        self.sequence += 1
+        self.open[self.sequence] = None
+        acknowledged = next(iter(self.open)) - 1
+        return self.sequence, entry.encode(entry.Kind.COMMAND, self.identity, self.sequence, acknowledged, command)
+
+
 class Session:
-    """One identity in the exactly-once table; made by the first command."""
+    """The program's place in the exactly-once table; taken by the first command, and anew when the cell has forgotten it."""
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
-        self._identity: entry.Identity | None = None
+        self._life: _Life | None = None
         self._registering = asyncio.Lock()
-        self._sequence = 0
-        self._open: dict[int, None] = {}
 
     async def submit(self, command: bytes, timeout_s: float) -> bytes:
         """The machine's reply to a command.
@@ -36,23 +50,24 @@ class Session:
             Unknown: it may have happened, or may still.
         """
         deadline = asyncio.get_running_loop().time() + timeout_s
-        identity = await self._registered(deadline)
-        self._sequence += 1
-        sequence = self._sequence
-        self._open[sequence] = None
+        life = await self._registered(deadline)
+        sequence, data = life.begin(command)
         try:
-            acknowledged = next(iter(self._open)) - 1
-            answer = await self._until_sure(entry.encode(entry.Kind.COMMAND, identity, sequence, acknowledged, command), deadline)
+            answer = await self._until_sure(data, deadline)
+        except (errors.UnknownSession, errors.Unknown):
+            if self._life is life:
+                self._life = None
+            raise
         finally:
-            del self._open[sequence]
+            del life.open[sequence]
         return answer.body
 
-    async def _registered(self, deadline: float) -> entry.Identity:
+    async def _registered(self, deadline: float) -> _Life:
         async with self._registering:
-            if self._identity is None:
+            if self._life is None:
                 answer = await self._until_sure(entry.register(), deadline)
-                self._identity, self._sequence = entry.Identity(answer.slot, answer.index), 0
-            return self._identity
+                self._life = _Life(entry.Identity(answer.slot, answer.index))
+            return self._life
 
     async def _until_sure(self, data: bytes, deadline: float) -> Answer:
         doubt = False
@@ -67,11 +82,9 @@ class Session:
                 return answer
             if status == Status.IN_DOUBT:
                 doubt = True
+            elif status == Status.UNKNOWN_SESSION and doubt:
+                raise errors.Unknown(reason="the cell forgot this session while the command was under way")
             elif status != Status.OVERLOADED and not (doubt and status == Status.NOT_MASTER):
-                if status == Status.UNKNOWN_SESSION:
-                    self._identity = None
-                    if doubt:
-                        raise errors.Unknown(reason="the cell forgot this session while the command was under way")
                 raise errors.unpack(answer.body)
             if asyncio.get_running_loop().time() + RETRY_S > deadline:
                 raise errors.Unknown(reason="mastership was lost while the command was under way") if doubt else errors.unpack(answer.body)

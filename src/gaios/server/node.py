@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from gaios import errors
-from gaios.log import Answer, Options, Output, RecordKind, Recovered, Replica, codec, recover
+from gaios.log import Answer, Bounds, Options, Output, RecordKind, Recovered, Replica, codec, recover
 from gaios.machine import Machine
 from gaios.server.commit import GroupCommit, Waiting
 from gaios.server.outbox import Outbox, ToPeer
@@ -121,6 +121,7 @@ class Node:
         now: int,
         wall_ms: int,
         options: Options | None = None,
+        bounds: Bounds | None = None,
         limits: Limits | None = None,
         segment_bytes: int = SEGMENT_BYTES,
         directory: str = "the replica's directory",
@@ -150,6 +151,7 @@ class Node:
             now=now,
             wall_ms=wall_ms,
             options=options,
+            bounds=bounds,
         )
         return cls(
             replica_id=members[member],

@@ -181,6 +181,8 @@ class Turns:
         while inbox and now - began < TURN_NS:
             connection, frames = inbox.popleft()
             number = connection.number
+            if connection.is_gone:
+                continue
             done = 0
             try:
                 for kind, body in frames:
@@ -293,7 +295,10 @@ class Turns:
         elif not self.done.done():
             now = clock()
             self.metrics.syncs.add((now - self._disk_began_ns) / 1e9)
-            self.node.disk_done(now)
+            try:
+                self.node.disk_done(now)
+            except Exception as error:  # noqa: BLE001 (whatever it is, this replica must not go on)
+                self.fail(error)
             self.turn()
 
     def _expect(self) -> "tuple[int, asyncio.Future[Answer]]":
