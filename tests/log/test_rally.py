@@ -18,34 +18,28 @@ def test_a_lone_client_never_waits() -> None:
         rally.went(1)
 
 
-def test_half_a_crowd_goes_at_once_even_behind_a_slot() -> None:
-    """Two halves in turn keep the disks busy."""
+def test_nearly_a_crowd_goes_at_once_even_behind_a_slot() -> None:
+    """Those who are late would be a batch of their own."""
     rally = crowded()
-    assert not rally.is_time(1, 31, 1)
-    assert rally.is_time(2, 32, 1)
+    assert not rally.is_time(1, 55, 1)
+    assert rally.is_time(2, 56, 1)
 
 
-def test_fewer_wait_while_more_come() -> None:
-    """Each later look that finds more is worth another; the first that does not is the last."""
-    rally = crowded()
-    assert not rally.is_time(1, 1, 0)
-    assert not rally.is_time(2, 5, 0)
-    assert rally.is_time(3, 5, 0)
-
-
-def test_looks_at_one_instant_are_one_look() -> None:
-    """A turn of the loop may ask more than once; nothing can have come in between."""
-    rally = crowded()
-    assert not rally.is_time(1, 1, 0)
-    assert not rally.is_time(1, 1, 0)
-
-
-def test_nobody_waits_longer_than_the_bound() -> None:
-    """Also when one more comes at every look."""
+def test_fewer_wait_for_the_rest_but_not_for_long() -> None:
+    """The first of them counts: more that come do not prolong it."""
     rally = crowded()
     assert not rally.is_time(1_000, 1, 0)
-    assert not rally.is_time(400_000, 2, 0)
-    assert rally.is_time(502_000, 3, 0)
+    assert rally.until_ns == 501_000
+    assert not rally.is_time(500_999, 20, 0)
+    assert rally.is_time(501_000, 20, 0)
+
+
+def test_fewer_wait_for_the_slot_in_flight() -> None:
+    """It ends soon, and then they go if they have waited long enough."""
+    rally = crowded()
+    assert not rally.is_time(1_000, 1, 1)
+    assert not rally.is_time(900_000, 2, 1)
+    assert rally.is_time(900_001, 2, 0)
 
 
 def test_a_crowd_that_left_is_forgotten() -> None:

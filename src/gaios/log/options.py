@@ -40,8 +40,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """An idle replica writes down what it knows to be chosen after this."""
     pipeline: int = 2
     """Slots in flight: one on the disks while the next is on the wire. More makes smaller batches, and no more speed."""
-    linger_us: int = 500
-    """What the first of a batch waits at most for the rest of a crowd that is on its way: a few syncs' worth of processor time."""
+    linger_us: int = 2_000
+    """What the first of a batch waits at most for the rest of a crowd that is on its way: about what a slot takes under such a load."""
     batch_entries: int = 1_024
     """Entries in a slot's value."""
     batch_bytes: int = 1 << 19

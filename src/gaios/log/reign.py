@@ -104,7 +104,7 @@ class Reign:
         """When `tick` is due, or another look at what waits."""
         if self.in_flight:
             return min(self._beat_due, self._resend_due)
-        return 0 if self.queue and self.is_serving else self._beat_due
+        return min(self._beat_due, self._rally.until_ns or FAR)
 
     def applied(self, now: int, slot: int, answers: list[Answer]) -> None:
         """A slot was applied: answer who waits for it."""
