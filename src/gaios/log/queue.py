@@ -22,6 +22,11 @@ class Queue:
         """Entries that wait."""
         return len(self._waiting)
 
+    @property
+    def fills_a_batch(self) -> bool:
+        """Whether the bytes that wait are enough for a slot's value."""
+        return self._bytes >= self._options.batch_bytes
+
     def put(self, token: Any, entry: bytes) -> None:  # noqa: ANN401 (a token is the shell's own)
         """Wait for a slot.
 
