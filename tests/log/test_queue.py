@@ -46,3 +46,12 @@ def test_draining_empties_it() -> None:
     assert queue.drain() == [(1, bytes(20))]
     queue.put(2, bytes(20))
     assert len(queue) == 1
+
+
+def test_it_knows_when_bytes_fill_a_batch() -> None:
+    """Large entries need no company."""
+    queue = Queue(Options(batch_bytes=10))
+    queue.put(1, bytes(9))
+    assert not queue.fills_a_batch
+    queue.put(2, bytes(1))
+    assert queue.fills_a_batch

@@ -121,12 +121,9 @@ class Reign:
         if not self._epoch_offered and self._core.next <= self._core.chosen + core.WINDOW:
             self._epoch_offered = True
             self._offer(now, [entry.epoch(self.ballot)])
-        while (
-            self.queue
-            and self.is_serving
-            and self.in_flight < self._options.pipeline
-            and self._rally.is_time(now, len(self.queue), self.in_flight)
-        ):
+        while self.queue and self.is_serving and self.in_flight < self._options.pipeline:
+            if not self.queue.fills_a_batch and not self._rally.is_time(now, len(self.queue), self.in_flight):
+                break
             waiting = self.queue.batch()
             self._rally.went(len(waiting))
             slot = self._offer(now, [data for _, data in waiting])
