@@ -13,7 +13,7 @@ from gaios.db import Database
 from gaios.entry import NOBODY
 from gaios.errors import Error, NotMaster, ProtocolError
 from gaios.log.applier import Applier
-from gaios.log.sessions import Sessions
+from gaios.log.sessions import Bounds, Sessions
 from gaios.server.watches import Watches
 from gaios.transport import (
     Kind,
@@ -36,7 +36,7 @@ class FakeCell:
     """`async with FakeCell(3) as fake`: `fake.endpoints` is what `gaios.connect` takes."""
 
     def __init__(self, replicas: int = 3) -> None:
-        self.applier = Applier(Database(), Sessions(limit=100, answers=1_024, answer_bytes=4_096))
+        self.applier = Applier(Database(), Sessions(Bounds(sessions=100)))
         self.watches = Watches(self.applier.machine, 100)
         self.replicas = [FakeReplica(self, number) for number in range(1, replicas + 1)]
         self.master = 1

@@ -3,13 +3,12 @@
 from gaios import api
 from gaios.client import tuning
 from gaios.client.tuning import MS
-from gaios.log.options import Options
 from gaios.transport import CLIENT_BYTES_MAX
 
 
 def test_the_window_fits_the_cells_table() -> None:
     """Every answer above the mark is kept there until it is acknowledged.  [SAFETY 19, 28]"""
-    assert Options().answers >= tuning.WINDOW
+    assert Bounds().answers >= tuning.WINDOW
 
 
 def test_a_new_master_is_noticed_within_50_ms() -> None:
