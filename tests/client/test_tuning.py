@@ -3,6 +3,7 @@
 from gaios import api
 from gaios.client import tuning
 from gaios.client.tuning import MS
+from gaios.log.sessions import Bounds
 from gaios.transport import CLIENT_BYTES_MAX
 
 
