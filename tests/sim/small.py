@@ -1,0 +1,34 @@
+"""A small cell for tests: three replicas and no faults, unless a test asks for others."""
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec.structs import replace
+
+from gaios.sim.cell import Cell
+from gaios.sim.faults import MS, S
+from gaios.sim.observations import Observations
+from gaios.sim.plan import Plan
+from gaios.sim.world import World
+
+QUIET = Plan(replicas=3, clients=2, watchers=0, keys=3, operations=20, think_ns=5 * MS, safety_ns=3 * S)
+
+
+def cell_of(seed: int = 0, **settings: Any) -> Cell:
+    """A cell that was not started; its world's lines are kept."""
+    world = World(seed)
+    world.lines = []
+    return Cell(world, replace(QUIET, **settings), Observations())
+
+
+def until(cell: Cell, happened: Callable[[], bool], within_ns: int = 10 * S) -> None:
+    """Let time pass until something is so, which it must be soon."""
+    assert not cell.world.run(cell.world.now_ns + within_ns, stop=happened), f"not within {within_ns // MS} ms"
+
+
+def served(seed: int = 0, **settings: Any) -> Cell:
+    """A cell that has a master."""
+    cell = cell_of(seed, **settings)
+    cell.start()
+    until(cell, lambda: any(seat.is_serving for seat in cell.seats.values()))
+    return cell
