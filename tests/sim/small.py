@@ -5,7 +5,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from gaios import api
+from gaios.client.core import READ, WRITE
 from gaios.sim.cell import Cell
+from gaios.sim.client import Outcome, SimulatedClient
 from gaios.sim.faults import MS, S
 from gaios.sim.observations import Observations
 from gaios.sim.plan import Plan
@@ -32,3 +35,19 @@ def served(seed: int = 0, **settings: Any) -> Cell:
     cell.start()
     until(cell, lambda: any(seat.is_serving for seat in cell.seats.values()))
     return cell
+
+
+class Asked:
+    """One operation of a client, and every outcome that it was told, with whose it was and where it stands."""
+
+    def __init__(self, client: SimulatedClient, request: api.MultiOp | api.Range, deadline_ns: int = 5 * S) -> None:
+        self.told: list[tuple[Outcome, tuple[int, int, int], tuple[int, int]]] = []
+        kind = READ if isinstance(request, api.Range) else WRITE
+        client.call(kind, api.encode(request), deadline_ns, lambda *outcome: self.told.append(outcome))
+
+    def is_told(self) -> bool:
+        return bool(self.told)
+
+
+def put(key: bytes, value: bytes) -> api.MultiOp:
+    return api.MultiOp(then=(api.Put(key, value),))
