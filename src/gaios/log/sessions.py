@@ -48,9 +48,13 @@ class Session:
 
     def acknowledge(self, through: int) -> int:
         """Forget the answers that the client has seen; how many bytes they were."""
+        answers = self.answers
+        if through == self.acknowledged + 1:
+            self.acknowledged = through
+            answer = answers.pop(through, None)
+            return len(answer.body) if answer is not None else 0
         if through <= self.acknowledged:
             return 0
-        answers = self.answers
         if through - self.acknowledged <= len(answers):
             seen = [answers.pop(sequence) for sequence in range(self.acknowledged + 1, through + 1) if sequence in answers]
         else:
