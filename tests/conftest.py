@@ -6,6 +6,7 @@ A test whose failure is replayed by another command records that one: `record_pr
 """
 
 import shlex
+import signal
 from collections.abc import Generator
 from typing import Any
 
@@ -15,6 +16,9 @@ from hypothesis import settings
 # Hypothesis takes the same examples in every run: the gate says the same twice, and searching is a campaign's work.
 settings.register_profile("gate", parent=settings.get_profile("ci"))
 settings.load_profile("gate")
+
+# Whoever was started in the background of a script ignores interrupts, and so would every process that a test starts and interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
