@@ -6,7 +6,8 @@ On one history both must agree: what the search refuses, this must refuse too.
 
 1. An acknowledged write stands in the log at the place that its answer names, with the reply that the replay gives.
 2. A read returned what the replay holds at the revision that it names.
-3. Real time is kept: what was answered before another operation began stands at or before it (before it, for two writes).
+3. Real time is kept: what was answered before another operation began stands at or before it (before it, for two writes). A write of
+   unknown outcome that stands in the log began somewhere, too.
 4. A refused operation stands nowhere in the log's effects.
 """
 
@@ -15,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from gaios import api
-from gaios.sim.history import DONE, REFUSED, Call, Violation
+from gaios.sim.history import DONE, REFUSED, UNKNOWN, Call, Violation
 from gaios.sim.model import Model
 
 NAME = "linearizability by witness"
@@ -65,21 +66,23 @@ def witness(calls: Sequence[Call], log: Sequence[Chosen], replayed: Replay) -> l
     """Compare every answer with the replay, and their order with real time."""
     found: list[Violation] = []
     standing = {chosen.whose: chosen for chosen in log}
-    answered: list[tuple[Call, float]] = []
+    placed: list[tuple[Call, float]] = []
     for call in calls:
         if call.outcome == DONE and isinstance(call.request, api.MultiOp):
             found.extend(_judge_write(call, standing, replayed))
-            answered.append((call, _position(replayed, (call.slot, call.nth))))
+            placed.append((call, _position(replayed, (call.slot, call.nth))))
         elif call.outcome == DONE and isinstance(call.reply, api.Page):
             found.extend(_judge_read(call, call.reply, replayed))
             # A read stands behind the last command that left its revision so low, before the first that raised it.
-            answered.append((call, _after_revision(replayed, call.reply.revision)))
+            placed.append((call, _after_revision(replayed, call.reply.revision)))
+        elif call.outcome == UNKNOWN and call.whose in standing:
+            placed.append((call, _position(replayed, (standing[call.whose].slot, standing[call.whose].nth))))
         elif call.outcome == REFUSED and call.whose in standing:
             reply = replayed.replies[standing[call.whose].slot, standing[call.whose].nth]
             if reply is not None:
                 place = f"{standing[call.whose].slot}.{standing[call.whose].nth}"
                 found.append(Violation(NAME, f"call {call.number} was refused ({call.error}), and took effect at slot {place}"))
-    return found + _real_time(answered, replayed)
+    return found + _real_time(placed, replayed)
 
 
 def _judge_write(call: Call, standing: Mapping[tuple[int, int, int], Chosen], replayed: Replay) -> list[Violation]:
@@ -133,23 +136,23 @@ def _earliest(replayed: Replay, call: Call, latest: float) -> float:
     return bisect_left(replayed.revisions, call.reply.revision) + 0.5 if call.reply.revision > api.FIRST_REVISION else -0.5
 
 
-def _real_time(answered: list[tuple[Call, float]], replayed: Replay) -> list[Violation]:
+def _real_time(placed: list[tuple[Call, float]], replayed: Replay) -> list[Violation]:
     """An operation must be able to stand behind everything that was answered before it began."""
     found: list[Violation] = []
-    by_end = sorted((call.ended or 0, number) for number, (call, _) in enumerate(answered))
+    by_end = sorted((call.ended, number) for number, (call, _) in enumerate(placed) if call.ended is not None)
     ends = [end for end, _ in by_end]
     highest: list[tuple[float, int]] = []
     for _, number in by_end:
-        call, latest = answered[number]
+        call, latest = placed[number]
         earliest = _earliest(replayed, call, latest)
         highest.append((earliest, number) if not highest or earliest > highest[-1][0] else highest[-1])
-    for call, latest in answered:
+    for call, latest in placed:
         before = bisect_left(ends, call.began)
         if before:
             earliest, number = highest[before - 1]
             is_write = isinstance(call.request, api.MultiOp)
             if latest < earliest or (is_write and latest == earliest):
-                other = answered[number][0]
+                other = placed[number][0]
                 found.append(
                     Violation(NAME, f"call {call.number} began after call {other.number} was answered, and stands before it in the log")
                 )
