@@ -131,6 +131,6 @@ def test_a_spoilt_copy_is_made_good(which: int, harm: str) -> None:
     copy = choose(load(memory, memory.names()), "d")
     assert copy.which == 3 - which
     operations = repair(copy, memory.names())
-    assert (SyncDirectory("") in operations) == (harm == "gone")
+    assert SyncDirectory("") in operations  # whoever made the files may have been killed before it synced their names
     memory.execute(operations)
     assert load(memory.crashed(lambda: False), NAMES) == [COPY, COPY._replace(which=2)]

@@ -179,12 +179,11 @@ def create(copy: Copy) -> list[Operation]:
 
 def repair(copy: Copy, names: Collection[str]) -> list[Operation]:
     """Write the other copy anew from the one that counts, then that one: the intact one is touched last."""
-    operations: list[Operation] = []
     other = 3 - copy.which
     file = NAMES[other - 1]
-    if file not in names:
-        operations += (Create(file, COPY_BYTES), SyncDirectory(""))
-    return operations + _write(copy, (other, copy.which))
+    made: list[Operation] = [] if file in names else [Create(file, COPY_BYTES)]
+    # Synced even when nothing is made: the process that made it may have been killed before it did so.
+    return [*made, SyncDirectory(""), *_write(copy, (other, copy.which))]
 
 
 def pin(copy: Copy) -> Pin:

@@ -148,9 +148,8 @@ class Journal:
         last = found.segments[-1]
         journal = cls(identity, found.tail, last.opening.size, copy, segment_bytes, indexes)
         leftovers = [*found.dropped, *(name for name in (SPARE, MADE) if name in names)]
-        operations: list[Operation] = []
-        if leftovers:
-            operations += (*(Remove(name) for name in reversed(leftovers)), SyncDirectory(segment.DIRECTORY))
+        # Synced even without leftovers: a process that was killed right after a rename left a name that only the cache knows.
+        operations: list[Operation] = [*(Remove(name) for name in reversed(leftovers)), SyncDirectory(segment.DIRECTORY)]
         operations += journal._settle(reader, found)
         operations += promise.repair(copy, names)
         return journal, Recovered(copy.payload, _Records(reader, found, journal._crc_seed), operations, found.cut)
