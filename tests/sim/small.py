@@ -12,6 +12,7 @@ from gaios.sim.client import Outcome, SimulatedClient
 from gaios.sim.faults import MS, S
 from gaios.sim.observations import Observations
 from gaios.sim.plan import Plan
+from gaios.sim.workload import Workload
 from gaios.sim.world import World
 
 QUIET = Plan(replicas=3, clients=2, watchers=0, keys=3, operations=20, think_ns=5 * MS, safety_ns=3 * S)
@@ -51,3 +52,13 @@ class Asked:
 
 def put(key: bytes, value: bytes) -> api.MultiOp:
     return api.MultiOp(then=(api.Put(key, value),))
+
+
+def worked(seed: int = 0, **settings: Any) -> tuple[Cell, Workload]:
+    """A cell whose clients have carried out the plan's operations."""
+    cell = cell_of(seed, **settings)
+    workload = Workload(cell.world, cell.plan, cell.clients, cell.observations)
+    cell.start()
+    workload.begin()
+    until(cell, lambda: workload.is_done, 60 * S)
+    return cell, workload

@@ -102,3 +102,15 @@ def test_a_guard_of_one_key_and_a_put_of_another_is_a_read_and_a_write() -> None
     assert steps(call(request)) == {b"b": [("write", b"2", None, None)]}
     found = api.MultiOpResult(False, 5, (api.GetResult((entry(b"a", b"9"),)),))
     assert steps(call(request, found)) == {b"a": [("read", None, b"9")]}
+
+
+def test_an_answer_that_does_not_fit_its_request_says_nothing() -> None:
+    """A machine that answers nonsense must be named by the witness, not hidden by a judge that fell over it."""
+    nothing = api.MultiOpResult(True, 5, ())
+    request = api.MultiOp(then=(api.Put(b"a", b"1"), api.Increment(b"b", 2)))
+    expected = {b"a": [("write", b"1", None)], b"b": [("add", 2, None)]}
+    assert steps(call(request, nothing)) == expected
+    assert steps(call(request, api.MultiOpResult(True, 5, (api.DeleteResult(1),) * 3))) == expected
+    swap = api.MultiOp((api.Test(b"a", "value", "==", b"1"),), (api.Put(b"a", b"2"),), LOOK)
+    assert not steps(call(swap, api.MultiOpResult(False, 5, ())))
+    assert not steps(call(swap, api.MultiOpResult(False, 5, (api.PutResult(5),))))

@@ -63,8 +63,10 @@ def judge(seen: Observations, keys: list[bytes], finals: Mapping[int, tuple[int,
     once: set[Submitted] = set()
     for place in sorted({(done.slot, done.nth) for done in seen.executed}):
         whose = log.get(place)
+        if whose is None or whose in once:
+            continue
         command = api.decode_command(commands[place])
-        if whose is not None and whose not in once and isinstance(command, api.MultiOp):
+        if isinstance(command, api.MultiOp):
             once.add(whose)
             effective.append(Chosen(*place, whose, command))
     replayed = replay(effective)
