@@ -25,7 +25,6 @@ EXHIBITS = [
         "SAFETY 19",
         method(Calls, "_identify", _new_sequence),
         ("linearizability", "linearizability by witness", "exactly once"),
-        (),
         hasty,
     ),
 ]

@@ -24,5 +24,5 @@ def _hash_order(sound: Callable[..., Any]) -> Callable[..., Any]:
 
 
 EXHIBITS = [
-    Exhibit("a watch is not told of deletes", "db", "PML §5.6", method(Hub, "_match", _drop_tombstones), ("watch completeness",), ()),
+    Exhibit("a watch is not told of deletes", "db", "PML §5.6", method(Hub, "_match", _drop_tombstones), ("watch completeness",)),
 ]

@@ -33,13 +33,14 @@ def _without_own_promise(sound: Callable[..., Any]) -> Callable[..., Any]:
 
 def _checked_before(sound: Callable[..., Any]) -> Callable[..., Any]:
     """A lease that was there at the last read is taken for granted at the next."""
+    checked: dict[int, int] = {}
 
     def read(self: Reign, now: int, token: Any, question: bytes) -> None:
-        if self.ballot and getattr(self, "checked", 0) == self.ballot:
+        if self.ballot and checked.get(id(self)) == self.ballot:
             self._answer(token, question)
             return
         if self._core.holds_lease(now):
-            self.checked = self.ballot
+            checked[id(self)] = self.ballot
         sound(self, now, token, question)
 
     return read
@@ -52,7 +53,6 @@ EXHIBITS = [
         "SAFETY 5",
         method(steps, "Copies", _without_promise),
         ("persist, then say", "agreement"),
-        (),
         contested,
     ),
     Exhibit(
@@ -61,7 +61,6 @@ EXHIBITS = [
         "SAFETY 1",
         method(Steps, "_write_copies", _without_own_promise),
         ("persist, then say", "agreement"),
-        (),
         contested,
     ),
     Exhibit(
@@ -70,7 +69,6 @@ EXHIBITS = [
         "SAFETY 13",
         method(Reign, "read", _checked_before),
         ("linearizability", "linearizability by witness", "revisions monotone"),
-        (),
         cut_off_masters,
     ),
     Exhibit(
@@ -79,6 +77,5 @@ EXHIBITS = [
         "SAFETY 19",
         method(Sessions, "recall", lambda sound: lambda self, session, sequence: None),
         ("exactly once",),
-        (),
     ),
 ]

@@ -1,15 +1,16 @@
 """Bugs of the shell and of group commit: what leaves when, and what time it is."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from gaios.log import Output
+from gaios.log.steps import Steps
 from gaios.paxos import core
 from gaios.server.commit import GroupCommit
-from gaios.sim.museum import Exhibit, method
+from gaios.sim.museum import Exhibit, method, together
 from gaios.sim.seat import Seat
 from gaios.storage import Operation
-from tests.museum.worlds import churn, power_cuts, sleepy_masters, slow_disks
+from tests.museum.worlds import lagging, power_cuts, sleepy_masters, slow_disks
 
 
 def _at_once(sound: Callable[..., Any]) -> Callable[..., Any]:
@@ -25,13 +26,13 @@ def _copies_first(sound: Callable[..., Any]) -> Callable[..., Any]:
 
     def batch(self: GroupCommit, now: int) -> list[Operation] | None:
         if self._flies or self._copies is None or not self._records:
-            return sound(self, now)
+            return cast("list[Operation] | None", sound(self, now))
         records, self._records = self._records, []
         promises = [waiting for waiting in self._after if waiting[1][0] == core.PROMISE]
         rest = [waiting for waiting in self._after if waiting[1][0] != core.PROMISE]
         self._after = promises
         number, self._number = self._number, 0
-        operations = sound(self, now)
+        operations: list[Operation] | None = sound(self, now)
         self._records, self._after, self._number, self._gathers = records, rest, number, True
         return operations
 
@@ -45,7 +46,6 @@ EXHIBITS = [
         "SAFETY 5",
         method(GroupCommit, "add", _at_once),
         ("agreement", "durability", "persist, then say"),
-        (),
         power_cuts,
     ),
     Exhibit(
@@ -54,7 +54,6 @@ EXHIBITS = [
         "SAFETY 5",
         method(GroupCommit, "batch", _copies_first),
         ("persist, then say",),
-        (),
         slow_disks,
     ),
     Exhibit(
@@ -63,16 +62,17 @@ EXHIBITS = [
         "SAFETY 12",
         method(Seat, "now", lambda _: lambda self: self._poll_ns),
         ("lease exclusivity", "linearizability"),
-        (),
         sleepy_masters,
     ),
     Exhibit(
         "a value is read back before it was written",
         "server",
         "SAFETY 15",
-        method(GroupCommit, "is_unwritten", lambda _: lambda self, kind, slot: False),
+        together(
+            method(GroupCommit, "is_unwritten", lambda _: lambda self, kind, slot: False),
+            method(Steps, "durable_mark", lambda _: property(lambda self: self.core.chosen)),
+        ),
         ("no replica stops by itself",),
-        (),
-        churn,
+        lagging,
     ),
 ]

@@ -72,6 +72,30 @@ def _put(data: bytearray, offset: int, written: bytes) -> None:
     data[offset : offset + len(written)] = written
 
 
+class Durable:
+    """What the dice could leave of a disk at the least: a `Reader` of synced bytes under synced names."""
+
+    def __init__(self, names: dict[str, File], machine: str) -> None:
+        self._names, self._machine = names, machine
+
+    def names(self) -> list[str]:
+        """As `Disk.names`."""
+        return sorted(self._names)
+
+    def size(self, name: str) -> int:
+        """As `Disk.size`."""
+        return len(self._file(name).durable)
+
+    def read(self, name: str, offset: int, length: int) -> bytes:
+        """As `Disk.read`."""
+        return bytes(self._file(name).durable[offset : offset + length])
+
+    def _file(self, name: str) -> File:
+        if name not in self._names:
+            raise StateMissing(directory=self._machine, what=name)
+        return self._names[name]
+
+
 class Disk:
     """One machine's directory. Also the `Reader` that a start reads it with."""
 
@@ -246,6 +270,11 @@ class Disk:
             if self._dice.chance(0.5):
                 _put(file.durable, start, written[start - offset : stop - offset])
             start = stop
+
+    def durable(self) -> Durable:
+        """What would be there if the power went now, and the dice were against us everywhere."""
+        self._progress()
+        return Durable(dict(self._durable_names), self._name)
 
     def damage(self, name: str, offset: int, mask: int) -> None:
         """Rot: flip bits of one durable byte. For scenarios about damage that no crash explains."""

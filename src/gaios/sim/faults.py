@@ -70,6 +70,8 @@ class ProcessFaults(msgspec.Struct, frozen=True, kw_only=True):
     """How often a crash or a pause chooses the master."""
     pause_every_ns: int = 0
     pause_ns: int = 900 * MS
+    cut_when_paused: float = 0.0
+    """How often a paused replica is also cut off from its peers, for about as long; clients still reach it."""
     mid_receive: float = 0.5
     """How often a pause falls between the poll that found bytes and the read that takes them."""
 
@@ -127,5 +129,6 @@ def swarm(dice: Dice, drift_bound_ppm: int) -> Faults:
         at_master=dice.pick((0.2, 0.5, 0.9)),
         pause_every_ns=every(S, 8 * S),
         pause_ns=dice.skewed(50 * MS, 4 * S),
+        cut_when_paused=dice.pick((0.0, 0.0, 0.5)),
     )
     return Faults(disk=disk, network=network, process=process, drift_ppm=drift_bound_ppm if dice.chance(0.7) else 0)

@@ -95,11 +95,16 @@ class Nemesis:
             seat.start()
 
     def _pause(self) -> None:
-        seat = self._victim()
-        if seat is not None:
-            self._world.count("a replica was paused")
-            point = "take" if self._dice.chance(self._faults.process.mid_receive) else self._dice.pick(("poll", "carry out"))
-            seat.pause(self._dice.around(self._faults.process.pause_ns), point)
+        seat, faults = self._victim(), self._faults.process
+        if seat is None:
+            return
+        self._world.count("a replica was paused")
+        point = "take" if self._dice.chance(faults.mid_receive) else self._dice.pick(("poll", "carry out"))
+        duration = self._dice.around(faults.pause_ns)
+        seat.pause(duration, point)
+        if self._dice.chance(faults.cut_when_paused):
+            others = [other.replica for other in self._seats if other is not seat]
+            self._cut([link for other in others for link in ((seat.replica, other), (other, seat.replica))], duration + duration // 4)
 
     def _partition(self) -> None:
         """Some replicas are cut off from the rest and from some clients, one way or both; or a link; or all but a ring of majorities."""
@@ -128,11 +133,14 @@ class Nemesis:
             self._world.count("a partition was one-way")
             out, back = dice.pick(((out, []), (back, [])))
         links = out + back
+        self._cut(links, dice.around(faults.partition_ns))
+
+    def _cut(self, links: list[tuple[int, int]], duration_ns: int) -> None:
         self._world.count("a partition began")
         self._world.note(f"partition {links}")
         self._network.block(links)
         self._blocks.append(links)
-        self._world.after(dice.around(faults.partition_ns), self._heal, links)
+        self._world.after(duration_ns, self._heal, links)
 
     def _heal(self, links: list[tuple[int, int]]) -> None:
         if links in self._blocks:

@@ -62,11 +62,12 @@ class Speech:
         self._accepted: dict[int, int] = {}
         self._last = b""
 
-    def hear(self, body: bytes) -> None:
-        """A frame leaves."""
+    def hear(self, body: bytes) -> bool:
+        """A frame leaves; whether it holds a promise, which is rare and worth a closer look."""
         if body is self._last:
-            return
+            return False
         self._last = body
+        promises = False
         for message in codec.decode(body)[3]:
             tag = message[0]
             if tag in core.AFTER:
@@ -74,10 +75,12 @@ class Speech:
             if tag == core.ACCEPTED:
                 self._accept(message[3], message[1])
             elif tag == core.PROMISE:
+                promises = True
                 for slot, (ballot, _) in message[4].items():
                     self._accept(slot, ballot)
             elif tag == core.GRANT:
                 self._term_ns = max(self._term_ns, message[4])
+        return promises
 
     def _accept(self, slot: int, ballot: int) -> None:
         if ballot > self._accepted.get(slot, 0):

@@ -45,11 +45,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     final_operations: int = 3
     """Of each client, in liveness mode."""
 
-    @property
-    def rest_ns(self) -> int:
-        """Mean time between two bursts of a client."""
-        return self.safety_ns * self.clients * self.burst // self.operations
-
 
 def draw(dice: Dice) -> Plan:
     """Draw a plan."""

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gaios import errors
-from gaios.log import Bounds, Copies, Options, RecordKind, encode
+from gaios.log import Bounds, Copies, Options, RecordKind, encode, recover
 from gaios.log.records import State
 from gaios.server.node import Effects, Limits, Node
 from gaios.sim.checkers.persist_then_say import Remembered
@@ -25,9 +25,11 @@ from gaios.sim.history import Violation
 from gaios.sim.network import Connection, Network
 from gaios.sim.observations import LeaseWatch, Observations, ObservedDatabase, Speech, watch_applier
 from gaios.sim.world import World
-from gaios.storage import Identity, Record, create
+from gaios.storage import Identity, Journal, Record, create
 from gaios.transport import PEER_BYTES_MAX, Decoder, Kind, Listener, encode_goodbye, encode_peer, refuse
 
+LOOK = 0.002
+"""How often a frame that leaves is compared with what is durable at that moment; promises always are."""
 TURN_NS = 30_000
 """What a turn of the loop takes: events that come meanwhile wait for the next."""
 WALL_MS = 1_700_000_000_000
@@ -334,7 +336,8 @@ class Seat:
             self.disk.submit(effects.disk, lambda: self._disk_done(life), lambda: self._disk_failed(life))
         for member, body, _ in effects.to_peers:
             world.note(f"send {self.replica} {member}", body)
-            self.speech.hear(body)
+            if self.speech.hear(body) or self._dice.chance(LOOK):
+                self._imagine_power_cut()
             self.network.send(self.replica, member, encode_peer(body), self._receiver(member))
         for number, data in effects.to_clients:
             client = self._clients.get(number)
@@ -342,6 +345,19 @@ class Seat:
                 world.note(f"answer {self.replica} {client.connection.ends[0]}", data)
                 client.connection.send(1, data)
         self._arm(effects.deadline_ns)
+
+    def _imagine_power_cut(self) -> None:
+        """Would a start remember what was just said, if the power went now and every un-synced byte with it?"""
+        reader = self.disk.durable()
+        try:
+            _, found = Journal.open(Identity(self._cell, self.replica, 0), reader, segment_bytes=self._segment_bytes)
+            recovered = recover(found.copies, found.records)
+        except errors.Error as error:
+            self._found("imagined power cut", error)
+            return
+        self.observations.starts.append(
+            Remembered(self.replica, self.life, self.speech.said(), recovered.promised, recovered.longest_ns, recovered.accepted)
+        )
 
     def _receiver(self, member: int) -> Any:  # noqa: ANN401 (a callback of the network's)
         target, me = self.others[member], self.replica

@@ -34,13 +34,17 @@ class Workload:
         self._seen: dict[bytes, list[api.Entry]] = {}
         self._deadline_ns = plan.deadline_ns
         self._think_ns = plan.think_ns
+        self._rest_ns = 0
         self._resting = True
 
     def begin(self) -> None:
         """Start every client's loop."""
-        for client in self._clients:
-            for _ in range(1 if self._dice.chance(0.6) else 3):
-                self._later(client)
+        loops = [client for client in self._clients for _ in range(1 if self._dice.chance(0.6) else 3)]
+        plan = self._plan
+        # All loops together rest so long that the operations last for the whole of safety mode.
+        self._rest_ns = plan.safety_ns * len(loops) * plan.burst // plan.operations
+        for client in loops:
+            self._later(client)
         for watcher in self._watchers:
             watcher.begin()
 
@@ -63,7 +67,7 @@ class Workload:
 
     def _later(self, client: SimulatedClient) -> None:
         rests = self._resting and self._dice.chance(1 / self._plan.burst)
-        self._world.after(self._dice.around(self._plan.rest_ns if rests else self._think_ns), self._operate, client)
+        self._world.after(self._dice.around(self._rest_ns if rests else self._think_ns), self._operate, client)
 
     def _operate(self, client: SimulatedClient) -> None:
         if self.remaining <= 0:

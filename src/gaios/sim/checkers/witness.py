@@ -9,6 +9,7 @@ On one history both must agree: what the search refuses, this must refuse too.
 3. Real time is kept: what was answered before another operation began stands at or before it (before it, for two writes). A write of
    unknown outcome that stands in the log began somewhere, too.
 4. A refused operation stands nowhere in the log's effects.
+5. Every command that takes effect is some client's operation: none acts twice under two names.
 """
 
 from bisect import bisect_left
@@ -82,6 +83,12 @@ def witness(calls: Sequence[Call], log: Sequence[Chosen], replayed: Replay) -> l
             if reply is not None:
                 place = f"{standing[call.whose].slot}.{standing[call.whose].nth}"
                 found.append(Violation(NAME, f"call {call.number} was refused ({call.error}), and took effect at slot {place}"))
+    claimed = {call.whose for call in calls}
+    found.extend(
+        Violation(NAME, f"slot {chosen.slot}.{chosen.nth} took effect, and is no operation that a client stands by")
+        for chosen in log
+        if chosen.whose not in claimed
+    )
     return found + _real_time(placed, replayed)
 
 
