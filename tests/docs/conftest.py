@@ -14,6 +14,8 @@ from tests.tidy.tree import ROOT
 
 SHARED = (".venv", "Makefile", "README.md", "pyproject.toml", "requirements-dev.txt", "requirements.txt", "src", "tools", "docs")
 SECONDS = 90
+LINES = 15
+"""Of each log, in the message of a failure."""
 
 
 class Checkout:
@@ -45,6 +47,12 @@ class Checkout:
             timeout=SECONDS,
             check=False,
         )
+
+    def told(self) -> str:
+        """What the cell itself says, for whoever reads a failure."""
+        logs = sorted(self.directory.glob("cell/**/*log"))
+        tails = ["\n".join([log.parent.name, *log.read_text(errors="replace").splitlines()[-LINES:]]) for log in logs]
+        return "\n".join([self.run("gaios", "status").stdout, *tails])
 
 
 def free_port() -> int:

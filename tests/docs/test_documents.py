@@ -31,7 +31,7 @@ def test_every_block_says_what_it_is_and_parses(path: Path) -> None:
 def test_every_block_runs_as_it_stands(path: Path, checkout: Checkout) -> None:
     """A newcomer types them in this order, against a cell that `make up` started."""
     started = checkout.run("make", "up")
-    assert started.returncode == 0, started.stdout
+    assert started.returncode == 0, f"{started.stdout}\n{checkout.told()}"
     found = blocks(read(path))
     for block, following in zip(found, [*found[1:], None], strict=True):
         where = f"{name(path)}:{block.line}"
@@ -41,13 +41,13 @@ def test_every_block_runs_as_it_stands(path: Path, checkout: Checkout) -> None:
             check_console(path, block, checkout)
         elif block.language == "sh":
             done = checkout.run("bash", "-eu", "-c", with_port(block.text, checkout.port))
-            assert done.returncode == 0, f"{where}: exit code {done.returncode}\n{done.stdout}"
+            assert done.returncode == 0, f"{where}: exit code {done.returncode}\n{done.stdout}\n{checkout.told()}"
 
 
 def check_program(where: str, block: Block, following: Block | None, checkout: Checkout) -> None:
     """A python block exits with 0 and prints what the next block shows."""
     done = checkout.run("python", "-W", "error", "-c", with_port(block.text, checkout.port))
-    assert done.returncode == 0, f"{where}: exit code {done.returncode}\n{done.stdout}"
+    assert done.returncode == 0, f"{where}: exit code {done.returncode}\n{done.stdout}\n{checkout.told()}"
     if following is not None and following.language == "text" and following.lead.endswith("prints:"):
         shown = with_port(following.text, checkout.port)
         assert agrees(shown, done.stdout), f"{where}: shown\n{shown}\nprinted\n{done.stdout}"
@@ -60,6 +60,6 @@ def check_console(path: Path, block: Block, checkout: Checkout) -> None:
     for command in listed:
         done = checkout.run("bash", "-c", with_port(command.text, checkout.port))
         where = f"{name(path)}:{command.line}: {command.text}"
-        assert done.returncode == 0, f"{where}: exit code {done.returncode}\n{done.stdout}"
+        assert done.returncode == 0, f"{where}: exit code {done.returncode}\n{done.stdout}\n{checkout.told()}"
         shown = with_port(command.output, checkout.port)
         assert not shown or agrees(shown, done.stdout), f"{where}: shown\n{shown}\nprinted\n{done.stdout}"
