@@ -1,224 +1,131 @@
-"""Each kind of bad history is named by its checker: the true records of a run, with one of them told otherwise."""
+"""All checkers look at a run's records, and each of them can refuse."""
 
-from collections.abc import Callable, Mapping
-from copy import copy
-from functools import cache
+from collections.abc import Callable
 
 import pytest
+from msgspec.structs import replace
 
 from gaios import api
-from gaios.sim import judge as judged
-from gaios.sim.checkers.persist_then_say import Remembered, Said
+from gaios.sim.cell import Cell
 from gaios.sim.faults import S
-from gaios.sim.history import DONE, REFUSED, Applied, Call, Executed, Lease, Violation
+from gaios.sim.history import DONE, Executed, Lease, Violation
 from gaios.sim.judge import judge
 from gaios.sim.observations import Observations
-from tests.sim.small import worked
+from gaios.sim.plan import Plan
+from gaios.sim.workload import Workload
+from gaios.sim.world import World
 
-Finals = dict[int, tuple[int, Mapping[bytes, bytes]]]
 
-
-@cache
-def true_run() -> tuple[Observations, list[bytes], Finals]:
-    """A run without faults: what it wrote down, its keys, and every replica's end."""
-    cell, workload = worked(4, operations=60, watchers=1)
-    cell.world.run(cell.world.now_ns + S)
+def recorded() -> tuple[Observations, list[bytes], dict[int, tuple[int, dict[bytes, bytes]]]]:
+    """A good run's records."""
+    plan = replace(Plan(), replicas=3, operations=60, keys=2)
+    seen, world = Observations(), World(4)
+    cell = Cell(world, plan, seen)
+    workload = Workload(world, plan, cell.clients, seen)
+    cell.start()
+    workload.begin()
+    world.run(300 * S, stop=lambda: workload.is_done)
+    world.run(world.now_ns + S)
     workload.finish_watches()
-    finals: Finals = {}
+    finals = {}
     for replica, seat in cell.seats.items():
-        seat.lease.end(cell.world.now_ns)
+        seat.onlooker.ended()
         assert seat.node is not None
         page = api.decode_answer(seat.node.replica.applier.machine.query(api.encode(api.Range(b"", b""))))
         assert isinstance(page, api.Page)
         finals[replica] = (seat.life, {entry.key: entry.value for entry in page.entries})
-    return cell.observations, workload.registers + workload.counters, finals
+    return seen, workload.registers + workload.counters, finals
 
 
-class Told:
-    """The true run's records, to be told otherwise."""
-
-    def __init__(self) -> None:
-        true, self.keys, finals = true_run()
-        self.seen = copy(true)
-        for name in ("applied", "executed", "leases", "calls", "watches", "starts", "broken"):
-            setattr(self.seen, name, list(getattr(true, name)))
-        self.seen._levels = dict(true._levels)
-        self.finals = dict(finals)
-
-    def properties(self) -> set[str]:
-        found, undecided = judge(self.seen, self.keys, self.finals)
-        assert not undecided
-        return {violation.property for violation in found}
-
-    def last_applied(self, **fields: object) -> None:
-        """Change what the third replica says of its last slot."""
-        at = max(at for at, applied in enumerate(self.seen.applied) if applied.replica == 3)
-        self.seen.applied[at] = self.seen.applied[at]._replace(**fields)  # type: ignore[arg-type]
-
-    def call(self, fits: Callable[[Call], bool], **fields: object) -> Call:
-        """Change the last call of a kind; what it was."""
-        at = max(at for at, call in enumerate(self.seen.calls) if fits(call))
-        was = self.seen.calls[at]
-        self.seen.calls[at] = was._replace(**fields)  # type: ignore[arg-type]
-        return was
+def test_a_good_run_is_not_accused() -> None:
+    assert judge(*recorded()) == ([], 0)
 
 
-def is_done_write(call: Call) -> bool:
-    return call.outcome == DONE and isinstance(call.request, api.MultiOp) and bool(call.request.then) and not call.request.guard
+def another_value(seen: Observations) -> None:
+    seen.applied[-1] = seen.applied[-1]._replace(value=b"")
 
 
-def is_read_of_one(call: Call) -> bool:
-    return isinstance(call.reply, api.Page) and len(call.reply.entries) == 1
+def another_lease(seen: Observations) -> None:
+    held = seen.leases[0]
+    seen.leases.append(Lease(held.replica % 3 + 1, held.ballot + 1, held.from_ns, held.until_ns))
 
 
-def test_a_true_run_is_not_accused() -> None:
-    told = Told()
-    assert len(told.seen.calls) == 60
-    assert told.seen.leases
-    assert told.seen.watches
-    assert not told.properties()
+def an_older_epoch(seen: Observations) -> None:
+    seen.applied[-1] = seen.applied[-1]._replace(epoch=0)
 
 
-# -- one wrong record each ---------------------------------------------------------------------------------------------------
+def an_older_revision(seen: Observations) -> None:
+    seen.applied[-1] = seen.applied[-1]._replace(revision=0)
 
 
-def test_replicas_that_chose_differently_are_named() -> None:
-    told = Told()
-    told.last_applied(value=b"another")
-    assert told.properties() == {"agreement"}
+def a_second_execution(seen: Observations) -> None:
+    seen.executed.append(seen.executed[-1])
 
 
-def test_replicas_whose_states_differ_are_named() -> None:
-    told = Told()
-    told.last_applied(checksum=1)
-    assert told.properties() == {"agreement"}
+def an_execution_left_out(seen: Observations) -> None:
+    last = seen.executed[-1]
+    seen.executed = [done for done in seen.executed if (done.slot, done.nth) != (last.slot, last.nth)]
 
 
-def test_an_epoch_that_goes_back_is_named() -> None:
-    told = Told()
-    told.last_applied(epoch=0)
-    assert told.properties() == {"epoch monotone"}
+def an_execution_of_nothing(seen: Observations) -> None:
+    seen.executed.append(Executed(1, 1, 1, 0))
 
 
-def test_a_revision_that_goes_back_is_named() -> None:
-    told = Told()
-    told.last_applied(revision=0)
-    assert told.properties() == {"revisions monotone"}
+def a_lost_event(seen: Observations) -> None:
+    seen.watches[0] = seen.watches[0]._replace(events=seen.watches[0].events[1:])
 
 
-def test_two_leases_at_once_are_named() -> None:
-    told = Told()
-    lease = max(told.seen.leases, key=lambda held: held.until_ns - held.from_ns)
-    told.seen.leases.append(Lease(lease.replica % 3 + 1, lease.ballot + 1, lease.from_ns, lease.until_ns))
-    assert told.properties() == {"lease exclusivity"}
+def a_stale_read(seen: Observations) -> None:
+    last = max((at for at, call in enumerate(seen.calls) if isinstance(call.reply, api.Page)), key=lambda at: seen.calls[at].began)
+    empty = api.Page((), more=False, revision=1)
+    seen.calls[last] = seen.calls[last]._replace(reply=empty)
 
 
-def test_a_bound_that_was_exceeded_is_named() -> None:
-    told = Told()
-    told.seen.level(2, "waiting entries", 9, 8)
-    assert told.properties() == {"bounded queues"}
+def a_wrong_place(seen: Observations) -> None:
+    at = next(at for at, call in enumerate(seen.calls) if call.outcome == DONE and call.slot)
+    seen.calls[at] = seen.calls[at]._replace(slot=9_999)
 
 
-def test_a_word_that_was_forgotten_is_named() -> None:
-    told = Told()
-    told.seen.starts.append(Remembered(1, 2, Said(ballot=9), 8, 0, {}))
-    assert told.properties() == {"persist, then say"}
+def a_full_queue(seen: Observations) -> None:
+    seen.level(1, "waiting entries", 11, 10)
 
 
-def test_an_execution_too_many_is_named() -> None:
-    """The same command once more, by the same life; a command where the log has none, or has no slot at all."""
-    told = Told()
-    told.seen.executed.append(told.seen.executed[-1]._replace())
-    assert told.properties() == {"exactly once"}
-    first = min(applied.slot for applied in told.seen.applied)
-    for slot in (first, 10_000):
-        told = Told()
-        told.seen.executed.append(Executed(1, 1, slot, 0))
-        assert told.properties() == {"exactly once"}
+def a_forgotten_promise(seen: Observations) -> None:
+    seen.starts[-1] = seen.starts[-1]._replace(promised=-1)
 
 
-def test_a_state_that_does_not_follow_the_log_is_named() -> None:
-    told = Told()
-    life, state = told.finals[2]
-    told.finals[2] = (life, {**state, told.keys[0]: b"rotten"})
-    assert told.properties() == {"durability"}
+def a_stopped_replica(seen: Observations) -> None:
+    seen.broken.append(Violation("no replica stops by itself", "replica 1"))
 
 
-def test_an_acknowledged_write_that_a_replica_lost_is_named() -> None:
-    """The end of one replica's log is missing, though it says nothing else."""
-    told = Told()
-    slot = told.call(is_done_write).slot
-    told.seen.applied = [applied for applied in told.seen.applied if applied.replica != 2 or applied.slot < slot]
-    assert told.properties() == {"durability"}
+HARMS: list[tuple[Callable[[Observations], None], str]] = [
+    (another_value, "agreement"),
+    (another_lease, "lease exclusivity"),
+    (an_older_epoch, "epoch monotone"),
+    (an_older_revision, "revisions monotone"),
+    (a_second_execution, "exactly once"),
+    (an_execution_left_out, "exactly once"),
+    (an_execution_of_nothing, "exactly once"),
+    (a_lost_event, "watch completeness"),
+    (a_stale_read, "linearizability"),
+    (a_stale_read, "linearizability by witness"),
+    (a_wrong_place, "durability"),
+    (a_full_queue, "bounded queues"),
+    (a_forgotten_promise, "persist, then say"),
+    (a_stopped_replica, "no replica stops by itself"),
+]
 
 
-def test_a_watch_with_a_gap_is_named() -> None:
-    told = Told()
-    (watch,) = told.seen.watches
-    told.seen.watches = [watch._replace(events=watch.events[:3] + watch.events[4:])]
-    assert told.properties() == {"watch completeness"}
+@pytest.mark.parametrize(("harm", "expected"), HARMS, ids=lambda value: getattr(value, "__name__", value))
+def test_every_checker_is_asked(harm: Callable[[Observations], None], expected: str) -> None:
+    seen, keys, finals = recorded()
+    harm(seen)
+    found, _ = judge(seen, keys, finals)
+    assert expected in {violation.property for violation in found}
 
 
-def test_an_answer_that_the_log_does_not_explain_is_named() -> None:
-    """Of a write: its results say nothing to the search."""
-    told = Told()
-    told.call(is_done_write, reply=api.MultiOpResult(False, 1, ()))
-    assert "linearizability by witness" in told.properties()
-
-
-def test_a_refusal_that_took_effect_is_named() -> None:
-    told = Told()
-    told.call(is_done_write, outcome=REFUSED, reply=None, slot=0, nth=0, error="planted")
-    assert "linearizability by witness" in told.properties()
-
-
-def test_a_value_out_of_nowhere_is_named_by_the_search_and_the_witness() -> None:
-    """Neither trusts what the other does."""
-    told = Told()
-    read = told.call(is_read_of_one)
-    assert isinstance(read.reply, api.Page)
-    (entry,) = read.reply.entries
-    wrong = api.Entry(entry.key, b"77777", entry.version, entry.create_revision, entry.mod_revision)
-    told.call(is_read_of_one, reply=api.Page((wrong,), False, read.reply.revision))
-    assert told.properties() == {"linearizability", "linearizability by witness"}
-
-
-# -- together ----------------------------------------------------------------------------------------------------------------
-
-
-def test_a_witness_that_misses_what_the_search_finds_is_itself_accused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two checkers that share no reasoning watch each other."""
-    told = Told()
-    read = told.call(is_read_of_one)
-    assert isinstance(read.reply, api.Page)
-    told.call(is_read_of_one, reply=api.Page((), False, read.reply.revision))
-    monkeypatch.setattr(judged, "witness", lambda *_: [])
-    assert told.properties() == {"linearizability", "checkers agree"}
-
-
-def test_a_replica_that_stopped_is_all_that_is_said() -> None:
-    """What follows from it would bury it."""
-    told = Told()
-    told.seen.broken.append(Violation("no replica stops by itself", "planted"))
-    told.finals.clear()
-    told.last_applied(epoch=0)
-    assert told.properties() == {"no replica stops by itself"}
-
-
-def test_a_replica_that_is_down_at_the_end_is_judged_by_the_others() -> None:
-    """Its state is nobody's to know."""
-    told = Told()
-    del told.finals[2]
-    assert not told.properties()
-
-
-def test_a_run_of_nothing_is_not_accused() -> None:
-    assert judge(Observations(), [], {}) == ([], 0)
-
-
-def test_records_of_a_run_are_left_alone() -> None:
-    """A report counts them afterwards."""
-    told = Told()
-    before: tuple[list[Applied], list[Call]] = (list(told.seen.applied), list(told.seen.calls))
-    told.properties()
-    assert (told.seen.applied, told.seen.calls) == before
+def test_a_lost_key_at_the_end_is_found() -> None:
+    seen, keys, finals = recorded()
+    finals[2][1].clear()
+    found, _ = judge(seen, keys, finals)
+    assert found[0].property == "durability"

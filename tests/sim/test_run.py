@@ -10,7 +10,7 @@ import pytest
 
 from gaios.sim import Report, RunOptions, run
 
-SEEDS = 40
+SEEDS = 60
 """Of the gate; searching is a campaign's work."""
 SOMETIMES = {
     "a master was elected",

@@ -104,7 +104,7 @@ def swarm(dice: Dice, drift_bound_ppm: int) -> Faults:
         sync_ns=dice.skewed(50 * US, 4 * MS),
         slow=rate(0.001, 0.1),
         slow_ns=dice.skewed(10 * MS, 2 * S),
-        failing=rate(0.0001, 0.001, 0.2),
+        failing=rate(0.0003, 0.003, 0.25),
         crash_point=rate(0.0003, 0.01),
     )
     network = NetworkFaults(

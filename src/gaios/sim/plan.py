@@ -5,6 +5,7 @@ should break here first.  [reliability §1.2, BUGGIFY]
 """
 
 import msgspec
+from msgspec.structs import replace
 
 from gaios.log import Bounds, Options
 from gaios.server.node import Limits
@@ -50,6 +51,8 @@ def draw(dice: Dice) -> Plan:
     """Draw a plan."""
     term_ms = dice.pick((600, 600, 200, dice.skewed(60, 2_000)))
     small = dice.chance(0.4)
+    # Many values in flight, some of them lost: the only way to gaps between chosen slots.
+    deep = dice.chance(0.25)
     bounds = Bounds(
         sessions=dice.pick((3, 65_536)) if small and dice.chance(0.3) else 65_536,
         answers=dice.pick((2, 1_024)) if small and dice.chance(0.3) else 1_024,
@@ -59,8 +62,9 @@ def draw(dice: Dice) -> Plan:
     options = Options(
         term_ms=term_ms,
         beat_ms=max(1, term_ms // dice.pick((6, 6, 4, 10))),
-        pipeline=dice.pick((1, 2, 2, 4, 8)),
-        batch_entries=dice.pick((1, 2, 1_024)) if small else 1_024,
+        pipeline=16 if deep else dice.pick((1, 2, 2, 4, 8)),
+        batch_entries=1 if deep else dice.pick((1, 2, 1_024)) if small else 1_024,
+        linger_us=1 if deep else dice.pick((500, 1)),
         batch_bytes=dice.pick((64, 1 << 19)) if small else 1 << 19,
         queue_entries=dice.pick((2, 8)) if small and dice.chance(0.5) else 8_192,
         seek_slots=dice.pick((1, 2, 64)) if small else 64,
@@ -72,16 +76,19 @@ def draw(dice: Dice) -> Plan:
         spread_ms=dice.pick((60, 60, dice.skewed(2, 300))),
         mark_ms=dice.pick((300, 20, 3_000)),
     )
+    faults = swarm(dice.split("faults"), DRIFT_BOUND_PPM)
+    if deep:
+        faults = replace(faults, network=replace(faults.network, loss=max(faults.network.loss, 0.1)))
     return Plan(
         replicas=dice.pick((5, 5, 3, 3, 1 + dice.below(7))),
-        faults=swarm(dice.split("faults"), DRIFT_BOUND_PPM),
+        faults=faults,
         options=options,
         bounds=bounds,
         segment_bytes=dice.pick(SEGMENT_BYTES),
-        clients=dice.between(2, 8),
+        clients=8 if deep else dice.between(2, 8),
         keys=dice.pick((1, 3, 5, 10)),
         think_ns=dice.skewed(MS // 5, 200 * MS),
-        burst=dice.pick((1, 4, 20)),
+        burst=20 if deep else dice.pick((1, 4, 20)),
         safety_ns=dice.pick((5, 10, 20, 40)) * S,
         deadline_ns=dice.skewed(300 * MS, 8 * S),
     )

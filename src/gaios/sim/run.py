@@ -63,7 +63,7 @@ def run(seed: int, options: RunOptions | None = None) -> Report:
     late = _liveness(world, plan, cell, workload, seen)
     workload.finish_watches()
     for seat in cell.seats.values():
-        seat.lease.end(world.now_ns)
+        seat.onlooker.ended()
     keys = workload.registers + workload.counters
     finals = {}
     for replica, seat in cell.seats.items():

@@ -9,27 +9,23 @@ Rule 2. What a process does not take while it is paused waits for it; what is se
 Rule 3. A process that raises what it may not raise is a finding.
 """
 
-import traceback
 from collections.abc import Mapping
 from typing import Any
 
 from gaios import errors
-from gaios.log import Bounds, Copies, Options, RecordKind, encode, recover
+from gaios.log import Bounds, Copies, Options, RecordKind, encode
 from gaios.log.records import State
 from gaios.server.node import Effects, Limits, Node
-from gaios.sim.checkers.persist_then_say import Remembered
 from gaios.sim.clock import Clock
 from gaios.sim.disk import Disk
 from gaios.sim.faults import DiskFaults
-from gaios.sim.history import Violation
 from gaios.sim.network import Connection, Network
-from gaios.sim.observations import LeaseWatch, Observations, ObservedDatabase, Speech, watch_applier
+from gaios.sim.observations import Observations, ObservedDatabase
+from gaios.sim.onlooker import Onlooker
 from gaios.sim.world import World
-from gaios.storage import Identity, Journal, Record, create
+from gaios.storage import Identity, Record, create
 from gaios.transport import PEER_BYTES_MAX, Decoder, Kind, Listener, encode_goodbye, encode_peer, refuse
 
-LOOK = 0.002
-"""How often a frame that leaves is compared with what is durable at that moment; promises always are."""
 TURN_NS = 30_000
 """What a turn of the loop takes: events that come meanwhile wait for the next."""
 WALL_MS = 1_700_000_000_000
@@ -49,11 +45,6 @@ class _Client:
     def __init__(self, connection: Connection, cell: bytes) -> None:
         self.connection = connection
         self.listener = Listener(cell)
-
-
-def lease_end(participant: Any) -> int:  # noqa: ANN401 (a participant, planted ones included)
-    """The reading at which a lease that is held now ends, found by asking the core itself."""
-    return max((end for end in participant.grants.values() if participant.holds_lease(end - 1)), default=1 << 62)
 
 
 class Seat:
@@ -87,8 +78,16 @@ class Seat:
         self.node: Node | None = None
         self.others: Mapping[int, Seat] = {}
         """The other seats, by replica id; set by the cell."""
-        self.lease = LeaseWatch(observations, replica, self.clock)
-        self.speech = Speech()
+        self.onlooker = Onlooker(
+            world,
+            observations,
+            self._dice.split("onlooker"),
+            replica,
+            Identity(cell, replica, 0),
+            self.clock,
+            self.disk,
+            options.queue_entries,
+        )
         self.life = 0
         """Counts starts and ends: what belongs to another life is ignored."""
         self.on_fall: Any = None
@@ -103,8 +102,6 @@ class Seat:
         """What a paused process goes on with."""
         self._clients: dict[int, _Client] = {}
         self._numbers = 0
-        self._serving = self._behind = False
-        self._recovering = 0
 
     # -- coming and going ------------------------------------------------------------------------------------------------
 
@@ -139,14 +136,10 @@ class Seat:
                 segment_bytes=self._segment_bytes,
             )
         except errors.Error as error:
-            self._found("start", error)
+            self.onlooker.found("start", error)
             return
         machine.boot = self.life
-        participant = node.replica.core
-        self.observations.starts.append(
-            Remembered(self.replica, self.life, self.speech.said(), participant.promised, participant.longest, dict(participant.acc))
-        )
-        watch_applier(self.observations, self.replica, self.life, node.replica.applier, lambda: self.world.now_ns)
+        self.onlooker.started(self.life, node)
         self.node = node
         self._inbox, self._turn_at, self._armed_ns, self._pause, self._asleep = [], -1, -1, None, None
         self._free_ns = self.world.now_ns
@@ -159,9 +152,7 @@ class Seat:
         self.world.note(f"{'power cut' if power else 'kill'} {self.replica}")
         self.life += 1
         self.node = None
-        self._serving = self._behind = False
-        if self.lease.end(self.world.now_ns):
-            self.world.count("a master died holding its lease")
+        self.onlooker.stopped()
         for client in self._clients.values():
             client.connection.break_off()
         self._clients.clear()
@@ -258,10 +249,10 @@ class Seat:
             effects = self.node.drain(now)
             self.node.check()
         except Exception as error:  # noqa: BLE001 (whatever it is, it is a finding)
-            self._found("run", error)
+            self.onlooker.found("run", error)
             self._fall(power=False)
             return
-        self._look(now)
+        self.onlooker.turned(self.node.replica, now)
         self._free_ns = self.world.now_ns + TURN_NS
         if self._pause is not None and self._pause[0] == "carry out":
             duration, self._pause = self._pause[1], None
@@ -336,8 +327,7 @@ class Seat:
             self.disk.submit(effects.disk, lambda: self._disk_done(life), lambda: self._disk_failed(life))
         for member, body, _ in effects.to_peers:
             world.note(f"send {self.replica} {member}", body)
-            if self.speech.hear(body) or self._dice.chance(LOOK):
-                self._imagine_power_cut()
+            self.onlooker.spoke(body)
             self.network.send(self.replica, member, encode_peer(body), self._receiver(member))
         for number, data in effects.to_clients:
             client = self._clients.get(number)
@@ -345,19 +335,6 @@ class Seat:
                 world.note(f"answer {self.replica} {client.connection.ends[0]}", data)
                 client.connection.send(1, data)
         self._arm(effects.deadline_ns)
-
-    def _imagine_power_cut(self) -> None:
-        """Would a start remember what was just said, if the power went now and every un-synced byte with it?"""
-        reader = self.disk.durable()
-        try:
-            _, found = Journal.open(Identity(self._cell, self.replica, 0), reader, segment_bytes=self._segment_bytes)
-            recovered = recover(found.copies, found.records)
-        except errors.Error as error:
-            self._found("imagined power cut", error)
-            return
-        self.observations.starts.append(
-            Remembered(self.replica, self.life, self.speech.said(), recovered.promised, recovered.longest_ns, recovered.accepted)
-        )
 
     def _receiver(self, member: int) -> Any:  # noqa: ANN401 (a callback of the network's)
         target, me = self.others[member], self.replica
@@ -384,40 +361,7 @@ class Seat:
             self._armed_ns = -1
             self._put(("tick",))
 
-    # -- observing -------------------------------------------------------------------------------------------------------
-
-    def _look(self, now: int) -> None:
-        node = self.node
-        assert node is not None
-        replica = node.replica
-        held = replica.core.holds_lease(now)
-        if self.lease.see(self.world.now_ns, replica.core.bal if held else 0, lease_end(replica.core) if held else 0):
-            self.world.count("a lease lapsed while its master lived")
-        if replica.core.best and replica.core.bal != self._recovering:
-            self._recovering = replica.core.bal
-            self.world.count("a promise carried values")
-        if replica.is_behind != self._behind:
-            self._behind = replica.is_behind
-            if not self._behind:
-                self.world.count("a replica caught up by chosen values")
-        if replica.is_serving != self._serving:
-            self._serving = replica.is_serving
-            self.world.count("a master was elected" if self._serving else "a master stepped down")
-        self.observations.level(self.replica, "waiting entries", replica.waiting, self._options.queue_entries)
-
     def _fall(self, *, power: bool) -> None:
         self.stop(power=power)
         if self.on_fall is not None:
             self.on_fall(self)
-
-    def _found(self, where: str, error: Exception) -> None:
-        """The process stopped by itself."""
-        frames = traceback.extract_tb(error.__traceback__)
-        last = f"{frames[-1].filename.rpartition('gaios/')[2]}:{frames[-1].lineno}" if frames else ""
-        self.world.note(f"stopped {self.replica} {type(error).__name__}")
-        self.observations.broken.append(
-            Violation(
-                "no replica stops by itself",
-                f"replica {self.replica} ({where}) at {self.world.now_ns} ns: {type(error).__name__}: {error} [{last}]",
-            )
-        )

@@ -41,8 +41,10 @@ def exactly_once(
         if whose is None:
             found.append(Violation(NAME, f"replica {done.replica} carried out slot {done.slot}.{done.nth}, where no command stands"))
             continue
-        before = places.setdefault((done.replica, done.boot, whose), done)
-        if before is not done:
+        life = (done.replica, done.boot, whose)
+        before = places.get(life)
+        places[life] = done
+        if before is not None:
             found.append(
                 Violation(
                     NAME,

@@ -1,0 +1,179 @@
+"""Who looks at one seat from outside: what its process says, believes and remembers becomes records for the checkers.
+
+Rule 1. An onlooker changes nothing: it reads the node, the frames that leave, and what is durable.
+Rule 2. Whatever was said is compared with what a start would find: at every start, at every promise, and now and then between.
+"""
+
+import traceback
+from typing import Any
+
+from gaios import errors
+from gaios.log import Replica, codec, recover
+from gaios.paxos import core
+from gaios.server.node import Node
+from gaios.sim.checkers.persist_then_say import Remembered, Said
+from gaios.sim.clock import Clock
+from gaios.sim.dice import Dice
+from gaios.sim.disk import Disk
+from gaios.sim.history import Lease, Violation
+from gaios.sim.observations import Observations, watch_applier
+from gaios.sim.world import World
+from gaios.storage import Identity, Journal
+
+LOOK = 0.002
+"""How often a frame that leaves is compared with what is durable at that moment; promises always are."""
+
+
+class Speech:
+    """The most that one replica said, read off the frames that leave it."""
+
+    __slots__ = ("_accepted", "_ballot", "_last", "_term_ns")
+
+    def __init__(self) -> None:
+        self._ballot = self._term_ns = 0
+        self._accepted: dict[int, int] = {}
+        self._last = b""
+
+    def hear(self, body: bytes) -> bool:
+        """A frame leaves; whether it holds a promise, which is rare and worth a closer look."""
+        if body is self._last:
+            return False
+        self._last = body
+        promises = False
+        for message in codec.decode(body)[3]:
+            tag = message[0]
+            if tag in core.AFTER:
+                self._ballot = max(self._ballot, message[1])
+            if tag == core.ACCEPTED:
+                self._accept(message[3], message[1])
+            elif tag == core.PROMISE:
+                promises = True
+                for slot, (ballot, _) in message[4].items():
+                    self._accept(slot, ballot)
+            elif tag == core.GRANT:
+                self._term_ns = max(self._term_ns, message[4])
+        return promises
+
+    def _accept(self, slot: int, ballot: int) -> None:
+        if ballot > self._accepted.get(slot, 0):
+            self._accepted[slot] = ballot
+
+    def said(self) -> Said:
+        """All of it so far."""
+        return Said(self._ballot, self._term_ns, dict(self._accepted))
+
+
+class LeaseWatch:
+    """Turns what a replica believes of its lease, turn by turn, into intervals of true time."""
+
+    __slots__ = ("_clock", "_now", "_observations", "_replica")
+
+    def __init__(self, observations: Observations, replica: int, clock: Clock) -> None:
+        self._observations, self._replica, self._clock = observations, replica, clock
+        self._now: Lease | None = None
+
+    def see(self, true_ns: int, ballot: int, until_reading_ns: int) -> bool:
+        """It holds a lease of this ballot until its clock shows that reading; ballot 0: none. Whether one lapsed meanwhile."""
+        held = self._now
+        lapsed = held is not None and true_ns > held.until_ns
+        if held is not None and (held.ballot != ballot or lapsed):
+            self.end(true_ns)
+            held = None
+        if not ballot:
+            return lapsed
+        until = self._clock.when(until_reading_ns)
+        if held is None:
+            self._now = Lease(self._replica, ballot, true_ns, until)
+        elif until > held.until_ns:
+            self._now = held._replace(until_ns=until)
+        return lapsed
+
+    def end(self, true_ns: int) -> bool:
+        """The process is gone, or gave the lease up; whether it held one."""
+        held, self._now = self._now, None
+        if held is None:
+            return False
+        self._observations.leases.append(held._replace(until_ns=min(held.until_ns, true_ns)))
+        return held.until_ns > true_ns
+
+
+def lease_end(participant: Any) -> int:  # noqa: ANN401 (a participant, planted ones included)
+    """The reading at which a lease that is held now ends, found by asking the core itself."""
+    return max((end for end in participant.grants.values() if participant.holds_lease(end - 1)), default=1 << 62)
+
+
+class Onlooker:
+    """Of one seat, over all its lives."""
+
+    def __init__(
+        self, world: World, observations: Observations, dice: Dice, replica: int, identity: Identity, clock: Clock, disk: Disk, queue: int
+    ) -> None:
+        """`queue` is the bound of entries that may wait."""
+        self._world, self._observations, self._dice = world, observations, dice
+        self._replica, self._identity, self._disk, self._queue = replica, identity, disk, queue
+        self._lease = LeaseWatch(observations, replica, clock)
+        self._speech = Speech()
+        self._life = 0
+        self._serving = self._behind = False
+        self._recovering = 0
+
+    def started(self, life: int, node: Node) -> None:
+        """A process was started, and has read its disk."""
+        self._life = life
+        participant = node.replica.core
+        self._remember(participant.promised, participant.longest, dict(participant.acc))
+        watch_applier(self._observations, self._replica, life, node.replica.applier, lambda: self._world.now_ns)
+
+    def stopped(self) -> None:
+        """It died."""
+        self._serving = self._behind = False
+        if self._lease.end(self._world.now_ns):
+            self._world.count("a master died holding its lease")
+
+    def ended(self) -> None:
+        """The run is over."""
+        self._lease.end(self._world.now_ns)
+
+    def turned(self, replica: Replica, now: int) -> None:
+        """It did a turn; `now` is its own."""
+        world, participant = self._world, replica.core
+        held = participant.holds_lease(now)
+        if self._lease.see(world.now_ns, participant.bal if held else 0, lease_end(participant) if held else 0):
+            world.count("a lease lapsed while its master lived")
+        if participant.best and participant.bal != self._recovering:
+            self._recovering = participant.bal
+            world.count("a promise carried values")
+        if replica.is_behind != self._behind:
+            self._behind = replica.is_behind
+            if not self._behind:
+                world.count("a replica caught up by chosen values")
+        if replica.is_serving != self._serving:
+            self._serving = replica.is_serving
+            world.count("a master was elected" if self._serving else "a master stepped down")
+        self._observations.level(self._replica, "waiting entries", replica.waiting, self._queue)
+
+    def spoke(self, body: bytes) -> None:
+        """A frame leaves."""
+        if self._speech.hear(body) or self._dice.chance(LOOK):
+            self._imagine_power_cut()
+
+    def _imagine_power_cut(self) -> None:
+        """Would a start remember what was just said, if the power went now and every un-synced byte with it?"""
+        try:
+            _, found = Journal.open(self._identity, self._disk.durable())
+            recovered = recover(found.copies, found.records)
+        except errors.Error as error:
+            self.found("imagined power cut", error)
+            return
+        self._remember(recovered.promised, recovered.longest_ns, recovered.accepted)
+
+    def _remember(self, promised: int, longest_ns: int, accepted: dict[int, tuple[int, bytes]]) -> None:
+        self._observations.starts.append(Remembered(self._replica, self._life, self._speech.said(), promised, longest_ns, accepted))
+
+    def found(self, where: str, error: Exception) -> None:
+        """The process stopped by itself."""
+        frames = traceback.extract_tb(error.__traceback__)
+        last = f"{frames[-1].filename.rpartition('gaios/')[2]}:{frames[-1].lineno}" if frames else ""
+        self._world.note(f"stopped {self._replica} {type(error).__name__}")
+        detail = f"replica {self._replica} ({where}) at {self._world.now_ns} ns: {type(error).__name__}: {error} [{last}]"
+        self._observations.broken.append(Violation("no replica stops by itself", detail))

@@ -1,0 +1,82 @@
+"""What an onlooker writes down is what the process said, believed and remembered."""
+
+from gaios.log import codec
+from gaios.log.steps import Steps
+from gaios.paxos import core
+from gaios.server.commit import GroupCommit
+from gaios.sim.checkers.persist_then_say import Said, persist_then_say
+from gaios.sim.clock import Clock
+from gaios.sim.dice import Dice
+from gaios.sim.faults import S
+from gaios.sim.history import Lease
+from gaios.sim.museum import method
+from gaios.sim.observations import Observations
+from gaios.sim.onlooker import LeaseWatch, Speech, lease_end
+from tests.sim.test_seat import master_of, quiet
+
+
+def frame(*messages: tuple[object, ...]) -> bytes:
+    return codec.encode(1, 1, 0, list(messages))
+
+
+def test_speech_is_the_most_that_was_said() -> None:
+    speech = Speech()
+    assert speech.hear(frame((core.PROMISE, 65_537, 0, 3, {4: (65_537, b"v")}, {})))
+    assert not speech.hear(frame((core.ACCEPTED, 131_073, 0, 5), (core.GRANT, 131_073, 0, 7, 600)))
+    assert not speech.hear(frame((core.ACCEPTED, 65_537, 0, 5)))
+    assert speech.said() == Said(131_073, 600, {4: 65_537, 5: 131_073})
+
+
+def test_messages_that_need_no_record_are_not_speech() -> None:
+    """An Accept may leave before the leader's own record is durable.  [SAFETY 5]"""
+    speech = Speech()
+    speech.hear(frame((core.ACCEPT, 65_537, 0, 1, b"v"), (core.LEARN, 65_537, 0, 1)))
+    assert speech.said() == Said()
+
+
+def test_a_lease_becomes_one_interval_however_often_it_is_renewed() -> None:
+    seen = Observations()
+    clock = Clock(Dice(1), 0)
+    watch = LeaseWatch(seen, 1, clock)
+    start = clock.read(0)
+    assert not watch.see(100, 7, start + 500)
+    assert not watch.see(300, 7, start + 800)
+    assert watch.see(900, 0, 0), "it lapsed while nobody looked"
+    assert seen.leases == [Lease(1, 7, 100, 800)]
+    watch.see(1_000, 8, start + 2_000)
+    assert watch.end(1_500), "it ended with its process"
+    assert seen.leases[1] == Lease(1, 8, 1_000, 1_500)
+    assert not watch.end(1_600)
+
+
+def test_a_lease_ends_when_the_core_says_so() -> None:
+    cell = quiet()
+    cell.world.run(S)
+    master = master_of(cell)
+    assert master.node is not None
+    participant = master.node.replica.core
+    end = lease_end(participant)
+    assert participant.holds_lease(end - 1)
+    assert not participant.holds_lease(end)
+
+
+def test_every_promise_is_compared_with_what_is_durable_when_it_leaves() -> None:
+    """No crash is needed to find a promise that left too early: the onlooker asks what a power cut would leave."""
+    cell = quiet()
+    cell.world.run(S)
+    starts = cell.observations.starts
+    assert len(starts) > 3, "three starts, and a look at each promise"
+    assert starts[-1].said.ballot > 0
+    assert not persist_then_say(starts, {})
+    early = method(GroupCommit, "add", lambda sound: lambda self, output: [*output.after, *sound(self, output)])
+    with early():
+        hasty = quiet()
+        hasty.world.run(S)
+    assert persist_then_say(hasty.observations.starts, {})
+
+
+def test_a_promise_that_is_not_written_down_is_found_without_a_crash() -> None:
+    with method(Steps, "_write_copies", lambda sound: lambda self: sound(self) if not self.core.promised else None)():
+        cell = quiet()
+        cell.world.run(S)
+    assert persist_then_say(cell.observations.starts, {})
