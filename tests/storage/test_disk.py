@@ -163,6 +163,14 @@ def test_the_first_failure_is_the_end(disk: Disk, monkeypatch: pytest.MonkeyPatc
     assert calls == tried == 1
 
 
+def test_a_file_that_was_deleted_is_a_failure(disk: Disk) -> None:
+    """Writes and syncs to it go on succeeding, and the next start would find nothing of them."""
+    disk.execute_now([Create("file", 10), Sync("file")])
+    (disk.path / "file").unlink()
+    with pytest.raises(DiskFailed, match="deleted"):
+        disk.execute_now([Write("file", 0, b"lost"), Sync("file")])
+
+
 def test_a_mistake_in_an_operation_is_a_failure_too(disk: Disk) -> None:
     """A disk thread that died in silence would leave the replica waiting for ever."""
     with pytest.raises(DiskFailed, match="TypeError"):

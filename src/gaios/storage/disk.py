@@ -5,6 +5,7 @@ Rule 2. Operations are carried out in the order in which they were handed in, ea
 Rule 3. The first failure of any kind is the end: nothing is tried again, a failed sync least of all, for the kernel marks the pages
 clean and the next sync would succeed without them. Every later batch is answered with the same error.  [mission: fsyncgate]
 Rule 4. A write that the kernel cut short is continued; one that makes no progress is a failure.
+Rule 5. A file that was deleted under us is a failure: it can still be written and synced, and nothing of that would be found again.
 
 Left out on purpose: O_DIRECT and io_uring; one fdatasync of a zero-filled file costs some 140 µs here, most of it the device's.
 """
@@ -219,7 +220,10 @@ class _Hands:
             case Write(name, offset, data):
                 _write(self._descriptor(name), data, offset)
             case Sync(name):
-                os.fdatasync(self._descriptor(name))
+                descriptor = self._descriptor(name)
+                os.fdatasync(descriptor)
+                if os.fstat(descriptor).st_nlink == 0:
+                    raise FileNotFoundError(errno.ENOENT, "somebody deleted the file: no start would find what was written")
             case Create(name, size):
                 self._create(name, size)
             case SyncDirectory(name):
