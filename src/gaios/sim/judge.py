@@ -18,6 +18,7 @@ from gaios.sim.checkers.witness import Chosen, replay, witness
 from gaios.sim.history import DONE, Violation
 from gaios.sim.observations import Observations
 from gaios.sim.project import project
+from gaios.sim.tighten import tighten
 
 
 def judge(seen: Observations, keys: list[bytes], finals: Mapping[int, tuple[int, Mapping[bytes, bytes]]]) -> tuple[list[Violation], int]:
@@ -74,6 +75,10 @@ def judge(seen: Observations, keys: list[bytes], finals: Mapping[int, tuple[int,
     found += watch_completeness(seen.watches, replayed.model.events)
     by_witness = witness(seen.calls, effective, replayed)
     by_search, undecided = linearizability(project(seen.calls, keys))
+    if undecided:
+        steps = project(tighten(seen.calls, effective, replayed), keys)
+        more, undecided = linearizability({key: steps[key] for key, _ in undecided})
+        by_search += more
     found += by_witness + by_search
     if by_search and not by_witness:
         found.append(Violation("checkers agree", "the search refuses a history that the witness explains"))

@@ -21,8 +21,8 @@ from typing import NamedTuple
 from gaios.sim.history import Violation
 
 NAME = "linearizability"
-STATES_MAX = 2_000_000
-"""Search states for one key, before the search gives up: about ten seconds. A history that needs more is reported as such."""
+STATES_MAX = 50_000
+"""Search states for one key, before the search gives up: about two seconds. A history that needs more is reported as such."""
 
 
 class Step(NamedTuple):
