@@ -21,6 +21,7 @@
     ├── PortTaken                  a listening address is in use
     ├── StateMissing               a listed replica's directory or promise state is not there
     ├── StateDamaged               bytes on disk that must not be trusted
+    ├── ReplicaFailed              replicas of a local cell that cannot start from their disks
     ├── DiskFailed                 a write or sync failed: this replica has stopped
     ├── UnknownKind                a log entry of a kind that this version cannot apply
     └── InvariantViolated          gaios found itself wrong
@@ -72,7 +73,7 @@ class KeyTooLong(InvalidCommand):
 
     def __init__(self, *, length: int, limit: int) -> None:
         self.length, self.limit = length, limit
-        super().__init__(reason=f"a key has {length} bytes; 1 to {limit} are allowed")
+        super().__init__(reason=f"a key must have 1 to {limit} bytes; this one " + (f"has {length}" if length else "is empty"))
 
 
 class ValueTooLong(InvalidCommand):
@@ -123,7 +124,8 @@ class Unavailable(Refused):
 
     def __init__(self, *, waited_ms: int, reason: str) -> None:
         self.waited_ms, self.reason = waited_ms, reason
-        super().__init__(f"the cell did not answer within {waited_ms} ms: {reason}")
+        # Where nobody waited, the time explains nothing.
+        super().__init__(f"the cell did not answer within {waited_ms} ms: {reason}" if waited_ms else reason)
 
 
 class Compacted(Refused):
@@ -232,7 +234,7 @@ class AnotherCell(ConfigurationError):
         self.what, self.found, self.expected = what, found, expected
         super().__init__(
             reason=f"{what} belongs to {found}, not to {expected}",
-            hint="point this replica at its own directory, or fix the manifest",
+            hint="point this replica at its own directory (--dir), or correct its configuration",
         )
 
 
@@ -262,7 +264,10 @@ class StateMissing(Error):
 
     def __init__(self, *, directory: str, what: str) -> None:
         self.directory, self.what = directory, what
-        self.hint = "put the directory back, or replace this replica by a new member; an empty start could undo acknowledged writes"
+        self.hint = (
+            "put it back only if it is this replica's own latest directory, as on a disk that was not mounted; never start it empty: "
+            "that could undo acknowledged writes; the other replicas go on without this one as long as a majority is intact"
+        )
         super().__init__(f"{directory}: {what} is missing")
 
 
@@ -273,8 +278,21 @@ class StateDamaged(Error):
 
     def __init__(self, *, file: str, offset: int, kind: str, detail: str) -> None:
         self.file, self.offset, self.kind, self.detail = file, offset, kind, detail
-        self.hint = "run `gaios verify` on the directory; keep it, and start this replica again only from an intact copy of the disk"
+        self.hint = (
+            "keep the directory as it is, and run `gaios verify` on it to see what is damaged; the other replicas go on without this one "
+            "as long as a majority is intact; repair and replacement come with a later version"
+        )
         super().__init__(f"{file}: damaged at byte {offset} ({kind}): {detail}")
+
+
+class ReplicaFailed(Error):
+    """Replicas of a local cell that cannot start from what is on their disks, as their supervisor saw. Exit code 4."""
+
+    definite = True
+
+    def __init__(self, *, reason: str, hint: str = "") -> None:
+        self.reason, self.hint = reason, hint
+        super().__init__(reason)
 
 
 class DiskFailed(Error):

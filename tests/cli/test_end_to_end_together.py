@@ -205,6 +205,7 @@ def test_bench_failover_counts_its_trials(place: Place, tmp_path: Path) -> None:
     assert done.json["trials"] == 2
     assert 0 < done.json["p50_ms"] <= done.json["worst_ms"]
     assert done.err.count("\n") == 2
+    assert place.run("ls", "gaios-bench/").out == ""
     done = place.run("bench", "failover", "--dir", str(tmp_path), "--json")
     assert (done.code, done.error["type"]) == (2, "ConfigurationError")
 

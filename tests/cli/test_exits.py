@@ -30,6 +30,7 @@ def every_error() -> list[errors.Error]:
         errors.DirectoryInUse(directory="d"),
         errors.PortTaken(address="a"),
         errors.StateMissing(directory="d", what="w"),
+        errors.ReplicaFailed(reason="r"),
         errors.StateDamaged(file="f", offset=0, kind="k", detail="d"),
         errors.DiskFailed(file="f", operation="sync", reason="r"),
         errors.UnknownKind(slot=1, index=0, kind=9),
@@ -67,6 +68,7 @@ def test_code_3_means_unavailable_or_unknown_or_a_port(error: errors.Error) -> N
         (errors.Unknown(reason="r"), 3),
         (errors.PortTaken(address="a"), 3),
         (errors.StateMissing(directory="d", what="w"), 4),
+        (errors.ReplicaFailed(reason="r"), 4),
         (errors.StateDamaged(file="f", offset=0, kind="k", detail="d"), 4),
         (errors.DiskFailed(file="f", operation="sync", reason="r"), 4),
     ],
@@ -94,6 +96,12 @@ def test_a_path_that_cannot_be_used_is_wrong_usage() -> None:
     failure = exits.report(FileNotFoundError(2, "No such file or directory", b"/no\xff"))
     assert (failure.type, failure.code) == ("ConfigurationError", exits.USAGE)
     assert failure.message == "/no\\xff: No such file or directory"
+
+
+def test_an_answer_that_cannot_be_written_leaves_nothing_unknown() -> None:
+    failure = exits.report(exits.OutputFailed("No space left on device"))
+    assert (failure.type, failure.code) == ("OutputFailed", exits.USAGE)
+    assert failure.message == "cannot write to standard output: No space left on device"
 
 
 def test_tasks_that_failed_together_are_told_as_the_first() -> None:

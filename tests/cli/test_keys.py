@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from gaios import api, errors
+from gaios.cli import output
 from gaios.cli.parameters import ENDPOINTS_DEFAULT
 from gaios.machine import Context
 from tests.cli.conftest import Done, FakeCell
@@ -48,6 +49,14 @@ def test_get_answers_the_entry_or_no(cell: FakeCell, cli: Cli) -> None:
     assert cli("get", "k", "--json").json == {"key": "k", "value": "v", "version": 1, "create_revision": 2, "mod_revision": 2}
     assert cli("get", "absent") == (1, b"", "")
     assert cli("get", "absent", "--json") == (1, b"null\n", "")
+
+
+def test_a_value_does_not_steer_a_terminal(cell: FakeCell, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its lines stay lines; a pipe gets its bytes."""
+    cli("put", "k", "a\x1b[2Jb\n\tc")
+    assert cli("get", "k").out == b"a\x1b[2Jb\n\tc\n"
+    monkeypatch.setattr(output, "is_terminal", lambda: True)
+    assert cli("get", "k").out == b"a\\x1b[2Jb\n\tc\n"
 
 
 def test_get_reads_the_past_until_it_is_compacted(cell: FakeCell, cli: Cli) -> None:

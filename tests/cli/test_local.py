@@ -1,17 +1,21 @@
 """up and down without processes: what is said, and what is waited for. With processes: test_end_to_end_together.py."""
 
 import json
+import socket
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from gaios import errors
+from gaios.cli import exits
 from gaios.cli import local as cli_local
 from gaios.client.status import CellStatus, ReplicaStatus
-from gaios.server import control, local
+from gaios.server import control, failures, local
+from gaios.server.failures import Failure, States
 from gaios.server.local import LocalCell
-from tests.cli.conftest import FakeCell
+from tests.cli.conftest import Done, FakeCell
+from tests.docs.conftest import free_port
 
 
 @pytest.fixture
@@ -66,38 +70,121 @@ async def test_acknowledged_leaves_no_trace(cell: FakeCell, made: LocalCell) -> 
     assert cell.endpoints == made.endpoints
 
 
-async def test_answering_waits_for_the_named_replicas_alone(cell: FakeCell, made: LocalCell, monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = 0
+def statuses(cell: FakeCell, monkeypatch: pytest.MonkeyPatch, *looks: str) -> list[int]:
+    """Each look finds these roles, the last one again and again; how many looks there were."""
+    looked = [0]
 
     async def status() -> CellStatus:
-        nonlocal looks
-        looks += 1
-        second = "replica" if looks > 2 else "unreachable"
-        return CellStatus(replicas=tuple(ReplicaStatus(id=i, role=role) for i, role in ((1, "master"), (2, second), (3, "unreachable"))))
+        if looks[min(looked[0], len(looks) - 1)] == "refused":
+            looked[0] += 1
+            raise errors.Unavailable(waited_ms=0, reason="connection refused")
+        roles = looks[min(looked[0], len(looks) - 1)].split()
+        looked[0] += 1
+        return CellStatus(why="because", replicas=tuple(ReplicaStatus(id=i, role=role) for i, role in enumerate(roles, 1)))
 
     monkeypatch.setattr(cell, "status", status)
-    await cli_local.answering(made, {2})
-    assert looks == 3
+    return looked
+
+
+def supervised(monkeypatch: pytest.MonkeyPatch, states: str, **failed: tuple[int, str]) -> None:
+    """What the supervisor says: the state of each replica, and `r2=(code, reason)` of those that failed."""
+    told = States(dict(enumerate(states.split(), 1)), {int(name[1:]): Failure(*failure) for name, failure in failed.items()})
+    monkeypatch.setattr(failures, "ask", lambda _: told)
+
+
+async def test_answering_waits_for_the_named_replicas_alone(cell: FakeCell, made: LocalCell, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = statuses(cell, monkeypatch, "refused", "master unreachable unreachable", "master replica unreachable")
+    assert (await cli_local.answering(made, {2})).why == "because"
+    assert looked == [3]
     monkeypatch.setattr(cli_local, "READY_S", 0.1)
     with pytest.raises(errors.Unavailable, match="replica 3 does not answer"):
         await cli_local.answering(made, {2, 3})
+    supervised(monkeypatch, "running running waiting", r3=(3, "cannot listen"))
+    with pytest.raises(errors.Unavailable, match="replica 3 does not answer: cannot listen"):
+        await cli_local.answering(made, {2, 3})
+
+
+async def test_a_replica_that_refuses_to_start_ends_the_waiting(cell: FakeCell, made: LocalCell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its own exit code and reason, at once: it is not tried again."""
+    statuses(cell, monkeypatch, "master unreachable unreachable")
+    supervised(monkeypatch, "running failed stopped", r2=(4, "promise-1 is missing"))
+    with pytest.raises(errors.ReplicaFailed, match="replica 2 did not start: promise-1 is missing") as raised:
+        await cli_local.answering(made, {2})
+    assert exits.report(raised.value).code == exits.STATE
+    supervised(monkeypatch, "running failed stopped", r2=(2, "another cell"))
+    with pytest.raises(errors.ConfigurationError, match="another cell") as other:
+        await cli_local.answering(made, {2})
+    assert exits.report(other.value).code == exits.USAGE
+
+
+async def test_up_warns_of_each_replica_that_a_write_did_not_need(
+    cell: FakeCell, made: LocalCell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A cell that writes and tolerates nothing any more must not look whole."""
+    monkeypatch.setattr(cli_local, "SETTLE_S", 0.1)
+    statuses(cell, monkeypatch, "master replica replica")
+    supervised(monkeypatch, "running running running")
+    await cli_local.warn(made)
+    assert capsys.readouterr().err == ""
+    statuses(cell, monkeypatch, "unreachable replica master")
+    supervised(monkeypatch, "failed running running", r1=(4, "promise-1 is missing"))
+    await cli_local.warn(made)
+    assert capsys.readouterr().err == f"gaios: replica 1 did not start: promise-1 is missing; see {made.replica_dir(1) / 'log'}\n"
+    supervised(monkeypatch, "running running running")
+    await cli_local.warn(made)
+    assert capsys.readouterr().err == f"gaios: replica 1 does not answer yet; see {made.replica_dir(1) / 'log'}\n"
+    control.mark_down(made, 1, down=True)
+    await cli_local.warn(made)
+    assert capsys.readouterr().err == ""
+
+
+def test_one_replica_that_answers_is_no_cell_that_writes(made: LocalCell, capsys: pytest.CaptureFixture[str]) -> None:
+    cli_local.show_replicas(made, (2,), CellStatus(why="1 of 3 replicas answer, 2 are needed"), json=False)
+    assert capsys.readouterr().out == "replica 2 answers\n1 of 3 replicas answer, 2 are needed\n"
+    cli_local.show_replicas(made, (3, 2), CellStatus(), json=True)
+    assert json.loads(capsys.readouterr().out)["endpoints"] == made.endpoints
+
+
+def test_a_taken_port_is_found_before_anything_is_created(tmp_path: Path, cli: Callable[..., Done]) -> None:
+    """The hint, another port, would be refused in a directory that was created with this one."""
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port + 101)):
+        done = cli("up", "--dir", str(tmp_path / "cell"), "--port", str(port), "--json")
+    assert (done.code, done.error["type"]) == (3, "PortTaken")
+    assert "--port" in done.error["hint"]
+    assert not (tmp_path / "cell").exists()
+
+
+def test_replicas_that_down_stopped_leave_no_cell_to_wait_for(made: LocalCell, cli: Callable[..., Done]) -> None:
+    for replica in (1, 3):
+        control.mark_down(made, replica, down=True)
+    done = cli("up", "--dir", str(made.dir), "--json")
+    assert (done.code, done.error["type"]) == (3, "Unavailable")
+    assert done.error["message"].startswith("replicas 1, 3 of 3 were stopped by `gaios down --replica`")
+    assert f"--dir {made.dir} --replica 1 3" in done.error["hint"]
+
+
+def test_the_hint_to_leave_existing_away_is_for_those_who_gave_it(tmp_path: Path, cli: Callable[..., Done]) -> None:
+    assert "--existing" in cli("up", "--dir", str(tmp_path), "--existing", "--json").error["hint"]
+    done = cli("up", "--dir", str(tmp_path), "--replica", "1", "--json")
+    assert (done.code, "--existing" in done.error["hint"]) == (2, False)
+
+
+def test_the_bounds_of_replicas_are_those_of_a_cell(tmp_path: Path, cli: Callable[..., Done]) -> None:
+    done = cli("up", "--dir", str(tmp_path), "--replicas", "33", "--json")
+    assert (done.code, "33 is not between 1 and 32" in done.error["message"]) == (2, True)
 
 
 async def test_a_supervisor_that_gave_up_a_majority_ends_the_waiting(
     cell: FakeCell, made: LocalCell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half a minute of silence would tell less than the reason does."""
-    states = {"1": "failed", "2": "running", "3": "failed"}
-    monkeypatch.setattr(control, "ask", lambda *_, **__: {"replicas": states})
-    with pytest.raises(errors.StateMissing, match="2 of 3 replicas"):
+    supervised(monkeypatch, "failed running failed", r1=(4, "gone"), r3=(4, "gone"))
+    with pytest.raises(errors.ReplicaFailed, match="2 of 3 replicas"):
         cli_local.check_hope(made)
-    states["3"] = "waiting"
+    supervised(monkeypatch, "failed running waiting", r1=(4, "gone"))
     cli_local.check_hope(made)
-
-    def gone(*_: Any, **__: Any) -> Any:
-        raise errors.Unavailable(waited_ms=1, reason="r")
-
-    monkeypatch.setattr(control, "ask", gone)
+    monkeypatch.setattr(failures, "ask", lambda _: None)
     cli_local.check_hope(made)
     cell.failure = errors.Unavailable(waited_ms=30_000, reason="r")
     with pytest.raises(errors.Unavailable):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gaios import api, errors
+from gaios import api
 from gaios.cli import exits, output
 
 
@@ -28,6 +28,15 @@ def test_json_is_one_line_whatever_it_holds(capfdbinary: pytest.CaptureFixture[b
     assert capfdbinary.readouterr().out == b'{"key":"a\\nb"}\n'
 
 
+def test_json_holds_no_control_character_as_it_is(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """U+009B begins an escape sequence like ESC [ does; what is not a control character stays readable."""
+    value = "\x1b[2J \x7f \x80\x9b2J \x9f \xa0é"
+    output.write_json({"value": value})
+    written = capfdbinary.readouterr().out
+    assert json.loads(written) == {"value": value}
+    assert written.decode() == '{"value":"\\u001b[2J \\u007f \\u0080\\u009b2J \\u009f \xa0é"}\n'
+
+
 def test_an_error_is_one_line_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     output.write_error(exits.Report("Unknown", "two\nlines", "do\nthis", 3), json=False)
     assert capsys.readouterr().err == "gaios: two lines (do this)\n"
@@ -42,6 +51,7 @@ def test_a_terminal_is_never_steered_by_a_key(monkeypatch: pytest.MonkeyPatch) -
     """A key can hold an escape sequence that renames a window or hides a line; in a pipe it is the caller's own bytes."""
     monkeypatch.setattr("sys.stdout", SimpleNamespace(isatty=lambda: True))
     assert output.shown(b"a\x1b[2Jb\n\xff") == b"a\\x1b[2Jb\\n\\xff"
+    assert output.shown("a\x1b\x9b\tb\nc".encode(), keep="\n\t") == b"a\\x1b\\x9b\tb\nc"
     monkeypatch.setattr("sys.stdout", SimpleNamespace(isatty=lambda: False))
     assert output.shown(b"a\x1b[2Jb\n\xff") == b"a\x1b[2Jb\n\xff"
 
@@ -55,12 +65,12 @@ class Full(io.RawIOBase):
 
 
 def test_a_full_disk_under_standard_output_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command may well have taken effect: only the answer is lost."""
+    """The command has taken effect, or was a read: only the answer is lost, and nothing is unknown."""
     monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=Full()))
-    with pytest.raises(errors.Unknown, match="No space left"):
+    with pytest.raises(exits.OutputFailed, match="cannot write to standard output: No space left"):
         output.write(b"x")
     monkeypatch.setattr("sys.stdout", None)
-    with pytest.raises(errors.Unknown, match="closed"):
+    with pytest.raises(exits.OutputFailed, match="closed"):
         output.write(b"x")
 
 

@@ -30,6 +30,8 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str,
     [
         (["putt"], "there is no command 'putt'; did you mean 'put'?"),
         (["xyz"], "there is no command 'xyz'"),
+        (["--bogus"], "unknown option: --bogus"),
+        (["-x", "put", "k", "v"], "unknown option: -x"),
         (["put"], "gaios put needs KEY"),
         (["put", "k"], "gaios put needs VALUE"),
         (["put", "k", "v", "w"], "gaios put does not take 'w'"),
@@ -93,6 +95,14 @@ def test_json_is_asked_for_wherever_the_flag_stands() -> None:
     assert wants_json(["put", "--json", "k"])
     assert wants_json(["--json=true"])
     assert not wants_json(["put", "--", "--json"])
+
+
+def test_an_option_alone_is_no_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """--json belongs behind a command, and the error is told in the form that it asks for."""
+    code, _, err = told(capsys, "--json")
+    error = json.loads(err)["error"]
+    assert (code, error["message"]) == (exits.USAGE, "unknown option: --json")
+    assert "gaios COMMAND --json" in error["hint"]
 
 
 def test_a_dash_before_the_double_dash_is_standard_input() -> None:
@@ -167,3 +177,12 @@ def test_a_cell_that_nobody_runs_is_unavailable() -> None:
     assert done.returncode == exits.UNAVAILABLE
     assert done.stdout == b""
     assert json.loads(done.stderr)["error"]["type"] == "Unavailable"
+
+
+@pytest.mark.parametrize("arguments", [["completion", "bash"], ["--version"], ["put", "--help"], []], ids=" ".join)
+def test_an_output_that_takes_no_more_is_told_as_that(arguments: list[str]) -> None:
+    """Nothing is unknown of what was asked for, so the exit code is not 3."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([*PROGRAM, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (exits.USAGE, 1)
+    assert done.stderr.startswith("gaios: cannot write to standard output: No space left on device")

@@ -35,6 +35,7 @@ def test_tolerates_counts_down_to_the_majority(alive: int, tolerates: int | None
     status = merge([told(number, role="master" if number == 1 else "replica") for number in range(1, alive + 1)], [])
     assert status.tolerates == tolerates
     assert f"{alive} of 5 replicas answer" in status.why
+    assert ("1 more runs" in status.why, "2 more run" in status.why) == (alive == 2, alive == 1)
     assert [replica.role for replica in status.replicas].count("unreachable") == 5 - alive
 
 

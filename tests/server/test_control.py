@@ -28,7 +28,7 @@ async def test_a_supervisor_answers_one_line_with_one(cell: local.LocalCell) -> 
     running = asyncio.ensure_future(Supervisor(cell, log=quiet()).run())
     await until((cell.dir / control.SOCKET).exists)
     answer = await asyncio.to_thread(control.ask, cell, {"do": "state"})
-    assert answer == {"supervisor": os.getpid(), "replicas": {"1": "stopped", "2": "stopped", "3": "stopped"}}
+    assert answer == {"supervisor": os.getpid(), "replicas": {"1": "stopped", "2": "stopped", "3": "stopped"}, "failed": {}}
     for wrong in (
         {},
         {"do": "dance"},
@@ -76,3 +76,19 @@ def test_a_taken_port_is_named_before_anything_is_started(cell: local.LocalCell)
     control.check_ports(cell)
     with socket.create_server(config.address(cell.founders[2].peer)), pytest.raises(errors.PortTaken, match=cell.founders[2].peer):
         control.check_ports(cell)
+
+
+def test_the_hint_of_a_taken_port_can_be_followed(cell: local.LocalCell) -> None:
+    """A cell that exists keeps its ports: another one would be refused."""
+    with socket.create_server(config.address(cell.founders[2].peer)):
+        control.check_ports(cell, [1])
+        with pytest.raises(errors.PortTaken) as raised:
+            control.check_ports(cell, [3])
+    assert "choose" not in raised.value.hint
+    assert str(cell.dir) in raised.value.hint
+
+
+def test_all_down_are_those_that_were_stopped_and_do_not_run(cell: local.LocalCell) -> None:
+    assert control.all_down(cell) == [1, 2, 3]
+    control.mark_down(cell, 2, down=False)
+    assert control.all_down(cell) == [1, 3]

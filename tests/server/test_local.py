@@ -73,3 +73,16 @@ def test_a_manifest_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="not TOML"):
         local.find(tmp_path)
     assert local.find(tmp_path / "none") is None
+
+
+def test_what_may_refuse_the_places_is_asked_before_anything_is_created(tmp_path: Path) -> None:
+    """A directory that names ports which are taken could only be removed again."""
+
+    def refuse(places: object) -> None:
+        raise ConfigurationError(reason="not there")
+
+    with pytest.raises(ConfigurationError, match="not there"):
+        local.open_or_create(tmp_path / "cell", replicas=3, check=refuse)
+    assert not (tmp_path / "cell").exists()
+    made = local.open_or_create(tmp_path / "cell", replicas=3)
+    assert local.open_or_create(tmp_path / "cell", check=refuse) == made

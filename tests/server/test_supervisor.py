@@ -113,6 +113,10 @@ def test_a_replica_without_its_directory_is_not_started_again(cell: local.LocalC
     wait(lambda: states(cell)["2"] == "failed")
     assert states(cell) == {"1": "running", "2": "failed", "3": "failed"}
     assert "promise-1" in (cell.replica_dir(2) / "log").read_text()
+    failed = control.ask(cell, {"do": "state"})["failed"]
+    assert [failed[replica]["code"] for replica in ("2", "3")] == [4, 4]
+    assert "promise-1" in failed["2"]["reason"]
+    assert str(cell.replica_dir(3)) in failed["3"]["reason"]
 
 
 async def test_a_majority_that_cannot_start_ends_the_wait(cell: local.LocalCell) -> None:
@@ -120,7 +124,7 @@ async def test_a_majority_that_cannot_start_ends_the_wait(cell: local.LocalCell)
         for name in ("promise-1", "promise-2"):
             (cell.replica_dir(replica) / name).unlink()
 
-    with pytest.raises(errors.StateMissing, match="2 of 3"):
+    with pytest.raises(errors.ReplicaFailed, match=r"2 of 3 .* replica 1: .*promise-1 .*; replica 2: .*promise-1"):
         async with asyncio.timeout(20):
             await Supervisor(cell, log=quiet()).run(lambda: asyncio.sleep(30))
     assert not any(pids(cell).values())

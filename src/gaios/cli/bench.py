@@ -27,6 +27,8 @@ KEYS = 1_000
 CLIENTS_MAX = 10_000
 OPERATION_S = 60.0
 """An operation under load may take long, and then that is a figure; one that takes longer is a failure."""
+CLEAR_S = 10.0
+"""A cell that does not take the deletion so soon has failed, and keeps nobody waiting for it."""
 
 Clients = Annotated[int, Parameter(converter=whole(1, CLIENTS_MAX), help="Each with one operation under way.")]
 Connections = Annotated[
@@ -163,4 +165,4 @@ async def clear(cell: "Cell", prefix: bytes) -> None:
     """Delete what the run wrote."""
     # Far below what one command may change. A cell that failed meanwhile has been told about already.
     with contextlib.suppress(Error):
-        await cell.multiop(then=[api.Delete(prefix, api.prefix_end(prefix))])
+        await cell.multiop(then=[api.Delete(prefix, api.prefix_end(prefix))], timeout=CLEAR_S)

@@ -2,7 +2,7 @@
 
     0    done
     1    the answer is no: key absent, guard failed, nothing deleted, damage or a violation found, revision compacted
-    2    wrong usage or configuration, another cell's directory, a directory in use
+    2    wrong usage or configuration, another cell's directory, a directory in use, an output that cannot be written
     3    unavailable or outcome unknown, a port taken
     4    this replica's state is missing or damaged, or its disk failed
     130  interrupted
@@ -10,6 +10,7 @@
 Rule 1. An error that leaves with 3 is of type `Unavailable`, `Unknown` or `PortTaken`: a caller has to know only whether the command
 certainly did nothing (`Unavailable`), or may have done something (`Unknown`). What lies behind it stands in the sentence.
 Rule 2. An exception that is none of ours is a fault of gaios itself. It may have struck after a command was sent, so it is `Unknown`.
+Rule 3. An answer that cannot be written says nothing of the cell: it is `OutputFailed`, and what was asked for is done.
 """
 
 from typing import Final, NamedTuple
@@ -22,6 +23,13 @@ USAGE: Final = 2
 UNAVAILABLE: Final = 3
 STATE: Final = 4
 INTERRUPTED: Final = 130
+
+
+class OutputFailed(Exception):
+    """Standard output took no more; the command itself was carried out."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"cannot write to standard output: {reason}")
 
 
 class Report(NamedTuple):
@@ -45,6 +53,7 @@ _CODES: Final[tuple[tuple[type[errors.Error], int], ...]] = (
     (errors.PortTaken, UNAVAILABLE),
     (errors.Unavailable, UNAVAILABLE),
     (errors.Unknown, UNAVAILABLE),
+    (errors.ReplicaFailed, STATE),
     (errors.StateMissing, STATE),
     (errors.StateDamaged, STATE),
     (errors.DiskFailed, STATE),
@@ -67,6 +76,8 @@ def report(error: BaseException) -> Report:
         error = error.exceptions[0]
     if isinstance(error, errors.Error):
         return _report_ours(error)
+    if isinstance(error, OutputFailed):
+        return Report("OutputFailed", str(error), "only the answer is lost, not what the command did", USAGE)
     if isinstance(error, OSError) and error.filename is not None:
         # A path that a person named: a file to read, a directory to make.
         return Report("ConfigurationError", f"{_text(error.filename)}: {error.strerror}", "check the path and its permissions", USAGE)

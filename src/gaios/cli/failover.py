@@ -31,7 +31,7 @@ WHOLE_S = 60.0
 """Within which a killed replica must be back and caught up."""
 WRITE_S = 60.0
 """Within which a trial must see a write."""
-KEY = b"gaios-bench/failover/%d"
+PREFIX = b"gaios-bench/failover/"
 
 
 async def run_trials(directory: str, trials: int) -> list[int]:
@@ -41,6 +41,7 @@ async def run_trials(directory: str, trials: int) -> list[int]:
         ConfigurationError: there is no local cell, or nobody who would restart what is killed.
         Unavailable: the cell did not write again, or was not whole again, within a minute.
     """
+    from gaios.cli.bench import clear
     from gaios.server import control, local
 
     found = local.find(directory)
@@ -51,12 +52,14 @@ async def run_trials(directory: str, trials: int) -> list[int]:
     async with connected(found) as cells:
         watcher, writers = cells[0], cells[1:]
         took: list[int] = []
-        for trial in range(trials):
-            master = await until_whole(watcher, len(found.ids))
-            took.append(await one_trial(writers, master))
-            output.note(f"trial {trial + 1} of {trials}: killed replica {master[0]}, {took[-1] / 1e6:.0f} ms without writes")
-        await until_whole(watcher, len(found.ids))
-        await watcher.multiop(then=[])
+        try:
+            for trial in range(trials):
+                master = await until_whole(watcher, len(found.ids))
+                took.append(await one_trial(writers, master))
+                output.note(f"trial {trial + 1} of {trials}: killed replica {master[0]}, {took[-1] / 1e6:.0f} ms without writes")
+            await until_whole(watcher, len(found.ids))
+        finally:
+            await clear(watcher, PREFIX)
     return took
 
 
@@ -76,7 +79,7 @@ async def one_trial(writers: "list[Cell]", master: tuple[int, int]) -> int:
 
     async def write(cell: "Cell", number: int) -> None:
         began_ns = time.monotonic_ns()
-        await cell.put(KEY % number, b"%d" % began_ns)
+        await cell.put(b"%s%d" % (PREFIX, number), b"%d" % began_ns)
         if killed_ns and began_ns >= killed_ns and not first.done():
             first.set_result(time.monotonic_ns())
 

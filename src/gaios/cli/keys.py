@@ -55,7 +55,7 @@ async def get(
     if client.json:
         output.write_json(None if entry is None else output.entry(entry))
     elif entry is not None:
-        output.write(entry.value + b"\n")
+        output.write(output.shown(entry.value, keep="\n\t") + b"\n")
     return exits.NO if entry is None else exits.DONE
 
 

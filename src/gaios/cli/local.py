@@ -2,7 +2,8 @@
 
 Rule 1. `up` returns, or says that it is ready, when a write was acknowledged: an empty MultiOp, which leaves no trace in the database.
 Rule 2. A second `up` changes nothing: it waits, prints the same and returns.
-Rule 3. `up --replica` returns when each of the named replicas answers for itself.
+Rule 3. `up --replica` returns when each of the named replicas answers for itself; whether the cell writes is another question.
+Rule 4. Nobody waits for what cannot come: replicas that failed for good, or that `down --replica` stopped, are named at once.
 """
 
 import asyncio
@@ -17,14 +18,20 @@ from cyclopts import Parameter
 
 from gaios.cli import exits, output
 from gaios.cli.parameters import ENDPOINTS_DEFAULT, FORM, Form, Text, each, whole
-from gaios.errors import ConfigurationError, DirectoryInUse, StateMissing, Unavailable
+from gaios.errors import ConfigurationError, DirectoryInUse, PortTaken, Unavailable
+from gaios.server.config import REPLICAS_MAX
 
 if TYPE_CHECKING:
+    from gaios.client import Cell, CellStatus
+    from gaios.server.config import Founder
     from gaios.server.local import LocalCell
 
 READY_S = 30.0
 """Within which a cell must acknowledge a write; reading a long log may take seconds, electing a master takes one."""
+SETTLE_S = 2.0
+"""How long `up` waits for replicas that a write did not need, before it warns of them: one that is damaged says so in half a second."""
 _LOOK_S = 0.05
+_ASK_S = 0.2
 
 Dir = Annotated[Text, Parameter(name="--dir", help="The cell's directory.")]
 Ids = Annotated[
@@ -36,7 +43,7 @@ Ids = Annotated[
 async def up(
     *,
     dir_: Dir,
-    replicas: Annotated[int | None, Parameter(converter=whole(1, 1_000), help="How many a new cell has.  [default: 5]")] = None,
+    replicas: Annotated[int | None, Parameter(converter=whole(1, REPLICAS_MAX), help="How many a new cell has.  [default: 5]")] = None,
     port: Annotated[int | None, Parameter(converter=whole(1, 65_535), help="Client port of replica 1.  [default: 7420]")] = None,
     detach: Annotated[bool, Parameter(help="Supervise in the background.")] = False,
     existing: Annotated[bool, Parameter(help="Refuse to create a cell.")] = False,
@@ -44,15 +51,19 @@ async def up(
     form: Form = FORM,
 ) -> int:
     """Start a cell on this machine, or the named replicas of one."""
-    from gaios.server import control, local
+    from gaios.server import control, failures, local
     from gaios.server.supervisor import Supervisor
 
-    cell = local.open_or_create(dir_, replicas=replicas, port=port, existing=existing or bool(replica))
+    if replica and local.find(dir_) is None:
+        raise ConfigurationError(reason=f"there is no cell in {dir_}", hint="name the directory that was given to gaios up")
+    cell = local.open_or_create(dir_, replicas=replicas, port=port, existing=existing, check=check_free)
     if replica:
+        control.check_ids(cell, replica)
+        control.check_ports(cell, replica)
         control.start(cell, replica)
-        await answering(cell, set(replica))
-        show(cell, json=form.json)
+        show_replicas(cell, replica, await answering(cell, set(replica)), json=form.json)
         return exits.DONE
+    failures.check_down(cell, control.all_down(cell))
     output.note_if_watched(f"waiting until {len(cell.ids)} replicas in {cell.dir} acknowledge a write …")
     if not control.is_supervised(cell):
         control.check_ports(cell)
@@ -61,6 +72,7 @@ async def up(
 
             async def ready() -> None:
                 await acknowledged(cell)
+                await warn(cell)
                 show(cell, json=form.json)
 
             try:
@@ -73,6 +85,7 @@ async def up(
         else:
             control.detach(cell)
     await supervised_until_acknowledged(cell)
+    await warn(cell)
     show(cell, json=form.json)
     return exits.DONE
 
@@ -106,12 +119,12 @@ async def supervised_until_acknowledged(cell: "LocalCell") -> None:
     """Return when a cell that another process supervises acknowledged a write.
 
     Raises:
-        StateMissing: so many replicas failed for good that it cannot.
+        ConfigurationError, ReplicaFailed, Unavailable: so many replicas failed for good, or were stopped, that it cannot.
         Unavailable: it did not within `READY_S`.
     """
     writing = asyncio.ensure_future(acknowledged(cell))
     try:
-        while not (await asyncio.wait({writing}, timeout=1.0))[0]:
+        while not (await asyncio.wait({writing}, timeout=_ASK_S))[0]:
             await asyncio.to_thread(check_hope, cell)
         writing.result()
     finally:
@@ -119,39 +132,95 @@ async def supervised_until_acknowledged(cell: "LocalCell") -> None:
 
 
 def check_hope(cell: "LocalCell") -> None:
-    """Raises `StateMissing` when the supervisor has given up a majority."""
+    """Raises what says why the cell cannot acknowledge a write any more, as far as its supervisor knows."""
+    from gaios.server import failures
+
+    told = failures.ask(cell)
+    if told is not None:
+        failures.check_hope(cell, told)
+
+
+def check_free(places: "tuple[Founder, ...]") -> None:
+    """Raises `PortTaken` when a cell could not listen there: before anything of it is created."""
     from gaios.server import control
 
     try:
-        states = control.ask(cell, {"do": "state"}, timeout_s=2.0)["replicas"]
+        control.check_free(places)
+    except PortTaken as error:
+        error.hint = "stop what listens there, or choose other ports: gaios up --port P, or GAIOS_PORT=P make up; nothing was created"
+        raise
+
+
+async def warn(cell: "LocalCell") -> None:
+    """Tell of each replica that does not answer although nobody stopped it: a cell that writes may still be short of some."""
+    import gaios
+    from gaios.server import control, failures
+
+    end = asyncio.get_running_loop().time() + SETTLE_S
+    async with gaios.connect(cell.endpoints, timeout=READY_S) as connected:
+        while True:
+            told = await asyncio.to_thread(failures.ask, cell)
+            failed = told.failures if told is not None else {}
+            silent = {replica for replica in cell.ids if not control.is_down(cell, replica)} - answered(await look(connected))
+            if silent <= failed.keys() or asyncio.get_running_loop().time() > end:
+                break
+            await asyncio.sleep(_LOOK_S)
+    for replica in sorted(silent):
+        why = f"did not start: {failed[replica].reason}" if replica in failed else "does not answer yet"
+        output.note(f"replica {replica} {why}; see {cell.replica_dir(replica) / 'log'}")
+
+
+async def look(connected: "Cell") -> "CellStatus | None":
+    """What the replicas say; None when none answers."""
+    try:
+        return await connected.status()
     except Unavailable:
-        return
-    failed = sorted(int(replica) for replica, state in states.items() if state == "failed")
-    if 2 * len(failed) >= len(states):
-        home = cell.replica_dir(failed[0])
-        raise StateMissing(directory=str(home), what=f"what {len(failed)} of {len(states)} replicas need to start (see {home / 'log'})")
+        return None
 
 
-async def answering(cell: "LocalCell", ids: set[int]) -> None:
-    """Return when each of these replicas answers.
+def answered(told: "CellStatus | None") -> set[int | None]:
+    """The replicas that answered for themselves."""
+    return set() if told is None else {replica.id for replica in told.replicas if replica.role != "unreachable"}
+
+
+async def answering(cell: "LocalCell", ids: set[int]) -> "CellStatus":
+    """Wait until each of these replicas answers; what they said then.
 
     Raises:
-        Unavailable: one of them did not within `READY_S`.
+        ConfigurationError, ReplicaFailed: one of them cannot start.
+        Unavailable: one of them did not answer within `READY_S`.
     """
     import gaios
+    from gaios.server import failures
 
     end = asyncio.get_running_loop().time() + READY_S
-    silent = ids
     async with gaios.connect(cell.endpoints, timeout=READY_S) as connected:
-        while silent:
-            told = await connected.status()
-            silent = ids - {replica.id for replica in told.replicas if replica.role != "unreachable"}
-            if silent and asyncio.get_running_loop().time() > end:
+        while True:
+            told = await look(connected)
+            silent = ids - answered(told)
+            if told is not None and not silent:
+                return told
+            supervised = await asyncio.to_thread(failures.ask, cell)
+            failed = supervised.failures if supervised is not None else {}
+            if supervised is not None and (final := {i: failed[i] for i in silent if supervised.states[i] == "failed"}):
+                raise failures.refused(cell, final)
+            if asyncio.get_running_loop().time() > end:
                 first = min(silent)
+                why = f": {failed[first].reason}" if first in failed else ""
                 raise Unavailable(
-                    waited_ms=int(READY_S * 1_000), reason=f"replica {first} does not answer; see {cell.replica_dir(first) / 'log'}"
+                    waited_ms=int(READY_S * 1_000), reason=f"replica {first} does not answer{why}; see {cell.replica_dir(first) / 'log'}"
                 )
-            await asyncio.sleep(_LOOK_S if silent else 0)
+            await asyncio.sleep(_LOOK_S)
+
+
+def show_replicas(cell: "LocalCell", ids: tuple[int, ...], told: "CellStatus", *, json: bool) -> None:
+    """That these replicas answer, and what the cell can do with them."""
+    names = ", ".join(map(str, sorted(set(ids))))
+    if json:
+        show(cell, json=True)
+        return
+    output.write_line(f"replicas {names} answer" if len(set(ids)) > 1 else f"replica {names} answers")
+    output.write_line(told.why)
 
 
 def show(cell: "LocalCell", *, json: bool) -> None:

@@ -2,13 +2,14 @@
 
 Rule 1. With --json, standard output holds one JSON object, or one a line for a stream, and nothing else.
 Rule 2. Bytes in JSON are text where they are UTF-8, and `{"b64": "…"}` where not.
-Rule 3. For people, keys and values leave as they are where a program reads them; on a terminal whatever could steer it is escaped,
-except for the one value that `get KEY` was asked for.
+Rule 3. For people, keys and values leave as they are where a program reads them; on a terminal whatever could steer it is escaped
+(the one value that `get KEY` was asked for keeps its lines and tabs). In JSON no control character stands as it is.
 Rule 4. Everything is flushed when it is written: a stream's reader never waits for a buffer to fill.
 Rule 5. An error is one line on standard error.
 """
 
 import contextlib
+import re
 import sys
 from base64 import b64encode
 from collections.abc import Mapping
@@ -17,10 +18,10 @@ from typing import Any
 import msgspec
 
 from gaios.api import Entry
-from gaios.cli.exits import Report
-from gaios.errors import Unknown
+from gaios.cli.exits import OutputFailed, Report
 
 _encode = msgspec.json.Encoder().encode
+_STEERING = re.compile(rb"\x7f|\xc2[\x80-\x9f]")
 
 
 def text(data: bytes) -> str | dict[str, str]:
@@ -44,7 +45,8 @@ def entry(found: Entry) -> dict[str, Any]:
 
 def write_json(value: object) -> None:
     """One JSON value on a line of its own."""
-    write(_encode(value) + b"\n")
+    # The encoder escapes what JSON demands. DEL and the C1 controls (U+0080 to U+009F; C2 begins no other text) steer a terminal too.
+    write(_STEERING.sub(lambda found: b"\\u00%02x" % found[0][-1], _encode(value)) + b"\n")
 
 
 def write_line(line: str) -> None:
@@ -57,22 +59,22 @@ def write(data: bytes) -> None:
 
     Raises:
         BrokenPipeError: nobody reads any more.
-        Unknown: they could not be written; what the command did is done all the same.
+        OutputFailed: they could not be written; what the command did is done all the same.
     """
     if sys.stdout is None:
-        raise Unknown(reason="standard output is closed, so the answer is lost")
+        raise OutputFailed("it is closed")
     try:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise Unknown(reason=f"standard output cannot be written: {error.strerror}") from None
+        raise OutputFailed(error.strerror or str(error)) from None
 
 
-def shown(data: bytes) -> bytes:
-    """A key or value for people: as it is, or escaped on a terminal."""
-    return escaped(data).encode() if is_terminal() else data
+def shown(data: bytes, *, keep: str = "") -> bytes:
+    """A key or value for people: as it is, or escaped on a terminal, but for the characters in `keep`."""
+    return escaped(data, keep=keep).encode() if is_terminal() else data
 
 
 def is_terminal() -> bool:
@@ -80,9 +82,10 @@ def is_terminal() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
 
 
-def escaped(data: bytes) -> str:
-    """Text without anything that could steer a terminal or break a line."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in data.decode(errors="backslashreplace"))
+def escaped(data: bytes, *, keep: str = "") -> str:
+    """Text without anything that could steer a terminal or break a line, but for what is in `keep`."""
+    characters = data.decode(errors="backslashreplace")
+    return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode("ascii") for c in characters)
 
 
 def write_error(failure: Report, *, json: bool) -> None:

@@ -37,6 +37,10 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         _silence()
         return exits.DONE
+    except OSError as error:
+        # Help and the version are written by the parser, and do nothing else that could fail like this.
+        failed = exits.OutputFailed(error.strerror or str(error)) if wants_text(arguments) else error
+        return fail(exits.report(failed), error, json=json)
     except Exception as error:  # noqa: BLE001 (the last resort: no traceback reaches a user)
         return fail(exits.report(error), error, json=json)
     return result if isinstance(result, int) else exits.DONE
@@ -58,6 +62,12 @@ def wants_json(arguments: Sequence[str]) -> bool:
     return any(word == "--json" or word.startswith("--json=") for word in own)
 
 
+def wants_text(arguments: Sequence[str]) -> bool:
+    """Whether only help or the version was asked for."""
+    own = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return not own or any(word in {"--help", "-h", "--version"} for word in own)
+
+
 def mark_stdin(arguments: Sequence[str]) -> list[str]:
     """A bare `-` before `--` becomes `STDIN`: an ordinary word to the parser, and not to be confused with any other."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
@@ -75,6 +85,11 @@ def usage(error: CycloptsError, arguments: Sequence[str]) -> exits.Report:
             nearest = difflib.get_close_matches(written, names(), n=1)
             message = f"there is no command {written!r}" + (f"; did you mean {nearest[0]!r}?" if nearest else "")
             hint = "gaios --help shows every command"
+            if written.startswith("-") and written != STDIN:
+                message, hint = (
+                    f"unknown option: {written}",
+                    "options stand behind the command: gaios COMMAND --json; gaios --help shows every command",
+                )
         case MissingArgumentError(keyword=None, argument=argument) if argument is not None:
             message = f"{command} needs {argument.name}"
         case UnusedCliTokensError(unused_tokens=[first, *_]):

@@ -23,10 +23,16 @@ ROUND = 65_536
 
 async def status(*, client: Client = CLIENT) -> int:
     """Show every replica, the master, and how many may still fail."""
-    async with cell(client) as connected:
-        told = await connected.status()
-    if all(replica.role == "unreachable" for replica in told.replicas):
-        raise Unavailable(waited_ms=1_000, reason=told.why or "no replica answers")
+    try:
+        async with cell(client) as connected:
+            told = await connected.status()
+    except Unavailable:
+        told = None
+    if told is None or all(replica.role == "unreachable" for replica in told.replicas):
+        # What the first of them said, or how it was silent, tells less than that all of them were.
+        error = Unavailable(waited_ms=0, reason=f"no replica answers at {client.endpoints.replace(',', ', ')}")
+        error.hint = "start the cell: gaios up"
+        raise error
     if client.json:
         output.write_json(told)
     else:

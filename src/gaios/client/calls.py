@@ -10,6 +10,7 @@ Rule 4. A call is sent (`links`), queued for a master, blocked for a session, or
 
 from collections import deque
 from heapq import heapify, heappop, heappush
+from typing import Final
 
 from gaios import entry, errors
 from gaios.client.search import Dice, Search
@@ -19,6 +20,8 @@ from gaios.client.tuning import BACK_OFF, CALL_BYTES_MAX, CALLS_MAX, MS, NEVER, 
 from gaios.entry import Identity
 from gaios.errors import CommandTooLong, Error, NotMaster, Overloaded, ProtocolError, Unavailable, Unknown, UnknownSession
 from gaios.transport import Answer, Kind, Status, encode_read, encode_request, encode_submit
+
+_CLOSED: Final = "this client was closed"
 
 
 class Calls:
@@ -270,7 +273,7 @@ class Calls:
 
     def shut(self, now: int) -> None:
         """All end."""
-        self._search.why = "this client was closed"
+        self._search.why = _CLOSED
         self._registration = None
         for call in list(self._open.values()):
             self._expire(now, call)
@@ -289,6 +292,7 @@ class Calls:
         elif isinstance(call.refusal, Overloaded):
             self._finish(call, call.refusal)
         else:
+            waited_ms = 0 if why == _CLOSED else waited_ms
             self._finish(call, Unavailable(waited_ms=waited_ms, reason=why or "no replica was reached"))
 
     def _finish(self, call: Call, outcome: bytes | Error | None) -> None:

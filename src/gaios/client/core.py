@@ -146,7 +146,7 @@ class Core:
     def shut(self, now: int) -> None:
         """Every call and watch ends now, as at its deadline, and every connection is to be closed."""
         self._calls.shut(now)
-        self._watches.shut(now)
+        self._watches.shut()
         for link in self._search.links.values():
             if link.state != CLOSED:
                 self._drop(now, link, "")

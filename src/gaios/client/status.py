@@ -138,9 +138,13 @@ def _judge(alive: int, voters: int, reigning: Told | None) -> tuple[int | None, 
     if not alive:
         return None, "no replica answers"
     if alive < majority:
-        return None, f"{count}, {majority} are needed: nothing can be read or written until {majority - alive} more run"
+        return None, f"{count}, {majority} are needed: nothing can be read or written until {_more(majority - alive)}"
     spare = alive - majority
     master = f"replica {reigning.id} is master" if reigning is not None else "a master is being elected"
     if not spare:
         return 0, f"{count}, {majority} are needed, {master}: none may fail now"
     return spare, f"{count}, {majority} are needed, {master}: {spare} more may fail"
+
+
+def _more(count: int) -> str:
+    return f"{count} more run{'s' if count == 1 else ''}"

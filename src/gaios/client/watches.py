@@ -152,11 +152,11 @@ class Watches:
         else:
             self._end(watching, error)
 
-    def shut(self, now: int) -> None:
+    def shut(self) -> None:
         """All end."""
         for watching in list(self._all.values()):
             self._detach(watching)
-            self._end(watching, Unavailable(waited_ms=(now - watching.began) // MS, reason="this client was closed"))
+            self._end(watching, Unavailable(waited_ms=0, reason="this client was closed"))
 
     def tick(self, now: int, why: str) -> None:
         """What time brings."""

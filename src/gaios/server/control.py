@@ -1,7 +1,8 @@
 """How commands reach a local cell: through its live supervisor's socket, or without one straight at the replicas.  [INTERFACE `up`, `down`]
 
     request   {"do": "state"} | {"do": "stop"} | {"do": "stop", "replicas": [2]} | {"do": "start", "replicas": [2]}
-    answer    {"supervisor": pid, "replicas": {"1": "running", …}, "stopped": […], "started": […]} | {"error": "…"}
+    answer    {"supervisor": pid, "replicas": {"1": "running", …}, "failed": {"2": {"code": 4, "reason": "…"}, …},
+               "stopped": […], "started": […]} | {"error": "…"}
 
 One line of JSON each way. A replica that `down --replica` stopped has a file `down` in its directory: it stays down until that is gone.
 """
@@ -14,7 +15,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -175,11 +176,18 @@ def check_ids(cell: LocalCell, ids: Collection[int]) -> None:
             )
 
 
-def check_ports(cell: LocalCell) -> None:
-    """Raises `PortTaken` if a replica that does not run could not listen."""
-    for founder in cell.founders:
-        if pid_of(cell, founder.id):
-            continue
+def check_ports(cell: LocalCell, ids: Collection[int] = ()) -> None:
+    """Raises `PortTaken` if a replica, one of these, that does not run could not listen."""
+    try:
+        check_free([founder for founder in cell.founders if (not ids or founder.id in ids) and not pid_of(cell, founder.id)])
+    except PortTaken as error:
+        error.hint = f"stop what listens there: the ports of the cell in {cell.dir} are chosen when it is created"
+        raise
+
+
+def check_free(places: Iterable[config.Founder]) -> None:
+    """Raises `PortTaken` if something listens at one of these places."""
+    for founder in places:
         for text in (founder.client, founder.peer, founder.admin):
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -197,6 +205,11 @@ def pid_of(cell: LocalCell, replica: int) -> int:
 def is_down(cell: LocalCell, replica: int) -> bool:
     """Whether `down --replica` stopped it."""
     return (cell.replica_dir(replica) / DOWN).exists()
+
+
+def all_down(cell: LocalCell) -> list[int]:
+    """The replicas that `down --replica` stopped and nobody started since."""
+    return [replica for replica in cell.ids if is_down(cell, replica) and not pid_of(cell, replica)]
 
 
 def mark_down(cell: LocalCell, replica: int, *, down: bool) -> None:

@@ -14,6 +14,7 @@ import os
 import re
 import secrets
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -73,9 +74,14 @@ def founders(replicas: int, port: int) -> tuple[config.Founder, ...]:
 
 
 def open_or_create(
-    path: "str | os.PathLike[str]", *, replicas: int | None = None, port: int | None = None, existing: bool = False
+    path: "str | os.PathLike[str]",
+    *,
+    replicas: int | None = None,
+    port: int | None = None,
+    existing: bool = False,
+    check: Callable[[tuple[config.Founder, ...]], None] | None = None,
 ) -> LocalCell:
-    """The cell in this directory; it is created where there is none, unless `existing`.
+    """The cell in this directory; it is created where there is none, unless `existing`; `check` may refuse its places before that.
 
     Raises:
         ConfigurationError: it differs from what was asked for, or the directory holds something else.
@@ -85,7 +91,10 @@ def open_or_create(
     if found is None:
         if existing:
             raise ConfigurationError(reason=f"there is no cell in {path}", hint="leave --existing away to create one")
-        return create(path, founders(replicas or REPLICAS, PORT if port is None else port))
+        places = founders(REPLICAS if replicas is None else replicas, PORT if port is None else port)
+        if check is not None:
+            check(places)
+        return create(path, places)
     if replicas is not None and replicas != len(found.founders):
         raise ConfigurationError(reason=f"the cell in {path} has {len(found.founders)} replicas, not {replicas}")
     first = config.address(found.endpoints[0])[1]

@@ -21,7 +21,7 @@ from typing import IO, Any, Final
 import msgspec
 
 from gaios import errors
-from gaios.server import control, local
+from gaios.server import control, failures, local
 from gaios.server.local import LocalCell
 from gaios.server.logs import Logger
 
@@ -43,6 +43,9 @@ class Keeper:
         """`running`, `waiting` (for its restart), `stopped`, or `failed` (for good)."""
         self.pid = 0
         self.code: int | None = None
+        self.reason = ""
+        """Why it ended with an exit code that is not 0."""
+        self._log_from = 0
         self._cell, self._changed, self._log = cell, changed, log
         self._child: subprocess.Popen[bytes] | None = None
         self._pidfd = -1
@@ -68,8 +71,8 @@ class Keeper:
             return
         home = self._cell.replica_dir(self.replica)
         if not home.is_dir():
-            self._log.error("replica_failed", replica=self.replica, reason=f"{home} is missing; it is never started empty")
-            self.state, self.code = "failed", 4
+            self.state, self.code, self.reason = "failed", 4, f"{home} is missing; it is never started empty"
+            self._log.error("replica_failed", replica=self.replica, reason=self.reason)
             self._changed()
             return
         command = [
@@ -85,6 +88,7 @@ class Keeper:
             str(self.replica),
         ]
         with _log_file(home / "log") as log:
+            self._log_from = log.tell()
             self._child = subprocess.Popen(  # noqa: S603 (our own module)
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._cell.dir, start_new_session=True
             )
@@ -132,13 +136,15 @@ class Keeper:
         child, self._child = self._child, None
         # Of an adopted process nobody can tell us the code; a reason to stay down shows at its next start.
         self.code = child.wait() if child is not None and child.pid == self.pid else None
+        log = self._cell.replica_dir(self.replica) / "log"
+        self.reason = (failures.last_words(log, self._log_from) or f"exit code {self.code}") if (self.code or 0) > 0 else ""
         lived = time.monotonic() - self._began
         if self.state == "stopping":
             self.state = "stopped"
             self._log.info("replica_stopped", replica=self.replica, pid=self.pid, code=self.code)
         elif self.code in FINAL_CODES:
             self.state = "failed"
-            self._log.error("replica_failed", replica=self.replica, code=self.code, see=self._cell.replica_dir(self.replica) / "log")
+            self._log.error("replica_failed", replica=self.replica, code=self.code, reason=self.reason, see=log)
         else:
             self._delay_s = RESTART_S if lived >= HEALTHY_S else self._delay_s
             self._log.warning(
@@ -172,7 +178,8 @@ class Supervisor:
 
         Raises:
             DirectoryInUse: the cell has a live supervisor.
-            ConfigurationError, StateMissing: so many replicas failed for good that no majority is left before `ready` was done.
+            ConfigurationError, ReplicaFailed, Unavailable: before `ready` was done, no majority was left of those that did not fail
+                for good and that nobody stopped.
         """
         held = control.hold(self._cell, wait_s=0.5)
         try:
@@ -222,13 +229,16 @@ class Supervisor:
                         await task
 
     def _check_hope(self) -> None:
-        failed = [keeper for keeper in self._keepers.values() if keeper.state == "failed"]
-        if 2 * (len(self._keepers) - len(failed)) > len(self._keepers):
-            return
-        home = self._cell.replica_dir(failed[0].replica)
-        if failed[0].code == 2:
-            raise errors.ConfigurationError(reason=f"replica {failed[0].replica} cannot start as configured", hint=f"see {home / 'log'}")
-        raise errors.StateMissing(directory=str(home), what=f"the intact state of {len(failed)} of {len(self._keepers)} replicas")
+        states = {replica: keeper.state for replica, keeper in self._keepers.items()}
+        failures.check_hope(self._cell, failures.States(states, self._failures()), rest_stops=True)
+
+    def _failures(self) -> dict[int, failures.Failure]:
+        """Those that do not run for a reason of their own: for good, or until they are tried again."""
+        return {
+            replica: failures.Failure(keeper.code, keeper.reason)
+            for replica, keeper in self._keepers.items()
+            if keeper.state in {"failed", "waiting"} and keeper.code is not None and keeper.reason
+        }
 
     def _on_signal(self, number: int) -> None:
         self.signal = number
@@ -280,7 +290,11 @@ class Supervisor:
         raise errors.ConfigurationError(reason=f"a supervisor cannot {verb!r}")
 
     def _state(self) -> dict[str, Any]:
-        return {"supervisor": os.getpid(), "replicas": {str(keeper.replica): keeper.state for keeper in self._keepers.values()}}
+        return {
+            "supervisor": os.getpid(),
+            "replicas": {str(keeper.replica): keeper.state for keeper in self._keepers.values()},
+            "failed": {str(replica): failure._asdict() for replica, failure in self._failures().items()},
+        }
 
     async def _stop(self, ids: list[int]) -> list[int]:
         keepers = [self._keepers[replica] for replica in ids]
