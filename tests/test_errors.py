@@ -119,3 +119,23 @@ def test_an_error_may_speak_of_a_file_with_any_name() -> None:
     back = errors.unpack(errors.pack(errors.DirectoryInUse(directory="cell-\udcff")))
     assert isinstance(back, errors.DirectoryInUse)
     assert back.directory == "cell-\\udcff"
+
+
+def test_no_hint_leads_to_a_start_on_old_or_empty_state() -> None:
+    """A disk that was rolled back is not noticed in 0.1.0: a restored copy could undo acknowledged writes.  [SAFETY 2, 3]"""
+    damaged_ = errors.StateDamaged(file="wal/00000001.wal", offset=8, kind="payload", detail="d").hint
+    missing = errors.StateMissing(directory="d", what="the directory").hint
+    for hint in (damaged_, missing):
+        assert not re.search(r"\b(copy|restore|backup)\b", hint)
+        assert "the other replicas go on without this one as long as a majority is intact" in hint
+    assert "keep the directory as it is" in damaged_
+    assert "gaios verify" in damaged_
+    assert "only if it is this replica's own latest directory" in missing
+    assert "never start it empty" in missing
+    assert "fix" not in errors.AnotherCell(what="w", found="f", expected="e").hint
+
+
+def test_an_empty_key_is_told_that_it_is_empty() -> None:
+    """The class speaks of long keys; the sentence has to say which limit was met."""
+    assert str(errors.KeyTooLong(length=0, limit=1_024)).endswith("a key must have 1 to 1024 bytes; this one is empty")
+    assert str(errors.KeyTooLong(length=2_000, limit=1_024)).endswith("a key must have 1 to 1024 bytes; this one has 2000")
