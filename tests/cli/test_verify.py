@@ -62,3 +62,39 @@ def test_what_is_no_directory_of_ours_is_wrong_usage(tmp_path: Path, cli: Cli) -
     for name in ("absent", "empty", "file"):
         done = cli("verify", str(tmp_path / name), "--json")
         assert (done.code, done.error["type"]) == (2, "ConfigurationError")
+
+
+def moved(tmp_path: Path, cell: Path, source: str, target: str) -> None:
+    """Put a directory in the place of a cell's."""
+    shutil.rmtree(cell / target)
+    shutil.copytree(tmp_path / source, cell / target)
+
+
+@pytest.mark.parametrize("source", ["other/replica-2", "cell/replica-1"])
+def test_a_directory_of_another_cell_or_member_is_damage(directory: Path, tmp_path: Path, cli: Cli, source: str) -> None:
+    """Every record in it is intact, and the replica would refuse to start on it.  [SAFETY 2]"""
+    local.create(tmp_path / "other", local.founders(3, 29_300))
+    moved(tmp_path, directory, source, "replica-2")
+    done = cli("verify", str(directory), "--json")
+    assert (done.code, done.json["ok"]) == (1, False)
+    assert [(problem["replica"], problem["file"], problem["kind"]) for problem in done.json["problems"]] == [(2, "manifest.toml", "cell")]
+    assert "belongs to member" in done.json["problems"][0]["detail"]
+
+
+def test_files_of_another_cell_behind_the_right_manifest_are_damage(directory: Path, tmp_path: Path, cli: Cli) -> None:
+    """What is in the files counts: a manifest is copied easily."""
+    local.create(tmp_path / "other", local.founders(3, 29_300))
+    manifest = (directory / "replica-2" / "manifest.toml").read_bytes()
+    moved(tmp_path, directory, "other/replica-2", "replica-2")
+    (directory / "replica-2" / "manifest.toml").write_bytes(manifest)
+    (problem,) = cli("verify", str(directory), "--json").json["problems"]
+    assert (problem["replica"], problem["file"], problem["kind"]) == (2, "replica-2", "cell")
+
+
+def test_a_replica_too_many_and_a_missing_manifest_are_damage(directory: Path, cli: Cli) -> None:
+    shutil.copytree(directory / "replica-3", directory / "replica-4")
+    (directory / "replica-1" / "manifest.toml").unlink()
+    done = cli("verify", str(directory), "--json")
+    assert done.code == 1
+    found = [(problem["replica"], problem["file"], problem["kind"]) for problem in done.json["problems"]]
+    assert found == [(1, "manifest.toml", "missing"), (0, "replica-4", "cell")]

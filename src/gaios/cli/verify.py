@@ -1,17 +1,21 @@
 """verify: a directory, checked offline.  [INTERFACE `verify`; SAFETY 7, 15]
 
 An unfinished tail is what a crash leaves and a start cuts: it is named, and no damage. A replica that the cell's manifest lists and
-whose directory is gone is damage like any other.
+whose directory is gone is damage like any other, and so is a directory that another cell's or another member's was put in place of: every
+record in it may be intact, and a replica would still refuse it (kind `cell`).
 """
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from gaios.cli import exits, output
 from gaios.cli.parameters import FORM, Form, Text
 from gaios.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from gaios.server.local import LocalCell
 
 
 def verify(
@@ -23,7 +27,7 @@ def verify(
     path = Path(directory)
     if not path.is_dir():
         raise ConfigurationError(reason=f"{directory} is not a directory", hint="name a replica's directory, or the one given to gaios up")
-    problems = [*missing(path), *(finding._asdict() for finding in verify_directory(path))]
+    problems = [*missing(path), *(finding._asdict() for finding in verify_directory(path)), *strangers(path)]
     ok = all(problem["kind"] == "tail" for problem in problems)
     if form.json:
         output.write_json({"ok": ok, "problems": problems})
@@ -35,20 +39,59 @@ def verify(
 
 
 def missing(path: Path) -> list[dict[str, Any]]:
-    """A problem for each replica that the manifest lists and that has no directory."""
+    """A problem for each replica that the cell's manifest lists and that has no directory, or no manifest in it."""
+    from gaios.server import directory, local
+
+    cell = local.find(path)
+    problems = []
+    for replica in cell.ids if cell is not None else ():
+        where = path / f"replica-{replica}"
+        if not where.is_dir():
+            problems.append(_problem(replica, where.name, "missing", "the manifest lists this replica, and its directory is not there"))
+        elif not (where / directory.MANIFEST).exists():
+            problems.append(_problem(replica, directory.MANIFEST, "missing", "the file is not there"))
+    return problems
+
+
+def strangers(path: Path) -> list[dict[str, Any]]:
+    """A problem for each directory of a cell that is not the one that the cell's manifest speaks of."""
     from gaios.server import local
 
     cell = local.find(path)
     if cell is None:
         return []
-    return [
-        {
-            "replica": replica,
-            "file": cell.replica_dir(replica).name,
-            "offset": 0,
-            "kind": "missing",
-            "detail": "the manifest lists this replica, and its directory is not there",
-        }
+    problems = [
+        _problem(replica, *found)
         for replica in cell.ids
-        if not cell.replica_dir(replica).is_dir()
+        if cell.replica_dir(replica).is_dir() and (found := _stranger(cell, replica)) is not None
     ]
+    listed = {cell.replica_dir(replica).name for replica in cell.ids}
+    problems += [
+        _problem(0, extra.name, "cell", "the cell's manifest lists no such replica")
+        for extra in sorted(path.glob("replica-*"))
+        if extra.name not in listed
+    ]
+    return problems
+
+
+def _stranger(cell: "LocalCell", replica: int) -> tuple[str, str, str] | None:
+    """What tells that this directory is another replica's: file, kind, detail. The manifest tells first, then the files themselves."""
+    from gaios.server import config, directory
+    from gaios.storage.disk import owner_of_directory
+
+    where = cell.replica_dir(replica)
+    if (where / directory.MANIFEST).exists():
+        told = config.Settings(cell=cell.cell, replica=cell.founders, id=replica, dir=str(where))
+        try:
+            directory.check_manifest(told, where / directory.MANIFEST)
+        except ConfigurationError as error:
+            return directory.MANIFEST, "cell", str(error)
+    owner = owner_of_directory(where)
+    if owner is not None and (owner.cell, owner.member) != (cell.cell.bytes, replica):
+        there = f"member {owner.member} of cell {owner.cell.hex()}"
+        return where.name, "cell", f"its files belong to {there}, not to member {replica} of cell {cell.cell.id}"
+    return None
+
+
+def _problem(replica: int, file: str, kind: str, detail: str) -> dict[str, Any]:
+    return {"replica": replica, "file": file, "offset": 0, "kind": kind, "detail": detail}

@@ -91,7 +91,7 @@ def open_(settings: config.Settings) -> Disk:
         raise StateMissing(directory=str(where), what=MANIFEST)
     if (where / CREATING).exists():
         raise StateMissing(directory=str(where), what="the end of its creation (make it anew)")
-    _check_manifest(settings, where / MANIFEST)
+    check_manifest(settings, where / MANIFEST)
     disk = _lock(where)
     (where / LOCK).write_text(f"{os.getpid()}\n", "ascii")
     return disk
@@ -140,7 +140,13 @@ def _lock(where: Path) -> Disk:
             time.sleep(0.02)
 
 
-def _check_manifest(settings: config.Settings, path: Path) -> None:
+def check_manifest(settings: config.Settings, path: Path) -> None:
+    """Compare a replica's manifest with what this replica is told to be.
+
+    Raises:
+        AnotherCell: it is another cell's or another member's.
+        ConfigurationError: it cannot be read, or its founders are not those of the configuration.
+    """
     found = config.read_file(path)
     cell = found.get("cell")
     there = f"member {found.get('member')} of cell {cell.get('id') if isinstance(cell, dict) else None}"

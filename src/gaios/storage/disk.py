@@ -22,8 +22,8 @@ from threading import Thread
 from gaios.errors import ConfigurationError, DirectoryInUse, DiskFailed
 from gaios.storage.copies import NAMES as PROMISES
 from gaios.storage.segment import DIRECTORY as WAL
-from gaios.storage.verify import Finding, verify
-from gaios.storage.words import Create, Operation, Remove, Rename, Sync, SyncDirectory, Write
+from gaios.storage.verify import Finding, owner, verify
+from gaios.storage.words import Create, Identity, Operation, Remove, Rename, Sync, SyncDirectory, Write
 
 LOCK = "lock"
 ZEROS = bytes(1 << 20)
@@ -331,3 +331,13 @@ def verify_directory(path: Path) -> list[Finding]:
                 raise DirectoryInUse(directory=str(directory))
             findings += [Finding(replica, *problem) for problem in verify(reader)]
     return findings
+
+
+def owner_of_directory(path: Path) -> Identity | None:
+    """Whose files these are, by what stands in them; None if nothing intact tells.
+
+    Raises:
+        DiskFailed: they cannot be read.
+    """
+    with closing(Directory(path)) as reader:
+        return owner(reader)

@@ -59,6 +59,13 @@ def verify(reader: Reader) -> list[Problem]:
     return [*problems, found.damage, *further]
 
 
+def owner(reader: Reader) -> Identity | None:
+    """Whose directory it is, by what its files say; `boot` is 0. None if none of them is intact."""
+    names = reader.names()
+    intact = [found for found in promise.load(reader, names) if isinstance(found, Copy)]
+    return _owner(reader, max(intact, key=lambda copy: copy.generation, default=None), segment.numbers(names))
+
+
 def _owner(reader: Reader, newest: Copy | None, numbers: list[int]) -> Identity | None:
     """Whose directory it is: by its copies, or else by its first intact segment."""
     if newest is not None:
