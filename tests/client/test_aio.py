@@ -321,7 +321,7 @@ async def test_a_client_that_is_not_open_says_how_to_open_it() -> None:
     assert "async with" in caught.value.hint
 
 
-@pytest.mark.parametrize("timeout", [-1, float("nan"), float("inf"), "5"])
+@pytest.mark.parametrize("timeout", [0, 0.0, -1, float("nan"), float("inf"), "5"])
 def test_a_senseless_time_out_is_a_configuration_error(timeout: float) -> None:
     with pytest.raises(ConfigurationError, match="number of seconds"):
         connect("127.0.0.1:1", timeout=timeout)

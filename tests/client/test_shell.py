@@ -5,10 +5,11 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+import uvloop
 
 from gaios.client.aio import connect
 from gaios.client.core import READ
-from gaios.client.shell import Shell, boottime_ns
+from gaios.client.shell import CLOSE_S, Shell, boottime_ns
 from gaios.errors import Unavailable
 from gaios.transport import MAGIC, Listener, encode, encode_goodbye, refuse
 from tests.client.fake import CELL, FakeCell
@@ -103,3 +104,26 @@ async def test_large_values_cross_in_both_directions() -> None:
         await asyncio.gather(*(cell.put(f"k{number}", value) for number in range(8)))
         found = await cell.range(prefix="k")
         assert [entry.value for entry in found] == [value] * 8
+
+
+@pytest.mark.parametrize("factory", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_closing_at_whatever_moment_of_a_dial_is_done_at_once(factory: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    """The faster loop never tells the end of a connection whose dial was cancelled after TCP was there: nobody may wait for it."""
+
+    async def main() -> float:
+        slowest = 0.0
+        async with FakeCell(5) as fake:
+            for turns in range(12):
+                shell = Shell([replica.address for replica in fake.replicas])
+                shell.start()
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                began = boottime_ns()
+                await shell.close()
+                slowest = max(slowest, (boottime_ns() - began) / 1e9)
+            await asyncio.sleep(0.05)
+            assert fake.connections() == []
+        return slowest
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        assert runner.run(main()) < CLOSE_S / 2

@@ -53,6 +53,8 @@ class Cell:
     def __init__(self, endpoints: str | Iterable[str], *, timeout: float = 10.0) -> None:
         self._shell = Shell(addresses.parse(endpoints))
         self._timeout = _seconds(timeout)
+        if not timeout:
+            raise ConfigurationError(reason="a time-out is a number of seconds above 0, not 0")
 
     async def __aenter__(self) -> Self:
         """Begin to look for the master."""

@@ -206,8 +206,11 @@ class Shell:
         except ConfigurationError as error:
             why = str(error)
         except asyncio.CancelledError:
-            # The core gave it up, or this client is being closed: a transport that is already there ends with it.
+            # The core gave it up, or this client is being closed: a transport that is already there ends with it. uvloop has
+            # closed that by now, and will never say so.
             connection.abort()
+            self._ending.discard(connection)
+            connection.ended.set()
             return
         if self._dialling.get(endpoint) is connection:
             del self._dialling[endpoint]
@@ -225,9 +228,9 @@ class Shell:
 
     def arrived(self, connection: "Connection") -> bool:
         """TCP is there; False when it is not wanted any more."""
-        self._ending.add(connection)
         if self._is_closed or self._dialling.get(connection.endpoint) is not connection:
             return False
+        self._ending.add(connection)
         self._connections[connection.endpoint] = connection
         return True
 
