@@ -82,6 +82,35 @@ def test_a_mistake_is_refused_with_a_sentence_that_names_it(change: dict[str, An
     assert says in f"{refused.value} {refused.value.hint}"
 
 
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"log_level": "bogus"}, "log_level: 'bogus' is not one of debug, error, info, warning"),
+        ({"cell": {"id": "XYZ"}}, "cell.id: 'XYZ' is not 32 hexadecimal digits (0 to 9, a to f)"),
+        ({"cell": {"id": CELL, "name": ""}}, "cell.name: '' is not text of 1 to 64 characters"),
+        ({"cell": {}}, "cell: id is missing"),
+        ({"replica": 7}, "replica: 7 is not a list of tables"),
+        ({"replica": [{"id": 1, "client": "a:1", "peer": "a:1"}]}, "replica[0]: admin is missing"),
+        ({"replica": [{"id": 33, "client": "a:1", "peer": "a:2", "admin": "a:3"}]}, "replica[0].id: 33 is not a whole number from 1 to 32"),
+        ({"idle_s": "soon"}, "idle_s: 'soon' is not a whole number from 2 to 86400"),
+        ({"insecure": "maybe"}, "insecure: 'maybe' is not true or false"),
+        ({"log": {"term_ms": [1]}}, "log.term_ms: [1] is not a whole number"),
+        ({"dir": 5}, "dir: 5 is not text"),
+        ({"dir": "x" * 1_000_000 + "\0", "idle_s": ["y" * 1_000_000]}, "idle_s: ['" + "y" * 98 + " is not a whole number from 2 to 86400"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_told_in_the_words_of_the_file(change: dict[str, Any], sentence: str) -> None:
+    """Whoever wrote the file knows keys and values, neither paths with a dollar nor patterns."""
+    with pytest.raises(ConfigurationError) as refused:
+        config.settings(keys(**change))
+    assert str(refused.value) == sentence
+
+
+def test_a_missing_key_is_named() -> None:
+    with pytest.raises(ConfigurationError, match=r"^replica is missing$"):
+        config.settings({"cell": {"id": CELL}})
+
+
 def test_an_address_given_twice_is_refused() -> None:
     twice = keys()
     twice["replica"][1]["peer"] = twice["replica"][0]["client"]

@@ -167,10 +167,10 @@ class _View:
                 raise NotANumber(key=operation.key, reason=f"its value {text[:32]!r} is not a decimal number")
             before = int(text)
             if not NUMBER_MIN <= before <= NUMBER_MAX:
-                raise NotANumber(key=operation.key, reason=f"its value {before} is not within signed 64 bits")
+                raise NotANumber(key=operation.key, reason=f"its value {before} lies outside {NUMBER_MIN} to {NUMBER_MAX}")
         after = before + operation.by
         if not NUMBER_MIN <= after <= NUMBER_MAX:
-            raise NotANumber(key=operation.key, reason=f"{before} and {operation.by} together leave signed 64 bits")
+            raise NotANumber(key=operation.key, reason=f"the sum of {before} and {operation.by} lies outside {NUMBER_MIN} to {NUMBER_MAX}")
         self._put(operation.key, b"%d" % after)
         return IncrementResult(after)
 

@@ -21,12 +21,14 @@ Rule 3. Without TLS a replica listens on loopback only, unless `insecure` says o
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
+import msgspec.inspect
 
 from gaios.errors import ConfigurationError
 from gaios.log.options import Options
@@ -155,7 +157,7 @@ def settings(found: Mapping[str, Any]) -> Settings:
         made = msgspec.convert(dict(found), Settings, strict=False)
     except msgspec.ValidationError as error:
         cause = error.__cause__
-        raise cause if isinstance(cause, ConfigurationError) else ConfigurationError(reason=f"wrong configuration: {error}") from None
+        raise cause if isinstance(cause, ConfigurationError) else _wrong(str(error), found) from None
     _check(made)
     return made
 
@@ -229,6 +231,41 @@ def _unknown(what: str, key: str, known: tuple[str, ...]) -> ConfigurationError:
     return ConfigurationError(
         reason=f"unknown {what}: {key!r}", hint=f"did you mean {nearest[0]!r}?" if nearest else f"known are {', '.join(sorted(known))}"
     )
+
+
+def _wrong(told: str, found: object) -> ConfigurationError:
+    """What msgspec tells, as a sentence about the configuration: it ends in the place, ``at `$.replica[0].id` ``."""
+    what, _, place = told.partition(" - at `$")
+    place = place.removesuffix("`").removeprefix(".")
+    kind: Any = msgspec.inspect.type_info(Settings)
+    for name, index in re.findall(r"(\w+)|\[(\d+)\]", place.replace("[", ".[")):
+        if index:
+            kind, found = kind.item_type, found[int(index)]  # type: ignore[index]  # msgspec went this way
+        else:
+            kind = next(field.type for field in kind.fields if field.name == name)
+            found = found[name]  # type: ignore[index]  # as above
+    if absent := re.search("missing required field `(\\w+)`", what):
+        return ConfigurationError(reason=f"{place + ': ' if place else ''}{absent[1]} is missing")
+    return ConfigurationError(reason=f"{place}: {found!r:.100} is not {_expected(kind)}")
+
+
+def _expected(kind: object) -> str:
+    match kind:
+        case msgspec.inspect.LiteralType(values=values):
+            return f"one of {', '.join(map(str, values))}"
+        case msgspec.inspect.IntType(ge=least, le=most):
+            return "a whole number" + (f" from {least} to {most}" if most is not None else "")
+        case msgspec.inspect.BoolType():
+            return "true or false"
+        case msgspec.inspect.StrType(pattern=str()):
+            return "32 hexadecimal digits (0 to 9, a to f)"
+        case msgspec.inspect.StrType(min_length=int(least), max_length=most):
+            return f"text of {least} to {most} characters"
+        case msgspec.inspect.StrType():
+            return "text"
+        case msgspec.inspect.StructType():
+            return "a table"
+    return "a list of tables"
 
 
 def _check(made: Settings) -> None:
