@@ -111,7 +111,7 @@ def test_a_directory_says_which_cell_it_belongs_to(file: str, tmp_path: Path, cl
         (["init"], "gaios init needs --config"),
         (["serve", "--config", "/no/such/file"], "cannot read /no/such/file"),
         (["serve", "--config", "FILE", "--id", "3", "--dir", "d"], "id is 3, but the founders are 1, 2"),
-        (["serve", "--config", "FILE", "--id", "one", "--dir", "d"], "$.id"),
+        (["serve", "--config", "FILE", "--id", "one", "--dir", "d"], "id: 'one' is not a whole number"),
         (["serve", "--config", "FILE", "--id", "1", "--dir", "d", "--log-level", "loud"], "log_level"),
         (["serve", "--config", "FILE", "--id", "1", "--dir", "d", "--listen-client", "0.0.0.0:1"], "can be reached from other machines"),
         (["serve", "--log-trem-ms", "3"], "unknown option: --log-trem-ms. Did you mean --log-term-ms?"),
