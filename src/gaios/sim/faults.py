@@ -64,6 +64,8 @@ class ProcessFaults(msgspec.Struct, frozen=True, kw_only=True):
     """Mean time until a supervisor starts it again."""
     power_cut: float = 0.5
     """How often a crash takes the machine with it: un-synced bytes, and the clock's reading."""
+    retire: float = 0.0
+    """How often a replica is asked to go, a moment before it is killed."""
     all_at_once: float = 0.1
     """How often a crash takes several replicas: all, all but the master, or some."""
     at_master: float = 0.4
@@ -86,9 +88,9 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True):
     """How much one clock gains on another, at most."""
 
     def calm(self) -> "Faults":
-        """The same world when faults stop; clocks drift on."""
+        """The same world when faults stop: disks and links are quick, clocks drift on."""
         network = NetworkFaults(delay_ns=min(self.network.delay_ns, MS), jitter_ns=min(self.network.jitter_ns, MS // 5))
-        return Faults(disk=DiskFaults(sync_ns=self.disk.sync_ns), network=network, drift_ppm=self.drift_ppm)
+        return Faults(disk=DiskFaults(sync_ns=min(self.disk.sync_ns, MS)), network=network, drift_ppm=self.drift_ppm)
 
 
 def swarm(dice: Dice, drift_bound_ppm: int) -> Faults:
@@ -125,6 +127,7 @@ def swarm(dice: Dice, drift_bound_ppm: int) -> Faults:
         crash_every_ns=every(500 * MS, 8 * S, 0.6),
         down_ns=dice.skewed(20 * MS, 3 * S),
         power_cut=dice.pick((0.0, 0.5, 1.0)),
+        retire=dice.pick((0.0, 0.0, 0.4)),
         all_at_once=dice.pick((0.0, 0.1, 0.4)),
         at_master=dice.pick((0.2, 0.5, 0.9)),
         pause_every_ns=every(S, 8 * S),

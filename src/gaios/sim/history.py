@@ -31,7 +31,7 @@ class Call(NamedTuple):
 
     number: int
     client: int
-    request: api.MultiOp | api.Range
+    request: api.MultiOp | api.Range | api.Compact
     began: int
     """`order` of the call."""
     began_ns: int
@@ -41,7 +41,7 @@ class Call(NamedTuple):
     """0 when no answer came."""
     outcome: str
     """DONE, REFUSED (certainly without effect) or UNKNOWN.  [SAFETY 20]"""
-    reply: api.MultiOpResult | api.Page | None
+    reply: api.MultiOpResult | api.Page | api.CompactResult | None
     whose: tuple[int, int, int] = (0, 0, 0)
     """The identity (slot, index) and sequence under which a write was last sent; zeros if it never was.  [SAFETY 19]"""
     slot: int = 0

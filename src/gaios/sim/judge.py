@@ -49,7 +49,7 @@ def judge(seen: Observations, keys: list[bytes], finals: Mapping[int, tuple[int,
                 commands[applied.slot, nth] = entry.command
                 if entry.kind == Kind.COMMAND:
                     log[applied.slot, nth] = Submitted(*entry.identity, entry.sequence)
-    acknowledged = [call for call in seen.calls if call.outcome == DONE and isinstance(call.request, api.MultiOp)]
+    acknowledged = [call for call in seen.calls if call.outcome == DONE and not isinstance(call.request, api.Range)]
     found += exactly_once(seen.executed, log, [(call.number, call.slot, call.nth) for call in acknowledged])
 
     last_lives: dict[int, dict[tuple[int, int], bytes]] = {replica: {} for replica in finals}

@@ -82,6 +82,16 @@ class Nemesis:
     def _crash_one(self, seat: Seat) -> None:
         if seat.node is None or not self._running:
             return
+        if self._dice.chance(self._faults.process.retire):
+            self._world.count("a replica was asked to go")
+            seat.retire()
+            self._world.after(self._dice.around(5_000_000), self._end, seat, seat.life)
+            return
+        self._end(seat, seat.life)
+
+    def _end(self, seat: Seat, life: int) -> None:
+        if seat.life != life or seat.node is None or not self._running:
+            return
         self._world.count("a replica crashed")
         seat.stop(power=self._dice.chance(self._faults.process.power_cut))
         self._restart_later(seat)

@@ -37,6 +37,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     deadline_ns: int = 3 * S
     """What a client gives one operation."""
     watchers: int = 2
+    compacts: float = 0.0
+    """How often an operation drops history."""
     drifts_ppm: tuple[int, ...] = ()
     """Each replica's clock, when a scenario says so."""
     safety_ns: int = 20 * S
@@ -87,6 +89,7 @@ def draw(dice: Dice) -> Plan:
         segment_bytes=dice.pick(SEGMENT_BYTES),
         clients=8 if deep else dice.between(2, 8),
         keys=dice.pick((1, 3, 5, 10)),
+        compacts=dice.pick((0.0, 0.0, 0.1)),
         think_ns=dice.skewed(MS // 5, 200 * MS),
         burst=20 if deep else dice.pick((1, 4, 20)),
         safety_ns=dice.pick((5, 10, 20, 40)) * S,

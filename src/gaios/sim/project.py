@@ -27,7 +27,7 @@ def project(calls: Iterable[Call], keys: Iterable[bytes]) -> dict[bytes, list[St
         if isinstance(call.request, api.Range):
             if isinstance(call.reply, api.Page):
                 _project_read(call, call.request, call.reply, steps)
-        else:
+        elif isinstance(call.request, api.MultiOp):
             _project_write(call, call.request, steps, seen)
     return steps
 

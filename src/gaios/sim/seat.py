@@ -162,6 +162,10 @@ class Seat:
         else:
             self.disk.kill()
 
+    def retire(self) -> None:
+        """Ask the process to go: a master gives its lease back. Whoever asked kills it soon after."""
+        self._put(("retire",))
+
     def pause(self, duration_ns: int, point: str) -> None:
         """Stop the process for a while, at a point of its next turn: "poll", "take" or "carry out"."""
         if self.node is not None:
@@ -280,6 +284,8 @@ class Seat:
             node.tick(now)
         elif kind == "disk":
             node.disk_done(now)
+        elif kind == "retire":
+            node.retire(now)
         elif kind == "gone":
             client = self._clients.pop(event[1], None)
             if client is not None and client.listener.accepted:

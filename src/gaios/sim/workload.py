@@ -11,7 +11,7 @@ from gaios import api, errors
 from gaios.client.core import READ, WRITE
 from gaios.sim.client import Outcome, SimulatedClient
 from gaios.sim.dice import Dice
-from gaios.sim.history import DONE, REFUSED, UNKNOWN, Call, Watch
+from gaios.sim.history import DONE, REFUSED, UNKNOWN, Call, Violation, Watch
 from gaios.sim.observations import Observations
 from gaios.sim.plan import Plan
 from gaios.sim.world import World
@@ -32,6 +32,8 @@ class Workload:
         """Operations begun and not finished."""
         self._numbers = 0
         self._seen: dict[bytes, list[api.Entry]] = {}
+        self._revision = api.FIRST_REVISION
+        """The highest that any answer named."""
         self._deadline_ns = plan.deadline_ns
         self._think_ns = plan.think_ns
         self._rest_ns = 0
@@ -95,14 +97,18 @@ class Workload:
 
     def _learn(self, call: Call) -> None:
         """Entries that were seen: what a later compare-and-set may compare with."""
+        if isinstance(call.reply, api.MultiOpResult | api.Page):
+            self._revision = max(self._revision, call.reply.revision)
         if isinstance(call.reply, api.Page):
             for entry in call.reply.entries:
                 self._seen.setdefault(entry.key, []).append(entry)
 
     # -- drawing operations ----------------------------------------------------------------------------------------------
 
-    def _draw(self, number: int) -> api.MultiOp | api.Range:
+    def _draw(self, number: int) -> api.MultiOp | api.Range | api.Compact:
         dice = self._dice
+        if dice.chance(self._plan.compacts):
+            return api.Compact(dice.pick((self._revision, dice.between(api.FIRST_REVISION, self._revision))))
         key = dice.pick(self.registers)
         value = b"v%d" % number
         draws: list[Callable[[], api.MultiOp | api.Range]] = [
@@ -151,32 +157,40 @@ def _record(call: Call, outcome: Outcome, place: tuple[int, int]) -> Call:
         assert isinstance(page, api.Page)
         return call._replace(outcome=DONE, reply=page)
     reply = api.decode_reply(outcome)
-    assert isinstance(reply, api.MultiOpResult)
     return call._replace(outcome=DONE, reply=reply, slot=place[0], nth=place[1])
 
 
 class _Watcher:
-    """One client that watches everything from the beginning, and goes on watching whatever happens."""
+    """One client that watches everything, and goes on watching whatever happens: past compacted history it begins anew."""
 
     def __init__(self, world: World, client: SimulatedClient, observations: Observations) -> None:
         self._world, self._client, self._observations = world, client, observations
+        self._from = api.FIRST_REVISION
         self._events: list[api.Event] = []
         self._watch = 0
-        self._ended = ""
 
     def begin(self) -> None:
         """Begin to watch."""
-        self._watch = self._client.watch(b"", b"", api.FIRST_REVISION, self._told)
+        self._events = []
+        self._watch = self._client.watch(b"", b"", self._from, self._told)
 
     def _told(self, news: tuple[api.Event, ...] | errors.Error) -> None:
-        if isinstance(news, errors.Error):
-            self._ended = str(news)
-            self._world.note(f"watch ended {news}")
-        else:
+        if not isinstance(news, errors.Error):
             self._events.extend(news)
+            return
+        self._world.note(f"watch ended {news}")
+        if isinstance(news, errors.Compacted):
+            self._world.count("a watch was overtaken by compaction")
+            self._write_down(self._events[-1].mod_revision + 1 if self._events else self._from)
+            self._from = news.compacted
+            self.begin()
+        else:
+            self._observations.broken.append(Violation("watches go on", f"client {self._client.number}'s watch ended: {news}"))
 
     def record(self) -> None:
         """Write down what was told."""
-        if not self._ended:
-            through = self._client.told_through(self._watch)
-            self._observations.watches.append(Watch(self._client.number, b"", b"", api.FIRST_REVISION, tuple(self._events), through))
+        self._write_down(self._client.told_through(self._watch))
+
+    def _write_down(self, through: int) -> None:
+        """Everything below `through` was told."""
+        self._observations.watches.append(Watch(self._client.number, b"", b"", self._from, tuple(self._events), through))

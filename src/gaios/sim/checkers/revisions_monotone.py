@@ -7,6 +7,7 @@
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
+from gaios import api
 from gaios.sim.history import DONE, Applied, Call, Violation
 
 NAME = "revisions monotone"
@@ -26,7 +27,7 @@ def revisions_monotone(applied: Iterable[Applied], calls: Sequence[Call]) -> lis
     ended: list[int] = []
     highest: list[Call] = []
     answered = sorted(
-        (call for call in calls if call.outcome == DONE and call.ended is not None and call.reply is not None),
+        (call for call in calls if call.outcome == DONE and call.ended is not None and _revision(call)),
         key=lambda call: call.ended or 0,
     )
     for call in answered:
@@ -46,4 +47,4 @@ def revisions_monotone(applied: Iterable[Applied], calls: Sequence[Call]) -> lis
 
 
 def _revision(call: Call) -> int:
-    return call.reply.revision if call.reply is not None else 0
+    return call.reply.revision if isinstance(call.reply, api.MultiOpResult | api.Page) else 0

@@ -138,7 +138,7 @@ def _after_revision(replayed: Replay, revision: int) -> float:
 
 def _earliest(replayed: Replay, call: Call, latest: float) -> float:
     """As early as this operation can stand: a read could be anywhere while the revision was its own."""
-    if isinstance(call.request, api.MultiOp) or call.reply is None:
+    if not isinstance(call.reply, api.Page):
         return latest
     return bisect_left(replayed.revisions, call.reply.revision) + 0.5 if call.reply.revision > api.FIRST_REVISION else -0.5
 
