@@ -100,4 +100,11 @@ EXHIBITS = [
         ("lease exclusivity",),
         long_leases,
     ),
+    Exhibit(
+        "a term is granted before it is written down",
+        "paxos",
+        "SAFETY 11",
+        text(("promised = b; longest = max(longest, d); granted_until", "promised = b; granted_until")),
+        ("persist, then say",),
+    ),
 ]

@@ -8,7 +8,7 @@ from gaios.log.reign import Reign
 from gaios.log.sessions import Sessions
 from gaios.log.steps import Steps
 from gaios.sim.museum import Exhibit, method
-from tests.museum.worlds import contested, cut_off_masters
+from tests.museum.worlds import churn, contested, cut_off_masters
 
 
 def _without_promise(sound: Callable[..., Any]) -> Callable[..., Any]:
@@ -77,5 +77,13 @@ EXHIBITS = [
         "SAFETY 19",
         method(Sessions, "recall", lambda sound: lambda self, session, sequence: None),
         ("exactly once",),
+    ),
+    Exhibit(
+        "a master serves before its epoch is applied",
+        "log",
+        "SAFETY 14",
+        method(Reign, "is_serving", lambda sound: property(lambda self: self.ballot != 0)),
+        ("linearizability", "linearizability by witness", "revisions monotone"),
+        churn,
     ),
 ]
