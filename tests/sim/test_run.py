@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from functools import cache
 
 import pytest
@@ -49,9 +50,9 @@ def report_of(seed: int) -> Report:
 
 
 @pytest.mark.seeds(SEEDS)
-def test_nothing_is_wrong_under_any_faults(seed: int, record_property: pytest.FixtureRequest) -> None:
+def test_nothing_is_wrong_under_any_faults(seed: int, record_property: Callable[[str, object], None]) -> None:
     """Safety mode, then liveness mode, then every checker."""
-    record_property("reproduce", f"gaios sim --seed {seed}")  # type: ignore[operator]
+    record_property("reproduce", f"gaios sim --seed {seed}")
     report = report_of(seed)
     assert not report.violations
     assert not report.statistics["undecided_keys"], "the search gave up"
