@@ -19,8 +19,8 @@ def main(part: str = "") -> None:
             began = time.process_time()
             found = search(exhibit, range(SEEDS), PINNED)
             table[exhibit.name] = found
-            median = found[len(found) // 2] + 1 if found else 0
-            print(f"{exhibit.name}: caught by {found} ({exhibit.layer}, {exhibit.rule}; {time.process_time() - began:.1f} s, {median})")
+            until = f"{found[0] + 1} seeds until caught" if found else "NOT CAUGHT"
+            print(f"{exhibit.name}: {until}, pinned {found} ({exhibit.layer}, {exhibit.rule}; {time.process_time() - began:.1f} s)")
     known = {exhibit.name for exhibit in EXHIBITS}
     lines = [f"  {json.dumps(name)}: {json.dumps(seeds)}" for name, seeds in sorted(table.items()) if name in known]
     PINS.write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")

@@ -8,7 +8,7 @@ from gaios.log.reign import Reign
 from gaios.log.sessions import Sessions
 from gaios.log.steps import Steps
 from gaios.sim.museum import Exhibit, method
-from tests.museum.worlds import churn, contested, cut_off_masters
+from tests.museum.worlds import churn, contested, cut_off_masters, torn_segments
 
 
 def _without_promise(sound: Callable[..., Any]) -> Callable[..., Any]:
@@ -44,6 +44,19 @@ def _checked_before(sound: Callable[..., Any]) -> Callable[..., Any]:
         sound(self, now, token, question)
 
     return read
+
+
+def _claims_too_much(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """We had it: the mark in memory, though the values that it covers are in the same batch as the record."""
+
+    def state_record(self: Steps) -> Any:
+        mark, self._durable_mark = self._durable_mark, self.core.chosen
+        try:
+            return sound(self)
+        finally:
+            self._durable_mark = mark
+
+    return state_record
 
 
 EXHIBITS = [
@@ -85,5 +98,13 @@ EXHIBITS = [
         method(Reign, "is_serving", lambda sound: property(lambda self: self.ballot != 0)),
         ("linearizability", "linearizability by witness", "revisions monotone"),
         churn,
+    ),
+    Exhibit(
+        "a state record claims values that stand behind it",
+        "log",
+        "SAFETY 15",
+        method(Steps, "state_record", _claims_too_much),
+        ("no replica stops by itself", "persist, then say", "agreement"),
+        torn_segments,
     ),
 ]

@@ -254,3 +254,17 @@ def killed_then_cut(plan: Plan) -> Plan:
     return replace(
         plan, replicas=3, faults=faults, options=options, segment_bytes=1 << 10, think_ns=4 * MS, burst=20, operations=300, safety_ns=10 * S
     )
+
+
+def torn_segments(plan: Plan) -> Plan:
+    """Tiny segments, many values in flight, nothing kept in memory; disks hang at times, and the power goes in the middle of batches."""
+    faults = Faults(
+        disk=DiskFaults(sync_ns=500 * US, slow=0.2, slow_ns=30 * MS, crash_point=0.08, tear=1.0),
+        network=NetworkFaults(loss=0.05, partition_every_ns=300 * MS, partition_ns=150 * MS, kinds=("one", "link")),
+        process=ProcessFaults(down_ns=10 * MS, power_cut=1.0),
+        drift_ppm=plan.faults.drift_ppm,
+    )
+    options = Options(term_ms=100, beat_ms=20, spread_ms=20, pipeline=8, batch_entries=1, cache_bytes=1, retransmit_ms=20)
+    return replace(
+        plan, replicas=3, faults=faults, options=options, segment_bytes=1 << 10, think_ns=2 * MS, burst=50, operations=400, safety_ns=8 * S
+    )

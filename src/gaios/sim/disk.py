@@ -233,18 +233,18 @@ class Disk:
         """The machine died: only what is durable is sure to be there."""
         self.kill()
         dice = self._dice
-        self._lose_names()
+        tears = dice.chance(self.faults.tear)
+        self._lose_names("kept" if tears else dice.pick(("lost", "kept", "any")))
         for name in sorted(self._names):
             file = self._names[name]
             if file.pending:
-                fate = dice.pick(("lost", "kept", "any", "any"))
+                fate = "torn" if tears else dice.pick(("lost", "kept", "any", "any"))
                 for offset, written in file.pending:
                     self._survive(file, offset, written, fate)
                 file.pending.clear()
         self._durable_names = dict(self._names)
 
-    def _lose_names(self) -> None:
-        fate = self._dice.pick(("lost", "kept", "any"))
+    def _lose_names(self, fate: str) -> None:
         names = dict(self._durable_names)
         for old, new, file in self._pending_names:
             if fate == "lost" or (fate == "any" and self._dice.chance(0.5)):
@@ -265,9 +265,11 @@ class Disk:
         self._world.count("an un-synced write was torn")
         start = offset
         end = offset + len(written)
+        # Any subset of its sectors; in half of the cases the first few of them, as disks that write in order leave it.
+        first = self._dice.between(start, end) if self._dice.chance(0.5) else -1
         while start < end:
             stop = min(end, (start // SECTOR_BYTES + 1) * SECTOR_BYTES)
-            if self._dice.chance(0.5):
+            if stop <= first if first >= 0 else self._dice.chance(0.5):
                 _put(file.durable, start, written[start - offset : stop - offset])
             start = stop
 

@@ -25,6 +25,8 @@ class DiskFaults(msgspec.Struct, frozen=True, kw_only=True):
     slow_ns: int = 100 * MS
     failing: float = 0.0
     """How often a sync fails: the replica stops, and is started again on what the disk then holds."""
+    tear: float = 0.0
+    """How often a power cut keeps every name and tears every un-synced write; else each fares by lot."""
     crash_point: float = 0.0
     """How often a batch of operations is cut short by a crash, at any point of it."""
 
@@ -107,6 +109,7 @@ def swarm(dice: Dice, drift_bound_ppm: int) -> Faults:
         slow=rate(0.001, 0.1),
         slow_ns=dice.skewed(10 * MS, 2 * S),
         failing=rate(0.0003, 0.003, 0.25),
+        tear=dice.pick((0.0, 0.0, 0.5)),
         crash_point=rate(0.0003, 0.01),
     )
     network = NetworkFaults(
