@@ -1,6 +1,9 @@
 """Claims about the exactly-once table.  [SAFETY 19]"""
 
+import pytest
+
 from gaios.entry import Identity
+from gaios.errors import Overloaded
 from gaios.log.answers import Answer, Status
 from gaios.log.sessions import Bounds, Session, Sessions
 
@@ -27,11 +30,11 @@ def test_an_answer_is_recalled_until_it_is_acknowledged() -> None:
     sessions = table()
     sessions.register(ONE)
     session = known(sessions, ONE)
-    assert sessions.recall(session, 1) is None
+    assert sessions.recall(session, 1, 0) is None
     sessions.remember(session, 1, Answer(Status.DONE, 5, 0, b"x"))
-    assert sessions.recall(session, 1) == Answer(Status.DONE, 5, 0, b"x")
-    session.acknowledge(1)
-    assert sessions.recall(session, 1) == Answer(Status.STALE)
+    assert sessions.recall(session, 1, 0) == Answer(Status.DONE, 5, 0, b"x")
+    assert sessions.recall(session, 2, 1) is None
+    assert sessions.recall(session, 1, 0) == Answer(Status.STALE)
     assert session.answers == {}
 
 
@@ -71,7 +74,7 @@ def test_a_large_answer_is_remembered_only_as_given() -> None:
     sessions.register(ONE)
     session = known(sessions, ONE)
     sessions.remember(session, 1, Answer(Status.DONE, 7, 1, b"four"))
-    assert sessions.recall(session, 1) == Answer(Status.STALE, 7, 1)
+    assert sessions.recall(session, 1, 0) == Answer(Status.STALE, 7, 1)
 
 
 def test_a_client_that_acknowledges_nothing_is_stopped() -> None:
@@ -80,9 +83,12 @@ def test_a_client_that_acknowledges_nothing_is_stopped() -> None:
     sessions.register(ONE)
     session = known(sessions, ONE)
     sessions.remember(session, 1, Answer(Status.DONE))
-    assert not sessions.is_full(session)
+    assert sessions.recall(session, 2, 0) is None
     sessions.remember(session, 2, Answer(Status.DONE))
-    assert sessions.is_full(session)
+    assert sessions.recall(session, 2, 0) == Answer(Status.DONE), "a retry is no further answer"
+    with pytest.raises(Overloaded, match="unacknowledged answers"):
+        sessions.recall(session, 3, 0)
+    assert sessions.recall(session, 3, 1) is None
 
 
 def test_a_snapshot_restores_the_same_table() -> None:
@@ -108,7 +114,7 @@ def test_answers_of_all_clients_together_are_bounded() -> None:
         sessions.register(identity)
     sessions.remember(known(sessions, ONE), 1, Answer(Status.DONE, body=bytes(10)))
     sessions.remember(known(sessions, TWO), 1, Answer(Status.DONE, body=bytes(10)))
-    sessions.acknowledge(known(sessions, TWO), 1)
+    assert sessions.recall(known(sessions, TWO), 2, 1) is None
     sessions.remember(known(sessions, THREE), 1, Answer(Status.DONE, body=bytes(10)))
     assert len(sessions) == 3
     sessions.remember(known(sessions, THREE), 2, Answer(Status.DONE, body=bytes(10)))

@@ -131,7 +131,7 @@ def test_a_client_may_have_so_many_requests_under_way_and_no_more() -> None:
     assert [answer.request for answer in refused] == [5, 6]
     assert isinstance(errors.unpack(refused[0].body), errors.Overloaded)
     cell.hold_disks = False
-    cell.settle()
+    cell.run(50 * MS)
     done = [answer.request for answer in cell.answers(master, CLIENT)[1:] if answer.status == Status.DONE]
     assert done == [2, 3, 4]
     cell.ask(master, CLIENT, 7, put(identity, 7, b"k", b"v"))

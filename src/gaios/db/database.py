@@ -72,16 +72,18 @@ class Database(Machine):
             FutureRevision: Compaction to a revision that does not exist yet.
         """
         self._epoch = context.epoch
-        if self._store.sweeping:
-            self._store.sweep(SWEEP_RECORDS)
+        store = self._store
+        if store.sweeping:
+            store.sweep(SWEEP_RECORDS)
         decoded = api.decode_command(command)
         if type(decoded) is MultiOp and not decoded.guard and len(decoded.then) == 1 and type(put := decoded.then[0]) is Put:
             # The most frequent command by far, at a third of the general way's cost.
             key, value = put.key, put.value
             if not 0 < len(key) <= KEY_BYTES_MAX or len(value) > VALUE_BYTES_MAX or key.startswith(RESERVED_PREFIX) or decoded.otherwise:
                 api.check(decoded, command)
-            event = self._store.put(key, value)
-            return api.encode(MultiOpResult(True, event.mod_revision, (PutResult(event.mod_revision),))), (event,)
+            event = store.put(key, value)
+            revision = store.revision
+            return api.encode(MultiOpResult(True, revision, (PutResult(revision),))), (event,)
         api.check(decoded, command)
         reply, events = self._carry_out(decoded)
         return api.encode(reply), events

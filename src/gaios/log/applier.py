@@ -7,7 +7,7 @@ Rule 3. The epoch only grows: an old master's epoch entry that a later reign rec
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from gaios import errors
 from gaios.entry import Entry, Identity, Kind, batch_time_ms, entries
@@ -15,6 +15,10 @@ from gaios.log.answers import Answer, Status
 from gaios.log.records import CHAIN_BYTES, CHAIN_START
 from gaios.log.sessions import Sessions
 from gaios.machine import Context, Machine
+
+_COMMAND: Final = int(Kind.COMMAND)
+_DONE: Final = int(Status.DONE)
+_tuple = tuple.__new__
 
 
 def extend(chain: bytes, slot: int, value: bytes) -> bytes:
@@ -56,16 +60,18 @@ class Applier:
         answers: list[Answer] = []
         effects: list[Any] = []
         for index, entry in enumerate(found):
-            answer, caused = self._entry(slot, index, entry)
+            if entry[0] == _COMMAND:
+                answer, caused = self._command(slot, index, entry)
+                if caused:
+                    effects.extend(caused)
+            else:
+                answer = self._own(slot, index, entry)
             answers.append(answer)
-            if caused:
-                effects.extend(caused)
         self._failed = False
         return answers, effects
 
-    def _entry(self, slot: int, index: int, entry: Entry) -> tuple[Answer, Sequence[Any]]:
-        if entry.kind == Kind.COMMAND:
-            return self._command(slot, index, entry)
+    def _own(self, slot: int, index: int, entry: Entry) -> Answer:
+        """An entry that is the log's own."""
         if entry.kind == Kind.REGISTER:
             self.sessions.register(Identity(slot, index))
         elif entry.kind == Kind.EPOCH:
@@ -74,27 +80,29 @@ class Applier:
                 self.machine.begin_epoch(Context(slot, index, self.time_ms, self.epoch))
         else:
             raise errors.UnknownKind(slot=slot, index=index, kind=entry.kind)
-        return Answer(Status.DONE, slot, index), ()
+        return Answer(Status.DONE, slot, index)
 
     def _command(self, slot: int, index: int, entry: Entry) -> tuple[Answer, Sequence[Any]]:
-        session = self.sessions.find(entry.identity)
+        _, identity, sequence, acknowledged, command = entry
+        sessions = self.sessions
+        session = sessions.find(identity)
         if session is None:
-            error = errors.UnknownSession(slot=entry.identity.slot, index=entry.identity.index)
+            error = errors.UnknownSession(slot=identity.slot, index=identity.index)
             return Answer(Status.UNKNOWN_SESSION, slot, index, errors.pack(error)), ()
-        before = self.sessions.recall(session, entry.sequence)
-        self.sessions.acknowledge(session, entry.acknowledged)
+        try:
+            before = sessions.recall(session, sequence, acknowledged)
+        except errors.Overloaded as refusal:
+            return Answer(Status.OVERLOADED, slot, index, errors.pack(refusal)), ()
         if before is not None:
             return before, ()
-        if self.sessions.is_full(session):
-            refusal = errors.Overloaded(what="a client's unacknowledged answers", limit=len(session.answers), unit="answers")
-            return Answer(Status.OVERLOADED, slot, index, errors.pack(refusal)), ()  # not remembered: this attempt's answer, no more
         effects: Sequence[Any] = ()
         try:
-            body, effects = self.machine.apply(entry.command, Context(slot, index, self.time_ms, self.epoch))
-            answer = Answer(Status.DONE, slot, index, body)
+            # Past the named tuples' own constructors, here and below: every replica comes here for every command.
+            body, effects = self.machine.apply(command, _tuple(Context, (slot, index, self.time_ms, self.epoch)))
+            answer = _tuple(Answer, (_DONE, slot, index, body))
         except errors.Error as error:
             if not error.deterministic:
                 raise
             answer = Answer(Status.REFUSED, slot, index, errors.pack(error))
-        self.sessions.remember(session, entry.sequence, answer)
+        sessions.remember(session, sequence, answer)
         return answer, effects

@@ -39,9 +39,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     mark_ms: int = 300
     """An idle replica writes down what it knows to be chosen after this."""
     pipeline: int = 2
-    """Slots in flight: one on the disks while the next is on the wire. More makes smaller batches, and no more speed."""
+    """Slots in flight, where a batch is full: one on the disks while the next is on the wire. More makes no more speed."""
     linger_us: int = 2_000
-    """What the first of a batch waits at most for the rest of a crowd that is on its way: about what a slot takes under such a load."""
+    """Who waits for the rest of a crowd goes when nobody came for so long: a busy client's process may not run for a millisecond or two."""
     batch_entries: int = 1_024
     """Entries in a slot's value."""
     batch_bytes: int = 1 << 19

@@ -122,10 +122,11 @@ class Reign:
             self._epoch_offered = True
             self._offer(now, [entry.epoch(self.ballot)])
         while self.queue and self.is_serving and self.in_flight < self._options.pipeline:
-            if not self.queue.fills_a_batch and not self._rally.is_time(now, len(self.queue), self.in_flight):
+            in_flight = sum(map(len, self.tokens.values()))
+            if not self.queue.fills_a_batch and not self._rally.is_time(now, len(self.queue), in_flight):
                 break
             waiting = self.queue.batch()
-            self._rally.went(len(waiting))
+            self._rally.went(len(waiting), in_flight)
             slot = self._offer(now, [data for _, data in waiting])
             self.tokens[slot] = [token for token, _ in waiting]
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import msgspec
 
 from gaios.entry import Identity
+from gaios.errors import Overloaded
 from gaios.log.answers import Answer, Status
 
 _FORGOTTEN = Answer(Status.STALE)
@@ -89,19 +90,18 @@ class Sessions:
             self._known.move_to_end(identity)
         return session
 
-    def recall(self, session: Session, sequence: int) -> Answer | None:
-        """The answer that this command got before; None when it is new."""
-        if sequence <= session.acknowledged:
-            return _FORGOTTEN
-        return session.answers.get(sequence)
+    def recall(self, session: Session, sequence: int, acknowledged: int) -> Answer | None:
+        """A command came, and says which answers its client has seen: the answer that it got before, or None when it is new.
 
-    def acknowledge(self, session: Session, through: int) -> None:
-        """The client has seen the answers of all through this one."""
-        self._bytes -= session.acknowledge(through)
-
-    def is_full(self, session: Session) -> bool:
-        """Whether the client leaves too many answers unacknowledged to get another."""
-        return len(session.answers) >= self._bounds.answers
+        Raises:
+            Overloaded: the client leaves too many answers unacknowledged to get another; this attempt is not remembered.
+        """
+        before = _FORGOTTEN if sequence <= session.acknowledged else session.answers.get(sequence)
+        if acknowledged > session.acknowledged:
+            self._bytes -= session.acknowledge(acknowledged)
+        if before is None and len(session.answers) >= self._bounds.answers:
+            raise Overloaded(what="a client's unacknowledged answers", limit=len(session.answers), unit="answers")
+        return before
 
     def remember(self, session: Session, sequence: int, answer: Answer) -> None:
         """Keep an answer until the client acknowledges it."""
