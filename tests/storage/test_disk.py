@@ -163,8 +163,9 @@ def test_the_first_failure_is_the_end(disk: Disk, monkeypatch: pytest.MonkeyPatc
     assert calls == tried == 1
 
 
-def test_a_file_that_was_deleted_is_a_failure(disk: Disk) -> None:
+def test_a_file_that_was_deleted_is_a_failure(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Writes and syncs to it go on succeeding, and the next start would find nothing of them."""
+    monkeypatch.setattr("gaios.storage.disk.LOOK_S", 0.0)
     disk.execute_now([Create("file", 10), Sync("file")])
     (disk.path / "file").unlink()
     with pytest.raises(DiskFailed, match="deleted"):

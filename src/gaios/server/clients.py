@@ -51,6 +51,7 @@ class ClientConnection(asyncio.Protocol):
         "_hub",
         "_listener",
         "_log",
+        "has_spoken",
         "heard_s",
         "is_paused",
         "is_throttled",
@@ -69,6 +70,8 @@ class ClientConnection(asyncio.Protocol):
         self.is_paused = False
         self.paused_s = 0.0
         self.heard_s = 0.0
+        self.has_spoken = False
+        """Since the last check; which then says when, to the second."""
         self.queued = 0
         """Pieces of its frames that came and are not handed on yet."""
         self.waiting: list[Frame] = []
@@ -96,7 +99,7 @@ class ClientConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """HELLO, then requests."""
-        self.heard_s = asyncio.get_running_loop().time()
+        self.has_spoken = True
         listener = self._listener
         try:
             frames = listener.feed(data)
@@ -150,6 +153,8 @@ class ClientConnection(asyncio.Protocol):
         elif self.is_paused:
             if now_s - self.paused_s > SLOW_S:
                 self.close(Overloaded(what="what waits for this client", limit=int(SLOW_S), unit="seconds without reading"))
+        elif self.has_spoken:
+            self.has_spoken, self.heard_s = False, now_s
         elif now_s - self.heard_s > (idle_s if self.is_accepted else HELLO_S):
             self.close(ProtocolError(reason="nothing was said in time"))
 
