@@ -59,10 +59,7 @@ class Replica:
         self.options = options = options or Options()
         self.me, self.members, self.config, self.boot, self.nonce = me, dict(members), config, boot, nonce
         self.peers = tuple(sorted(member for member in members if member != me))
-        voters = 0
-        for member in members:
-            voters |= 1 << member
-        self.core = participant(me, config, voters)
+        self.core = participant(me, config, sum(1 << member for member in self.members))
         self.polls = 0
         """How often this replica polled since its start."""
         self._steps = Steps(self.core, options, boot, nonce)
@@ -72,13 +69,10 @@ class Replica:
         self._election = Election(options, nonce, now)
         self._catchup = Catchup(options, self.peers)
         self._boots: dict[int, int] = {}
-        self._master = 0
-        self._resend_due = now
-        self._boost_after = now
-        self._awake_ns = now
+        self._master = self._cached_bytes = 0
+        self._resend_due = self._boost_after = self._awake_ns = now
         self._unsynced: deque[tuple[int, int]] = deque()
         self._chains = recovered.chains
-        self._cached_bytes = 0
         self._evicted = recovered.truncated
         self._steps.take((core.BOOT,), me, now)
 
@@ -128,6 +122,11 @@ class Replica:
     def waiting(self) -> int:
         """Entries that wait for a slot."""
         return len(self._reign.queue)
+
+    @property
+    def in_flight(self) -> int:
+        """Slots that this master proposed and does not know to be chosen yet; 0 at any other replica."""
+        return self._reign.in_flight if self._reign.ballot else 0
 
     @property
     def is_behind(self) -> bool:

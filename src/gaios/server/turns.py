@@ -31,6 +31,8 @@ TURN_NS: Final = 5_000_000
 """Clients' frames are taken for so long in one turn; then peers, timers and the disk come first again."""
 TURN_FRAMES: Final = 256
 """How many are taken between looks at the clock."""
+GATHER_PIECES: Final = 128
+"""Pieces of writes that wait for a slot in flight before a turn is made for them alone."""
 TURN_READS: Final = 32
 """Reads after which their answers are sent before more are taken: a page may have a MiB, and answers must not gather."""
 YIELD_NS: Final = 3_000_000_000
@@ -99,10 +101,14 @@ class Turns:
         self.wake()
 
     def client_frames(self, connection: ClientConnection, frames: list[Frame]) -> None:
-        """A client's requests wait for their turn."""
+        """A client's requests wait for their turn.
+
+        A master with a slot in flight would only queue a write: a few are left for the turn in which that slot is done.
+        """
         self._inbox.append((connection, frames))
         connection.queued += 1
-        self.wake()
+        if len(self._inbox) >= GATHER_PIECES or not self.node.replica.in_flight or any(kind != Kind.SUBMIT for kind, _ in frames):
+            self.wake()
 
     def peer_frames(self, member: int, bodies: list[bytes]) -> None:
         """A peer's messages, at once.
