@@ -28,6 +28,8 @@ from gaios.transport import (
     encode_pong,
     refuse,
 )
+from tests import servers
+from tests.server.parts import free_ports
 
 CELL = b"a cell in memory"
 
@@ -56,7 +58,6 @@ class FakeCell:
     async def __aexit__(self, *_: object) -> None:
         for replica in self.replicas:
             await replica.stop()
-        await asyncio.sleep(0)
 
     @property
     def endpoints(self) -> str:
@@ -95,7 +96,7 @@ class FakeReplica:
     def __init__(self, cell: FakeCell, number: int) -> None:
         self.cell = cell
         self.number = number
-        self.port = 0
+        (self.port,) = free_ports(1)
         self.server: asyncio.Server | None = None
         self.connections: set[FakeConnection] = set()
         self.is_frozen = False
@@ -109,16 +110,12 @@ class FakeReplica:
     async def start(self) -> None:
         """Listen, at the same port as before."""
         self.server = await asyncio.get_running_loop().create_server(lambda: FakeConnection(self), "127.0.0.1", self.port)
-        self.port = self.server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         """As kill -9."""
         if self.server is not None:
-            self.server.close()
-            for connection in list(self.connections):
-                connection.transport.abort()
-            await self.server.wait_closed()
-            self.server = None
+            server, self.server = self.server, None
+            await servers.end(server, lambda: [connection.transport for connection in self.connections])
 
     def thaw(self) -> None:
         """As SIGCONT."""

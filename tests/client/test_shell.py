@@ -13,6 +13,7 @@ from gaios.client.shell import CLOSE_S, Shell, boottime_ns
 from gaios.errors import Unavailable
 from gaios.transport import MAGIC, Listener, encode, encode_goodbye, refuse
 from tests.client.fake import CELL, FakeCell
+from tests.servers import serving
 
 
 @contextlib.asynccontextmanager
@@ -20,21 +21,16 @@ async def listening(answer: Callable[[bytes], bytes | None]) -> AsyncIterator[st
     """A server that answers each piece of bytes with these, or by closing."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError):
-            while data := await reader.read(65_536):
-                said = answer(data)
-                if said is None:
-                    break
-                writer.write(said)
-                await writer.drain()
+        while data := await reader.read(65_536):
+            said = answer(data)
+            if said is None:
+                break
+            writer.write(said)
+            await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    host, port = server.sockets[0].getsockname()
-    try:
-        yield f"{host}:{port}"
-    finally:
-        server.close()
+    async with serving(serve) as endpoint:
+        yield endpoint
 
 
 def greeting(data: bytes) -> bytes:

@@ -13,6 +13,7 @@ from gaios.machine import Context, Machine
 from gaios.server import config
 from gaios.server.replica import Replica, raise_limits
 from tests.server.shells import Client, client, lines, make, master_of, quiet, running, until
+from tests.servers import PATIENCE_S
 
 
 class Counter(Machine):
@@ -161,7 +162,7 @@ async def test_the_first_failure_of_the_disk_is_the_end(tmp_path: Path, monkeypa
         monkeypatch.setattr("os.fdatasync", fail)
         asked = asyncio.ensure_future(asking.ask(entry.register()))
         with pytest.raises(errors.DiskFailed):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_S):
                 await replica.wait()
         with pytest.raises(ConnectionResetError):
             await asked

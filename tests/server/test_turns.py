@@ -1,6 +1,5 @@
 """The turns of the event loop: one drain each, bounded work, and the end at the first failure."""
 
-import asyncio
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,7 +9,7 @@ from gaios import api, entry, errors
 from gaios.server import turns
 from gaios.server.clients import ClientConnection
 from gaios.transport import Kind, decode_submit, encode_read, encode_submit
-from tests.server.shells import client, make, master_of, running
+from tests.server.shells import CLOCK, client, make, master_of, running, until
 
 
 async def test_what_came_together_shares_one_disk_batch(tmp_path: Path) -> None:
@@ -86,24 +85,22 @@ async def test_requests_of_a_client_that_does_not_read_wait(tmp_path: Path) -> N
         connection = Connection()
         frame = (Kind.READ, encode_read(1, b"")[9:])
         loop.client_frames(cast("ClientConnection", connection), [frame])
-        await asyncio.sleep(0.01)
-        assert connection.waiting == [frame]
+        await until(lambda: connection.waiting == [frame])
         handed = replica.node.answered
         connection.is_paused = False
         loop.client_paused(cast("ClientConnection", connection))
-        await asyncio.sleep(0.01)
+        await until(lambda: replica.node.answered == handed + 1)
         assert connection.waiting == []
-        assert replica.node.answered == handed + 1
         assert decode_submit(frame[1])[0] == 1
 
 
 async def test_a_turn_comes_when_something_is_due_and_not_all_the_time(tmp_path: Path) -> None:
-    """An idle cell must not burn the machine."""
+    """An idle cell must not burn the machine: a turn that finds nothing due does not bring the next one."""
     async with running(*make(tmp_path, 3)) as replicas:
         await master_of(replicas)
-        await asyncio.sleep(0.3)
+        await CLOCK.passes(300_000_000)
         before = sum(replica.metrics.turns for replica in replicas)
-        await asyncio.sleep(0.5)
+        await CLOCK.passes(500_000_000)
         assert sum(replica.metrics.turns for replica in replicas) - before < 400
 
 

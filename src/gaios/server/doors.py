@@ -22,6 +22,8 @@ from gaios.transport import Hello, encode_goodbye
 
 OWN_FILES: Final = 48
 """Descriptors that the disk, its reader, the listeners and the loop may need at once."""
+ACCEPT_TURNS: Final = 3
+"""Turns of the loop from accepting a connection to its protocol: whoever came just before the end must be told too."""
 
 
 class Doors:
@@ -80,6 +82,8 @@ class Doors:
     async def close(self) -> None:
         """End every connection; clients are told that this replica stops."""
         self.shut()
+        for _ in range(ACCEPT_TURNS):
+            await asyncio.sleep(0)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
