@@ -26,6 +26,13 @@ async def end(server: asyncio.AbstractServer, opened: Callable[[], Iterable[asyn
             await asyncio.sleep(0)
 
 
+async def until(holds: Callable[[], object]) -> None:
+    """Wait until something holds."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not holds():  # noqa: ASYNC110 (what is waited for has no event)
+            await asyncio.sleep(0.005)
+
+
 @contextlib.asynccontextmanager
 async def serving(serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> AsyncIterator[str]:
     """`HOST:PORT` of a server that carries this out for each connection; what it was doing is given up at the end."""

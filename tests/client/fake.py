@@ -5,7 +5,7 @@ Every replica answers from the same state; which of them is the master, which an
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Self, cast
 
 from gaios import entry, errors
@@ -49,6 +49,8 @@ class FakeCell:
         self.submits = 0
         self.pieces = 0
         """How often bytes came."""
+        self.loads = 0
+        """How often writes were among them."""
 
     async def __aenter__(self) -> Self:
         for replica in self.replicas:
@@ -160,6 +162,7 @@ class FakeConnection(asyncio.Protocol):
         if not self.listener.accepted:
             serving = self.serves()
             self.say(self.listener.accept(replica=self.replica.number, serving=serving, master=self.cell.master_address))
+        self.cell.loads += any(kind == Kind.SUBMIT for kind, _ in frames)
         for kind, body in frames:
             self.serve(kind, body)
 
@@ -228,3 +231,22 @@ class FakeConnection(asyncio.Protocol):
             "members": [{"id": one.number, "member": one.number, "client": one.address} for one in replicas],
             "invented later": [1, 2, 3],
         }
+
+
+async def told(ask: Callable[[float], Awaitable[object]], words: str = "") -> Error:
+    """The definite error, with these words, of a call that ends at its time-out.
+
+    On a slow machine the time may be up before what is to be told was heard, or while an attempt is under way, which proves nothing: then
+    it is asked again, and given more time.
+    """
+    heard: list[Error] = []
+    for timeout in (0.3, 0.3, 0.3, 1.3, 1.3, 1.3, 5.0, 5.0, 20.0):
+        try:
+            await ask(timeout)
+        except Error as error:
+            if error.definite and words in str(error):
+                return error
+            heard.append(error)
+        else:
+            raise AssertionError("it was done")
+    raise ExceptionGroup("none of them says it", heard)
