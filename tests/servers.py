@@ -16,6 +16,13 @@ PATIENCE_S = 60.0
 
 async def end(server: asyncio.AbstractServer, opened: Callable[[], Iterable[asyncio.WriteTransport]]) -> None:
     """Close a listener, and abort what it accepted until nothing of it is `opened` any more."""
+    loop = asyncio.get_running_loop()
+    if isinstance(server, asyncio.Server) and isinstance(loop, asyncio.SelectorEventLoop):
+        # Whom it accepted and has not handed over when it is closed, it drops without closing the socket.
+        for sock in server.sockets:
+            loop.remove_reader(sock.fileno())
+        for _ in range(ACCEPT_TURNS):
+            await asyncio.sleep(0)
     server.close()
     for _ in range(ACCEPT_TURNS):
         await asyncio.sleep(0)

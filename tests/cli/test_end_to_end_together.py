@@ -184,7 +184,10 @@ def test_compaction_forgets(place: Place) -> None:
 
 @pytest.mark.parametrize("what", ["put", "get"])
 def test_bench_tells_latency_and_cpu(place: Place, what: str) -> None:
-    done = place.run("bench", what, "--clients", "4", "--seconds", "2", "--json")
+    command = ("bench", what, "--clients", "4", "--seconds", "2", "--json")
+    done, tries = place.run(*command), 10
+    while done.code == 0 and done.json["cpu_us_per_op"] is None and (tries := tries - 1):
+        done = place.run(*command)  # a replica did not tell in time what it had used
     assert done.code == 0, done.err
     assert set(done.json) == {"ops_per_s", "p50_ms", "p90_ms", "p99_ms", "worst_ms", "cpu_us_per_op"}
     assert done.json["cpu_us_per_op"] > 0

@@ -76,6 +76,15 @@ class Doors:
 
     def shut(self) -> None:
         """Let nobody in any more."""
+        loop = asyncio.get_running_loop()
+        if isinstance(loop, asyncio.SelectorEventLoop):
+            # A server of this loop that is closed drops whom it accepted and has not handed over, and leaves the socket open.
+            for sock in self._sockets.values():
+                loop.remove_reader(sock)
+        else:
+            self._close_servers()
+
+    def _close_servers(self) -> None:
         for server in self._servers:
             server.close()
 
@@ -84,6 +93,7 @@ class Doors:
         self.shut()
         for _ in range(ACCEPT_TURNS):
             await asyncio.sleep(0)
+        self._close_servers()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
