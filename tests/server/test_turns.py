@@ -59,16 +59,24 @@ async def test_overload_does_not_hold_up_leases(tmp_path: Path, monkeypatch: pyt
     """[SAFETY 28]: clients' frames are taken in small portions, and peers and timers come between."""
     monkeypatch.setattr(turns, "TURN_NS", 1)
     monkeypatch.setattr(turns, "TURN_FRAMES", 1)
+    take = turns.Turns.client_frames
+
+    def one_by_one(self: turns.Turns, connection: ClientConnection, frames: list[Any]) -> None:
+        for frame in frames:
+            take(self, connection, [frame])
+
+    monkeypatch.setattr(turns.Turns, "client_frames", one_by_one)
     async with running(*make(tmp_path, 3)) as replicas:
         master = await master_of(replicas)
         async with client(master.settings.me.client) as asking:
             identity = await asking.register()
-            reigns = [replica.node.replica.reigns for replica in replicas]
+            reigns, turns_before = [replica.node.replica.reigns for replica in replicas], master.metrics.turns
             command = api.encode(api.MultiOp(then=(api.Put(b"k", b"v"),)))
             for number in range(1, 1_001):
                 asking.writer.write(encode_submit(100 + number, entry.encode(entry.Kind.COMMAND, identity, number, number - 1, command)))
             for _ in range(1_000):
                 await asking.next(Kind.ANSWER)
+            assert master.metrics.turns - turns_before >= 1_000, "a turn, in which others have theirs, for each frame"
             assert [replica.node.replica.reigns for replica in replicas] == reigns
             assert master.node.replica.is_serving
 
