@@ -25,7 +25,7 @@ def written(cell: FakeCell) -> set[bytes]:
 
 @pytest.mark.parametrize("words", [["bench"], ["bench", "put"]], ids=" ".join)
 def test_puts_are_measured_and_cleared_away(cell: FakeCell, cli: Cli, words: list[str]) -> None:
-    done = cli(*words, "--clients", "3", "--seconds", "0.1", "--value-bytes", "10", "--json")
+    done = cli(*words, "--clients", "3", "--seconds", "0.5", "--value-bytes", "10", "--json")
     assert done.code == 0
     assert set(done.json) == {"ops_per_s", "p50_ms", "p90_ms", "p99_ms", "worst_ms", "cpu_us_per_op"}
     assert done.json["ops_per_s"] > 0
@@ -36,7 +36,7 @@ def test_puts_are_measured_and_cleared_away(cell: FakeCell, cli: Cli, words: lis
 
 
 def test_gets_read_what_is_there(cell: FakeCell, cli: Cli) -> None:
-    done = cli("bench", "get", "--clients", "2", "--seconds", "0.1")
+    done = cli("bench", "get", "--clients", "2", "--seconds", "0.5")
     assert done.code == 0
     assert b"a second; p50" in done.out
     reads = {question.key for question in cell.sent if isinstance(question, api.Range)}

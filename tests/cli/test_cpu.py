@@ -2,8 +2,11 @@
 
 import asyncio
 
+import pytest
+
 from gaios.cli import cpu
 from gaios.client.status import CellStatus, ReplicaStatus
+from tests.servers import PATIENCE_S, serving
 
 METRICS = b"HTTP/1.1 200 OK\r\n\r\n# TYPE gaios_process_cpu_seconds_total counter\ngaios_process_cpu_seconds_total 1.25\nother 3\n"
 
@@ -16,8 +19,8 @@ class Admin:
         self.asked: list[bytes] = []
 
     async def __aenter__(self) -> str:
-        self.server = await asyncio.start_server(self.serve, "127.0.0.1", 0)
-        return f"127.0.0.1:{self.server.sockets[0].getsockname()[1]}"
+        self.server = serving(self.serve)
+        return await self.server.__aenter__()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.asked.append(await reader.readuntil(b"\r\n\r\n"))
@@ -26,8 +29,13 @@ class Admin:
         writer.close()
 
     async def __aexit__(self, *_: object) -> None:
-        self.server.close()
-        await self.server.wait_closed()
+        await self.server.__aexit__(None, None, None)
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A replica that does not tell in time does not tell; these here do."""
+    monkeypatch.setattr(cpu, "TIMEOUT_S", PATIENCE_S)
 
 
 async def test_the_replicas_are_added_up() -> None:

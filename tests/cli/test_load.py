@@ -1,7 +1,6 @@
 """The load generator must measure what it says, and stop when an operation fails."""
 
 import asyncio
-import time
 
 import pytest
 
@@ -9,8 +8,8 @@ from gaios import errors
 from gaios.cli.load import closed_loop
 
 
-async def cpu() -> float:
-    return time.monotonic()
+async def nothing() -> None:
+    return None
 
 
 async def test_every_client_waits_for_its_answer_before_it_asks_again() -> None:
@@ -26,20 +25,24 @@ async def test_every_client_waits_for_its_answer_before_it_asks_again() -> None:
         await asyncio.sleep(0.005)
         under_way -= 1
 
+    readings: list[int] = []
+
+    async def cpu() -> float:
+        readings.append(len(counts))
+        return [1.5, 4.0][len(readings) - 1]
+
     run = await closed_loop([operation] * 3, 0.2, cpu, warm_up_s=0.05)
     assert most == 3
     assert counts[:6] == [0, 0, 0, 1, 1, 1]
     # A client has at most one operation each 5 ms, plus the one that the measured time began in.
-    assert 0 < len(run.latencies_ns) <= 3 * (0.2 / 0.005 + 1)
-    assert min(run.latencies_ns) >= 5_000_000
-    assert run.seconds == pytest.approx(0.2, abs=0.1)
-    assert run.cpu_seconds == pytest.approx(run.seconds, abs=0.1)
+    assert 0 < len(run.latencies_ns) <= 3 * (run.seconds / 0.0049 + 1)
+    assert min(run.latencies_ns) >= 4_900_000
+    assert run.seconds >= 0.19
+    assert run.cpu_seconds == 2.5
+    assert 3 < readings[0] < readings[1], "the first reading comes after the warm-up, the second after the measured time"
 
 
 async def test_a_reading_that_is_missing_leaves_the_cpu_unknown() -> None:
-    async def nothing() -> None:
-        return None
-
     async def operation(_: int) -> None:
         await asyncio.sleep(0.01)
 
@@ -54,5 +57,5 @@ async def test_a_failing_operation_ends_the_run() -> None:
         raise errors.Unknown(reason="r")
 
     with pytest.raises(ExceptionGroup) as caught:
-        await closed_loop([operation], 5, cpu)
+        await closed_loop([operation], 1e6, nothing)
     assert caught.group_contains(errors.Unknown)

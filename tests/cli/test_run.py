@@ -3,9 +3,9 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 from gaios.cli import exits
 from gaios.cli.parameters import STDIN
 from gaios.cli.run import mark_stdin, run, wants_json
+from tests.servers import PATIENCE_S
 
 PROGRAM = [sys.executable, "-c", "from gaios.cli import main; main()"]
 NOWHERE = ["--endpoints", "127.0.0.1:1", "--timeout", "0.2"]
@@ -164,11 +165,14 @@ main()
 
 @pytest.mark.parametrize("as_json", [False, True])
 def test_an_interrupt_is_silent_and_130(as_json: bool) -> None:
-    command = [*PROGRAM, "get", "k", "--endpoints", "127.0.0.1:1", "--timeout", "20", *(["--json"] if as_json else [])]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        time.sleep(1.0)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=5)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        mute.settimeout(PATIENCE_S)
+        endpoint = f"127.0.0.1:{mute.getsockname()[1]}"
+        command = [*PROGRAM, "get", "k", "--endpoints", endpoint, "--timeout", "600", *(["--json"] if as_json else [])]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            mute.accept()[0].close()
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, out, err) == (exits.INTERRUPTED, b"", b"")
 
 

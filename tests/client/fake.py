@@ -5,7 +5,7 @@ Every replica answers from the same state; which of them is the master, which an
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Self, cast
 
 from gaios import entry, errors
@@ -28,6 +28,8 @@ from gaios.transport import (
     encode_pong,
     refuse,
 )
+from tests import servers
+from tests.server.parts import free_ports
 
 CELL = b"a cell in memory"
 
@@ -47,6 +49,8 @@ class FakeCell:
         self.submits = 0
         self.pieces = 0
         """How often bytes came."""
+        self.loads = 0
+        """How often writes were among them."""
 
     async def __aenter__(self) -> Self:
         for replica in self.replicas:
@@ -56,7 +60,6 @@ class FakeCell:
     async def __aexit__(self, *_: object) -> None:
         for replica in self.replicas:
             await replica.stop()
-        await asyncio.sleep(0)
 
     @property
     def endpoints(self) -> str:
@@ -95,7 +98,7 @@ class FakeReplica:
     def __init__(self, cell: FakeCell, number: int) -> None:
         self.cell = cell
         self.number = number
-        self.port = 0
+        (self.port,) = free_ports(1)
         self.server: asyncio.Server | None = None
         self.connections: set[FakeConnection] = set()
         self.is_frozen = False
@@ -109,16 +112,12 @@ class FakeReplica:
     async def start(self) -> None:
         """Listen, at the same port as before."""
         self.server = await asyncio.get_running_loop().create_server(lambda: FakeConnection(self), "127.0.0.1", self.port)
-        self.port = self.server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         """As kill -9."""
         if self.server is not None:
-            self.server.close()
-            for connection in list(self.connections):
-                connection.transport.abort()
-            await self.server.wait_closed()
-            self.server = None
+            server, self.server = self.server, None
+            await servers.end(server, lambda: [connection.transport for connection in self.connections])
 
     def thaw(self) -> None:
         """As SIGCONT."""
@@ -163,6 +162,7 @@ class FakeConnection(asyncio.Protocol):
         if not self.listener.accepted:
             serving = self.serves()
             self.say(self.listener.accept(replica=self.replica.number, serving=serving, master=self.cell.master_address))
+        self.cell.loads += any(kind == Kind.SUBMIT for kind, _ in frames)
         for kind, body in frames:
             self.serve(kind, body)
 
@@ -231,3 +231,22 @@ class FakeConnection(asyncio.Protocol):
             "members": [{"id": one.number, "member": one.number, "client": one.address} for one in replicas],
             "invented later": [1, 2, 3],
         }
+
+
+async def told(ask: Callable[[float], Awaitable[object]], words: str = "") -> Error:
+    """The definite error, with these words, of a call that ends at its time-out.
+
+    On a slow machine the time may be up before what is to be told was heard, or while an attempt is under way, which proves nothing: then
+    it is asked again, and given more time.
+    """
+    heard: list[Error] = []
+    for timeout in (0.3, 0.3, 0.3, 1.3, 1.3, 1.3, 5.0, 5.0, 20.0):
+        try:
+            await ask(timeout)
+        except Error as error:
+            if error.definite and words in str(error):
+                return error
+            heard.append(error)
+        else:
+            raise AssertionError("it was done")
+    raise ExceptionGroup("none of them says it", heard)

@@ -9,6 +9,7 @@ import pytest
 import gaios
 from gaios import api
 from gaios.api import Delete, Get, Increment, Put
+from gaios.client import aio
 from gaios.client.aio import Cell, connect
 from gaios.errors import (
     Compacted,
@@ -24,7 +25,8 @@ from gaios.errors import (
     ValueTooLong,
 )
 from gaios.transport import Status
-from tests.client.fake import FakeCell
+from tests.client.fake import FakeCell, told
+from tests.servers import PATIENCE_S, until
 
 
 @pytest.fixture
@@ -35,13 +37,13 @@ async def fake() -> AsyncIterator[FakeCell]:
 
 @pytest.fixture
 async def cell(fake: FakeCell) -> AsyncIterator[Cell]:
-    async with connect(fake.endpoints, timeout=5) as connected:
+    async with connect(fake.endpoints, timeout=PATIENCE_S) as connected:
         yield connected
 
 
 async def test_a_first_program_works(fake: FakeCell) -> None:
     """What the README shows."""
-    async with gaios.connect(fake.endpoints) as cell:
+    async with gaios.connect(fake.endpoints, timeout=PATIENCE_S) as cell:
         done = await cell.put("greeting", "hello")
         entry = await cell.get("greeting")
         assert entry is not None
@@ -164,16 +166,16 @@ async def test_too_many_operations_have_their_own_error(cell: Cell) -> None:
 async def test_one_turns_calls_leave_in_one_piece(fake: FakeCell, cell: Cell) -> None:
     """64 tasks cost the kernel one write, not 64."""
     await cell.put("k", "v")
-    before = fake.pieces
+    before = fake.loads
     await asyncio.gather(*(cell.put(f"k{number}", "v") for number in range(64)))
-    assert fake.pieces - before <= 3
+    assert fake.loads - before <= 3
     assert len(await cell.range()) == 65
 
 
 async def test_one_endpoint_is_enough(fake: FakeCell) -> None:
     """Any replica names the master."""
     fake.master = 3
-    async with connect([fake.replicas[0].address]) as cell:
+    async with connect([fake.replicas[0].address], timeout=PATIENCE_S) as cell:
         await cell.put("k", "v")
 
 
@@ -182,7 +184,7 @@ async def test_a_write_survives_its_masters_death_and_is_carried_out_once(fake: 
     await cell.put("k", "v")
     fake.lose_answers = 1
     attempt = asyncio.ensure_future(cell.increment("n"))
-    await asyncio.sleep(0.02)
+    await until(lambda: not fake.lose_answers)
     await fake.replicas[0].stop()
     fake.master = 2
     number = await attempt
@@ -190,14 +192,12 @@ async def test_a_write_survives_its_masters_death_and_is_carried_out_once(fake: 
     assert (await cell.increment("n")).value == 2
 
 
-async def test_a_frozen_master_is_left_within_half_a_second(fake: FakeCell, cell: Cell) -> None:
-    """SIGSTOP breaks no connection."""
+async def test_a_frozen_master_is_left(fake: FakeCell, cell: Cell) -> None:
+    """SIGSTOP breaks no connection. How soon: test_search.py, test_tuning.py."""
     await cell.put("k", "v")
     fake.replicas[0].is_frozen = True
     fake.master = 2
-    began = asyncio.get_running_loop().time()
     await cell.put("k", "w")
-    assert asyncio.get_running_loop().time() - began < 0.7
     fake.replicas[0].thaw()
     assert (await cell.increment("n")).value == 1
 
@@ -222,10 +222,8 @@ async def test_a_whole_cell_may_be_away_for_a_while(fake: FakeCell, cell: Cell) 
 async def test_nobody_there_is_certainly_not_done_and_says_why(fake: FakeCell) -> None:
     for replica in fake.replicas:
         await replica.stop()
-    async with connect(fake.endpoints, timeout=0.2) as cell:
-        with pytest.raises(Unavailable, match="connection refused") as caught:
-            await cell.put("k", "v")
-        assert caught.value.definite
+    async with connect(fake.endpoints) as cell:
+        assert "connection refused" in str(await told(lambda timeout: cell.put("k", "v", timeout=timeout), "connection refused"))
         with pytest.raises(Unavailable):
             await cell.status()
 
@@ -255,24 +253,20 @@ async def test_overload_is_waited_out_and_then_told(fake: FakeCell, cell: Cell) 
     fake.refusals = [(Status.OVERLOADED, full)] * 3
     await cell.put("k", "w")
     fake.refusals = [(Status.OVERLOADED, full)] * 1_000
-    with pytest.raises(Overloaded) as caught:
-        await cell.put("k", "x", timeout=0.3)
-    assert caught.value.definite
+    assert isinstance(await told(lambda timeout: cell.put("k", "x", timeout=timeout), "the queue"), Overloaded)
 
 
 async def test_an_unknown_session_that_stays_unknown_is_certainly_not_done(fake: FakeCell, cell: Cell) -> None:
     await cell.put("k", "v")
     fake.refusals = [(Status.UNKNOWN_SESSION, UnknownSession(slot=1, index=0))] * 1_000
-    with pytest.raises(Unavailable) as caught:
-        await cell.put("k", "w", timeout=0.3)
-    assert caught.value.definite
+    assert isinstance(await told(lambda timeout: cell.put("k", "w", timeout=timeout)), Unavailable)
 
 
 async def test_a_cancelled_call_harms_no_other(fake: FakeCell, cell: Cell) -> None:
     await cell.put("k", "v")
     fake.lose_answers = 20
     doomed = [asyncio.ensure_future(cell.increment("n")) for _ in range(20)]
-    await asyncio.sleep(0.02)
+    await until(lambda: not fake.lose_answers)
     for task in doomed:
         task.cancel()
     assert all(isinstance(result, asyncio.CancelledError) for result in await asyncio.gather(*doomed, return_exceptions=True))
@@ -298,11 +292,11 @@ async def test_a_call_cancelled_in_the_turn_of_its_failure_is_silent(cell: Cell,
 
 
 async def test_closing_ends_open_calls_at_once(fake: FakeCell) -> None:
-    async with connect(fake.endpoints) as cell:
+    async with connect(fake.endpoints, timeout=PATIENCE_S) as cell:
         await cell.put("k", "v")
         fake.lose_answers = 10
         sent = asyncio.ensure_future(cell.put("k", "w"))
-        await asyncio.sleep(0.02)
+        await until(lambda: fake.lose_answers == 9)
         fake.master = 0
     with pytest.raises(Unknown):
         await sent
@@ -311,8 +305,7 @@ async def test_closing_ends_open_calls_at_once(fake: FakeCell) -> None:
     with pytest.raises(Unavailable, match="this client was closed"):
         await cell.__aenter__()
     await cell.close()
-    await asyncio.sleep(0.05)
-    assert fake.connections() == []
+    await until(lambda: not fake.connections())
 
 
 async def test_a_client_that_is_not_open_says_how_to_open_it() -> None:
@@ -327,7 +320,8 @@ def test_a_senseless_time_out_is_a_configuration_error(timeout: float) -> None:
         connect("127.0.0.1:1", timeout=timeout)
 
 
-async def test_status_puts_together_what_every_replica_says(fake: FakeCell, cell: Cell) -> None:
+async def test_status_puts_together_what_every_replica_says(fake: FakeCell, cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aio, "STATUS_S", PATIENCE_S)
     fake.master = 2
     await fake.replicas[2].stop()
     status = await cell.status()
@@ -336,23 +330,34 @@ async def test_status_puts_together_what_every_replica_says(fake: FakeCell, cell
     assert status.replicas[2].client == fake.replicas[2].address
 
 
-async def test_status_finds_the_others_through_one(fake: FakeCell) -> None:
+async def test_status_finds_the_others_through_one(fake: FakeCell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aio, "STATUS_S", PATIENCE_S)
     async with connect(fake.replicas[1].address) as cell:
         assert [replica.role for replica in (await cell.status()).replicas] == ["master", "replica", "replica"]
 
 
-async def test_a_frozen_replica_costs_status_one_second(fake: FakeCell, cell: Cell) -> None:
+async def test_a_frozen_replica_costs_status_one_second(fake: FakeCell, cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is waited for so long, and not for the client's own time-out."""
+    waits: list[float] = []
+    call = cell._shell.call
+
+    async def noted(kind: int, payload: bytes, timeout: float, endpoint: str = "") -> bytes:  # noqa: ASYNC109 (as what it stands for)
+        waits.append(timeout)
+        return await call(kind, payload, timeout, endpoint)
+
+    monkeypatch.setattr(cell._shell, "call", noted)
     fake.replicas[2].is_frozen = True
     began = asyncio.get_running_loop().time()
     status = await cell.status()
-    assert 0.9 < asyncio.get_running_loop().time() - began < 1.5
+    assert asyncio.get_running_loop().time() - began >= 0.9
+    assert set(waits) == {1.0}
     assert status.replicas[2].role == "unreachable"
 
 
 @pytest.mark.parametrize("policy", ["asyncio", "uvloop"])
 def test_both_event_loops_work(policy: str) -> None:
     async def main() -> None:
-        async with FakeCell(3) as fake, connect(fake.endpoints) as cell:
+        async with FakeCell(3) as fake, connect(fake.endpoints, timeout=PATIENCE_S) as cell:
             await asyncio.gather(*(cell.increment("n") for _ in range(100)))
             assert (await cell.increment("n")).value == 101
             async with cell.watch("n") as watch:

@@ -17,6 +17,7 @@ from gaios.client.bridge import CHUNK
 from gaios.client.sync import Cell, connect
 from gaios.errors import Compacted, ConfigurationError, KeyTooLong, Unavailable
 from tests.client.fake import FakeCell
+from tests.servers import PATIENCE_S
 
 
 class Cellar:
@@ -30,7 +31,7 @@ class Cellar:
         self.run(self.fake.__aenter__())
 
     def run(self, what: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(what, self.loop).result(5)
+        return asyncio.run_coroutine_threadsafe(what, self.loop).result(PATIENCE_S)
 
     def do(self, what: Callable[[], None]) -> None:
         async def on_loop() -> None:
@@ -41,8 +42,16 @@ class Cellar:
     def close(self) -> None:
         self.run(self.fake.__aexit__())
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(5)
+        self.thread.join(PATIENCE_S)
         self.loop.close()
+
+
+def wait(holds: Callable[[], object]) -> None:
+    """Until something holds."""
+    end = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < end, "it did not come to hold"
+        time.sleep(0.005)
 
 
 @pytest.fixture
@@ -54,7 +63,7 @@ def cellar() -> Iterator[Cellar]:
 
 @pytest.fixture
 def cell(cellar: Cellar) -> Iterator[Cell]:
-    with connect(cellar.fake.endpoints, timeout=5) as connected:
+    with connect(cellar.fake.endpoints, timeout=PATIENCE_S) as connected:
         yield connected
 
 
@@ -111,19 +120,19 @@ def test_a_watch_may_be_asked_with_a_time_out(cell: Cell) -> None:
     with cell.watch("k") as watch:
         assert watch.next(timeout=0.02) is None
         cell.put("k", "v")
-        event = watch.next(timeout=5)
+        event = watch.next(timeout=PATIENCE_S)
         assert event is not None
         assert event.value == b"v"
 
 
-def test_closing_a_watch_wakes_the_thread_that_reads_it(cell: Cell) -> None:
+def test_closing_a_watch_wakes_the_thread_that_reads_it(cellar: Cellar, cell: Cell) -> None:
     watch = cell.watch("k")
     seen: list[object] = []
     reading = threading.Thread(target=lambda: seen.extend(watch))
     reading.start()
-    time.sleep(0.1)
+    wait(lambda: len(cellar.fake.watches) == 1)
     watch.close()
-    reading.join(5)
+    reading.join(PATIENCE_S)
     assert not reading.is_alive()
     assert seen == []
     assert watch.next() is None
@@ -141,16 +150,16 @@ def test_closing_the_client_wakes_the_thread_that_waits(cellar: Cellar) -> None:
     errors: list[BaseException] = []
     with connect(cellar.fake.endpoints) as cell:
 
-        def wait() -> None:
+        def put() -> None:
             try:
                 cell.put("k", "v")
             except gaios.Error as error:
                 errors.append(error)
 
-        waiting = threading.Thread(target=wait)
+        waiting = threading.Thread(target=put)
         waiting.start()
-        time.sleep(0.1)
-    waiting.join(5)
+        wait(lambda: cell._cell._shell._calls)
+    waiting.join(PATIENCE_S)
     assert [type(error) for error in errors] == [Unavailable]
 
 
@@ -159,14 +168,17 @@ def test_an_interrupt_ends_the_wait_and_harms_nothing(cellar: Cellar, cell: Cell
     cell.put("k", "v")
     cellar.fake.lose_answers = 1
     me = threading.get_ident()
-    alarm = threading.Timer(0.2, lambda: signal.pthread_kill(me, signal.SIGINT))
-    alarm.start()
+
+    def interrupt() -> None:
+        wait(lambda: not cellar.fake.lose_answers)
+        signal.pthread_kill(me, signal.SIGINT)
+
+    alarm = threading.Thread(target=interrupt)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        began = time.monotonic()
+        alarm.start()
         with pytest.raises(KeyboardInterrupt):
-            cell.put("k", "w")
-        assert time.monotonic() - began < 1
+            cell.put("k", "w", timeout=1e6)
     finally:
         signal.signal(signal.SIGINT, before)
         alarm.join()
@@ -194,7 +206,7 @@ def test_a_forked_child_is_told_to_open_its_own(cellar: Cellar, cell: Cell) -> N
         try:
             cell.put("k", "w")
         except ConfigurationError:
-            with connect(cellar.fake.endpoints, timeout=5) as own:
+            with connect(cellar.fake.endpoints, timeout=PATIENCE_S) as own:
                 said = b"refused, then %d" % own.increment("n").value
         finally:
             os.write(writing, said)

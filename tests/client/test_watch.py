@@ -10,6 +10,7 @@ from gaios.client import feed as feeds
 from gaios.client.aio import Cell, connect
 from gaios.errors import Compacted, KeyTooLong, Unavailable
 from tests.client.fake import FakeCell
+from tests.servers import PATIENCE_S, until
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ async def fake() -> AsyncIterator[FakeCell]:
 
 @pytest.fixture
 async def cell(fake: FakeCell) -> AsyncIterator[Cell]:
-    async with connect(fake.endpoints, timeout=5) as connected:
+    async with connect(fake.endpoints, timeout=PATIENCE_S) as connected:
         yield connected
 
 
@@ -60,13 +61,13 @@ async def test_it_goes_on_after_its_masters_death(fake: FakeCell, cell: Cell) ->
 
 
 async def test_it_notices_a_frozen_replica_although_nothing_else_is_asked(fake: FakeCell, cell: Cell) -> None:
-    async with connect(fake.endpoints) as writer, cell.watch("k") as watch:
+    async with connect(fake.endpoints, timeout=PATIENCE_S) as writer, cell.watch("k") as watch:
         await cell.put("k", "0")
         assert (await anext(watch)).value == b"0"
         fake.replicas[0].is_frozen = True
         fake.master = 2
         await writer.put("k", "1")
-        event = await asyncio.wait_for(anext(watch), 3)
+        event = await asyncio.wait_for(anext(watch), PATIENCE_S)
         assert event.value == b"1"
 
 
@@ -80,7 +81,7 @@ async def test_a_slow_reader_gets_everything_and_costs_bounded_memory(fake: Fake
             await asyncio.gather(*(cell.put("k", str(batch * 50 + number)) for number in range(50)))
         assert watch._feed is not None
         assert len(watch._feed._events) < 1_000
-        assert len(fake.watches) == 0, "paused"
+        await until(lambda: len(fake.watches) == 0)  # paused
         values = [(await anext(watch)).value for _ in range(1_000)]
     assert values == [b"%d" % number for number in range(1_000)]
 
@@ -115,27 +116,23 @@ async def test_a_forgotten_watch_is_cancelled(fake: FakeCell, cell: Cell) -> Non
     async for _ in cell.watch("k", from_revision=first.revision):
         break
     gc.collect()
-    for _ in range(50):
-        await asyncio.sleep(0.01)
-        if not len(fake.watches):
-            break
-    assert len(fake.watches) == 0
+    await until(lambda: len(fake.watches) == 0)
 
 
 async def test_closing_the_client_ends_whoever_waits(fake: FakeCell) -> None:
-    async with connect(fake.endpoints) as cell:
+    async with connect(fake.endpoints, timeout=PATIENCE_S) as cell:
         await cell.put("k", "v")
         watch = cell.watch("k")
         waiting = asyncio.ensure_future(anext(watch))
-        await asyncio.sleep(0.05)
+        await until(lambda: len(fake.watches) == 1)
     with pytest.raises(Unavailable, match=r"^this client was closed"):
         await waiting
 
 
-async def test_aclose_wakes_whoever_waits(cell: Cell) -> None:
+async def test_aclose_wakes_whoever_waits(fake: FakeCell, cell: Cell) -> None:
     watch = cell.watch("k")
     waiting = asyncio.ensure_future(anext(watch))
-    await asyncio.sleep(0.05)
+    await until(lambda: len(fake.watches) == 1)
     await watch.aclose()
     with pytest.raises(StopAsyncIteration):
         await waiting

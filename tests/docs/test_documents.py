@@ -13,6 +13,8 @@ from tests.tidy.tree import ROOT, name, read
 
 DOCUMENTS = documents(ROOT)
 RUN = frozenset({"console", "python", "sh"})
+LOOKS = 30
+"""`gaios status` gives each replica a second: on a busy machine one may miss it."""
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name)
@@ -26,7 +28,7 @@ def test_every_block_says_what_it_is_and_parses(path: Path) -> None:
             config.settings({"id": 1, "dir": "what flags may give", **tomllib.loads(block.text)})
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("path", [path for path in DOCUMENTS if RUN & {block.language for block in blocks(read(path))}], ids=name)
 def test_every_block_runs_as_it_stands(path: Path, checkout: Checkout) -> None:
     """A newcomer types them in this order, against a cell that `make up` started."""
@@ -58,8 +60,11 @@ def check_console(path: Path, block: Block, checkout: Checkout) -> None:
     listed = commands(block)
     assert listed, f"{name(path)}:{block.line}: a console block without a `$ ` command"
     for command in listed:
-        done = checkout.run("bash", "-c", with_port(command.text, checkout.port))
         where = f"{name(path)}:{command.line}: {command.text}"
-        assert done.returncode == 0, f"{where}: exit code {done.returncode}\n{done.stdout}\n{checkout.told()}"
         shown = with_port(command.output, checkout.port)
+        done = checkout.run("bash", "-c", with_port(command.text, checkout.port))
+        looks = LOOKS if command.text.startswith("gaios status") else 1
+        while not agrees(shown, done.stdout) and (looks := looks - 1):
+            done = checkout.run("bash", "-c", with_port(command.text, checkout.port))
+        assert done.returncode == 0, f"{where}: exit code {done.returncode}\n{done.stdout}\n{checkout.told()}"
         assert not shown or agrees(shown, done.stdout), f"{where}: shown\n{shown}\nprinted\n{done.stdout}"

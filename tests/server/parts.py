@@ -1,5 +1,8 @@
 """Parts for tests of a node: a disk in memory, a cell of nodes whose messages travel by hand, free ports."""
 
+import contextlib
+import itertools
+import random
 import socket
 from collections import deque
 from collections.abc import Sequence
@@ -164,12 +167,19 @@ def put(identity: tuple[int, int], sequence: int, key: bytes, value: bytes) -> b
     return entry.encode(entry.Kind.COMMAND, entry.Identity(*identity), sequence, 0, command)
 
 
+_ports = itertools.cycle(range(10_000, 20_000))
+for _ in range(random.SystemRandom().randrange(10_000)):
+    next(_ports)
+
+
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on at this moment."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [sock.getsockname()[1] for sock in sockets]
-    for sock in sockets:
-        sock.close()
+    """Ports that nobody listens on at this moment, none twice soon, and none that the system gives to whoever dials."""
+    ports: list[int] = []
+    while len(ports) < count:
+        port = next(_ports)
+        with contextlib.suppress(OSError):
+            socket.create_server(("127.0.0.1", port)).close()
+            ports.append(port)
     return ports
 
 

@@ -6,19 +6,51 @@ import io
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from gaios import entry
 from gaios.log import Options
 from gaios.machine import Machine
-from gaios.server import config, directory
+from gaios.server import config, directory, turns
+from gaios.server.doors import Doors
 from gaios.server.logs import Logger
 from gaios.server.replica import Replica
 from gaios.transport import MAGIC, Answer, Dialler, Hello, Kind, Welcome, decode_answer, encode_request, encode_submit
 from tests.server.parts import places
+from tests.servers import PATIENCE_S
 
 CELL = config.Cell(id="c" * 32)
-FAST = Options(term_ms=300, beat_ms=60)
-"""Fails over sooner than a real cell: these tests have no pauses to ride out."""
+FAST = Options(term_ms=1_000, beat_ms=60)
+"""What a lease loses to a slow machine, `Clock` gives back."""
+STEP_NS = 25_000_000
+"""A round of heartbeats takes some ten looks at the clock: a lease of `FAST` outlasts four."""
+
+
+class Clock:
+    """The replicas' clock, without what the machine took from this process: between two looks at most `STEP_NS` pass.
+
+    The replicas of a test share one loop. A pause stops them all, and without this every lease would have run out when they wake. While
+    they work it goes as the real one does; while they only wait, it does as long as somebody looks (`until`).
+    """
+
+    def __init__(self) -> None:
+        self._real = self._now = turns.clock()
+        self._clock = turns.clock
+
+    def __call__(self) -> int:
+        real = self._clock()
+        self._now += min(real - self._real, STEP_NS)
+        self._real = real
+        return self._now
+
+    async def passes(self, nanoseconds: int) -> None:
+        """Until so much has passed for the replicas."""
+        end = self._now + nanoseconds
+        await until(lambda: self._now >= end)
+
+
+CLOCK = Clock()
+"""One for all that run at once."""
 
 
 def make(tmp_path: Path, replicas: int = 1, **more: Any) -> list[config.Settings]:
@@ -42,13 +74,26 @@ def quiet() -> Logger:
 async def running(*settings: config.Settings, machine: type[Machine] | None = None) -> AsyncIterator[list[Replica]]:
     """These replicas, started; stopped at the end."""
     replicas = [Replica(each, machine=machine() if machine else None, log=quiet()) for each in settings]
-    try:
-        for replica in replicas:
-            await replica.start()
-        yield replicas
-    finally:
-        for replica in replicas:
-            await replica.stop()
+    with mock.patch.object(turns, "clock", CLOCK), mock.patch("gaios.server.replica.clock", CLOCK):
+        try:
+            for replica in replicas:
+                await replica.start()
+            yield replicas
+        finally:
+            for replica in replicas:
+                await replica.stop()
+            await until(lambda: all(is_quiet(replica) for replica in replicas))
+
+
+def is_quiet(replica: Replica) -> bool:
+    """Whether a stopped replica has no connection any more. What does not end by itself is ended."""
+    doors: Doors | None = getattr(replica, "_doors", None)
+    if doors is None:
+        return True
+    for connection in list(doors.clients.values()):
+        if connection.transport is not None:
+            connection.transport.abort()
+    return not (doors.clients or doors._inbound or doors._admins)
 
 
 async def master_of(replicas: list[Replica]) -> Replica:
@@ -78,7 +123,7 @@ class Client:
         """Dial and be welcomed."""
         self = cls(*await asyncio.open_connection(*config.address(address)))
         self.writer.write(self.dialler.opening)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while self.dialler.welcome is None:
                 await self._read()
         return self
@@ -97,7 +142,7 @@ class Client:
 
     async def next(self, kind: int) -> bytes:
         """The next frame of a kind; others are put aside."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 for index, (found, body) in enumerate(self.frames):
                     if found == kind:
@@ -138,11 +183,12 @@ async def client(address: str) -> AsyncIterator[Client]:
         await made.close()
 
 
-async def until(holds: Callable[[], object], seconds: float = 10) -> None:
-    """Wait until something holds."""
+async def until(holds: Callable[[], object], seconds: float = PATIENCE_S) -> None:
+    """Wait until something holds. Meanwhile time passes for replicas of this process, also for those that only wait."""
     async with asyncio.timeout(seconds):
-        while not holds():  # noqa: ASYNC110 (what is waited for has no event)
+        while not holds():
             await asyncio.sleep(0.01)
+            CLOCK()
 
 
 async def talk(address: str, data: bytes, *, magic: bool = True) -> bytes:
@@ -151,7 +197,7 @@ async def talk(address: str, data: bytes, *, magic: bool = True) -> bytes:
     reader, writer = await asyncio.open_connection(host, port)
     try:
         writer.write((MAGIC if magic else b"") + data)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             with contextlib.suppress(ConnectionResetError):
                 return await reader.read()
         return b""
@@ -167,7 +213,7 @@ async def get(address: str, path: str, *, raw: bytes | None = None) -> tuple[int
     reader, writer = await asyncio.open_connection(host, port)
     try:
         writer.write(raw if raw is not None else f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             answer = await reader.read()
     finally:
         writer.close()

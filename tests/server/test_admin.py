@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.server.shells import client, get, lines, make, master_of, running, talk
+from tests.server.shells import client, get, lines, make, master_of, running, talk, until
 
 
 async def test_probes_scrapers_and_people_get_what_they_ask_for(tmp_path: Path) -> None:
@@ -83,11 +83,12 @@ async def test_a_request_that_does_not_come_in_time_is_given_up(tmp_path: Path, 
 
 async def test_there_are_so_many_connections_and_no_more(tmp_path: Path) -> None:
     (settings,) = make(tmp_path, admin_connections=1)
-    async with running(settings) as replicas:
-        await master_of(replicas)
+    async with running(settings) as (replica,):
+        await master_of([replica])
         host, port = settings.me.admin.split(":")
         _, writer = await asyncio.open_connection(host, int(port))
-        await asyncio.sleep(0.05)
+        doors = replica._doors
+        await until(lambda: len(doors._admins) == 1)
         assert (await get(settings.me.admin, "/healthz"))[0] == 503
         async with client(settings.me.client) as good:
             await good.register()

@@ -12,6 +12,7 @@ from gaios.server import config, control, local
 from gaios.server.supervisor import Supervisor
 from tests.server.parts import places
 from tests.server.shells import quiet, until
+from tests.servers import PATIENCE_S
 
 
 @pytest.fixture
@@ -44,12 +45,12 @@ async def test_a_supervisor_answers_one_line_with_one(cell: local.LocalCell) -> 
             connection.setblocking(False)
             try:
                 await asyncio.get_running_loop().sock_sendall(connection, raw)
-                said = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(connection, 10_000), 5)
+                said = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(connection, 10_000), PATIENCE_S)
             except ConnectionError:
                 continue
             assert b"error" in said
     assert await asyncio.to_thread(control.stop, cell) == []
-    await asyncio.wait_for(running, 10)
+    await asyncio.wait_for(running, PATIENCE_S)
 
 
 def test_without_a_supervisor_nobody_answers(cell: local.LocalCell) -> None:

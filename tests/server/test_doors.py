@@ -1,6 +1,8 @@
 """Who may come in, at each port, and what strangers get."""
 
 import asyncio
+import contextlib
+import gc
 import os
 import random
 import resource
@@ -13,6 +15,7 @@ from gaios import api, entry, errors
 from gaios.server import config, doors
 from gaios.transport import Decoder, Hello, Kind, decode_goodbye, encode, encode_hello
 from tests.server.shells import CELL, client, lines, make, master_of, running, talk, until
+from tests.servers import PATIENCE_S
 
 
 def goodbye(data: bytes) -> errors.Error:
@@ -135,6 +138,21 @@ async def test_stopping_says_goodbye(tmp_path: Path) -> None:
     async with running(settings) as (replica,), client(settings.me.client) as told:
         await replica.stop()
         assert isinstance(decode_goodbye(await told.next(Kind.GOODBYE)), errors.Unavailable)
+
+
+async def test_whoever_comes_while_a_replica_stops_is_let_go(tmp_path: Path) -> None:
+    """At whatever turn of the loop between being accepted and being handed over."""
+    for turns in range(8):
+        (settings,) = make(tmp_path / str(turns))
+        async with running(settings) as (replica,):
+            with socket.create_connection(config.address(settings.me.client)) as stranger:
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                await replica.stop()
+                stranger.settimeout(PATIENCE_S)
+                with contextlib.suppress(ConnectionResetError):
+                    assert await asyncio.to_thread(stranger.recv, 1) == b""
+    gc.collect()  # filterwarnings = error fails this test for an open socket
 
 
 def test_a_port_in_use_is_named() -> None:

@@ -9,6 +9,7 @@ from gaios import entry, errors
 from gaios.log import Answer, Status
 from gaios.server import embed
 from gaios.server.embed import Session
+from tests.server.shells import until
 
 DONE = Answer(Status.DONE, 3, 1, b"reply")
 NOT_MASTER = Answer(Status.NOT_MASTER, 0, 0, errors.pack(errors.NotMaster(replica=1, master="h:2")))
@@ -23,6 +24,8 @@ class Log:
     def __init__(self, *script: Answer | None) -> None:
         self.script = list(script)
         self.commands: list[entry.Entry] = []
+        self.open: list[asyncio.Future[Answer]] = []
+        """Those that were never answered."""
 
     def ask(self, data: bytes) -> "asyncio.Future[Answer]":
         future = asyncio.get_running_loop().create_future()
@@ -34,14 +37,16 @@ class Log:
         answer = self.script.pop(0)
         if answer is not None:
             future.set_result(answer)
+        else:
+            self.open.append(future)
         return future
 
 
 async def test_a_command_is_done_under_the_sessions_identity() -> None:
     log = Log(DONE, DONE)
     session = Session(log.ask)
-    assert await session.submit(b"a", 1) == b"reply"
-    await session.submit(b"b", 1)
+    assert await session.submit(b"a", 60) == b"reply"
+    await session.submit(b"b", 60)
     assert [(sent.identity, sent.sequence, sent.acknowledged) for sent in log.commands] == [((3, 1), 1, 0), ((3, 1), 2, 1)]
 
 
@@ -49,7 +54,7 @@ async def test_doubt_is_settled_by_the_same_identity(monkeypatch: pytest.MonkeyP
     """[SAFETY 19, 20]: the same sequence, whatever happened in between, so it is carried out once."""
     monkeypatch.setattr(embed, "RETRY_S", 0.001)
     log = Log(IN_DOUBT, NOT_MASTER, OVERLOADED, DONE)
-    assert await Session(log.ask).submit(b"a", 1) == b"reply"
+    assert await Session(log.ask).submit(b"a", 60) == b"reply"
     assert {(sent.identity, sent.sequence) for sent in log.commands} == {((3, 1), 1)}
 
 
@@ -78,8 +83,8 @@ async def test_a_forgotten_session_is_made_anew() -> None:
     log = Log(FORGOTTEN, DONE)
     session = Session(log.ask)
     with pytest.raises(errors.UnknownSession):
-        await session.submit(b"a", 1)
-    assert await session.submit(b"a", 1) == b"reply"
+        await session.submit(b"a", 60)
+    assert await session.submit(b"a", 60) == b"reply"
     assert [sent.sequence for sent in log.commands] == [1, 1]
 
 
@@ -97,12 +102,12 @@ async def test_the_acknowledged_mark_stops_at_the_oldest_open_command() -> None:
 
     ask: Callable[[bytes], asyncio.Future[Answer]] = later
     session = Session(ask)
-    first, second = (asyncio.ensure_future(session.submit(b"a", 5)) for _ in range(2))
-    await asyncio.sleep(0.01)
+    first, second = (asyncio.ensure_future(session.submit(b"a", 60)) for _ in range(2))
+    await until(lambda: len(opened) == 2)
     opened[1].set_result(DONE)
     await second
-    third = asyncio.ensure_future(session.submit(b"a", 5))
-    await asyncio.sleep(0.01)
+    third = asyncio.ensure_future(session.submit(b"a", 60))
+    await until(lambda: len(opened) == 3)
     assert [sent.acknowledged for sent in log.commands] == [0, 0, 0]
     opened[0].set_result(DONE)
     opened[2].set_result(DONE)
@@ -111,16 +116,17 @@ async def test_the_acknowledged_mark_stops_at_the_oldest_open_command() -> None:
 
 async def test_commands_of_a_forgotten_session_do_not_touch_the_next_one() -> None:
     """Numbers begin anew with a registration: what is still open under the old one must not be acknowledged, or ended, under the new."""
-    log = Log(None, None, FORGOTTEN, DONE, None)
+    log = Log(None, None, FORGOTTEN, DONE, DONE)
     session = Session(log.ask)
-    old = [asyncio.ensure_future(session.submit(b"old", 0.2)) for _ in range(2)]
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    old = [asyncio.ensure_future(session.submit(b"old", 60)) for _ in range(2)]
+    await until(lambda: len(log.open) == 2)
     with pytest.raises(errors.UnknownSession):
-        await session.submit(b"refused", 1)
-    assert await session.submit(b"first of the new", 1) == b"reply"
-    still_open = asyncio.ensure_future(session.submit(b"second", 0.05))
-    assert await asyncio.gather(*old, still_open, return_exceptions=True) == [Anything(errors.Unknown)] * 3
+        await session.submit(b"refused", 60)
+    assert await session.submit(b"first of the new", 60) == b"reply"
+    for future in log.open:
+        future.set_exception(TimeoutError())  # as when the deadline has come
+    assert await asyncio.gather(*old, return_exceptions=True) == [Anything(errors.Unknown)] * 2
+    assert await session.submit(b"second", 60) == b"reply"
     assert [(sent.sequence, sent.acknowledged) for sent in log.commands] == [(1, 0), (2, 0), (3, 0), (1, 0), (2, 1)]
 
 

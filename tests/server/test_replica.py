@@ -13,6 +13,7 @@ from gaios.machine import Context, Machine
 from gaios.server import config
 from gaios.server.replica import Replica, raise_limits
 from tests.server.shells import Client, client, lines, make, master_of, quiet, running, until
+from tests.servers import PATIENCE_S
 
 
 class Counter(Machine):
@@ -150,43 +151,39 @@ async def test_a_damaged_log_is_refused_with_its_place(tmp_path: Path) -> None:
 async def test_the_first_failure_of_the_disk_is_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit code 4, and nothing said after it: a sync is never tried again."""
     (settings,) = make(tmp_path)
-    replica = Replica(settings, log=quiet())
-    await replica.start()
-    await master_of([replica])
 
     def fail(_: object) -> None:
         raise OSError(5, "Input/output error")
 
-    async with client(settings.me.client) as asking:
-        monkeypatch.setattr("os.fdatasync", fail)
-        asked = asyncio.ensure_future(asking.ask(entry.register()))
-        with pytest.raises(errors.DiskFailed):
-            async with asyncio.timeout(5):
-                await replica.wait()
-        with pytest.raises(ConnectionResetError):
-            await asked
-    assert "DiskFailed" in lines(replica)
-    await replica.stop()
+    async with running(settings) as (replica,):
+        await master_of([replica])
+        async with client(settings.me.client) as asking:
+            monkeypatch.setattr("os.fdatasync", fail)
+            asked = asyncio.ensure_future(asking.ask(entry.register()))
+            with pytest.raises(errors.DiskFailed):
+                async with asyncio.timeout(PATIENCE_S):
+                    await replica.wait()
+            with pytest.raises(ConnectionResetError):
+                await asked
+        assert "DiskFailed" in lines(replica)
 
 
 async def test_an_unforeseen_error_stops_the_replica(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The alternative is a replica that goes on with half a step done."""
     (settings,) = make(tmp_path)
-    replica = Replica(settings, log=quiet())
-    await replica.start()
-    await master_of([replica])
 
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(replica.node.replica, "submit", fail)
-    async with client(settings.me.client) as asking:
-        with pytest.raises(ConnectionResetError):
-            await asking.ask(entry.register())
-    with pytest.raises(ZeroDivisionError):
-        await replica.wait()
-    assert "where=" in lines(replica)
-    await replica.stop()
+    async with running(settings) as (replica,):
+        await master_of([replica])
+        monkeypatch.setattr(replica.node.replica, "submit", fail)
+        async with client(settings.me.client) as asking:
+            with pytest.raises(ConnectionResetError):
+                await asking.ask(entry.register())
+        with pytest.raises(ZeroDivisionError):
+            await replica.wait()
+        assert "where=" in lines(replica)
 
 
 async def test_it_is_not_asked_before_it_was_started(tmp_path: Path) -> None:

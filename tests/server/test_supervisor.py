@@ -1,8 +1,10 @@
 """The supervisor: real processes started, adopted, restarted, left down.  [INTERFACE `up`, `down`; DESIGN §5]"""
 
 import asyncio
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,9 +18,10 @@ from gaios.server import config, control, local
 from gaios.server.supervisor import Keeper, Supervisor
 from tests.server.parts import places
 from tests.server.shells import get, quiet, until
+from tests.servers import PATIENCE_S
 
 
-def wait(holds: Callable[[], object], seconds: float = 20) -> None:
+def wait(holds: Callable[[], object], seconds: float = PATIENCE_S) -> None:
     """Until something holds."""
     end = time.monotonic() + seconds
     while not holds():
@@ -48,16 +51,22 @@ def all_run(cell: local.LocalCell) -> bool:
     return all(pids(cell).values())
 
 
+def kill_until_restarted(cell: local.LocalCell, replica: int) -> None:
+    """Whatever was to be started before this one was killed has been started after it."""
+    before = pids(cell)[replica]
+    os.kill(before, signal.SIGKILL)
+    wait(lambda: pids(cell)[replica] not in {0, before})
+
+
 def test_replicas_are_started_restarted_stopped_and_started_again(cell: local.LocalCell) -> None:
     control.detach(cell)
     wait(lambda: all_run(cell))
     before = pids(cell)
-    os.kill(before[2], signal.SIGKILL)
-    wait(lambda: pids(cell)[2] not in {0, before[2]})
+    kill_until_restarted(cell, 2)
     assert control.stop(cell, [3]) == [3]
     assert control.stop(cell, [3]) == []
     assert states(cell)["3"] == "stopped"
-    time.sleep(0.5)
+    kill_until_restarted(cell, 2)
     assert pids(cell)[3] == 0
     assert control.start(cell, [1, 3]) == [3]
     wait(lambda: all_run(cell))
@@ -75,13 +84,11 @@ def test_replicas_outlive_their_supervisor_and_the_next_one_adopts_them(cell: lo
     before = pids(cell)
     os.kill(control.ask(cell, {"do": "state"})["supervisor"], signal.SIGKILL)
     wait(lambda: not control.is_supervised(cell))
-    time.sleep(0.3)
     assert pids(cell) == before
     control.detach(cell)
     assert states(cell) == {"1": "stopped", "2": "running", "3": "running"}
     assert pids(cell) == before
-    os.kill(before[2], signal.SIGKILL)
-    wait(lambda: pids(cell)[2] not in {0, before[2]})
+    kill_until_restarted(cell, 2)
     assert control.stop(cell) == [2, 3]
     control.detach(cell)
     wait(lambda: all_run(cell))
@@ -100,7 +107,7 @@ def test_down_works_without_a_supervisor_and_on_paused_replicas(cell: local.Loca
 def test_up_of_one_replica_brings_a_supervisor_that_leaves_the_others_down(cell: local.LocalCell) -> None:
     assert control.start(cell, [2]) == [2]
     wait(lambda: pids(cell)[2])
-    time.sleep(0.5)
+    kill_until_restarted(cell, 2)
     assert pids(cell)[1] == pids(cell)[3] == 0
 
 
@@ -124,9 +131,12 @@ async def test_a_majority_that_cannot_start_ends_the_wait(cell: local.LocalCell)
         for name in ("promise-1", "promise-2"):
             (cell.replica_dir(replica) / name).unlink()
 
+    async def never() -> None:
+        await asyncio.Event().wait()
+
     with pytest.raises(errors.ReplicaFailed, match=r"2 of 3 .* replica 1: .*promise-1 .*; replica 2: .*promise-1"):
-        async with asyncio.timeout(20):
-            await Supervisor(cell, log=quiet()).run(lambda: asyncio.sleep(30))
+        async with asyncio.timeout(PATIENCE_S):
+            await Supervisor(cell, log=quiet()).run(never)
     assert not any(pids(cell).values())
 
 
@@ -139,18 +149,28 @@ async def test_two_supervisors_of_one_cell_are_one_too_many(cell: local.LocalCel
         os.close(held)
 
 
-async def test_a_signal_to_up_stops_the_replicas(cell: local.LocalCell) -> None:
+async def healthy(cell: local.LocalCell, replica: int) -> None:
+    """Until a replica serves, and so stops cleanly when it is told to."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            with contextlib.suppress(OSError):
+                if (await get(cell.founders[replica - 1].admin, "/healthz"))[0] == 200:
+                    return
+            await asyncio.sleep(0.02)
+
+
+async def test_a_signal_to_up_stops_the_replicas(cell: local.LocalCell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "STOP_S", PATIENCE_S)
     told = asyncio.Event()
 
     async def ready() -> None:
-        logs = [cell.replica_dir(replica) / "log" for replica in cell.ids]
-        await until(lambda: all("started" in log.read_text() for log in logs if log.exists()) and all_run(cell), 20)
-        await asyncio.sleep(0.1)
+        for replica in cell.ids:
+            await healthy(cell, replica)
         told.set()
 
     run = Supervisor(cell, log=quiet())
     running = asyncio.ensure_future(run.run(ready))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(3 * PATIENCE_S):
         await told.wait()
         os.kill(os.getpid(), signal.SIGTERM)
         await running
@@ -194,25 +214,18 @@ async def test_one_replica_in_the_foreground_serves_and_leaves_cleanly(cell: loc
     home = cell.replica_dir(1)
     command = [sys.executable, "-m", "gaios.server", "--config", str(cell.manifest), "--id", "1", "--dir", str(home)]
     process = await asyncio.create_subprocess_exec(*command, stderr=subprocess.PIPE)
-    async with asyncio.timeout(20):
-        while control.pid_of(cell, 1) != process.pid:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
-        for _ in range(100):
-            try:
-                assert (await get(cell.founders[0].admin, "/healthz"))[0] == 200
-                break
-            except OSError:
-                await asyncio.sleep(0.02)
+    async with asyncio.timeout(3 * PATIENCE_S):
+        await until(lambda: control.pid_of(cell, 1) == process.pid)
+        await healthy(cell, 1)
         second = await asyncio.create_subprocess_exec(*command, stderr=subprocess.PIPE)
         assert (await second.wait(), b"in use" in (await second.communicate())[1]) == (2, True)
         process.send_signal(signal.SIGTERM)
         assert await process.wait() == 0
     await process.communicate()
     for more, code in ((["--listen-client", cell.founders[1].client], 3), (["--idle", "3"], 2), (["--dir", str(home / "none")], 4)):
-        blocker = await asyncio.start_server(lambda *_: None, *config.address(cell.founders[1].client))
-        async with asyncio.timeout(20):
-            process = await asyncio.create_subprocess_exec(*command, *more, stderr=subprocess.PIPE)
-            _, said = await process.communicate()
-        blocker.close()
+        with socket.create_server(config.address(cell.founders[1].client)):
+            async with asyncio.timeout(PATIENCE_S):
+                process = await asyncio.create_subprocess_exec(*command, *more, stderr=subprocess.PIPE)
+                _, said = await process.communicate()
         assert process.returncode == code, said
         assert b"Traceback" not in said

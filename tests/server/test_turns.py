@@ -1,6 +1,5 @@
 """The turns of the event loop: one drain each, bounded work, and the end at the first failure."""
 
-import asyncio
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,7 +9,7 @@ from gaios import api, entry, errors
 from gaios.server import turns
 from gaios.server.clients import ClientConnection
 from gaios.transport import Kind, decode_submit, encode_read, encode_submit
-from tests.server.shells import client, make, master_of, running
+from tests.server.shells import CLOCK, client, make, master_of, running, until
 
 
 async def test_what_came_together_shares_one_disk_batch(tmp_path: Path) -> None:
@@ -60,16 +59,24 @@ async def test_overload_does_not_hold_up_leases(tmp_path: Path, monkeypatch: pyt
     """[SAFETY 28]: clients' frames are taken in small portions, and peers and timers come between."""
     monkeypatch.setattr(turns, "TURN_NS", 1)
     monkeypatch.setattr(turns, "TURN_FRAMES", 1)
+    take = turns.Turns.client_frames
+
+    def one_by_one(self: turns.Turns, connection: ClientConnection, frames: list[Any]) -> None:
+        for frame in frames:
+            take(self, connection, [frame])
+
+    monkeypatch.setattr(turns.Turns, "client_frames", one_by_one)
     async with running(*make(tmp_path, 3)) as replicas:
         master = await master_of(replicas)
         async with client(master.settings.me.client) as asking:
             identity = await asking.register()
-            reigns = [replica.node.replica.reigns for replica in replicas]
+            reigns, turns_before = [replica.node.replica.reigns for replica in replicas], master.metrics.turns
             command = api.encode(api.MultiOp(then=(api.Put(b"k", b"v"),)))
             for number in range(1, 1_001):
                 asking.writer.write(encode_submit(100 + number, entry.encode(entry.Kind.COMMAND, identity, number, number - 1, command)))
             for _ in range(1_000):
                 await asking.next(Kind.ANSWER)
+            assert master.metrics.turns - turns_before >= 1_000, "a turn, in which others have theirs, for each frame"
             assert [replica.node.replica.reigns for replica in replicas] == reigns
             assert master.node.replica.is_serving
 
@@ -86,24 +93,22 @@ async def test_requests_of_a_client_that_does_not_read_wait(tmp_path: Path) -> N
         connection = Connection()
         frame = (Kind.READ, encode_read(1, b"")[9:])
         loop.client_frames(cast("ClientConnection", connection), [frame])
-        await asyncio.sleep(0.01)
-        assert connection.waiting == [frame]
+        await until(lambda: connection.waiting == [frame])
         handed = replica.node.answered
         connection.is_paused = False
         loop.client_paused(cast("ClientConnection", connection))
-        await asyncio.sleep(0.01)
+        await until(lambda: replica.node.answered == handed + 1)
         assert connection.waiting == []
-        assert replica.node.answered == handed + 1
         assert decode_submit(frame[1])[0] == 1
 
 
 async def test_a_turn_comes_when_something_is_due_and_not_all_the_time(tmp_path: Path) -> None:
-    """An idle cell must not burn the machine."""
+    """An idle cell must not burn the machine: a turn that finds nothing due does not bring the next one."""
     async with running(*make(tmp_path, 3)) as replicas:
         await master_of(replicas)
-        await asyncio.sleep(0.3)
+        await CLOCK.passes(300_000_000)
         before = sum(replica.metrics.turns for replica in replicas)
-        await asyncio.sleep(0.5)
+        await CLOCK.passes(500_000_000)
         assert sum(replica.metrics.turns for replica in replicas) - before < 400
 
 

@@ -228,7 +228,7 @@ def test_an_unreadable_file_is_a_failure(disk: Disk) -> None:
 
 def run(directory: Path, before: int) -> tuple[int, list[tuple[int, int]]]:
     """A child's exit code and acknowledgements (records, boot)."""
-    done = subprocess.run([sys.executable, child.__file__, directory, str(before)], capture_output=True, check=False, timeout=60)
+    done = subprocess.run([sys.executable, child.__file__, directory, str(before)], capture_output=True, check=False, timeout=250)
     assert done.returncode in {0, -9}, done.stderr.decode()
     return done.returncode, [tuple(map(int, line.split())) for line in done.stdout.decode().splitlines()]  # type: ignore[misc]
 

@@ -10,7 +10,8 @@ import msgspec
 from gaios import api
 from gaios.server import config
 from gaios.server.replica import Replica
-from tests.server.shells import make, master_of, running, until
+from tests.server.shells import CLOCK, FAST, make, master_of, running, until
+from tests.servers import serving
 
 
 class Wire:
@@ -18,32 +19,21 @@ class Wire:
 
     def __init__(self, target: str) -> None:
         self._target = config.address(target)
-        self._server: asyncio.Server | None = None
         self.deaf = self.mute = False
-        self._writers: list[asyncio.StreamWriter] = []
 
-    async def open(self) -> str:
-        """Listen; the address to dial."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        return f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-
-    async def close(self) -> None:
-        """Stop."""
-        assert self._server is not None
-        self._server.close()
-        for writer in self._writers:
-            writer.close()
-        await asyncio.sleep(0.05)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.append(writer)
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Carry what comes on one connection."""
         try:
             far_reader, far_writer = await asyncio.open_connection(*self._target)
         except OSError:
             writer.close()
             return
-        self._writers.append(far_writer)
-        await asyncio.gather(self._pump(reader, far_writer, "deaf"), self._pump(far_reader, writer, "mute"))
+        try:
+            await asyncio.gather(self._pump(reader, far_writer, "deaf"), self._pump(far_reader, writer, "mute"))
+        finally:
+            far_writer.transport.abort()
+            with contextlib.suppress(OSError):
+                await far_writer.wait_closed()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, fault: str) -> None:
         with contextlib.suppress(OSError):
@@ -59,21 +49,17 @@ async def wired(tmp_path: Path, replicas: int) -> AsyncIterator[tuple[list[Repli
     settings = make(tmp_path, replicas)
     wires: dict[tuple[int, int], Wire] = {}
     changed = []
-    for mine in settings:
-        places = []
-        for place in mine.replica:
-            peer = place.peer
-            if place.id != mine.id:
-                wire = wires[mine.id, place.id] = Wire(place.peer)
-                peer = await wire.open()
-            places.append(msgspec.structs.replace(place, peer=peer))
-        changed.append(msgspec.structs.replace(mine, replica=tuple(places), listen_peer=mine.me.peer))
-    try:
-        async with running(*changed) as started:
-            yield started, wires
-    finally:
-        for wire in wires.values():
-            await wire.close()
+    async with contextlib.AsyncExitStack() as stack:
+        for mine in settings:
+            places = []
+            for place in mine.replica:
+                peer = place.peer
+                if place.id != mine.id:
+                    wire = wires[mine.id, place.id] = Wire(place.peer)
+                    peer = await stack.enter_async_context(serving(wire.serve))
+                places.append(msgspec.structs.replace(place, peer=peer))
+            changed.append(msgspec.structs.replace(mine, replica=tuple(places), listen_peer=mine.me.peer))
+        yield await stack.enter_async_context(running(*changed)), wires
 
 
 def put(number: int) -> bytes:
@@ -96,7 +82,7 @@ async def test_a_master_that_nobody_hears_gives_way(tmp_path: Path) -> None:
             wire.deaf = False
         await until(lambda: first.node.replica.applied == second.node.replica.applied and first.links[second.settings.id].is_up)
         reigns = sum(replica.node.replica.reigns for replica in replicas)
-        await asyncio.sleep(1)
+        await CLOCK.passes(2 * FAST.term_ms * 1_000_000)
         assert second.node.replica.is_serving
         assert sum(replica.node.replica.reigns for replica in replicas) == reigns
 
@@ -122,7 +108,8 @@ async def test_a_follower_cut_off_one_way_deposes_nobody(tmp_path: Path) -> None
         reigns = sum(replica.node.replica.reigns for replica in replicas)
         for (_, there), wire in wires.items():
             wire.deaf = there == lonely.settings.id
-        await asyncio.sleep(2)
+        polls = lonely.node.replica.polls
+        await until(lambda: lonely.node.replica.polls > polls + 3)
         await first.submit(put(1))
         assert first.node.replica.is_serving
         for wire in wires.values():

@@ -1,5 +1,6 @@
 """The gate says what it ran, what failed and what it could not run."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,14 @@ from tools.gate import Stage
 
 @pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A directory of tools: one that passes, one that fails."""
+    """A directory of tools: one that passes, one that fails; neither takes any time."""
     for name, code in (("good", 0), ("bad", 3)):
         (tmp_path / name).write_text(f"#!/bin/sh\nexit {code}\n")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setattr(gate, "BIN", tmp_path)
     monkeypatch.setattr(gate, "ROOT", tmp_path)
     monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setattr(time, "monotonic", lambda: 0.0)
     return tmp_path
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gaios.server.config import Founder
     from gaios.server.local import LocalCell
 
-READY_S = 30.0
+READY_S = 60.0
 """Within which a cell must acknowledge a write; reading a long log may take seconds, electing a master takes one."""
 SETTLE_S = 2.0
 """How long `up` waits for replicas that a write did not need, before it warns of them: one that is damaged says so in half a second."""

@@ -104,8 +104,10 @@ def ask(cell: LocalCell, request: dict[str, Any], *, timeout_s: float = 2 * STOP
     return answer
 
 
-def detach(cell: LocalCell, *, wait_s: float = 10.0) -> None:
+def detach(cell: LocalCell, *, wait_s: float = 60.0) -> None:
     """Start a supervisor that outlives this process; returns when it answers, or at once when there is one.
+
+    `wait_s` is a bound for a machine that is busy with other things: a supervisor that dies is noticed at once.
 
     Raises:
         Unavailable: it did not come up; the reason is in DIR/supervisor.log.

@@ -22,6 +22,8 @@ from gaios.transport import Hello, encode_goodbye
 
 OWN_FILES: Final = 48
 """Descriptors that the disk, its reader, the listeners and the loop may need at once."""
+ACCEPT_TURNS: Final = 3
+"""Turns of the loop from accepting a connection to its protocol: whoever came just before the end must be told too."""
 
 
 class Doors:
@@ -74,12 +76,24 @@ class Doors:
 
     def shut(self) -> None:
         """Let nobody in any more."""
+        loop = asyncio.get_running_loop()
+        if isinstance(loop, asyncio.SelectorEventLoop):
+            # A server of this loop that is closed drops whom it accepted and has not handed over, and leaves the socket open.
+            for sock in self._sockets.values():
+                loop.remove_reader(sock)
+        else:
+            self._close_servers()
+
+    def _close_servers(self) -> None:
         for server in self._servers:
             server.close()
 
     async def close(self) -> None:
         """End every connection; clients are told that this replica stops."""
         self.shut()
+        for _ in range(ACCEPT_TURNS):
+            await asyncio.sleep(0)
+        self._close_servers()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
