@@ -1,5 +1,5 @@
 # Generated from ballots.spec.py, values.spec.py, leases.spec.py; do not edit; run `make fix`.
-# sha256 of the texts: eaf93fa86da3f3846cb9fa1b48368a458a69d6fb1e018290554fa3ffda9c606f
+# sha256 of the texts: 4c519c37e067fcbc686463ad6a01daf26fec955f616c3b778b09412e603f64c0
 # ruff: noqa: ARG002, RUF023
 """The core: what is promised, accepted, chosen and granted. The specification, as Python.
 
@@ -68,7 +68,7 @@ EVENT_NAMES: Final = (
 )
 MESSAGES: Final = frozenset({PREPARE, PROMISE, ACCEPT, ACCEPTED, LEARN, FETCH, CHOSEN, HEARTBEAT, GRANT, RELEASE})
 """Tags that may come from another member; the others are this replica's own inputs."""
-AFTER: Final = frozenset({PREPARE, PROMISE, ACCEPTED, GRANT})
+AFTER: Final = frozenset({PREPARE, PROMISE, ACCEPTED, GRANT, RELEASE})
 """Tags of messages that wait until all records up to and including their own are durable.  [SAFETY 5]"""
 
 F_PROMISED: Final = 1
@@ -111,12 +111,12 @@ RULES: Final = (
     ("C1", "Fetch", "values.spec.py:64"),
     ("C2", "Chosen", "values.spec.py:68"),
     ("T", "Truncate", "values.spec.py:72"),
-    ("B", "Boot", "leases.spec.py:35"),
-    ("L1", "Beat", "leases.spec.py:39"),
-    ("L2", "Heartbeat", "leases.spec.py:45"),
-    ("L3", "Grant", "leases.spec.py:52"),
-    ("L4", "Abdicate", "leases.spec.py:56"),
-    ("L5", "Release", "leases.spec.py:61"),
+    ("B", "Boot", "leases.spec.py:36"),
+    ("L1", "Beat", "leases.spec.py:40"),
+    ("L2", "Heartbeat", "leases.spec.py:46"),
+    ("L3", "Grant", "leases.spec.py:53"),
+    ("L4", "Abdicate", "leases.spec.py:57"),
+    ("L5", "Release", "leases.spec.py:62"),
 )
 """Label, event and place of every rule."""
 
@@ -142,7 +142,7 @@ def newer(x: tuple[int, bytes], y: tuple[int, bytes]) -> tuple[int, bytes]:
 
 
 def shortened(term: int) -> int:
-    """As defined in leases.spec.py:26."""
+    """As defined in leases.spec.py:27."""
     return term - term * DRIFT_PPM // 1_000_000 - 1
 
 
@@ -414,14 +414,14 @@ class Participant:
 
     def on_boot(self, event: Boot, src: int, now: int, out: Out) -> bool:
         """B: I may have granted a lease and forgotten it: wait as long as the longest."""
-        # B (leases.spec.py:35)
+        # B (leases.spec.py:36)
         self.granted_until = now + self.longest
         return True
 
     def on_beat(self, event: Beat, src: int, now: int, out: Out) -> bool:
         """L1: ask every replica to refuse other ballots, and refuse them myself."""
         _, t = event
-        # L1 (leases.spec.py:39)
+        # L1 (leases.spec.py:40)
         bal = self.bal
         if self.phase == LEADING and bal == self.promised:
             sends = out.sends
@@ -438,7 +438,7 @@ class Participant:
 
     def on_abdicate(self, event: Abdicate, src: int, now: int, out: Out) -> bool:
         """L4: give up this ballot for good, and its lease with it; promises and votes stay."""
-        # L4 (leases.spec.py:56)
+        # L4 (leases.spec.py:57)
         if self.phase != IDLE and self.bal == self.promised:
             self.phase = IDLE
             self.granted_until = now
@@ -449,7 +449,7 @@ class Participant:
     def on_heartbeat(self, event: Heartbeat, src: int, now: int, out: Out) -> bool:
         """L2: grant the newest promised ballot its lease; a newer ballot is promised on the way."""
         _, b, c, t, d = event
-        # L2 (leases.spec.py:45)
+        # L2 (leases.spec.py:46)
         if c == self.config and self._me_in_voters and (b == self.promised or (b > self.promised and now >= self.granted_until)):
             if self.promised != b:
                 self.promised = b
@@ -467,7 +467,7 @@ class Participant:
     def on_grant(self, event: Grant, src: int, now: int, out: Out) -> bool:
         """L3: count it from its stamp, which is mine and so lies in the past."""
         _, b, c, t, d = event
-        # L3 (leases.spec.py:52)
+        # L3 (leases.spec.py:53)
         if c == self.config and b == self.bal and self.phase == LEADING and self.bal == self.promised and t <= now:
             one = self.grants.get(src, 0)
             other = t + (d - d * DRIFT_PPM // 1_000_000 - 1)
@@ -478,7 +478,7 @@ class Participant:
     def on_release(self, event: Release, src: int, now: int, out: Out) -> bool:
         """L5: the ballot that I granted is dead."""
         _, b, c = event
-        # L5 (leases.spec.py:61)
+        # L5 (leases.spec.py:62)
         if c == self.config and b == self.promised:
             self.granted_until = now
             return True
@@ -497,7 +497,7 @@ class Participant:
         return {s: self.acc.get(s, NO_ENTRY) for s in range(self.chosen + 1, self.chosen + WINDOW + 1) if self.acc.get(s, NO_ENTRY)[0] > 0}
 
     def holds_lease(self, at: int) -> bool:
-        """As defined in leases.spec.py:27."""
+        """As defined in leases.spec.py:28."""
         return (
             self.phase == LEADING
             and self.bal == self.promised

@@ -4,7 +4,8 @@ Rule 1. A lease is refused promises: while `now < granted_until` no higher ballo
 Rule 2. A granter counts its term from receipt; the leader from the stamp that it took before it sent, shortened by the
 drift bound.
 Rule 3. A grant names its ballot and its stamp, and counts for that ballot alone.
-Rule 4. A ballot that its owner gave up is dead: its lease binds nobody any more, and says so.
+Rule 4. A ballot that its owner gave up is dead: its lease binds nobody any more. That is said once its claim is
+durable, for a crash makes a ballot free again that was not claimed durably.
 Rule 5. Terms outlive restarts: `longest` is durable before a grant of that length is given, and a start withholds
 promises that long.
 
@@ -21,7 +22,7 @@ class Abdicate(Input): pass                         # this leader, or candidate,
 
 class Heartbeat(Msg): bal: Ballot; cfg: Config; stamp: Time; term: Time;  to = OTHERS
 class Grant(Msg):     bal: Ballot; cfg: Config; stamp: Time; term: Time;  to = owner(bal); after = RECORDS
-class Release(Msg):   bal: Ballot; cfg: Config;                           to = OTHERS
+class Release(Msg):   bal: Ballot; cfg: Config;                           to = OTHERS; after = RECORDS
 
 def shortened(term: Time) -> Time:        return term - term * DRIFT_PPM // 1_000_000 - 1
 def holds_lease(at: Time) -> bool:        return leads() and quorum({q for q in keys(grants) if at < grants[q]})
