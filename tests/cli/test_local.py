@@ -1,6 +1,7 @@
 """up and down without processes: what is said, and what is waited for. With processes: test_end_to_end_together.py."""
 
 import json
+import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -189,3 +190,20 @@ async def test_a_supervisor_that_gave_up_a_majority_ends_the_waiting(
     cell.failure = errors.Unavailable(waited_ms=30_000, reason="r")
     with pytest.raises(errors.Unavailable):
         await cli_local.supervised_until_acknowledged(made)
+
+
+def test_recording_is_handed_to_the_replicas_that_are_started(made: LocalCell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """They inherit the variable; a relative path would be another one where they run."""
+    monkeypatch.setenv(cli_local.RECORD, "")
+    monkeypatch.chdir(tmp_path)
+    cli_local.record_into(made, "recordings")
+    assert os.environ[cli_local.RECORD] == str(tmp_path / "recordings")
+
+
+def test_a_cell_that_runs_is_not_recorded_from_the_middle(made: LocalCell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its replicas would go on without."""
+    monkeypatch.setenv(cli_local.RECORD, "")
+    monkeypatch.setattr(control, "pid_of", lambda cell, replica: 4_711 if replica == 2 else 0)
+    with pytest.raises(errors.ConfigurationError, match="runs already"):
+        cli_local.record_into(made, "recordings")
+    assert os.environ[cli_local.RECORD] == ""

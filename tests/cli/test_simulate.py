@@ -1,6 +1,7 @@
 """`gaios sim --seed N` is what a failing test tells a reader to type: it must run that seed, and say what was wrong."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,3 +48,15 @@ def test_a_seed_that_is_not_given_is_drawn_and_told(seeds: list[int], capsys: py
 
 def test_the_real_simulator_runs() -> None:
     assert run(["sim", "--seed", "1", "--json"]) == 0
+
+
+def test_a_recorded_run_is_the_same_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Recording changes nothing, and an earlier run's recordings are not mixed with it."""
+    assert run(["sim", "--seed", "1", "--json"]) == 0
+    told = capsys.readouterr().out
+    where = str(tmp_path / "recordings")
+    assert run(["sim", "--seed", "1", "--json", "--record", where]) == 0
+    assert capsys.readouterr().out == told
+    assert run(["spec", "trace", where]) == 0
+    assert run(["sim", "--seed", "1", "--record", where]) == 2
+    assert "there are recordings in" in capsys.readouterr().err

@@ -7,6 +7,7 @@ Rule 4. Nobody waits for what cannot come: replicas that failed for good, or tha
 """
 
 import asyncio
+import os
 import shlex
 import shutil
 import signal
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from gaios.server.config import Founder
     from gaios.server.local import LocalCell
 
+RECORD = "GAIOS_RECORD"
 READY_S = 60.0
 """Within which a cell must acknowledge a write; reading a long log may take seconds, electing a master takes one."""
 SETTLE_S = 2.0
@@ -47,6 +49,9 @@ async def up(
     port: Annotated[int | None, Parameter(converter=whole(1, 65_535), help="Client port of replica 1.  [default: 7420]")] = None,
     detach: Annotated[bool, Parameter(help="Supervise in the background.")] = False,
     existing: Annotated[bool, Parameter(help="Refuse to create a cell.")] = False,
+    record: Annotated[
+        Text | None, Parameter(env_var="GAIOS_RECORD", help="A directory for recordings of every replica, see gaios spec trace.")
+    ] = None,
     replica: Ids = (),
     form: Form = FORM,
 ) -> int:
@@ -57,6 +62,8 @@ async def up(
     if replica and local.find(dir_) is None:
         raise ConfigurationError(reason=f"there is no cell in {dir_}", hint="name the directory that was given to gaios up")
     cell = local.open_or_create(dir_, replicas=replicas, port=port, existing=existing, check=check_free)
+    if record:
+        record_into(cell, record)
     if replica:
         control.check_ids(cell, replica)
         control.check_ports(cell, replica)
@@ -101,6 +108,20 @@ def down(*, dir_: Dir, replica: Ids = (), form: Form = FORM) -> int:
     names = ", ".join(map(str, stopped))
     output.write_answer({"stopped": stopped}, f"stopped {names}" if stopped else "nothing was running", json=form.json)
     return exits.DONE
+
+
+def record_into(cell: "LocalCell", directory: str) -> None:
+    """Let the replicas that are about to be started record: they, and their supervisor, inherit it from here.
+
+    Raises:
+        ConfigurationError: replicas run already, or their supervisor does; they would go on without.
+    """
+    from gaios.server import control
+
+    path = str(Path(directory).absolute())
+    if control.is_supervised(cell) or any(control.pid_of(cell, each) for each in cell.ids):
+        raise ConfigurationError(reason=f"the cell in {cell.dir} runs already", hint="stop it first: gaios down; then gaios up --record")
+    os.environ[RECORD] = path
 
 
 async def acknowledged(cell: "LocalCell") -> None:

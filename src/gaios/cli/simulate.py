@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from gaios.cli import exits, output
-from gaios.cli.parameters import FORM, Form, whole
+from gaios.cli.parameters import FORM, Form, Text, whole
 
 SEED_MAX = (1 << 63) - 1
 _DRAWN_BITS = 32
@@ -16,12 +16,13 @@ _DRAWN_BITS = 32
 def sim(
     *,
     seed: Annotated[int | None, Parameter(converter=whole(0, SEED_MAX), help="Which run; drawn by lot where it is not given.")] = None,
+    record: Annotated[Text | None, Parameter(help="A directory for recordings of every replica, see gaios spec trace.")] = None,
     form: Form = FORM,
 ) -> int:
     """Run one seed of the simulator."""
-    from gaios.sim import run
+    from gaios.sim import RunOptions, run
 
-    report = run(secrets.randbits(_DRAWN_BITS) if seed is None else seed)
+    report = run(secrets.randbits(_DRAWN_BITS) if seed is None else seed, RunOptions(record=record or ""))
     if form.json:
         output.write_json({"seed": report.seed, "trace_hash": report.trace_hash, "violations": report.violations})
     else:

@@ -90,6 +90,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A client that says nothing for so long, no ping either, is cut: half-open connections must not gather."""
     segment_mib: Annotated[int, msgspec.Meta(ge=1, le=1_024)] = 8
     """Size of one preallocated file of the write-ahead log."""
+    record: str = ""
+    """A directory where every transition of this replica is recorded, for `gaios spec trace`."""
     log: Options = Options()
 
     @property

@@ -12,8 +12,8 @@ Rule 3. Every request is answered, with its reply or with one typed error; the m
 Rule 4. Everything is bounded: a client's requests and watches, and, by the log, what waits for a slot.  [SAFETY 28]
 """
 
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple, Self
 
 import msgspec
 
@@ -126,7 +126,8 @@ class Node:
         segment_bytes: int = SEGMENT_BYTES,
         directory: str = "the replica's directory",
         facts: Mapping[str, Any] | None = None,
-    ) -> "Node":
+        make: Callable[..., Replica] = Replica,
+    ) -> Self:
         """One boot: read everything durable, take the next boot number, and be ready to carry on.  [SAFETY 3, 7]
 
         Raises:
@@ -140,7 +141,7 @@ class Node:
         except errors.ProtocolError as error:
             raise errors.StateDamaged(file=directory, offset=0, kind="version", detail=error.reason) from None
         boot = journal.boot = recovered.copies.boot + 1
-        replica = Replica(
+        replica = make(
             me=member,
             members=members,
             config=0,

@@ -12,6 +12,7 @@ import os
 import secrets
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final, Self
 
 from gaios import errors
@@ -23,6 +24,8 @@ from gaios.server.links import Link
 from gaios.server.logs import Logger
 from gaios.server.metrics import Metrics, render
 from gaios.server.node import Limits, Node
+from gaios.server.recorded import start_recorded
+from gaios.server.recorder import of_this_machine
 from gaios.server.turns import Turns, clock
 from gaios.storage.disk import Disk
 
@@ -104,6 +107,8 @@ class Replica:
         await self._doors.close()
         self._disk.close()
         turns.close()
+        if self._recorder is not None:
+            self._recorder.close()
         self.log.info("stopped")
 
     async def wait(self) -> None:
@@ -180,6 +185,9 @@ class Replica:
             raise errors.Unavailable(waited_ms=0, reason="this replica was not started")
         return self._turns
 
+    def _record_stopped(self, reason: str) -> None:
+        self.log.warning("recording_stopped", reason=reason, see=self.settings.record)
+
     def _make_node(self, disk: Disk, nonce: int) -> Node:
         settings, me = self.settings, self.settings.me
         machine = self._machine
@@ -191,7 +199,9 @@ class Replica:
             {"id": place.id, "member": place.id, "client": place.client, "peer": place.peer, "admin": place.admin}  # founders  [SAFETY 1]
             for place in settings.replica
         ]
-        return Node.start(
+        self._recorder = of_this_machine(settings.record, clock, self._record_stopped) if settings.record else None
+        start = Node.start if self._recorder is None else partial(start_recorded, self._recorder)
+        return start(
             cell=settings.cell.bytes,
             member=settings.id,
             members=settings.members,

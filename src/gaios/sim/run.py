@@ -11,6 +11,8 @@ import msgspec
 
 from gaios import api
 from gaios.entry import Kind, entries
+from gaios.errors import ConfigurationError
+from gaios.server.recorder import Recorder, check_empty
 from gaios.sim.cell import Cell
 from gaios.sim.faults import MS, S
 from gaios.sim.history import DONE, REFUSED, UNKNOWN, Violation
@@ -32,6 +34,8 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Changes the plan that the seed drew: what a scenario is."""
     lines: bool = False
     """Keep what was noted, for a reader."""
+    record: str = ""
+    """A directory where every transition of every replica is recorded, for `gaios spec trace`; it changes nothing of the run."""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +50,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run(seed: int, options: RunOptions | None = None) -> Report:
-    """Run one seed."""
+    """Run one seed.
+
+    Raises:
+        ConfigurationError: it was to be recorded, and could not be.
+    """
     options = options or RunOptions()
     world = World(seed)
     if options.lines:
@@ -56,6 +64,11 @@ def run(seed: int, options: RunOptions | None = None) -> Report:
         plan = options.plan(plan)
     seen = Observations()
     cell = Cell(world, plan, seen)
+    unrecorded: list[str] = []
+    if options.record:
+        check_empty(options.record)
+        for seat in cell.seats.values():
+            seat.sink = Recorder(options.record, clock=f"simulation {seed}", true_ns=lambda: world.now_ns, stopped=unrecorded.append)
     workload = Workload(world, plan, cell.clients, seen)
     cell.start()
     workload.begin()
@@ -64,6 +77,10 @@ def run(seed: int, options: RunOptions | None = None) -> Report:
     workload.finish_watches()
     for seat in cell.seats.values():
         seat.onlooker.ended()
+        if seat.sink is not None:
+            seat.sink.close()
+    if unrecorded:
+        raise ConfigurationError(reason=f"the run was not recorded whole: {unrecorded[0]}")
     keys = workload.registers + workload.counters
     finals = {}
     for replica, seat in cell.seats.items():

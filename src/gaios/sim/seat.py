@@ -10,12 +10,15 @@ Rule 3. A process that raises what it may not raise is a finding.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from gaios import errors
 from gaios.log import Bounds, Copies, Options, RecordKind, encode
 from gaios.log.records import State
 from gaios.server.node import Effects, Limits, Node
+from gaios.server.recorded import start_recorded
+from gaios.server.recorder import Recorder
 from gaios.sim.clock import Clock
 from gaios.sim.disk import Disk
 from gaios.sim.faults import DiskFaults
@@ -90,6 +93,8 @@ class Seat:
         )
         self.life = 0
         """Counts starts and ends: what belongs to another life is ignored."""
+        self.sink: Recorder | None = None
+        """Where every transition of the process is recorded, if it is."""
         self.on_fall: Any = None
         """Called when the process ends by itself."""
         self._inbox: list[tuple[Any, ...]] = []
@@ -120,7 +125,8 @@ class Seat:
         machine = ObservedDatabase(self.observations, self.replica)
         now = self.clock.read(self.world.now_ns)
         try:
-            node = Node.start(
+            begin = Node.start if self.sink is None else partial(start_recorded, self.sink)
+            node = begin(
                 cell=self._cell,
                 member=self.replica,
                 members=self.members,

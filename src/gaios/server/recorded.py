@@ -1,0 +1,209 @@
+"""A node that tells every transition that it takes.  [DESIGN §3; SAFETY 5]
+
+It is the production `Node` with an ear at five places: the core's steps, the frames that come, the batches for the disk, their ends, the
+frames that leave. Nothing of that is there when nothing is recorded: other classes are built, and the hot paths test nothing.
+
+Rule 1. It is as pure as `Node`: what was told since the last turn is handed on as one frame, before the turn's effects are given to
+whoever carries them out.
+Rule 2. What is told is a copy: nothing that changes later is held.
+"""
+
+import inspect
+from functools import partial
+from typing import Any, Protocol
+
+import msgspec
+
+from gaios.log import RecordKind, Replica, codec
+from gaios.log.codec import Message
+from gaios.log.recording import Came, Done, Entry, Frame, Handed, Left, Start, Step, digest, fingerprint, slim
+from gaios.log.records import Copies, State
+from gaios.server.commit import GroupCommit, Waiting
+from gaios.server.node import Effects, Node
+from gaios.server.outbox import Outbox
+from gaios.storage import Create, Journal, Operation, Remove, Rename, Sync, SyncDirectory, Write
+
+_copies = msgspec.msgpack.Decoder(Copies)
+_state = msgspec.msgpack.Decoder(State)
+_WORDS = {Write: "write", Sync: "sync", Create: "create", Remove: "remove", Rename: "rename", SyncDirectory: "sync directory"}
+
+
+class Sink(Protocol):
+    """Where a recording goes; the shell's."""
+
+    clock: str
+    """What `true_ns` counts on: times of recordings with the same name can be compared."""
+
+    def true_ns(self) -> int:
+        """The time now, on that clock."""
+        ...
+
+    def begin(self, member: int, boot: int, nonce: int) -> None:
+        """A recording begins."""
+        ...
+
+    def put(self, frame: Frame) -> None:
+        """Keep a frame, so that it outlives this process."""
+        ...
+
+
+class Notes:
+    """What was told since the last turn."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.found: tuple[int, int, int, int, list[tuple[int, int, bytes]]] = (0, 0, 0, 0, [])
+        """promised, longest, chosen, truncated, accepted: what the core was given at its start."""
+        self.told = 0
+        """Entries told in earlier turns."""
+
+    def take(self, true_ns: int, now: int) -> Frame:
+        """All of it, as a frame."""
+        frame = Frame(self.told + 1, true_ns, now, self.entries)
+        self.told += len(self.entries)
+        self.entries = []
+        return frame
+
+
+def listening(kind: type[Any], notes: Notes) -> type[Any]:
+    """A participant whose steps are told; `kind` is the generated one, or one with a planted bug."""
+
+    class Listening(kind):  # type: ignore[misc]  # known when it is made
+        __slots__ = ()
+
+        def step(self, event: Message, src: int, now: int, out: Any) -> bool:  # noqa: ANN401 (the generated module's own)
+            if not notes.entries and not notes.told:
+                accepted = [(slot, ballot, digest(value)) for slot, (ballot, value) in sorted(self.acc.items())]
+                notes.found = (self.promised, self.longest, self.chosen, self.truncated, accepted)
+            fired: bool = super().step(event, src, now, out)
+            sends = [(to, slim(message)) for to, message in out.sends]
+            notes.entries.append(Step(now, src, fired, slim(event), [slim(write) for write in out.writes], sends))
+            return fired
+
+    return Listening
+
+
+class RecordedReplica(Replica):
+    """A replica that tells its steps, and what came."""
+
+    def __init__(self, *, notes: Notes, **arguments: Any) -> None:  # noqa: ANN401 (those of `Replica`)
+        self.notes = notes
+        kind = inspect.signature(Replica).parameters["participant"].default
+        super().__init__(participant=listening(kind, notes), **arguments)
+
+    def receive(self, now: int, member: int, boot: int, messages: list[Message]) -> None:
+        """As `Replica.receive`."""
+        if member != self.me:
+            self.notes.entries.append(Came(now, member, boot, [slim(message) for message in messages]))
+        super().receive(now, member, boot, messages)
+
+
+class RecordedCommit(GroupCommit):
+    """A group commit that tells its batches."""
+
+    def __init__(self, notes: Notes, *arguments: Any) -> None:  # noqa: ANN401 (those of `GroupCommit`)
+        super().__init__(*arguments)
+        self._notes = notes
+        self._opened: State | None = None
+        state = self._state
+
+        def heard() -> tuple[int, int, int, bytes]:
+            record = state()
+            self._opened = _state.decode(record[3])
+            return record
+
+        self._state = heard
+
+    def batch(self, now: int) -> list[Operation] | None:
+        """As `GroupCommit.batch`."""
+        copies, records = self._copies, self._records
+        self._opened = None
+        operations = super().batch(now)
+        if operations is not None:
+            self._notes.entries.append(_handed(operations, copies, self._opened, records))
+        return operations
+
+    def done(self, now: int) -> tuple[Waiting, int]:
+        """As `GroupCommit.done`."""
+        self._notes.entries.append(Done(now))
+        return super().done(now)
+
+
+def _handed(operations: list[Operation], copies: bytes | None, opened: State | None, records: list[tuple[int, int, int, bytes]]) -> Handed:
+    told = [(_WORDS[type(operation)], operation.new if isinstance(operation, Rename) else operation.name) for operation in operations]
+    promise = _copies.decode(copies) if copies is not None else None
+    return Handed(
+        told,
+        (promise.promised, promise.longest_ns, promise.boot, promise.nonce) if promise is not None else None,
+        (opened.promised, opened.longest_ns, opened.chosen, opened.truncated, [(s, b, digest(v)) for s, b, v in opened.accepted])
+        if opened is not None
+        else None,
+        [(kind, slot, ballot, digest(data) if kind == RecordKind.ACCEPT else b"") for kind, slot, ballot, data in records],
+    )
+
+
+class RecordedNode(Node):
+    """A node that tells what it does. Made by `start_recorded`."""
+
+    _sink: Sink
+
+    def __init__(self, *, replica: RecordedReplica, journal: Journal, first: list[Operation] | None = None, **arguments: Any) -> None:  # noqa: ANN401 (those of `Node`)
+        super().__init__(replica=replica, journal=journal, **arguments)
+        self._notes = replica.notes
+        self._bodies: list[tuple[bytes, list[Message]]] = []
+        self._outbox = Outbox(replica.peers, self._encode)
+        self.commit = RecordedCommit(replica.notes, journal, replica.state_record, list(first or ()))
+
+    def listen(self, sink: Sink, start: Start) -> None:
+        """Tell from now on; `start` stands before all that the start itself did."""
+        self._sink = sink
+        self._notes.entries.insert(0, start)
+        sink.begin(start.member, start.boot, start.nonce)
+
+    def _encode(self, messages: list[Message]) -> bytes:
+        body = codec.encode(self.replica.me, self.replica.boot, self.replica.config, messages)
+        self._bodies.append((body, messages))
+        return body
+
+    def drain(self, now: int) -> Effects:
+        """As `Node.drain`; it is told first."""
+        effects = super().drain(now)
+        if effects.to_peers:
+            self._notes.entries.append(Left(now, [self._left(body, messages, effects) for body, messages in self._bodies]))
+        self._bodies.clear()
+        if self._notes.entries:
+            self._sink.put(self._notes.take(self._sink.true_ns(), now))
+        return effects
+
+    def _left(self, body: bytes, messages: list[Message], effects: Effects) -> tuple[list[int], Any]:
+        return [member for member, sent, _ in effects.to_peers if sent is body], [slim(message) for message in messages]
+
+
+def start_recorded(sink: Sink, *, cell: bytes, wall_ms: int, **arguments: Any) -> RecordedNode:  # noqa: ANN401 (those of `Node.start`)
+    """As `Node.start`, and everything that the node does is told from its first step on.
+
+    Raises:
+        StateMissing, StateDamaged, AnotherCell: as `Node.start`.
+    """
+    notes = Notes()
+    node = RecordedNode.start(cell=cell, wall_ms=wall_ms, make=partial(RecordedReplica, notes=notes), **arguments)
+    replica = node.replica
+    promised, longest, chosen, truncated, accepted = notes.found
+    start = Start(
+        text=fingerprint(),
+        cell=cell,
+        member=replica.me,
+        boot=replica.boot,
+        nonce=replica.nonce,
+        config=replica.config,
+        voters=replica.core.voters,
+        clock=sink.clock,
+        wall_ms=wall_ms,
+        promised=promised,
+        longest=longest,
+        chosen=chosen,
+        truncated=truncated,
+        accepted=accepted,
+    )
+    node.listen(sink, start)
+    return node

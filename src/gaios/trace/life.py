@@ -1,0 +1,288 @@
+"""One boot of one member: a fresh participant takes the recorded steps, beside a picture of the member's disk.  [SAFETY 5, 7]
+
+Rule 1. Two classes of messages. *Promise*, *accepted* and the like wait for all records up to those of their own step; what only the owner
+of a ballot says waits for the durable claim of that ballot. Nothing of either leaves before the boot is durable.  [SAFETY 5]
+Rule 2. What leaves was sent by a step of this boot. The exceptions are `Learn`, which log/ joins and renews, and `Chosen`, which may be
+read from the disk: those must be true.
+Rule 3. What the disk is handed is what the steps wanted written, in their order; beside it only marks that are true, what was found
+accepted above the mark at the start, and full state records.
+"""
+
+from collections import Counter, deque
+from typing import Any, Final, NamedTuple
+
+from gaios.log.recording import Came, Done, Entry, Handed, Left, Start, Step, encode
+from gaios.log.records import RecordKind
+from gaios.paxos import core
+from gaios.trace.cell import Cell, Reign
+from gaios.trace.disk import Disk
+from gaios.trace.words import Illegal, shown, shown_sends, shown_writes
+
+_SPOKEN: Final = frozenset({core.PREPARE, core.ACCEPT, core.LEARN, core.HEARTBEAT, core.RELEASE})
+"""What only the owner of a ballot says; the ballot is its first field."""
+_REPEATED: Final = frozenset({core.PREPARE, core.PROMISE, core.ACCEPT})
+"""What log/ may send again without a step."""
+_KEPT_SLOTS: Final = 4 * core.WINDOW
+"""Proposals may be sent again until they are chosen, and leave a little later."""
+FAR: Final = 1 << 62
+
+
+class Sent(NamedTuple):
+    """A step sent a message; what had been promised and granted by then."""
+
+    step: int
+    to: int
+    promised: int
+    longest: int
+
+
+class Life:
+    """See the module. `module` is a core that was generated from the texts."""
+
+    def __init__(self, cell: Cell, disk: Disk, module: Any, start: Start) -> None:  # noqa: ANN401 (a generated module)
+        self.start, self.me = start, start.member
+        self._cell, self._disk, self._module = cell, disk, module
+        self._out = module.Out()
+        self._core = module.Participant(start.member, start.config, start.voters)
+        accepted = {slot: (ballot, value) for slot, ballot, value in start.accepted}
+        self._core.restore(promised=start.promised, acc=accepted, chosen=start.chosen, truncated=start.truncated, longest=start.longest)
+        self._found = {(slot, ballot, value) for slot, ballot, value in start.accepted if slot > start.chosen}
+        self._now = 0
+        self._came: Counter[bytes] = Counter()
+        self._came_from = 0
+        self._sent: dict[bytes, list[Sent]] = {}
+        self._proposed: deque[tuple[int, bytes]] = deque()
+        self._unwritten: deque[tuple[int, tuple[int, int, int, bytes]]] = deque()
+        """Records that steps wanted and the disk was not handed yet, each with its step."""
+        self._flying: list[int] = []
+        """The steps whose records are in the batch in flight."""
+        self._led: dict[int, int] = {}
+        """Ballots of reigns: what was known to be chosen while each lasted."""
+        self._reign: Reign | None = None
+        self._lease_until = 0
+        for slot, (ballot, value) in accepted.items():
+            cell.durable(self.me, slot, ballot, value)
+
+    def take(self, number: int, entry: Entry) -> None:
+        """Check one entry.
+
+        Raises:
+            Illegal: it may not be.
+        """
+        if isinstance(entry, Step):
+            self._step(number, entry)
+        elif isinstance(entry, Came):
+            self._came_from = entry.member
+            self._came = Counter(encode(message) for message in entry.messages)
+        elif isinstance(entry, Left):
+            for members, messages in entry.frames:
+                for message in messages:
+                    self._leaves(members, message)
+        elif isinstance(entry, Handed):
+            self._handed(entry)
+        elif isinstance(entry, Done):
+            self._done()
+        else:
+            raise Illegal("V1 one start", "no second start in a recording", "a start")
+
+    def rest(self, true_ns: int, now: int) -> None:
+        """A turn is over: who holds a lease, until when?
+
+        Raises:
+            Illegal: another member held one at the same time.
+        """
+        participant, reign = self._core, self._reign
+        holds = participant.leads() and participant.holds_lease(now)
+        if reign is not None and (not holds or reign.ballot != participant.bal or now > self._lease_until):
+            self.close()
+            reign = None
+        if holds:
+            self._lease_until = max(end for end in participant.grants.values() if participant.holds_lease(end - 1))
+            self._reign = Reign(self.me, participant.bal, true_ns, true_ns) if reign is None else reign._replace(ended_ns=true_ns)
+
+    def close(self) -> None:
+        """The reign, if there is one, is over."""
+        reign, self._reign = self._reign, None
+        if reign is not None:
+            self._cell.reigned(self.start.clock, reign)
+
+    # -- the core --------------------------------------------------------------------------------------------------------
+
+    def _step(self, number: int, step: Step) -> None:
+        participant, out = self._core, self._out
+        event = _event(step.event)
+        tag = event[0]
+        if step.now < self._now:
+            raise Illegal("V2 time", f"no time before {self._now} ns", f"{step.now} ns")
+        self._now = step.now
+        if tag not in core.MESSAGES:
+            if step.src != self.me:
+                raise Illegal("V1 sender", f"an input from member {self.me} itself", f"{shown(event)} from member {step.src}")
+        elif step.src == self.me:
+            self._leave_to_myself(event)
+        else:
+            self._taken(step.src, event)
+        chosen = participant.chosen
+        fired = participant.step(event, step.src, step.now, out)
+        if fired != step.fired:
+            raise Illegal("V2 a step is reproducible", f"{shown(event)} {_fired(fired)}", _fired(step.fired))
+        if encode(out.writes) != encode(step.writes):
+            raise Illegal("V2 a step is reproducible", f"{shown(event)} to write {shown_writes(out.writes)}", shown_writes(step.writes))
+        if encode(out.sends) != encode(step.sends):
+            raise Illegal("V2 a step is reproducible", f"{shown(event)} to send {shown_sends(out.sends)}", shown_sends(step.sends))
+        for write in out.writes:
+            self._wanted(number, write)
+        for to, message in out.sends:
+            self._sends(number, to, message)
+        out.writes.clear()
+        out.sends.clear()
+        if fired and tag == core.ACCEPTED:
+            self._cell.vote(step.src, event[3], event[1])
+        for slot in range(chosen + 1, participant.chosen + 1):
+            self._cell.believed(slot, *participant.acc[slot])
+        if participant.leads():
+            self._led[participant.bal] = participant.chosen
+
+    def _taken(self, member: int, event: Any) -> None:  # noqa: ANN401 (an event)
+        key = encode(event)
+        if member != self._came_from or not self._came[key]:
+            raise Illegal("V1 every message was sent", f"a message of the frame that came from member {self._came_from}", shown(event))
+        self._came[key] -= 1
+
+    def _wanted(self, number: int, write: Any) -> None:  # noqa: ANN401 (a generated module's write)
+        field = write[0]
+        if field == core.F_ACC:
+            _, slot, ballot, value = write
+            self._cell.accepted(slot, ballot, value)
+            self._unwritten.append((number, (int(RecordKind.ACCEPT), slot, ballot, value)))
+        elif field == core.F_TRUNCATED:
+            self._unwritten.append((number, (int(RecordKind.TRUNCATE), write[1], 0, b"")))
+
+    def _sends(self, number: int, to: int, message: Any) -> None:  # noqa: ANN401 (an event)
+        tag = message[0]
+        if tag in {core.LEARN, core.CHOSEN}:
+            return
+        key = encode(message)
+        self._sent.setdefault(key, []).append(Sent(number, to, self._core.promised, self._core.longest))
+        if tag == core.ACCEPT:
+            proposed = self._proposed
+            proposed.append((message[3], key))
+            while proposed[0][0] < self._core.chosen - _KEPT_SLOTS:
+                self._sent.pop(proposed.popleft()[1], None)
+
+    # -- what leaves -----------------------------------------------------------------------------------------------------
+
+    def _leaves(self, members: list[int], message: Any) -> None:  # noqa: ANN401 (an event)
+        tag = message[0]
+        if tag in _SPOKEN:
+            self._cell.speaks(message[1], (self.me, self.start.boot, self.start.nonce))
+            self._claimed(message)
+        if tag == core.LEARN:
+            known = self._led.get(message[1], -1)
+            if message[3] > known:
+                raise Illegal("V3 what leaves is true", f"nothing above slot {known} called chosen in ballot {message[1]}", shown(message))
+        elif tag == core.CHOSEN:
+            _, slot, ballot, value = message
+            if slot > self._core.chosen or self._core.acc.get(slot) != (ballot, value):
+                raise Illegal("V3 what leaves is true", f"a chosen value as accepted here: {self._core.acc.get(slot)}", shown(message))
+        elif tag in core.MESSAGES:
+            sent = self._provenance(message)
+            if members != [sent.to] if sent.to else self.me in members:
+                raise Illegal("V3 what leaves was sent", f"{shown(message)} to {sent.to or 'all others'}", f"to {members}")
+            self._waited(message, sent)
+
+    def _leave_to_myself(self, event: Any) -> None:  # noqa: ANN401 (an event)
+        sent = self._provenance(event)
+        if sent.to != self.me:
+            raise Illegal("V3 what leaves was sent", f"{shown(event)} to {sent.to or 'all others'}", "to this member itself")
+        self._waited(event, sent)
+
+    def _provenance(self, message: Any) -> Sent:  # noqa: ANN401 (an event)
+        key = encode(message)
+        sent = self._sent.get(key)
+        if sent is None:
+            raise Illegal("V3 what leaves was sent", "only messages that a step sent", shown(message))
+        if message[0] in _REPEATED:
+            return sent[0]
+        first = sent.pop(0)
+        if not sent:
+            del self._sent[key]
+        return first
+
+    def _claimed(self, message: Any) -> None:  # noqa: ANN401 (an event)
+        """The second class: the ballot is durably claimed."""
+        disk = self._disk
+        if disk.boot != self.start.boot or disk.copied < message[1]:
+            expected = f"boot {self.start.boot} and the claim of ballot {message[1]} durable before it leaves"
+            raise Illegal("V3 persist, then say", expected, f"{shown(message)} with boot {disk.boot}, ballot {disk.copied} durable")
+
+    def _waited(self, message: Any, sent: Sent) -> None:  # noqa: ANN401 (an event)
+        """The first class: every record up to those of its own step is durable."""
+        if message[0] not in core.AFTER:
+            return
+        disk = self._disk
+        if disk.boot != self.start.boot or disk.copied < sent.promised or disk.longest < sent.longest:
+            expected = f"boot {self.start.boot}, promise {sent.promised} and longest term {sent.longest} ns durable before it leaves"
+            found = f"{shown(message)} with boot {disk.boot}, promise {disk.copied}, longest term {disk.longest} ns durable"
+            raise Illegal("V3 persist, then say", expected, found)
+        waits = min(self._flying[0] if self._flying else FAR, self._unwritten[0][0] if self._unwritten else FAR)
+        if waits <= sent.step:
+            raise Illegal("V3 persist, then say", f"the records of step {waits} durable before it leaves", shown(message))
+        if message[0] == core.ACCEPTED and message[3] > disk.chosen + core.WINDOW:
+            expected = f"a vote for no slot above {disk.chosen + core.WINDOW}: a start would not report it"
+            raise Illegal("V3 persist, then say", expected, shown(message))
+
+    # -- the disk --------------------------------------------------------------------------------------------------------
+
+    def _handed(self, batch: Handed) -> None:
+        participant = self._core
+        self._disk.hand(batch)
+        if batch.copies is not None and batch.copies != (participant.promised, participant.longest, self.start.boot, self.start.nonce):
+            expected = f"copies of promise {participant.promised}, longest term {participant.longest} ns, boot {self.start.boot}"
+            raise Illegal("V3 what is written", expected, f"{batch.copies}")
+        if batch.state is not None:
+            self._opens(batch)
+        for record in batch.records:
+            kind, slot, ballot, value = record
+            if self._unwritten and self._unwritten[0][1] == record:
+                self._flying.append(self._unwritten.popleft()[0])
+            elif kind == RecordKind.CHOSEN:
+                if slot > participant.chosen:
+                    raise Illegal("V3 what is written", f"a mark of at most slot {participant.chosen}", f"one of slot {slot}")
+            elif kind != RecordKind.ACCEPT or (slot, ballot, value) not in self._found:
+                expected = _record(*self._unwritten[0][1]) if self._unwritten else "only records that a step wanted"
+                raise Illegal("V3 what is written", expected, _record(*record))
+
+    def _opens(self, batch: Handed) -> None:
+        """A full state record claims as chosen only what is durably marked, and holds everything above."""
+        assert batch.state is not None
+        participant = self._core
+        mark = batch.state[2]
+        slots = range(mark + 1, participant.chosen + core.WINDOW + 1)
+        above = [(slot, *participant.acc[slot]) for slot in slots if slot in participant.acc]
+        expected = (participant.promised, participant.longest, min(mark, self._disk.chosen), participant.truncated, above)
+        if batch.state != expected:
+            raise Illegal("V3 what is written", f"the state {expected[:4]} in a state record", f"{batch.state[:4]}")
+
+    def _done(self) -> None:
+        batch = self._disk.done()
+        self._flying.clear()
+        for _, slot, ballot, value in batch.records:
+            if ballot:
+                self._cell.durable(self.me, slot, ballot, value)
+
+
+def _event(raw: Any) -> Any:  # noqa: ANN401 (from a decoder to the generated code)
+    """An event as the core takes it: tuples all the way."""
+    return tuple(
+        {key: tuple(item) if isinstance(item, list) else item for key, item in field.items()} if isinstance(field, dict) else field
+        for field in raw
+    )
+
+
+def _fired(fired: bool) -> str:
+    return "a rule carried out" if fired else "no rule carried out"
+
+
+def _record(kind: int, slot: int, ballot: int, value: bytes) -> str:
+    return f"record of kind {kind} slot {slot} ballot {ballot} {value.hex()[:8]}"

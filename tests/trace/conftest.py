@@ -1,0 +1,38 @@
+"""A recorded run that every test may copy and alter."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from gaios.sim import RunOptions, run
+
+FILES = 20
+"""Recordings that a run must leave to be of use here: one with kills, power cuts and restarts."""
+
+
+@pytest.fixture(scope="session")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Recordings as the simulator wrote them, of the first seed that is stormy enough."""
+    for seed in range(2, 100):
+        directory: Path = tmp_path_factory.mktemp("recordings") / str(seed)
+        assert not run(seed, RunOptions(record=str(directory))).violations
+        if len(list(directory.iterdir())) >= FILES:
+            return directory
+    raise AssertionError("no seed restarts its replicas often")
+
+
+@pytest.fixture
+def copy(sound: Path, tmp_path: Path) -> Path:
+    """The same, to be altered."""
+    return Path(shutil.copytree(sound, tmp_path / "copy"))
+
+
+@pytest.fixture
+def restless(copy: Path) -> list[Path]:
+    """The recordings of the member that was started most often, in the order of its boots; the first is boot 1."""
+    found: dict[str, list[Path]] = {}
+    for path in copy.iterdir():
+        found.setdefault(path.name.split("-")[1], []).append(path)
+    _, most = max((len(paths), paths) for paths in found.values())
+    return sorted(most, key=lambda path: int(path.name.split("-")[3]))
