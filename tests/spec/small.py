@@ -77,6 +77,10 @@ class Keeper(Role):
 '''
 
 
+CITED = ('"A1: keep it"', '"A1: keep it"\n            "[PMS §2.2; SAFETY 5]"')
+"""An edit: a rule that says where it comes from."""
+
+
 def small(*edits: tuple[str, str]) -> Text:
     """The small text, with each `old` replaced by `new`; each must occur."""
     content = SMALL

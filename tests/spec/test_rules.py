@@ -68,6 +68,7 @@ LOOP = "seen = {}\n                for s in range(1, n + 1):"
         ("s <= LIMIT and me in voters", "run(acc[t].bal > 0 for t in range(1, s)) > 1", "27: run() stands in a rule's body"),
         ('"A1: keep it"', '"keep it"', '13: a rule begins with "LABEL: what it does"'),
         ('"A1: keep it"', "high = 1", '13: a rule begins with "LABEL: what it does"'),
+        ('"A1: keep it"', '"A1: keep it"; "PMS §2.2"', "28: behind what it does, a rule may cite its sources"),
         ('"W1: a value"\n            high = top(acc)', '"W1: a value"', "14: a rule does something"),
     ],
 )  # fmt: skip

@@ -1,15 +1,15 @@
 """The rule table: for people, from the same tree."""
 
 from gaios.spec.table import emit_table
-from tests.spec.small import line_of, read
+from tests.spec.small import CITED, line_of, read
 
 
 def test_a_row_tells_event_guard_effects_and_place() -> None:
     """Durable fields are bold, messages that wait are in italics."""
-    row = next(line for line in emit_table(read()).splitlines() if line.startswith("| A1"))
+    row = next(line for line in emit_table(read(CITED)).splitlines() if line.startswith("| A1"))
     assert row == (
         "| A1: keep it | `Add(s, v)` | `s <= LIMIT and me in voters` | **acc**, **high** | *Tell* | "
-        f"small.spec.py:{line_of('case Add')} |"
+        f"small.spec.py:{line_of('case Add')} | [PMS §2.2; SAFETY 5] |"
     )  # fmt: skip
 
 

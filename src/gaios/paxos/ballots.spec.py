@@ -56,6 +56,7 @@ class Participant(Role):
     match event:
         case Campaign(b) if b > promised and owner(b) == me and me in voters and now >= granted_until:
             "P1a: claim durably a fresh ballot of my own; ask the others to promise, and promise it myself"
+            "[PML §4.1; PMS §2.2, §2.5; SAFETY 1, 10]"
             promised = b; bal = b; phase = PREPARING
             proms = {}; best = {}; floor = 0; votes = {}; grants = {}
             send(Prepare(b, config))
@@ -63,6 +64,7 @@ class Participant(Role):
 
         case Prepare(b, c) if c == config and b > promised and me in voters and now >= granted_until:
             "P1b: promise; say what I know to be chosen, and what I accepted above it"
+            "[PML §4.1; PMS §2.2; SAFETY 6, 10]"
             promised = b
             send(Promise(b, config, chosen, accepted(), {}))
 
@@ -70,6 +72,7 @@ class Participant(Role):
             c == config and b == bal and b == promised and phase == PREPARING and len(d) == 0
         ):
             "P1c: gather reports; a majority's are enough. One that lists damaged slots proves nothing yet"
+            "[PML §4.1; PMS §2.2; SAFETY 6]"
             p = proms | {q}
             proms = p; floor = max(floor, k)
             best = {s: newer(best[s], a[s]) for s in keys(best, a)}
@@ -78,6 +81,7 @@ class Participant(Role):
 
         case Recover() if phase == RECOVERING and bal == promised and chosen >= floor:
             "P2a-again: knowing all that the quorum knows, lead: propose the newest values above, no-ops in gaps"
+            "[PMS §2.2, §3; SAFETY 6]"
             t = max(chosen, top(best))
             for s in range(chosen + 1, t + 1):
                 send(Accept(bal, config, s, best[s].val))

@@ -1,5 +1,5 @@
 # Generated from ballots.spec.py, values.spec.py, leases.spec.py; do not edit; run `make fix`.
-# sha256 of the texts: 4c519c37e067fcbc686463ad6a01daf26fec955f616c3b778b09412e603f64c0
+# sha256 of the texts: dcd2be0c909dddb75218d5e2e7aeff37257111ee8ec40b5d13989e4a49e9dfc7
 """What may reach the core from another member: every field of every message, its type and its range.
 
 Rule 1. A check is total: any object becomes a message of the core, or a `ProtocolError`.

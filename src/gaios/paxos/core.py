@@ -1,5 +1,5 @@
 # Generated from ballots.spec.py, values.spec.py, leases.spec.py; do not edit; run `make fix`.
-# sha256 of the texts: 4c519c37e067fcbc686463ad6a01daf26fec955f616c3b778b09412e603f64c0
+# sha256 of the texts: dcd2be0c909dddb75218d5e2e7aeff37257111ee8ec40b5d13989e4a49e9dfc7
 # ruff: noqa: ARG002, RUF023
 """The core: what is promised, accepted, chosen and granted. The specification, as Python.
 
@@ -99,24 +99,24 @@ Release: TypeAlias = tuple[int, int, int]
 
 RULES: Final = (
     ("P1a", "Campaign", "ballots.spec.py:57"),
-    ("P1b", "Prepare", "ballots.spec.py:64"),
-    ("P1c", "Promise", "ballots.spec.py:69"),
-    ("P2a-again", "Recover", "ballots.spec.py:79"),
+    ("P1b", "Prepare", "ballots.spec.py:65"),
+    ("P1c", "Promise", "ballots.spec.py:71"),
+    ("P2a-again", "Recover", "ballots.spec.py:82"),
     ("P2a", "Propose", "values.spec.py:27"),
-    ("P2b-known", "Accept", "values.spec.py:33"),
-    ("P2b", "Accept", "values.spec.py:38"),
-    ("P3", "Accepted", "values.spec.py:45"),
-    ("L", "Learn", "values.spec.py:56"),
-    ("C0", "Seek", "values.spec.py:60"),
-    ("C1", "Fetch", "values.spec.py:64"),
-    ("C2", "Chosen", "values.spec.py:68"),
-    ("T", "Truncate", "values.spec.py:72"),
+    ("P2b-known", "Accept", "values.spec.py:34"),
+    ("P2b", "Accept", "values.spec.py:40"),
+    ("P3", "Accepted", "values.spec.py:48"),
+    ("L", "Learn", "values.spec.py:60"),
+    ("C0", "Seek", "values.spec.py:65"),
+    ("C1", "Fetch", "values.spec.py:70"),
+    ("C2", "Chosen", "values.spec.py:75"),
+    ("T", "Truncate", "values.spec.py:80"),
     ("B", "Boot", "leases.spec.py:36"),
-    ("L1", "Beat", "leases.spec.py:40"),
-    ("L2", "Heartbeat", "leases.spec.py:46"),
-    ("L3", "Grant", "leases.spec.py:53"),
-    ("L4", "Abdicate", "leases.spec.py:57"),
-    ("L5", "Release", "leases.spec.py:62"),
+    ("L1", "Beat", "leases.spec.py:41"),
+    ("L2", "Heartbeat", "leases.spec.py:48"),
+    ("L3", "Grant", "leases.spec.py:56"),
+    ("L4", "Abdicate", "leases.spec.py:61"),
+    ("L5", "Release", "leases.spec.py:67"),
 )
 """Label, event and place of every rule."""
 
@@ -228,7 +228,7 @@ class Participant:
 
     def on_recover(self, event: Recover, src: int, now: int, out: Out) -> bool:
         """P2a-again: knowing all that the quorum knows, lead: propose the newest values above, no-ops in gaps."""
-        # P2a-again (ballots.spec.py:79)
+        # P2a-again (ballots.spec.py:82)
         bal = self.bal
         chosen = self.chosen
         if self.phase == RECOVERING and bal == self.promised and chosen >= self.floor:
@@ -254,7 +254,7 @@ class Participant:
     def on_prepare(self, event: Prepare, src: int, now: int, out: Out) -> bool:
         """P1b: promise; say what I know to be chosen, and what I accepted above it."""
         _, b, c = event
-        # P1b (ballots.spec.py:64)
+        # P1b (ballots.spec.py:65)
         if c == self.config and b > self.promised and self._me_in_voters and now >= self.granted_until:
             if self.promised != b:
                 self.promised = b
@@ -266,7 +266,7 @@ class Participant:
     def on_promise(self, event: Promise, src: int, now: int, out: Out) -> bool:
         """P1c: gather reports; a majority's are enough. One that lists damaged slots proves nothing yet."""
         _, b, c, k, a, d = event
-        # P1c (ballots.spec.py:69)
+        # P1c (ballots.spec.py:71)
         if c == self.config and b == self.bal and b == self.promised and self.phase == PREPARING and len(d) == 0:
             best = self.best
             p = self.proms | 1 << src
@@ -297,7 +297,7 @@ class Participant:
     def on_seek(self, event: Seek, src: int, now: int, out: Out) -> bool:
         """C0: ask for a chosen value."""
         _, s, q = event
-        # C0 (values.spec.py:60)
+        # C0 (values.spec.py:65)
         if s > self.chosen and q != self.me:
             out.sends.append((q, (FETCH, s)))
             return True
@@ -306,7 +306,7 @@ class Participant:
     def on_truncate(self, event: Truncate, src: int, now: int, out: Out) -> bool:
         """T: drop what a snapshot covers."""
         _, k = event
-        # T (values.spec.py:72)
+        # T (values.spec.py:80)
         if k > self.truncated and k <= self.chosen:
             end = k + 1
             key = self.truncated + 1
@@ -323,14 +323,14 @@ class Participant:
         """P2b-known: that slot is chosen, so this is its value; vote for it again; else P2b: accept durably, tell the leader."""
         _, b, c, s, v = event
         if c == self.config and b >= self.promised and self._me_in_voters:
-            # P2b-known (values.spec.py:33)
+            # P2b-known (values.spec.py:34)
             if s <= self.chosen:
                 if self.promised != b:
                     self.promised = b
                     out.writes.append((F_PROMISED, b))
                 out.sends.append((b % ROUND, (ACCEPTED, b, self.config, s)))
                 return True
-            # P2b (values.spec.py:38)
+            # P2b (values.spec.py:40)
             if s <= self.chosen + WINDOW:
                 if self.promised != b:
                     self.promised = b
@@ -345,7 +345,7 @@ class Participant:
     def on_accepted(self, event: Accepted, src: int, now: int, out: Out) -> bool:
         """P3: a majority accepted: chosen, once every slot below is."""
         _, b, c, s = event
-        # P3 (values.spec.py:45)
+        # P3 (values.spec.py:48)
         bal = self.bal
         if c == self.config and b == bal and self.phase == LEADING and bal == self.promised and s > self.chosen and s < self.next:
             votes = self.votes
@@ -374,7 +374,7 @@ class Participant:
     def on_learn(self, event: Learn, src: int, now: int, out: Out) -> bool:
         """L: what I accepted in that ballot, without a gap, is chosen."""
         _, b, c, k = event
-        # L (values.spec.py:56)
+        # L (values.spec.py:60)
         chosen = self.chosen
         if c == self.config and k > chosen and not (self.phase == LEADING and self.bal == self.promised):
             acc = self.acc
@@ -393,7 +393,7 @@ class Participant:
     def on_fetch(self, event: Fetch, src: int, now: int, out: Out) -> bool:
         """C1: supply a chosen value."""
         _, s = event
-        # C1 (values.spec.py:64)
+        # C1 (values.spec.py:70)
         if s > self.truncated and s <= self.chosen:
             out.sends.append((src, (CHOSEN, s, self.acc.get(s, NO_ENTRY)[0], self.acc.get(s, NO_ENTRY)[1])))
             return True
@@ -402,7 +402,7 @@ class Participant:
     def on_chosen(self, event: Chosen, src: int, now: int, out: Out) -> bool:
         """C2: learn a chosen value."""
         _, s, b, v = event
-        # C2 (values.spec.py:68)
+        # C2 (values.spec.py:75)
         if s == self.chosen + 1 and not (self.phase == LEADING and self.bal == self.promised):
             self.acc[s] = (b, v)
             out.writes.append((F_ACC, s, b, v))
@@ -421,7 +421,7 @@ class Participant:
     def on_beat(self, event: Beat, src: int, now: int, out: Out) -> bool:
         """L1: ask every replica to refuse other ballots, and refuse them myself."""
         _, t = event
-        # L1 (leases.spec.py:40)
+        # L1 (leases.spec.py:41)
         bal = self.bal
         if self.phase == LEADING and bal == self.promised:
             sends = out.sends
@@ -438,7 +438,7 @@ class Participant:
 
     def on_abdicate(self, event: Abdicate, src: int, now: int, out: Out) -> bool:
         """L4: give up this ballot for good, and its lease with it; promises and votes stay."""
-        # L4 (leases.spec.py:57)
+        # L4 (leases.spec.py:61)
         if self.phase != IDLE and self.bal == self.promised:
             self.phase = IDLE
             self.granted_until = now
@@ -449,7 +449,7 @@ class Participant:
     def on_heartbeat(self, event: Heartbeat, src: int, now: int, out: Out) -> bool:
         """L2: grant the newest promised ballot its lease; a newer ballot is promised on the way."""
         _, b, c, t, d = event
-        # L2 (leases.spec.py:46)
+        # L2 (leases.spec.py:48)
         if c == self.config and self._me_in_voters and (b == self.promised or (b > self.promised and now >= self.granted_until)):
             if self.promised != b:
                 self.promised = b
@@ -467,7 +467,7 @@ class Participant:
     def on_grant(self, event: Grant, src: int, now: int, out: Out) -> bool:
         """L3: count it from its stamp, which is mine and so lies in the past."""
         _, b, c, t, d = event
-        # L3 (leases.spec.py:53)
+        # L3 (leases.spec.py:56)
         if c == self.config and b == self.bal and self.phase == LEADING and self.bal == self.promised and t <= now:
             one = self.grants.get(src, 0)
             other = t + (d - d * DRIFT_PPM // 1_000_000 - 1)
@@ -478,7 +478,7 @@ class Participant:
     def on_release(self, event: Release, src: int, now: int, out: Out) -> bool:
         """L5: the ballot that I granted is dead."""
         _, b, c = event
-        # L5 (leases.spec.py:62)
+        # L5 (leases.spec.py:67)
         if c == self.config and b == self.promised:
             self.granted_until = now
             return True

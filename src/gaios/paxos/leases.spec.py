@@ -35,10 +35,12 @@ class Participant(Role):
     match event:
         case Boot():
             "B: I may have granted a lease and forgotten it: wait as long as the longest"
+            "[SAFETY 11]"
             granted_until = now + longest
 
         case Beat(t) if leads():
             "L1: ask every replica to refuse other ballots, and refuse them myself"
+            "[PML §5.2; SAFETY 10, 11, 12]"
             longest = max(longest, t); granted_until = max(granted_until, now + t)
             send(Heartbeat(bal, config, now, t))
             send(Grant(bal, config, now, t))
@@ -47,18 +49,22 @@ class Participant(Role):
             c == config and me in voters and (b == promised or b > promised and now >= granted_until)
         ):
             "L2: grant the newest promised ballot its lease; a newer ballot is promised on the way"
+            "[PML §5.2; SAFETY 10, 11]"
             promised = b; longest = max(longest, d); granted_until = max(granted_until, now + d)
             send(Grant(b, config, t, d))
 
         case Grant(b, c, t, d, src=q) if c == config and b == bal and leads() and t <= now:
             "L3: count it from its stamp, which is mine and so lies in the past"
+            "[PML §5.2; SAFETY 10, 12]"
             grants[q] = max(grants[q], t + shortened(d))
 
         case Abdicate() if phase != IDLE and bal == promised:
             "L4: give up this ballot for good, and its lease with it; promises and votes stay"
+            "[SAFETY 5, 9, 10]"
             phase = IDLE; granted_until = now
             send(Release(bal, config))
 
         case Release(b, c) if c == config and b == promised:
             "L5: the ballot that I granted is dead"
+            "[SAFETY 10]"
             granted_until = now

@@ -26,17 +26,20 @@ class Participant(Role):
     match event:
         case Propose(v) if leads() and next <= chosen + WINDOW:
             "P2a: the leader puts a value into the next slot"
+            "[PML §4.2; PMS §2.2; SAFETY 5]"
             send(Accept(bal, config, next, v))
             send(Accepted(bal, config, next))
             acc[next] = Entry(bal, v); next = next + 1
 
         case Accept(b, c, s, v) if c == config and b >= promised and s <= chosen and me in voters:
             "P2b-known: that slot is chosen, so this is its value; vote for it again"
+            "[PMS §2.2; SAFETY 5, 6]"
             promised = b
             send(Accepted(b, config, s))
 
         case Accept(b, c, s, v) if c == config and b >= promised and s <= chosen + WINDOW and me in voters:
             "P2b: accept durably, tell the leader"
+            "[PML §4.2; PMS §2.2, §2.5; SAFETY 5]"
             promised = b
             if acc[s].bal != b:
                 acc[s] = Entry(b, v)
@@ -44,6 +47,7 @@ class Participant(Role):
 
         case Accepted(b, c, s, src=q) if c == config and b == bal and leads() and s > chosen and s < next:
             "P3: a majority accepted: chosen, once every slot below is"
+            "[PML §4.1; PMS §2.3]"
             w = votes[s] | {q}
             if quorum(w) and s == chosen + 1:
                 n = s + run(quorum(votes[t]) for t in range(s + 1, next))
@@ -55,20 +59,25 @@ class Participant(Role):
 
         case Learn(b, c, k) if c == config and k > chosen and not leads():
             "L: what I accepted in that ballot, without a gap, is chosen"
+            "[PML §4.1; PMS §2.3]"
             chosen = chosen + run(acc[s].bal == b for s in range(chosen + 1, min(k, chosen + WINDOW) + 1))
 
         case Seek(s, q) if s > chosen and q != me:
             "C0: ask for a chosen value"
+            "[PML §4.2; SAFETY 6]"
             send(Fetch(s), to=q)
 
         case Fetch(s, src=q) if s > truncated and s <= chosen:
             "C1: supply a chosen value"
+            "[PML §4.2; SAFETY 6]"
             send(Chosen(s, acc[s].bal, acc[s].val), to=q)
 
         case Chosen(s, b, v) if s == chosen + 1 and not leads():
             "C2: learn a chosen value"
+            "[PML §4.2; SAFETY 6]"
             acc[s] = Entry(b, v); chosen = s
 
         case Truncate(k) if k > truncated and k <= chosen:
             "T: drop what a snapshot covers"
+            "[PML §5.5; SAFETY 26]"
             acc -= range(truncated + 1, k + 1); truncated = k

@@ -2,7 +2,8 @@
 
     texts ──► declarations ──► expressions ──► rules ──► one checked tree ──┬─► emit_python   core.py, and variants in memory
     (source)    names, sorts      types          law          (tree)        ├─► emit_codec    codec.py
-                                                                            └─► emit_table    docs/spec-rules.md
+                                                                            ├─► emit_table    docs/spec-rules.md
+                                                                            └─► emit_text     docs/spec-text.md
 
 Rule 1. One text: what replicas run, what is documented and what will be model-checked come from the same tree.
 Rule 2. A text is parsed, never executed. What the compiler does not know it refuses, with file, line and column.

@@ -11,6 +11,7 @@ from gaios.spec.rules import read_specification
 from gaios.spec.source import FOLDER, core_texts
 from gaios.spec.statements import Specification
 from gaios.spec.table import emit_table
+from gaios.spec.text_page import emit_text
 
 USAGE = "usage: python -m gaios.spec compile | check | table"
 DOCS = FOLDER.parent.parent.parent / "docs"
@@ -22,6 +23,7 @@ def generated() -> dict[Path, Callable[[Specification], str]]:
     files: dict[Path, Callable[[Specification], str]] = {FOLDER / "core.py": emit_core, FOLDER / "codec.py": emit_codec}
     if DOCS.is_dir():
         files[DOCS / "spec-rules.md"] = emit_table
+        files[DOCS / "spec-text.md"] = emit_text
     return files
 
 

@@ -111,11 +111,17 @@ def _rule(vocabulary: Vocabulary, text: Text, case: ast.match_case) -> Rule:
             label, _, doc = title.partition(": ")
         case _:
             raise complaint(text.place(case.body[0]), 'a rule begins with "LABEL: what it does"')
+    source = ""
+    match rest:
+        case [ast.Expr(value=ast.Constant(value=str() as cited)) as node, *rest]:
+            if not (cited.startswith("[") and cited.endswith("]")):
+                raise complaint(text.place(node), 'behind what it does, a rule may cite its sources: "[PMS §2.2; SAFETY 6]"')
+            source = cited[1:-1]
     body = _Body(vocabulary, text, reader).block(rest)
     if not body:
         raise complaint(at, "a rule does something")
     _Law().block(body, {})
-    return Rule(label, doc, event, tuple(parameters), guard, body, at)
+    return Rule(label, doc, event, tuple(parameters), guard, body, at, source)
 
 
 def _refuse_runs(exprs: tuple[Expr, ...]) -> None:

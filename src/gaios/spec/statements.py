@@ -135,6 +135,8 @@ class Rule:
     guard: tuple[Expr, ...]
     body: tuple[Statement, ...]
     at: Place = field(compare=False)
+    source: str = ""
+    """Where the rule comes from: what stands between the brackets of a citation, `PMS §2.2; SAFETY 6`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import ast
 
+from gaios.spec.lives import emit_lives
 from gaios.spec.sorts import Enum
 from gaios.spec.source import Text, digest
 from gaios.spec.statements import Assign, Drop, Each, Event, If, Merge, Put, Rule, Send, Specification, Statement
@@ -20,8 +21,8 @@ def emit_table(specification: Specification) -> str:
         "Of an event's rules the first that holds is carried out. **Bold** fields are durable. Messages in *italics* wait until all",
         "records up to and including their own are durable. [specification.md](specification.md) describes the language.",
         "",
-        "| rule | on | when | writes | sends | line |",
-        "|---|---|---|---|---|---|",
+        "| rule | on | when | writes | sends | line | after |",
+        "|---|---|---|---|---|---|---|",
     ]
     lines.extend(_row(s, rule) for rule in s.rules)
     lines += ["", "| message | fields | goes to |", "|---|---|---|"]
@@ -31,7 +32,7 @@ def emit_table(specification: Specification) -> str:
     lines += ["", "| field | sort | lives |", "|---|---|---|"]
     lives = {"given": "given", "durable": "**durable**", "volatile": "until a restart"}
     lines.extend(f"| {item.name} | {item.sort} | {lives[item.kind]} |" for item in s.state)
-    lines += _phases(s) + _flow(s)
+    lines += _phases(s) + emit_lives(s) + _flow(s)
     return "\n".join(lines) + "\n"
 
 
@@ -105,7 +106,8 @@ def _row(s: Specification, rule: Rule) -> str:
             guard.replace("|", "\\|"),
             ", ".join(writes[name] for name in sorted(writes)),
             ", ".join(_name(sends[name]) for name in sorted(sends)),
-            f"{rule.at.file}:{rule.at.line} |",
+            f"{rule.at.file}:{rule.at.line}",
+            f"[{rule.source}] |" if rule.source else "– |",
         ]
     )
 
