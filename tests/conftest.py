@@ -7,7 +7,7 @@ A test whose failure is replayed by another command records that one: `record_pr
 
 import shlex
 import signal
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 import pytest
@@ -19,6 +19,24 @@ settings.load_profile("gate")
 
 # Whoever was started in the background of a script ignores interrupts, and so would every process that a test starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+CARRIED_OUT = pytest.StashKey[dict[str, Mapping[str, int]]]()
+"""How often each rule of the specification was carried out, by tier of tests."""
+
+
+@pytest.fixture
+def carried_out(request: pytest.FixtureRequest) -> Callable[[str, Mapping[str, int]], None]:
+    """Report at the end how often a tier of tests carried out each rule, by label.  [SAFETY 30]"""
+    return lambda tier, counts: request.config.stash.setdefault(CARRIED_OUT, {}).update({tier: counts})
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Which rules of the specification each tier carried out, where it was counted."""
+    for tier, counts in config.stash.get(CARRIED_OUT, {}).items():
+        never = [label for label, count in counts.items() if not count]
+        rest = f"; never {', '.join(never)}" if never else ""
+        terminalreporter.write_line(f"rules carried out, {tier}: {len(counts) - len(never)} of {len(counts)}{rest}")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -37,7 +37,9 @@ def cell(tmp_path: Path, recordings: Path, monkeypatch: pytest.MonkeyPatch) -> I
 
 
 @pytest.mark.timeout(400)
-async def test_what_five_killed_processes_recorded_is_legal_and_an_altered_message_is_not(cell: local.LocalCell, recordings: Path) -> None:
+async def test_what_five_killed_processes_recorded_is_legal_and_an_altered_message_is_not(
+    cell: local.LocalCell, recordings: Path, carried_out: Callable[[str, Mapping[str, int]], None]
+) -> None:
     """The master and another are killed, one is paused beyond its lease, then all five are killed at once."""
     async with Writers(cell) as writers:
         await writers.go_on(WAIT_S)
@@ -54,6 +56,7 @@ async def test_what_five_killed_processes_recorded_is_legal_and_an_altered_messa
     control.stop(cell)
 
     report = check([str(recordings)])
+    carried_out("five processes", report.coverage)
     assert not report.violations, str(report.violations[0])
     assert report.unverified == 0
     assert report.members == [1, 2, 3, 4, 5]
