@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import cache
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -151,3 +152,39 @@ def test_a_vote_that_overtakes_the_mark_of_what_is_chosen_loses_a_value() -> Non
     assert story("safe") == b"second"
     with pytest.raises(InvariantViolated, match="agreement: slot 2"):
         story("naive")
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_release_that_overtakes_its_claim_ends_a_lease_of_the_next_reign(*, waits: bool) -> None:
+    """Why it waits: a crash frees a ballot that was not claimed durably, and what was said of it is still on its way.  [SAFETY 5, 10]"""
+    edit = ("to = OTHERS; after = RECORDS\n\ndef shortened", "to = OTHERS\n\ndef shortened")
+    core = compile_participant(edits=[] if waits else [edit])
+    first, second, term = core.ROUND + 1, core.ROUND + 2, 700
+    one, two, three = (core.Participant(me, 0, 0b1110) for me in (1, 2, 3))
+
+    def step(participant: Any, event: Any, src: int = 0) -> list[Any]:
+        out = core.Out()
+        participant.step(event, src or participant.me, 1, out)
+        return [message for _, message in out.sends]
+
+    def lead(participant: Any, ballot: int, by: Any) -> bool:
+        """With its own vote and that of one other; whether it holds a lease then."""
+        for prepare in step(participant, (core.CAMPAIGN, ballot))[:1]:
+            for promise in step(by, prepare, participant.me):
+                step(participant, (core.PROMISE, ballot, 0, 0, {}, {}))
+                step(participant, promise, by.me)
+        step(participant, (core.RECOVER,))
+        for beat in step(participant, (core.BEAT, term)):
+            for grant in step(by, beat, participant.me) if beat[0] == core.HEARTBEAT else [beat]:
+                step(participant, grant, by.me if beat[0] == core.HEARTBEAT else 0)
+        return bool(participant.holds_lease(2))
+
+    # Its disk is slow: what waits for the claim is lost with the process, and so is the claim.
+    step(one, (core.CAMPAIGN, first))
+    late = [message for message in step(one, (core.ABDICATE,)) if message[0] not in core.AFTER]
+    one = core.Participant(1, 0, 0b1110)
+    assert lead(one, first, two)
+    for message in late:
+        step(two, message, 1)
+    assert lead(two, second, three) is not waits
+    assert one.holds_lease(2)

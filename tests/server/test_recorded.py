@@ -28,7 +28,7 @@ class Ear:
         self.frames: list[Frame] = []
         self.begun: list[tuple[int, int, int]] = []
 
-    def true_ns(self) -> int:
+    def true_ns(self, now: int) -> int:
         return 77
 
     def begin(self, member: int, boot: int, nonce: int) -> None:
@@ -131,7 +131,7 @@ def test_a_recorded_cell_is_legal(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """Kills and restarts included: what was on its way to a disk is lost with its process."""
 
     def recorded(**given: Any) -> Node:
-        return start_recorded(Recorder(tmp_path, clock="test", true_ns=lambda: 0, stopped=print), **given)
+        return start_recorded(Recorder(tmp_path, clock="test", true_ns=lambda _: 0, stopped=print), **given)
 
     monkeypatch.setattr("tests.server.parts.Node", SimpleNamespace(start=recorded))
     cell = HandCell()

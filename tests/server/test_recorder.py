@@ -15,7 +15,7 @@ FRAME = Frame(1, 2, 3, [Done(3)])
 
 
 def recorder(directory: Path, told: list[str], **more: int) -> Recorder:
-    return Recorder(directory, clock="c", true_ns=lambda: 2, stopped=told.append, **more)
+    return Recorder(directory, clock="c", true_ns=lambda now: now, stopped=told.append, **more)
 
 
 @pytest.fixture
@@ -111,5 +111,5 @@ def test_recordings_of_two_runs_are_kept_apart(tmp_path: Path) -> None:
 
 
 def test_replicas_of_one_machine_name_the_same_clock(tmp_path: Path) -> None:
-    one, other = (of_this_machine(str(tmp_path), lambda: 1, print) for _ in range(2))
+    one, other = (of_this_machine(str(tmp_path), print) for _ in range(2))
     assert one.clock == other.clock != ""

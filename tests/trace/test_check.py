@@ -216,3 +216,20 @@ def test_a_recording_of_another_text_is_not_judged_by_this_one(copy: Path) -> No
     tape.keep()
     with pytest.raises(ConfigurationError, match="another specification"):
         check([str(copy)])
+
+
+def test_a_recording_that_was_copied_is_no_second_process(copy: Path) -> None:
+    path = min(copy.iterdir())
+    (copy / "copied.trace").write_bytes(path.read_bytes())
+    with pytest.raises(ConfigurationError, match="recordings of the same process"):
+        check([str(copy)])
+
+
+def test_two_processes_on_one_directory_are_noticed(copy: Path, restless: list[Path]) -> None:
+    """The same boot twice, with two nonces: the first had made that boot durable.  [SAFETY 3]"""
+    path = restless[1]
+    (copy / "clone.trace").write_bytes(path.read_bytes())
+    clone = next(tape for tape in tapes(copy) if tape.name == "clone.trace")
+    clone.frames[0][3][0][5] += 1
+    clone.keep()
+    assert refused(copy).rule.startswith(("V3", "V4"))

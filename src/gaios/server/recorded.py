@@ -34,8 +34,8 @@ class Sink(Protocol):
     clock: str
     """What `true_ns` counts on: times of recordings with the same name can be compared."""
 
-    def true_ns(self) -> int:
-        """The time now, on that clock."""
+    def true_ns(self, now: int) -> int:
+        """True time when the replica's clock shows `now`."""
         ...
 
     def begin(self, member: int, boot: int, nonce: int) -> None:
@@ -172,7 +172,7 @@ class RecordedNode(Node):
             self._notes.entries.append(Left(now, [self._left(body, messages, effects) for body, messages in self._bodies]))
         self._bodies.clear()
         if self._notes.entries:
-            self._sink.put(self._notes.take(self._sink.true_ns(), now))
+            self._sink.put(self._notes.take(self._sink.true_ns(now), now))
         return effects
 
     def _left(self, body: bytes, messages: list[Message], effects: Effects) -> tuple[list[int], Any]:

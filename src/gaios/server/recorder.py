@@ -41,7 +41,7 @@ class Recorder:
         directory: "str | os.PathLike[str]",
         *,
         clock: str,
-        true_ns: Callable[[], int],
+        true_ns: Callable[[int], int],
         stopped: Callable[[str], object],
         bytes_max: int = BYTES_MAX,
     ) -> None:
@@ -104,8 +104,8 @@ class Recorder:
         self._stopped(reason)
 
 
-def of_this_machine(directory: str, true_ns: Callable[[], int], stopped: Callable[[str], object]) -> Recorder:
-    """A recorder whose times can be compared with those of other replicas on this machine, until it is started anew.
+def of_this_machine(directory: str, stopped: Callable[[str], object]) -> Recorder:
+    """A recorder for processes that all read the same clock: those of this machine, until it is started anew.
 
     Raises:
         ConfigurationError: the directory cannot be made.
@@ -114,4 +114,4 @@ def of_this_machine(directory: str, true_ns: Callable[[], int], stopped: Callabl
         machine = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
     except OSError:
         machine = uuid.uuid4().hex
-    return Recorder(directory, clock=machine, true_ns=true_ns, stopped=stopped)
+    return Recorder(directory, clock=machine, true_ns=lambda now: now, stopped=stopped)

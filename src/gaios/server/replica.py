@@ -199,7 +199,7 @@ class Replica:
             {"id": place.id, "member": place.id, "client": place.client, "peer": place.peer, "admin": place.admin}  # founders  [SAFETY 1]
             for place in settings.replica
         ]
-        self._recorder = of_this_machine(settings.record, clock, self._record_stopped) if settings.record else None
+        self._recorder = of_this_machine(settings.record, self._record_stopped) if settings.record else None
         start = Node.start if self._recorder is None else partial(start_recorded, self._recorder)
         return start(
             cell=settings.cell.bytes,

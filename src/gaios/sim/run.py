@@ -68,7 +68,7 @@ def run(seed: int, options: RunOptions | None = None) -> Report:
     if options.record:
         check_empty(options.record)
         for seat in cell.seats.values():
-            seat.sink = Recorder(options.record, clock=f"simulation {seed}", true_ns=lambda: world.now_ns, stopped=unrecorded.append)
+            seat.sink = Recorder(options.record, clock=f"simulation {seed}", true_ns=lambda _: world.now_ns, stopped=unrecorded.append)
     workload = Workload(world, plan, cell.clients, seen)
     cell.start()
     workload.begin()

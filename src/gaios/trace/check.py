@@ -111,8 +111,14 @@ class _Check:
                     hint="check it with the version that recorded it",
                 )
             if (other.cell, other.voters) != (start.cell, start.voters):
-                raise ConfigurationError(reason=f"{recording.path} and {first.path} are of different cells")
+                raise ConfigurationError(
+                    reason=f"{recording.path} and {first.path} are of different cells", hint="name the recordings of one of them"
+                )
         self.cell.voters = start.voters
+        lives = [(recording.start.member, recording.start.boot, recording.start.nonce) for recording in recordings]
+        if len(set(lives)) < len(lives):
+            twice = next(recording for recording, life in zip(recordings, lives, strict=True) if lives.count(life) > 1)
+            raise ConfigurationError(reason=f"two files are recordings of the same process, {twice.path} is one of them")
         members = {recording.start.member for recording in recordings}
         missing = [member for member in range(start.voters.bit_length()) if start.voters >> member & 1 and member not in members]
         if missing:
