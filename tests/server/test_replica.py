@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from gaios import api, entry, errors
 from gaios.machine import Context, Machine
 from gaios.server import config
 from gaios.server.replica import Replica, raise_limits
+from gaios.trace import check
 from tests.server.shells import Client, client, lines, make, master_of, quiet, running, until
 from tests.servers import PATIENCE_S
 
@@ -212,3 +214,25 @@ def test_limits_are_raised_and_never_lowered() -> None:
     after = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert after[0] >= before[0]
     assert after[1] == before[1]
+
+
+async def test_what_recorded_replicas_did_is_legal(tmp_path: Path) -> None:
+    """[DESIGN §3]: the setting is enough, for an embedded cell too; a stop ends the recording."""
+    recorded = [msgspec.structs.replace(settings, record=str(tmp_path / "recordings")) for settings in make(tmp_path, 3)]
+    for _ in range(2):
+        async with running(*recorded) as replicas:
+            master = await master_of(replicas)
+            await asyncio.gather(*(master.submit(command(b"k%d" % number, b"v")) for number in range(20)))
+    report = check([str(tmp_path / "recordings")])
+    assert (report.violations, report.unverified, report.boots) == ([], 0, 6)
+    assert report.coverage["P2b"] > 0
+
+
+async def test_a_recording_that_stops_is_told_and_the_replica_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gaios.server.recorder.Recorder.__init__.__kwdefaults__", {"bytes_max": 1_000})
+    (settings,) = make(tmp_path)
+    async with running(msgspec.structs.replace(settings, record=str(tmp_path / "recordings"))) as replicas:
+        master = await master_of(replicas)
+        await asyncio.gather(*(master.submit(command(b"k%d" % number, b"v")) for number in range(20)))
+        assert lines(master).count("recording_stopped") == 1
+        assert "have reached 1000 bytes" in lines(master)
