@@ -3,8 +3,8 @@
 It is the production `Node` with an ear at five places: the core's steps, the frames that come, the batches for the disk, their ends, the
 frames that leave. Nothing of that is there when nothing is recorded: other classes are built, and the hot paths test nothing.
 
-The compiler can emit a core that tells its steps by itself; that one is for tests. Here the core that runs is the one that is committed, and
-most of what SAFETY 5 speaks of happens after a step: the ear has to be around the node anyhow.
+The compiler can emit a core that tells its steps by itself; that one is for tests. Here the core that runs is the committed one, and most
+of what SAFETY 5 speaks of happens after a step: the ear has to be around the node anyhow.
 
 Rule 1. It is as pure as `Node`: what was told since the last turn is handed on as one frame, before the turn's effects are given to
 whoever carries them out.
