@@ -6,6 +6,7 @@ import pytest
 
 from gaios.errors import ProtocolError
 from gaios.log.recording import (
+    FIELDS,
     HEAD_BYTES,
     HEADER,
     Came,
@@ -19,6 +20,7 @@ from gaios.log.recording import (
     digest,
     encode,
     encode_frame,
+    essence,
     fingerprint,
     frame_length,
     is_intact,
@@ -41,21 +43,21 @@ ENTRIES: list[Entry] = [
 
 
 def test_a_frame_is_read_as_it_was_written() -> None:
-    data = encode_frame(Frame(7, 11, 12, ENTRIES))
+    data = encode_frame(Frame(7, 11, 12, ENTRIES, [1, 2]))
     head, payload = data[:HEAD_BYTES], data[HEAD_BYTES:]
     assert frame_length(head) == len(payload)
     assert is_intact(head, payload)
-    assert read_frame(payload) == Frame(7, 11, 12, ENTRIES)
+    assert read_frame(payload) == Frame(7, 11, 12, ENTRIES, [1, 2])
 
 
 def test_a_changed_or_shortened_frame_is_not_intact() -> None:
-    data = encode_frame(Frame(7, 11, 12, ENTRIES))
+    data = encode_frame(Frame(7, 11, 12, ENTRIES, [1, 2]))
     head, payload = data[:HEAD_BYTES], data[HEAD_BYTES:]
     assert not is_intact(head, payload[:-1])
     assert not is_intact(head, payload[:-1] + b"\7")
 
 
-@pytest.mark.parametrize("junk", [b"", b"\xc1", encode([1, 2]), encode([1, 2, 3, [[99]]]), encode([1, 2, 3, [[5]]])])
+@pytest.mark.parametrize("junk", [b"", b"\xc1", encode([1, 2]), encode([1, 2, 3, [[99]], []]), encode([1, 2, 3, [[5]], []])])
 def test_what_is_no_frame_is_refused(junk: bytes) -> None:
     with pytest.raises(ProtocolError, match="a frame cannot be read"):
         read_frame(junk)
@@ -93,6 +95,17 @@ def test_every_place_where_the_text_has_values_is_known() -> None:
             parts = [part for _, part in inner.parts] if isinstance(inner, Record) else [inner]
             assert not any(isinstance(part, MapOf | Record) for part in parts)
             assert all(slim((b"v",)) != (b"v",) for part in parts if isinstance(part, Opaque))
+
+
+def test_the_essence_of_a_state_tells_every_field_apart() -> None:
+    """But for `acc`, which log/ keeps in part."""
+    made = core.Participant(1, 0, 0b1110)
+    before = essence(made)
+    for name in FIELDS:
+        other = core.Participant(1, 0, 0b1110)
+        setattr(other, name, {3: (4, b"v")} if name == "best" else {3: 4} if name in {"votes", "grants"} else 5)
+        changed = [one for one, two in zip(FIELDS, zip(before, essence(other), strict=True), strict=True) if two[0] != two[1]]
+        assert changed == [name]
 
 
 def test_the_same_message_is_the_same_bytes_as_a_tuple_and_as_a_list() -> None:

@@ -11,7 +11,7 @@ from gaios.server.recorder import Recorder, check_empty, of_this_machine
 from gaios.trace.files import frames
 
 NONCE = 0x89ABCDEF01234567
-FRAME = Frame(1, 2, 3, [Done(3)])
+FRAME = Frame(1, 2, 3, [Done(3)], [7])
 
 
 def recorder(directory: Path, told: list[str], **more: int) -> Recorder:

@@ -36,7 +36,7 @@ class Tape:
         return self.path.name
 
     def places(self, kind: int) -> Iterator[Place]:
-        for first, _, _, entries in self.frames:
+        for first, _, _, entries, _ in self.frames:
             for index, entry in enumerate(entries):
                 if entry[0] == kind:
                     yield Place(self, first + index, entry)

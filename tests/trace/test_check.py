@@ -85,7 +85,7 @@ def test_a_removed_message_is_missed_where_it_came(copy: Path) -> None:
 def test_a_removed_entry_is_missing_where_it_was(copy: Path) -> None:
     """Entries are numbered."""
     tape = tapes(copy)[0]
-    first, _, _, entries = tape.frames[20]
+    first, _, _, entries, _ = tape.frames[20]
     del entries[-1]
     tape.keep()
     assert refused(copy)[:3] == (tape.name, first + len(entries), "V1 nothing is missing")

@@ -109,9 +109,10 @@ def test_a_state_record_is_folded_like_any_other() -> None:
         [COPIES[0], COPIES[2], COPIES[1], COPIES[3], *LOG],
         [*COPIES[:2], *LOG],
         [*COPIES[:3], *LOG, COPIES[3]],
+        [*COPIES, ("rename", "wal/00000001.wal"), *LOG],
         [],
     ],
-    ids=["log not synced", "log first", "copies together", "one copy", "copy synced late", "nothing"],
+    ids=["log not synced", "log first", "copies together", "one copy", "copy synced late", "name not synced", "nothing"],
 )
 def test_a_batch_is_synced_in_its_order(operations: list[tuple[str, str]]) -> None:
     with pytest.raises(Illegal, match="V3 persist, then say"):

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gaios.log.recording import Came, Done, Handed, Left, Start, Step
+from gaios.log.recording import Came, Done, Frame, Handed, Left, Start, Step, essence
 from gaios.paxos import core
 from gaios.spec import compile_participant
 from gaios.trace.cell import Cell
@@ -16,7 +16,8 @@ MODULE = compile_participant(coverage=True)
 B1, B2 = 65_537, 65_538
 MS = 1_000_000
 V, W = b"v" * 16, b"w" * 16
-OPERATIONS = [(word, name) for name in ("promise-1", "promise-2", "wal/00000001.wal") for word in ("write", "sync")]
+NAMES = ("sync directory", "wal")
+OPERATIONS = [NAMES, *((word, name) for name in ("promise-1", "promise-2", "wal/00000001.wal") for word in ("write", "sync"))]
 NONCE = 7
 
 
@@ -67,10 +68,13 @@ class Member:
     def leave(self, message: Any, *to: int) -> None:
         self.take(Left(self.now, [(list(to or (each for each in (1, 2, 3) if each != self.me)), [message])]))
 
+    def rest(self, true_ns: int, now: int) -> None:
+        self.life.rest(Frame(1, true_ns, now, [], essence(self.core)))
+
     def lead(self) -> None:
         """Member 1 leads ballot B1, by the promise of member 2."""
         self.step((core.CAMPAIGN, B1))
-        self.sync(operations=OPERATIONS[:4])
+        self.sync(operations=OPERATIONS[:5])
         self.step((core.PROMISE, B1, 0, 0, {}, {}))
         self.step((core.PROMISE, B1, 0, 0, {}, {}), 2)
         self.step((core.RECOVER,))
@@ -104,7 +108,7 @@ def test_a_promise_waits_for_its_record() -> None:
     two = Member(2)
     two.step((core.PREPARE, B1, 0), 1)
     promise: Any = (core.PROMISE, B1, 0, 0, {}, {})
-    two.hand(operations=OPERATIONS[:4])
+    two.hand(operations=OPERATIONS[:5])
     with pytest.raises(Illegal, match="V3 persist, then say: expected boot 1, promise 65537"):
         two.leave(promise, 1)
 
@@ -123,9 +127,9 @@ def test_a_vote_waits_for_its_record_and_for_those_before_it() -> None:
 def test_a_grant_waits_for_its_term() -> None:
     """A granter has it durable before it first grants it.  [SAFETY 11]"""
     two = Member(2)
-    two.sync(operations=OPERATIONS[:4])
+    two.sync(operations=OPERATIONS[:5])
     two.step((core.HEARTBEAT, B1, 0, 5, 700 * MS), 1)
-    two.sync(copies=None, operations=[])
+    two.sync(copies=None, operations=[NAMES])
     with pytest.raises(Illegal, match="longest term 700000000 ns durable"):
         two.leave((core.GRANT, B1, 0, 5, 700 * MS), 1)
 
@@ -143,7 +147,7 @@ def test_what_an_owner_says_waits_for_its_claim() -> None:
     """The second class: `Accept` does not wait for its record, but for the ballot.  [SAFETY 5]"""
     one = Member(1)
     one.step((core.CAMPAIGN, B1))
-    one.hand(operations=OPERATIONS[:4])
+    one.hand(operations=OPERATIONS[:5])
     # As if others had heard of it all the same.
     one.step((core.PROMISE, B1, 0, 0, {}, {}), 2)
     one.step((core.PROMISE, B1, 0, 0, {}, {}), 3)
@@ -283,10 +287,28 @@ def test_a_lease_is_held_from_turn_to_turn() -> None:
     one.sync()
     one.step((core.GRANT, B1, 0, 1_000, 700 * MS))
     one.step((core.GRANT, B1, 0, 1_000, 700 * MS), 2)
-    one.life.rest(10, 2_000)
-    one.life.rest(20, 3_000)
+    one.rest(10, 2_000)
+    one.rest(20, 3_000)
     other = Member(1)
     other.cell.reigned("clock", one.life._reign._replace(member=3))  # type: ignore[union-attr]  # it reigns
-    one.life.rest(40, 1_000 + 800 * MS)
+    one.rest(40, 1_000 + 800 * MS)
     assert one.life._reign is None
     assert [(reign.began_ns, reign.ended_ns) for reign in one.cell._reigns["clock"]] == [(10, 20)]
+
+
+@pytest.mark.parametrize("change", [{"granted_until": 1}, {"grants": {2: 9}}, {"bal": B2}, {"next": 5}, {"votes": {1: 2}}], ids=str)
+def test_nothing_but_steps_changes_the_state(change: dict[str, Any]) -> None:
+    """A turn ends in the state that the text says."""
+    one = Member(1)
+    one.lead()
+    one.rest(10, 2_000)
+    for name, value in change.items():
+        setattr(one.core, name, value)
+    with pytest.raises(Illegal, match="V2 state"):
+        one.rest(20, 3_000)
+
+
+def test_the_first_batch_syncs_the_names_that_the_start_found() -> None:
+    """A killed predecessor may have made a segment whose name is not durable yet.  [SAFETY 7]"""
+    with pytest.raises(Illegal, match="V3 persist, then say: expected the names"):
+        Member(2).hand(operations=OPERATIONS[1:5])

@@ -1,7 +1,8 @@
 """A recording: every transition of one life of a replica, as bytes for whoever checks them later.  [DESIGN §3; SAFETY 5, 30]
 
     file  = header (16 bytes: "gaiosrec" · version u8 · how it ended u8 · zeros) · frame …
-    frame = length u32 · crc of payload u32 · payload          payload = msgpack [number of its first entry, true time, now, [entry, …]]
+    frame = length u32 · crc of payload u32 · payload
+    payload = msgpack [number of its first entry, true time, now, [entry, …], essence of the core's state behind them]
     entry = START what a start found | STEP of the core, with what it wrote and sent | CAME a peer's frame | HANDED a batch to the disk |
             DONE that batch is durable | LEFT frames to peers
 
@@ -117,6 +118,8 @@ class Frame(NamedTuple):
     true_ns: int
     now: int
     entries: list[Entry]
+    essence: list[int]
+    """Of the core's state behind them."""
 
 
 @lru_cache(maxsize=512)
@@ -136,6 +139,20 @@ def _slim(field: object) -> object:
     if type(field) is dict:
         return {key: _slim(item) for key, item in field.items()}
     return slim(field) if isinstance(field, tuple) else field
+
+
+FIELDS = tuple(name for name in core.Participant.__slots__ if not name.startswith("_") and name not in {"me", "config", "voters", "acc"})
+
+
+def essence(participant: Any) -> list[int]:  # noqa: ANN401 (a participant, generated, listening or made in memory)
+    """The core's state in a few numbers: what differs in a field differs here, but for `acc`, of which log/ keeps a part only."""
+    return [_weight(getattr(participant, name)) for name in FIELDS]
+
+
+def _weight(value: Any) -> int:  # noqa: ANN401 (a number, a set as a bit mask, or a map of numbers or records)
+    if type(value) is int:
+        return value
+    return sum([key + (item if type(item) is int else item[0]) for key, item in value.items()])
 
 
 def fingerprint(module: Any = core) -> bytes:  # noqa: ANN401 (a module, the generated one or one made in memory)

@@ -19,8 +19,9 @@ import msgspec
 
 from gaios.log import RecordKind, Replica, codec
 from gaios.log.codec import Message
-from gaios.log.recording import Came, Done, Entry, Frame, Handed, Left, Start, Step, digest, fingerprint, slim
+from gaios.log.recording import Came, Done, Entry, Frame, Handed, Left, Start, Step, digest, essence, fingerprint, slim
 from gaios.log.records import Copies, State
+from gaios.paxos import core
 from gaios.server.commit import GroupCommit, Waiting
 from gaios.server.node import Effects, Node
 from gaios.server.outbox import Outbox
@@ -60,9 +61,9 @@ class Notes:
         self.told = 0
         """Entries told in earlier turns."""
 
-    def take(self, true_ns: int, now: int) -> Frame:
+    def take(self, true_ns: int, now: int, participant: core.Participant) -> Frame:
         """All of it, as a frame."""
-        frame = Frame(self.told + 1, true_ns, now, self.entries)
+        frame = Frame(self.told + 1, true_ns, now, self.entries, essence(participant))
         self.told += len(self.entries)
         self.entries = []
         return frame
@@ -175,7 +176,7 @@ class RecordedNode(Node):
             self._notes.entries.append(Left(now, [self._left(body, messages, effects) for body, messages in self._bodies]))
         self._bodies.clear()
         if self._notes.entries:
-            self._sink.put(self._notes.take(self._sink.true_ns(now), now))
+            self._sink.put(self._notes.take(self._sink.true_ns(now), now, self.replica.core))
         return effects
 
     def _left(self, body: bytes, messages: list[Message], effects: Effects) -> tuple[list[int], Any]:

@@ -167,7 +167,7 @@ class _Check:
             self.cell.is_partial = True
             self.unverified += len(unsaid)
         if place.is_last:
-            life.rest(place.frame.true_ns, place.frame.now)
+            life.rest(place.frame)
 
     def _begin(self, member: int, recording: Recording, start: Start) -> None:
         """A boot: what it found against what its predecessors wrote."""

@@ -133,18 +133,26 @@ class Disk:
 
 
 def _check_syncs(batch: Handed) -> None:
-    """Whatever is written is synced by the end; the copies are never both unsynced, nor is one while the log is written.  [SAFETY 15]"""
+    """Whatever is written is synced by the end, names included; the copies are never both unsynced, nor is one while the log is written.
+
+    [SAFETY 15]
+    """
     unsynced: set[str] = set()
+    changed: set[str] = set()
     written: list[str] = []
     sound = True
     for word, name in batch.operations:
-        if word == "write":
+        if word in {"create", "rename", "remove"}:
+            changed.add(name.rpartition("/")[0])
+        elif word == "sync directory":
+            changed.discard(name)
+        elif word == "write":
             sound = sound and not unsynced & {*COPIES} - {name}
             unsynced.add(name)
             written.append(name)
         elif word == "sync":
             unsynced.discard(name)
-    sound = sound and not unsynced
+    sound = sound and not unsynced and not changed
     if batch.copies is not None:
         sound = sound and {*COPIES} <= {*written}
     if batch.records:

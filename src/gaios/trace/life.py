@@ -11,7 +11,7 @@ accepted above the mark at the start, and full state records.
 from collections import Counter, deque
 from typing import Any, Final, NamedTuple
 
-from gaios.log.recording import Came, Done, Entry, Handed, Left, Start, Step, encode
+from gaios.log.recording import FIELDS, Came, Done, Entry, Frame, Handed, Left, Start, Step, encode, essence
 from gaios.log.records import RecordKind
 from gaios.paxos import core
 from gaios.trace.cell import Cell, Reign
@@ -54,6 +54,7 @@ class Life:
         self._proposed: deque[tuple[int, bytes]] = deque()
         self._unwritten: deque[tuple[int, tuple[int, int, int, bytes]]] = deque()
         """Records that steps wanted and the disk was not handed yet, each with its step."""
+        self._has_written = False
         self._flying: list[int] = []
         """The steps whose records are in the batch in flight."""
         self._led: dict[int, int] = {}
@@ -85,13 +86,15 @@ class Life:
         else:
             raise Illegal("V1 one start", "no second start in a recording", "a start")
 
-    def rest(self, true_ns: int, now: int) -> None:
-        """A turn is over: who holds a lease, until when?
+    def rest(self, frame: Frame) -> None:
+        """A turn is over: is the state the same? Who holds a lease, until when?
 
         Raises:
-            Illegal: another member held one at the same time.
+            Illegal: something else than the steps has changed the state, or another member held a lease at the same time.
         """
-        participant, reign = self._core, self._reign
+        participant, reign, true_ns, now = self._core, self._reign, frame.true_ns, frame.now
+        if frame.essence != essence(participant):
+            raise Illegal("V2 state", f"the state {_state(essence(participant))}", _state(frame.essence))
         holds = participant.leads() and participant.holds_lease(now)
         if reign is not None and (not holds or reign.ballot != participant.bal or now > self._lease_until):
             self.close()
@@ -236,6 +239,10 @@ class Life:
 
     def _handed(self, batch: Handed) -> None:
         participant = self._core
+        if not self._has_written and ("sync directory", "wal") not in batch.operations:
+            # A process that was killed right after it made a segment left a name that only the cache knows.
+            raise Illegal("V3 persist, then say", "the names that a start finds synced in its first batch", f"{batch.operations}")
+        self._has_written = True
         self._disk.hand(batch)
         if batch.copies is not None and batch.copies != (participant.promised, participant.longest, self.start.boot, self.start.nonce):
             expected = f"copies of promise {participant.promised}, longest term {participant.longest} ns, boot {self.start.boot}"
@@ -278,6 +285,10 @@ def _event(raw: Any) -> Any:  # noqa: ANN401 (from a decoder to the generated co
         {key: tuple(item) if isinstance(item, list) else item for key, item in field.items()} if isinstance(field, dict) else field
         for field in raw
     )
+
+
+def _state(numbers: list[int]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in zip(FIELDS, numbers, strict=False))
 
 
 def _fired(fired: bool) -> str:

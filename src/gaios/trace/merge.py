@@ -5,6 +5,7 @@ Rule 2. When everybody waits, something was heard that was never said, or before
 """
 
 from collections.abc import Iterator
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 from gaios.log.recording import Came, Entry, Frame, Left, encode
@@ -45,13 +46,14 @@ class Lane:
 
     def _all(self) -> Iterator[Place]:
         for recording in self.recordings:
-            number = 1
-            for frame in recording.frames():
-                if frame.first != number:
-                    raise Missing(Place(recording, number, frame.entries[0], frame), frame.first)
-                for entry in frame.entries:
+            for frame, following in pairwise(chain(recording.frames(), [None])):
+                assert frame is not None
+                end = frame.first + len(frame.entries)
+                # Told before the frame is looked at: what is missing from it would be found as something else.
+                if following is not None and following.first != end:
+                    raise Missing(Place(recording, end, following.entries[0], following), following.first)
+                for number, entry in enumerate(frame.entries, frame.first):
                     yield Place(recording, number, entry, frame)
-                    number += 1
 
 
 class Missing(Illegal):
