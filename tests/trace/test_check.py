@@ -10,7 +10,7 @@ from gaios.paxos import core
 from gaios.sim import RunOptions, run
 from gaios.trace import check
 from gaios.trace.words import Finding
-from tests.museum.exhibits import EXHIBITS
+from tests.museum.exhibits import EXHIBITS, pins
 from tests.trace.tapes import CAME, DONE, EVENT, HANDED, LEFT, SENDS, START, STEP, WRITES, Place, all_places, tapes
 
 ACCEPT_RECORD = 2
@@ -166,12 +166,21 @@ def test_a_state_that_differs_from_what_was_written_is_refused_at_the_start(copy
     assert refused(copy)[:3] == (place.tape.name, 1, "V3 restart")
 
 
-def test_a_bug_in_the_text_is_named_at_the_first_step_that_differs(tmp_path: Path) -> None:
-    """V2: what ran is not what the text says."""
-    exhibit = next(each for each in EXHIBITS if each.layer == "paxos")
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        ("recovery takes its own value", "V2"),
+        ("a lease is not shortened by the drift bound", "V2 state"),
+        ("records are not synced", "V3 persist, then say"),
+        ("a start does not sync the names that it finds", "V3 persist, then say"),
+    ],
+)
+def test_a_planted_bug_is_named_at_the_first_step_that_shows_it(tmp_path: Path, name: str, rule: str) -> None:
+    """Of the text, of the state between steps, of storage: what ran is not what the text says, or says more than it keeps."""
+    exhibit = next(each for each in EXHIBITS if each.name == name)
     with exhibit.plant():
-        run(1, RunOptions(plan=exhibit.plan, record=str(tmp_path)))
-    assert refused(tmp_path).rule.startswith("V2")
+        run(pins()[name][0], RunOptions(plan=exhibit.plan, record=str(tmp_path)))
+    assert refused(tmp_path).rule.startswith(rule)
 
 
 def test_what_nobody_recorded_is_told_and_not_taken_for_fine(copy: Path) -> None:

@@ -93,8 +93,9 @@ class Life:
             Illegal: something else than the steps has changed the state, or another member held a lease at the same time.
         """
         participant, reign, true_ns, now = self._core, self._reign, frame.true_ns, frame.now
-        if frame.essence != essence(participant):
-            raise Illegal("V2 state", f"the state {_state(essence(participant))}", _state(frame.essence))
+        if frame.essence != (own := essence(participant)):
+            different = [index for index, number in enumerate(own) if frame.essence[index : index + 1] != [number]]
+            raise Illegal("V2 state", _state(own, different), _state(frame.essence, different))
         holds = participant.leads() and participant.holds_lease(now)
         if reign is not None and (not holds or reign.ballot != participant.bal or now > self._lease_until):
             self.close()
@@ -287,8 +288,9 @@ def _event(raw: Any) -> Any:  # noqa: ANN401 (from a decoder to the generated co
     )
 
 
-def _state(numbers: list[int]) -> str:
-    return ", ".join(f"{name} {number}" for name, number in zip(FIELDS, numbers, strict=False))
+def _state(numbers: list[int], which: list[int]) -> str:
+    """Some of the state's numbers; a map stands as the sum of its keys and numbers."""
+    return ", ".join(f"{FIELDS[index]} {numbers[index]}" for index in which if index < len(numbers))
 
 
 def _fired(fired: bool) -> str:
