@@ -207,3 +207,11 @@ def test_a_cell_that_runs_is_not_recorded_from_the_middle(made: LocalCell, monke
     with pytest.raises(errors.ConfigurationError, match="runs already"):
         cli_local.record_into(made, "recordings")
     assert os.environ[cli_local.RECORD] == ""
+
+
+def test_a_variable_does_not_keep_a_second_up_from_doing_nothing(made: LocalCell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """[INTERFACE `up`]: the replicas that run may have inherited it."""
+    monkeypatch.setenv(cli_local.RECORD, "/recordings")
+    monkeypatch.setattr(control, "pid_of", lambda cell, replica: 4_711)
+    cli_local.record_into(made, "/recordings")
+    assert os.environ[cli_local.RECORD] == "/recordings"

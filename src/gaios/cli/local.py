@@ -111,15 +111,17 @@ def down(*, dir_: Dir, replica: Ids = (), form: Form = FORM) -> int:
 
 
 def record_into(cell: "LocalCell", directory: str) -> None:
-    """Let the replicas that are about to be started record: they, and their supervisor, inherit it from here.
+    """Let the replicas that are about to be started record: they, and their supervisor, inherit the variable from here.
 
     Raises:
-        ConfigurationError: replicas run already, or their supervisor does; they would go on without.
+        ConfigurationError: replicas run already, or their supervisor does; they would go on without. Where the variable alone asks for it,
+            those that run may well have inherited it, and a second `up` stays what it is.
     """
     from gaios.server import control
 
     path = str(Path(directory).absolute())
-    if control.is_supervised(cell) or any(control.pid_of(cell, each) for each in cell.ids):
+    running = control.is_supervised(cell) or any(control.pid_of(cell, each) for each in cell.ids)
+    if running and directory != os.environ.get(RECORD):
         raise ConfigurationError(reason=f"the cell in {cell.dir} runs already", hint="stop it first: gaios down; then gaios up --record")
     os.environ[RECORD] = path
 
