@@ -102,6 +102,12 @@ async def master_of(replicas: list[Replica]) -> Replica:
     return next(replica for replica in replicas if replica.node.replica.is_serving)
 
 
+async def master_of_all(replicas: list[Replica]) -> Replica:
+    """The master, once every replica reaches every other: none of them is needed for the others' majority any more."""
+    await until(lambda: all(link.is_up for replica in replicas for link in replica.links.values()))
+    return await master_of(replicas)
+
+
 def lines(replica: Replica) -> str:
     """What a replica logged."""
     stream = replica.log._stream

@@ -11,7 +11,7 @@ from gaios.server import config, links
 from gaios.server.links import Link
 from gaios.transport import Hello, Listener
 from tests.server.parts import free_ports
-from tests.server.shells import CLOCK, FAST, lines, make, master_of, quiet, running, until
+from tests.server.shells import CLOCK, FAST, lines, make, master_of_all, quiet, running, until
 from tests.server.test_clients import Transport
 from tests.servers import PATIENCE_S, serving
 
@@ -152,7 +152,7 @@ async def test_an_inbound_connection_that_is_silent_is_closed(tmp_path: Path, mo
 async def test_leases_go_on_while_a_follower_is_away(tmp_path: Path) -> None:
     settings = make(tmp_path, 3)
     async with running(*settings) as replicas:
-        master = await master_of(replicas)
+        master = await master_of_all(replicas)
         reigns = sum(replica.node.replica.reigns for replica in replicas)
         away = next(replica for replica in replicas if replica is not master)
         await away.stop()
