@@ -13,7 +13,7 @@ from tests.docs.blocks import REPLICAS
 from tests.tidy.tree import ROOT
 
 SHARED = (".venv", "Makefile", "README.md", "pyproject.toml", "requirements-dev.txt", "requirements.txt", "src", "tools", "docs")
-SECONDS = 240
+SECONDS = 400
 LINES = 15
 """Of each log, in the message of a failure."""
 

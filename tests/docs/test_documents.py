@@ -28,7 +28,7 @@ def test_every_block_says_what_it_is_and_parses(path: Path) -> None:
             config.settings({"id": 1, "dir": "what flags may give", **tomllib.loads(block.text)})
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("path", [path for path in DOCUMENTS if RUN & {block.language for block in blocks(read(path))}], ids=name)
 def test_every_block_runs_as_it_stands(path: Path, checkout: Checkout) -> None:
     """A newcomer types them in this order, against a cell that `make up` started."""

@@ -20,10 +20,12 @@ from tests.server.parts import places
 from tests.servers import PATIENCE_S
 
 CELL = config.Cell(id="c" * 32)
-FAST = Options(term_ms=1_000, beat_ms=60)
+FAST = Options(term_ms=2_000, beat_ms=60)
 """What a lease loses to a slow machine, `Clock` gives back."""
-STEP_NS = 25_000_000
-"""A round of heartbeats takes some ten looks at the clock: a lease of `FAST` outlasts four."""
+LONG = Options(term_ms=60_000, beat_ms=60)
+"""No lease runs out while a test lasts."""
+STEP_NS = 10_000_000
+"""A round of heartbeats takes some ten looks at the clock, or twenty on a busy machine: a lease of `FAST` outlasts ten."""
 
 
 class Clock:
@@ -57,7 +59,7 @@ def make(tmp_path: Path, replicas: int = 1, **more: Any) -> list[config.Settings
     """Settings and created directories of a cell."""
     founders = places(replicas)
     made = [
-        config.Settings(cell=CELL, replica=founders, id=place.id, dir=str(tmp_path / f"replica-{place.id}"), log=FAST, **more)
+        config.Settings(cell=CELL, replica=founders, id=place.id, dir=str(tmp_path / f"replica-{place.id}"), **{"log": FAST, **more})
         for place in founders
     ]
     for each in made:
@@ -100,6 +102,12 @@ async def master_of(replicas: list[Replica]) -> Replica:
     """The master, once there is one."""
     await until(lambda: any(replica.node.replica.is_serving for replica in replicas))
     return next(replica for replica in replicas if replica.node.replica.is_serving)
+
+
+async def master_of_all(replicas: list[Replica]) -> Replica:
+    """The master, once every replica reaches every other: none of them is needed for the others' majority any more."""
+    await until(lambda: all(link.is_up for replica in replicas for link in replica.links.values()))
+    return await master_of(replicas)
 
 
 def lines(replica: Replica) -> str:

@@ -10,7 +10,7 @@ import msgspec
 from gaios import api
 from gaios.server import config
 from gaios.server.replica import Replica
-from tests.server.shells import CLOCK, FAST, make, master_of, running, until
+from tests.server.shells import CLOCK, FAST, make, master_of, master_of_all, running, until
 from tests.servers import serving
 
 
@@ -69,7 +69,7 @@ def put(number: int) -> bytes:
 async def test_a_master_that_nobody_hears_gives_way(tmp_path: Path) -> None:
     """It hears everything and reaches nobody: its reign ends like in a crash, and the others elect."""
     async with wired(tmp_path, 3) as (replicas, wires):
-        first = await master_of(replicas)
+        first = await master_of_all(replicas)
         await first.submit(put(1))
         me = first.settings.id
         for (here, _), wire in wires.items():
@@ -89,7 +89,7 @@ async def test_a_master_that_nobody_hears_gives_way(tmp_path: Path) -> None:
 
 async def test_a_master_that_hears_nobody_gives_way(tmp_path: Path) -> None:
     async with wired(tmp_path, 3) as (replicas, wires):
-        first = await master_of(replicas)
+        first = await master_of_all(replicas)
         me = first.settings.id
         for (_, there), wire in wires.items():
             wire.deaf = there == me
@@ -103,7 +103,7 @@ async def test_a_master_that_hears_nobody_gives_way(tmp_path: Path) -> None:
 async def test_a_follower_cut_off_one_way_deposes_nobody(tmp_path: Path) -> None:
     """Whoever cannot be answered cannot disturb: its polls change nothing."""
     async with wired(tmp_path, 3) as (replicas, wires):
-        first = await master_of(replicas)
+        first = await master_of_all(replicas)
         lonely = next(replica for replica in replicas if replica is not first)
         reigns = sum(replica.node.replica.reigns for replica in replicas)
         for (_, there), wire in wires.items():
