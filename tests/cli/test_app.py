@@ -1,5 +1,6 @@
 """The application and its document say the same."""
 
+import itertools
 import re
 import subprocess
 import sys
@@ -14,8 +15,8 @@ from gaios.server import config
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "cli.md").read_text()
 SECTIONS = {
-    heading.split()[1] + (" failover" if " failover" in heading else ""): text
-    for heading, text in re.findall(r"^### (gaios [^\n]+)\n(.*?)(?=^##|\Z)", DOCUMENT, re.MULTILINE | re.DOTALL)
+    " ".join(itertools.takewhile(str.islower, heading.split())): text
+    for heading, text in re.findall(r"^### gaios ([^\n]+)\n(.*?)(?=^##|\Z)", DOCUMENT, re.MULTILINE | re.DOTALL)
 }
 # Beside the options of bench itself: `put` and `get` take the same.
 WITHIN = {"bench put": "bench", "bench get": "bench"}

@@ -7,6 +7,7 @@ import pytest
 
 from gaios.cli.run import run
 from gaios.sim import Report
+from tests.museum.exhibits import EXHIBITS
 
 
 def report(seed: int, violations: list[str]) -> Report:
@@ -47,3 +48,50 @@ def test_a_seed_that_is_not_given_is_drawn_and_told(seeds: list[int], capsys: py
 
 def test_the_real_simulator_runs() -> None:
     assert run(["sim", "--seed", "1", "--json"]) == 0
+
+
+def test_what_is_left_out_stands_in_the_replay(capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--only", "crash,loss", "--replicas", "3", "--clients", "1", "--operations", "4", "--until-ms", "300"]
+    assert run(["sim", "--seed", "5", *flags]) == 0
+    out = capsys.readouterr().out
+    assert out.endswith(f"again: gaios sim --seed 5 {' '.join(flags)}\n")
+    assert run(out.rpartition("again: gaios ")[2].split()) == 0
+    assert capsys.readouterr().out == out
+
+
+def test_a_failure_is_shrunk_on_demand_and_its_replay_fails_too(capsys: pytest.CaptureFixture[str]) -> None:
+    exhibit = next(exhibit for exhibit in EXHIBITS if exhibit.name == "a watch is not told of deletes")
+    with exhibit.plant():
+        seed = next(seed for seed in range(40) if simulate_seed(seed, capsys)["violations"])
+        assert run(["sim", "--seed", str(seed), "--shrink", "--tries", "30", "--json"]) == 1
+        shrunk = json.loads(capsys.readouterr().out)["shrunk"]
+        assert shrunk["tries"] <= 30
+        assert shrunk["replay"].startswith(f"gaios sim --seed {seed} --")
+        assert run(["sim", "--seed", str(seed), "--shrink", "--tries", "30"]) == 1
+        assert f"again: {shrunk['replay']}\n" in capsys.readouterr().out
+        assert run([*shrunk["replay"].split()[1:], "--json"]) == 1
+        assert json.loads(capsys.readouterr().out)["trace_hash"] == shrunk["trace_hash"]
+
+
+def simulate_seed(seed: int, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    run(["sim", "--seed", str(seed), "--json"])
+    answer: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--only", "crash,crashes"], "'crashes' is no fault; there are slow, failing, "),
+        (["--only", ""], "'' is no fault"),
+        (["--only", "none,crash"], "'none' is no fault"),
+        (["--replicas", "0"], "0 is not between 1 and 7"),
+        (["--clients", "many"], "'many' is not a whole number"),
+        (["--until-ms", "-1"], "-1 is not between 1 and"),
+        (["--seed", "9223372036854775808"], "is not between 0 and 9223372036854775807"),
+        (["--tries", "0"], "0 is not between 1 and"),
+    ],
+)
+def test_nonsense_is_refused(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["sim", *arguments]) == 2
+    assert told in capsys.readouterr().err

@@ -30,6 +30,8 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     plan: Callable[[Plan], Plan] | None = None
     """Changes the plan that the seed drew: what a scenario is."""
+    until_ns: int | None = None
+    """Safety mode ends then, if it has not before."""
     lines: bool = False
     """Keep what was noted, for a reader."""
 
@@ -59,7 +61,8 @@ def run(seed: int, options: RunOptions | None = None) -> Report:
     workload = Workload(world, plan, cell.clients, seen)
     cell.start()
     workload.begin()
-    world.run(plan.safety_ns, stop=lambda: workload.is_done or bool(seen.broken))
+    end_ns = plan.safety_ns if options.until_ns is None else min(plan.safety_ns, options.until_ns)
+    world.run(end_ns, stop=lambda: workload.is_done or bool(seen.broken))
     late = _liveness(world, plan, cell, workload, seen)
     workload.finish_watches()
     for seat in cell.seats.values():
