@@ -5,6 +5,7 @@ Rule 2. Placing, moving and watching over work is Ray's. Only as much is handed 
 """
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from gaios.sim.attempt import Outcome, died
 from gaios.sim.on_cores import Job
 
 LOCAL = "ray"
+_QUIET = {"include_dashboard": False}
 _AHEAD = 2
 """Seeds handed out for each core."""
 
@@ -40,9 +42,12 @@ class OnRay:
         where = {} if address == LOCAL else {"address": address}
         package = {"py_modules": [str(Path(gaios.__file__).parent)]} if where else {}
         try:
-            ray.init(**where, runtime_env=package, log_to_driver=False, logging_level="ERROR", include_dashboard=None if where else False)
+            with warnings.catch_warnings(action="ignore"):
+                ray.init(**where, runtime_env=package, log_to_driver=False, logging_level="ERROR", **({} if where else _QUIET))
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-            raise Unavailable(waited_ms=0, reason=f"no Ray cluster at {address}: {error}") from None
+            failed = Unavailable(waited_ms=0, reason=f"no Ray cluster at {address}: {error}")
+            failed.hint = "see whether it runs and its client port is open: ray status"
+            raise failed from None
 
     def __call__(self, job: Job, seeds: Iterable[int]) -> Iterator[Outcome]:
         """Run seeds, in no particular order, as `on_cores` does."""
