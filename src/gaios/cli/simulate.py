@@ -24,6 +24,7 @@ UNTIL_MS_MAX = 86_400_000
 TRIES_MAX = 100_000
 
 sim = App(name="sim", help="Run one seed of the simulator.")
+sim.command("gaios.cli.sim_show:show", name="show", help="Draw one run as a page to look at.")
 sim.command("gaios.cli.sim_campaign:campaign", name="campaign", help="Run many seeds, on all cores or on a Ray cluster.")
 
 

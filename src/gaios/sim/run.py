@@ -17,6 +17,7 @@ from gaios.sim.history import DONE, REFUSED, UNKNOWN, Violation
 from gaios.sim.judge import judge
 from gaios.sim.observations import Observations
 from gaios.sim.plan import Plan, draw
+from gaios.sim.recording import Recording
 from gaios.sim.workload import Workload
 from gaios.sim.world import World
 
@@ -32,6 +33,8 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Changes the plan that the seed drew: what a scenario is."""
     until_ns: int | None = None
     """Safety mode ends then, if it has not before."""
+    look: Recording | None = None
+    """Records the run, to be drawn. It changes nothing."""
     lines: bool = False
     """Keep what was noted, for a reader."""
 
@@ -50,7 +53,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 def run(seed: int, options: RunOptions | None = None) -> Report:
     """Run one seed."""
     options = options or RunOptions()
-    world = World(seed)
+    world = World(seed) if options.look is None else options.look.world(seed)
     if options.lines:
         world.lines = []
     plan = draw(world.dice.split("plan"))
@@ -59,6 +62,8 @@ def run(seed: int, options: RunOptions | None = None) -> Report:
     seen = Observations()
     cell = Cell(world, plan, seen)
     workload = Workload(world, plan, cell.clients, seen)
+    if options.look is not None:
+        options.look.attach(cell, seen)
     cell.start()
     workload.begin()
     end_ns = plan.safety_ns if options.until_ns is None else min(plan.safety_ns, options.until_ns)

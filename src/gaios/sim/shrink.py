@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from gaios.sim.dice import Dice
 from gaios.sim.faults import MS
 from gaios.sim.plan import Plan, draw
+from gaios.sim.recording import Recording
 from gaios.sim.run import Report, RunOptions, run
 from gaios.sim.smaller import Smaller, active
 
@@ -37,9 +38,9 @@ def attempts(seed: int, scenario: Callable[[Plan], Plan] | None = None) -> Attem
     return lambda smaller: run(seed, smaller_options(smaller, scenario))
 
 
-def smaller_options(smaller: Smaller, scenario: Callable[[Plan], Plan] | None = None) -> RunOptions:
+def smaller_options(smaller: Smaller, scenario: Callable[[Plan], Plan] | None = None, look: Recording | None = None) -> RunOptions:
     """The options of a smaller run."""
-    return RunOptions(plan=lambda plan: smaller.change(scenario(plan) if scenario else plan), until_ns=smaller.until_ns)
+    return RunOptions(plan=lambda plan: smaller.change(scenario(plan) if scenario else plan), until_ns=smaller.until_ns, look=look)
 
 
 def shrink(attempt: Attempt, report: Report, plan: Plan, *, start: Smaller | None = None, tries: int = TRIES) -> Shrunk:

@@ -1,0 +1,152 @@
+"""A recording holds all that was seen, and changes nothing of it."""
+
+from collections import Counter
+from functools import cache
+
+import pytest
+
+from gaios.sim import Report, run
+from gaios.sim.museum import Exhibit
+from gaios.sim.network import Network
+from gaios.sim.recording import LOST, WORLD, Recording, Span
+from gaios.sim.shrink import smaller_options
+from gaios.sim.smaller import Smaller
+from tests.museum.exhibits import EXHIBITS, pins
+
+
+@cache
+def recorded(seed: int, smaller: Smaller | None = None) -> tuple[Recording, Report]:
+    recording = Recording()
+    report = run(seed, smaller_options(smaller or Smaller(), look=recording))
+    recording.finish(report.violations)
+    return recording, report
+
+
+def caught(name: str) -> Recording:
+    """A planted bug's run that violates something."""
+    exhibit: Exhibit = next(exhibit for exhibit in EXHIBITS if exhibit.name == name)
+    for seed in [*pins()[name], *range(25)]:
+        recording = Recording()
+        with exhibit.plant():
+            report = run(seed, smaller_options(Smaller(), exhibit.plan, recording))
+        recording.finish(report.violations)
+        if report.violations:
+            return recording
+    pytest.fail(f"{name}: nothing caught it")
+
+
+@pytest.mark.parametrize("seed", [3, 7, 11])
+def test_a_run_that_is_looked_at_is_the_same_run(seed: int) -> None:
+    assert recorded(seed)[1] == run(seed)
+
+
+def test_everything_is_in_order_and_within_the_run() -> None:
+    recording, report = recorded(7)
+    assert recording.end_ns // 1_000_000 == report.statistics["simulated_ms"]
+    for events in (recording.messages, recording.marks, recording.spans):
+        assert list(events) == sorted(events)
+    assert all(message.arrived_ns == LOST or message.sent_ns < message.arrived_ns <= recording.end_ns for message in recording.messages)
+    assert all(0 <= span.from_ns <= span.until_ns for span in recording.spans)
+    assert {mark.lane for mark in recording.marks} | {span.lane for span in recording.spans} <= set(recording.lanes)
+
+
+def test_messages_go_between_all_lanes_and_most_arrive() -> None:
+    recording, _ = recorded(3)
+    pairs = {(message.source, message.target) for message in recording.messages}
+    assert {(1, 2), (2, 1), (1001, 1), (1, 1001)} <= pairs
+    lost = sum(message.arrived_ns == LOST for message in recording.messages)
+    assert 0 < lost < len(recording.messages) / 4
+    assert any("(into a partition)" in message.text for message in recording.messages if message.arrived_ns == LOST)
+
+
+def test_without_faults_no_message_of_replicas_is_lost_but_what_is_under_way_at_the_end() -> None:
+    recording, report = recorded(3, Smaller(only=(), clients=1, operations=5))
+    late = recording.end_ns - 1_000_000_000
+    assert not [
+        message for message in recording.messages if message.arrived_ns == LOST and message.sent_ns < late and message.source < 1000
+    ]
+    assert not report.violations
+
+
+def test_a_replica_lives_reigns_and_dies() -> None:
+    recording, report = recorded(7)
+    lives = [span for span in recording.spans if span.group == "life"]
+    deaths = [mark for mark in recording.marks if mark.group == "lives"]
+    assert len(lives) == len(deaths) + 5
+    assert len(deaths) == report.sometimes["a replica crashed"]
+    reigns = [span for span in recording.spans if span.group == "reign"]
+    assert len(reigns) == report.sometimes["a master was elected"]
+    assert all(span.text == f"serves as master, ballot {span.number // 65_536}.{span.number % 65_536}" for span in reigns)
+    for reign in reigns:
+        assert any(covers(life, reign) for life in lives if life.lane == reign.lane)
+        assert any(covers(ballot, reign) for ballot in recording.spans if (ballot.group, ballot.lane) == ("ballot", reign.lane))
+    assert any(span.group == "lease" for span in recording.spans)
+
+
+def covers(outer: Span, inner: Span) -> bool:
+    return outer.from_ns <= inner.from_ns and inner.until_ns <= outer.until_ns
+
+
+def test_a_disk_does_one_thing_after_the_other_and_stops_with_its_process() -> None:
+    recording, _ = recorded(7)
+    deaths = [(mark.lane, mark.at_ns) for mark in recording.marks if mark.group == "lives"]
+    for replica in range(1, 6):
+        ends = 0
+        for span in recording.spans:
+            if span.lane == replica and span.group in {"write", "sync", "name"}:
+                assert span.from_ns >= ends or any(lane == replica and ends > at for lane, at in deaths)
+                ends = span.until_ns
+                assert not any(lane == replica and span.from_ns < at < span.until_ns for lane, at in deaths)
+    assert Counter(span.text.split()[0] for span in recording.spans if span.group == "name").keys() == {"create", "rename"}
+
+
+def test_each_call_has_its_span_with_its_outcome() -> None:
+    recording, report = recorded(3)
+    calls = [span for span in recording.spans if span.group.startswith("call")]
+    assert len(calls) == report.statistics["calls"]
+    assert sum(span.group == "call done" for span in calls) == report.statistics["done"]
+    assert all(span.text.startswith("call ") and " → " in span.text for span in calls)
+
+
+def test_pauses_partitions_and_rare_things_are_drawn() -> None:
+    recording, report = recorded(3)
+    assert sum(span.group == "pause" for span in recording.spans) == report.sometimes["a replica was paused"]
+    assert sum(span.group == "partition" for span in recording.spans) == report.sometimes["a partition began"]
+    told = {mark.text for mark in recording.marks if mark.lane == WORLD}
+    assert set(report.sometimes) & told
+    assert "faults stop" in told
+
+
+def test_an_agreement_violation_shows_where_the_second_replica_applied_the_slot() -> None:
+    recording = caught("acknowledge before sync")
+    place = recording.places[0]
+    applied = [mark for mark in recording.marks if mark.group == "apply" and mark.text.startswith(f"applies {place.find}:")]
+    assert place.find.startswith("slot ")
+    assert (place.at_ns, place.lane) in [(mark.at_ns, mark.lane) for mark in applied[1:]]
+
+
+def test_a_violation_of_a_call_shows_at_its_end_in_its_clients_lane() -> None:
+    recording = caught("cached now")
+    places = [place for place in recording.places if place.find.startswith("call ")]
+    assert places
+    for place in places:
+        (call,) = (span for span in recording.spans if span.text.startswith(place.find))
+        assert (call.until_ns, call.lane) == (place.at_ns, place.lane)
+
+
+def test_a_replica_that_stops_by_itself_shows_at_that_time() -> None:
+    recording = caught("a start does not sync the names that it finds")
+    place = recording.places[0]
+    assert f" at {place.at_ns} ns" in place.text
+    assert any(mark.at_ns == place.at_ns and mark.lane == place.lane for mark in recording.marks)
+
+
+def test_a_violation_that_names_no_place_shows_at_the_end() -> None:
+    recording, _ = recorded(7)
+    place = recording._place("liveness: no master serves 15000 ms after faults stopped")
+    assert (place.at_ns, place.lane, place.find) == (recording.end_ns, WORLD, "")
+
+
+def test_the_network_is_wrapped_where_it_sends() -> None:
+    """Should these be renamed, nothing would be recorded, silently."""
+    assert {"send", "connect", "is_blocked"} <= set(vars(Network))
