@@ -6,6 +6,7 @@
 #   make fix       format, mend what the linter can mend, write generated files anew
 #   make lock      resolve the dependencies anew, and write the lists that pip installs from
 #   make ray       try campaigns on a real Ray cluster; fetches 250 MB, and removes them
+#   make page      try the page of `gaios sim show` in a real browser
 #   make coverage  which lines and branches the tests reach
 #   make clean     stop the cell and remove it, .venv and caches
 
@@ -14,7 +15,7 @@ CELL ?= cell
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test fix lock ray coverage clean
+.PHONY: help up down test fix lock ray page coverage clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -37,6 +38,9 @@ lock: .venv/dev.stamp
 
 ray: .venv/dev.stamp
 	@$(BIN)/python tools/try_ray.py
+
+page: .venv/dev.stamp
+	@$(BIN)/python tools/try_page.py
 
 coverage: .venv/dev.stamp
 	@$(BIN)/coverage run -m pytest

@@ -8,7 +8,7 @@ import pytest
 from gaios.sim import Report, run
 from gaios.sim.museum import Exhibit
 from gaios.sim.network import Network
-from gaios.sim.recording import LOST, WORLD, Recording, Span
+from gaios.sim.recording import LOST, WORLD, Place, Recording, Span
 from gaios.sim.shrink import smaller_options
 from gaios.sim.smaller import Smaller
 from tests.museum.exhibits import EXHIBITS, pins
@@ -22,16 +22,17 @@ def recorded(seed: int, smaller: Smaller | None = None) -> tuple[Recording, Repo
     return recording, report
 
 
-def caught(name: str) -> Recording:
-    """A planted bug's run that violates something."""
+def caught(name: str, property_: str) -> tuple[Recording, Place]:
+    """A planted bug's run, and the place where this property is violated first."""
     exhibit: Exhibit = next(exhibit for exhibit in EXHIBITS if exhibit.name == name)
     for seed in [*pins()[name], *range(25)]:
         recording = Recording()
         with exhibit.plant():
             report = run(seed, smaller_options(Smaller(), exhibit.plan, recording))
         recording.finish(report.violations)
-        if report.violations:
-            return recording
+        for place in recording.places:
+            if place.text.startswith(f"{property_}: "):
+                return recording, place
     pytest.fail(f"{name}: nothing caught it")
 
 
@@ -118,27 +119,30 @@ def test_pauses_partitions_and_rare_things_are_drawn() -> None:
 
 
 def test_an_agreement_violation_shows_where_the_second_replica_applied_the_slot() -> None:
-    recording = caught("acknowledge before sync")
-    place = recording.places[0]
+    recording, place = caught("acknowledge before sync", "agreement")
     applied = [mark for mark in recording.marks if mark.group == "apply" and mark.text.startswith(f"applies {place.find}:")]
     assert place.find.startswith("slot ")
     assert (place.at_ns, place.lane) in [(mark.at_ns, mark.lane) for mark in applied[1:]]
 
 
 def test_a_violation_of_a_call_shows_at_its_end_in_its_clients_lane() -> None:
-    recording = caught("cached now")
-    places = [place for place in recording.places if place.find.startswith("call ")]
-    assert places
-    for place in places:
-        (call,) = (span for span in recording.spans if span.text.startswith(place.find))
-        assert (call.until_ns, call.lane) == (place.at_ns, place.lane)
+    recording, place = caught("cached now", "revisions monotone")
+    assert place.find.startswith("call ")
+    (call,) = (span for span in recording.spans if span.text.startswith(place.find))
+    assert (call.until_ns, call.lane) == (place.at_ns, place.lane)
 
 
 def test_a_replica_that_stops_by_itself_shows_at_that_time() -> None:
-    recording = caught("a start does not sync the names that it finds")
-    place = recording.places[0]
+    recording, place = caught("a start does not sync the names that it finds", "no replica stops by itself")
     assert f" at {place.at_ns} ns" in place.text
     assert any(mark.at_ns == place.at_ns and mark.lane == place.lane for mark in recording.marks)
+
+
+def test_what_a_start_forgot_shows_at_the_life_that_said_it() -> None:
+    recording, place = caught("promise not persisted", "persist, then say")
+    number = int(place.text.partition("(start ")[2].partition(")")[0])
+    lives = [span for span in recording.spans if (span.group, span.lane) == ("life", place.lane)]
+    assert place.at_ns == lives[number // 2].from_ns
 
 
 def test_a_violation_that_names_no_place_shows_at_the_end() -> None:

@@ -269,11 +269,15 @@ class Recording:
                     text, self._outcomes.get(call.number, (call.began_ns, ""))[0], FIRST_END + call.client - 1, f"call {found[1]}:"
                 )
         if found := re.search(r"slot (\d+)", text):
-            lives = {(int(replica), int(boot)) for replica, boot in re.findall(r"(\d+) \(boot (\d+)\)", text)}
+            named_lives = {(int(replica), int(boot)) for replica, boot in re.findall(r"(\d+) \(boot (\d+)\)", text)}
             here = [applied for applied in self._seen.applied if applied.slot == int(found[1])]
-            named = [applied for applied in here if (applied.replica, applied.boot) in lives] or here
+            named = [applied for applied in here if (applied.replica, applied.boot) in named_lives] or here
             if named:
                 return Place(text, named[-1].at_ns, named[-1].replica, f"slot {found[1]}")
+        if found := re.search(r"replica (\d+) \(start (\d+)\)", text):
+            lives = [span.from_ns for span in self.spans if (span.group, span.lane) == ("life", lane)]
+            # Ends are counted too.
+            return Place(text, lives[int(found[2]) // 2] if int(found[2]) // 2 < len(lives) else self.end_ns, lane, "")
         if found := re.search(r"client (\d+)", text):
             return Place(text, self.end_ns, FIRST_END + int(found[1]) - 1, "")
         return Place(text, self.end_ns, lane, "")

@@ -119,7 +119,7 @@ const Model = (() => {
   };
 
   // What an event is about, to filter by: its slot, its call, its ballot, else its whole text.
-  const about = (text) => (text.match(/call \d+|slot \d+|ballot \d+\.\d+/) || [text])[0];
+  const about = (text) => (text.match(/call \d+/) || text.match(/slot \d+/) || text.match(/ballot \d+\.\d+/) || [text])[0];
 
   const time = (us) => {
     const sign = us < 0 ? "−" : "", size = Math.abs(us);
