@@ -284,6 +284,10 @@ def test_the_next_event_is_the_next_that_is_left() -> None:
         assert page.ask("view.from") <= wanted <= page.ask("view.until")
     page.key("N")
     assert page.ask("run[view.pinned[0]].from[view.pinned[1]]") == times[4]
+    page.do("view.pinned = null; diagram.move(run.end - 10, run.end)")
+    for key_, wanted in (("n", times[0]), ("N", times[-1])):
+        page.key(key_)
+        assert page.ask("run[view.pinned[0]].from[view.pinned[1]]") == wanted, "past the last comes the first"
 
 
 def test_dragging_moves_and_the_wheel_zooms_at_the_pointer() -> None:

@@ -343,32 +343,35 @@ const Canvas = (() => {
     };
 
     // How many messages leave each lane in each pixel, by height; the colour is that of most of them.
+    const kinds = [...new Set(run.messages.group)], kindOf = new Uint8Array(run.groups.length);
+    kinds.forEach((group, kind) => { kindOf[group] = kind; });
     const drawDensity = (many) => {
-      const messages = run.messages, width = Math.ceil(view.width), groups = run.groups.length;
-      const counts = new Uint32Array(lanes.length * width * groups);
+      const messages = run.messages, width = Math.ceil(view.width), counts = new Uint32Array(lanes.length * width * kinds.length);
       for (const i of many) {
         const px = Math.floor(x(messages.from[i]));
-        if (px >= LABELS && px < width) counts[(messages.lane[i] * width + px) * groups + messages.group[i]]++;
+        if (px >= LABELS && px < width) counts[(messages.lane[i] * width + px) * kinds.length + kindOf[messages.group[i]]]++;
       }
+      const bars = kinds.map(() => []);
       for (const lane of lanes) {
-        const y = lane.line - view.scroll;
+        const y = lane.line - view.scroll, most = lane.kind === "replica" ? 11 * scale : lane.height / 2 - 1;
         if (y < AXIS - 20 || y > view.height + 20) continue;
-        const most = lane.kind === "replica" ? 11 : lane.height / 2 - 1;
         for (let px = LABELS; px < width; px++) {
           let sum = 0, best = 0, which = 0;
-          for (let group = 0; group < groups; group++) {
-            const n = counts[(lane.at * width + px) * groups + group];
+          for (let kind = 0; kind < kinds.length; kind++) {
+            const n = counts[(lane.at * width + px) * kinds.length + kind];
             sum += n;
-            if (n > best) [best, which] = [n, group];
+            if (n > best) [best, which] = [n, kind];
           }
-          if (!sum) continue;
-          const size = Math.min(most, 1.5 + Math.log2(1 + sum) * 2);
-          context.globalAlpha = 0.75;
-          context.fillStyle = paint[colour[run.category[which]]];
-          context.fillRect(px, y - size, 1, 2 * size);
-          view.drawn++;
+          if (sum) bars[which].push(px, y, Math.min(most, 1.5 + Math.log2(1 + sum) * 2));
         }
       }
+      context.globalAlpha = 0.75;
+      kinds.forEach((group, kind) => {
+        context.fillStyle = paint[colour[run.category[group]]];
+        const bar = bars[kind];
+        for (let at = 0; at < bar.length; at += 3) context.fillRect(bar[at], bar[at + 1] - bar[at + 2], 1, 2 * bar[at + 2]);
+        view.drawn += bar.length / 3;
+      });
       context.globalAlpha = 1;
     };
 
@@ -639,7 +642,8 @@ const Page = (() => {
     };
     const step = (direction) => {
       const from = view.pinned ? run[view.pinned[0]].from[view.pinned[1]] : (view.from + view.until) / 2;
-      const found = Model.next(run, filter, from, direction);
+      // Past the last comes the first.
+      const found = Model.next(run, filter, from, direction) || Model.next(run, filter, -direction * Infinity, direction);
       if (!found) return;
       view.pinned = found;
       const us = run[found[0]].from[found[1]];
