@@ -13,13 +13,13 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from gaios import api
-from gaios.log import Replica
 from gaios.sim import words
 from gaios.sim.cell import Cell
 from gaios.sim.client import FIRST_END
 from gaios.sim.disk import Disk
 from gaios.sim.network import Connection, Network
 from gaios.sim.observations import Observations
+from gaios.sim.seat import Seat
 from gaios.sim.world import World
 from gaios.storage.words import Operation, Sync, SyncDirectory, Write
 
@@ -101,7 +101,7 @@ class Recording:
         self._seen = seen
         for replica, seat in cell.seats.items():
             self.lanes[replica] = f"replica {replica}"
-            _wrap(seat.onlooker, "turned", partial(self._turned, replica))
+            _wrap(seat.onlooker, "turned", partial(self._turned, seat))
             _wrap(seat.disk, "submit", partial(self._submitted, replica, seat.disk))
         for client in cell.clients:
             self.lanes[client.end] = f"{'client' if client.number <= cell.plan.clients else 'watcher'} {client.number}"
@@ -136,13 +136,14 @@ class Recording:
         else:
             self.messages.append(message._replace(arrived_ns=self._world.now_ns, text=f"{message.text} (again){how}"))
 
-    def _turned(self, replica: int, original: Callable[..., None]) -> Callable[..., None]:
-        def turned(node: Replica, now: int) -> None:
-            original(node, now)
-            core = node.core
-            self._follow(replica, "ballot", core.promised, lambda: f"promised ballot {words.ballot(core.promised)}")
-            reign = core.bal if node.is_serving else 0
-            self._follow(replica, "reign", reign, lambda: f"serves as master, ballot {words.ballot(core.bal)}")
+    def _turned(self, seat: Seat, original: Callable[..., None]) -> Callable[..., None]:
+        def turned(*arguments: object) -> None:
+            original(*arguments)
+            assert seat.node is not None
+            replica, core = seat.node.replica, seat.node.replica.core
+            self._follow(seat.replica, "ballot", core.promised, lambda: f"promised ballot {words.ballot(core.promised)}")
+            reign = core.bal if replica.is_serving else 0
+            self._follow(seat.replica, "reign", reign, lambda: f"serves as master, ballot {words.ballot(core.bal)}")
 
         return turned
 

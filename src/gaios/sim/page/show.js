@@ -566,8 +566,8 @@ const Page = (() => {
 
     get("title").textContent = `seed ${run.seed}`;
     get("command").textContent = run.command;
-    get("facts").textContent = 
-      [run.facts, Model.time(run.end), `${run.events.toLocaleString("en")} events`, `trace ${run.trace.slice(0, 12)}…`].filter(Boolean).join(" · ");
+    const size = `${run.events.toLocaleString("en")} events`, trace = `trace ${run.trace.slice(0, 12)}…`;
+    get("facts").textContent = get("facts").title = [run.facts, Model.time(run.end), size, trace].filter(Boolean).join(" · ");
 
     const chips = chipsOf(run, filter, get("chips"), () => changed());
     const diagram = Canvas.make(get("diagram"), run, filter), { view } = diagram;
