@@ -67,7 +67,7 @@ def recording(messages: int, seed: int = 1) -> Recording:
         made.marks.append(Mark(at, lane, dice.choice(("apply", "rare", "lives")), f"applies slot {slot // 5}: put k=v"))
         start, lasts = dice.randrange(END_NS), dice.randrange(20 * MS)
         lane, group = dice.choice(
-            ((1, "write"), (2, "sync"), (3, "reign"), (1, "ballot"), (1001, "call done"), (2, "life"), (0, "partition"))
+            ((1, "disk"), (2, "disk beside"), (3, "reign"), (1, "ballot"), (1001, "call done"), (2, "life"), (0, "partition"))
         )
         ballot = 65_537 + slot % 3 if group in {"reign", "ballot"} else 0
         made.spans.append(Span(start, min(start + lasts, END_NS), lane, group, f"call {slot}: put k=v", ballot))
@@ -177,7 +177,7 @@ def test_a_filter_leaves_what_holds_its_text_and_is_let_go() -> None:
 
 def test_a_kind_is_hidden_by_its_chip_and_with_alt_alone_is_left() -> None:
     page, made = Page(small()), small()
-    of_disk = sum(span.group in {"write", "sync"} for span in made.spans)
+    of_disk = sum(span.group in {"disk", "disk beside"} for span in made.spans)
     chip = "document.getElementById('chips').children.find((chip) => chip.words.startsWith('disk'))"
     page.do(f"{chip}.fire('click')")
     assert page.ask("Model.count(run, filter)") == page.ask("run.events") - of_disk

@@ -16,18 +16,19 @@ from gaios import api
 from gaios.sim import words
 from gaios.sim.cell import Cell
 from gaios.sim.client import FIRST_END
-from gaios.sim.disk import Disk
 from gaios.sim.network import Connection, Network
 from gaios.sim.observations import Observations
 from gaios.sim.seat import Seat
 from gaios.sim.world import World
-from gaios.storage.words import Operation, Sync, SyncDirectory, Write
+from gaios.storage.words import Operation, SyncDirectory, Write
 
 WORLD = 0
+PLACES_MAX = 50
+"""Violations that are drawn: one bug may show in thousands, and the first tell the most."""
 LOST = -1
 """When a message arrived that never did."""
 
-_HARMS = {"an un-synced write was torn", "an un-synced write was lost", "a directory operation was lost", "a sync failed"}
+_HARMS = {"an un-synced write was torn", "an un-synced write was lost", "a directory operation was lost", "a sync failed", "a write failed"}
 
 
 class Message(NamedTuple):
@@ -86,6 +87,10 @@ class Recording:
         self._seen = Observations()
         self._open: dict[tuple[int, str], Span] = {}
         """(lane, what) → a span that has not ended."""
+        self._pauses: dict[int, int] = {}
+        """Lane → which span is its last pause."""
+        self._died = (-1, WORLD)
+        """When the last process died, and whose."""
         self._outcomes: dict[int, tuple[int, str]] = {}
         self._last: tuple[bytes, words.Told] = (b"", ("", ""))
 
@@ -102,7 +107,7 @@ class Recording:
         for replica, seat in cell.seats.items():
             self.lanes[replica] = f"replica {replica}"
             _wrap(seat.onlooker, "turned", partial(self._turned, seat))
-            _wrap(seat.disk, "submit", partial(self._submitted, replica, seat.disk))
+            _wrap(seat.disk, "submit", partial(self._submitted, replica))
         for client in cell.clients:
             self.lanes[client.end] = f"{'client' if client.number <= cell.plan.clients else 'watcher'} {client.number}"
         _wrap(cell.network, "send", lambda original: self._sent(original, cell.network))
@@ -155,14 +160,16 @@ class Recording:
             if number:
                 self.open(lane, group, text(), number)
 
-    def _submitted(self, replica: int, disk: Disk, original: Callable[..., None]) -> Callable[..., None]:
+    def _submitted(self, replica: int, original: Callable[..., None]) -> Callable[..., None]:
         def submit(operations: Sequence[Operation], done: Callable[[], None], failed: Callable[[], None]) -> None:
-            original(operations, done, failed)
-            start = self._world.now_ns
-            for end, operation in disk._batch:  # noqa: SLF001 (when each operation will be done is known nowhere else)
-                group = "write" if isinstance(operation, Write) else "sync" if isinstance(operation, Sync | SyncDirectory) else "name"
-                self.spans.append(Span(start, end, replica, group, _operation(operation)))
-                start = end
+            group = "disk beside" if (replica, "disk") in self._open else "disk"
+            self.open(replica, group, words.joined(map(_operation, operations)))
+
+            def ended(tell: Callable[[], None], how: str) -> None:
+                self.close(replica, group, how)
+                tell()
+
+            original(operations, partial(ended, done, ""), partial(ended, failed, " (failed)"))
 
         return submit
 
@@ -176,14 +183,19 @@ class Recording:
         elif word in {"kill", "power"}:
             lane = int(text.rpartition(" ")[2])
             self.mark(lane, "lives", text.rpartition(" ")[0])
-            for group in ("life", "ballot", "reign", "pause"):
+            self._died = (self.now, lane)
+            for group in ("life", "ballot", "reign"):
                 self.close(lane, group)
-            self._cut_disk(lane)
+            for group in ("disk", "disk beside"):
+                self.close(lane, group, " (cut short)")
+            self._end_pause(lane)
         elif word in {"stopped", "disk"} and (found := re.fullmatch(r"(stopped|disk failed) (\d+) ?(.*)", text)):
             self.mark(int(found[2]), "lives", f"{found[1]} {found[3]}".rstrip())
         elif word == "pause":
             paused, *point, duration = rest.split()
             text = f"paused at its next {' '.join(point)}"
+            self._end_pause(int(paused))
+            self._pauses[int(paused)] = len(self.spans)
             self.spans.append(Span(self.now, self.now + int(duration), int(paused), "pause", text))
         elif word == "partition":
             self._open.setdefault((WORLD, rest), Span(self.now, 0, WORLD, "partition", f"partition {rest}"))
@@ -193,13 +205,17 @@ class Recording:
             self.mark(WORLD, "world", text)
             for lane, group in [key for key in self._open if key[0] == WORLD]:
                 self.close(lane, group)
+            for lane in list(self._pauses):
+                self._end_pause(lane)
         elif word == "outcome":
             number, _, outcome = rest.partition(" ")
             self._outcomes[int(number)] = (self.now, outcome.strip())
 
     def count(self, what: str) -> None:
         """A rare thing happened."""
-        self.mark(WORLD, "disk harm" if what in _HARMS else "rare", what)
+        # A power cut is told first, and then what it does to the disk.
+        at_ns, lane = self._died
+        self.mark(lane if what in _HARMS and at_ns == self.now else WORLD, "disk harm" if what in _HARMS else "rare", what)
 
     @property
     def now(self) -> int:
@@ -215,21 +231,17 @@ class Recording:
         self.close(lane, group)
         self._open[lane, group] = Span(self.now, 0, lane, group, text, number)
 
-    def close(self, lane: int, group: str) -> None:
+    def close(self, lane: int, group: str, how: str = "") -> None:
         """It ends."""
         span = self._open.pop((lane, group), None)
         if span is not None:
-            self.spans.append(span._replace(until_ns=self.now))
+            self.spans.append(span._replace(until_ns=self.now, text=span.text + how))
 
-    def _cut_disk(self, lane: int) -> None:
-        """What a dead machine's disk had not finished, and pauses that its process does not live to end."""
-        for at in range(len(self.spans) - 1, -1, -1):
-            span = self.spans[at]
-            if span.lane == lane and span.until_ns > self.now and span.group in {"write", "sync", "name", "pause"}:
-                cut = "" if span.group == "pause" else " (cut short by a crash)"
-                self.spans[at] = span._replace(until_ns=max(span.from_ns, self.now), text=span.text + cut)
-            elif span.lane == lane and span.group in {"write", "sync", "name"}:
-                break
+    def _end_pause(self, lane: int) -> None:
+        """A pause that would last longer ends: its process died, or is made to go on."""
+        at = self._pauses.pop(lane, None)
+        if at is not None and self.spans[at].until_ns > self.now:
+            self.spans[at] = self.spans[at]._replace(until_ns=self.now)
 
     # -- the end ---------------------------------------------------------------------------------------------------------
 
@@ -255,7 +267,7 @@ class Recording:
         self.messages.sort()
         self.marks.sort()
         self.spans.sort()
-        self.places = [self._place(violation) for violation in violations]
+        self.places = [self._place(violation) for violation in violations[:PLACES_MAX]]
 
     def _place(self, text: str) -> Place:
         """Where a violation shows: at the time, call or slot that it names; else at the end."""

@@ -54,7 +54,7 @@ def peer_frame(frame: bytes) -> Told:
     except (errors.ProtocolError, ValueError):
         return LEASES, "a damaged frame"
     groups = {_GROUPS.get(message[0], LEASES) for message in messages}
-    return min(groups, key=_ORDER.index, default=LEASES), _joined(_message(message) for message in messages)
+    return min(groups, key=_ORDER.index, default=LEASES), joined(_message(message) for message in messages)
 
 
 def _message(message: codec.Message) -> str:
@@ -90,7 +90,7 @@ def client_bytes(data: bytes) -> Told:
     except (errors.Error, ValueError):
         return REQUESTS, "damaged bytes"
     is_answer = any(kind in _ANSWERS for kind, _ in frames)
-    return ANSWERS if is_answer else REQUESTS, _joined(words)
+    return ANSWERS if is_answer else REQUESTS, joined(words)
 
 
 _ANSWERS: Final = frozenset({Kind.WELCOME, Kind.GOODBYE, Kind.ANSWER, Kind.EVENTS, Kind.WATCH_END, Kind.PONG})
@@ -115,7 +115,7 @@ def value(data: bytes) -> str:
     if not data:
         return "no-op"
     try:
-        return _joined(map(_entry, entries(data)))
+        return joined(map(_entry, entries(data)))
     except (errors.Error, ValueError):
         return f"{len(data)} bytes"
 
@@ -141,7 +141,7 @@ def request(asked: object) -> str:
     match asked:
         case api.MultiOp():
             guard = " and ".join(_operation(test) for test in asked.guard)
-            return f"{f'if {guard}: ' if guard else ''}{_joined(map(_operation, asked.then))}"
+            return f"{f'if {guard}: ' if guard else ''}{joined(map(_operation, asked.then))}"
         case api.Range():
             everything = not asked.key and asked.end is not None
             return "get all" if everything else f"get {text(asked.key)}{f' to {text(asked.end)}' if asked.end else ''}"
@@ -174,7 +174,7 @@ def text(data: bytes) -> str:
     return shown if len(data) <= _SHORT else f"{shown}… ({len(data)} bytes)"
 
 
-def _joined(words: Iterable[str]) -> str:
+def joined(words: Iterable[str]) -> str:
     """Several in one; equal ones once, with their number."""
     counted: dict[str, int] = {}
     for each in words:

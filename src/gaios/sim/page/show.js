@@ -9,7 +9,7 @@
 
 const Model = (() => {
   const CATEGORY = {
-    write: "disk", sync: "disk", name: "disk", "disk harm": "disk", life: "lives", lives: "lives", ballot: "ballots", reign: "reigns",
+    "disk beside": "disk", "disk harm": "disk", life: "lives", lives: "lives", ballot: "ballots", reign: "reigns",
     lease: "leases held", pause: "pauses", partition: "world", world: "world", rare: "rare", apply: "applies",
     "call done": "calls", "call refused": "calls", "call unknown": "calls", leases: "heartbeats",
   };
@@ -218,7 +218,7 @@ const Canvas = (() => {
     };
 
     // Where a span's bar is, or a mark: [top, height].
-    const SPANS = { ballot: [5, 6], reign: [12, 12], lease: [25, 4], write: [66, 7], sync: [74, 9], name: [66, 7] };
+    const SPANS = { ballot: [5, 6], reign: [12, 12], lease: [25, 4], disk: [66, 9], "disk beside": [76, 7] };
     const within = (lane, [top, height]) => [lane.y + top * scale, height * scale];
     const bar = (i) => {
       const lane = lanes[run.spans.lane[i]], group = run.groups[run.spans.group[i]];
@@ -232,14 +232,15 @@ const Canvas = (() => {
       const lane = lanes[run.marks.lane[i]], group = run.groups[run.marks.group[i]];
       if (lane.folded) return [lane.y + 2, FOLDED - 4];
       if (lane.kind === "world") return within(lane, [17, 13]);
-      return group === "apply" ? within(lane, [53, 9]) : [lane.y + 1, lane.height - 2];
+      if (group === "apply" || group === "disk harm") return within(lane, group === "apply" ? [53, 9] : [64, 20]);
+      return [lane.y + 1, lane.height - 2];
     };
     const spanPaint = (i) => {
       const group = run.groups[run.spans.group[i]];
       if (group === "ballot" || group === "reign") {
         return `hsl(${hues.get(run.spans.number[i])} ${group === "reign" ? 62 : 48}% ${isDark ? (group === "reign" ? 62 : 45) : group === "reign" ? 48 : 72}%)`;
       }
-      return { lease: paint.held, write: paint.disk, name: paint.disk, sync: paint.sync, pause: paint.pauses, partition: paint.world,
+      return { lease: paint.held, disk: paint.sync, "disk beside": paint.disk, pause: paint.pauses, partition: paint.world,
         "call done": paint.done, "call refused": paint.refused, "call unknown": paint.unknown }[group] || paint.soft;
     };
     const markPaint = (i) => {
@@ -474,7 +475,7 @@ const Canvas = (() => {
         if (lane.kind !== "replica" || folded) continue;
         context.font = "9px system-ui, sans-serif";
         context.fillStyle = paint.soft;
-        for (const [name, down] of [["ballot, reign, lease", 26], ["messages", 40], ["applied", 57], ["disk", 74]]) context.fillText(name, 10, y + down * scale);
+        for (const [name, down] of [["ballot, reign, lease", 26], ["messages", 40], ["applied", 57], ["disk", 71]]) context.fillText(name, 10, y + down * scale);
       }
       context.fillStyle = paint.panel;
       context.fillRect(0, 0, LABELS, AXIS);
