@@ -154,10 +154,11 @@ def test_an_interrupt_is_code_130_and_leaves_a_whole_ledger(tmp_path: Path) -> N
     until_written(ledger, 3)
     workers = children(campaign.pid)
     campaign.send_signal(signal.SIGINT)
-    out, err = campaign.communicate(timeout=60)
+    out, err = campaign.communicate(timeout=120)
     assert campaign.returncode == 130
     assert "seeds done, 0 failed; the same command goes on from" in err
-    assert "Traceback" not in out + err
+    assert out == ""
+    assert all(line.startswith("gaios: ") for line in err.splitlines()), err
     until_gone(workers)
     assert ledger.read_bytes().endswith(b"\n")
     assert len(set(seeds_of(ledger))) == len(seeds_of(ledger))
@@ -169,7 +170,7 @@ def children(pid: int) -> list[int]:
 
 def until_gone(processes: list[int]) -> None:
     """No worker outlives its campaign."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     for process in processes:
         while is_alive(process):
             assert time.monotonic() < end

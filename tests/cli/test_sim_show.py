@@ -9,6 +9,8 @@ import pytest
 from gaios.cli.run import run
 from tests.museum.exhibits import EXHIBITS
 
+pytestmark = pytest.mark.timeout(300)
+
 QUICK = ["--clients", "1", "--operations", "5", "--until-ms", "500", "--only", "crash"]
 
 

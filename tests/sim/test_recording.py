@@ -16,6 +16,8 @@ from gaios.sim.shrink import smaller_options
 from gaios.sim.smaller import Smaller
 from tests.museum.exhibits import EXHIBITS, pins
 
+pytestmark = pytest.mark.timeout(300)
+
 ROUGH = Faults(
     disk=DiskFaults(sync_ns=3 * MS, crash_point=0.02),
     network=NetworkFaults(loss=0.03, partition_every_ns=S, partition_ns=300 * MS),

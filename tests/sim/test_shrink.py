@@ -10,6 +10,8 @@ from gaios.sim.shrink import Shrunk, attempts, drawn, properties, shrink, smalle
 from gaios.sim.smaller import Smaller, active
 from tests.museum.exhibits import EXHIBITS, pins
 
+pytestmark = pytest.mark.timeout(300)
+
 
 def report(*violations: str) -> Report:
     return Report(seed=0, trace_hash="", violations=list(violations), statistics={}, sometimes={}, lines=[])

@@ -1,6 +1,7 @@
 """sim campaign: many seeds, on all cores or on a Ray cluster.  [INTERFACE `sim campaign`]"""
 
 import contextlib
+import gc
 import os
 import sys
 import time
@@ -70,6 +71,8 @@ def campaign(
             _follow(run, where, json=form.json)
         except KeyboardInterrupt:
             output.note(f"interrupted: {_counted(run.totals, len(run.seeds))}{_go_on(ledger)}")
+            # The pool's semaphores go when nothing refers to them any more; else somebody would call them leaked.
+            gc.collect()
             return exits.INTERRUPTED
         _finish(run, time.monotonic() - began, ledger, json=form.json)
     return exits.NO if run.totals.failures else exits.DONE
