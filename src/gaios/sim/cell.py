@@ -36,7 +36,7 @@ class Cell:
             for replica in range(1, plan.replicas + 1)
         }
         for seat in self.seats.values():
-            seat.others = self.seats
+            seat.meet(self.seats.values())
             seat.create()
         self.clients = [
             SimulatedClient(world=world, network=self.network, seats=self.seats, number=number, drift_ppm=faults.drift_ppm)

@@ -40,7 +40,8 @@ class SimulatedClient:
         """Request → the identity and sequence under which it was last sent, read off the wire."""
         self._watching: dict[int, Callable[[tuple[Event, ...] | errors.Error], None]] = {}
         self._places: dict[int, tuple[int, int]] = {}
-        self._armed_ns = -1
+        self._armed_ns = self._due_ns = -1
+        self._deadline_ns = -1
 
     def now(self) -> int:
         """What its clock shows."""
@@ -106,14 +107,21 @@ class SimulatedClient:
                 self._whose[request] = (*entry.identity, entry.sequence)
 
     def _arm(self) -> None:
-        at = max(self._clock.when(self.core.deadline_ns()), self._world.now_ns)
+        deadline_ns = self.core.deadline_ns()
+        if deadline_ns != self._deadline_ns:
+            self._deadline_ns, self._due_ns = deadline_ns, self._clock.when(deadline_ns)
+        at = max(self._due_ns, self._world.now_ns)
         if self._armed_ns < 0 or at < self._armed_ns:
             self._armed_ns = at
             self._world.at(at, self._alarm, at)
 
     def _alarm(self, at: int) -> None:
-        if at == self._armed_ns:
-            self._armed_ns = -1
+        if at != self._armed_ns:
+            return
+        self._armed_ns = -1
+        if self._due_ns > at:  # the deadline has moved since
+            self._arm()
+        else:
             self.core.tick(self.now())
             self._turn()
 

@@ -35,14 +35,22 @@ class File:
         self.pending: list[tuple[int, bytes]] = []
         """Un-synced: (offset, data); a negative offset sets the length to -offset, without data."""
 
-    def contents(self) -> bytearray:
-        """What a read sees: the un-synced writes are in the page cache."""
+    def size(self) -> int:
+        """As a read sees it: the un-synced writes are in the page cache."""
+        return max(len(self.durable), *(offset + len(written) if offset >= 0 else -offset for offset, written in self.pending), 0)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """What a read sees."""
         if not self.pending:
-            return self.durable
-        data = bytearray(self.durable)
-        for offset, written in self.pending:
-            _put(data, offset, written)
-        return data
+            return bytes(memoryview(self.durable)[offset : offset + length])
+        data = bytearray(max(0, min(length, self.size() - offset)))
+        known = self.durable[offset : offset + len(data)]
+        data[: len(known)] = known
+        for at, written in self.pending:
+            start, end = max(at, offset), min(at + len(written), offset + len(data))
+            if at >= 0 and start < end:
+                data[start - offset : end - offset] = written[start - at : end - at]
+        return bytes(data)
 
     def sync(self) -> None:
         """Make every write durable."""
@@ -88,7 +96,7 @@ class Durable:
 
     def read(self, name: str, offset: int, length: int) -> bytes:
         """As `Disk.read`."""
-        return bytes(self._file(name).durable[offset : offset + length])
+        return bytes(memoryview(self._file(name).durable)[offset : offset + length])
 
     def _file(self, name: str) -> File:
         if name not in self._names:
@@ -121,13 +129,11 @@ class Disk:
 
     def size(self, name: str) -> int:
         """A file's length in bytes."""
-        return len(self._file(name).contents())
+        return self._file(name).size()
 
     def read(self, name: str, offset: int, length: int) -> bytes:
         """Bytes of a file; fewer where it ends before."""
-        file = self._file(name)
-        data = file.contents() if file.pending else file.durable
-        return bytes(data[offset : offset + length])
+        return self._file(name).read(offset, length)
 
     def _file(self, name: str) -> File:
         if name not in self._names:

@@ -51,23 +51,27 @@ class Network:
 
     def send(self, source: int, target: int, frame: bytes, deliver: Deliver) -> None:
         """One frame, which fares alone."""
-        faults, dice = self.faults, self._dice
-        if (source, target) in self._blocked or dice.chance(faults.loss):
+        faults, throw = self.faults, self._dice.throw
+        if (source, target) in self._blocked or (faults.loss and throw() < faults.loss):
             return
-        if dice.chance(faults.corrupt):
-            frame = damaged(frame, dice)
+        if faults.corrupt and throw() < faults.corrupt:
+            frame = damaged(frame, self._dice)
         self._arrive(source, target, frame, deliver)
-        if dice.chance(faults.duplicate):
+        if faults.duplicate and throw() < faults.duplicate:
             self._arrive(source, target, frame, deliver)
-        if dice.chance(faults.stale):
+        if faults.stale and throw() < faults.stale:
             self._world.count("a message came again, much later")
-            self._world.after(dice.around(faults.stale_ns), deliver, frame)
+            self._world.after(self._dice.around(faults.stale_ns), deliver, frame)
 
     def _arrive(self, source: int, target: int, frame: bytes, deliver: Deliver) -> None:
-        at = self._world.now_ns + self.delay_ns()
-        if not self.faults.reorder:
-            at = max(at, self._last_ns.get((source, target), 0))
-            self._last_ns[source, target] = at
+        faults = self.faults
+        at = self._world.now_ns + faults.delay_ns + self._dice.around(faults.jitter_ns)
+        if not faults.reorder:
+            link = (source, target)
+            last = self._last_ns.get(link, 0)
+            if last > at:
+                at = last
+            self._last_ns[link] = at
         self._world.at(at, deliver, frame)
 
     def delay_ns(self) -> int:

@@ -9,7 +9,8 @@ Rule 2. What a process does not take while it is paused waits for it; what is se
 Rule 3. A process that raises what it may not raise is a finding.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from gaios import errors
@@ -19,7 +20,7 @@ from gaios.server.node import Effects, Limits, Node
 from gaios.sim.clock import Clock
 from gaios.sim.disk import Disk
 from gaios.sim.faults import DiskFaults
-from gaios.sim.network import Connection, Network
+from gaios.sim.network import Connection, Deliver, Network
 from gaios.sim.observations import Observations, ObservedDatabase
 from gaios.sim.onlooker import Onlooker
 from gaios.sim.world import World
@@ -76,8 +77,6 @@ class Seat:
         self.clock = Clock(self._dice.split("clock"), drift_bound_ppm, drift_ppm)
         self.disk = Disk(world, self._dice.split("disk"), disk_faults, str(replica))
         self.node: Node | None = None
-        self.others: Mapping[int, Seat] = {}
-        """The other seats, by replica id; set by the cell."""
         self.onlooker = Onlooker(
             world,
             observations,
@@ -96,12 +95,20 @@ class Seat:
         self._turn_at = -1
         self._free_ns = 0
         self._armed_ns = -1
+        self._deadline_ns = self._due_ns = -1
+        """When the node is due, by its clock, and in true time."""
         self._poll_ns = 0
         self._pause: tuple[str, int] | None = None
         self._asleep: Any = None
         """What a paused process goes on with."""
         self._clients: dict[int, _Client] = {}
+        self._receivers: dict[int, Deliver] = {}
+        self._frames = Decoder(PEER_BYTES_MAX, magic=False)
         self._numbers = 0
+
+    def meet(self, others: Iterable["Seat"]) -> None:
+        """Learn where frames to the other seats go."""
+        self._receivers = {other.replica: partial(other.frame, self.replica) for other in others}
 
     # -- coming and going ------------------------------------------------------------------------------------------------
 
@@ -141,7 +148,7 @@ class Seat:
         machine.boot = self.life
         self.onlooker.started(self.life, node)
         self.node = node
-        self._inbox, self._turn_at, self._armed_ns, self._pause, self._asleep = [], -1, -1, None, None
+        self._inbox, self._turn_at, self._armed_ns, self._deadline_ns, self._pause, self._asleep = [], -1, -1, -1, None, None
         self._free_ns = self.world.now_ns
         self._put(("tick",))
 
@@ -200,8 +207,12 @@ class Seat:
         if self.node is None:
             return
         self._inbox.append(event)
-        if self._turn_at < 0:
-            self._turn_at = max(self.world.now_ns, self._free_ns)
+        if self._turn_at >= 0:
+            return
+        if self._free_ns <= self.world.now_ns:
+            self._turn(self.life)
+        else:
+            self._turn_at = self._free_ns
             self.world.at(self._turn_at, self._turn, self.life)
 
     def _turn(self, life: int) -> None:
@@ -273,11 +284,15 @@ class Seat:
         if kind == "peer":
             _, member, data = event
             try:
-                for frame_kind, body in Decoder(PEER_BYTES_MAX, magic=False).feed(data):
+                for frame_kind, body in self._frames.feed(data):
                     if frame_kind == Kind.PEER:
                         node.peer_frame(now, member, body)
             except errors.ProtocolError:
                 self.world.count("a damaged frame was refused")
+                self._frames = Decoder(PEER_BYTES_MAX, magic=False)
+            if self._frames.held_bytes:  # a damaged length: frames fare alone, so its rest never comes
+                self.world.count("a damaged frame was refused")
+                self._frames = Decoder(PEER_BYTES_MAX, magic=False)
         elif kind == "client":
             self._client_bytes(now, event[1], event[2])
         elif kind == "tick":
@@ -331,20 +346,19 @@ class Seat:
         world = self.world
         if effects.disk is not None:
             self.disk.submit(effects.disk, lambda: self._disk_done(life), lambda: self._disk_failed(life))
+        last, frame = None, b""
         for member, body, _ in effects.to_peers:
             world.note(f"send {self.replica} {member}", body)
             self.onlooker.spoke(body)
-            self.network.send(self.replica, member, encode_peer(body), self._receiver(member))
+            if body is not last:
+                last, frame = body, encode_peer(body)
+            self.network.send(self.replica, member, frame, self._receivers[member])
         for number, data in effects.to_clients:
             client = self._clients.get(number)
             if client is not None:
                 world.note(f"answer {self.replica} {client.connection.ends[0]}", data)
                 client.connection.send(1, data)
         self._arm(effects.deadline_ns)
-
-    def _receiver(self, member: int) -> Any:  # noqa: ANN401 (a callback of the network's)
-        target, me = self.others[member], self.replica
-        return lambda data: target.frame(me, data)
 
     def _disk_done(self, life: int) -> None:
         if life == self.life:
@@ -357,14 +371,20 @@ class Seat:
             self._fall(power=True)
 
     def _arm(self, deadline_ns: int) -> None:
-        at = max(self.clock.when(deadline_ns), self.world.now_ns, self._free_ns)
+        if deadline_ns != self._deadline_ns:
+            self._deadline_ns, self._due_ns = deadline_ns, self.clock.when(deadline_ns)
+        at = max(self._due_ns, self.world.now_ns, self._free_ns)
         if self._armed_ns < 0 or at < self._armed_ns:
             self._armed_ns = at
             self.world.at(at, self._alarm, self.life, at)
 
     def _alarm(self, life: int, at: int) -> None:
-        if life == self.life and at == self._armed_ns:
-            self._armed_ns = -1
+        if life != self.life or at != self._armed_ns:
+            return
+        self._armed_ns = -1
+        if self._due_ns > at:  # the deadline has moved since
+            self._arm(self._deadline_ns)
+        else:
             self._put(("tick",))
 
     def _fall(self, *, power: bool) -> None:
