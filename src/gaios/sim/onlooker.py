@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from gaios import errors
-from gaios.log import Replica, recover
+from gaios.log import recover
 from gaios.paxos import core
 from gaios.server.node import Node
 from gaios.sim.checkers.persist_then_say import Remembered, Said
@@ -142,7 +142,7 @@ class Onlooker:
         self._speech = Speech()
         self._life = self._slots = 0
         self._serving = self._behind = False
-        self._recovering = self._waited = 0
+        self._recovering = self._waited = self._overloaded = 0
         self._core: Any = None
         self._held: _Standing | None = None
         """How it stood at its last turn, if it held a lease then."""
@@ -151,7 +151,7 @@ class Onlooker:
 
     def started(self, life: int, node: Node) -> None:
         """A process was started, and has read its disk."""
-        self._life = life
+        self._life, self._overloaded = life, 0
         participant = self._core = node.replica.core
         self._remember(participant.promised, participant.longest, dict(participant.acc))
         watch_applier(self._observations, self._replica, life, node.replica.applier, lambda: self._world.now_ns)
@@ -191,9 +191,12 @@ class Onlooker:
         if self._lease.see(true_ns, ballot, until):
             self._world.count("a lease lapsed while its master lived")
 
-    def turned(self, replica: Replica, now: int) -> None:
+    def turned(self, node: Node, now: int) -> None:
         """It did a turn; `now` is its own."""
-        world, participant = self._world, replica.core
+        world, replica, participant = self._world, node.replica, node.replica.core
+        if node.overloaded != self._overloaded:
+            world.count("a request found something full")
+            self._overloaded = node.overloaded
         self._slots = replica.applied
         self._watch_lease(participant, now)
         if participant.best and participant.bal != self._recovering:

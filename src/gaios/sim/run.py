@@ -82,14 +82,13 @@ def _run(seed: int, options: RunOptions) -> Report:
     workload.finish_watches()
     for seat in cell.seats.values():
         seat.onlooker.ended()
-    keys = workload.registers + workload.counters
     finals = {}
     for replica, seat in cell.seats.items():
         if seat.node is not None:
             page = api.decode_answer(seat.node.replica.applier.machine.query(api.encode(api.Range(b"", b""))))
             assert isinstance(page, api.Page)
             finals[replica] = (seat.life, {entry.key: entry.value for entry in page.entries})
-    found, undecided = judge(seen, keys, finals)
+    found, undecided = judge(seen, workload.keys, finals)
     found += late
     for violation in found:
         world.note(str(violation))

@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from gaios.sim.museum import Exhibit, method
+from gaios.sim.museum.exhibit import Exhibit, method, scenario
 from gaios.storage import Journal
 from gaios.storage.words import Operation, Sync, SyncDirectory
-from tests.museum.worlds import killed_then_cut, power_cuts
 
 
 def _unsynced(sound: Callable[..., Any]) -> Callable[..., Any]:
@@ -37,7 +36,7 @@ EXHIBITS = [
         "SAFETY 7",
         method(Journal, "open", _names_unsynced),
         ("no replica stops by itself",),
-        killed_then_cut,
+        scenario("killed-then-cut"),
     ),
     Exhibit(
         "a new segment's name is not synced",
@@ -45,7 +44,7 @@ EXHIBITS = [
         "SAFETY 15",
         method(Journal, "_begin_segment", lambda sound: lambda *arguments: (sound(*arguments)[0], [])),
         ("persist, then say", "no replica stops by itself"),
-        power_cuts,
+        scenario("power-cuts"),
     ),
     Exhibit(
         "records are not synced",
@@ -53,6 +52,6 @@ EXHIBITS = [
         "SAFETY 5",
         method(Journal, "batch", _unsynced),
         ("persist, then say", "no replica stops by itself", "agreement"),
-        power_cuts,
+        scenario("power-cuts"),
     ),
 ]

@@ -7,10 +7,9 @@ from gaios.log import Output
 from gaios.log.steps import Steps
 from gaios.paxos import core
 from gaios.server.commit import GroupCommit
-from gaios.sim.museum import Exhibit, method, together
+from gaios.sim.museum.exhibit import Exhibit, method, scenario, together
 from gaios.sim.seat import Seat
 from gaios.storage import Operation
-from tests.museum.worlds import lagging, power_cuts, sleepy_masters, slow_disks
 
 
 def _at_once(sound: Callable[..., Any]) -> Callable[..., Any]:
@@ -46,7 +45,7 @@ EXHIBITS = [
         "SAFETY 5",
         method(GroupCommit, "add", _at_once),
         ("agreement", "durability", "persist, then say"),
-        power_cuts,
+        scenario("power-cuts"),
     ),
     Exhibit(
         "a promise overtakes an earlier record",
@@ -54,7 +53,7 @@ EXHIBITS = [
         "SAFETY 5",
         method(GroupCommit, "batch", _copies_first),
         ("persist, then say",),
-        slow_disks,
+        scenario("slow-disks"),
     ),
     Exhibit(
         "cached now",
@@ -62,7 +61,7 @@ EXHIBITS = [
         "SAFETY 12",
         method(Seat, "now", lambda _: lambda self: self._poll_ns),
         ("lease exclusivity", "linearizability"),
-        sleepy_masters,
+        scenario("sleepy-masters"),
     ),
     Exhibit(
         "a value is read back before it was written",
@@ -73,6 +72,6 @@ EXHIBITS = [
             method(Steps, "durable_mark", lambda _: property(lambda self: self.core.chosen)),
         ),
         ("no replica stops by itself",),
-        lagging,
+        scenario("lagging"),
     ),
 ]

@@ -5,7 +5,7 @@ from typing import Any
 
 from gaios.db import Database, Hub
 from gaios.machine import Context
-from gaios.sim.museum import Exhibit, method
+from gaios.sim.museum.exhibit import Exhibit, method
 
 
 def _drop_tombstones(sound: Callable[..., Any]) -> Callable[..., Any]:

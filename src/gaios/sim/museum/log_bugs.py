@@ -7,8 +7,7 @@ from gaios.log import steps
 from gaios.log.reign import Reign
 from gaios.log.sessions import Sessions
 from gaios.log.steps import Steps
-from gaios.sim.museum import Exhibit, method
-from tests.museum.worlds import churn, contested, cut_off_masters, torn_segments
+from gaios.sim.museum.exhibit import Exhibit, method, scenario
 
 
 def _without_promise(sound: Callable[..., Any]) -> Callable[..., Any]:
@@ -66,7 +65,7 @@ EXHIBITS = [
         "SAFETY 5",
         method(steps, "Copies", _without_promise),
         ("persist, then say", "agreement"),
-        contested,
+        scenario("contested"),
     ),
     Exhibit(
         "ballot reused after a crash",
@@ -74,7 +73,7 @@ EXHIBITS = [
         "SAFETY 1",
         method(Steps, "_write_copies", _without_own_promise),
         ("persist, then say", "agreement"),
-        contested,
+        scenario("contested"),
     ),
     Exhibit(
         "a lease check reused for a later read",
@@ -82,7 +81,7 @@ EXHIBITS = [
         "SAFETY 13",
         method(Reign, "read", _checked_before),
         ("linearizability", "linearizability by witness", "revisions monotone"),
-        cut_off_masters,
+        scenario("cut-off-masters"),
     ),
     Exhibit(
         "exactly-once table ignored",
@@ -97,7 +96,7 @@ EXHIBITS = [
         "SAFETY 14",
         method(Reign, "is_serving", lambda sound: property(lambda self: self.ballot != 0)),
         ("linearizability", "linearizability by witness", "revisions monotone"),
-        churn,
+        scenario("churn"),
     ),
     Exhibit(
         "a state record claims values that stand behind it",
@@ -105,6 +104,6 @@ EXHIBITS = [
         "SAFETY 15",
         method(Steps, "state_record", _claims_too_much),
         ("no replica stops by itself", "persist, then say", "agreement"),
-        torn_segments,
+        scenario("torn-segments"),
     ),
 ]

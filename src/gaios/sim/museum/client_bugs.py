@@ -4,8 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gaios.client.calls import Calls
-from gaios.sim.museum import Exhibit, method
-from tests.museum.worlds import hasty
+from gaios.sim.museum.exhibit import Exhibit, method, scenario
 
 
 def _new_sequence(sound: Callable[..., Any]) -> Callable[..., Any]:
@@ -25,6 +24,6 @@ EXHIBITS = [
         "SAFETY 19",
         method(Calls, "_identify", _new_sequence),
         ("linearizability", "linearizability by witness", "exactly once"),
-        hasty,
+        scenario("hasty"),
     ),
 ]
