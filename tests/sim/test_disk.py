@@ -139,7 +139,8 @@ def test_the_first_failure_of_any_operation_ends_the_batch() -> None:
 
 
 def test_a_disk_that_hangs_goes_on_when_it_is_told_to() -> None:
-    world, disk = disk_of(1, DiskFaults(hang=1.0, hang_ns=10**12))
+    world, disk = disk_of(1)
+    disk.stand_still(10**12)
     reported: list[int] = []
     disk.submit([Write("wal/a", 0, b"n"), Sync("wal/a")], lambda: reported.append(world.now_ns), lambda: None)
     world.run(10**9)

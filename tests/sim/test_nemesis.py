@@ -88,6 +88,25 @@ def test_clients_stall_and_go_on_when_faults_stop() -> None:
     assert not isinstance(asked.told[0][0], Exception)
 
 
+def test_a_replica_that_lost_its_disk_stays_down_and_never_a_majority() -> None:
+    """[SAFETY 2, 8]."""
+    cell = troubled(Faults(process=ProcessFaults(crash_every_ns=S, down_ns=100 * MS, lose_disk=0.5)))
+    assert cell.world.sometimes["a disk was lost for good"] == 2
+    assert cell.world.sometimes["a replica refused to start without its state"] >= 2
+    cell.nemesis.stop()
+    cell.world.run(cell.world.now_ns + 5 * S)
+    assert sum(seat.node is not None for seat in cell.seats.values()) == 3
+    assert cell.has_converged()
+    assert not cell.observations.broken
+
+
+def test_a_master_whose_disk_hangs_makes_way() -> None:
+    """[SAFETY 9]."""
+    cell = troubled(Faults(disk=DiskFaults(hang_every_ns=4 * S, hang_ns=3 * S), process=ProcessFaults(at_master=1.0)))
+    assert cell.world.sometimes["a disk hung"] > 2
+    assert not cell.observations.broken
+
+
 def test_a_wall_clock_may_say_anything() -> None:
     """It is never used for safety.  [SAFETY 17]"""
     cell = troubled(Faults(process=ProcessFaults(crash_every_ns=S, down_ns=100 * MS, wall_jump=1.0)))
@@ -98,7 +117,7 @@ def test_a_wall_clock_may_say_anything() -> None:
 def test_when_faults_stop_everybody_is_up_and_stays_up() -> None:
     """However long what lasts would have lasted."""
     lasting = ProcessFaults(crash_every_ns=300 * MS, down_ns=5 * S, pause_every_ns=S, pause_ns=20 * S, suspend=0.5, operator_ns=60 * S)
-    cell = troubled(Faults(disk=DiskFaults(hang=0.01, hang_ns=60 * S, failing=0.003), process=lasting))
+    cell = troubled(Faults(disk=DiskFaults(hang_every_ns=4 * S, hang_ns=60 * S, failing=0.003), process=lasting))
     cell.nemesis.stop()
     lives = [seat.life for seat in cell.seats.values()]
     cell.world.run(cell.world.now_ns + 20 * S)

@@ -43,6 +43,8 @@ SOMETIMES = {
     "a watch was overtaken by compaction",
     "a spare segment was made",
     "a disk hung",
+    "a disk was lost for good",
+    "a replica refused to start without its state",
     "a write failed",
     "a pause fell between poll and receive",
     "a crash fell between two disk operations",

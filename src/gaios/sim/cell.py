@@ -50,7 +50,7 @@ class Cell:
             )
             for number in range(1, plan.clients + plan.watchers + 1)
         ]
-        self.nemesis = Nemesis(world, self.network, list(self.seats.values()), self.clients, faults)
+        self.nemesis = Nemesis(world, self.network, list(self.seats.values()), self.clients, faults, spares_majority=plan.available)
 
     def start(self) -> None:
         """Start every replica, and let faults happen."""
@@ -59,6 +59,7 @@ class Cell:
         self.nemesis.begin()
 
     def has_converged(self) -> bool:
-        """Whether every replica has applied all that any knows to be chosen."""
-        applied = {seat.node.replica.applied if seat.node is not None else -1 for seat in self.seats.values()}
-        return len(applied) == 1 and all(seat.node is not None and not seat.node.replica.is_behind for seat in self.seats.values())
+        """Whether every replica whose disk is not lost has applied all that any knows to be chosen."""
+        nodes = [seat.node for seat in self.seats.values() if not seat.is_lost]
+        applied = {node.replica.applied if node is not None else -1 for node in nodes}
+        return len(applied) == 1 and all(node is not None and not node.replica.is_behind for node in nodes)

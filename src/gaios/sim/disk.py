@@ -94,6 +94,7 @@ class Disk:
         self._pending_names: list[tuple[str, str, File]] = []
         """Un-synced: (name that goes, "" for none; name that comes, "" for none; file)."""
         self._batches: list[_Batch] = []
+        self._still_until = 0
         self.on_crash_point: Callable[[], None] | None = None
         """Called when the dice let the process be killed, or the power go, at this very point of a batch."""
 
@@ -153,9 +154,10 @@ class Disk:
 
         `done` is called when the last returned; `failed` when one failed, and none after it is tried.
         """
-        faults, dice, at = self.faults, self._dice, self._world.now_ns
+        faults, dice, at = self.faults, self._dice, max(self._world.now_ns, self._still_until)
         assert len(self._batches) < 2, "one batch, and one beside it, at a time"
         batch = _Batch(operations, done, failed)
+        batch.hangs = at > self._world.now_ns
         self._batches.append(batch)
         crash_at = dice.below(len(operations)) if dice.chance(faults.crash_point) else -1
         for number, operation in enumerate(operations):
@@ -166,10 +168,6 @@ class Disk:
                 fails /= _SOUND
             elif isinstance(operation, (Sync, SyncDirectory)):
                 at += dice.around(faults.slow_ns) if dice.chance(faults.slow) else faults.sync_ns + dice.around(faults.sync_ns)
-                if dice.chance(faults.hang):
-                    at += dice.around(faults.hang_ns)
-                    batch.hangs = True
-                    self._world.count("a disk hung")
             else:
                 at += _NAME_NS
                 fails /= _SOUND
@@ -228,9 +226,15 @@ class Disk:
                 self.execute(batch.operations.pop(0))
                 del batch.ends[0]
 
+    @property
+    def is_still(self) -> bool:
+        """Whether nothing goes on."""
+        return self._still_until > self._world.now_ns
+
     def stand_still(self, duration_ns: int) -> None:
-        """Nothing that is not done yet goes on for so long: the machine is suspended."""
+        """For so long nothing goes on: the disk hangs, or its machine is suspended."""
         self._progress()
+        self._still_until = max(self._still_until, self._world.now_ns + duration_ns)
         for batch in self._batches:
             batch.ends = [end + duration_ns for end in batch.ends]
             batch.hangs = True
@@ -238,8 +242,9 @@ class Disk:
             self._arrange(batch)
 
     def go_on(self) -> None:
-        """What hangs, or stands still, goes on now."""
+        """What stands still goes on now."""
         self._progress()
+        self._still_until = 0
         for batch in self._batches:
             if batch.hangs and batch.ends:
                 ahead = max(0, batch.ends[0] - self._world.now_ns - self.faults.sync_ns)
@@ -305,6 +310,12 @@ class Disk:
         """What would be there if the power went now, and the dice were against us everywhere."""
         self._progress()
         return Durable(dict(self._durable_names), self._name)
+
+    def erase(self) -> None:
+        """Nothing is left."""
+        self._names.clear()
+        self._durable_names.clear()
+        self._pending_names.clear()
 
     def damage(self, name: str, offset: int, mask: int) -> None:
         """Rot: flip bits of one durable byte. For scenarios about damage that no crash explains."""

@@ -25,8 +25,8 @@ class DiskFaults(msgspec.Struct, frozen=True, kw_only=True):
     slow_ns: int = 100 * MS
     failing: float = 0.0
     """How often a sync fails, and a quarter as often anything else: the replica stops, as with exit code 4, until an operator comes."""
-    hang: float = 0.0
-    """How often a sync does not return for long."""
+    hang_every_ns: int = 0
+    """A disk stands still: nothing that it was given, or is given, returns."""
     hang_ns: int = 10 * S
     tear: float = 0.0
     """How often a power cut keeps every name and tears every un-synced write; else each fares by lot."""
@@ -50,6 +50,8 @@ class NetworkFaults(msgspec.Struct, frozen=True, kw_only=True):
     stale: float = 0.0
     """How often a message is delivered once more, seconds later."""
     stale_ns: int = 3 * S
+    misdirect: float = 0.0
+    """How often a frame comes on another member's connection."""
     partition_every_ns: int = 0
     partition_ns: int = 800 * MS
     kinds: tuple[str, ...] = ("split", "split", "one", "link", "ring", "chain", "bridge")
@@ -78,7 +80,7 @@ class ProcessFaults(msgspec.Struct, frozen=True, kw_only=True):
     all_at_once: float = 0.1
     """How often a crash takes several replicas: all, all but the master, or some."""
     at_master: float = 0.4
-    """How often a crash or a pause chooses the master."""
+    """How often a crash, a pause or a hanging disk chooses the master."""
     pause_every_ns: int = 0
     pause_ns: int = 900 * MS
     cut_when_paused: float = 0.0
@@ -89,6 +91,8 @@ class ProcessFaults(msgspec.Struct, frozen=True, kw_only=True):
     """How often a pause is the whole machine's: its disk stands still, what peers send it is lost; its clock goes on."""
     operator_ns: int = 4 * S
     """Mean time until somebody starts a replica whose disk failed."""
+    lose_disk: float = 0.0
+    """How often a crash takes the disk for good, of a minority at most: such a replica refuses to start.  [SAFETY 2, 8]"""
     wall_jump: float = 0.0
     """How often a wall clock is off, by hours, when a process starts."""
 
@@ -133,8 +137,8 @@ def swarm(dice: Dice, drift_bound_ppm: int) -> Faults:
         slow=rate(0.001, 0.1),
         slow_ns=dice.skewed(10 * MS, 2 * S),
         failing=rate(0.0003, 0.003, 0.25),
-        hang=rate(0.0003, 0.005, 0.25),
-        hang_ns=dice.skewed(S, 20 * S),
+        hang_every_ns=every(S, 10 * S, 0.3),
+        hang_ns=dice.skewed(100 * MS, 20 * S),
         tear=dice.pick((0.0, 0.0, 0.5)),
         crash_point=rate(0.0003, 0.01),
     )
@@ -147,6 +151,7 @@ def swarm(dice: Dice, drift_bound_ppm: int) -> Faults:
         corrupt=rate(0.0001, 0.005, 0.2),
         stale=rate(0.0003, 0.02, 0.4),
         stale_ns=dice.skewed(100 * MS, 10 * S),
+        misdirect=rate(0.0001, 0.01, 0.2),
         partition_every_ns=every(S, 8 * S),
         partition_ns=dice.skewed(100 * MS, 4 * S),
         one_way=dice.pick((0.0, 0.3, 1.0)),
@@ -167,6 +172,7 @@ def swarm(dice: Dice, drift_bound_ppm: int) -> Faults:
         cut_when_paused=dice.pick((0.0, 0.0, 0.5)),
         suspend=dice.pick((0.0, 0.3, 1.0)),
         operator_ns=dice.skewed(500 * MS, 10 * S),
+        lose_disk=dice.pick((0.0, 0.0, 0.0, 0.1)),
         wall_jump=dice.pick((0.0, 0.0, 0.5)),
     )
     client = ClientFaults(

@@ -22,8 +22,19 @@ FLAP_NS = (5 * MS, 300 * MS)
 class Nemesis:
     """See the module."""
 
-    def __init__(self, world: World, network: Network, seats: Sequence[Seat], clients: Sequence[SimulatedClient], faults: Faults) -> None:
+    def __init__(
+        self,
+        world: World,
+        network: Network,
+        seats: Sequence[Seat],
+        clients: Sequence[SimulatedClient],
+        faults: Faults,
+        *,
+        spares_majority: bool = False,
+    ) -> None:
+        """With `spares_majority` no crash, pause or hanging disk comes while so many are ill that one more would leave no majority."""
         self._clients = clients
+        self._spares_majority = spares_majority
         self._world, self._network, self._seats, self._faults = world, network, seats, faults
         self._dice = world.dice.split("nemesis")
         self._running = True
@@ -39,6 +50,7 @@ class Nemesis:
         for every_ns, act in (
             (process.crash_every_ns, self._crash),
             (process.pause_every_ns, self._pause),
+            (self._faults.disk.hang_every_ns, self._hang),
             (network.partition_every_ns, self._partition),
             (network.clog_every_ns, self._clog),
             (network.break_every_ns, self._break_one),
@@ -63,7 +75,7 @@ class Nemesis:
             seat.disk.faults = self._faults.calm().disk
             seat.disk.go_on()
             seat.resume()
-            if seat.node is None:
+            if seat.node is None and not seat.is_lost:
                 seat.start()
 
     def _again(self, every_ns: int, act: Callable[[], None]) -> None:
@@ -73,6 +85,8 @@ class Nemesis:
 
     def _victim(self) -> Seat | None:
         alive = [seat for seat in self._seats if seat.node is not None]
+        if self._spares_majority and 2 * (sum(seat.is_ill for seat in self._seats) + 1) >= len(self._seats):
+            return None
         masters = [seat for seat in alive if seat.is_serving]
         if masters and self._dice.chance(self._faults.process.at_master):
             return self._dice.pick(masters)
@@ -106,6 +120,10 @@ class Nemesis:
             return
         self._world.count("a replica crashed")
         seat.stop(power=self._dice.chance(self._faults.process.power_cut))
+        lost = sum(other.is_lost for other in self._seats)
+        if 2 * (lost + 1) < len(self._seats) and self._dice.chance(self._faults.process.lose_disk):
+            self._world.count("a disk was lost for good")
+            seat.lose_disk()
         self._restart_later(seat)
 
     def _fallen(self, seat: Seat, disk_failed: bool) -> None:
@@ -146,6 +164,13 @@ class Nemesis:
         if self._dice.chance(faults.cut_when_paused):
             others = [other.replica for other in self._seats if other is not seat]
             self._cut([link for other in others for link in ((seat.replica, other), (other, seat.replica))], duration + duration // 4)
+
+    def _hang(self) -> None:
+        """A disk stands still for a while."""
+        seat = self._victim()
+        if seat is not None:
+            self._world.count("a disk hung")
+            seat.disk.stand_still(self._dice.around(self._faults.disk.hang_ns))
 
     def _stall(self) -> None:
         """A client stands still for a while."""

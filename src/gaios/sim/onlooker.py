@@ -17,7 +17,7 @@ from gaios.sim.checkers.persist_then_say import Remembered, Said
 from gaios.sim.clock import Clock
 from gaios.sim.dice import Dice
 from gaios.sim.disk import Disk
-from gaios.sim.history import Lease, Violation
+from gaios.sim.history import Lease, Life, Violation
 from gaios.sim.observations import Observations, watch_applier
 from gaios.sim.world import World
 from gaios.storage import Identity, Journal
@@ -33,12 +33,14 @@ _decode = msgspec.msgpack.Decoder(tuple[int, int, int, list[Any]]).decode
 class Speech:
     """The most that one replica said, read off the frames that leave it."""
 
-    __slots__ = ("_accepted", "_ballot", "_last", "_term_ns")
+    __slots__ = ("_accepted", "_ballot", "_last", "_term_ns", "binds")
 
     def __init__(self) -> None:
         self._ballot = self._term_ns = 0
         self._accepted: dict[int, int] = {}
         self._last = b""
+        self.binds = False
+        """Whether anything was said, since this was last reset, that waits for records."""
 
     def hear(self, body: bytes) -> bool:
         """A frame leaves; whether it holds a promise, which is rare and worth a closer look."""
@@ -49,6 +51,7 @@ class Speech:
         for message in _decode(body)[3]:
             tag = message[0]
             if tag in core.AFTER:
+                self.binds = True
                 self._ballot = max(self._ballot, message[1])
             if tag == core.ACCEPTED:
                 self._accept(message[3], message[1])
@@ -140,7 +143,7 @@ class Onlooker:
         self._replica, self._identity, self._disk, self._queue = replica, identity, disk, queue
         self._lease = LeaseWatch(observations, replica, clock)
         self._speech = Speech()
-        self._life = self._slots = 0
+        self._life = self._slots = self._boot = self._lived = 0
         self._serving = self._behind = False
         self._recovering = self._waited = self._overloaded = 0
         self._core: Any = None
@@ -151,7 +154,8 @@ class Onlooker:
 
     def started(self, life: int, node: Node) -> None:
         """A process was started, and has read its disk."""
-        self._life, self._overloaded = life, 0
+        self._life, self._overloaded, self._boot = life, 0, node.replica.boot
+        self._speech.binds = False
         participant = self._core = node.replica.core
         self._remember(participant.promised, participant.longest, dict(participant.acc))
         watch_applier(self._observations, self._replica, life, node.replica.applier, lambda: self._world.now_ns)
@@ -216,6 +220,9 @@ class Onlooker:
     def spoke(self, body: bytes) -> None:
         """A frame leaves."""
         look = 1.0 if self._speech.hear(body) else LOOK
+        if self._speech.binds and self._lived != self._life:
+            self._lived = self._life
+            self._observations.lives.append(Life(self._replica, self._life, self._boot))
         if self._dice.throw() * max(LOOK_SLOTS, self._slots) < look * LOOK_SLOTS:
             self._imagine_power_cut()
 

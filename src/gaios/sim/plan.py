@@ -49,6 +49,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """How often an operation drops history."""
     drifts_ppm: tuple[int, ...] = ()
     """Each replica's clock, when a scenario says so."""
+    available: bool = False
+    """Faults leave a majority alone, and so every operation has to succeed by its deadline in safety mode, too."""
     safety_ns: int = 20 * S
     """How long safety mode lasts."""
     recovery_ns: int = 15 * S

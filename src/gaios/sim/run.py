@@ -1,12 +1,14 @@
 """One run: a seed becomes a world, safety mode, then liveness mode, then a judgement.  [PML §6.3]
 
 Rule 1. A run is a function of its seed and its options: the same trace hash every time, on every machine.
-Rule 2. In safety mode anything may fail, and nothing may be wrong. Then faults stop; within the plan's recovery time a master serves, and
+Rule 2. In safety mode anything may fail, and nothing may be wrong; where a plan says that faults leave a majority alone, operations succeed
+all the same. Then faults stop; within the plan's recovery time a master serves, and
 from then on every operation must succeed, and all replicas come to one state.
 """
 
 import gc
 from collections.abc import Callable
+from hashlib import blake2b
 
 import msgspec
 
@@ -14,7 +16,7 @@ from gaios import api
 from gaios.entry import Kind, entries
 from gaios.sim.cell import Cell
 from gaios.sim.faults import MS, S
-from gaios.sim.history import DONE, REFUSED, UNKNOWN, Violation
+from gaios.sim.history import DONE, REFUSED, UNKNOWN, Call, Final, Violation
 from gaios.sim.judge import judge
 from gaios.sim.observations import Observations
 from gaios.sim.plan import Plan, draw
@@ -22,6 +24,7 @@ from gaios.sim.recording import Recording
 from gaios.sim.workload import Workload
 from gaios.sim.world import World
 
+AVAILABILITY = "availability"
 LIVENESS = "liveness"
 CONVERGE_NS = 30 * S
 """After the last operation, every replica has the same state by then."""
@@ -82,13 +85,7 @@ def _run(seed: int, options: RunOptions) -> Report:
     workload.finish_watches()
     for seat in cell.seats.values():
         seat.onlooker.ended()
-    finals = {}
-    for replica, seat in cell.seats.items():
-        if seat.node is not None:
-            page = api.decode_answer(seat.node.replica.applier.machine.query(api.encode(api.Range(b"", b""))))
-            assert isinstance(page, api.Page)
-            finals[replica] = (seat.life, {entry.key: entry.value for entry in page.entries})
-    found, undecided = judge(seen, workload.keys, finals)
+    found, undecided = judge(seen, workload.keys, finals(cell))
     found += late
     for violation in found:
         world.note(str(violation))
@@ -111,6 +108,19 @@ def _run(seed: int, options: RunOptions) -> Report:
         sometimes=world.sometimes,
         lines=world.lines or [],
     )
+
+
+def finals(cell: Cell) -> dict[int, Final]:
+    """Every replica that is up, as it is now."""
+    found: dict[int, Final] = {}
+    for replica, seat in cell.seats.items():
+        if seat.node is not None:
+            applier = seat.node.replica.applier
+            page = api.decode_answer(applier.machine.query(api.encode(api.Range(b"", b""))))
+            assert isinstance(page, api.Page)
+            values = {entry.key: entry.value for entry in page.entries}
+            found[replica] = Final(seat.life, applier.applied, values, blake2b(b"".join(applier.machine.snapshot())).digest())
+    return found
 
 
 def _count(world: World, seen: Observations) -> None:
@@ -140,13 +150,11 @@ def _liveness(world: World, plan: Plan, cell: Cell, workload: Workload, seen: Ob
         found.append(Violation(LIVENESS, f"no master serves {plan.recovery_ns // MS} ms after faults stopped"))
     world.run(world.now_ns + 10 * plan.deadline_ns, stop=lambda: workload.open == 0)
     first = len(seen.calls)
+    if plan.available:
+        found += [Violation(AVAILABILITY, f"{_say(call)} in safety mode") for call in seen.calls if _failed(call)]
     workload.again(plan.final_operations * plan.clients, 5 * S, 20 * MS)
     world.run(world.now_ns + 60 * S, stop=lambda: workload.is_done)
-    found += [
-        Violation(LIVENESS, f"call {call.number} after faults stopped: {call.outcome} ({call.error})")
-        for call in seen.calls[first:]
-        if call.outcome != DONE and not isinstance(call.request, api.Compact)
-    ]
+    found += [Violation(LIVENESS, f"{_say(call)} after faults stopped") for call in seen.calls[first:] if _failed(call)]
     if not workload.is_done:
         found.append(Violation(LIVENESS, f"{workload.open} operations never ended"))
     world.run(world.now_ns + CONVERGE_NS, stop=cell.has_converged)
@@ -155,3 +163,12 @@ def _liveness(world: World, plan: Plan, cell: Cell, workload: Workload, seen: Ob
         found.append(Violation(LIVENESS, f"replicas do not converge: applied {applied}"))
     world.run(world.now_ns + S)
     return found
+
+
+def _failed(call: Call) -> bool:
+    """Whether it had no answer, or a refusal; that history is gone already is none."""
+    return call.outcome != DONE and not isinstance(call.request, api.Compact)
+
+
+def _say(call: Call) -> str:
+    return f"call {call.number} of client {call.client}: {call.outcome} ({call.error})"

@@ -95,8 +95,8 @@ class Seat:
         self._pause: tuple[str, int] | None = None
         self._asleep: Any = None
         """What a paused process goes on with."""
-        self._suspended = False
-        """The whole machine stands still."""
+        self._suspended = self._is_lost = False
+        """The whole machine stands still; its disk is gone."""
         self._door = Door(world, replica, cell, self._put)
         self._receivers: dict[int, Deliver] = {}
         self._frames = Decoder(PEER_BYTES_MAX, magic=False)
@@ -138,7 +138,10 @@ class Seat:
                 segment_bytes=self._segment_bytes,
             )
         except errors.Error as error:
-            self.onlooker.found("start", error)
+            if self._is_lost and isinstance(error, errors.StateMissing):
+                self.world.count("a replica refused to start without its state")
+            else:
+                self.onlooker.found("start", error)
             return
         machine.boot = self.life
         self.onlooker.started(self.life, node)
@@ -155,6 +158,21 @@ class Seat:
             self.world.count("a wall clock was off")
             off = self._dice.between(-WALL_OFF_MS, WALL_OFF_MS)
         return WALL_MS + self.world.now_ns // 1_000_000 + off
+
+    @property
+    def is_ill(self) -> bool:
+        """Whether it is down, paused, or its disk stands still."""
+        return self.node is None or self._pause is not None or self._asleep is not None or self.disk.is_still
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether its disk is gone, so that it will not start."""
+        return self._is_lost
+
+    def lose_disk(self) -> None:
+        """The disk of a dead replica is replaced by an empty one."""
+        self.disk.erase()
+        self._is_lost = True
 
     def stop(self, *, power: bool) -> None:
         """The process is killed; with `power`, so is its machine."""
@@ -197,6 +215,9 @@ class Seat:
         if self._suspended:
             self.world.count("a frame came to a suspended machine")
         elif self.node is not None:
+            if self._dice.chance(self.network.faults.misdirect):
+                self.world.count("a frame came from the wrong member")
+                member = self._dice.pick(list(self.members))
             self._put(("peer", member, data))
 
     def accept(self, connection: Connection) -> None:

@@ -3,11 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
-from gaios.log import steps
+from gaios.entry import batch_time_ms
+from gaios.log import Replica, steps
+from gaios.log.applier import Applier, extend
+from gaios.log.catchup import Catchup
+from gaios.log.queue import Queue
 from gaios.log.reign import Reign
 from gaios.log.sessions import Sessions
 from gaios.log.steps import Steps
-from gaios.sim.museum.exhibit import Exhibit, method, scenario
+from gaios.sim.museum.exhibit import Exhibit, method, scenario, together
 
 
 def _without_promise(sound: Callable[..., Any]) -> Callable[..., Any]:
@@ -58,6 +62,66 @@ def _claims_too_much(sound: Callable[..., Any]) -> Callable[..., Any]:
     return state_record
 
 
+def _asks_one_only(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """We had it: whoever was asked in vain is asked again, and two that lag may have chosen each other."""
+
+    def wanted(self: Catchup, now: int, chosen: int) -> tuple[int, range]:
+        _, slots = sound(self, now, chosen)
+        return self._peers[0], slots
+
+    return wanted
+
+
+def _forgets_state_record(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """We had it: a start does not write down again what it found in a state record alone; an older value stands in an older record."""
+
+    def restore(self: Steps, recovered: Any) -> None:
+        sound(self, recovered)
+        self.output.records.clear()
+
+    return restore
+
+
+def _with_ballots(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """The chain takes in the ballot in which each replica happens to have accepted a value."""
+
+    def apply(self: Replica, now: int) -> None:
+        before = self.applier.applied
+        sound(self, now)
+        for slot in range(before + 1, self.applier.applied + 1):
+            if slot in self.core.acc:
+                self.applier.chain = extend(self.applier.chain, self.core.acc[slot][0], b"")
+
+    return apply
+
+
+def _raw_time(sound: Callable[..., Any]) -> Callable[..., Any]:
+    def apply(self: Applier, slot: int, value: bytes) -> Any:
+        result = sound(self, slot, value)
+        self.time_ms = batch_time_ms(value)
+        return result
+
+    return apply
+
+
+def _reigns_on(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """Its heartbeats go on, so the others go on refusing everybody else, though none of their grants comes back."""
+
+    def tick(self: Reign, *arguments: Any) -> bool:
+        sound(self, *arguments)
+        return True
+
+    return tick
+
+
+def _unbounded(sound: Callable[..., Any]) -> Callable[..., Any]:
+    def put(self: Queue, token: Any, entry: bytes) -> None:
+        self._waiting.append((token, entry))
+        self._bytes += len(entry)
+
+    return put
+
+
 EXHIBITS = [
     Exhibit(
         "promise not persisted",
@@ -82,6 +146,65 @@ EXHIBITS = [
         method(Reign, "read", _checked_before),
         ("linearizability", "linearizability by witness", "revisions monotone"),
         scenario("cut-off-masters"),
+    ),
+    Exhibit(
+        "a read asks for no lease",
+        "log",
+        "SAFETY 13",
+        method(Replica, "read", lambda sound: lambda self, now, token, question: self._reign._answer(token, question)),
+        ("linearizability", "linearizability by witness", "revisions monotone"),
+        scenario("cut-off-masters"),
+    ),
+    Exhibit(
+        "a master that hears nobody keeps its reign",
+        "log",
+        "SAFETY 9",
+        method(Reign, "tick", _reigns_on),
+        ("availability",),
+        scenario("deaf-masters"),
+    ),
+    Exhibit(
+        "two laggards ask only each other",
+        "log",
+        "SAFETY 6",
+        method(Catchup, "wanted", _asks_one_only),
+        ("liveness",),
+        scenario("laggards"),
+    ),
+    Exhibit(
+        "a value below a torn segment's head is supplied as chosen",
+        "log",
+        "SAFETY 15",
+        method(Steps, "restore", _forgets_state_record),
+        ("agreement", "no replica stops by itself", "durability", "persist, then say"),
+        scenario("torn-contested"),
+    ),
+    Exhibit(
+        "the log's chain depends on ballots",
+        "log",
+        "SAFETY 16",
+        method(Replica, "_apply", _with_ballots),
+        ("agreement", "identical state"),
+        scenario("contested"),
+    ),
+    Exhibit(
+        "the log's time goes back",
+        "log",
+        "SAFETY 17",
+        together(
+            method(Applier, "apply", _raw_time),
+            method(Reign, "_time_ms", lambda sound: lambda self, now: self._wall_ms + (now - self._started_ns) // 1_000_000),
+        ),
+        ("time monotone",),
+        scenario("clocks-off"),
+    ),
+    Exhibit(
+        "the master's queue has no bound",
+        "log",
+        "SAFETY 28",
+        method(Queue, "put", _unbounded),
+        ("bounded queues",),
+        scenario("overload"),
     ),
     Exhibit(
         "exactly-once table ignored",

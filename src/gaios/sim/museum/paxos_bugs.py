@@ -100,6 +100,14 @@ EXHIBITS = [
         scenario("long-leases"),
     ),
     Exhibit(
+        "a lease is counted from when its grant is received",
+        "paxos",
+        "SAFETY 10",
+        text(("grants[q] = max(grants[q], t + shortened(d))", "grants[q] = max(grants[q], now + shortened(d))")),
+        ("lease exclusivity",),
+        scenario("sleepy-masters"),
+    ),
+    Exhibit(
         "a term is granted before it is written down",
         "paxos",
         "SAFETY 11",

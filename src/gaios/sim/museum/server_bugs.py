@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from typing import Any, cast
 
-from gaios.log import Output
+from msgspec.structs import replace
+
+from gaios.log import Output, Recovered, codec
 from gaios.log.steps import Steps
 from gaios.paxos import core
+from gaios.server import node
 from gaios.server.commit import GroupCommit
-from gaios.sim.museum.exhibit import Exhibit, method, scenario, together
+from gaios.sim.museum.exhibit import Exhibit, Plant, method, scenario, together
 from gaios.sim.seat import Seat
 from gaios.storage import Operation
 
@@ -38,7 +41,82 @@ def _copies_first(sound: Callable[..., Any]) -> Callable[..., Any]:
     return batch
 
 
+def _stops_in_suspension() -> Plant:
+    """The clock is CLOCK_MONOTONIC: while the machine is suspended it stands still."""
+    slept: dict[int, int] = {}
+
+    def resume_at(sound: Callable[..., Any]) -> Callable[..., Any]:
+        def plant(self: Seat, action: Any) -> None:
+            if self._suspended and self._pause is not None:
+                slept[id(self)] = self.world.now_ns
+            sound(self, action)
+
+        return plant
+
+    def wake(sound: Callable[..., Any]) -> Callable[..., Any]:
+        def plant(self: Seat, life: int, action: Any) -> None:
+            if self._suspended and life == self.life:
+                self.clock._base_ns -= self.world.now_ns - slept.pop(id(self), self.world.now_ns)
+            sound(self, life, action)
+
+        return plant
+
+    return together(method(Seat, "_resume_at", resume_at), method(Seat, "_wake", wake))
+
+
+def _as_before(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """A start takes the boot number that it finds, and not the next one."""
+
+    def found(*arguments: Any) -> Recovered:
+        recovered: Recovered = sound(*arguments)
+        recovered.copies = replace(recovered.copies, boot=max(0, recovered.copies.boot - 1))
+        return recovered
+
+    return found
+
+
+def _believes_connections(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """A frame is its connection's, whoever it says it is from."""
+
+    def peer_frame(self: node.Node, now: int, member: int, body: bytes) -> None:
+        _, boot, _, messages = codec.decode(body)
+        self.replica.receive(now, member, boot, messages)
+
+    return peer_frame
+
+
 EXHIBITS = [
+    Exhibit(
+        "a boot number is used again",
+        "server",
+        "SAFETY 3",
+        method(node, "recover", _as_before),
+        ("boots rise",),
+    ),
+    Exhibit(
+        "a frame is counted for the wrong member",
+        "server",
+        "SAFETY 4",
+        method(node.Node, "peer_frame", _believes_connections),
+        ("agreement", "lease exclusivity"),
+        scenario("wrong-members"),
+    ),
+    Exhibit(
+        "a clock that stops in suspension",
+        "server",
+        "SAFETY 10",
+        _stops_in_suspension(),
+        ("lease exclusivity", "linearizability"),
+        scenario("suspended-masters"),
+    ),
+    Exhibit(
+        "a failed sync is taken for done",
+        "server",
+        "SAFETY 5",
+        method(Seat, "_disk_failed", lambda sound: lambda self, life: self._disk_done(life, "disk")),
+        ("persist, then say", "no replica stops by itself", "agreement", "durability"),
+        scenario("failing-disks"),
+    ),
     Exhibit(
         "acknowledge before sync",
         "server",
