@@ -1,9 +1,11 @@
 """How fast the simulator is: `python bench/sim_speed.py [--seeds N]`, on one core, in processor time.
 
-Two measures, each over seeds 0 … N-1 with the plans that the seeds draw, but for what is named here:
+Two measures, each over seeds from 0 on:
 
-    full runs   five replicas, 2,000 client operations, all faults on: how many an hour
-    the swarm   as the gate runs it: cell-hours of simulated time in an hour, which is "times real time"
+    full runs   the scenario `full`: five replicas, 2,000 client operations, all faults that a seed draws; N seeds
+    the swarm   all that a seed draws, as the gate and campaigns run it; 4 N seeds
+
+Cell-hours of simulated time in a core-hour are "times real time".
 
 Exit code 1 when a run violates anything: figures of a broken simulator are worth nothing.
 """
@@ -13,19 +15,11 @@ import sys
 from collections.abc import Callable
 from time import process_time
 
-from msgspec.structs import replace
-
 from gaios.sim import RunOptions, run
-from gaios.sim.faults import S
 from gaios.sim.plan import Plan
+from gaios.sim.scenario import load
 
 HOUR_S = 3_600
-OPERATIONS = 2_000
-
-
-def full(plan: Plan) -> Plan:
-    """Five replicas, 2,000 operations, and time to begin them all."""
-    return replace(plan, replicas=5, operations=OPERATIONS, clients=8, safety_ns=max(plan.safety_ns, 60 * S))
 
 
 def measure(name: str, seeds: int, plan: Callable[[Plan], Plan] | None) -> bool:
@@ -52,7 +46,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure the simulator's speed, in processor time of one core.")
     parser.add_argument("--seeds", type=int, default=40)
     seeds = parser.parse_args().seeds
-    good = [measure("full runs", seeds, full), measure("the swarm", 4 * seeds, None)]
+    good = [measure("full runs", seeds, load("full").change), measure("the swarm", 4 * seeds, None)]
     return 0 if all(good) else 1
 
 

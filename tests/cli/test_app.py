@@ -75,7 +75,6 @@ def test_what_comes_later_is_not_there_yet() -> None:
     assert "lock" not in COMMANDS
     assert "spec" not in COMMANDS
     assert "bench lock" not in COMMANDS
-    assert "--scenario" not in options(COMMANDS["sim"])
 
 
 def test_a_client_command_loads_neither_server_nor_tables_nor_simulator() -> None:

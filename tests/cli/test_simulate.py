@@ -1,6 +1,7 @@
 """`gaios sim --seed N` is what a failing test tells a reader to type: it must run that seed, and say what was wrong."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -99,3 +100,24 @@ def simulate_seed(seed: int, capsys: pytest.CaptureFixture[str]) -> dict[str, An
 def test_nonsense_is_refused(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["sim", *arguments]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_a_scenario_stands_instead_of_what_the_seed_draws_and_is_said_in_the_replay(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a quiet one.toml"
+    path.write_text("[plan]\nreplicas = 1\n[workload]\noperations = 5\n[faults.disk]\n", "utf-8")
+    assert run(["sim", "--seed", "3", "--scenario", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert out.endswith(f"again: gaios sim --seed 3 --scenario '{path}'\n")
+    assert run(["sim", "--seed", "3", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["trace_hash"] not in out
+
+
+def test_a_wrong_scenario_is_wrong_usage_with_the_keys_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text("[plan]\nreplica = 1\n", "utf-8")
+    assert run(["sim", "--scenario", str(path)]) == 2
+    assert "plan.replica is not known; [plan] has replicas" in capsys.readouterr().err
+    assert run(["sim", "--scenario", str(tmp_path / "none.toml"), "--json"]) == 2
+    assert json.loads(capsys.readouterr().err)["error"]["type"] == "ConfigurationError"

@@ -1,7 +1,8 @@
 """sim: one seed of the simulator, whole or made smaller.  [INTERFACE `sim`]"""
 
 import secrets
-from collections.abc import Sequence
+import shlex
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ from gaios.cli.parameters import FORM, Form, whole
 
 if TYPE_CHECKING:
     from gaios.sim import Report
+    from gaios.sim.plan import Plan
     from gaios.sim.smaller import Smaller
 
 SEED_MAX = (1 << 63) - 1
@@ -25,6 +27,7 @@ TRIES_MAX = 100_000
 
 sim = App(name="sim", help="Run one seed of the simulator.")
 sim.command("gaios.cli.sim_show:show", name="show", help="Draw one run as a page to look at.")
+sim.command("gaios.cli.sim_museum:museum", name="museum", help="Plant known bugs, one after the other, and see them caught.")
 sim.command("gaios.cli.sim_campaign:campaign", name="campaign", help="Run many seeds, on all cores or on a Ray cluster.")
 
 
@@ -71,6 +74,9 @@ LESS = Less()
 def one(
     *,
     seed: Annotated[int | None, Parameter(converter=whole(0, SEED_MAX), help="Which run; drawn by lot where it is not given.")] = None,
+    scenario: Annotated[
+        str, Parameter(help="A file, or one that comes with gaios by its name: what it says stands instead of what is drawn.")
+    ] = "",
     less: Less = LESS,
     shrink: Annotated[bool, Parameter(help="Look for a smaller run that fails in the same way, if this one fails.")] = False,
     tries: Annotated[int, Parameter(converter=whole(1, TRIES_MAX), help="How many runs --shrink may take.")] = 150,
@@ -78,44 +84,46 @@ def one(
 ) -> int:
     """Run one seed of the simulator."""
     from gaios.sim import run
+    from gaios.sim.scenario import load
     from gaios.sim.shrink import smaller_options
 
+    change = load(scenario).change if scenario else None
     seed = secrets.randbits(_DRAWN_BITS) if seed is None else seed
     smaller = less.smaller()
-    report = run(seed, smaller_options(smaller))
-    shrunk = _shrink(report, smaller, tries) if shrink and report.violations else None
+    report = run(seed, smaller_options(smaller, change))
+    shrunk = _shrink(report, smaller, tries, scenario, change) if shrink and report.violations else None
     if form.json:
         output.write_json({**_answer(report), **({"shrunk": shrunk} if shrunk else {})})
     else:
-        _tell(report, smaller)
+        _tell(report, replay(seed, smaller, scenario))
         if shrunk:
             output.write_line(f"smaller, after {shrunk['tries']} runs: {shrunk['violations'][0]}")
             output.write_line(f"{shrunk['calls']} calls, {shrunk['events']} events; again: {shrunk['replay']}")
     return exits.NO if report.violations else exits.DONE
 
 
-def replay(seed: int, smaller: "Smaller") -> str:
+def replay(seed: int, smaller: "Smaller", scenario: str = "") -> str:
     """The command that does this run again."""
-    return f"gaios sim --seed {seed}{smaller.flags()}"
+    return f"gaios sim --seed {seed}{f' --scenario {shlex.quote(scenario)}' if scenario else ''}{smaller.flags()}"
 
 
 def _answer(report: "Report") -> dict[str, Any]:
     return {"seed": report.seed, "trace_hash": report.trace_hash, "violations": report.violations}
 
 
-def _tell(report: "Report", smaller: "Smaller") -> None:
+def _tell(report: "Report", again: str) -> None:
     counts = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in report.statistics.items())
     output.write_line(f"seed {report.seed}: trace {report.trace_hash}; {counts}")
     for violation in report.violations:
         output.write_line(f"violated: {violation}")
-    output.write_line(f"{len(report.violations)} violations; again: {replay(report.seed, smaller)}")
+    output.write_line(f"{len(report.violations)} violations; again: {again}")
 
 
-def _shrink(report: "Report", start: "Smaller", tries: int) -> dict[str, Any]:
+def _shrink(report: "Report", start: "Smaller", tries: int, scenario: str, change: "Callable[[Plan], Plan] | None") -> dict[str, Any]:
     """A smaller run that fails in the same way, as JSON holds it."""
     from gaios.sim.shrink import attempts, drawn, shrink
 
     output.note_if_watched(f"seed {report.seed} fails; looking for a smaller run, at most {tries} runs")
-    found = shrink(attempts(report.seed), report, drawn(report.seed), start=start, tries=tries)
+    found = shrink(attempts(report.seed, change), report, drawn(report.seed, change), start=start, tries=tries)
     counts = {name: found.report.statistics[name] for name in ("calls", "events")}
-    return {"replay": replay(report.seed, found.smaller), "tries": found.tries, **counts, **_answer(found.report)}
+    return {"replay": replay(report.seed, found.smaller, scenario), "tries": found.tries, **counts, **_answer(found.report)}

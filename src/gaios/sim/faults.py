@@ -25,13 +25,13 @@ class DiskFaults(msgspec.Struct, frozen=True, kw_only=True):
     slow_ns: int = 100 * MS
     failing: float = 0.0
     """How often a sync fails, and a quarter as often anything else: the replica stops, as with exit code 4, until an operator comes."""
-    hang_every_ns: int = 0
-    """A disk stands still: nothing that it was given, or is given, returns."""
-    hang_ns: int = 10 * S
     tear: float = 0.0
     """How often a power cut keeps every name and tears every un-synced write; else each fares by lot."""
     crash_point: float = 0.0
     """How often a batch of operations is cut short by a crash, at any point of it."""
+    hang_every_ns: int = 0
+    """A disk stands still: nothing that it was given, or is given, returns."""
+    hang_ns: int = 10 * S
 
 
 class NetworkFaults(msgspec.Struct, frozen=True, kw_only=True):

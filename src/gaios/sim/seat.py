@@ -81,6 +81,8 @@ class Seat:
             self.disk,
             options.queue_entries,
         )
+        self.is_lost = False
+        """Whether its disk is gone, so that it will not start."""
         self.life = 0
         """Counts starts and ends: what belongs to another life is ignored."""
         self.on_fall: Any = None
@@ -95,8 +97,8 @@ class Seat:
         self._pause: tuple[str, int] | None = None
         self._asleep: Any = None
         """What a paused process goes on with."""
-        self._suspended = self._is_lost = False
-        """The whole machine stands still; its disk is gone."""
+        self._suspended = False
+        """The whole machine stands still."""
         self._door = Door(world, replica, cell, self._put)
         self._receivers: dict[int, Deliver] = {}
         self._frames = Decoder(PEER_BYTES_MAX, magic=False)
@@ -138,7 +140,7 @@ class Seat:
                 segment_bytes=self._segment_bytes,
             )
         except errors.Error as error:
-            if self._is_lost and isinstance(error, errors.StateMissing):
+            if self.is_lost and isinstance(error, errors.StateMissing):
                 self.world.count("a replica refused to start without its state")
             else:
                 self.onlooker.found("start", error)
@@ -164,15 +166,10 @@ class Seat:
         """Whether it is down, paused, or its disk stands still."""
         return self.node is None or self._pause is not None or self._asleep is not None or self.disk.is_still
 
-    @property
-    def is_lost(self) -> bool:
-        """Whether its disk is gone, so that it will not start."""
-        return self._is_lost
-
     def lose_disk(self) -> None:
         """The disk of a dead replica is replaced by an empty one."""
         self.disk.erase()
-        self._is_lost = True
+        self.is_lost = True
 
     def stop(self, *, power: bool) -> None:
         """The process is killed; with `power`, so is its machine."""
@@ -237,8 +234,12 @@ class Seat:
         if self._free_ns <= self.world.now_ns:
             self._turn(self.life)
         else:
-            self._turn_at = self._free_ns
-            self.world.at(self._turn_at, self._turn, self.life)
+            self._turn_later()
+
+    def _turn_later(self) -> None:
+        """The next turn comes when this one's time is over."""
+        self._turn_at = self._free_ns
+        self.world.at(self._turn_at, self._turn, self.life)
 
     def _turn(self, life: int) -> None:
         """The poll found something."""
@@ -298,11 +299,17 @@ class Seat:
         self.onlooker.turned(self.node, now)
         self._free_ns = self.world.now_ns + self._turn_ns
         if self._pause is not None and self._pause[0] == "carry out":
-            duration, self._pause = self._pause[1], None
-            self._free_ns += duration
-            self.world.after(duration, self._carry_out, self.life, effects)
+            self._resume_at(partial(self._carry_on, effects=effects))
         else:
             self._carry_out(self.life, effects)
+
+    def _carry_on(self, life: int, effects: Effects) -> None:
+        """It was paused between drain and carrying out."""
+        self._turn_at = -1
+        self._free_ns = self.world.now_ns + self._turn_ns
+        self._carry_out(life, effects)
+        if self._inbox and self._turn_at < 0:
+            self._turn_later()
 
     def _hand_in(self, event: tuple[Any, ...]) -> None:
         node = self.node
