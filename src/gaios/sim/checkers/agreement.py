@@ -23,10 +23,8 @@ def agreement(applied: Iterable[Applied]) -> list[Violation]:
             found.append(Violation(NAME, f"replica {seen.replica} (boot {seen.boot}) applied slot {seen.slot} after slot {before}"))
         latest[life] = seen.slot
         other = first.setdefault(seen.slot, seen)
-        if other is seen:
-            continue
-        pair = f"slot {seen.slot}: replicas {other.replica} (boot {other.boot}) and {seen.replica} (boot {seen.boot})"
         if other.value != seen.value:
+            pair = f"slot {seen.slot}: replicas {other.replica} (boot {other.boot}) and {seen.replica} (boot {seen.boot})"
             found.append(Violation(NAME, f"{pair} chose {_short(other.value)} and {_short(seen.value)}"))
     return found
 

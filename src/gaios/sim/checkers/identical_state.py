@@ -17,10 +17,12 @@ def identical_state(applied: Iterable[Applied], finals: Mapping[int, Final]) -> 
     first: dict[int, Applied] = {}
     for seen in applied:
         other = first.setdefault(seen.slot, seen)
+        if other.chain == seen.chain and other.checksum == seen.checksum:
+            continue
         pair = f"slot {seen.slot}: replicas {other.replica} (boot {other.boot}) and {seen.replica} (boot {seen.boot})"
         if other.chain != seen.chain:
             found.append(Violation(NAME, f"{pair} have chain {other.chain.hex()[:16]} and {seen.chain.hex()[:16]}"))
-        elif other.checksum != seen.checksum:
+        else:
             found.append(Violation(NAME, f"{pair} have state checksum {other.checksum:016x} and {seen.checksum:016x}"))
     ends: dict[int, tuple[int, Final]] = {}
     for replica, final in finals.items():
