@@ -72,16 +72,6 @@ def _asks_one_only(sound: Callable[..., Any]) -> Callable[..., Any]:
     return wanted
 
 
-def _forgets_state_record(sound: Callable[..., Any]) -> Callable[..., Any]:
-    """We had it: a start does not write down again what it found in a state record alone; an older value stands in an older record."""
-
-    def restore(self: Steps, recovered: Any) -> None:
-        sound(self, recovered)
-        self.output.records.clear()
-
-    return restore
-
-
 def _with_ballots(sound: Callable[..., Any]) -> Callable[..., Any]:
     """The chain takes in the ballot in which each replica happens to have accepted a value."""
 
@@ -170,14 +160,6 @@ EXHIBITS = [
         method(Catchup, "wanted", _asks_one_only),
         ("liveness",),
         scenario("laggards"),
-    ),
-    Exhibit(
-        "a value below a torn segment's head is supplied as chosen",
-        "log",
-        "SAFETY 15",
-        method(Steps, "restore", _forgets_state_record),
-        ("agreement", "no replica stops by itself", "durability", "persist, then say"),
-        scenario("torn-contested"),
     ),
     Exhibit(
         "the log's chain depends on ballots",
