@@ -76,6 +76,7 @@ def test_failures_go_to_standard_error_where_the_answer_is_json(capsys: pytest.C
         (["--seeds", "2", "--on", "ray", "--cores", "1"], "--cores is about this machine"),
         (["--seeds", "2", "--only", "crashes"], "'crashes' is no fault; there are slow, failing,"),
         (["--seeds", "2", "--cores", "0"], "0 is not between 1 and"),
+        (["--seeds", "2", "--scenario", "/no/such"], "the scenario /no/such cannot be read"),
         (["--seeds", "2", "--ledger", "/no/such/place"], "/no/such/place: No such file or directory"),
         (["--seeds", "2", "--ledger", "/"], "/: Is a directory"),
     ],
@@ -97,6 +98,19 @@ def test_a_ledger_of_another_configuration_is_refused(tmp_path: Path, capsys: py
     assert run(["sim", "campaign", "--seeds", "2", *ledger]) == 0
     assert run(["sim", "campaign", "--seeds", "2", "--clients", "3", *ledger]) == 2
     assert "its configuration is 'without flags', and this campaign's '--clients 3'" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("seeds")
+def test_a_scenario_stands_in_the_replay_and_a_ledger_remembers_what_it_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scenario = tmp_path / "my world.toml"
+    scenario.write_text('description = "Three."\n[plan]\nreplicas = 3\n')
+    command = ["sim", "campaign", "--seeds", "1", "--first", "13", "--shrink", "0", "--scenario", str(scenario)]
+    command += ["--ledger", str(tmp_path / "ledger")]
+    assert run(command) == 1
+    assert f"again: gaios sim --seed 13 --scenario '{scenario}'\n" in capsys.readouterr().out
+    scenario.write_text('description = "Five."\n[plan]\nreplicas = 5\n')
+    assert run(command) == 2
+    assert "its configuration is" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("seeds")

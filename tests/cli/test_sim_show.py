@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gaios.cli.run import run
-from tests.museum.exhibits import EXHIBITS
+from gaios.sim.museum.exhibits import pins
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -36,13 +36,21 @@ def test_without_a_name_it_is_called_after_its_seed(
     assert capsys.readouterr().out.startswith("sim-3.html: ")
 
 
-def test_a_violation_is_code_1_and_stands_in_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    exhibit = next(exhibit for exhibit in EXHIBITS if exhibit.name == "a watch is not told of deletes")
-    page = tmp_path / "run.html"
-    with exhibit.plant():
-        codes = [run(["sim", "show", str(seed), "--only", "watchers", "--output", str(page)]) for seed in range(3)]
-    assert 1 in codes
+def test_a_planted_bug_is_code_1_and_its_violation_stands_in_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name, page = "a watch is not told of deletes", tmp_path / "run.html"
+    arguments = ["--exhibit", name, "--output", str(page)]
+    assert 1 in [run(["sim", "show", str(seed), *arguments]) for seed in pins()[name]]
     assert "violated: watch completeness: " in capsys.readouterr().out
+    assert f"--exhibit '{name}'" in page.read_text()
+
+
+def test_a_scenario_is_the_world_and_stands_in_the_replay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "run.html"
+    assert run(["sim", "show", "7", "--scenario", "quiet", *QUICK, "--output", str(page), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert run(["sim", "--seed", "7", "--scenario", "quiet", *QUICK, "--json"]) == 0
+    assert told["trace_hash"] == json.loads(capsys.readouterr().out)["trace_hash"]
+    assert "gaios sim --seed 7 --scenario quiet --only crash" in page.read_text()
 
 
 def test_the_same_run_is_the_same_page(tmp_path: Path) -> None:
@@ -59,6 +67,9 @@ def test_the_same_run_is_the_same_page(tmp_path: Path) -> None:
         (["x"], "'x' is not a whole number"),
         (["-1"], "-1 is not between"),
         (["1", "--only", "rain"], "'rain' is no fault"),
+        (["1", "--exhibit", "no such bug"], "the museum has no 'no such bug'"),
+        (["1", "--exhibit", "cached now", "--scenario", "quiet"], "--exhibit brings its own world"),
+        (["1", "--scenario", "/no/such"], "the scenario /no/such cannot be read"),
         (["1", "--output", "/no/such/place/run.html"], "/no/such/place/run.html: No such file or directory"),
         (["1", "--output", "/"], "/: Is a directory"),
     ],

@@ -9,6 +9,8 @@ import pytest
 
 from gaios.sim import attempt, run
 from gaios.sim.attempt import ENDS, WORKS, Outcome, Work, died
+from gaios.sim.scenario import parse
+from gaios.sim.shrink import smaller_options
 from gaios.sim.smaller import Smaller, causes
 
 SMALL = Smaller(only=("crash",), clients=1, operations=5, until_ms=500)
@@ -25,6 +27,14 @@ def test_an_outcome_is_the_runs_own() -> None:
 
 def test_the_trace_is_that_of_the_command_that_replays_it() -> None:
     assert Work()(5).trace_hash == run(5).trace_hash
+
+
+def test_a_scenario_is_run_from_its_text_alone() -> None:
+    """Its file need not be on the machine that does the work."""
+    text = 'description = "One replica."\n[plan]\nreplicas = 1\n'
+    outcome = Work(smaller=SMALL, scenario="/no/such/file.toml", text=text)(7)
+    assert outcome.trace_hash == run(7, smaller_options(SMALL, parse(text, "").change)).trace_hash
+    assert outcome.trace_hash != Work(smaller=SMALL)(7).trace_hash
 
 
 def test_a_simulator_that_raises_is_told_as_a_failure_of_the_seed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +84,7 @@ def test_a_failure_is_shrunk_when_that_is_the_work(monkeypatch: pytest.MonkeyPat
     whole = run(7)
     failed = type(whole)(**{name: getattr(whole, name) for name in whole.__struct_fields__} | {"violations": ["agreement: no"]})
     monkeypatch.setattr(attempt, "run", lambda *_: failed)
-    monkeypatch.setattr(attempt, "attempts", lambda _: lambda _: failed)
+    monkeypatch.setattr(attempt, "attempts", lambda *_: lambda _: failed)
     outcome = Work(tries=200)(7)
     assert outcome.smaller == " --only none --replicas 1 --clients 1 --operations 1 --until-ms 1"
     assert outcome.violations == ["agreement: no"]

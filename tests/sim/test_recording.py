@@ -140,7 +140,7 @@ def test_pauses_partitions_and_rare_things_are_drawn() -> None:
 
 
 def test_an_agreement_violation_shows_where_the_second_replica_applied_the_slot() -> None:
-    recording, place = caught("acknowledge before sync", "agreement")
+    recording, place = caught("quorum off by one", "agreement")
     applied = [mark for mark in recording.marks if mark.group == "apply" and mark.text.startswith(f"applies {place.find}:")]
     assert place.find.startswith("slot ")
     assert (place.at_ns, place.lane) in [(mark.at_ns, mark.lane) for mark in applied[1:]]

@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import hashlib
 import os
 import sys
 import time
@@ -14,10 +15,11 @@ from cyclopts import Parameter, Token
 
 from gaios.cli import exits, output
 from gaios.cli.parameters import FORM, Form, Text, whole
-from gaios.cli.simulate import LESS, SEED_MAX, Less
+from gaios.cli.simulate import LESS, SEED_MAX, Less, ScenarioName
 from gaios.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from gaios.sim.attempt import Work
     from gaios.sim.campaign import Campaign, Runner, Totals
 
 SEEDS_MAX = 1_000_000_000
@@ -47,6 +49,7 @@ def campaign(
     cores: Annotated[int | None, Parameter(converter=whole(1, CORES_MAX), help="Of this machine.  [default: all]")] = None,
     seed_seconds: Annotated[int, Parameter(converter=whole(1, LIMIT_S_MAX), help="What one seed may take before it has failed.")] = 300,
     shrink: Annotated[int, Parameter(converter=whole(0, SHRINK_MAX), help="How many of the failures to shrink, at the end.")] = 3,
+    scenario: ScenarioName = "",
     less: Less = LESS,
     form: Form = FORM,
 ) -> int:
@@ -61,11 +64,12 @@ def campaign(
         raise ConfigurationError(reason="--cores is about this machine", hint="leave --cores or --on out")
     with contextlib.ExitStack() as stack:
         smaller = less.smaller()
-        opened = Ledger(Path(ledger), smaller.flags()) if ledger is not None else None
+        work = Work(smaller=smaller, scenario=scenario, text=_text(scenario), limit_s=seed_seconds)
+        opened = Ledger(Path(ledger), _configuration(work)) if ledger is not None else None
         if opened is not None:
             stack.callback(opened.close)
         runner, where = _runner(stack, on, cores)
-        run = Campaign(Work(smaller=smaller, limit_s=seed_seconds), range(first, first + seeds), runner, opened, shrink)
+        run = Campaign(work, range(first, first + seeds), runner, opened, shrink)
         began = time.monotonic()
         try:
             _follow(run, where, json=form.json)
@@ -76,6 +80,23 @@ def campaign(
             return exits.INTERRUPTED
         _finish(run, time.monotonic() - began, ledger, json=form.json)
     return exits.NO if run.totals.failures else exits.DONE
+
+
+def _text(scenario: str) -> str:
+    """A scenario's text, which is right."""
+    if not scenario:
+        return ""
+    from gaios.sim.scenario import parse, read
+
+    text = read(scenario)
+    parse(text, scenario)
+    return text
+
+
+def _configuration(work: "Work") -> str:
+    """What a ledger has to have been written with: flags, and what a scenario says."""
+    digest = hashlib.blake2b(work.text.encode(), digest_size=4).hexdigest()
+    return f"{work.flags()}{f' ({digest})' if work.scenario else ''}{work.smaller.flags()}"
 
 
 def _runner(stack: contextlib.ExitStack, on: str, cores: int | None) -> "tuple[Runner, str]":

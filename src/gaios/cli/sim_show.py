@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import shlex
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
@@ -11,7 +13,8 @@ from cyclopts import Parameter
 
 from gaios.cli import exits, output
 from gaios.cli.parameters import FORM, Form, Text, whole
-from gaios.cli.simulate import LESS, SEED_MAX, Less, replay
+from gaios.cli.simulate import LESS, SEED_MAX, Less, ScenarioName, replay
+from gaios.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from gaios.sim.plan import Plan
@@ -22,6 +25,8 @@ def show(
     /,
     *,
     output_: Annotated[Text | None, Parameter(name="--output", help="The page's file.  [default: sim-SEED.html]")] = None,
+    scenario: ScenarioName = "",
+    exhibit: Annotated[str, Parameter(help="A bug of the museum to plant, by its name, in the world that it needs.")] = "",
     less: Less = LESS,
     form: Form = FORM,
 ) -> int:
@@ -31,12 +36,17 @@ def show(
     from gaios.sim.recording import Recording
     from gaios.sim.shrink import drawn, smaller_options
 
+    bug, change = _planted(exhibit, scenario)
     path = Path(output_ if output_ is not None else f"sim-{seed}.html")
     with _replaced(path) as file:
         recording, smaller = Recording(), less.smaller()
-        report = run(seed, smaller_options(smaller, look=recording))
+        with bug:
+            report = run(seed, smaller_options(smaller, change, recording))
         recording.finish(report.violations)
-        text = page(recording, report, replay(seed, smaller), _facts(smaller.change(drawn(seed)))).encode()
+        again = (
+            replay(seed, smaller, scenario) if not exhibit else f"gaios sim show {seed} --exhibit {shlex.quote(exhibit)}{smaller.flags()}"
+        )
+        text = page(recording, report, again, _facts(smaller.change(drawn(seed, change)))).encode()
         file.write(text)
     events = len(recording.messages) + len(recording.marks) + len(recording.spans)
     answer = {
@@ -51,6 +61,26 @@ def show(
     lines.append(f"{path}: {events} events, {len(text) / 1e6:.1f} MB, {len(report.violations)} violations; open it in a browser")
     output.write_answer(answer, "\n".join(lines), json=form.json)
     return exits.NO if report.violations else exits.DONE
+
+
+def _planted(name: str, scenario: str) -> "tuple[AbstractContextManager[None], Callable[[Plan], Plan] | None]":
+    """A bug to plant, if one is named, and the world to run in.
+
+    Raises:
+        ConfigurationError: there is none of this name, the scenario is wrong, or both are named.
+    """
+    if not name:
+        from gaios.sim.scenario import load
+
+        return contextlib.nullcontext(), load(scenario).change if scenario else None
+    from gaios.sim.museum.exhibits import EXHIBITS
+
+    if scenario:
+        raise ConfigurationError(reason="--exhibit brings its own world", hint="leave --scenario out")
+    found = next((exhibit for exhibit in EXHIBITS if exhibit.name == name), None)
+    if found is None:
+        raise ConfigurationError(reason=f"the museum has no {name!r}", hint="gaios sim museum --list shows every name")
+    return found.plant(), found.plan
 
 
 def _facts(plan: "Plan") -> str:

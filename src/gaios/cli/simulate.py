@@ -68,15 +68,16 @@ class Less:
 
 
 LESS = Less()
+ScenarioName = Annotated[
+    str, Parameter(help="A file, or one that comes with gaios by its name: what it says stands instead of what is drawn.")
+]
 
 
 @sim.default
 def one(
     *,
     seed: Annotated[int | None, Parameter(converter=whole(0, SEED_MAX), help="Which run; drawn by lot where it is not given.")] = None,
-    scenario: Annotated[
-        str, Parameter(help="A file, or one that comes with gaios by its name: what it says stands instead of what is drawn.")
-    ] = "",
+    scenario: ScenarioName = "",
     less: Less = LESS,
     shrink: Annotated[bool, Parameter(help="Look for a smaller run that fails in the same way, if this one fails.")] = False,
     tries: Annotated[int, Parameter(converter=whole(1, TRIES_MAX), help="How many runs --shrink may take.")] = 150,

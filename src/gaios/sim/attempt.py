@@ -6,15 +6,20 @@ Rule 2. A limit that Python code does not heed (it hangs in a library) ends the 
 
 import faulthandler
 import os
+import shlex
 import signal
 import threading
 import time
 import traceback
+from collections.abc import Callable
+from functools import cache
 from types import FrameType
 
 import msgspec
 
+from gaios.sim.plan import Plan
 from gaios.sim.run import Report, run
+from gaios.sim.scenario import parse
 from gaios.sim.shrink import attempts, drawn, shrink, smaller_options
 from gaios.sim.smaller import Smaller, active, causes
 
@@ -48,21 +53,30 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """What a campaign does with each seed."""
 
     smaller: Smaller = Smaller()
+    scenario: str = ""
+    """The name of a scenario; "": what each seed draws."""
+    text: str = ""
+    """What it says: its file need not be where the work is done."""
     limit_s: int = 300
     """Seconds that one run may take."""
     tries: int = 0
     """0: run it. More: it failed; shrink it, by so many runs."""
 
+    def flags(self) -> str:
+        """Of the command that runs one of its seeds."""
+        return f" --scenario {shlex.quote(self.scenario)}" if self.scenario else ""
+
     def __call__(self, seed: int) -> Outcome:
         """Do it."""
         began = time.process_time()
+        change = _change(self.text, self.scenario) if self.scenario else None
         try:
             with _Limit(self.limit_s * (_SHRINKING if self.tries else 1)):
-                report = run(seed, smaller_options(self.smaller))
+                report = run(seed, smaller_options(self.smaller, change))
                 if self.tries and report.violations:
-                    found = shrink(attempts(seed), report, drawn(seed), start=self.smaller, tries=self.tries)
-                    return _outcome(found.report, began, found.smaller)
-                return _outcome(report, began, self.smaller)
+                    found = shrink(attempts(seed, change), report, drawn(seed, change), start=self.smaller, tries=self.tries)
+                    return _outcome(found.report, began, found.smaller, change)
+                return _outcome(report, began, self.smaller, change)
         except _LimitReached as reached:
             return Outcome(seed=seed, violations=[f"{ENDS}: not within {self.limit_s} s; it was at {reached}"])
         except Exception as error:  # noqa: BLE001 (whatever it is, the campaign goes on)
@@ -76,8 +90,13 @@ def died(seed: int) -> Outcome:
     return Outcome(seed=seed, violations=[f"{LIVES}: the process that ran this seed died twice, or hung beyond its time limit"])
 
 
-def _outcome(report: Report, began: float, smaller: Smaller) -> Outcome:
-    on = active(smaller.change(drawn(report.seed)))
+@cache
+def _change(text: str, name: str) -> Callable[[Plan], Plan]:
+    return parse(text, name).change
+
+
+def _outcome(report: Report, began: float, smaller: Smaller, change: Callable[[Plan], Plan] | None) -> Outcome:
+    on = active(smaller.change(drawn(report.seed, change)))
     faults = {f"fault {name}": 1 for name in causes() if name in on}
     return Outcome(
         seed=report.seed,

@@ -110,7 +110,9 @@ class Campaign:
     def failure(self, outcome: Outcome) -> Failure:
         """A failed seed with the command that shows it again."""
         flags = outcome.smaller or self.work.smaller.flags()
-        return Failure(outcome.seed, outcome.violations, f"gaios sim --seed {outcome.seed}{flags}", self._is_shrunk(outcome))
+        return Failure(
+            outcome.seed, outcome.violations, f"gaios sim --seed {outcome.seed}{self.work.flags()}{flags}", self._is_shrunk(outcome)
+        )
 
 
 def _can_shrink(outcome: Outcome) -> bool:

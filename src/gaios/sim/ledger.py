@@ -126,6 +126,6 @@ def code_hash() -> str:
 
 
 def _sources(root: Path) -> Iterator[Path]:
-    for path in sorted(root.rglob("*.py")):
+    for path in sorted([*root.rglob("*.py"), *root.rglob("*.toml")]):
         if path.relative_to(root).parts[0] != "cli":
             yield path

@@ -65,15 +65,23 @@ def load(name: str) -> Scenario:
     Raises:
         ConfigurationError: there is none, or it is wrong; the key is named.
     """
+    return parse(read(name), name)
+
+
+def read(name: str) -> str:
+    """The text of a file, or of one of those that come with gaios.
+
+    Raises:
+        ConfigurationError: there is none, or it cannot be read.
+    """
     path = Path(name)
     if name in shipped() and not path.exists():
         path = SHIPPED / f"{name}.toml"
     try:
-        text = path.read_text("utf-8")
+        return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = f"the scenario {name} cannot be read: {error}"
         raise ConfigurationError(reason=reason, hint=f"name a file, or one of {', '.join(shipped())}") from None
-    return parse(text, name)
 
 
 def parse(text: str, name: str) -> Scenario:
