@@ -23,7 +23,7 @@ SECONDS = 300
 RUNS = {
     "small": ("7",),
     # More than 100,000 events.
-    "large": ("3", "--operations", "20000", "--clients", "20"),
+    "large": ("3", "--scenario", "full", "--operations", "3000"),
 }
 FRAME_MS_MAX = 100.0
 """The median frame, whatever is shown: above that, moving stutters."""

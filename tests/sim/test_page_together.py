@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from py_mini_racer import MiniRacer
 
 from gaios.sim import Report, drawing
@@ -28,11 +29,12 @@ END_NS = 60_000 * MS
 class Page:
     """An open page."""
 
-    def __init__(self, recording: Recording, hash_: str = "") -> None:
+    def __init__(self, recording: Recording, hash_: str = "", violations: int | None = None) -> None:
         self.recording = recording
         self._engine = MiniRacer()
         self._engine.eval(SCREEN)
-        data = json.dumps({**columns(recording, REPORT, "gaios sim --seed 7"), "facts": "3 replicas"})
+        report = replace(REPORT, violations=["…"] * (len(recording.places) if violations is None else violations))
+        data = json.dumps({**columns(recording, report, "gaios sim --seed 7"), "facts": "3 replicas"})
         self._engine.eval(f"document.getElementById('run').textContent = {json.dumps(data)}; window.location.hash = {json.dumps(hash_)};")
         self._engine.eval(SCRIPT)
         self._engine.eval("const { run, filter, view, diagram } = window.gaios; frame();")
@@ -242,6 +244,12 @@ def test_a_violation_is_where_the_page_opens_and_its_subject_is_marked() -> None
     page.key("v")
     assert page.ask("view.from") < 20_000_000 < page.ask("view.until")
     assert page.ask("document.getElementById('violations').children.map((button) => button.classList.contains('here'))") == [True, False]
+
+
+def test_violations_that_are_too_many_are_counted() -> None:
+    assert Page(small()).ask("run.more") == 0
+    page = Page(small(), violations=2_953)
+    assert page.ask("document.getElementById('violations').children.map((part) => part.textContent)[2]") == "and 2,951 more"
 
 
 def test_what_is_pointed_at_is_told_and_a_click_pins_it() -> None:

@@ -87,6 +87,7 @@ def columns(recording: Recording, report: Report, command: str) -> dict[str, Any
             **common(spans, "lane"),
         },
         "places": [[place.text, place.at_ns // _US, lanes[place.lane], place.find] for place in recording.places],
+        "more": len(report.violations) - len(recording.places),
         "texts": texts.words(),
         "groups": groups.words(),
     }

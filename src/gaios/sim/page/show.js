@@ -199,10 +199,9 @@ const Canvas = (() => {
     const isFocus = (events, i) => view.focus !== null && view.focus[events.text[i]] === 1;
 
     const move = (from, until) => {
-      const whole = run.end, room = whole * 0.02 + MINIMUM_US;
-      let size = Math.min(Math.max(until - from, MINIMUM_US), whole + 2 * room);
+      const whole = run.end, size = Math.min(Math.max(until - from, MINIMUM_US), whole * 1.04 + 2 * MINIMUM_US), room = size * 0.02;
       let start = from + (until - from - size) / 2;
-      start = Math.min(Math.max(start, -room), whole + room - size);
+      start = Math.min(Math.max(start, -room), Math.max(-room, whole + room - size));
       [view.from, view.until] = [start, start + size];
     };
     const zoom = (factor, px = (LABELS + view.width) / 2) => {
@@ -623,6 +622,11 @@ const Page = (() => {
       get("violations").append(button);
       return button;
     });
+    if (run.more) {
+      const rest = document.createElement("span");
+      rest.textContent = `and ${run.more.toLocaleString("en")} more`;
+      get("violations").append(rest);
+    }
     const jump = (at) => {
       if (!run.places.length) return;
       place = (at + run.places.length) % run.places.length;
