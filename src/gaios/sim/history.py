@@ -88,7 +88,7 @@ class Final(NamedTuple):
     state: Mapping[bytes, bytes]
     """Its keys' values."""
     snapshot: bytes
-    """The hash of its machine's whole snapshot."""
+    """The hash of its machine's whole snapshot, and of its exactly-once table's."""
 
 
 class Executed(NamedTuple):

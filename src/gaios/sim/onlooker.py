@@ -18,6 +18,7 @@ from gaios.sim.clock import Clock
 from gaios.sim.dice import Dice
 from gaios.sim.disk import Disk
 from gaios.sim.history import Lease, Life, Violation
+from gaios.sim.levels import levels
 from gaios.sim.observations import Observations, watch_applier
 from gaios.sim.world import World
 from gaios.storage import Identity, Journal
@@ -26,6 +27,8 @@ LOOK = 0.001
 """How often a frame that leaves is compared with what is durable at that moment; promises are each time."""
 LOOK_SLOTS = 100
 """Beyond so many slots looks become rarer: one reads the whole log, and all together shall not cost more in a long run."""
+LEVELS_TURNS = 64
+"""Turns after which it is looked how full bounded things are; what waits for a slot is looked at each time."""
 _decode = msgspec.msgpack.Decoder(tuple[int, int, int, list[Any]]).decode
 """A frame that the replica made itself: it is read as it is, unchecked."""
 
@@ -145,7 +148,7 @@ class Onlooker:
         self._speech = Speech()
         self._life = self._slots = self._boot = self._lived = 0
         self._serving = self._behind = False
-        self._recovering = self._waited = self._overloaded = 0
+        self._recovering = self._waited = self._overloaded = self._turns = 0
         self._core: Any = None
         self._held: _Standing | None = None
         """How it stood at its last turn, if it held a lease then."""
@@ -198,6 +201,10 @@ class Onlooker:
     def turned(self, node: Node, now: int) -> None:
         """It did a turn; `now` is its own."""
         world, replica, participant = self._world, node.replica, node.replica.core
+        self._turns += 1
+        if not self._turns % LEVELS_TURNS:
+            for fill in levels(node):
+                self._observations.level(self._replica, *fill)
         if node.overloaded != self._overloaded:
             world.count("a request found something full")
             self._overloaded = node.overloaded

@@ -119,7 +119,8 @@ def finals(cell: Cell) -> dict[int, Final]:
             page = api.decode_answer(applier.machine.query(api.encode(api.Range(b"", b""))))
             assert isinstance(page, api.Page)
             values = {entry.key: entry.value for entry in page.entries}
-            found[replica] = Final(seat.life, applier.applied, values, blake2b(b"".join(applier.machine.snapshot())).digest())
+            snapshot = b"".join([*applier.machine.snapshot(), *applier.sessions.snapshot()])
+            found[replica] = Final(seat.life, applier.applied, values, blake2b(snapshot).digest())
     return found
 
 

@@ -9,7 +9,7 @@ from gaios.log.applier import Applier, extend
 from gaios.log.catchup import Catchup
 from gaios.log.queue import Queue
 from gaios.log.reign import Reign
-from gaios.log.sessions import Sessions
+from gaios.log.sessions import Session, Sessions
 from gaios.log.steps import Steps
 from gaios.sim.museum.exhibit import Exhibit, method, scenario, together
 
@@ -187,6 +187,14 @@ EXHIBITS = [
         method(Queue, "put", _unbounded),
         ("bounded queues",),
         scenario("overload"),
+    ),
+    Exhibit(
+        "the exactly-once table has no bound",
+        "log",
+        "SAFETY 28",
+        method(Sessions, "register", lambda sound: lambda self, identity: self._known.update({identity: Session()})),
+        ("bounded queues",),
+        scenario("small-tables"),
     ),
     Exhibit(
         "exactly-once table ignored",
