@@ -5,6 +5,8 @@
 #   make test      run every check; reads and never writes what is tracked
 #   make fix       format, mend what the linter can mend, write generated files anew
 #   make lock      resolve the dependencies anew, and write the lists that pip installs from
+#   make ray       try campaigns on a real Ray cluster; fetches 250 MB, and removes them
+#   make page      try the page of `gaios sim show` in a real browser
 #   make coverage  which lines and branches the tests reach
 #   make clean     stop the cell and remove it, .venv and caches
 
@@ -13,7 +15,7 @@ CELL ?= cell
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test fix lock coverage clean
+.PHONY: help up down test fix lock ray page coverage clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -33,6 +35,12 @@ fix: .venv/dev.stamp
 
 lock: .venv/dev.stamp
 	@$(BIN)/python tools/lock.py
+
+ray: .venv/dev.stamp
+	@$(BIN)/python tools/try_ray.py
+
+page: .venv/dev.stamp
+	@$(BIN)/python tools/try_page.py
 
 coverage: .venv/dev.stamp
 	@$(BIN)/coverage run -m pytest

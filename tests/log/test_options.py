@@ -4,6 +4,7 @@ import pytest
 
 from gaios.errors import ConfigurationError
 from gaios.log.options import Options
+from gaios.paxos.core import WINDOW
 
 
 def test_the_defaults_keep_what_the_interface_says() -> None:
@@ -15,6 +16,8 @@ def test_numbers_that_cannot_work_are_refused() -> None:
     """With a message that names them."""
     with pytest.raises(ConfigurationError, match="pipeline"):
         Options(pipeline=0)
+    with pytest.raises(ConfigurationError, match="pipeline"):
+        Options(pipeline=WINDOW + 1)  # we had it: the first full pipeline stopped the master
     with pytest.raises(ConfigurationError, match="at most"):
         Options(term_ms=3_600_000)
     with pytest.raises(ConfigurationError, match="three times"):

@@ -3,28 +3,29 @@
 A bug that nothing catches is a hole in the simulator.
 """
 
+import re
+import statistics
+
 import pytest
 
 from gaios.sim.museum import Exhibit, catches, replay
-from tests.museum.exhibits import EXHIBITS, pins
+from gaios.sim.museum.exhibits import EXHIBITS, pins
+from tests.tidy.tree import DOCS, read
 
 PATIENCE = 25
 """Seeds tried beyond the pinned ones: when the code moves, so do the seeds. Pin anew with `python -m tests.museum`."""
-RULES = {
-    "acknowledge before sync",
-    "promise not persisted",
-    "a promise overtakes an earlier record",
-    "recovery takes its own value",
-    "proposal below the quorum's chosen-through",
-    "quorum off by one",
-    "own campaign inside one's own grant",
-    "no withholding after a restart",
-    "a lease check reused for a later read",
-    "cached now",
-    "exactly-once table ignored",
-    "ballot reused after a crash",
+WITHOUT = {
+    18: "one configuration: its number is a field of formats, and nothing changes it yet",
+    30: "it is about checks; the museum is what it asks for",
 }
-"""One for each of SAFETY's rules marked *cell* that a test can break."""
+"""Rules of the cell that no exhibit breaks, and why."""
+
+
+def rules_of_the_cell() -> set[int]:
+    """The numbers of SAFETY's rules whose last words say *cell*."""
+    parts = re.split(r"^(\d+)\. (?=\*\*)", read(DOCS / "safety.md"), flags=re.MULTILINE)[1:]
+    rules = dict(zip(map(int, parts[::2]), parts[1::2], strict=True))
+    return {number for number, rule in rules.items() if (last := re.findall(r"\(([^()]*)\)", rule)) and "cell" in last[-1]}
 
 
 @pytest.mark.parametrize("exhibit", EXHIBITS, ids=lambda exhibit: exhibit.name)
@@ -37,13 +38,12 @@ def test_a_planted_bug_is_caught_and_sound_code_is_not_accused(exhibit: Exhibit)
     pytest.fail(f"{exhibit.name}: nothing caught it in {PATIENCE} seeds")
 
 
-def test_the_rules_of_the_cell_have_their_exhibits() -> None:
-    assert not RULES - {exhibit.name for exhibit in EXHIBITS}
+def test_every_rule_of_the_cell_has_its_exhibit() -> None:
+    rules = rules_of_the_cell()
+    assert {5, 10, 13, 19} <= rules, "the text was read"
+    broken = {int(exhibit.rule.removeprefix("SAFETY ")) for exhibit in EXHIBITS if exhibit.rule.startswith("SAFETY ")}
+    assert rules - broken == WITHOUT.keys() & rules
 
 
-def test_every_pin_belongs_to_an_exhibit() -> None:
-    assert set(pins()) == {exhibit.name for exhibit in EXHIBITS}
-
-
-def test_names_are_unique() -> None:
-    assert len({exhibit.name for exhibit in EXHIBITS}) == len(EXHIBITS)
+def test_bugs_are_caught_within_few_seeds() -> None:
+    assert statistics.median(seeds[0] + 1 for seeds in pins().values()) <= 50

@@ -125,6 +125,54 @@ def test_a_failed_sync_ends_the_batch_and_keeps_nothing_for_sure() -> None:
     assert outcomes == {b"o", b"n"}
 
 
+def test_the_first_failure_of_any_operation_ends_the_batch() -> None:
+    """A full disk refuses to create or write: what was written of it may be there."""
+    left = set()
+    for seed in range(200):
+        world, disk = disk_of(seed, DiskFaults(failing=1.0))
+        reported: list[str] = []
+        done, failed = partial(reported.append, "done"), partial(reported.append, "failed")
+        disk.submit([Create("wal/b", 512), Rename("wal/b", "wal/c")], done, failed)
+        world.run(10**9)
+        left.add((*reported, *disk.names()))
+    assert left == {("done", "wal/a", "wal/c"), ("failed", "wal/a"), ("failed", "wal/a", "wal/b")}
+
+
+def test_a_disk_that_hangs_goes_on_when_it_is_told_to() -> None:
+    world, disk = disk_of(1)
+    disk.stand_still(10**12)
+    reported: list[int] = []
+    disk.submit([Write("wal/a", 0, b"n"), Sync("wal/a")], lambda: reported.append(world.now_ns), lambda: None)
+    world.run(10**9)
+    assert not reported
+    disk.go_on()
+    world.run(2 * 10**9)
+    assert reported
+    assert bytes(disk.durable().read("wal/a", 0, 1)) == b"n"
+
+
+def test_a_suspended_disk_does_later_what_it_was_doing() -> None:
+    world, disk = disk_of(1)
+    reported: list[int] = []
+    disk.submit([Write("wal/a", 0, b"n"), Sync("wal/a")], lambda: reported.append(world.now_ns), lambda: None)
+    disk.stand_still(5 * 10**9)
+    world.run(4 * 10**9)
+    assert disk.durable().read("wal/a", 0, 1) == b"o"
+    world.run(6 * 10**9)
+    assert [at > 5 * 10**9 for at in reported] == [True]
+
+
+def test_two_batches_run_side_by_side() -> None:
+    world, disk = disk_of(1)
+    order: list[str] = []
+    disk.submit([Create("wal/b", 10), Sync("wal/b"), Sync("wal/b"), Sync("wal/b")], lambda: order.append("aside"), lambda: None)
+    disk.submit([Write("wal/a", 0, b"n"), Sync("wal/a")], lambda: order.append("batch"), lambda: None)
+    with pytest.raises(AssertionError):
+        disk.submit([], lambda: None, lambda: None)
+    world.run(10**9)
+    assert order == ["batch", "aside"]
+
+
 def test_dice_are_their_own() -> None:
     """A disk that throws more dice must not change what the network does."""
     first, second = Dice(3), Dice(3)

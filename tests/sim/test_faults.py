@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from gaios.sim.dice import Dice
-from gaios.sim.faults import DiskFaults, Faults, NetworkFaults, ProcessFaults, swarm
+from gaios.sim.faults import ClientFaults, DiskFaults, Faults, NetworkFaults, ProcessFaults, swarm
 
 
 def test_every_group_of_faults_is_sometimes_off_and_sometimes_on() -> None:
@@ -17,6 +17,9 @@ def test_every_group_of_faults_is_sometimes_off_and_sometimes_on() -> None:
         lambda faults: faults.process.pause_every_ns,
         lambda faults: faults.disk.crash_point,
         lambda faults: faults.disk.failing,
+        lambda faults: faults.disk.hang_every_ns,
+        lambda faults: faults.network.clog_every_ns,
+        lambda faults: faults.client.stall_every_ns,
         lambda faults: faults.drift_ppm,
     ]
     for switch in switches:
@@ -28,5 +31,6 @@ def test_calm_keeps_nothing_but_clocks_and_short_delays() -> None:
     calm = swarm(Dice(7), 1_000).calm()
     assert calm.process == ProcessFaults()
     assert calm.network == NetworkFaults(delay_ns=calm.network.delay_ns, jitter_ns=calm.network.jitter_ns)
+    assert calm.client == ClientFaults()
     assert calm.disk == DiskFaults(sync_ns=calm.disk.sync_ns)
     assert Faults(drift_ppm=3).calm().drift_ppm == 3

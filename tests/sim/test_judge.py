@@ -8,15 +8,16 @@ from msgspec.structs import replace
 from gaios import api
 from gaios.sim.cell import Cell
 from gaios.sim.faults import S
-from gaios.sim.history import DONE, Executed, Lease, Violation
+from gaios.sim.history import DONE, Executed, Final, Lease, Life, Violation
 from gaios.sim.judge import judge
 from gaios.sim.observations import Observations
 from gaios.sim.plan import Plan
+from gaios.sim.run import finals
 from gaios.sim.workload import Workload
 from gaios.sim.world import World
 
 
-def recorded() -> tuple[Observations, list[bytes], dict[int, tuple[int, dict[bytes, bytes]]]]:
+def recorded() -> tuple[Observations, list[bytes], dict[int, Final]]:
     """A good run's records."""
     plan = replace(Plan(), replicas=3, operations=60, keys=2)
     seen, world = Observations(), World(4)
@@ -27,14 +28,9 @@ def recorded() -> tuple[Observations, list[bytes], dict[int, tuple[int, dict[byt
     world.run(300 * S, stop=lambda: workload.is_done)
     world.run(world.now_ns + S)
     workload.finish_watches()
-    finals = {}
-    for replica, seat in cell.seats.items():
+    for seat in cell.seats.values():
         seat.onlooker.ended()
-        assert seat.node is not None
-        page = api.decode_answer(seat.node.replica.applier.machine.query(api.encode(api.Range(b"", b""))))
-        assert isinstance(page, api.Page)
-        finals[replica] = (seat.life, {entry.key: entry.value for entry in page.entries})
-    return seen, workload.registers + workload.counters, finals
+    return seen, workload.keys, finals(cell)
 
 
 def test_a_good_run_is_not_accused() -> None:
@@ -48,6 +44,18 @@ def another_value(seen: Observations) -> None:
 def another_lease(seen: Observations) -> None:
     held = seen.leases[0]
     seen.leases.append(Lease(held.replica % 3 + 1, held.ballot + 1, held.from_ns, held.until_ns))
+
+
+def another_state(seen: Observations) -> None:
+    seen.applied[-1] = seen.applied[-1]._replace(checksum=0)
+
+
+def an_older_time(seen: Observations) -> None:
+    seen.applied[-1] = seen.applied[-1]._replace(time_ms=0)
+
+
+def a_boot_used_twice(seen: Observations) -> None:
+    seen.lives.append(Life(1, 9, seen.lives[0].boot))
 
 
 def an_older_epoch(seen: Observations) -> None:
@@ -100,7 +108,10 @@ def a_stopped_replica(seen: Observations) -> None:
 
 HARMS: list[tuple[Callable[[Observations], None], str]] = [
     (another_value, "agreement"),
+    (another_state, "identical state"),
     (another_lease, "lease exclusivity"),
+    (an_older_time, "time monotone"),
+    (a_boot_used_twice, "boots rise"),
     (an_older_epoch, "epoch monotone"),
     (an_older_revision, "revisions monotone"),
     (a_second_execution, "exactly once"),
@@ -124,8 +135,15 @@ def test_every_checker_is_asked(harm: Callable[[Observations], None], expected: 
     assert expected in {violation.property for violation in found}
 
 
+def test_another_snapshot_at_the_end_is_found() -> None:
+    seen, keys, finals = recorded()
+    finals[2] = finals[2]._replace(snapshot=b"another")
+    found, _ = judge(seen, keys, finals)
+    assert found[0].property == "identical state"
+
+
 def test_a_lost_key_at_the_end_is_found() -> None:
     seen, keys, finals = recorded()
-    finals[2][1].clear()
+    finals[2] = finals[2]._replace(state={})
     found, _ = judge(seen, keys, finals)
     assert found[0].property == "durability"

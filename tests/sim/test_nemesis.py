@@ -4,10 +4,12 @@ import pytest
 from msgspec.structs import replace
 
 from gaios.sim.cell import Cell
-from gaios.sim.faults import MS, Faults, NetworkFaults, ProcessFaults, S
+from gaios.sim.faults import MS, ClientFaults, DiskFaults, Faults, NetworkFaults, ProcessFaults, S
 from gaios.sim.observations import Observations
+from gaios.sim.partitions import KINDS
 from gaios.sim.plan import Plan
 from gaios.sim.world import World
+from tests.sim.small import Asked, put
 
 
 def troubled(faults: Faults, seconds: int = 20) -> Cell:
@@ -25,13 +27,13 @@ def test_crashed_replicas_come_back() -> None:
     assert not cell.observations.broken
 
 
-@pytest.mark.parametrize("kind", ["split", "one", "master", "link", "ring"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("one_way", [0.0, 1.0])
 def test_partitions_of_every_kind_begin_and_heal(kind: str, one_way: float) -> None:
     network = NetworkFaults(partition_every_ns=S, partition_ns=300 * MS, kinds=(kind,), one_way=one_way)
     cell = troubled(Faults(network=network))
     assert cell.world.sometimes["a partition began"] > 5
-    assert bool(cell.world.sometimes.get("a partition was one-way")) == (one_way > 0 and kind != "ring")
+    assert bool(cell.world.sometimes.get("a partition was one-way")) == (one_way > 0 and kind not in {"ring", "chain"})
     cell.nemesis.stop()
     assert not any(cell.network.is_blocked(a, b) for a in cell.seats for b in cell.seats)
 
@@ -41,8 +43,81 @@ def test_a_paused_replica_may_be_cut_off_too() -> None:
     assert cell.world.sometimes["a partition began"] == cell.world.sometimes["a replica was paused"]
 
 
+def test_a_flapping_partition_ends_when_its_time_is_over_or_faults_stop() -> None:
+    network = NetworkFaults(partition_every_ns=2 * S, partition_ns=S, kinds=("split",), one_way=0.0, flap=1.0)
+    cell = troubled(Faults(network=network))
+    assert cell.world.sometimes["a partition flapped"] == cell.world.sometimes["a partition began"] > 3
+    cell.nemesis.stop()
+    cell.world.run(cell.world.now_ns + 20 * S)
+    assert not any(cell.network.is_blocked(a, b) for a in cell.seats for b in cell.seats)
+
+
+def test_clogged_links_are_free_when_faults_stop() -> None:
+    cell = troubled(Faults(network=NetworkFaults(clog_every_ns=S, clog_ns=60 * S)))
+    assert cell.world.sometimes["a clogged link held something back"] > 10
+    cell.nemesis.stop()
+    assert not any(cell.network.holds((a, b), lambda: None) for a in cell.seats for b in cell.seats)
+
+
+def test_a_replica_whose_disk_failed_waits_for_an_operator() -> None:
+    """Exit code 4: no supervisor starts it again."""
+    faults = Faults(disk=DiskFaults(failing=0.3), process=ProcessFaults(down_ns=1, operator_ns=3 * S))
+    cell = troubled(faults, 60)
+    happened = cell.world.sometimes
+    assert happened["a sync failed"] + happened.get("a write failed", 0) >= happened["an operator started a replica"] > 5
+    assert "a replica restarted" not in happened
+    assert not cell.observations.broken
+
+
+def test_a_suspended_machine_hears_nothing_and_its_disk_stands_still() -> None:
+    cell = troubled(Faults(process=ProcessFaults(pause_every_ns=S, pause_ns=S, suspend=1.0)))
+    assert cell.world.sometimes["a machine was suspended"] > 5
+    assert cell.world.sometimes["a frame came to a suspended machine"] > 5
+    assert "a replica was paused" not in cell.world.sometimes
+    cell.nemesis.stop()
+    cell.world.run(cell.world.now_ns + 10 * S)
+    assert cell.has_converged()
+
+
+def test_clients_stall_and_go_on_when_faults_stop() -> None:
+    cell = troubled(Faults(client=ClientFaults(stall_every_ns=S, stall_ns=60 * S)))
+    assert cell.world.sometimes["a client stalled"] > 5
+    cell.nemesis.stop()
+    asked = Asked(cell.clients[0], put(b"a", b"1"))
+    cell.world.run(cell.world.now_ns + 5 * S, stop=asked.is_told)
+    assert not isinstance(asked.told[0][0], Exception)
+
+
+def test_a_replica_that_lost_its_disk_stays_down_and_never_a_majority() -> None:
+    """[SAFETY 2, 8]."""
+    cell = troubled(Faults(process=ProcessFaults(crash_every_ns=S, down_ns=100 * MS, lose_disk=0.5)))
+    assert cell.world.sometimes["a disk was lost for good"] == 2
+    assert cell.world.sometimes["a replica refused to start without its state"] >= 2
+    cell.nemesis.stop()
+    cell.world.run(cell.world.now_ns + 5 * S)
+    assert sum(seat.node is not None for seat in cell.seats.values()) == 3
+    assert cell.has_converged()
+    assert not cell.observations.broken
+
+
+def test_a_master_whose_disk_hangs_makes_way() -> None:
+    """[SAFETY 9]."""
+    cell = troubled(Faults(disk=DiskFaults(hang_every_ns=4 * S, hang_ns=3 * S), process=ProcessFaults(at_master=1.0)))
+    assert cell.world.sometimes["a disk hung"] > 2
+    assert not cell.observations.broken
+
+
+def test_a_wall_clock_may_say_anything() -> None:
+    """It is never used for safety.  [SAFETY 17]"""
+    cell = troubled(Faults(process=ProcessFaults(crash_every_ns=S, down_ns=100 * MS, wall_jump=1.0)))
+    assert cell.world.sometimes["a wall clock was off"] > 5
+    assert not cell.observations.broken
+
+
 def test_when_faults_stop_everybody_is_up_and_stays_up() -> None:
-    cell = troubled(Faults(process=ProcessFaults(crash_every_ns=300 * MS, down_ns=5 * S, pause_every_ns=S, pause_ns=20 * S)))
+    """However long what lasts would have lasted."""
+    lasting = ProcessFaults(crash_every_ns=300 * MS, down_ns=5 * S, pause_every_ns=S, pause_ns=20 * S, suspend=0.5, operator_ns=60 * S)
+    cell = troubled(Faults(disk=DiskFaults(hang_every_ns=4 * S, hang_ns=60 * S, failing=0.003), process=lasting))
     cell.nemesis.stop()
     lives = [seat.life for seat in cell.seats.values()]
     cell.world.run(cell.world.now_ns + 20 * S)

@@ -68,6 +68,25 @@ def test_a_blocked_link_swallows_one_way() -> None:
     assert arrived == [b"back", b"there"]
 
 
+def test_a_clogged_link_holds_back_and_loses_nothing() -> None:
+    world = World(1)
+    network = Network(world, world.dice, NetworkFaults())
+    arrived: list[bytes] = []
+    connection = network.connect(1_001, 2)
+    connection.on_bytes[1] = arrived.append
+    network.clog([(1, 2), (1_001, 2)])
+    network.clog([(1, 2)])
+    network.send(1, 2, b"a", arrived.append)
+    connection.send(0, b"c")
+    network.unclog([(1, 2)])
+    network.send(1, 2, b"b", arrived.append)
+    world.run(SECOND)
+    assert not arrived
+    network.unclog([(1, 2), (1_001, 2)])
+    world.run(2 * SECOND)
+    assert sorted(arrived) == [b"a", b"b", b"c"]
+
+
 def test_a_connection_keeps_order_whatever_the_delays() -> None:
     world = World(2)
     network = Network(world, world.dice, NetworkFaults(jitter_ns=10**7))

@@ -10,6 +10,7 @@ from functools import cache
 import pytest
 
 from gaios.sim import Report, RunOptions, run
+from gaios.sim.partitions import KINDS
 
 SEEDS = 60
 """Of the gate; searching is a campaign's work."""
@@ -24,8 +25,27 @@ SOMETIMES = {
     "a call was refused",
     "a replica was paused",
     "all replicas crashed at once",
+    "a machine was suspended",
+    "a frame came to a suspended machine",
+    "a wall clock was off",
+    "an operator started a replica",
     "a partition began",
     "a partition was one-way",
+    "a partition flapped",
+    *(f"a partition of kind {kind} began" for kind in KINDS if kind != "master"),
+    "links were clogged",
+    "a clogged link held something back",
+    "a message was lost",
+    "a message came twice",
+    "a client stalled",
+    "a client that took nothing was paused",
+    "a request found something full",
+    "a watch was overtaken by compaction",
+    "a spare segment was made",
+    "a disk hung",
+    "a disk was lost for good",
+    "a replica refused to start without its state",
+    "a write failed",
     "a pause fell between poll and receive",
     "a crash fell between two disk operations",
     "an un-synced write was lost",

@@ -1,5 +1,6 @@
 """A seat is a machine and a process that comes and goes; the process is the production node."""
 
+import pytest
 from msgspec.structs import replace
 
 from gaios.sim.cell import Cell
@@ -79,13 +80,18 @@ def test_a_paused_process_does_nothing_and_then_takes_what_came() -> None:
     assert not master.is_serving
 
 
-def test_a_pause_can_be_ended_early() -> None:
+@pytest.mark.parametrize("point", ["poll", "take", "carry out", "suspend"])
+def test_a_pause_can_be_ended_early(point: str) -> None:
     cell = quiet()
     cell.world.run(S)
     master = master_of(cell)
-    master.pause(60 * S, "poll")
-    cell.world.run(S + 50 * MS)
+    master.pause(60 * S, point)
+    ill = [master.is_ill]
+    cell.world.run(S + 200 * MS)
+    ill.append(master.is_ill)
+    master.disk.go_on()
     master.resume()
+    assert [*ill, master.is_ill] == [True, True, False]
     cell.world.run(3 * S)
     assert master.is_serving
 

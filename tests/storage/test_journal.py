@@ -123,6 +123,21 @@ def test_a_spare_segment_is_used_by_renaming_it() -> None:
     assert values(Journal.open(ME, memory)[1]) == [value(1, 400), value(2, 400)]
 
 
+def test_no_spare_is_made_while_the_last_one_is_being_renamed() -> None:
+    """We had it: a batch that filled half of its new segment had the next spare made beside it, under the name that it was taking."""
+    memory = fresh()
+    journal = started(memory)
+    memory.execute(journal.batch(None, [value(1, 400)], lambda: STATE))
+    memory.execute(journal.prepare())
+    journal.prepared()
+    taking = journal.batch(None, [value(2, 600)], lambda: STATE)
+    assert Rename("wal/next", "wal/00000002.wal") in taking
+    assert journal.prepare() == []
+    memory.execute(taking)
+    memory.execute(journal.batch(None, [value(3, 8)], lambda: STATE))
+    assert journal.prepare()
+
+
 def test_a_segment_that_is_still_being_made_is_not_waited_for() -> None:
     """The batch makes its own, and the spare serves the next one."""
     memory = fresh()

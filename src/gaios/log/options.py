@@ -3,6 +3,7 @@
 import msgspec
 
 from gaios.errors import ConfigurationError
+from gaios.paxos.core import WINDOW
 
 MS = 1_000_000
 """Nanoseconds in a millisecond."""
@@ -76,5 +77,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigurationError(
                 reason=f"term_ms ({self.term_ms}) must be at most {TERM_MS_MAX}: restarts wait for the longest ever granted"
             )
+        if self.pipeline > WINDOW:
+            raise ConfigurationError(reason=f"pipeline ({self.pipeline}) must be at most {WINDOW}: replicas take no slot further ahead")
         if self.beat_ms * 3 > self.term_ms:
             raise ConfigurationError(reason=f"term_ms ({self.term_ms}) must be at least three times beat_ms ({self.beat_ms})")

@@ -1,6 +1,6 @@
 """A simulated cell: replicas, clients, the network between them, and what makes faults happen."""
 
-from gaios.sim.client import FIRST_END, SimulatedClient
+from gaios.sim.client import SimulatedClient
 from gaios.sim.nemesis import Nemesis
 from gaios.sim.network import Network
 from gaios.sim.observations import Observations
@@ -25,26 +25,32 @@ class Cell:
                 replica=replica,
                 replicas=plan.replicas,
                 cell=cell,
-                disk_faults=faults.disk,
-                drift_bound_ppm=faults.drift_ppm,
+                faults=faults,
                 drift_ppm=plan.drifts_ppm[(replica - 1) % len(plan.drifts_ppm)] if plan.drifts_ppm else None,
                 options=plan.options,
                 bounds=plan.bounds,
                 limits=plan.limits,
                 segment_bytes=plan.segment_bytes,
+                turn_ns=plan.turn_ns,
+                makes_spares=plan.makes_spares,
             )
             for replica in range(1, plan.replicas + 1)
         }
         for seat in self.seats.values():
-            seat.others = self.seats
+            seat.meet(self.seats.values())
             seat.create()
         self.clients = [
-            SimulatedClient(world=world, network=self.network, seats=self.seats, number=number, drift_ppm=faults.drift_ppm)
+            SimulatedClient(
+                world=world,
+                network=self.network,
+                seats=self.seats,
+                number=number,
+                drift_ppm=faults.drift_ppm,
+                full_bytes=faults.client.full_bytes,
+            )
             for number in range(1, plan.clients + plan.watchers + 1)
         ]
-        ends = [FIRST_END + at for at in range(len(self.clients))]
-        self._dice = world.dice.split("cell's clients")
-        self.nemesis = Nemesis(world, self.network, list(self.seats.values()), ends, faults, self._break_one)
+        self.nemesis = Nemesis(world, self.network, list(self.seats.values()), self.clients, faults, spares_majority=plan.available)
 
     def start(self) -> None:
         """Start every replica, and let faults happen."""
@@ -52,11 +58,8 @@ class Cell:
             seat.start()
         self.nemesis.begin()
 
-    def _break_one(self) -> None:
-        self.world.count("a client's connection was broken")
-        self._dice.pick(self.clients).break_one(self._dice.pick)
-
     def has_converged(self) -> bool:
-        """Whether every replica has applied all that any knows to be chosen."""
-        applied = {seat.node.replica.applied if seat.node is not None else -1 for seat in self.seats.values()}
-        return len(applied) == 1 and all(seat.node is not None and not seat.node.replica.is_behind for seat in self.seats.values())
+        """Whether every replica whose disk is not lost has applied all that any knows to be chosen."""
+        nodes = [seat.node for seat in self.seats.values() if not seat.is_lost]
+        applied = {node.replica.applied if node is not None else -1 for node in nodes}
+        return len(applied) == 1 and all(node is not None and not node.replica.is_behind for node in nodes)

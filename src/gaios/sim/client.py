@@ -2,9 +2,11 @@
 
 Rule 1. It is the shell of `client/connection.py` on simulated connections: dial, shake hands, frames to the core, what the core wants done.
 Rule 2. It has a clock of its own, and dice of its own.
+Rule 3. While it is stalled it does nothing: what comes waits for it, and beyond a bound its replica is told that nothing more is taken.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from gaios import errors
 from gaios.api import Event
@@ -25,7 +27,7 @@ _Finish = Callable[[Outcome, tuple[int, int, int], tuple[int, int]], None]
 class SimulatedClient:
     """One client, with its connections."""
 
-    def __init__(self, *, world: World, network: Network, seats: Mapping[int, Seat], number: int, drift_ppm: int) -> None:
+    def __init__(self, *, world: World, network: Network, seats: Mapping[int, Seat], number: int, drift_ppm: int, full_bytes: int) -> None:
         self._world, self._network, self._seats = world, network, seats
         self.number = number
         self.end = FIRST_END + number - 1
@@ -40,7 +42,13 @@ class SimulatedClient:
         """Request → the identity and sequence under which it was last sent, read off the wire."""
         self._watching: dict[int, Callable[[tuple[Event, ...] | errors.Error], None]] = {}
         self._places: dict[int, tuple[int, int]] = {}
-        self._armed_ns = -1
+        self._armed_ns = self._due_ns = -1
+        self._deadline_ns = -1
+        self._full_bytes = full_bytes
+        self._waits: list[Callable[[], None]] | None = None
+        """What it has to do when it is no longer stalled; None while it is not."""
+        self._held: dict[Connection, int] = {}
+        """Bytes that wait for it while it is stalled."""
 
     def now(self) -> int:
         """What its clock shows."""
@@ -76,10 +84,33 @@ class SimulatedClient:
         if self._open:
             self._open[pick(sorted(self._open))][0].break_off()
 
+    def stall(self, duration_ns: int) -> None:
+        """Stand still for a while."""
+        if self._waits is None:
+            self._world.note(f"stall {self.number} {duration_ns}")
+            self._waits = []
+            self._world.after(duration_ns, self.go_on)
+
+    def go_on(self) -> None:
+        """Do what has waited, in order."""
+        waits, self._waits = self._waits, None
+        if waits is None:
+            return
+        for connection, held in self._held.items():
+            if held > self._full_bytes and connection.on_full is not None:
+                connection.on_full(False)
+        self._held.clear()
+        for act in waits:
+            act()
+        self.core.tick(self.now())
+        self._turn()
+
     # -- turns -----------------------------------------------------------------------------------------------------------
 
     def _turn(self) -> None:
         """Do what the core wants done."""
+        if self._waits is not None:
+            return
         output = self.core.drain()
         for endpoint in output.close:
             self._close(endpoint)
@@ -106,20 +137,30 @@ class SimulatedClient:
                 self._whose[request] = (*entry.identity, entry.sequence)
 
     def _arm(self) -> None:
-        at = max(self._clock.when(self.core.deadline_ns()), self._world.now_ns)
+        deadline_ns = self.core.deadline_ns()
+        if deadline_ns != self._deadline_ns:
+            self._deadline_ns, self._due_ns = deadline_ns, self._clock.when(deadline_ns)
+        at = max(self._due_ns, self._world.now_ns)
         if self._armed_ns < 0 or at < self._armed_ns:
             self._armed_ns = at
             self._world.at(at, self._alarm, at)
 
     def _alarm(self, at: int) -> None:
-        if at == self._armed_ns:
-            self._armed_ns = -1
+        if at != self._armed_ns:
+            return
+        self._armed_ns = -1
+        if self._due_ns > at:  # the deadline has moved since
+            self._arm()
+        elif self._waits is None:
             self.core.tick(self.now())
             self._turn()
 
     # -- connections -----------------------------------------------------------------------------------------------------
 
     def _dial(self, endpoint: str) -> None:
+        if self._waits is not None:
+            self._waits.append(partial(self._dial, endpoint))
+            return
         replica = self._replicas[endpoint]
         seat = self._seats[replica]
         if self._network.is_blocked(self.end, replica) or self._network.is_blocked(replica, self.end):
@@ -138,6 +179,13 @@ class SimulatedClient:
         connection.send(0, dialler.opening)
 
     def _received(self, endpoint: str, connection: Connection, data: bytes) -> None:
+        if self._waits is not None:
+            self._waits.append(partial(self._received, endpoint, connection, data))
+            held = self._held.get(connection, 0)
+            self._held[connection] = held + len(data)
+            if held <= self._full_bytes < held + len(data) and connection.on_full is not None:
+                connection.on_full(True)
+            return
         open_now, dialler = self._open.get(endpoint, (None, None))
         if open_now is not connection or dialler is None:
             return
@@ -164,6 +212,9 @@ class SimulatedClient:
         self._turn()
 
     def _broken(self, endpoint: str, connection: Connection) -> None:
+        if self._waits is not None:
+            self._waits.append(partial(self._broken, endpoint, connection))
+            return
         if self._open.get(endpoint, (None, None))[0] is connection:
             del self._open[endpoint]
             self.core.closed(self.now(), endpoint, "connection lost")

@@ -15,7 +15,7 @@ _PPM = 1_000_000
 class Clock:
     """One machine's clock."""
 
-    __slots__ = ("_base_ns", "_dice", "_origin_ns", "drift_ppm")
+    __slots__ = ("_base_ns", "_dice", "_origin_ns", "_rate", "drift_ppm")
 
     def __init__(self, dice: Dice, bound_ppm: int, drift_ppm: int | None = None) -> None:
         """`drift_ppm` is drawn within the bound unless it is given."""
@@ -24,23 +24,20 @@ class Clock:
         # The ends of the range matter most: a third of all clocks run at one of them.
         drawn = dice.pick((-half, half, dice.between(-half, half)))
         self.drift_ppm = drawn if drift_ppm is None else drift_ppm
+        self._rate = _PPM + self.drift_ppm
         self._base_ns = dice.between(1, 10**15)
         self._origin_ns = 0
 
     def read(self, true_ns: int) -> int:
         """The clock's reading at a true time, ns."""
-        elapsed = true_ns - self._origin_ns
-        return self._base_ns + elapsed + elapsed * self.drift_ppm // _PPM
+        return self._base_ns + (true_ns - self._origin_ns) * self._rate // _PPM
 
     def when(self, reading_ns: int) -> int:
         """The first true time, ns, at which the clock shows at least this reading; the machine's last restart if it did so before."""
         ahead = reading_ns - self._base_ns
         if ahead <= 0:
             return self._origin_ns
-        true_ns = self._origin_ns + ahead * _PPM // (_PPM + self.drift_ppm)
-        while self.read(true_ns) < reading_ns:
-            true_ns += 1
-        return true_ns
+        return self._origin_ns - (-ahead * _PPM // self._rate)
 
     def restart(self, true_ns: int) -> None:
         """The machine lost power: the clock counts from its start again."""

@@ -6,20 +6,26 @@ Rule 2. Each concern throws dice of its own (`split`): a fault more in the netwo
 
 from collections.abc import Sequence
 from hashlib import blake2b
+from math import log
 from random import Random
 from typing import TypeVar
 
 T = TypeVar("T")
+_GRAIN_BITS = 20
+"""Logarithms are cut to so many binary places: two machines may differ in the last bit of one."""
+_GRAINS = -(1 << _GRAIN_BITS)
 
 
 class Dice:
     """A splittable generator. Not for secrets."""
 
-    __slots__ = ("_path", "_random")
+    __slots__ = ("_path", "_random", "throw")
 
     def __init__(self, seed: int | str) -> None:
         self._path = str(seed)
         self._random = Random(int.from_bytes(blake2b(self._path.encode(), digest_size=16).digest(), "big"))  # noqa: S311 (not for secrets)
+        self.throw = self._random.random
+        """The next number of the sequence, 0 or more and less than 1."""
 
     def split(self, name: str) -> "Dice":
         """Dice of its own for the concern `name`: independent of how often these were thrown."""
@@ -27,37 +33,38 @@ class Dice:
 
     def chance(self, probability: float) -> bool:
         """True with this probability, 0 to 1."""
-        return probability > 0 and self._random.random() < probability
+        return probability > 0 and self.throw() < probability
 
     def below(self, count: int) -> int:
         """A whole number from 0 to count - 1."""
-        return int(self._random.random() * count)
+        return int(self.throw() * count)
 
     def between(self, low: int, high: int) -> int:
         """A whole number from low to high, both possible."""
-        return low + int(self._random.random() * (high - low + 1))
+        return low + int(self.throw() * (high - low + 1))
 
     def skewed(self, low: int, high: int) -> int:
         """A whole number from low to high, small ones as likely as large ones (uniform in the logarithm)."""
-        return min(high, int(low * (high / low) ** self._random.random()))
+        return min(high, int(low * (high / low) ** self.throw()))
 
     def around(self, mean: int) -> int:
         """A waiting time with this mean: exponential, at most eight times the mean, at least 1."""
-        return max(1, min(8 * mean, int(self._random.expovariate(1.0) * mean)))
+        waited = mean * int(_GRAINS * log(1.0 - self.throw())) >> _GRAIN_BITS
+        return 1 if waited < 1 else waited if waited < 8 * mean else 8 * mean
 
     def pick(self, choices: Sequence[T]) -> T:
         """One of them."""
-        return choices[int(self._random.random() * len(choices))]
+        return choices[int(self.throw() * len(choices))]
 
     def some(self, choices: Sequence[T], probability: float = 0.5) -> list[T]:
         """A subset in order, each with this probability."""
-        return [choice for choice in choices if self._random.random() < probability]
+        return [choice for choice in choices if self.throw() < probability]
 
     def shuffled(self, choices: Sequence[T]) -> list[T]:
         """All of them in another order."""
         rest = list(choices)
         for at in range(len(rest) - 1, 0, -1):
-            other = int(self._random.random() * (at + 1))
+            other = int(self.throw() * (at + 1))
             rest[at], rest[other] = rest[other], rest[at]
         return rest
 

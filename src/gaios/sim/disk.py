@@ -1,20 +1,24 @@
 """A simulated disk: what a machine still has after a crash is for the dice to say, within what a disk may do.  [reliability: ATC'20, ALICE]
 
     process killed   what was executed is there (the page cache lives on); a write under way leaves a prefix of itself
+    a failed sync    its writes are seen until the power goes, and are never written (file.py)
     power cut        synced data is intact. Of each file's un-synced writes any subset is there, each whole, absent, or torn at sectors of
                      512 bytes; a file's un-synced length may be the old one. Of the un-synced directory operations (create, rename,
                      remove) any subset is there: a name may still mean the old file, a removed file may be back.
 
 Rule 1. A file's contents and the names that lead to it are made durable apart: `Sync` keeps a file, `SyncDirectory` the names.
-Rule 2. Operations are executed one after the other, each with its own time, so a crash falls between any two, or into one.
-Rule 3. A failed sync loses its right to be believed: what it should have kept is un-synced for ever, as after a power cut.
+Rule 2. Operations of a batch are executed one after the other, each with its own time, so a crash falls between any two, or into one.
+Two batches at a time: the log's, and the one that makes a spare file beside it, as the two threads of the real disk do.
+Rule 3. The first failure ends its batch: nothing of it is tried after that.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from gaios.errors import StateMissing
 from gaios.sim.dice import Dice
 from gaios.sim.faults import DiskFaults
+from gaios.sim.file import File, put
 from gaios.sim.world import World
 from gaios.storage.words import Create, Operation, Remove, Rename, Sync, SyncDirectory, Write
 
@@ -23,32 +27,8 @@ _WRITE_NS = 4_000
 """A write into the page cache; a gigabyte a second comes on top."""
 _NAME_NS = 20_000
 """A create, rename or remove."""
-
-
-class File:
-    """One file's contents, whatever names lead to it."""
-
-    __slots__ = ("durable", "pending")
-
-    def __init__(self) -> None:
-        self.durable = bytearray()
-        self.pending: list[tuple[int, bytes]] = []
-        """Un-synced: (offset, data); a negative offset sets the length to -offset, without data."""
-
-    def contents(self) -> bytearray:
-        """What a read sees: the un-synced writes are in the page cache."""
-        if not self.pending:
-            return self.durable
-        data = bytearray(self.durable)
-        for offset, written in self.pending:
-            _put(data, offset, written)
-        return data
-
-    def sync(self) -> None:
-        """Make every write durable."""
-        for offset, written in self.pending:
-            _put(self.durable, offset, written)
-        self.pending.clear()
+_SOUND = 4
+"""Syncs fail so many times more often than other operations."""
 
 
 def _directory(name: str) -> str:
@@ -61,15 +41,6 @@ def _rename(names: dict[str, File], old: str, new: str, file: File) -> None:
         del names[old]
     if new:
         names[new] = file
-
-
-def _put(data: bytearray, offset: int, written: bytes) -> None:
-    if offset < 0:
-        data.extend(bytes(max(0, -offset - len(data))))
-        return
-    if len(data) < offset:
-        data.extend(bytes(offset - len(data)))
-    data[offset : offset + len(written)] = written
 
 
 class Durable:
@@ -88,12 +59,29 @@ class Durable:
 
     def read(self, name: str, offset: int, length: int) -> bytes:
         """As `Disk.read`."""
-        return bytes(self._file(name).durable[offset : offset + length])
+        return bytes(memoryview(self._file(name).durable)[offset : offset + length])
 
     def _file(self, name: str) -> File:
         if name not in self._names:
             raise StateMissing(directory=self._machine, what=name)
         return self._names[name]
+
+
+class _Batch:
+    """Operations under way."""
+
+    __slots__ = ("done", "ends", "failed", "failing", "hangs", "operations", "token")
+
+    def __init__(self, operations: Sequence[Operation], done: Callable[[], None], failed: Callable[[], None]) -> None:
+        self.operations = list(operations)
+        self.ends: list[int] = []
+        """The true time at which each is done."""
+        self.done, self.failed = done, failed
+        self.failing: Operation | None = None
+        """The one that fails, and ends it."""
+        self.hangs = False
+        self.token = 0
+        """Counts changes of plan: what was arranged before the last is ignored."""
 
 
 class Disk:
@@ -105,11 +93,8 @@ class Disk:
         self._durable_names: dict[str, File] = {}
         self._pending_names: list[tuple[str, str, File]] = []
         """Un-synced: (name that goes, "" for none; name that comes, "" for none; file)."""
-        self._batch: list[tuple[int, Operation]] = []
-        """What is being executed: (true time when it is done, operation)."""
-        self._generation = 0
-        self._failing = -1
-        """Which operation of the batch fails; -1: none."""
+        self._batches: list[_Batch] = []
+        self._still_until = 0
         self.on_crash_point: Callable[[], None] | None = None
         """Called when the dice let the process be killed, or the power go, at this very point of a batch."""
 
@@ -121,13 +106,11 @@ class Disk:
 
     def size(self, name: str) -> int:
         """A file's length in bytes."""
-        return len(self._file(name).contents())
+        return self._file(name).size()
 
     def read(self, name: str, offset: int, length: int) -> bytes:
         """Bytes of a file; fewer where it ends before."""
-        file = self._file(name)
-        data = file.contents() if file.pending else file.durable
-        return bytes(data[offset : offset + length])
+        return self._file(name).read(offset, length)
 
     def _file(self, name: str) -> File:
         if name not in self._names:
@@ -140,14 +123,14 @@ class Disk:
         """Carry one operation out, now."""
         match operation:
             case Write():
-                self._file(operation.name).pending.append((operation.offset, bytes(operation.data)))
+                self._file(operation.name).write(operation.offset, bytes(operation.data))
             case Sync():
                 self._file(operation.name).sync()
             case Create():
                 if operation.name in self._names:
                     raise FileExistsError(operation.name)
                 file = File()
-                file.pending.append((-operation.size, b""))
+                file.set_size(operation.size)
                 self._names[operation.name] = file
                 self._pending_names.append(("", operation.name, file))
             case Rename():
@@ -167,67 +150,119 @@ class Disk:
         self._pending_names = [change for change in self._pending_names if change not in here]
 
     def submit(self, operations: Sequence[Operation], done: Callable[[], None], failed: Callable[[], None]) -> None:
-        """Carry operations out one after the other; one batch at a time, as one disk thread does.
+        """Carry operations out one after the other, as one disk thread does; a second batch may run beside, and touches other files.
 
         `done` is called when the last returned; `failed` when one failed, and none after it is tried.
         """
-        faults, dice, at = self.faults, self._dice, self._world.now_ns
-        assert not self._batch, "one batch at a time"
+        faults, dice, at = self.faults, self._dice, max(self._world.now_ns, self._still_until)
+        assert len(self._batches) < 2, "one batch, and one beside it, at a time"
+        batch = _Batch(operations, done, failed)
+        batch.hangs = at > self._world.now_ns
+        self._batches.append(batch)
         crash_at = dice.below(len(operations)) if dice.chance(faults.crash_point) else -1
-        self._failing = -1
         for number, operation in enumerate(operations):
             start = at
+            fails = faults.failing
             if isinstance(operation, Write):
                 at += _WRITE_NS + len(operation.data)
+                fails /= _SOUND
             elif isinstance(operation, (Sync, SyncDirectory)):
                 at += dice.around(faults.slow_ns) if dice.chance(faults.slow) else faults.sync_ns + dice.around(faults.sync_ns)
-                if self._failing < 0 and dice.chance(faults.failing):
-                    self._failing = number
             else:
                 at += _NAME_NS
-            self._batch.append((at, operation))
+                fails /= _SOUND
+            batch.ends.append(at)
+            if batch.failing is None and dice.chance(fails):
+                batch.failing = operation
             self._world.note(f"disk {self._name} {_say(operation)}", operation.data if isinstance(operation, Write) else b"")
             if number == crash_at:
-                self._world.at(dice.between(start, at), self._crash_point, self._generation)
-        end = self._batch[self._failing][0] if self._batch else at
-        self._world.at(end, self._finish, self._generation, failed if self._failing >= 0 else done)
+                self._world.at(dice.between(start, at), self._crash_point, batch)
+        self._arrange(batch)
 
-    def _finish(self, generation: int, report: Callable[[], None]) -> None:
-        if generation != self._generation:
+    def _arrange(self, batch: _Batch) -> None:
+        """See to it that its end is told."""
+        until = [end for end, operation in zip(batch.ends, batch.operations, strict=True) if operation is batch.failing] or batch.ends[-1:]
+        self._world.at(until[0] if until else self._world.now_ns, self._finish, batch, batch.token)
+
+    def _finish(self, batch: _Batch, token: int) -> None:
+        if token != batch.token:
             return
-        if self._failing >= 0:
-            self._world.count("a sync failed")
         self._progress()
-        self._batch.clear()
-        report()
+        self._end(batch)
+        if batch.failing is None:
+            batch.done()
+            return
+        self._fail(batch.failing)
+        batch.failed()
 
-    def _crash_point(self, generation: int) -> None:
-        if generation == self._generation and self._batch and self.on_crash_point is not None:
+    def _fail(self, operation: Operation) -> None:
+        """What an operation leaves behind that returned an error."""
+        self._world.count("a sync failed" if isinstance(operation, (Sync, SyncDirectory)) else "a write failed")
+        match operation:
+            case Sync():
+                self._file(operation.name).fail_to_sync()
+            case Write():
+                self._write_some(operation)
+            case Create() if self._dice.chance(0.5):
+                self.execute(Create(operation.name, self._dice.below(operation.size)))
+
+    def _write_some(self, write: Write) -> None:
+        self.execute(Write(write.name, write.offset, write.data[: self._dice.below(len(write.data) + 1)]))
+
+    def _end(self, batch: _Batch) -> None:
+        batch.token += 1
+        self._batches.remove(batch)
+
+    def _crash_point(self, batch: _Batch) -> None:
+        if batch in self._batches and self.on_crash_point is not None:
             self._world.count("a crash fell between two disk operations")
             self.on_crash_point()
 
     def _progress(self) -> None:
-        """Execute what is done by now; the failing operation is not."""
+        """Execute what is done by now, in the order of time; a failing operation is not."""
         now = self._world.now_ns
-        executed = 0
-        for number, (end, operation) in enumerate(self._batch):
-            if end > now or number == self._failing:
-                break
-            self.execute(operation)
-            executed += 1
-        del self._batch[:executed]
+        for batch in self._batches:
+            while batch.ends and batch.ends[0] <= now and batch.operations[0] is not batch.failing:
+                self.execute(batch.operations.pop(0))
+                del batch.ends[0]
+
+    @property
+    def is_still(self) -> bool:
+        """Whether nothing goes on."""
+        return self._still_until > self._world.now_ns
+
+    def stand_still(self, duration_ns: int) -> None:
+        """For so long nothing goes on: the disk hangs, or its machine is suspended."""
+        self._progress()
+        self._still_until = max(self._still_until, self._world.now_ns + duration_ns)
+        for batch in self._batches:
+            batch.ends = [end + duration_ns for end in batch.ends]
+            batch.hangs = True
+            batch.token += 1
+            self._arrange(batch)
+
+    def go_on(self) -> None:
+        """What stands still goes on now."""
+        self._progress()
+        self._still_until = 0
+        for batch in self._batches:
+            if batch.hangs and batch.ends:
+                ahead = max(0, batch.ends[0] - self._world.now_ns - self.faults.sync_ns)
+                batch.ends = [end - ahead for end in batch.ends]
+                batch.hangs = False
+                batch.token += 1
+                self._arrange(batch)
 
     # -- crashing --------------------------------------------------------------------------------------------------------
 
     def kill(self) -> None:
         """The process died: the machine lives on, and with it the page cache."""
         self._progress()
-        if self._batch:
-            operation = self._batch[0][1]
+        for batch in list(self._batches):
+            operation = batch.operations[0] if batch.operations else None
             if isinstance(operation, Write) and self._dice.chance(0.5):
-                self.execute(Write(operation.name, operation.offset, operation.data[: self._dice.below(len(operation.data) + 1)]))
-        self._batch.clear()
-        self._generation += 1
+                self._write_some(operation)
+            self._end(batch)
 
     def power_cut(self) -> None:
         """The machine died: only what is durable is sure to be there."""
@@ -237,11 +272,9 @@ class Disk:
         self._lose_names("kept" if tears else dice.pick(("lost", "kept", "any")))
         for name in sorted(self._names):
             file = self._names[name]
-            if file.pending:
+            if not file.is_clean:
                 fate = "torn" if tears else dice.pick(("lost", "kept", "any", "any"))
-                for offset, written in file.pending:
-                    self._survive(file, offset, written, fate)
-                file.pending.clear()
+                file.lose_cache(partial(self._survive, file, fate))
         self._durable_names = dict(self._names)
 
     def _lose_names(self, fate: str) -> None:
@@ -254,13 +287,13 @@ class Disk:
         self._pending_names.clear()
         self._names = names
 
-    def _survive(self, file: File, offset: int, written: bytes, fate: str) -> None:
+    def _survive(self, file: File, fate: str, offset: int, written: bytes) -> None:
         how = fate if fate != "any" else self._dice.pick(("lost", "kept", "torn"))
         if how == "lost":
             self._world.count("an un-synced write was lost")
             return
         if how == "kept" or offset < 0:
-            _put(file.durable, offset, written)
+            put(file.durable, offset, written)
             return
         self._world.count("an un-synced write was torn")
         start = offset
@@ -270,13 +303,19 @@ class Disk:
         while start < end:
             stop = min(end, (start // SECTOR_BYTES + 1) * SECTOR_BYTES)
             if stop <= first if first >= 0 else self._dice.chance(0.5):
-                _put(file.durable, start, written[start - offset : stop - offset])
+                put(file.durable, start, written[start - offset : stop - offset])
             start = stop
 
     def durable(self) -> Durable:
         """What would be there if the power went now, and the dice were against us everywhere."""
         self._progress()
         return Durable(dict(self._durable_names), self._name)
+
+    def erase(self) -> None:
+        """Nothing is left."""
+        self._names.clear()
+        self._durable_names.clear()
+        self._pending_names.clear()
 
     def damage(self, name: str, offset: int, mask: int) -> None:
         """Rot: flip bits of one durable byte. For scenarios about damage that no crash explains."""

@@ -24,11 +24,14 @@ class DiskFaults(msgspec.Struct, frozen=True, kw_only=True):
     """How often a sync is slow."""
     slow_ns: int = 100 * MS
     failing: float = 0.0
-    """How often a sync fails: the replica stops, and is started again on what the disk then holds."""
+    """How often a sync fails, and a quarter as often anything else: the replica stops, as with exit code 4, until an operator comes."""
     tear: float = 0.0
     """How often a power cut keeps every name and tears every un-synced write; else each fares by lot."""
     crash_point: float = 0.0
     """How often a batch of operations is cut short by a crash, at any point of it."""
+    hang_every_ns: int = 0
+    """A disk stands still: nothing that it was given, or is given, returns."""
+    hang_ns: int = 10 * S
 
 
 class NetworkFaults(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,13 +50,19 @@ class NetworkFaults(msgspec.Struct, frozen=True, kw_only=True):
     stale: float = 0.0
     """How often a message is delivered once more, seconds later."""
     stale_ns: int = 3 * S
+    misdirect: float = 0.0
+    """How often a frame comes on another member's connection."""
     partition_every_ns: int = 0
     partition_ns: int = 800 * MS
-    kinds: tuple[str, ...] = ("split", "split", "one", "link", "ring")
-    """split: some from the rest; one: a single replica, often the master; master: the master; link: two from each other; ring: each hears
-    only its neighbours. What is named twice comes twice as often."""
+    kinds: tuple[str, ...] = ("split", "split", "one", "link", "ring", "chain", "bridge")
+    """As in partitions.py. What is named twice comes twice as often."""
     one_way: float = 0.3
     """How often a partition blocks one direction only."""
+    flap: float = 0.0
+    """How often a partition comes and goes while it lasts."""
+    clog_every_ns: int = 0
+    """Links hold back what is sent on them, and deliver it all when they are free again."""
+    clog_ns: int = 500 * MS
     break_every_ns: int = 0
     """Connections of clients break."""
 
@@ -71,13 +80,31 @@ class ProcessFaults(msgspec.Struct, frozen=True, kw_only=True):
     all_at_once: float = 0.1
     """How often a crash takes several replicas: all, all but the master, or some."""
     at_master: float = 0.4
-    """How often a crash or a pause chooses the master."""
+    """How often a crash, a pause or a hanging disk chooses the master."""
     pause_every_ns: int = 0
     pause_ns: int = 900 * MS
     cut_when_paused: float = 0.0
     """How often a paused replica is also cut off from its peers, for about as long; clients still reach it."""
     mid_receive: float = 0.5
     """How often a pause falls between the poll that found bytes and the read that takes them."""
+    suspend: float = 0.0
+    """How often a pause is the whole machine's: its disk stands still, what peers send it is lost; its clock goes on."""
+    operator_ns: int = 4 * S
+    """Mean time until somebody starts a replica whose disk failed."""
+    lose_disk: float = 0.0
+    """How often a crash takes the disk for good, of a minority at most: such a replica refuses to start.  [SAFETY 2, 8]"""
+    wall_jump: float = 0.0
+    """How often a wall clock is off, by hours, when a process starts."""
+
+
+class ClientFaults(msgspec.Struct, frozen=True, kw_only=True):
+    """What clients do."""
+
+    stall_every_ns: int = 0
+    """A client stands still: it neither reads nor asks, and what replicas tell it waits for it there."""
+    stall_ns: int = S
+    full_bytes: int = 1 << 20
+    """What may wait for a client before its replica takes nothing more from it; the real one has a MiB."""
 
 
 class Faults(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +113,7 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True):
     disk: DiskFaults = DiskFaults()
     network: NetworkFaults = NetworkFaults()
     process: ProcessFaults = ProcessFaults()
+    client: ClientFaults = ClientFaults()
     drift_ppm: int = 0
     """How much one clock gains on another, at most."""
 
@@ -109,6 +137,8 @@ def swarm(dice: Dice, drift_bound_ppm: int) -> Faults:
         slow=rate(0.001, 0.1),
         slow_ns=dice.skewed(10 * MS, 2 * S),
         failing=rate(0.0003, 0.003, 0.25),
+        hang_every_ns=every(S, 10 * S, 0.3),
+        hang_ns=dice.skewed(100 * MS, 20 * S),
         tear=dice.pick((0.0, 0.0, 0.5)),
         crash_point=rate(0.0003, 0.01),
     )
@@ -121,9 +151,13 @@ def swarm(dice: Dice, drift_bound_ppm: int) -> Faults:
         corrupt=rate(0.0001, 0.005, 0.2),
         stale=rate(0.0003, 0.02, 0.4),
         stale_ns=dice.skewed(100 * MS, 10 * S),
+        misdirect=rate(0.0001, 0.01, 0.2),
         partition_every_ns=every(S, 8 * S),
         partition_ns=dice.skewed(100 * MS, 4 * S),
         one_way=dice.pick((0.0, 0.3, 1.0)),
+        flap=dice.pick((0.0, 0.0, 0.5)),
+        clog_every_ns=every(500 * MS, 8 * S, 0.4),
+        clog_ns=dice.skewed(20 * MS, 3 * S),
         break_every_ns=every(200 * MS, 4 * S),
     )
     process = ProcessFaults(
@@ -136,5 +170,12 @@ def swarm(dice: Dice, drift_bound_ppm: int) -> Faults:
         pause_every_ns=every(S, 8 * S),
         pause_ns=dice.skewed(50 * MS, 4 * S),
         cut_when_paused=dice.pick((0.0, 0.0, 0.5)),
+        suspend=dice.pick((0.0, 0.3, 1.0)),
+        operator_ns=dice.skewed(500 * MS, 10 * S),
+        lose_disk=dice.pick((0.0, 0.0, 0.0, 0.1)),
+        wall_jump=dice.pick((0.0, 0.0, 0.5)),
     )
-    return Faults(disk=disk, network=network, process=process, drift_ppm=drift_bound_ppm if dice.chance(0.7) else 0)
+    client = ClientFaults(
+        stall_every_ns=every(500 * MS, 8 * S, 0.3), stall_ns=dice.skewed(50 * MS, 5 * S), full_bytes=dice.pick((64, 1_000, 1 << 20))
+    )
+    return Faults(disk=disk, network=network, process=process, client=client, drift_ppm=drift_bound_ppm if dice.chance(0.7) else 0)

@@ -5,6 +5,7 @@
 Left out on purpose: how the records are made (cell.py, workload.py), what they must satisfy (checkers/).
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from gaios import api
@@ -67,6 +68,27 @@ class Applied(NamedTuple):
     """Of the machine's state after this slot."""
     epoch: int
     revision: int
+    time_ms: int = 0
+    """The log's advisory time after this slot.  [SAFETY 17]"""
+
+
+class Life(NamedTuple):
+    """One life of one replica, in which it promised, voted or granted."""
+
+    replica: int
+    life: int
+    boot: int
+
+
+class Final(NamedTuple):
+    """One replica at the end."""
+
+    life: int
+    applied: int
+    state: Mapping[bytes, bytes]
+    """Its keys' values."""
+    snapshot: bytes
+    """The hash of its machine's whole snapshot, and of its exactly-once table's."""
 
 
 class Executed(NamedTuple):

@@ -5,37 +5,43 @@ from collections.abc import Mapping
 from gaios import api
 from gaios.entry import Kind, entries
 from gaios.sim.checkers.agreement import agreement
+from gaios.sim.checkers.boots_rise import boots_rise
 from gaios.sim.checkers.bounded_queues import bounded_queues
 from gaios.sim.checkers.durability import acknowledged_in_log, states_follow_log
 from gaios.sim.checkers.epoch_monotone import epoch_monotone
 from gaios.sim.checkers.exactly_once import Submitted, exactly_once
+from gaios.sim.checkers.identical_state import identical_state
 from gaios.sim.checkers.lease_exclusivity import lease_exclusivity
 from gaios.sim.checkers.linearizability import linearizability
 from gaios.sim.checkers.persist_then_say import persist_then_say
 from gaios.sim.checkers.revisions_monotone import revisions_monotone
+from gaios.sim.checkers.time_monotone import time_monotone
 from gaios.sim.checkers.watch_completeness import watch_completeness
 from gaios.sim.checkers.witness import Chosen, replay, witness
-from gaios.sim.history import DONE, Violation
+from gaios.sim.history import DONE, Final, Violation
 from gaios.sim.observations import Observations
 from gaios.sim.project import project
 from gaios.sim.tighten import tighten
 
 
-def judge(seen: Observations, keys: list[bytes], finals: Mapping[int, tuple[int, Mapping[bytes, bytes]]]) -> tuple[list[Violation], int]:
+def judge(seen: Observations, keys: list[bytes], finals: Mapping[int, Final]) -> tuple[list[Violation], int]:
     """What is violated, and how many keys could not be decided.
 
     Args:
         seen: the run's observations.
         keys: every key that the workload touches.
-        finals: of every replica at the end, its life, and its keys' values.
+        finals: every replica that is up at the end.
     """
     found = list(seen.broken)
     found += agreement(seen.applied)
+    found += identical_state(seen.applied, finals)
     if found:
         # Replicas that disagree, or stopped: what their records say of all else means little.
         return found, 0
     found += lease_exclusivity(seen.leases)
+    found += boots_rise(seen.lives)
     found += epoch_monotone(seen.applied)
+    found += time_monotone(seen.applied)
     found += revisions_monotone(seen.applied, seen.calls)
     found += bounded_queues(seen.levels())
     found += persist_then_say(seen.starts, {applied.slot: applied.value for applied in seen.applied})
@@ -54,7 +60,7 @@ def judge(seen: Observations, keys: list[bytes], finals: Mapping[int, tuple[int,
 
     last_lives: dict[int, dict[tuple[int, int], bytes]] = {replica: {} for replica in finals}
     for applied in seen.applied:
-        if applied.replica in finals and finals[applied.replica][0] == applied.boot:
+        if applied.replica in finals and finals[applied.replica].life == applied.boot:
             for nth, entry in enumerate(entries(applied.value)):
                 last_lives[applied.replica][applied.slot, nth] = entry.command
     wanted = [(call.number, call.slot, call.nth, api.encode(call.request)) for call in acknowledged]
@@ -71,7 +77,7 @@ def judge(seen: Observations, keys: list[bytes], finals: Mapping[int, tuple[int,
             once.add(whose)
             effective.append(Chosen(*place, whose, command))
     replayed = replay(effective)
-    found += states_follow_log(replayed.model.values(), {replica: state for replica, (_, state) in finals.items()})
+    found += states_follow_log(replayed.model.values(), {replica: final.state for replica, final in finals.items()})
     found += watch_completeness(seen.watches, replayed.model.events)
     by_witness = witness(seen.calls, effective, replayed)
     by_search, undecided = linearizability(project(seen.calls, keys))

@@ -1,32 +1,47 @@
-"""Who makes faults happen: crashes, pauses, partitions, broken connections, each at its own rate, until told to stop.
+"""Who makes faults happen: crashes, pauses, partitions, clogged links, stalled clients, each at its own rate, until told to stop.
 
 Rule 1. Any number of replicas may be down at once: the cell need not work then, it must only never be wrong.
-Rule 2. `stop` ends all faults that last: partitions heal, dead replicas are started, and nothing new begins.
+Rule 2. A replica whose disk failed stays down until an operator comes, as one that ended with exit code 4; all others are supervised.
+Rule 3. `stop` ends all faults that last: partitions heal, links are free, disks, machines and clients go on, dead replicas are started,
+and nothing new begins.
 """
 
 from collections.abc import Callable, Sequence
 
-from gaios.sim.faults import Faults
+from gaios.sim.client import SimulatedClient
+from gaios.sim.faults import MS, Faults
 from gaios.sim.network import Network
+from gaios.sim.partitions import Link, shape
 from gaios.sim.seat import Seat
 from gaios.sim.world import World
+
+FLAP_NS = (5 * MS, 300 * MS)
+"""A partition that comes and goes stays in either state for so long."""
 
 
 class Nemesis:
     """See the module."""
 
     def __init__(
-        self, world: World, network: Network, seats: Sequence[Seat], clients: Sequence[int], faults: Faults, break_one: Callable[[], None]
+        self,
+        world: World,
+        network: Network,
+        seats: Sequence[Seat],
+        clients: Sequence[SimulatedClient],
+        faults: Faults,
+        *,
+        spares_majority: bool = False,
     ) -> None:
-        """`clients` are the ends of links that are theirs; `break_one` breaks some client's connection."""
+        """With `spares_majority` no crash, pause or hanging disk comes while so many are ill that one more would leave no majority."""
         self._clients = clients
+        self._spares_majority = spares_majority
         self._world, self._network, self._seats, self._faults = world, network, seats, faults
         self._dice = world.dice.split("nemesis")
-        self._break_one = break_one
         self._running = True
-        self._blocks: list[list[tuple[int, int]]] = []
+        self._blocks: list[list[Link]] = []
+        self._clogs: list[list[Link]] = []
         for seat in seats:
-            seat.on_fall = self._restart_later
+            seat.on_fall = self._fallen
             seat.disk.on_crash_point = lambda seat=seat: self._crash_one(seat)
 
     def begin(self) -> None:
@@ -35,8 +50,11 @@ class Nemesis:
         for every_ns, act in (
             (process.crash_every_ns, self._crash),
             (process.pause_every_ns, self._pause),
+            (self._faults.disk.hang_every_ns, self._hang),
             (network.partition_every_ns, self._partition),
+            (network.clog_every_ns, self._clog),
             (network.break_every_ns, self._break_one),
+            (self._faults.client.stall_every_ns, self._stall),
         ):
             if every_ns:
                 self._world.after(self._dice.around(every_ns), self._again, every_ns, act)
@@ -48,10 +66,16 @@ class Nemesis:
         for links in self._blocks:
             self._network.unblock(links)
         self._blocks.clear()
+        for links in self._clogs:
+            self._network.unclog(links)
+        self._clogs.clear()
+        for client in self._clients:
+            client.go_on()
         for seat in self._seats:
             seat.disk.faults = self._faults.calm().disk
+            seat.disk.go_on()
             seat.resume()
-            if seat.node is None:
+            if seat.node is None and not seat.is_lost:
                 seat.start()
 
     def _again(self, every_ns: int, act: Callable[[], None]) -> None:
@@ -61,6 +85,8 @@ class Nemesis:
 
     def _victim(self) -> Seat | None:
         alive = [seat for seat in self._seats if seat.node is not None]
+        if self._spares_majority and 2 * (sum(seat.is_ill for seat in self._seats) + 1) >= len(self._seats):
+            return None
         masters = [seat for seat in alive if seat.is_serving]
         if masters and self._dice.chance(self._faults.process.at_master):
             return self._dice.pick(masters)
@@ -94,7 +120,27 @@ class Nemesis:
             return
         self._world.count("a replica crashed")
         seat.stop(power=self._dice.chance(self._faults.process.power_cut))
+        lost = sum(other.is_lost for other in self._seats)
+        if 2 * (lost + 1) < len(self._seats) and self._dice.chance(self._faults.process.lose_disk):
+            self._world.count("a disk was lost for good")
+            seat.lose_disk()
         self._restart_later(seat)
+
+    def _fallen(self, seat: Seat, disk_failed: bool) -> None:
+        """It ended by itself."""
+        if not disk_failed:
+            self._restart_later(seat)
+            return
+        process = self._faults.process
+        self._world.after(self._dice.around(process.operator_ns), self._operator_comes, seat, seat.life)
+
+    def _operator_comes(self, seat: Seat, life: int) -> None:
+        """Somebody looks at a replica whose disk failed; some replace the machine's power supply, too."""
+        if seat.node is None and seat.life == life:
+            self._world.count("an operator started a replica")
+            if self._dice.chance(self._faults.process.power_cut):
+                seat.lose_power()
+            seat.start()
 
     def _restart_later(self, seat: Seat) -> None:
         self._world.after(self._dice.around(self._faults.process.down_ns), self._restart, seat, seat.life)
@@ -108,52 +154,99 @@ class Nemesis:
         seat, faults = self._victim(), self._faults.process
         if seat is None:
             return
-        self._world.count("a replica was paused")
-        point = "take" if self._dice.chance(faults.mid_receive) else self._dice.pick(("poll", "carry out"))
         duration = self._dice.around(faults.pause_ns)
-        seat.pause(duration, point)
+        if self._dice.chance(faults.suspend):
+            self._world.count("a machine was suspended")
+            seat.pause(duration, "suspend")
+        else:
+            self._world.count("a replica was paused")
+            seat.pause(duration, "take" if self._dice.chance(faults.mid_receive) else self._dice.pick(("poll", "carry out")))
         if self._dice.chance(faults.cut_when_paused):
             others = [other.replica for other in self._seats if other is not seat]
             self._cut([link for other in others for link in ((seat.replica, other), (other, seat.replica))], duration + duration // 4)
 
+    def _hang(self) -> None:
+        """A disk stands still for a while."""
+        seat = self._victim()
+        if seat is not None:
+            self._world.count("a disk hung")
+            seat.disk.stand_still(self._dice.around(self._faults.disk.hang_ns))
+
+    def _stall(self) -> None:
+        """A client stands still for a while."""
+        self._world.count("a client stalled")
+        self._dice.pick(self._clients).stall(self._dice.around(self._faults.client.stall_ns))
+
+    def _break_one(self) -> None:
+        self._world.count("a client's connection was broken")
+        self._dice.pick(self._clients).break_one(self._dice.pick)
+
+    # -- links -----------------------------------------------------------------------------------------------------------
+
     def _partition(self) -> None:
-        """Some replicas are cut off from the rest and from some clients, one way or both; or a link; or all but a ring of majorities."""
+        """Some links fail, one way or both."""
         dice, faults = self._dice, self._faults.network
-        ids = [seat.replica for seat in self._seats]
         kind = dice.pick(faults.kinds)
-        back: list[tuple[int, int]] = []
-        if kind == "link" and len(ids) > 1:
-            first, second = dice.shuffled(ids)[:2]
-            out, back = [(first, second)], [(second, first)]
-        elif kind == "ring" and len(ids) > 3:
-            order = dice.shuffled(ids)
-            near = {(order[at], order[(at + step) % len(order)]) for at in range(len(order)) for step in (-1, 0, 1)}
-            out = [(a, b) for a in ids for b in ids if (a, b) not in near]
-        else:
-            masters = [seat.replica for seat in self._seats if seat.is_serving]
-            if kind in {"one", "master"}:
-                cut_off = masters[:1] if masters and (kind == "master" or dice.chance(0.6)) else [dice.pick(ids)]
-            else:
-                cut_off = dice.shuffled(ids)[: dice.between(1, max(1, len(ids) // 2))]
-            others = [replica for replica in ids if replica not in cut_off]
-            others += [client for client in self._clients if dice.chance(0.3)]
-            out = [(a, b) for a in cut_off for b in others]
-            back = [(b, a) for a, b in out]
+        masters = [seat.replica for seat in self._seats if seat.is_serving]
+        out, back = shape(kind, dice, [seat.replica for seat in self._seats], masters, [client.end for client in self._clients])
         if back and dice.chance(faults.one_way):
             self._world.count("a partition was one-way")
             out, back = dice.pick(((out, []), (back, [])))
-        links = out + back
-        self._cut(links, dice.around(faults.partition_ns))
+        self._world.count(f"a partition of kind {kind} began")
+        self._cut(out + back, dice.around(faults.partition_ns), flaps=dice.chance(faults.flap))
 
-    def _cut(self, links: list[tuple[int, int]], duration_ns: int) -> None:
+    def _cut(self, links: list[Link], duration_ns: int, *, flaps: bool = False) -> None:
         self._world.count("a partition began")
         self._world.note(f"partition {links}")
         self._network.block(links)
         self._blocks.append(links)
-        self._world.after(duration_ns, self._heal, links)
+        if flaps:
+            self._world.count("a partition flapped")
+            self._world.after(self._dice.skewed(*FLAP_NS), self._flap, links, self._world.now_ns + duration_ns)
+        else:
+            self._world.after(duration_ns, self._heal, links)
 
-    def _heal(self, links: list[tuple[int, int]]) -> None:
-        if links in self._blocks:
-            self._blocks.remove(links)
+    def _heal(self, links: list[Link]) -> None:
+        if _take(self._blocks, links):
             self._world.note(f"heal {links}")
             self._network.unblock(links)
+
+    def _flap(self, links: list[Link], end_ns: int) -> None:
+        """Heal them, or block them again, until the end."""
+        if not self._running:
+            return
+        if self._world.now_ns >= end_ns:
+            self._heal(links)
+            return
+        if not _take(self._blocks, links):
+            self._network.block(links)
+            self._blocks.append(links)
+        else:
+            self._network.unblock(links)
+        self._world.after(self._dice.skewed(*FLAP_NS), self._flap, links, end_ns)
+
+    def _clog(self) -> None:
+        """Some links hold everything back: all between some ends, and each for a time of its own.  [FDB: swizzle-clogging]"""
+        dice = self._dice
+        ends = [*(seat.replica for seat in self._seats), *(client.end for client in self._clients)]
+        replicas = len(self._seats)
+        links = [(a, b) for a in ends for b in ends[:replicas] if a != b]
+        links += [(b, a) for a, b in links if a not in ends[:replicas]]
+        self._world.count("links were clogged")
+        for link in dice.some(links, dice.pick((0.05, 0.3, 1.0))):
+            self._network.clog([link])
+            self._clogs.append([link])
+            self._world.after(dice.around(self._faults.network.clog_ns), self._unclog, self._clogs[-1])
+
+    def _unclog(self, links: list[Link]) -> None:
+        if _take(self._clogs, links):
+            self._network.unclog(links)
+
+
+def _take(lists: list[list[Link]], links: list[Link]) -> bool:
+    """Take this very list out, if it is there."""
+    for at, other in enumerate(lists):
+        if other is links:
+            del lists[at]
+            return True
+    return False

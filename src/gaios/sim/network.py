@@ -5,10 +5,11 @@ Between a client and a replica there are connections: bytes come in order, in pi
 then both ends hear of it, later, and what was under way is lost.
 
 Rule 1. What travels is bytes, made and read by the real codecs at the ends; here nobody looks inside.
-Rule 2. A blocked link swallows; it never holds back what it delivers later, for that is what delay is for.
+Rule 2. A blocked link swallows; a clogged one holds everything back, and delivers it when it is free again.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from gaios.sim.dice import Dice
 from gaios.sim.faults import NetworkFaults
@@ -25,6 +26,10 @@ class Network:
         self.faults = faults
         self._blocked: dict[tuple[int, int], int] = {}
         """(from, to) → how many partitions block it now."""
+        self._clogged: dict[tuple[int, int], int] = {}
+        """(from, to) → how often it is clogged now."""
+        self._held: dict[tuple[int, int], list[Callable[[], None]]] = {}
+        """What arrives on a clogged link when it is free again."""
         self._last_ns: dict[tuple[int, int], int] = {}
         """(from, to) → when the newest frame arrives, so that it is not overtaken."""
 
@@ -47,27 +52,59 @@ class Network:
         """Whether what is sent now would be swallowed."""
         return (source, target) in self._blocked
 
+    def clog(self, links: list[tuple[int, int]]) -> None:
+        """From now on these hold everything back, until as many `unclog`s."""
+        for link in links:
+            self._clogged[link] = self._clogged.get(link, 0) + 1
+            self._held.setdefault(link, [])
+
+    def unclog(self, links: list[tuple[int, int]]) -> None:
+        """Take one clog of each away; what was held back arrives, in order."""
+        for link in links:
+            self._clogged[link] -= 1
+            if not self._clogged[link]:
+                del self._clogged[link]
+                for arrive in self._held.pop(link):
+                    arrive()
+
+    def holds(self, link: tuple[int, int], arrive: Callable[[], None]) -> bool:
+        """Whether a link is clogged; then `arrive` is called when it is free."""
+        held = self._held.get(link)
+        if held is None:
+            return False
+        held.append(arrive)
+        self._world.count("a clogged link held something back")
+        return True
+
     # -- frames ----------------------------------------------------------------------------------------------------------
 
     def send(self, source: int, target: int, frame: bytes, deliver: Deliver) -> None:
         """One frame, which fares alone."""
-        faults, dice = self.faults, self._dice
-        if (source, target) in self._blocked or dice.chance(faults.loss):
+        faults, throw = self.faults, self._dice.throw
+        if (source, target) in self._blocked or (faults.loss and throw() < faults.loss):
+            self._world.count("a message was lost")
             return
-        if dice.chance(faults.corrupt):
-            frame = damaged(frame, dice)
+        if faults.corrupt and throw() < faults.corrupt:
+            frame = damaged(frame, self._dice)
         self._arrive(source, target, frame, deliver)
-        if dice.chance(faults.duplicate):
+        if faults.duplicate and throw() < faults.duplicate:
+            self._world.count("a message came twice")
             self._arrive(source, target, frame, deliver)
-        if dice.chance(faults.stale):
+        if faults.stale and throw() < faults.stale:
             self._world.count("a message came again, much later")
-            self._world.after(dice.around(faults.stale_ns), deliver, frame)
+            self._world.after(self._dice.around(faults.stale_ns), deliver, frame)
 
     def _arrive(self, source: int, target: int, frame: bytes, deliver: Deliver) -> None:
-        at = self._world.now_ns + self.delay_ns()
-        if not self.faults.reorder:
-            at = max(at, self._last_ns.get((source, target), 0))
-            self._last_ns[source, target] = at
+        if self._held and self.holds((source, target), partial(self._arrive, source, target, frame, deliver)):
+            return
+        faults = self.faults
+        at = self._world.now_ns + faults.delay_ns + self._dice.around(faults.jitter_ns)
+        if not faults.reorder:
+            link = (source, target)
+            last = self._last_ns.get(link, 0)
+            if last > at:
+                at = last
+            self._last_ns[link] = at
         self._world.at(at, deliver, frame)
 
     def delay_ns(self) -> int:
@@ -90,7 +127,7 @@ def damaged(frame: bytes, dice: Dice) -> bytes:
 class Connection:
     """Bytes in order, both ways, until it breaks. `ends` are (client, replica); side 0 is the client's."""
 
-    __slots__ = ("_dice", "_heard", "_last_ns", "_network", "_world", "ends", "is_open", "on_broken", "on_bytes")
+    __slots__ = ("_dice", "_heard", "_last_ns", "_network", "_world", "ends", "is_open", "on_broken", "on_bytes", "on_full")
 
     def __init__(self, network: Network, world: World, dice: Dice, ends: tuple[int, int]) -> None:
         self._network, self._world, self._dice = network, world, dice
@@ -102,6 +139,8 @@ class Connection:
         """What each side does with bytes that arrive."""
         self.on_broken: list[Callable[[], None] | None] = [None, None]
         """What each side does when it hears of the break."""
+        self.on_full: Callable[[bool], None] | None = None
+        """What the replica's side does when the client takes nothing more for now, or again."""
 
     def send(self, side: int, data: bytes) -> None:
         """Bytes from this side to the other."""
@@ -119,6 +158,8 @@ class Connection:
         self._arrive(side, data)
 
     def _arrive(self, side: int, data: bytes) -> None:
+        if self._network.holds((self.ends[side], self.ends[1 - side]), partial(self._arrive, side, data)):
+            return
         at = max(self._world.now_ns + self._network.delay_ns(), self._last_ns[side])
         self._last_ns[side] = at
         self._world.at(at, self._deliver, side, data)

@@ -7,7 +7,7 @@ from gaios.api import Event
 from gaios.db import Database
 from gaios.machine import Context
 from gaios.sim.checkers.persist_then_say import Remembered
-from gaios.sim.history import Applied, Call, Executed, Lease, Level, Violation, Watch
+from gaios.sim.history import Applied, Call, Executed, Lease, Level, Life, Violation, Watch
 
 
 class Observations:
@@ -20,6 +20,7 @@ class Observations:
         self.calls: list[Call] = []
         self.watches: list[Watch] = []
         self.starts: list[Remembered] = []
+        self.lives: list[Life] = []
         self.broken: list[Violation] = []
         """Replicas that stopped by themselves, and what else is wrong as soon as it is seen."""
         self._levels: dict[tuple[int, str], Level] = {}
@@ -57,7 +58,9 @@ def watch_applier(observations: Observations, replica: int, boot: int, applier: 
         result = original(slot, value)
         machine = applier.machine
         observations.applied.append(
-            Applied(clock_ns(), replica, boot, slot, value, applier.chain, machine.checksum(), applier.epoch, machine.revision)
+            Applied(
+                clock_ns(), replica, boot, slot, value, applier.chain, machine.checksum(), applier.epoch, machine.revision, applier.time_ms
+            )
         )
         return result
 

@@ -7,32 +7,43 @@ Rule 2. Whatever was said is compared with what a start would find: at every sta
 import traceback
 from typing import Any
 
+import msgspec
+
 from gaios import errors
-from gaios.log import Replica, codec, recover
+from gaios.log import recover
 from gaios.paxos import core
 from gaios.server.node import Node
 from gaios.sim.checkers.persist_then_say import Remembered, Said
 from gaios.sim.clock import Clock
 from gaios.sim.dice import Dice
 from gaios.sim.disk import Disk
-from gaios.sim.history import Lease, Violation
+from gaios.sim.history import Lease, Life, Violation
+from gaios.sim.levels import levels
 from gaios.sim.observations import Observations, watch_applier
 from gaios.sim.world import World
 from gaios.storage import Identity, Journal
 
-LOOK = 0.002
-"""How often a frame that leaves is compared with what is durable at that moment; promises always are."""
+LOOK = 0.001
+"""How often a frame that leaves is compared with what is durable at that moment; promises are each time."""
+LOOK_SLOTS = 100
+"""Beyond so many slots looks become rarer: one reads the whole log, and all together shall not cost more in a long run."""
+LEVELS_TURNS = 64
+"""Turns after which it is looked how full bounded things are; what waits for a slot is looked at each time."""
+_decode = msgspec.msgpack.Decoder(tuple[int, int, int, list[Any]]).decode
+"""A frame that the replica made itself: it is read as it is, unchecked."""
 
 
 class Speech:
     """The most that one replica said, read off the frames that leave it."""
 
-    __slots__ = ("_accepted", "_ballot", "_last", "_term_ns")
+    __slots__ = ("_accepted", "_ballot", "_last", "_term_ns", "binds")
 
     def __init__(self) -> None:
         self._ballot = self._term_ns = 0
         self._accepted: dict[int, int] = {}
         self._last = b""
+        self.binds = False
+        """Whether anything was said, since this was last reset, that waits for records."""
 
     def hear(self, body: bytes) -> bool:
         """A frame leaves; whether it holds a promise, which is rare and worth a closer look."""
@@ -40,9 +51,10 @@ class Speech:
             return False
         self._last = body
         promises = False
-        for message in codec.decode(body)[3]:
+        for message in _decode(body)[3]:
             tag = message[0]
             if tag in core.AFTER:
+                self.binds = True
                 self._ballot = max(self._ballot, message[1])
             if tag == core.ACCEPTED:
                 self._accept(message[3], message[1])
@@ -88,6 +100,12 @@ class LeaseWatch:
             self._now = held._replace(until_ns=until)
         return lapsed
 
+    def renewed(self, ballot: int, until_reading_ns: int) -> None:
+        """The lease that was seen last now ends later."""
+        held = self._now
+        if held is not None and held.ballot == ballot:
+            self._now = held._replace(until_ns=max(held.until_ns, self._clock.when(until_reading_ns)))
+
     def end(self, true_ns: int) -> bool:
         """The process is gone, or gave the lease up; whether it held one."""
         held, self._now = self._now, None
@@ -99,7 +117,22 @@ class LeaseWatch:
 
 def lease_end(participant: Any) -> int:  # noqa: ANN401 (a participant, planted ones included)
     """The reading at which a lease that is held now ends, found by asking the core itself."""
-    return max((end for end in participant.grants.values() if participant.holds_lease(end - 1)), default=1 << 62)
+    for end in sorted(participant.grants.values(), reverse=True):
+        if participant.holds_lease(end - 1):
+            return int(end)
+    return 1 << 62
+
+
+_Standing = tuple[int, int, int, dict[int, int]]
+"""A participant's phase, ballot, promise and grants: all that its lease hangs on."""
+
+
+def _standing(participant: Any) -> _Standing:  # noqa: ANN401 (as above)
+    return participant.phase, participant.bal, participant.promised, participant.grants.copy()
+
+
+def _stand(participant: Any, standing: _Standing) -> None:  # noqa: ANN401 (as above)
+    participant.phase, participant.bal, participant.promised, participant.grants = standing
 
 
 class Onlooker:
@@ -113,33 +146,70 @@ class Onlooker:
         self._replica, self._identity, self._disk, self._queue = replica, identity, disk, queue
         self._lease = LeaseWatch(observations, replica, clock)
         self._speech = Speech()
-        self._life = 0
+        self._life = self._slots = self._boot = self._lived = 0
         self._serving = self._behind = False
-        self._recovering = 0
+        self._recovering = self._waited = self._overloaded = self._turns = 0
+        self._core: Any = None
+        self._held: _Standing | None = None
+        """How it stood at its last turn, if it held a lease then."""
+        self._sure_ns = 0
+        """Until its clock shows that, the lease cannot have lapsed."""
 
     def started(self, life: int, node: Node) -> None:
         """A process was started, and has read its disk."""
-        self._life = life
-        participant = node.replica.core
+        self._life, self._overloaded, self._boot = life, 0, node.replica.boot
+        self._speech.binds = False
+        participant = self._core = node.replica.core
         self._remember(participant.promised, participant.longest, dict(participant.acc))
         watch_applier(self._observations, self._replica, life, node.replica.applier, lambda: self._world.now_ns)
 
     def stopped(self) -> None:
         """It died."""
         self._serving = self._behind = False
+        self._renew()
         if self._lease.end(self._world.now_ns):
             self._world.count("a master died holding its lease")
 
     def ended(self) -> None:
         """The run is over."""
+        self._renew()
         self._lease.end(self._world.now_ns)
 
-    def turned(self, replica: Replica, now: int) -> None:
+    def _renew(self) -> None:
+        """When the lease ends as the last turn left it: asked only when it matters, which is much rarer than turns are."""
+        if self._held is not None:
+            now, participant, held = _standing(self._core), self._core, self._held
+            _stand(participant, held)
+            until = lease_end(participant)
+            _stand(participant, now)
+            self._held = None
+            self._lease.renewed(held[1], until)
+
+    def _watch_lease(self, participant: Any, now: int) -> None:  # noqa: ANN401 (as above)
+        held, true_ns = self._held, self._world.now_ns
+        if held is not None and now < self._sure_ns and (participant.phase, participant.bal, participant.promised) == held[:3]:
+            self._held = _standing(participant)
+            return
+        self._renew()
+        ballot = until = 0
+        if participant.holds_lease(now):
+            ballot, until = participant.bal, lease_end(participant)
+            self._held, self._sure_ns = _standing(participant), until
+        if self._lease.see(true_ns, ballot, until):
+            self._world.count("a lease lapsed while its master lived")
+
+    def turned(self, node: Node, now: int) -> None:
         """It did a turn; `now` is its own."""
-        world, participant = self._world, replica.core
-        held = participant.holds_lease(now)
-        if self._lease.see(world.now_ns, participant.bal if held else 0, lease_end(participant) if held else 0):
-            world.count("a lease lapsed while its master lived")
+        world, replica, participant = self._world, node.replica, node.replica.core
+        self._turns += 1
+        if not self._turns % LEVELS_TURNS:
+            for fill in levels(node):
+                self._observations.level(self._replica, *fill)
+        if node.overloaded != self._overloaded:
+            world.count("a request found something full")
+            self._overloaded = node.overloaded
+        self._slots = replica.applied
+        self._watch_lease(participant, now)
         if participant.best and participant.bal != self._recovering:
             self._recovering = participant.bal
             world.count("a promise carried values")
@@ -150,11 +220,17 @@ class Onlooker:
         if replica.is_serving != self._serving:
             self._serving = replica.is_serving
             world.count("a master was elected" if self._serving else "a master stepped down")
-        self._observations.level(self._replica, "waiting entries", replica.waiting, self._queue)
+        if replica.waiting > self._waited:
+            self._waited = replica.waiting
+            self._observations.level(self._replica, "waiting entries", self._waited, self._queue)
 
     def spoke(self, body: bytes) -> None:
         """A frame leaves."""
-        if self._speech.hear(body) or self._dice.chance(LOOK):
+        look = 1.0 if self._speech.hear(body) else LOOK
+        if self._speech.binds and self._lived != self._life:
+            self._lived = self._life
+            self._observations.lives.append(Life(self._replica, self._life, self._boot))
+        if self._dice.throw() * max(LOOK_SLOTS, self._slots) < look * LOOK_SLOTS:
             self._imagine_power_cut()
 
     def _imagine_power_cut(self) -> None:

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from gaios.log import Bounds, Options
 from gaios.server.node import Limits
 from gaios.sim.dice import Dice
-from gaios.sim.faults import MS, Faults, S, swarm
+from gaios.sim.faults import MS, US, Faults, S, swarm
+from gaios.sim.operations import Mix
 
 DRIFT_BOUND_PPM = 1_000
 """What the specification allows (`DRIFT_PPM`)."""
@@ -26,10 +27,17 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     bounds: Bounds = Bounds()
     limits: Limits = Limits()
     segment_bytes: int = 256 << 10
+    turn_ns: int = 30 * US
+    """What a turn of a replica's loop takes: events that come meanwhile wait for the next."""
+    makes_spares: bool = True
+    """Segments are made ahead, beside other batches."""
     clients: int = 5
     operations: int = 150
     """Of all clients together, in safety mode."""
     keys: int = 5
+    mix: Mix = Mix()
+    value_bytes: int = 0
+    """Values have at least so many bytes."""
     think_ns: int = 20 * MS
     """Mean time between a client's operations within a burst."""
     burst: int = 4
@@ -41,6 +49,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """How often an operation drops history."""
     drifts_ppm: tuple[int, ...] = ()
     """Each replica's clock, when a scenario says so."""
+    available: bool = False
+    """Faults leave a majority alone, and so every operation has to succeed by its deadline in safety mode, too."""
     safety_ns: int = 20 * S
     """How long safety mode lasts."""
     recovery_ns: int = 15 * S
@@ -55,6 +65,8 @@ def draw(dice: Dice) -> Plan:
     small = dice.chance(0.4)
     # Many values in flight, some of them lost: the only way to gaps between chosen slots.
     deep = dice.chance(0.25)
+    # More is asked than can be done: many clients without a pause, a loop that is slow, room for few.
+    overload = dice.chance(0.12)
     bounds = Bounds(
         sessions=dice.pick((3, 65_536)) if small and dice.chance(0.3) else 65_536,
         answers=dice.pick((2, 1_024)) if small and dice.chance(0.3) else 1_024,
@@ -68,7 +80,7 @@ def draw(dice: Dice) -> Plan:
         batch_entries=1 if deep else dice.pick((1, 2, 1_024)) if small else 1_024,
         linger_us=1 if deep else dice.pick((500, 1)),
         batch_bytes=dice.pick((64, 1 << 19)) if small else 1 << 19,
-        queue_entries=dice.pick((2, 8)) if small and dice.chance(0.5) else 8_192,
+        queue_entries=dice.pick((2, 8)) if overload or (small and dice.chance(0.5)) else 8_192,
         seek_slots=dice.pick((1, 2, 64)) if small else 64,
         supply_bytes=dice.pick((1, 200, 4 << 20)) if small else 4 << 20,
         cache_bytes=dice.pick((1, 2_000, 64 << 20)) if small else 64 << 20,
@@ -81,17 +93,22 @@ def draw(dice: Dice) -> Plan:
     faults = swarm(dice.split("faults"), DRIFT_BOUND_PPM)
     if deep:
         faults = replace(faults, network=replace(faults.network, loss=max(faults.network.loss, 0.1)))
+    limits = Limits(requests=dice.pick((1, 3)) if small and dice.chance(0.3) else 1_024, watches=dice.pick((1, 256)))
     return Plan(
         replicas=dice.pick((5, 5, 3, 3, 1 + dice.below(7))),
         faults=faults,
         options=options,
         bounds=bounds,
+        limits=limits,
         segment_bytes=dice.pick(SEGMENT_BYTES),
-        clients=8 if deep else dice.between(2, 8),
-        keys=dice.pick((1, 3, 5, 10)),
+        turn_ns=dice.skewed(200 * US, 2 * MS) if overload else dice.pick((30 * US, 30 * US, dice.skewed(10 * US, MS))),
+        makes_spares=dice.chance(0.7),
+        clients=12 if overload else 8 if deep else dice.between(2, 8),
+        keys=10 if overload else dice.pick((1, 3, 5, 10)),
+        value_bytes=dice.pick((0, 0, 0, 100, 3_000)),
         compacts=dice.pick((0.0, 0.0, 0.1)),
-        think_ns=dice.skewed(MS // 5, 200 * MS),
-        burst=20 if deep else dice.pick((1, 4, 20)),
+        think_ns=10 * US if overload else dice.skewed(MS // 5, 200 * MS),
+        burst=50 if overload else 20 if deep else dice.pick((1, 4, 20)),
         safety_ns=dice.pick((5, 10, 20, 40)) * S,
         deadline_ns=dice.skewed(300 * MS, 8 * S),
     )

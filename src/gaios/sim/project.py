@@ -1,6 +1,6 @@
 """From operations of several keys to steps of one: what each key saw of a call, for the search of linearizability.
 
-Knows the operations that workload.py makes, and no others.
+Knows the operations that operations.py makes, and no others.
 An answer whose results do not fit its request says nothing here: the witness names it.
 """
 

@@ -1,11 +1,14 @@
 """One run: a seed becomes a world, safety mode, then liveness mode, then a judgement.  [PML §6.3]
 
 Rule 1. A run is a function of its seed and its options: the same trace hash every time, on every machine.
-Rule 2. In safety mode anything may fail, and nothing may be wrong. Then faults stop; within the plan's recovery time a master serves, and
+Rule 2. In safety mode anything may fail, and nothing may be wrong; where a plan says that faults leave a majority alone, operations succeed
+all the same. Then faults stop; within the plan's recovery time a master serves, and
 from then on every operation must succeed, and all replicas come to one state.
 """
 
+import gc
 from collections.abc import Callable
+from hashlib import blake2b
 
 import msgspec
 
@@ -15,13 +18,15 @@ from gaios.errors import ConfigurationError
 from gaios.server.recorder import Recorder, check_empty
 from gaios.sim.cell import Cell
 from gaios.sim.faults import MS, S
-from gaios.sim.history import DONE, REFUSED, UNKNOWN, Violation
+from gaios.sim.history import DONE, REFUSED, UNKNOWN, Call, Final, Violation
 from gaios.sim.judge import judge
 from gaios.sim.observations import Observations
 from gaios.sim.plan import Plan, draw
+from gaios.sim.recording import Recording
 from gaios.sim.workload import Workload
 from gaios.sim.world import World
 
+AVAILABILITY = "availability"
 LIVENESS = "liveness"
 CONVERGE_NS = 30 * S
 """After the last operation, every replica has the same state by then."""
@@ -32,6 +37,10 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     plan: Callable[[Plan], Plan] | None = None
     """Changes the plan that the seed drew: what a scenario is."""
+    until_ns: int | None = None
+    """Safety mode ends then, if it has not before."""
+    look: Recording | None = None
+    """Records the run, to be drawn. It changes nothing."""
     lines: bool = False
     """Keep what was noted, for a reader."""
     record: str = ""
@@ -50,13 +59,22 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run(seed: int, options: RunOptions | None = None) -> Report:
-    """Run one seed.
+    """Run one seed. Garbage that refers to itself waits until the end: a run makes little of it, and looking for it costs an eighth.
 
     Raises:
         ConfigurationError: it was to be recorded, and could not be.
     """
-    options = options or RunOptions()
-    world = World(seed)
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return _run(seed, options or RunOptions())
+    finally:
+        if collects:
+            gc.enable()
+
+
+def _run(seed: int, options: RunOptions) -> Report:
+    world = World(seed) if options.look is None else options.look.world(seed)
     if options.lines:
         world.lines = []
     plan = draw(world.dice.split("plan"))
@@ -70,9 +88,12 @@ def run(seed: int, options: RunOptions | None = None) -> Report:
         for seat in cell.seats.values():
             seat.sink = Recorder(options.record, clock=f"simulation {seed}", true_ns=lambda _: world.now_ns, stopped=unrecorded.append)
     workload = Workload(world, plan, cell.clients, seen)
+    if options.look is not None:
+        options.look.attach(cell, seen)
     cell.start()
     workload.begin()
-    world.run(plan.safety_ns, stop=lambda: workload.is_done or bool(seen.broken))
+    end_ns = plan.safety_ns if options.until_ns is None else min(plan.safety_ns, options.until_ns)
+    world.run(end_ns, stop=lambda: workload.is_done or bool(seen.broken))
     late = _liveness(world, plan, cell, workload, seen)
     workload.finish_watches()
     for seat in cell.seats.values():
@@ -81,14 +102,7 @@ def run(seed: int, options: RunOptions | None = None) -> Report:
             seat.sink.close()
     if unrecorded:
         raise ConfigurationError(reason=f"the run was not recorded whole: {unrecorded[0]}")
-    keys = workload.registers + workload.counters
-    finals = {}
-    for replica, seat in cell.seats.items():
-        if seat.node is not None:
-            page = api.decode_answer(seat.node.replica.applier.machine.query(api.encode(api.Range(b"", b""))))
-            assert isinstance(page, api.Page)
-            finals[replica] = (seat.life, {entry.key: entry.value for entry in page.entries})
-    found, undecided = judge(seen, keys, finals)
+    found, undecided = judge(seen, workload.keys, finals(cell))
     found += late
     for violation in found:
         world.note(str(violation))
@@ -111,6 +125,20 @@ def run(seed: int, options: RunOptions | None = None) -> Report:
         sometimes=world.sometimes,
         lines=world.lines or [],
     )
+
+
+def finals(cell: Cell) -> dict[int, Final]:
+    """Every replica that is up, as it is now."""
+    found: dict[int, Final] = {}
+    for replica, seat in cell.seats.items():
+        if seat.node is not None:
+            applier = seat.node.replica.applier
+            page = api.decode_answer(applier.machine.query(api.encode(api.Range(b"", b""))))
+            assert isinstance(page, api.Page)
+            values = {entry.key: entry.value for entry in page.entries}
+            snapshot = b"".join([*applier.machine.snapshot(), *applier.sessions.snapshot()])
+            found[replica] = Final(seat.life, applier.applied, values, blake2b(snapshot).digest())
+    return found
 
 
 def _count(world: World, seen: Observations) -> None:
@@ -140,13 +168,11 @@ def _liveness(world: World, plan: Plan, cell: Cell, workload: Workload, seen: Ob
         found.append(Violation(LIVENESS, f"no master serves {plan.recovery_ns // MS} ms after faults stopped"))
     world.run(world.now_ns + 10 * plan.deadline_ns, stop=lambda: workload.open == 0)
     first = len(seen.calls)
+    if plan.available:
+        found += [Violation(AVAILABILITY, f"{_say(call)} in safety mode") for call in seen.calls if _failed(call)]
     workload.again(plan.final_operations * plan.clients, 5 * S, 20 * MS)
     world.run(world.now_ns + 60 * S, stop=lambda: workload.is_done)
-    found += [
-        Violation(LIVENESS, f"call {call.number} after faults stopped: {call.outcome} ({call.error})")
-        for call in seen.calls[first:]
-        if call.outcome != DONE and not isinstance(call.request, api.Compact)
-    ]
+    found += [Violation(LIVENESS, f"{_say(call)} after faults stopped") for call in seen.calls[first:] if _failed(call)]
     if not workload.is_done:
         found.append(Violation(LIVENESS, f"{workload.open} operations never ended"))
     world.run(world.now_ns + CONVERGE_NS, stop=cell.has_converged)
@@ -155,3 +181,12 @@ def _liveness(world: World, plan: Plan, cell: Cell, workload: Workload, seen: Ob
         found.append(Violation(LIVENESS, f"replicas do not converge: applied {applied}"))
     world.run(world.now_ns + S)
     return found
+
+
+def _failed(call: Call) -> bool:
+    """Whether it had no answer, or a refusal; that history is gone already is none."""
+    return call.outcome != DONE and not isinstance(call.request, api.Compact)
+
+
+def _say(call: Call) -> str:
+    return f"call {call.number} of client {call.client}: {call.outcome} ({call.error})"

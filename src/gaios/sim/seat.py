@@ -9,7 +9,7 @@ Rule 2. What a process does not take while it is paused waits for it; what is se
 Rule 3. A process that raises what it may not raise is a finding.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -21,33 +21,24 @@ from gaios.server.recorded import start_recorded
 from gaios.server.recorder import Recorder
 from gaios.sim.clock import Clock
 from gaios.sim.disk import Disk
-from gaios.sim.faults import DiskFaults
-from gaios.sim.network import Connection, Network
+from gaios.sim.door import Door
+from gaios.sim.faults import Faults
+from gaios.sim.network import Connection, Deliver, Network
 from gaios.sim.observations import Observations, ObservedDatabase
 from gaios.sim.onlooker import Onlooker
 from gaios.sim.world import World
 from gaios.storage import Identity, Record, create
-from gaios.transport import PEER_BYTES_MAX, Decoder, Kind, Listener, encode_goodbye, encode_peer, refuse
+from gaios.transport import PEER_BYTES_MAX, Decoder, Kind, encode_peer
 
-TURN_NS = 30_000
-"""What a turn of the loop takes: events that come meanwhile wait for the next."""
 WALL_MS = 1_700_000_000_000
 """What the wall clock shows when the world begins."""
+WALL_OFF_MS = 86_400_000
+"""How far a wall clock may be off, either way."""
 
 
 def address(replica: int) -> str:
     """A replica's client address."""
     return f"127.0.0.1:{7419 + replica}"
-
-
-class _Client:
-    """A client's connection, seen from here."""
-
-    __slots__ = ("connection", "listener")
-
-    def __init__(self, connection: Connection, cell: bytes) -> None:
-        self.connection = connection
-        self.listener = Listener(cell)
 
 
 class Seat:
@@ -62,25 +53,26 @@ class Seat:
         replica: int,
         replicas: int,
         cell: bytes,
-        disk_faults: DiskFaults,
-        drift_bound_ppm: int,
+        faults: Faults,
         drift_ppm: int | None,
         options: Options,
         bounds: Bounds,
         limits: Limits,
         segment_bytes: int,
+        turn_ns: int,
+        makes_spares: bool,
     ) -> None:
+        """`turn_ns` is what a turn of the loop takes: events that come meanwhile wait for the next."""
         self.world, self.network, self.observations = world, network, observations
         self.replica = replica
         self.members = {member: member for member in range(1, replicas + 1)}
         self._bounds = bounds
         self._cell, self._options, self._limits, self._segment_bytes = cell, options, limits, segment_bytes
+        self._turn_ns, self._makes_spares, self._wall_jump = turn_ns, makes_spares, faults.process.wall_jump
         self._dice = world.dice.split(f"seat {replica}")
-        self.clock = Clock(self._dice.split("clock"), drift_bound_ppm, drift_ppm)
-        self.disk = Disk(world, self._dice.split("disk"), disk_faults, str(replica))
+        self.clock = Clock(self._dice.split("clock"), faults.drift_ppm, drift_ppm)
+        self.disk = Disk(world, self._dice.split("disk"), faults.disk, str(replica))
         self.node: Node | None = None
-        self.others: Mapping[int, Seat] = {}
-        """The other seats, by replica id; set by the cell."""
         self.onlooker = Onlooker(
             world,
             observations,
@@ -91,22 +83,33 @@ class Seat:
             self.disk,
             options.queue_entries,
         )
+        self.is_lost = False
+        """Whether its disk is gone, so that it will not start."""
         self.life = 0
         """Counts starts and ends: what belongs to another life is ignored."""
         self.sink: Recorder | None = None
         """Where every transition of the process is recorded, if it is."""
         self.on_fall: Any = None
-        """Called when the process ends by itself."""
+        """Called with this seat when the process ends by itself, and whether because its disk failed."""
         self._inbox: list[tuple[Any, ...]] = []
         self._turn_at = -1
         self._free_ns = 0
         self._armed_ns = -1
+        self._deadline_ns = self._due_ns = -1
+        """When the node is due, by its clock, and in true time."""
         self._poll_ns = 0
         self._pause: tuple[str, int] | None = None
         self._asleep: Any = None
         """What a paused process goes on with."""
-        self._clients: dict[int, _Client] = {}
-        self._numbers = 0
+        self._suspended = False
+        """The whole machine stands still."""
+        self._door = Door(world, replica, cell, self._put)
+        self._receivers: dict[int, Deliver] = {}
+        self._frames = Decoder(PEER_BYTES_MAX, magic=False)
+
+    def meet(self, others: Iterable["Seat"]) -> None:
+        """Learn where frames to the other seats go."""
+        self._receivers = {other.replica: partial(other.frame, self.replica) for other in others}
 
     # -- coming and going ------------------------------------------------------------------------------------------------
 
@@ -135,21 +138,43 @@ class Seat:
                 machine=machine,
                 nonce=int.from_bytes(self._dice.bytes(8), "little"),
                 now=now,
-                wall_ms=WALL_MS + self.world.now_ns // 1_000_000,
+                wall_ms=self._wall_ms(),
                 options=self._options,
                 bounds=self._bounds,
                 limits=self._limits,
                 segment_bytes=self._segment_bytes,
             )
         except errors.Error as error:
-            self.onlooker.found("start", error)
+            if self.is_lost and isinstance(error, errors.StateMissing):
+                self.world.count("a replica refused to start without its state")
+            else:
+                self.onlooker.found("start", error)
             return
         machine.boot = self.life
         self.onlooker.started(self.life, node)
         self.node = node
-        self._inbox, self._turn_at, self._armed_ns, self._pause, self._asleep = [], -1, -1, None, None
+        self._inbox, self._turn_at, self._armed_ns, self._deadline_ns, self._pause, self._asleep = [], -1, -1, -1, None, None
+        self._suspended = False
         self._free_ns = self.world.now_ns
         self._put(("tick",))
+
+    def _wall_ms(self) -> int:
+        """The wall clock, which may say anything."""
+        off = 0
+        if self._dice.chance(self._wall_jump):
+            self.world.count("a wall clock was off")
+            off = self._dice.between(-WALL_OFF_MS, WALL_OFF_MS)
+        return WALL_MS + self.world.now_ns // 1_000_000 + off
+
+    @property
+    def is_ill(self) -> bool:
+        """Whether it is down, paused, or its disk stands still."""
+        return self.node is None or self._pause is not None or self._asleep is not None or self.disk.is_still
+
+    def lose_disk(self) -> None:
+        """The disk of a dead replica is replaced by an empty one."""
+        self.disk.erase()
+        self.is_lost = True
 
     def stop(self, *, power: bool) -> None:
         """The process is killed; with `power`, so is its machine."""
@@ -159,21 +184,23 @@ class Seat:
         self.life += 1
         self.node = None
         self.onlooker.stopped()
-        for client in self._clients.values():
-            client.connection.break_off()
-        self._clients.clear()
+        self._door.close()
         if power:
-            self.disk.power_cut()
-            self.clock.restart(self.world.now_ns)
+            self.lose_power()
         else:
             self.disk.kill()
+
+    def lose_power(self) -> None:
+        """The machine begins anew, with what its disk still has."""
+        self.disk.power_cut()
+        self.clock.restart(self.world.now_ns)
 
     def retire(self) -> None:
         """Ask the process to go: a master gives its lease back. Whoever asked kills it soon after."""
         self._put(("retire",))
 
     def pause(self, duration_ns: int, point: str) -> None:
-        """Stop the process for a while, at a point of its next turn: "poll", "take" or "carry out"."""
+        """Stop the process for a while, at a point of its next turn: "poll", "take" or "carry out"; or at "suspend" the whole machine."""
         if self.node is not None:
             self.world.note(f"pause {self.replica} {point} {duration_ns}")
             self._pause = (point, duration_ns)
@@ -187,7 +214,12 @@ class Seat:
 
     def frame(self, member: int, data: bytes) -> None:
         """Bytes came from a peer."""
-        if self.node is not None:
+        if self._suspended:
+            self.world.count("a frame came to a suspended machine")
+        elif self.node is not None:
+            if self._dice.chance(self.network.faults.misdirect):
+                self.world.count("a frame came from the wrong member")
+                member = self._dice.pick(list(self.members))
             self._put(("peer", member, data))
 
     def accept(self, connection: Connection) -> None:
@@ -195,26 +227,33 @@ class Seat:
         if self.node is None:
             connection.break_off()
             return
-        self._numbers += 1
-        number = self._numbers
-        self._clients[number] = _Client(connection, self._cell)
-        connection.on_bytes[1] = lambda data: self._put(("client", number, data))
-        connection.on_broken[1] = lambda: self._put(("gone", number))
+        self._door.accept(connection)
 
     def _put(self, event: tuple[Any, ...]) -> None:
         """Something for the process to take at its next turn."""
         if self.node is None:
             return
         self._inbox.append(event)
-        if self._turn_at < 0:
-            self._turn_at = max(self.world.now_ns, self._free_ns)
-            self.world.at(self._turn_at, self._turn, self.life)
+        if self._turn_at >= 0:
+            return
+        if self._free_ns <= self.world.now_ns:
+            self._turn(self.life)
+        else:
+            self._turn_later()
+
+    def _turn_later(self) -> None:
+        """The next turn comes when this one's time is over."""
+        self._turn_at = self._free_ns
+        self.world.at(self._turn_at, self._turn, self.life)
 
     def _turn(self, life: int) -> None:
         """The poll found something."""
         if life != self.life or self.node is None:
             return
-        if self._pause is not None and self._pause[0] == "poll":
+        if self._pause is not None and self._pause[0] in {"poll", "suspend"}:
+            self._suspended = self._pause[0] == "suspend"
+            if self._suspended:
+                self.disk.stand_still(self._pause[1])
             self._resume_at(self._turn)
             return
         self._poll_ns = self.clock.read(self.world.now_ns)
@@ -234,7 +273,7 @@ class Seat:
 
     def _wake(self, life: int, action: Any) -> None:  # noqa: ANN401 (as above)
         if life == self.life and self._asleep is not None:
-            self._asleep = None
+            self._asleep, self._suspended = None, False
             action(life)
 
     def resume(self) -> None:
@@ -260,16 +299,22 @@ class Seat:
             self.node.check()
         except Exception as error:  # noqa: BLE001 (whatever it is, it is a finding)
             self.onlooker.found("run", error)
-            self._fall(power=False)
+            self._fall(disk_failed=False)
             return
-        self.onlooker.turned(self.node.replica, now)
-        self._free_ns = self.world.now_ns + TURN_NS
+        self.onlooker.turned(self.node, now)
+        self._free_ns = self.world.now_ns + self._turn_ns
         if self._pause is not None and self._pause[0] == "carry out":
-            duration, self._pause = self._pause[1], None
-            self._free_ns += duration
-            self.world.after(duration, self._carry_out, self.life, effects)
+            self._resume_at(partial(self._carry_on, effects=effects))
         else:
             self._carry_out(self.life, effects)
+
+    def _carry_on(self, life: int, effects: Effects) -> None:
+        """It was paused between drain and carrying out."""
+        self._turn_at = -1
+        self._free_ns = self.world.now_ns + self._turn_ns
+        self._carry_out(life, effects)
+        if self._inbox and self._turn_at < 0:
+            self._turn_later()
 
     def _hand_in(self, event: tuple[Any, ...]) -> None:
         node = self.node
@@ -279,13 +324,17 @@ class Seat:
         if kind == "peer":
             _, member, data = event
             try:
-                for frame_kind, body in Decoder(PEER_BYTES_MAX, magic=False).feed(data):
+                for frame_kind, body in self._frames.feed(data):
                     if frame_kind == Kind.PEER:
                         node.peer_frame(now, member, body)
             except errors.ProtocolError:
                 self.world.count("a damaged frame was refused")
+                self._frames = Decoder(PEER_BYTES_MAX, magic=False)
+            if self._frames.held_bytes:  # a damaged length: frames fare alone, so its rest never comes
+                self.world.count("a damaged frame was refused")
+                self._frames = Decoder(PEER_BYTES_MAX, magic=False)
         elif kind == "client":
-            self._client_bytes(now, event[1], event[2])
+            self._door.bytes_came(node, now, event[1], event[2])
         elif kind == "tick":
             node.tick(now)
         elif kind == "disk":
@@ -293,41 +342,13 @@ class Seat:
         elif kind == "retire":
             node.retire(now)
         elif kind == "gone":
-            client = self._clients.pop(event[1], None)
-            if client is not None and client.listener.accepted:
-                node.client_gone(event[1])
-
-    def _client_bytes(self, now: int, number: int, data: bytes) -> None:
-        node, client = self.node, self._clients.get(number)
-        if client is None or node is None:
-            return
-        try:
-            frames = client.listener.feed(data)
-            if not client.listener.accepted and client.listener.hello is not None:
-                client.connection.send(1, self._welcome(client.listener))
-                node.client_came(number)
-            for kind, body in frames:
-                node.client_frame(now, number, kind, body)
-        except errors.ProtocolError as error:
-            self._cut(number, error)
-
-    def _welcome(self, listener: Listener) -> bytes:
-        assert self.node is not None
-        replica = self.node.replica
-        serving, master = self.node.standing()
-        return listener.accept(
-            replica=self.replica, member=replica.me, boot=replica.boot, nonce=replica.nonce, serving=serving, master=master
-        )
-
-    def _cut(self, number: int, error: errors.Error) -> None:
-        client = self._clients.pop(number, None)
-        if client is None or self.node is None:
-            return
-        if client.listener.accepted:
-            self.node.client_gone(number)
-        client.connection.send(1, encode_goodbye(error) if client.listener.accepted else refuse(error))
-        client.connection.on_broken[1] = None
-        self.world.after(50_000_000, client.connection.break_off)
+            self._door.gone(node, event[1])
+        elif kind == "full":
+            self._door.full(node, now, event[1], event[2])
+        elif kind == "slow":
+            self._door.slow(node, event[1])
+        elif kind == "spare":
+            node.spare_done()
 
     # -- effects ---------------------------------------------------------------------------------------------------------
 
@@ -336,44 +357,49 @@ class Seat:
             return
         world = self.world
         if effects.disk is not None:
-            self.disk.submit(effects.disk, lambda: self._disk_done(life), lambda: self._disk_failed(life))
+            self.disk.submit(effects.disk, lambda: self._disk_done(life, "disk"), lambda: self._disk_failed(life))
+        if effects.spare is not None and self._makes_spares:
+            world.count("a spare segment was made")
+            self.disk.submit(effects.spare, lambda: self._disk_done(life, "spare"), lambda: self._disk_failed(life))
+        last, frame = None, b""
         for member, body, _ in effects.to_peers:
             world.note(f"send {self.replica} {member}", body)
             self.onlooker.spoke(body)
-            self.network.send(self.replica, member, encode_peer(body), self._receiver(member))
+            if body is not last:
+                last, frame = body, encode_peer(body)
+            self.network.send(self.replica, member, frame, self._receivers[member])
         for number, data in effects.to_clients:
-            client = self._clients.get(number)
-            if client is not None:
-                world.note(f"answer {self.replica} {client.connection.ends[0]}", data)
-                client.connection.send(1, data)
+            self._door.send(number, data)
         self._arm(effects.deadline_ns)
 
-    def _receiver(self, member: int) -> Any:  # noqa: ANN401 (a callback of the network's)
-        target, me = self.others[member], self.replica
-        return lambda data: target.frame(me, data)
-
-    def _disk_done(self, life: int) -> None:
+    def _disk_done(self, life: int, which: str) -> None:
         if life == self.life:
-            self._put(("disk",))
+            self._put((which,))
 
     def _disk_failed(self, life: int) -> None:
-        """The first failed sync stops the replica; what it should have kept may be lost like in a power cut."""
+        """The first failure stops the replica, as with exit code 4."""
         if life == self.life:
             self.world.note(f"disk failed {self.replica}")
-            self._fall(power=True)
+            self._fall(disk_failed=True)
 
     def _arm(self, deadline_ns: int) -> None:
-        at = max(self.clock.when(deadline_ns), self.world.now_ns, self._free_ns)
+        if deadline_ns != self._deadline_ns:
+            self._deadline_ns, self._due_ns = deadline_ns, self.clock.when(deadline_ns)
+        at = max(self._due_ns, self.world.now_ns, self._free_ns)
         if self._armed_ns < 0 or at < self._armed_ns:
             self._armed_ns = at
             self.world.at(at, self._alarm, self.life, at)
 
     def _alarm(self, life: int, at: int) -> None:
-        if life == self.life and at == self._armed_ns:
-            self._armed_ns = -1
+        if life != self.life or at != self._armed_ns:
+            return
+        self._armed_ns = -1
+        if self._due_ns > at:  # the deadline has moved since
+            self._arm(self._deadline_ns)
+        else:
             self._put(("tick",))
 
-    def _fall(self, *, power: bool) -> None:
-        self.stop(power=power)
+    def _fall(self, *, disk_failed: bool) -> None:
+        self.stop(power=False)
         if self.on_fall is not None:
-            self.on_fall(self)
+            self.on_fall(self, disk_failed)

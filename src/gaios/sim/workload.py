@@ -1,18 +1,15 @@
 """What clients do: a closed loop each, over few keys, so that they meet; every outcome written down.  [reliability §5.4, §5.5]
 
-Rule 1. Every value written is unique, so that a read says which write it saw.
-Rule 2. An operation is recorded once, from its first attempt to its last answer, retries included.
-Rule 3. Registers and counters are keys of their own: what is incremented is never overwritten.
+Rule 1. An operation is recorded once, from its first attempt to its last answer, retries included.
+Rule 2. What is asked is drawn by operations.py; here is when, by whom, and what came of it.
 """
-
-from collections.abc import Callable
 
 from gaios import api, errors
 from gaios.client.core import READ, WRITE
 from gaios.sim.client import Outcome, SimulatedClient
-from gaios.sim.dice import Dice
 from gaios.sim.history import DONE, REFUSED, UNKNOWN, Call, Violation, Watch
 from gaios.sim.observations import Observations
+from gaios.sim.operations import Operations
 from gaios.sim.plan import Plan
 from gaios.sim.world import World
 
@@ -25,15 +22,14 @@ class Workload:
         self._dice = world.dice.split("workload")
         self._clients = clients[: plan.clients]
         self._watchers = [_Watcher(world, client, observations) for client in clients[plan.clients :]]
-        self.registers = [b"r%d" % number for number in range(plan.keys)]
-        self.counters = [b"c%d" % number for number in range(max(1, plan.keys // 3))]
+        self._operations = Operations(
+            self._dice.split("operations"), plan.mix, keys=plan.keys, value_bytes=plan.value_bytes, compacts=plan.compacts
+        )
+        self.keys = self._operations.registers + self._operations.counters
         self.remaining = plan.operations
         self.open = 0
         """Operations begun and not finished."""
         self._numbers = 0
-        self._seen: dict[bytes, list[api.Entry]] = {}
-        self._revision = api.FIRST_REVISION
-        """The highest that any answer named."""
         self._deadline_ns = plan.deadline_ns
         self._think_ns = plan.think_ns
         self._rest_ns = 0
@@ -77,7 +73,7 @@ class Workload:
         self.remaining -= 1
         self._numbers += 1
         number = self._numbers
-        request = self._draw(number)
+        request = self._operations.draw(number)
         began, began_ns = self._world.next_order(), self._world.now_ns
         self._world.note(f"call {number} by {client.number}")
 
@@ -88,63 +84,12 @@ class Workload:
                 call = call._replace(ended=self._world.next_order(), ended_ns=self._world.now_ns)
             self._world.note(f"outcome {number} {call.outcome} {call.error}")
             self._observations.calls.append(call)
-            self._learn(call)
+            self._operations.learn(call.reply)
             self._later(client)
 
         self.open += 1
         kind = READ if isinstance(request, api.Range) else WRITE
         client.call(kind, api.encode(request), self._deadline_ns, finish)
-
-    def _learn(self, call: Call) -> None:
-        """Entries that were seen: what a later compare-and-set may compare with."""
-        if isinstance(call.reply, api.MultiOpResult | api.Page):
-            self._revision = max(self._revision, call.reply.revision)
-        if isinstance(call.reply, api.Page):
-            for entry in call.reply.entries:
-                self._seen.setdefault(entry.key, []).append(entry)
-
-    # -- drawing operations ----------------------------------------------------------------------------------------------
-
-    def _draw(self, number: int) -> api.MultiOp | api.Range | api.Compact:
-        dice = self._dice
-        if dice.chance(self._plan.compacts):
-            return api.Compact(dice.pick((self._revision, dice.between(api.FIRST_REVISION, self._revision))))
-        key = dice.pick(self.registers)
-        value = b"v%d" % number
-        draws: list[Callable[[], api.MultiOp | api.Range]] = [
-            lambda: api.MultiOp(then=(api.Put(key, value),)),
-            lambda: api.MultiOp(then=(api.Put(key, value),)),
-            lambda: api.Range(key),
-            lambda: api.Range(key),
-            lambda: api.Range(dice.pick(self.counters)),
-            lambda: api.Range(b"", b""),
-            lambda: api.MultiOp(then=(api.Increment(dice.pick(self.counters)),)),
-            lambda: api.MultiOp(then=(api.Delete(key),)),
-            lambda: self._compare_and_set(key, value),
-            lambda: self._several(dice, value),
-        ]
-        return dice.pick(draws)()
-
-    def _compare_and_set(self, key: bytes, value: bytes) -> api.MultiOp:
-        dice = self._dice
-        seen = self._seen.get(key)
-        put, look = (api.Put(key, value),), (api.Get(key),)
-        if not seen or dice.chance(0.2):
-            return api.MultiOp((api.Test(key, "absent"),), put, look)
-        entry = seen[-1] if dice.chance(0.8) else dice.pick(seen)
-        if dice.chance(0.5):
-            return api.MultiOp((api.Test(key, "value", "==", entry.value),), put, look)
-        return api.MultiOp((api.Test(key, "mod_revision", "==", entry.mod_revision),), put, look)
-
-    def _several(self, dice: Dice, value: bytes) -> api.MultiOp | api.Range:
-        keys = dice.shuffled(self.registers)[:2]
-        if len(keys) < 2:
-            return api.Range(b"", b"")
-        seen = self._seen.get(keys[0])
-        both = tuple(api.Put(key, value) for key in keys)
-        if seen and dice.chance(0.5):
-            return api.MultiOp((api.Test(keys[0], "value", "==", seen[-1].value),), (api.Put(keys[1], value),), (api.Get(keys[0]),))
-        return api.MultiOp(then=both)
 
 
 def _record(call: Call, outcome: Outcome, place: tuple[int, int]) -> Call:

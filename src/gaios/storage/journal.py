@@ -83,6 +83,7 @@ class Journal:
         "_segment_bytes",
         "_size",
         "_spare",
+        "_takes_spare",
         "boot",
     )
 
@@ -102,6 +103,8 @@ class Journal:
         self._indexes = indexes
         self._spare: bool | None = False
         """Is a prepared segment at hand? None while one is being made."""
+        self._takes_spare = False
+        """The newest batch renames the spare: until it is carried out the name is in use."""
 
     # ------------------------------------------------------------------------------------------------------------ start
 
@@ -182,6 +185,7 @@ class Journal:
             Operations that end in a `Sync`; none if there is nothing to write.
         """
         operations: list[Operation] = []
+        self._takes_spare = False
         if copies is not None:
             self._generation += 1
             synced = self._batch - 1 if self._open else self._batch
@@ -260,7 +264,7 @@ class Journal:
         making: list[Operation] = [Create(MADE, size), Sync(MADE), Rename(MADE, file)]
         if self._spare and size == self._segment_bytes:
             making = [Rename(SPARE, file)]
-            self._spare = False
+            self._spare, self._takes_spare = False, True
         return making, [SyncDirectory(segment.DIRECTORY)]
 
     def _add_mark(self, parts: list[bytes], left: int, batch: int) -> None:
@@ -290,8 +294,9 @@ class Journal:
 
         It may run beside batches, in the background, or behind one. Call `prepared` when it was carried out. A shell that never calls
         it only has a slower batch at the start of each segment.
+        A large batch may fill half of the segment that it opens; the next spare then waits for the batch after it.
         """
-        if self._spare is not False or self._encoder.offset * 2 < self._size:
+        if self._spare is not False or self._takes_spare or self._encoder.offset * 2 < self._size:
             return []
         self._spare = None
         return [Create(SPARE, self._segment_bytes), Sync(SPARE), SyncDirectory(segment.DIRECTORY)]

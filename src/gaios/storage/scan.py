@@ -23,6 +23,8 @@ from gaios.storage.segment import OPENING_BYTES, Opening
 from gaios.storage.words import Identity, Problem, Reader, Record
 
 Visit = Callable[[Header], None]
+_BLOCK_BYTES = 4_096
+_BLOCK = bytes(_BLOCK_BYTES)
 
 
 @dataclass(slots=True)
@@ -203,7 +205,7 @@ def scan(
             break
         found.tail = tail = inside
         found.segments.append(Segment(file, opening, tail.offset))
-        if data.rstrip(b"\0")[tail.offset :]:
+        if written(data) > tail.offset:
             break
     if fault is not None:
         _judge(found, fault, data, reader, numbers[stopped:], crc_seed, known)
@@ -214,13 +216,13 @@ def _judge(found: Scan, fault: Fault, data: bytes, reader: Reader, numbers: list
     """Unfinished write, damage, or just the end?"""
     tail = found.tail
     here = bool(found.segments) and fault.problem.file == found.segments[-1].file
-    behind = len(data.rstrip(b"\0"))
+    behind = written(data)
     something = behind > (tail.offset if here else 0)
     evidence = max((header.batch for header in record.candidates(data, fault.resume, crc_seed, numbers[0])), default=0)
     for number in numbers[1:]:
         file = segment.name(number)
         later = reader.read(file, 0, reader.size(file))
-        something = something or bool(later.rstrip(b"\0"))
+        something = something or written(later) > 0
         opening = segment.decode(later)
         batches = [header.batch for header in record.candidates(later, 0, crc_seed, number)]
         evidence = max(evidence, *batches, opening.batch if opening is not None and opening.segment == number else 0)
@@ -237,6 +239,14 @@ def _judge(found: Scan, fault: Fault, data: bytes, reader: Reader, numbers: list
         found.damage = problem
     elif something:
         found.cut = problem._replace(kind="tail", detail=f"unfinished write: {problem.detail}")
+
+
+def written(data: bytes) -> int:
+    """Behind the last byte that is not zero. A segment ends in zeros, mostly many: they are compared a block at a time."""
+    end = len(data)
+    while end >= _BLOCK_BYTES and data[end - _BLOCK_BYTES : end] == _BLOCK:
+        end -= _BLOCK_BYTES
+    return len(data[:end].rstrip(b"\0"))
 
 
 def records(reader: Reader, segments: list[Segment], crc_seed: int) -> Iterator[Record]:

@@ -2,8 +2,7 @@
 
 from gaios.log.election import Election
 from gaios.log.replica import Replica
-from gaios.sim.museum import Exhibit, method, text, together
-from tests.museum.worlds import bridges, contested, flapping_links, forgetful_granters, hasty, long_leases
+from gaios.sim.museum.exhibit import Exhibit, method, scenario, text, together
 
 EXHIBITS = [
     Exhibit(
@@ -12,7 +11,7 @@ EXHIBITS = [
         "SAFETY 6",
         text(("best = {s: newer(best[s], a[s]) for s in keys(best, a)}", "best = {s: acc[s] for s in keys(best, a)}")),
         ("agreement",),
-        hasty,
+        scenario("hasty"),
     ),
     Exhibit(
         "proposal below the quorum's chosen-through",
@@ -20,7 +19,7 @@ EXHIBITS = [
         "SAFETY 6",
         text(("phase == RECOVERING and bal == promised and chosen >= floor", "phase == RECOVERING and bal == promised")),
         ("agreement",),
-        hasty,
+        scenario("hasty"),
     ),
     Exhibit(
         "quorum off by one",
@@ -28,7 +27,7 @@ EXHIBITS = [
         "PML §4.1",
         text(("return 2 * len(s & voters) > len(voters)", "return 2 * len(s & voters) + 2 > len(voters)")),
         ("agreement", "lease exclusivity"),
-        hasty,
+        scenario("hasty"),
     ),
     Exhibit(
         "own campaign inside one's own grant",
@@ -46,7 +45,7 @@ EXHIBITS = [
             ),
         ),
         ("lease exclusivity",),
-        bridges,
+        scenario("bridges"),
     ),
     Exhibit(
         "no withholding after a restart",
@@ -54,7 +53,7 @@ EXHIBITS = [
         "SAFETY 11",
         text(("granted_until = now + longest", "granted_until = now")),
         ("lease exclusivity",),
-        forgetful_granters,
+        scenario("forgetful-granters"),
     ),
     Exhibit(
         "promise to a newer ballot inside a lease",
@@ -69,7 +68,7 @@ EXHIBITS = [
             ),
         ),
         ("lease exclusivity",),
-        flapping_links,
+        scenario("flapping-links"),
     ),
     Exhibit(
         "a lower ballot is accepted",
@@ -82,7 +81,7 @@ EXHIBITS = [
             )
         ),
         ("agreement", "persist, then say"),
-        contested,
+        scenario("contested"),
     ),
     Exhibit(
         "what another ballot proposed is taken for chosen",
@@ -90,7 +89,7 @@ EXHIBITS = [
         "SAFETY 6",
         text(("run(acc[s].bal == b for s in", "run(acc[s].bal > 0 for s in")),
         ("agreement",),
-        contested,
+        scenario("contested"),
     ),
     Exhibit(
         "a lease is not shortened by the drift bound",
@@ -98,7 +97,15 @@ EXHIBITS = [
         "SAFETY 10",
         text(("return term - term * DRIFT_PPM // 1_000_000 - 1", "return term")),
         ("lease exclusivity",),
-        long_leases,
+        scenario("long-leases"),
+    ),
+    Exhibit(
+        "a lease is counted from when its grant is received",
+        "paxos",
+        "SAFETY 10",
+        text(("grants[q] = max(grants[q], t + shortened(d))", "grants[q] = max(grants[q], now + shortened(d))")),
+        ("lease exclusivity",),
+        scenario("sleepy-masters"),
     ),
     Exhibit(
         "a term is granted before it is written down",

@@ -1,4 +1,4 @@
-"""The museum: bugs that we had or fear, planted again for ever, and caught.  [STYLE 3; SAFETY 30]
+"""One exhibit: a planted bug, the world in which it shows, and the properties that it violates.  [STYLE 3; SAFETY 30]
 
 An `Exhibit` plants a bug for the time of one run: in the core by an edit of the specification's text, recompiled in memory; elsewhere by
 another function in a method's place. Its pinned seeds must catch it, and the same seeds must pass without it (`tests/museum`).
@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from gaios.log import Replica
 from gaios.sim.plan import Plan
 from gaios.sim.run import Report, RunOptions, run
+from gaios.sim.scenario import Scenario, load
 from gaios.spec import compile_participant
 
 Plant = Callable[[], AbstractContextManager[None]]
@@ -34,6 +35,16 @@ class Exhibit(NamedTuple):
     """The properties that it violates, any of them, by their checkers' names."""
     plan: Callable[[Plan], Plan] | None = None
     """The world that it needs; None: what the seed draws."""
+
+
+def scenario(name: str) -> Callable[[Plan], Plan]:
+    """A world that comes with gaios, in `scenarios/`."""
+
+    @cache
+    def world() -> Scenario:
+        return load(name)
+
+    return lambda plan: world().change(plan)
 
 
 def text(*edits: tuple[str, str]) -> Plant:

@@ -1,0 +1,183 @@
+"""What travels, in words that a reader of a run understands: frames, values, requests, ballots.
+
+Rule 1. Any bytes have words: what is damaged says so, and raises nothing.
+Rule 2. A word that is searched for is always spelt the same: `ballot 3.1`, `slot 12`, `call 7`.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from gaios import api, errors
+from gaios.entry import Entry, entries
+from gaios.entry import Kind as EntryKind
+from gaios.log import codec
+from gaios.paxos import core
+from gaios.transport import CLIENT_BYTES_MAX, PEER_BYTES_MAX, Decoder, Kind, Status, decode_answer, decode_events, decode_submit
+from gaios.transport.frame import MAGIC
+
+ELECTIONS: Final = "elections"
+VALUES: Final = "values"
+CATCH_UP: Final = "catch-up"
+LEASES: Final = "leases"
+REQUESTS: Final = "requests"
+ANSWERS: Final = "answers"
+_GROUPS: Final = {
+    codec.POLL: ELECTIONS,
+    codec.POLLED: ELECTIONS,
+    core.PREPARE: ELECTIONS,
+    core.PROMISE: ELECTIONS,
+    core.ACCEPT: VALUES,
+    core.ACCEPTED: VALUES,
+    core.LEARN: VALUES,
+    core.FETCH: CATCH_UP,
+    core.CHOSEN: CATCH_UP,
+}
+"""What a message is about; all others are about leases."""
+_ORDER: Final = (ELECTIONS, VALUES, CATCH_UP, LEASES)
+_SHORT: Final = 24
+_MOST: Final = 8
+"""Parts of one frame or value that are told; the rest are counted."""
+Told = tuple[str, str]
+"""What it is about, and what it says."""
+
+
+def ballot(number: int) -> str:
+    """A ballot as (round, member)."""
+    return f"{number // core.ROUND}.{number % core.ROUND}"
+
+
+def peer_frame(frame: bytes) -> Told:
+    """A frame between replicas."""
+    try:
+        ((_, body),) = Decoder(PEER_BYTES_MAX, magic=False).feed(frame)
+        messages = codec.decode(body)[3]
+    except (errors.ProtocolError, ValueError):
+        return LEASES, "a damaged frame"
+    groups = {_GROUPS.get(message[0], LEASES) for message in messages}
+    return min(groups, key=_ORDER.index, default=LEASES), joined(_message(message) for message in messages)
+
+
+def _message(message: codec.Message) -> str:
+    """One message of the core, or of elections."""
+    tag = message[0]
+    if tag == codec.POLL:
+        return f"poll: would you promise? I have promised ballot {ballot(message[2])}, know slot {message[3]}"
+    if tag == codec.POLLED:
+        return f"polled: {'yes' if message[2] else 'no'}, promised ballot {ballot(message[3])}, know slot {message[4]}"
+    name = core.EVENT_NAMES[tag].lower()
+    if tag == core.FETCH:
+        return f"fetch slot {message[1]}"
+    if tag == core.CHOSEN:
+        return f"chosen slot {message[1]}, ballot {ballot(message[2])}: {value(message[3])}"
+    said = f"{name} ballot {ballot(message[1])}"
+    if tag == core.PROMISE:
+        held = ", ".join(f"slot {slot} of ballot {ballot(at)}" for slot, (at, _) in sorted(message[4].items())[:_MOST])
+        return f"{said}, know slot {message[3]}{', hold ' + held if held else ''}"
+    if tag == core.ACCEPT:
+        return f"{said}, slot {message[3]}: {value(message[4])}"
+    if tag in (core.ACCEPTED, core.LEARN):
+        return f"{said}, slot {message[3]}"
+    if tag in (core.HEARTBEAT, core.GRANT):
+        return f"{said}, for {message[4] / 1e6:g} ms"
+    return said
+
+
+def client_bytes(data: bytes) -> Told:
+    """What leaves a client or is answered to one, whole frames."""
+    try:
+        frames = Decoder(max(CLIENT_BYTES_MAX, len(data)), magic=data.startswith(MAGIC)).feed(data)
+        words = [_frame(kind, body) for kind, body in frames]
+    except (errors.Error, ValueError):
+        return REQUESTS, "damaged bytes"
+    is_answer = any(kind in _ANSWERS for kind, _ in frames)
+    return ANSWERS if is_answer else REQUESTS, joined(words)
+
+
+_ANSWERS: Final = frozenset({Kind.WELCOME, Kind.GOODBYE, Kind.ANSWER, Kind.EVENTS, Kind.WATCH_END, Kind.PONG})
+
+
+def _frame(kind: int, body: bytes) -> str:
+    name = Kind(kind).name.lower().replace("_", " ")
+    if kind == Kind.ANSWER:
+        answer = decode_answer(body)
+        where = f", slot {answer.slot}.{answer.index}" if answer.slot else ""
+        return f"answer {answer.request}: {Status(answer.status).name.lower().replace('_', ' ')}{where}"
+    if kind == Kind.EVENTS:
+        told = decode_events(body)
+        return f"{len(told.events)} events below revision {told.next_revision}"
+    if kind in {Kind.SUBMIT, Kind.READ}:
+        return f"{name} {decode_submit(body)[0]}"
+    return name
+
+
+def value(data: bytes) -> str:
+    """A slot's value."""
+    if not data:
+        return "no-op"
+    try:
+        return joined(map(_entry, entries(data)))
+    except (errors.Error, ValueError):
+        return f"{len(data)} bytes"
+
+
+def _entry(entry: Entry) -> str:
+    if entry.kind == EntryKind.COMMAND:
+        return command(entry.command)
+    if entry.kind == EntryKind.EPOCH:
+        return f"epoch ballot {ballot(entry.identity.slot)}"
+    return EntryKind(entry.kind).name.lower()
+
+
+def command(data: bytes) -> str:
+    """A command of the database, as bytes."""
+    try:
+        return request(api.decode_command(data))
+    except errors.Error:
+        return f"{len(data)} bytes"
+
+
+def request(asked: object) -> str:
+    """A client's request."""
+    match asked:
+        case api.MultiOp():
+            guard = " and ".join(_operation(test) for test in asked.guard)
+            return f"{f'if {guard}: ' if guard else ''}{joined(map(_operation, asked.then))}"
+        case api.Range():
+            everything = not asked.key and asked.end is not None
+            return "get all" if everything else f"get {text(asked.key)}{f' to {text(asked.end)}' if asked.end else ''}"
+        case api.Compact():
+            return f"compact revision {asked.revision}"
+        case _:
+            return type(asked).__name__
+
+
+def _operation(operation: object) -> str:
+    match operation:
+        case api.Put():
+            return f"put {text(operation.key)}={text(operation.value)}"
+        case api.Test():
+            if operation.field in {"absent", "present"}:
+                return f"{text(operation.key)} is {operation.field}"
+            to = text(operation.to) if isinstance(operation.to, bytes) else operation.to
+            return f"{text(operation.key)}.{operation.field} {operation.op} {to}"
+        case api.Get() | api.Delete():
+            return f"{type(operation).__name__.lower()} {text(operation.key)}"
+        case api.Increment():
+            return f"increment {text(operation.key)} by {operation.by}"
+        case _:
+            return repr(operation)
+
+
+def text(data: bytes) -> str:
+    """A key or a value, not too long."""
+    shown = data[:_SHORT].decode(errors="backslashreplace")
+    return shown if len(data) <= _SHORT else f"{shown}… ({len(data)} bytes)"
+
+
+def joined(words: Iterable[str]) -> str:
+    """Several in one; equal ones once, with their number."""
+    counted: dict[str, int] = {}
+    for each in words:
+        counted[each] = counted.get(each, 0) + 1
+    parts = [each if count == 1 else f"{count} × {each}" for each, count in counted.items()]
+    return "; ".join(parts[:_MOST]) + (f"; and {len(parts) - _MOST} more" if len(parts) > _MOST else "")
