@@ -105,8 +105,14 @@ async def master_of(replicas: list[Replica]) -> Replica:
 
 
 async def master_of_all(replicas: list[Replica]) -> Replica:
-    """The master, once every replica reaches every other: none of them is needed for the others' majority any more."""
-    await until(lambda: all(link.is_up for replica in replicas for link in replica.links.values()))
+    """The master, once every replica reaches every other and none promised a newer ballot than its: a majority may then do without any."""
+
+    def agree() -> bool:
+        logs = [replica.node.replica for replica in replicas]
+        reach = all(link.is_up for replica in replicas for link in replica.links.values())
+        return reach and len({(log.master, log.ballot) for log in logs}) == 1 and any(log.is_serving for log in logs)
+
+    await until(agree)
     return await master_of(replicas)
 
 

@@ -81,6 +81,7 @@ async def test_a_master_that_nobody_hears_gives_way(tmp_path: Path) -> None:
         for wire in wires.values():
             wire.deaf = False
         await until(lambda: first.node.replica.applied == second.node.replica.applied and first.links[second.settings.id].is_up)
+        second = await master_of_all(replicas)
         reigns = sum(replica.node.replica.reigns for replica in replicas)
         await CLOCK.passes(2 * FAST.term_ms * 1_000_000)
         assert second.node.replica.is_serving
