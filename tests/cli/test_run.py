@@ -54,7 +54,7 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str,
         (["up", "--dir", "x", "--replica"], "--replica requires at least 1"),
         (["txn", "/no/such/file"], "/no/such/file: No such file or directory"),
         (["verify", "/no/such/directory"], "/no/such/directory is not a directory"),
-        (["sim", "--scenario", "x"], "unknown option: --scenario"),
+        (["sim", "--scenarios", "x"], "unknown option: --scenarios"),
     ],
     ids=" ".join,
 )

@@ -33,7 +33,7 @@ from gaios.spec import compile_participant, core_texts, read_specification
 from gaios.spec.sorts import MapOf, Opaque, Record
 
 ENTRIES: list[Entry] = [
-    Start(b"t" * 8, b"c" * 16, 1, 2, 3, 0, 14, "clock", 5, 65_537, 700, 4, 0, [(5, 65_537, b"")]),
+    Start(b"t" * 8, b"c" * 16, 1, 2, 3, 0, 14, "clock", 6, 5, 65_537, 700, 4, 0, [(5, 65_537, b"")]),
     Step(9, 1, True, [core.PROPOSE, b"v"], [[core.F_ACC, 5, 65_537, b"v"]], [[0, [core.ACCEPT, 65_537, 0, 5, b"v"]]]),
     Came(9, 2, 1, [[core.PROMISE, 65_537, 0, 4, {5: [65_537, b"v"]}, {}]]),
     Handed([("write", "wal/1"), ("sync", "wal/1")], (65_537, 700, 2, 3), (65_537, 700, 4, 0, []), [(2, 5, 65_537, b"v")]),

@@ -20,7 +20,7 @@ def batch(**changes: Any) -> Handed:
 
 
 def start(**changes: Any) -> Start:
-    found = Start(b"", b"", 1, 2, 5, 0, 14, "", 0, 65_537, 700, 1, 0, [(1, 65_537, V), (2, 65_537, V)])
+    found = Start(b"", b"", 1, 2, 5, 0, 14, "", 0, 0, 65_537, 700, 1, 0, [(1, 65_537, V), (2, 65_537, V)])
     return msgspec.structs.replace(found, **changes)
 
 

@@ -51,8 +51,11 @@ class Start(msgspec.Struct, array_like=True, frozen=True, tag=1):
     voters: int
     """As a bit mask."""
     clock: str
-    """What the true time of the frames counts on: only times of the same clock can be compared."""
+    """What true times count on: only times of the same clock can be compared."""
+    began_ns: int
+    """The true time of the start."""
     wall_ms: int
+    """What the machine's own clock said then: advice, for starts that no clock compares."""
     promised: int
     longest: int
     chosen: int

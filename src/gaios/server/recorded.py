@@ -183,14 +183,14 @@ class RecordedNode(Node):
         return [member for member, sent, _ in effects.to_peers if sent is body], [slim(message) for message in messages]
 
 
-def start_recorded(sink: Sink, *, cell: bytes, wall_ms: int, **arguments: Any) -> RecordedNode:  # noqa: ANN401 (those of `Node.start`)
+def start_recorded(sink: Sink, *, cell: bytes, now: int, wall_ms: int, **arguments: Any) -> RecordedNode:  # noqa: ANN401 (those of `Node.start`)
     """As `Node.start`, and everything that the node does is told from its first step on.
 
     Raises:
         StateMissing, StateDamaged, AnotherCell: as `Node.start`.
     """
     notes = Notes()
-    node = RecordedNode.start(cell=cell, wall_ms=wall_ms, make=partial(RecordedReplica, notes=notes), **arguments)
+    node = RecordedNode.start(cell=cell, now=now, wall_ms=wall_ms, make=partial(RecordedReplica, notes=notes), **arguments)
     replica = node.replica
     promised, longest, chosen, truncated, accepted = notes.found
     start = Start(
@@ -202,6 +202,7 @@ def start_recorded(sink: Sink, *, cell: bytes, wall_ms: int, **arguments: Any) -
         config=replica.config,
         voters=replica.core.voters,
         clock=sink.clock,
+        began_ns=sink.true_ns(now),
         wall_ms=wall_ms,
         promised=promised,
         longest=longest,

@@ -92,12 +92,9 @@ class Seat:
         self.on_fall: Any = None
         """Called with this seat when the process ends by itself, and whether because its disk failed."""
         self._inbox: list[tuple[Any, ...]] = []
-        self._turn_at = -1
-        self._free_ns = 0
-        self._armed_ns = -1
-        self._deadline_ns = self._due_ns = -1
-        """When the node is due, by its clock, and in true time."""
-        self._poll_ns = 0
+        self._free_ns = self._poll_ns = 0
+        self._turn_at = self._armed_ns = self._deadline_ns = self._due_ns = -1
+        """The last two: when the node is due, by its clock, and in true time."""
         self._pause: tuple[str, int] | None = None
         self._asleep: Any = None
         """What a paused process goes on with."""
@@ -115,9 +112,8 @@ class Seat:
 
     def create(self) -> None:
         """Make the directory, durably, as `gaios init` does."""
-        identity = Identity(self._cell, self.replica, 0)
         state = Record(RecordKind.STATE, 0, 0, encode(State(0, 0, 0, 0, [])))
-        for operation in create(identity, encode(Copies()), state, segment_bytes=self._segment_bytes):
+        for operation in create(Identity(self._cell, self.replica, 0), encode(Copies()), state, segment_bytes=self._segment_bytes):
             self.disk.execute(operation)
 
     def start(self) -> None:
@@ -126,7 +122,6 @@ class Seat:
         self.life += 1
         self.world.note(f"start {self.replica}")
         machine = ObservedDatabase(self.observations, self.replica)
-        now = self.clock.read(self.world.now_ns)
         try:
             begin = Node.start if self.sink is None else partial(start_recorded, self.sink)
             node = begin(
@@ -137,7 +132,7 @@ class Seat:
                 reader=self.disk,
                 machine=machine,
                 nonce=int.from_bytes(self._dice.bytes(8), "little"),
-                now=now,
+                now=self.clock.read(self.world.now_ns),
                 wall_ms=self._wall_ms(),
                 options=self._options,
                 bounds=self._bounds,

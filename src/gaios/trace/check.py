@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -96,8 +97,7 @@ class _Check:
         self._now: dict[int, Recording] = {}
         self.lanes: dict[int, Lane] = {}
         for member, own in sorted(by_member.items()):
-            own.sort(key=_order)
-            self.lanes[member] = Lane(own)
+            self.lanes[member] = Lane(sorted(own, key=partial(_order, own)))
 
     def _belong_together(self, recordings: list[Recording]) -> None:
         if not recordings:
@@ -208,6 +208,7 @@ class _Check:
         raise _Found(place, why)
 
 
-def _order(recording: Recording) -> tuple[int, int, int]:
+def _order(own: list[Recording], recording: Recording) -> tuple[int, int, int, int]:
+    """By boot. Starts have the same number where the earlier crashed before it was durable: then by their clock, or their clocks' age."""
     start = recording.start
-    return start.boot, start.wall_ms, start.nonce
+    return start.boot, min(other.start.wall_ms for other in own if other.start.clock == start.clock), start.began_ns, start.nonce
