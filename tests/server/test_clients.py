@@ -141,7 +141,7 @@ async def test_an_idle_client_is_cut_with_a_reason_and_a_pinging_one_is_not(tmp_
             other.heard_s -= settings.idle_s / 2
             await pinging.request(Kind.PING, 1)
             await pinging.next(Kind.PONG)
-            assert other.heard_s >= before
+            await until(lambda: other.heard_s >= before)
             quiet_one.heard_s -= settings.idle_s
             assert "nothing was said" in str(decode_goodbye(await idle.next(Kind.GOODBYE)))
             await pinging.register()
