@@ -142,7 +142,7 @@ def test_a_changed_output_is_refused_at_its_step(copy: Path, alter: Any, what: s
     assert what in found.expected
 
 
-PROMISED, LONGEST, CHOSEN, ACCEPTED = 10, 11, 12, 14
+PROMISED, LONGEST, CHOSEN, ACCEPTED = 11, 12, 13, 15
 """Where in a start."""
 
 
