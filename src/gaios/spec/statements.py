@@ -23,7 +23,7 @@ class Const:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of the role: `given` to the constructor, `durable`, or `volatile` (lost by a restart)."""
+    """A field of the role: `given` to the constructor, `durable`, `volatile` (lost by a restart), or a `ghost` that only models have."""
 
     name: str
     sort: Sort
