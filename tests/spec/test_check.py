@@ -104,9 +104,9 @@ def test_a_mutation_is_caught_and_a_harmless_one_is_not() -> None:
 
 def test_a_mutation_that_another_configuration_catches_too_is_told() -> None:
     bug = next(mutation for mutation in MUTATIONS if mutation.configuration == "one-slot")
-    found = with_spin(lambda: check_mutation(bug, [find("truncation-recovery"), TINIEST]))
+    found = with_spin(lambda: check_mutation(bug, [find("truncation-catch-up"), TINIEST]))
     if found is not None:
-        assert found.others == ("truncation-recovery",)
+        assert found.others == ("truncation-catch-up",)
 
 
 @pytest.mark.parametrize(

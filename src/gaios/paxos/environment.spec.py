@@ -20,9 +20,9 @@ class Mark(Input): pass                             # the mark of what is chosen
 
 Once(Promise, bal)                                  # in one ballot a member says one promise, and repeats it
 
-class Participant(Role):
+class Participant(Role):                            # Ghost: models alone have it; Recorded: and it stands on the disk
     clock: Ghost[Time]                              # what `now` reads
-    mark:  Ghost[Slot]                              # through which slot the disk says `chosen`
+    mark:  Recorded[Slot]                           # through which slot a record says `chosen`
     first: Ghost[Slot]                              # my reign's first slot behind what was recovered: its epoch's
 
     match event:

@@ -102,7 +102,7 @@ def read_model(core: tuple[Text, ...], claims: tuple[Text, ...]) -> Model:
                     model.once[message] = _once(vocabulary, text, node, message, keys)
                 case _:
                     declare(vocabulary, text, node, is_first=index == 0)
-    model.ghosts = tuple(item for item in vocabulary.state.values() if item.kind == "ghost")
+    model.ghosts = tuple(item for item in vocabulary.state.values() if item.is_ghost)
     model.inputs = tuple(event for name, event in vocabulary.events.items() if name not in known)
     model.constants = {name: constant.model for name, constant in vocabulary.constants.items()}
     for text, node in pending:

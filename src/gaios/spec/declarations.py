@@ -18,7 +18,7 @@ BUILTINS = frozenset(
     | {"True", "False", "None", "tracer", "essentials"}
 )
 """Words of the language, and members of every generated class; no text may declare them."""
-_KINDS = {"Given": "given", "Durable": "durable", "Ghost": "ghost"}
+_KINDS = {"Given": "given", "Durable": "durable", "Ghost": "ghost", "Recorded": "recorded"}
 
 
 @dataclass(slots=True)

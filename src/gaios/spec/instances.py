@@ -231,8 +231,10 @@ class Instances:
     def restart(self, me: int) -> Instance:
         """A crash, and the start after it: what is not durable takes its default, then Boot happens."""
         instance = Instance("restart", None, me, RESTART, (), 0, ())
-        before = self.lowering(me)
         over: dict[str, Thing] = {}
+        late = [item for item in self.model.state() if item.is_on_disk and me in self.configuration.ahead]
+        held = {item.name: self.cells.thing(item.sort, f"disk_{item.name}_{me}") for item in late}
+        before = replace(self.lowering(me), over={item.name: held[item.name] for item in late if item.is_ghost})
         told = self.model.restarts_without(self.configuration.same)
         for item in self.model.state():
             if item.kind == "given" or item.name in self.configuration.same:
@@ -241,8 +243,8 @@ class Instances:
                 over[item.name] = before.thing(told[item.name].body)
             elif item.kind == "volatile":
                 over[item.name] = self.cells.default(item.sort)
-            elif item.kind == "durable" and me in self.configuration.ahead:
-                over[item.name] = self.cells.thing(item.sort, f"disk_{item.name}_{me}")
+            elif item.name in held:
+                over[item.name] = held[item.name]
         after = replace(self.lowering(me), over=over)
         boot = next((event for event in self.model.specification.events if event.name == "Boot"), None)
         if boot is not None:

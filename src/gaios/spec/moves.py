@@ -101,11 +101,14 @@ class Moves:
 
     def restart(self, number: int) -> Step:
         """A crash, and the start after it."""
-        person, before = self.packing.unpack(number), self.packing.look(number)
+        person, before = self.packing.unpack(number), self.packing.unpack(number)
+        if person.durable is not None:
+            before.ghosts |= {name: value for name, value in person.durable.items() if name in before.ghosts}
+            person.ghosts = dict(before.ghosts)
         restarts = self.model.restarts_without(self.configuration.same)
         told = {name: self.meaning.value(function.body, alone(before), person.me, {}) for name, function in restarts.items()}
         held = {item.name for item in self.model.specification.state if item.kind == "durable"}
-        disk = person.durable if person.durable is not None else {name: getattr(person.core, name) for name in held}
+        disk = {name: (person.durable or {}).get(name, getattr(person.core, name)) for name in held}
         person.core = self.packing.participant(self.core, person.me)
         person.core.restore(**{name: _copied(value) for name, value in disk.items()} | {n: v for n, v in told.items() if n in held})
         person.ghosts |= {name: value for name, value in told.items() if name in person.ghosts}
@@ -117,7 +120,8 @@ class Moves:
     def sync(self, number: int) -> Step:
         """The disk catches up with its member."""
         person = self.packing.unpack(number)
-        person.durable = {item.name: getattr(person.core, item.name) for item in self.model.specification.state if item.kind == "durable"}
+        held = [item for item in self.packing.fields if item.is_on_disk]
+        person.durable = {item.name: person.ghosts[item.name] if item.is_ghost else getattr(person.core, item.name) for item in held}
         return Step("sync", self.packing.pack(person))
 
     def surround(self, number: int, rule: Rule, world: World) -> Step | None:

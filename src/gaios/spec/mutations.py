@@ -168,7 +168,16 @@ MUTATIONS: Final = (
         (("if s > truncated and s <= chosen:", "if s > truncated and acc[s].bal > 0:"),),
         "catch-up",
     ),
-    Mutation("what is not chosen is truncated", "SAFETY 26", (("if k > truncated and k <= chosen:", "if k > truncated:"),), "truncation"),
+    Mutation(
+        "what is not chosen is truncated", "SAFETY 26", (("if k > truncated and k <= chosen:", "if k > truncated:"),), "truncation-recovery"
+    ),
+    Mutation(
+        "truncation drops one slot too many",
+        "SAFETY 26",
+        (("acc -= range(truncated + 1, k + 1)", "acc -= range(truncated + 1, k + 2)"),),
+        "truncation-recovery",
+        alone=True,
+    ),
     Mutation(
         "a promise does not say how far it knows",
         "SAFETY 6",
@@ -180,8 +189,7 @@ MUTATIONS: Final = (
             ),
             ("promised = b\n            send(Promise(b, config, chosen, ", "promised = b\n            send(Promise(b, config, 0, "),
         ),
-        "truncation-recovery",
-        alone=True,
+        "truncation-catch-up",
     ),
     Mutation(
         "the configuration number is ignored",
@@ -215,12 +223,21 @@ MUTATIONS: Final = (
         "lease",
     ),
     Mutation(
-        "a start does not withhold", "SAFETY 11", (("granted_until = now + longest", "granted_until = now"),), "lease-restart", alone=True
+        "a start does not withhold",
+        "SAFETY 11",
+        (("granted_until = now + longest", "granted_until = now"),),
+        "all-restart-lease",
     ),
     Mutation(
         "the longest term is not durable",
         "SAFETY 11",
         (("longest:       Durable[Time]", "longest:       Time"),),
+        "all-restart-lease",
+    ),
+    Mutation(
+        "a start withholds, and not from now on",
+        "SAFETY 11",
+        (("granted_until = now + longest", "granted_until = longest"),),
         "lease-restart",
         alone=True,
     ),

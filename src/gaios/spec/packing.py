@@ -76,8 +76,8 @@ class Packing:
 
     def fresh(self, me: int) -> Person:
         """A member before everything."""
-        ghosts = {item.name: zero(item.sort) for item in self.fields if item.kind == "ghost"}
-        durable = {item.name: zero(item.sort) for item in self.fields if item.kind == "durable"}
+        ghosts = {item.name: zero(item.sort) for item in self.fields if item.is_ghost}
+        durable = {item.name: zero(item.sort) for item in self.fields if item.is_on_disk}
         return Person(me, self.participant(self.module, me), ghosts, durable if me in self.configuration.ahead else None)
 
     def pack(self, person: Person) -> int:
@@ -85,11 +85,11 @@ class Packing:
         kept, layout = self.scope.kept, self._layout[person.me]
         cells: list[int] = []
         for item, names in layout:
-            value = person.ghosts[item.name] if item.kind == "ghost" else getattr(person.core, item.name)
+            value = person.ghosts[item.name] if item.is_ghost else getattr(person.core, item.name)
             cells += [number for name, number in zip(names, self._leaves(item.sort, value), strict=True) if name in kept]
         if person.durable is not None:
             for item, names in layout:
-                if item.kind == "durable":
+                if item.is_on_disk:
                     numbers = self._leaves(item.sort, person.durable[item.name])
                     cells += [number for name, number in zip(names, numbers, strict=True) if disk(name) in kept]
         local = person.me, tuple(cells)
@@ -105,13 +105,13 @@ class Packing:
         person = self.fresh(me)
         for item, names in self._layout[me]:
             value = self._value(item.sort, iter([self._next(name, cells) for name in names]))
-            if item.kind == "ghost":
+            if item.is_ghost:
                 person.ghosts[item.name] = value
             else:
                 setattr(person.core, item.name, value)
         if person.durable is not None:
             for item, names in self._layout[me]:
-                if item.kind == "durable":
+                if item.is_on_disk:
                     person.durable[item.name] = self._value(item.sort, iter([self._next(disk(name), cells) for name in names]))
         return person
 
@@ -126,7 +126,7 @@ class Packing:
         person = self.look(number)
         for item, names in self._layout[person.me]:
             if any(name in self.scope.kept for name in names):
-                yield item.name, person.ghosts[item.name] if item.kind == "ghost" else getattr(person.core, item.name)
+                yield item.name, person.ghosts[item.name] if item.is_ghost else getattr(person.core, item.name)
 
     def _next(self, name: str, cells: Iterator[int]) -> int:
         """The next of the kept cells, or the only value of one that is not kept, or nothing that matters."""

@@ -35,7 +35,7 @@ def specify(texts: tuple[Text, ...], vocabulary: Vocabulary) -> Specification:
         SpecError: a text breaks the grammar, the types or the law.
     """
     for item in vocabulary.state.values():
-        if item.kind == "ghost":
+        if item.is_ghost:
             raise complaint(item.at, f"{item.name!r} is a ghost: only models have such fields")
     define_functions(vocabulary)
     for name, (text, node) in vocabulary.routes.items():

@@ -173,7 +173,7 @@ def _explore(scope: Scope) -> None:
                     changed = True
         for member in scope.configuration.ahead:
             for item in scope.model.state():
-                if item.kind == "durable":
+                if item.is_on_disk:
                     for name in scope.maker.cells.names(item.sort, f"{item.name}_{member}"):
                         changed |= _add(held, disk(name), set(held.get(name, (0,))))
     scope.keys = sorted(known)
@@ -243,7 +243,7 @@ def _syncs(scope: Scope) -> Iterator[Instance]:
         sync = Instance(SYNC.lower(), None, member, SYNC, (), 0, ())
         restart = next((each for each in scope.instances if each.rule is None and each.me == member), None)
         for item in scope.model.state():
-            if item.kind == "durable":
+            if item.is_on_disk:
                 for name in cells.names(item.sort, f"{item.name}_{member}"):
                     sync.updates[disk(name)] = cells(name)
         for key in scope.keys:
