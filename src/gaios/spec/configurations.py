@@ -298,7 +298,7 @@ LARGE: Final = (
         same=_MARKED,
         without=("Learn",),
         bits=32,
-        seconds_max=60,
+        seconds_max=200,
     ),
     Configuration(
         "free-values",
@@ -309,8 +309,6 @@ LARGE: Final = (
         values={1: (1, 2), 2: (1, 2), 3: ()},
         constants=_ROUND,
         same=_MARKED,
-        bits=32,
-        seconds_max=60,
     ),
     Configuration(
         "two-slots-three-ballots",
