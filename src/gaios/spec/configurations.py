@@ -330,8 +330,6 @@ LARGE: Final = (
         inputs=(*_VALUES, "Mark"),
         restarts=(2,),
         constants={**_ROUND, "WINDOW": 1},
-        bits=32,
-        seconds_max=60,
     ),
     Configuration(
         "lease-values",

@@ -11,7 +11,6 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -89,7 +88,6 @@ class Search:
     memory_mb: int = MEMORY_MB
     seconds_max: float = 0.0
     """Stop after so long; 0: never."""
-    progress: Callable[[int], None] | None = None
 
 
 def run(scope: Scope, search: Search) -> Result:
@@ -135,20 +133,15 @@ def _pan(folder: Path, search: Search) -> str:
         timer = threading.Timer(search.seconds_max, process.send_signal, [signal.SIGINT])
         if search.seconds_max:
             timer.start()
-        lines: list[str] = []
         try:
-            assert process.stdout is not None
-            for line in process.stdout:
-                lines.append(line)
-                if search.progress is not None and (found := re.match(r"Depth=\s*\d+ States=\s*([\d.e+]+)", line)):
-                    search.progress(int(float(found[1])))
+            said, _ = process.communicate()
         except BaseException:
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(signal.SIGINT)
             raise
         finally:
             timer.cancel()
-    return "".join(lines)
+    return said
 
 
 def read_answer(text: str, scope: Scope, *, is_exhaustive: bool = True) -> Result:
