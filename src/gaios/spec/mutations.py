@@ -266,6 +266,17 @@ MUTATIONS: Final = (
         "release",
     ),
     Mutation(
+        "a release leaves before the claim is durable",
+        "SAFETY 5",
+        (
+            (
+                "class Release(Msg):   bal: Ballot; cfg: Config;                           to = OTHERS; after = RECORDS",
+                "class Release(Msg):   bal: Ballot; cfg: Config;                           to = OTHERS",
+            ),
+        ),
+        "release-disk",
+    ),
+    Mutation(
         "a master serves before its epoch",
         "SAFETY 14",
         (("return q.chosen >= q.first and q.holds_lease", "return q.holds_lease"),),
