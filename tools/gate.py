@@ -7,6 +7,7 @@ Rule 4. pytest runs last, so that the output ends on its summary.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -18,12 +19,13 @@ BIN = Path(sys.executable).parent
 
 
 class Stage(NamedTuple):
-    """One check: the tool in `.venv/bin` that it needs, its arguments, and how a failure is mended."""
+    """One check: the tool in `.venv/bin` that it needs, its arguments, how a failure is mended, and what else must be installed."""
 
     name: str
     tool: str
     arguments: tuple[str, ...]
     mend: str = ""
+    programs: tuple[str, ...] = ()
 
 
 STAGES = (
@@ -35,6 +37,7 @@ STAGES = (
     Stage("pins", "python", ("tools/lock.py", "--check"), "make lock"),
     Stage("specification", "python", ("-m", "gaios.spec", "check"), "make fix writes the generated files anew"),
     Stage("sync twin", "python", ("-m", "gaios.client.generate", "--check"), "make fix writes it anew"),
+    Stage("model checker", "gaios", ("spec", "check", "--scope", "ci"), "docs/model-checking.md tells what it checks", ("spin", "gcc")),
     Stage("tests", "pytest", ()),
 )
 
@@ -42,8 +45,9 @@ STAGES = (
 def run(stage: Stage) -> str:
     """Run one stage: `passed`, `failed` or `skipped`."""
     tool = BIN / stage.tool
-    if not tool.exists():
-        print(f"==> {stage.name}: skipped, {stage.tool} is not installed", flush=True)
+    missing = [stage.tool] if not tool.exists() else [program for program in stage.programs if shutil.which(program) is None]
+    if missing:
+        print(f"==> {stage.name}: skipped, {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed", flush=True)
         return "skipped"
     print(f"==> {stage.name}: {stage.tool} {' '.join(stage.arguments)}", flush=True)
     started = time.monotonic()

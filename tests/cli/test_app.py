@@ -76,7 +76,6 @@ def test_every_command_says_what_it_does_and_what_its_options_mean(name: str) ->
 def test_what_comes_later_is_not_there_yet() -> None:
     """A stub would answer for something that does not exist."""
     assert "lock" not in COMMANDS
-    assert "spec check" not in COMMANDS
     assert "bench lock" not in COMMANDS
 
 

@@ -50,6 +50,17 @@ def test_a_check_whose_tool_is_missing_is_named_and_counted(monkeypatch: pytest.
 
 
 @pytest.mark.usefixtures("tools")
+def test_a_program_that_a_check_needs_besides_is_looked_for_too(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    """The model checker is ours, Spin and the C compiler are the system's."""
+    both = (Stage("model", "good", (), "", ("sh", "no-such-spin", "no-such-gcc")), Stage("shell", "good", (), "", ("sh",)))
+    monkeypatch.setattr(gate, "STAGES", (*both, Stage("last", "good", ())))
+    assert gate.main() == 0
+    out = capfd.readouterr().out
+    assert "==> model: skipped, no-such-spin and no-such-gcc are not installed" in out
+    assert "1 passed, 0 failed, 1 skipped (model)" in out
+
+
+@pytest.mark.usefixtures("tools")
 def test_in_ci_a_skip_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """A gate that lost its tools must not be green."""
     stages(monkeypatch, "absent", "good")

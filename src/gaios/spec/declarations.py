@@ -18,7 +18,7 @@ BUILTINS = frozenset(
     | {"True", "False", "None", "tracer", "essentials"}
 )
 """Words of the language, and members of every generated class; no text may declare them."""
-_KINDS = {"Given": "given", "Durable": "durable"}
+_KINDS = {"Given": "given", "Durable": "durable", "Ghost": "ghost", "Recorded": "recorded"}
 
 
 @dataclass(slots=True)
@@ -61,13 +61,18 @@ def declare_all(texts: tuple[Text, ...]) -> Vocabulary:
     vocabulary = Vocabulary()
     for text in texts:
         for index, node in enumerate(text.parse().body):
-            _declare(vocabulary, text, node, is_first=index == 0)
+            declare(vocabulary, text, node, is_first=index == 0)
     if not vocabulary.role:
         raise complaint(Place(texts[-1].name, 1, 1), "no role is declared: class NAME(Role)")
     return vocabulary
 
 
-def _declare(vocabulary: Vocabulary, text: Text, node: ast.stmt, *, is_first: bool) -> None:
+def declare(vocabulary: Vocabulary, text: Text, node: ast.stmt, *, is_first: bool = False) -> None:
+    """Read one declaration.
+
+    Raises:
+        SpecError: the language does not have it, or it contradicts another.
+    """
     match node:
         case ast.Expr(value=ast.Constant(value=str())) if is_first:
             return

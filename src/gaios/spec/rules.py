@@ -25,11 +25,22 @@ def read_specification(texts: tuple[Text, ...]) -> Specification:
     Raises:
         SpecError: a text breaks the grammar, the types or the law.
     """
-    vocabulary = declare_all(texts)
+    return specify(texts, declare_all(texts))
+
+
+def specify(texts: tuple[Text, ...], vocabulary: Vocabulary) -> Specification:
+    """The same, of texts whose declarations were read.
+
+    Raises:
+        SpecError: a text breaks the grammar, the types or the law.
+    """
+    for item in vocabulary.state.values():
+        if item.is_ghost:
+            raise complaint(item.at, f"{item.name!r} is a ghost: only models have such fields")
     define_functions(vocabulary)
     for name, (text, node) in vocabulary.routes.items():
         _route(vocabulary, text, name, node)
-    rules = tuple(_rule(vocabulary, text, case) for text, case in vocabulary.cases)
+    rules = tuple(read_rule(vocabulary, text, case) for text, case in vocabulary.cases)
     _check_all_rules(vocabulary, rules)
     return Specification(
         texts=texts,
@@ -82,7 +93,12 @@ def _check_all_rules(vocabulary: Vocabulary, rules: tuple[Rule, ...]) -> None:
         labels[rule.label] = rule
 
 
-def _rule(vocabulary: Vocabulary, text: Text, case: ast.match_case) -> Rule:
+def read_rule(vocabulary: Vocabulary, text: Text, case: ast.match_case, read_with: type[Reader] = Reader) -> Rule:
+    """One rule. `read_with`: what reads its expressions.
+
+    Raises:
+        SpecError: it breaks the grammar, the types or the law.
+    """
     pattern = case.pattern
     if not (isinstance(pattern, ast.MatchClass) and isinstance(pattern.cls, ast.Name)):
         raise complaint(text.place(pattern), "expected case EVENT(NAME, …, src=NAME)")
@@ -93,7 +109,7 @@ def _rule(vocabulary: Vocabulary, text: Text, case: ast.match_case) -> Rule:
     if len(pattern.patterns) != len(event.fields):
         fields = ", ".join(name for name, _ in event.fields) or "nothing"
         raise complaint(at, f"{event.name} has {len(event.fields)} fields ({fields}), {len(pattern.patterns)} named")
-    reader = Reader(vocabulary, text, has_event=True)
+    reader = read_with(vocabulary, text, has_event=True)
     parameters: list[Local] = []
     for item, (_, sort) in zip(pattern.patterns, event.fields, strict=True):
         if not (isinstance(item, ast.MatchAs) and item.pattern is None):

@@ -19,6 +19,8 @@ COLUMNS_MAX = 120
 """Characters of one line."""
 TEXTS = ("ballots.spec.py", "values.spec.py", "leases.spec.py")
 """The texts of the core, in the order in which they make one text."""
+MODEL_TEXTS = ("environment.spec.py", "invariants.spec.py")
+"""What models add to them."""
 FOLDER = Path(__file__).resolve().parent.parent / "paxos"
 
 
@@ -83,6 +85,11 @@ class Text:
 def core_texts() -> tuple[Text, ...]:
     """The texts of the core that this checkout or installation holds."""
     return tuple(Text(name, (FOLDER / name).read_text(encoding="utf-8")) for name in TEXTS)
+
+
+def model_texts() -> tuple[Text, ...]:
+    """The texts that only models have."""
+    return tuple(Text(name, (FOLDER / name).read_text(encoding="utf-8")) for name in MODEL_TEXTS)
 
 
 def edited(texts: Sequence[Text], edits: Iterable[tuple[str, str]]) -> tuple[Text, ...]:

@@ -23,12 +23,25 @@ class Const:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of the role: `given` to the constructor, `durable`, or `volatile` (lost by a restart)."""
+    """A field of the role: `given` to the constructor, `durable`, `volatile` (lost by a restart).
+
+    Only models have a `ghost`, and one that is `recorded` on the disk like what is durable.
+    """
 
     name: str
     sort: Sort
     kind: str
     at: Place = field(compare=False)
+
+    @property
+    def is_ghost(self) -> bool:
+        """Whether only models have it."""
+        return self.kind in {"ghost", "recorded"}
+
+    @property
+    def is_on_disk(self) -> bool:
+        """Whether a restart finds it, as far as the disk had it."""
+        return self.kind in {"durable", "recorded"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -215,9 +215,43 @@ class Call(Node):
     items: tuple["Expr", ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Of(Node):
+    """`q.field` or `q.function(…)`: as member `q` sees it. In models only."""
+
+    member: "Expr"
+    item: "Expr"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent(Node):
+    """`sent(M(…), src=q)`: whether such a message was ever sent; None stands for any value. In models only."""
+
+    message: str
+    items: tuple["Expr | None", ...]
+    src: "Expr | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Quantified(Node):
+    """`all(test for x in SORT)` and `any(…)`: over every value of the variable's sort. In models only."""
+
+    op: str
+    variable: Local
+    test: "Expr"
+
+
+@dataclass(frozen=True, slots=True)
+class Gather(Node):
+    """`{x for x in SORT if test}`. In models only."""
+
+    variable: Local
+    test: "Expr"
+
+
 Expr = (
     Number | Flag | Constant | Ambient | Local | State | Not | Binary | Compare | Both | Choose | Lookup | Part | Make | Items | Empty
-    | SetBy | MapBy | Count | Extreme | Top | Run | Call
+    | SetBy | MapBy | Count | Extreme | Top | Run | Call | Of | Sent | Quantified | Gather
 )  # fmt: skip
 
 
@@ -238,6 +272,12 @@ def children(expr: Expr) -> tuple[Expr, ...]:
             return (x, *domain_children(d), *(() if t is None else (t,)))
         case Run(variable=x, domain=d, test=t):
             return (x, *domain_children(d), t)
+        case Quantified(variable=x, test=t) | Gather(variable=x, test=t):
+            return (x, t)
+        case Of(member=a, item=b):
+            return (a, b)
+        case Sent(items=many, src=source):
+            return tuple(item for item in (*many, source) if item is not None)
         case _:
             return ()
 

@@ -1,0 +1,299 @@
+"""Bugs planted in the text, each with the configuration that must catch it; and harmless changes, which nothing may catch.
+
+Rule 1. A mutation is an edit of the text, as a person would make it by mistake. An edit that no longer matches is an error.  [STYLE 3]
+Rule 2. A mutation that is caught by one configuration `alone` shows why that configuration is there: no other of the gate's catches it.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+Edit = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """One planted bug."""
+
+    name: str
+    rule: str
+    """What it breaks, as a citation."""
+    edits: tuple[Edit, ...]
+    configuration: str
+    """The configuration that catches it; that must not catch it, when it is harmless."""
+    is_harmless: bool = False
+    alone: bool = False
+
+
+_PROMISED: Final = "c == config and b >= promised and s <= chosen + WINDOW and me in voters"
+_CONFIG: Final = "c == config and "
+
+MUTATIONS: Final = (
+    Mutation(
+        "recovery takes the candidate's own value",
+        "PMS §2.2",
+        (("best = {s: newer(best[s], a[s]) for s in keys(best, a)}", "best = {s: acc[s] for s in keys(best, a)}"),),
+        "one-slot",
+    ),
+    Mutation(
+        "recovery proposes the no-op",
+        "PMS §2.2",
+        (("send(Accept(bal, config, s, best[s].val))", "send(Accept(bal, config, s, NOOP))"),),
+        "one-slot",
+    ),
+    Mutation(
+        "recovery takes any reported value",
+        "PMS §2.2",
+        (("return x if x.bal >= y.bal else y", "return y if y.bal > 0 else x"),),
+        "three-ballots",
+    ),
+    Mutation(
+        "a quorum is one too small",
+        "PMS §2.2",
+        (("2 * len(s & voters) > len(voters)", "2 * len(s & voters) >= len(voters) - 1"),),
+        "one-slot",
+    ),
+    Mutation("a promise is not durable", "SAFETY 5", (("promised:  Durable[Ballot]", "promised:  Ballot"),), "one-slot"),
+    Mutation(
+        "what was accepted is not durable",
+        "SAFETY 5",
+        (("acc:       Durable[Map[Slot, Entry]]", "acc:       Map[Slot, Entry]"),),
+        "one-slot",
+    ),
+    Mutation("a proposal is accepted in any ballot", "PMS §2.2", ((_PROMISED, _PROMISED.replace(" and b >= promised", "")),), "one-slot"),
+    Mutation(
+        "accepting does not promise",
+        "PMS §2.2",
+        (("promised = b\n            if acc[s].bal != b:", "if acc[s].bal != b:"),),
+        "three-ballots",
+    ),
+    Mutation(
+        "a ballot is claimed twice",
+        "SAFETY 1",
+        (("if b > promised and owner(b) == me", "if b >= promised and owner(b) == me"),),
+        "leads-twice",
+    ),
+    Mutation(
+        "votes of an earlier reign count", "PMS §2.2", (("floor = 0; votes = {}; grants = {}", "floor = 0; grants = {}"),), "five-members"
+    ),
+    Mutation(
+        "promises of an earlier ballot count",
+        "PMS §2.2",
+        (("c == config and b == bal and b == promised and phase", "c == config and phase"),),
+        "leads-twice",
+    ),
+    Mutation(
+        "a deposed leader goes on", "PMS §2.2", (("return phase == LEADING and bal == promised", "return phase == LEADING"),), "lease"
+    ),
+    Mutation(
+        "a leader votes without writing",
+        "SAFETY 5",
+        (("            acc |= {s: Entry(bal, best[s].val) for s in range(chosen + 1, t + 1)}\n", ""),),
+        "one-slot",
+    ),
+    Mutation(
+        "a vote leaves before its record",
+        "SAFETY 5",
+        (("slot: Slot;              to = owner(bal); after = RECORDS", "slot: Slot; to = owner(bal)"),),
+        "disks",
+    ),
+    Mutation(
+        "a promise leaves before its record",
+        "SAFETY 5",
+        (("to = owner(bal); after = RECORDS\n\ndef owner", "to = owner(bal)\n\ndef owner"),),
+        "disks",
+    ),
+    Mutation(
+        "a claim leaves before its record",
+        "SAFETY 5",
+        (("cfg: Config; to = OTHERS; after = RECORDS", "cfg: Config; to = OTHERS"),),
+        "disks",
+    ),
+    Mutation(
+        "a mark of what is chosen counts in any ballot",
+        "PML §4.2",
+        (("run(acc[s].bal == b for s", "run(acc[s].bal > 0 for s"),),
+        "one-slot",
+    ),
+    Mutation(
+        "a mark of what is chosen is believed without a look",
+        "SAFETY 6",
+        (
+            (
+                "chosen = chosen + run(acc[s].bal == b for s in range(chosen + 1, min(k, chosen + WINDOW) + 1))",
+                "chosen = min(k, chosen + WINDOW)",
+            ),
+        ),
+        "one-slot",
+    ),
+    Mutation(
+        "a slot is chosen though one below is not", "PML §4.2", (("if quorum(w) and s == chosen + 1:", "if quorum(w):"),), "two-slots"
+    ),
+    Mutation(
+        "a leader calls chosen what it proposed",
+        "PML §4.2",
+        (("n = s + run(quorum(votes[t]) for t in range(s + 1, next))", "n = next - 1"),),
+        "two-slots",
+    ),
+    Mutation(
+        "a report begins one slot too high",
+        "SAFETY 6",
+        (("for s in range(chosen + 1, chosen + WINDOW + 1) if", "for s in range(chosen + 2, chosen + WINDOW + 1) if"),),
+        "one-slot",
+    ),
+    Mutation(
+        "a candidate proposes below what its quorum knows",
+        "SAFETY 6",
+        (("bal == promised and chosen >= floor:", "bal == promised:"),),
+        "one-slot",
+    ),
+    Mutation(
+        "a report leaves out what is far above",
+        "SAFETY 6",
+        (("if acc[s].bal > 0}", "if acc[s].bal > 0 and s <= chosen + 1}"),),
+        "two-slots",
+    ),
+    Mutation(
+        "a leader proposes above its window", "SAFETY 6", (("if leads() and next <= chosen + WINDOW:", "if leads():"),), "narrow-window"
+    ),
+    Mutation("a vote overtakes the mark", "SAFETY 6", (("s <= mark + WINDOW or mark == chosen", "s <= mark + WINDOW + 1"),), "late-marks"),
+    Mutation(
+        "a chosen value is learned out of order",
+        "PML §4.2",
+        (("if s == chosen + 1 and not leads():", "if s > chosen and not leads():"),),
+        "catch-up",
+    ),
+    Mutation(
+        "what is not chosen is supplied",
+        "SAFETY 6",
+        (("if s > truncated and s <= chosen:", "if s > truncated and acc[s].bal > 0:"),),
+        "catch-up",
+    ),
+    Mutation(
+        "what is not chosen is truncated", "SAFETY 26", (("if k > truncated and k <= chosen:", "if k > truncated:"),), "truncation-recovery"
+    ),
+    Mutation(
+        "truncation drops one slot too many",
+        "SAFETY 26",
+        (("acc -= range(truncated + 1, k + 1)", "acc -= range(truncated + 1, k + 2)"),),
+        "truncation-recovery",
+        alone=True,
+    ),
+    Mutation(
+        "a promise does not say how far it knows",
+        "SAFETY 6",
+        (
+            ("for s in range(chosen + 1, chosen + WINDOW + 1) if", "for s in range(1, chosen + WINDOW + 1) if"),
+            (
+                "send(Prepare(b, config))\n            send(Promise(b, config, chosen, ",
+                "send(Prepare(b, config))\n            send(Promise(b, config, 0, ",
+            ),
+            ("promised = b\n            send(Promise(b, config, chosen, ", "promised = b\n            send(Promise(b, config, 0, "),
+        ),
+        "truncation-catch-up",
+    ),
+    Mutation(
+        "the configuration number is ignored",
+        "SAFETY 4",
+        (
+            ("case Prepare(b, c) if c == config and ", "case Prepare(b, c) if "),
+            ("c == config and b == bal and b == promised and phase", "b == bal and b == promised and phase"),
+            (_PROMISED, _PROMISED.removeprefix(_CONFIG)),
+            ("c == config and b == bal and leads() and s > chosen", "b == bal and leads() and s > chosen"),
+        ),
+        "stale-configuration",
+        alone=True,
+    ),
+    Mutation("drift is ignored", "SAFETY 10", (("return term - term * DRIFT_PPM // 1_000_000 - 1", "return term - 1"),), "lease"),
+    Mutation("a grant counts from its receipt", "SAFETY 10", (("t + shortened(d)", "now + shortened(d)"),), "lease"),
+    Mutation(
+        "a promise is given inside a lease",
+        "SAFETY 10",
+        (
+            (
+                'b > promised and me in voters and now >= granted_until:\n            "P1b',
+                'b > promised and me in voters:\n            "P1b',
+            ),
+        ),
+        "lease",
+    ),
+    Mutation(
+        "a granter campaigns inside its own grant",
+        "SAFETY 10",
+        (('me in voters and now >= granted_until:\n            "P1a', 'me in voters:\n            "P1a'),),
+        "lease",
+    ),
+    Mutation(
+        "a start does not withhold",
+        "SAFETY 11",
+        (("granted_until = now + longest", "granted_until = now"),),
+        "all-restart-lease",
+    ),
+    Mutation(
+        "the longest term is not durable",
+        "SAFETY 11",
+        (("longest:       Durable[Time]", "longest:       Time"),),
+        "all-restart-lease",
+    ),
+    Mutation(
+        "a start withholds, and not from now on",
+        "SAFETY 11",
+        (("granted_until = now + longest", "granted_until = longest"),),
+        "lease-restart",
+        alone=True,
+    ),
+    Mutation(
+        "a grant leaves before its record",
+        "SAFETY 11",
+        (("stamp: Time; term: Time;  to = owner(bal); after = RECORDS", "stamp: Time; term: Time;  to = owner(bal)"),),
+        "lease-disk",
+    ),
+    Mutation(
+        "grants of an earlier reign count", "SAFETY 10", (("floor = 0; votes = {}; grants = {}", "floor = 0; votes = {}"),), "lease-twice"
+    ),
+    Mutation(
+        "a grant of another ballot counts",
+        "SAFETY 10",
+        (("c == config and b == bal and leads() and t <= now", "c == config and leads() and t <= now"),),
+        "lease-twice",
+    ),
+    Mutation(
+        "a leader that abdicated goes on", "SAFETY 10", (("phase = IDLE; granted_until = now", "granted_until = now"),), "lease-twice"
+    ),
+    Mutation(
+        "a dead ballot's release ends another's lease",
+        "SAFETY 10",
+        (('if c == config and b == promised:\n            "L5', 'if c == config:\n            "L5'),),
+        "release",
+    ),
+    Mutation(
+        "a release leaves before the claim is durable",
+        "SAFETY 5",
+        (
+            (
+                "class Release(Msg):   bal: Ballot; cfg: Config;                           to = OTHERS; after = RECORDS",
+                "class Release(Msg):   bal: Ballot; cfg: Config;                           to = OTHERS",
+            ),
+        ),
+        "release-disk",
+    ),
+    Mutation(
+        "a master serves before its epoch",
+        "SAFETY 14",
+        (("return q.chosen >= q.first and q.holds_lease", "return q.holds_lease"),),
+        "epoch",
+    ),
+    Mutation(
+        "a repeated proposal is written again",
+        "PMS §2.2",
+        (("            if acc[s].bal != b:\n                acc[s]", "            acc[s]"),),
+        "three-ballots",
+        is_harmless=True,
+    ),
+    Mutation(
+        "of two equal ballots the other's value is taken",
+        "PMS §2.2",
+        (("return x if x.bal >= y.bal", "return x if x.bal > y.bal"),),
+        "three-ballots",
+        is_harmless=True,
+    ),
+)

@@ -1,0 +1,75 @@
+"""A scope as Promela: one process, one atomic step an instance, one bit or a few for each cell.
+
+Rule 1. A guard comes first in its `d_step`, so that a step which cannot be taken leaves no trace in the state.
+Rule 2. All updates of a step read the state before it: what would be overwritten too early is kept in a variable that is 0 between steps.
+Rule 3. An invariant is a step that is possible only where it is violated.
+Rule 4. Every step has a line of its own: a trail leads back from lines to rules. A counter outside the state tells how often each step
+was taken, because Spin's own list of what was not reached does not look into a `d_step`.
+"""
+
+from dataclasses import dataclass, field
+
+from gaios.spec.formulas import all_of, negation, promela, reads
+from gaios.spec.instances import Instance
+from gaios.spec.scope import Scope
+
+ONCE = "said_once"
+"""The invariant of messages that are said once: nobody says one of them twice with different contents."""
+
+
+_COUNTERS = """c_decl {{
+static unsigned long fired[{size}];
+static int told = 0;
+static void tell(void) {{ int i; for (i = 0; i < {size}; i++) printf("fired %d %lu\\n", i, fired[i]); }}
+static void fire(int i) {{ if (!told) {{ told = 1; atexit(tell); }} fired[i]++; }}
+}};"""
+
+
+@dataclass(slots=True)
+class Promela:
+    """A model's text, and what its lines are."""
+
+    text: str
+    steps: dict[int, int] = field(default_factory=dict)
+    """The number of the scope's instance that stands on a line."""
+
+
+def emit_promela(scope: Scope) -> Promela:
+    """The model's text."""
+    result = Promela("")
+    lines = [f"/* {scope.configuration.name}: generated from {', '.join(text.name for text in scope.model.texts)} */"]
+    lines += _COUNTERS.format(size=len(scope.instances)).splitlines()
+    cells = sorted(scope.kept)
+    lines += [f"unsigned {name} : {max(1, max(scope.held[name]).bit_length())};" for name in cells]
+    kept = max((len(_early(instance)) for instance in scope.instances), default=0)
+    lines += [f"byte t{index};" for index in range(kept)]
+    lines += ["active proctype gaios() {", "end: do"]
+
+    def add(line: str) -> int:
+        lines.append(line)
+        return len(lines)
+
+    for check in scope.checks:
+        if check.holds != 1:
+            add(f":: d_step {{ {promela(negation(check.holds))} -> assert(false) }} /* {check.name} */")
+    for number, instance in enumerate(scope.instances):
+        guard = all_of(instance.guard)
+        if instance.contradicts:
+            wrong = " || ".join(promela(term) for term in dict.fromkeys(instance.contradicts))
+            add(f":: d_step {{ {promela(guard)} && ({wrong}) -> assert(false) }} /* {ONCE} */")
+        early = _early(instance)
+        body = [f"t{index} = {promela(instance.updates[name])}" for index, name in enumerate(early)]
+        body += [f"{name} = t{index}" for index, name in enumerate(early)]
+        body += [f"{name} = {promela(term)}" for name, term in instance.updates.items() if name not in early]
+        body += [f"t{index} = 0" for index in range(len(early))]
+        if body:
+            result.steps[add(f":: d_step {{ {promela(guard)} -> c_code {{ fire({number}); }}; {'; '.join(body)} }}")] = number
+    lines += [":: false -> skip", "od", "}"]
+    result.text = "\n".join(lines) + "\n"
+    return result
+
+
+def _early(instance: Instance) -> list[str]:
+    """The cells whose new value reads a cell that the same step writes."""
+    targets = set(instance.updates)
+    return [name for name, term in instance.updates.items() if (reads(term) - {name}) & targets]
