@@ -68,3 +68,13 @@ def test_a_crowd_that_left_is_forgotten() -> None:
     for _ in range(60):
         rally.went(1, 0)
     assert rally.is_time(1, 1, 0)
+
+
+def test_a_wait_that_was_broken_off_leaves_no_time_behind() -> None:
+    """A reign ended: in the next one this time would lie in the past, and be due for ever."""
+    rally = crowded()
+    assert not rally.is_time(1_000, 2, 0)
+    rally.disperse()
+    assert rally.until_ns == 0
+    assert not rally.is_time(9_000_000, 2, 0)
+    assert rally.until_ns == 9_500_000

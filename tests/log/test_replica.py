@@ -116,6 +116,29 @@ def test_a_master_that_retires_is_followed_at_once() -> None:
     assert (cell.now - left) / MS < 150
 
 
+def test_a_wait_for_the_crowd_ends_with_its_reign() -> None:
+    """Left behind, it would be due for ever in the next reign: the loop would spin, and every tick be taken for one that slept."""
+    cell, master, client = running(3)
+    for _ in range(8):
+        master.replica.submit(cell.now, object(), client.command(b"x", acknowledged=0))
+    cell.run(20)
+    master.replica.submit(cell.now, object(), client.command(b"y", acknowledged=0))
+    master.drain()
+    assert master.replica.waiting == 1, "one waits for the other seven"
+    reigning = master
+    while True:
+        reigning.replica.retire(cell.now)
+        reigning.drain()
+        cell.run(3_000)
+        reigning = cell.elect()
+        if reigning is master:
+            break
+    assert master.replica.deadline_ns() > cell.now - 10 * MS
+    cell.cut = lambda me, to, _: master.me in (me, to)
+    cell.run(3_000)
+    assert not master.replica.is_serving, "nobody hears it: it gives up"
+
+
 def test_a_replica_stuck_above_the_reign_is_brought_back() -> None:
     """[PML §5.2] One that promised a newer ballot in vain can follow only a newer one: the master takes it."""
     cell, master, client = running(5)

@@ -42,6 +42,10 @@ class Rally:
 
     def went(self, count: int, in_flight: int) -> None:
         """So many went, beside those in flight."""
-        self._seen = self.until_ns = 0
+        self.disperse()
         together = count + in_flight
         self._crowd = min(max(together, (7 * self._crowd + together) // 8), self._crowd_max)
+
+    def disperse(self) -> None:
+        """Nobody waits any more."""
+        self._seen = self.until_ns = 0

@@ -71,6 +71,7 @@ class Reign:
         for tokens in self.tokens.values():
             answers.extend((token, Answer(Status.IN_DOUBT)) for token in tokens)
         self.tokens.clear()
+        self._rally.disperse()
         if not keep_waiting:
             self.refuse_waiting()
 
@@ -104,7 +105,7 @@ class Reign:
         """When `tick` is due, or another look at what waits."""
         if self.in_flight:
             return min(self._beat_due, self._resend_due)
-        return min(self._beat_due, self._rally.until_ns or FAR)
+        return min(self._beat_due, (self.queue and self._rally.until_ns) or FAR)
 
     def applied(self, now: int, slot: int, answers: list[Answer]) -> None:
         """A slot was applied: answer who waits for it."""

@@ -211,8 +211,8 @@ class _Hands:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._descriptors: dict[str, int] = {}
-        self._looked_s = -LOOK_S
-        """When a file was last seen to have a name."""
+        self._looked_s: dict[int, float] = {}
+        """When each descriptor's file was last seen to have a name."""
 
     def close(self) -> None:
         """Give the descriptors back."""
@@ -228,8 +228,8 @@ class _Hands:
                 descriptor = self._descriptor(name)
                 os.fdatasync(descriptor)
                 now_s = time.monotonic()
-                if now_s - self._looked_s > LOOK_S:
-                    self._looked_s = now_s
+                if now_s - self._looked_s.get(descriptor, -LOOK_S) > LOOK_S:
+                    self._looked_s[descriptor] = now_s
                     if os.fstat(descriptor).st_nlink == 0:
                         raise FileNotFoundError(errno.ENOENT, "somebody deleted the file: no start would find what was written")
             case Create(name, size):
