@@ -193,6 +193,14 @@ class Store:
     def _forget_before(self, record: Event) -> None:
         """Its key's records before this one go; this one too if it is a delete that has left the log."""
         history = self.histories[record.key]
+        if record.value is not None and history[0] is record:
+            return
+        if record.value is not None and history[1] is record and history[0].value is not None:
+            # A put behind a put: nearly always, and at every put of a cell that is full of history.
+            gone = history.pop(0)
+            self.total = (self.total - digest(gone)) & MASK
+            self.bytes -= memory(gone)
+            return
         swept_delete = record.value is None and record.mod_revision < self.compacted
         end = bisect_left(history, record.mod_revision, key=_mod_revision) + swept_delete
         for gone in history[:end]:
