@@ -40,7 +40,6 @@ HANDLES_MAX: Final = 4_096
 """Of one session."""
 WAITERS_MAX: Final = 4_096
 """For one lock."""
-CHILDREN_PAGE_MAX: Final = 1_000
 
 
 class _Noun(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -60,9 +59,6 @@ class _OfHandle(_OfSession, frozen=True):
     handle: int
 
 
-# ------------------------------------------------------------------------------------------------------------------- words
-
-
 class Stat(_Noun, frozen=True, gc=False):
     """A node's numbers, each of which only grows; `instance` is above that of any earlier node of the same name.  [CHUBBY §2.3]"""
 
@@ -73,10 +69,8 @@ class Stat(_Noun, frozen=True, gc=False):
     lock_generation: int
     """How often its lock went from free to held."""
     acl_generation: int
-    checksum: int
-    """Of its contents, xxh3, 64 bits."""
-    length: int
-    """Of its contents, bytes."""
+    checksum: int  # of its contents, xxh3, 64 bits
+    length: int  # of its contents, bytes
     children: int
     directory: bool
     ephemeral: bool
@@ -127,8 +121,6 @@ EVENTS: Final = 127
 MAY_CREATE: Final = 1
 MUST_CREATE: Final = 2
 """In `Open.create`; 0: the node has to exist."""
-
-# ---------------------------------------------------------------------------------------------------------------- commands
 
 
 class OpenSession(_Noun, frozen=True, tag=112):
@@ -222,8 +214,6 @@ class Charge(_Noun, frozen=True, tag=127):
 
 LockCommand = OpenSession | CloseSession | Open | Close | SetContents | SetAcl | DeleteNode | Acquire | Release | SetSequencer | Charge
 
-# ----------------------------------------------------------------------------------------------------------------- replies
-
 
 class SessionOpened(_Noun, frozen=True, tag=128):
     """`session`: its number, the revision that opened it."""
@@ -267,8 +257,6 @@ class Charged(_Noun, frozen=True, tag=132):
 
 LockReply = SessionOpened | Opened | Changed | Acquired | Charged
 
-# --------------------------------------------------------------------------------------------------------------- questions
-
 
 class GetContentsAndStat(_OfHandle, frozen=True, tag=144):
     """A file's whole contents, and its numbers, at one moment.  [CHUBBY §2.6]"""
@@ -310,8 +298,6 @@ class ListNodes(_Noun, frozen=True, tag=149):
 
 
 LockQuestion = GetContentsAndStat | ReadDir | GetSequencer | CheckSequencer | ListSessions | ListNodes
-
-# ----------------------------------------------------------------------------------------------------------------- answers
 
 
 class ContentsAndStat(_Noun, frozen=True, tag=160):
