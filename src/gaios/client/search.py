@@ -270,13 +270,20 @@ class Search:
 
     def deadline_ns(self) -> int:
         """When `tick` is needed next."""
-        soonest = min(self._seek_at, self._linger_until)
+        soonest = self._seek_at if self._seek_at < self._linger_until else self._linger_until
         for link in self.links.values():
-            at = NEVER
-            if link.state == OPENING:
+            state = link.state
+            if state == READY:
+                if link.pinging:
+                    at = link.pinged_at + (SILENT_AFTER if self.master is link else DEAD_AFTER)
+                elif link.watches:
+                    at = self._ping_at(link)
+                else:
+                    at = link.owes_since + PING_AFTER
+            elif state == OPENING:
                 at = link.since + OPEN_WITHIN
-            elif link.state == READY:
-                at = link.pinged_at + (SILENT_AFTER if self.master is link else DEAD_AFTER) if link.pinging else self._ping_at(link)
+            else:
+                continue
             if at < soonest:
                 soonest = at
         return soonest

@@ -52,7 +52,8 @@ class Election:
 
     def due_ns(self, granted_until: int) -> int:
         """When to poll, if nothing happens before."""
-        return max(granted_until + self._lot, self.hold_until)
+        due = granted_until + self._lot
+        return due if due > self.hold_until else self.hold_until
 
     def poll(self, now: int, me: int) -> int:
         """Begin a poll; its number."""

@@ -15,12 +15,13 @@ class Queue:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._waiting: deque[Waiting] = deque()
+        self.waiting: deque[Waiting] = deque()
+        """To be looked at: whether anything waits is asked at every turn of a loop."""
         self._bytes = 0
 
     def __len__(self) -> int:
         """Entries that wait."""
-        return len(self._waiting)
+        return len(self.waiting)
 
     @property
     def fills_a_batch(self) -> bool:
@@ -34,25 +35,25 @@ class Queue:
             Overloaded: the queue is full.
         """
         options = self._options
-        if len(self._waiting) >= options.queue_entries:
+        if len(self.waiting) >= options.queue_entries:
             raise Overloaded(what="the master's queue", limit=options.queue_entries, unit="entries")
         if self._bytes + len(entry) > options.queue_bytes:
             raise Overloaded(what="the master's queue", limit=options.queue_bytes, unit="bytes")
-        self._waiting.append((token, entry))
+        self.waiting.append((token, entry))
         self._bytes += len(entry)
 
     def batch(self) -> list[Waiting]:
         """The next slot's entries: as many as a batch may hold, at least one if any waits."""
         options, taken, size = self._options, list[Waiting](), 0
-        while self._waiting and len(taken) < options.batch_entries and size < options.batch_bytes:
-            taken.append(self._waiting.popleft())
+        while self.waiting and len(taken) < options.batch_entries and size < options.batch_bytes:
+            taken.append(self.waiting.popleft())
             size += len(taken[-1][1])
         self._bytes -= size
         return taken
 
     def drain(self) -> list[Waiting]:
         """Take all out, to be answered otherwise."""
-        taken = list(self._waiting)
-        self._waiting.clear()
+        taken = list(self.waiting)
+        self.waiting.clear()
         self._bytes = 0
         return taken

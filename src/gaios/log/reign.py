@@ -77,7 +77,7 @@ class Reign:
 
     def refuse_waiting(self) -> None:
         """Send away what waits for a master that this replica is not."""
-        if self.queue or self._reads:
+        if self.queue.waiting or self._reads:
             answers = self._steps.output.answers
             answers.extend((token, Answer(Status.NOT_MASTER)) for token, _ in self.queue.drain())
             answers.extend((token, Answer(Status.NOT_MASTER)) for _, token, _ in self._reads)
@@ -103,9 +103,9 @@ class Reign:
 
     def due_ns(self) -> int:
         """When `tick` is due, or another look at what waits."""
-        if self.in_flight:
+        if self._core.next - 1 > self._core.chosen:
             return min(self._beat_due, self._resend_due)
-        return min(self._beat_due, (self.queue and self._rally.until_ns) or FAR)
+        return min(self._beat_due, self._rally.until_ns or FAR) if self.queue.waiting else self._beat_due
 
     def applied(self, now: int, slot: int, answers: list[Answer]) -> None:
         """A slot was applied: answer who waits for it."""
@@ -117,12 +117,13 @@ class Reign:
 
     def propose(self, now: int) -> None:
         """Fill the pipeline: the epoch first, then what waits, when it is time."""
-        if self.in_flight == 0:
+        participant = self._core
+        if participant.next - 1 == participant.chosen:
             self._progress_ns = now
-        if not self._epoch_offered and self._core.next <= self._core.chosen + core.WINDOW:
+        if not self._epoch_offered and participant.next <= participant.chosen + core.WINDOW:
             self._epoch_offered = True
             self._offer(now, [entry.epoch(self.ballot)])
-        while self.queue and self.is_serving and self.in_flight < self._options.pipeline:
+        while self.queue.waiting and self.is_serving and self.in_flight < self._options.pipeline:
             in_flight = sum(map(len, self.tokens.values()))
             if not self.queue.fills_a_batch and not self._rally.is_time(now, len(self.queue), in_flight):
                 break

@@ -94,6 +94,12 @@ class Replica:
         return self.me if self.is_serving else self._master
 
     @property
+    def standing(self) -> tuple[bool, int]:
+        """`is_serving` and `master`, for who asks at every turn."""
+        serving = self._reign.is_serving
+        return serving, self.me if serving else self._master
+
+    @property
     def ballot(self) -> int:
         """The newest ballot promised."""
         return self.core.promised
@@ -121,7 +127,7 @@ class Replica:
     @property
     def waiting(self) -> int:
         """Entries that wait for a slot."""
-        return len(self._reign.queue)
+        return len(self._reign.queue.waiting)
 
     @property
     def in_flight(self) -> int:
@@ -131,7 +137,8 @@ class Replica:
     @property
     def is_behind(self) -> bool:
         """Whether chosen values are known to be missing or not yet applied."""
-        return self.applier.applied < self.core.chosen or self._catchup.lags(self.core.chosen)
+        chosen = self.core.chosen
+        return self.applier.applied < chosen or self._catchup.known > chosen
 
     def lease_ns(self, now: int) -> int:
         """How long the lease lasts yet; 0 without one."""
@@ -239,16 +246,18 @@ class Replica:
 
     def deadline_ns(self) -> int:
         """When `tick` is due next."""
-        if self.applier.applied < self.core.chosen:
+        participant = self.core
+        if self.applier.applied < participant.chosen:
             return 0
         due = self._steps.due_ns()
         if self._reign.ballot:
             return min(due, self._reign.due_ns())
-        if self._catchup.lags(self.core.chosen):
+        if self._catchup.known > participant.chosen:
             due = min(due, self._catchup.retry_at)
         if self._is_candidate:
             return min(due, self._resend_due, self._election.give_up_at)
-        return min(due, self._election.due_ns(self.core.granted_until))
+        own = self._election.due_ns(participant.granted_until)
+        return due if due < own else own
 
     def output(self, now: int) -> Output | None:
         """What there is to do now; None when there is nothing. Call it until it says None."""
@@ -263,7 +272,8 @@ class Replica:
 
     @property
     def _is_candidate(self) -> bool:
-        return self.core.phase in (core.PREPARING, core.RECOVERING) and self.core.bal == self.core.promised
+        participant = self.core
+        return participant.phase in (core.PREPARING, core.RECOVERING) and participant.bal == participant.promised
 
     def _is_hung(self, now: int) -> bool:
         """Whether the disk has not finished for a term what it was given, while this process was awake."""
@@ -303,7 +313,7 @@ class Replica:
         if self.applier.applied < participant.chosen:
             self._apply(now)
         reign.retry_reads(now)
-        if not reign.ballot and self._catchup.lags(participant.chosen):
+        if not reign.ballot and self._catchup.known > participant.chosen:
             source, slots = self._catchup.wanted(now, participant.chosen)
             for slot in slots:
                 self._steps.take((core.SEEK, slot, source), self.me, now)

@@ -106,7 +106,7 @@ class Steps:
 
     def due_ns(self) -> int:
         """When something here has waited long enough."""
-        return min(self._mark_due, self._learn_due)
+        return self._mark_due if self._mark_due < self._learn_due else self._learn_due
 
     def hand_over(self, now: int) -> Output | None:
         """The Output so far, if there is anything in it, and a fresh one."""

@@ -13,7 +13,7 @@ Rule 4. Everything is bounded: a client's requests and watches, and, by the log,
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self, cast
 
 import msgspec
 
@@ -60,6 +60,10 @@ class Effects(NamedTuple):
     deadline_ns: int  # when `tick` is due
 
 
+_effects = cast("Callable[[type[Effects], tuple[object, ...]], Effects]", tuple.__new__)
+"""A turn makes one: past the named tuple's own constructor."""
+
+
 class _Client:
     """One connection."""
 
@@ -101,6 +105,7 @@ class Node:
         self.commit = GroupCommit(journal, replica.state_record, list(first or ()))
         self._handed_back: list[tuple[Any, ...]] = []
         # What NotMaster and PONG say.
+        self._stood: tuple[bool, int] = (False, 0)
         self._told: tuple[bool, str] = (False, "")
         self._refusal = b""
         self.answered = 0
@@ -265,22 +270,24 @@ class Node:
                 break
         disk = self.commit.batch(now)
         spare = self.commit.spare() if disk is not None else None
-        standing = self.standing()
-        if standing != self._told:
-            self._announce(standing)
+        standing = replica.standing
+        if standing != self._stood:
+            self._stood = standing
+            self._announce()
         for connection, frame in self.watches.take(now):
             client = self._clients.get(connection)
             if client is not None:
                 self._say(connection, client, frame)
         to_clients = []
-        for connection, client in self._talking.items():
-            out = client.out
-            to_clients.append((connection, out[0] if len(out) == 1 else b"".join(out)))
-            out.clear()
-        self._talking.clear()
+        if self._talking:
+            for connection, client in self._talking.items():
+                out = client.out
+                to_clients.append((connection, out[0] if len(out) == 1 else b"".join(out)))
+                out.clear()
+            self._talking.clear()
         local, self._local = self._local, []
         deadline = min(replica.deadline_ns(), self.watches.due_ns(), self.commit.due_ns())
-        return Effects(disk, spare, self._outbox.take(), to_clients, local, deadline)
+        return _effects(Effects, (disk, spare, self._outbox.take(), to_clients, local, deadline))
 
     def check(self) -> None:
         """Raise `InvariantViolated` when an invariant of the log, or of what it is kept with, does not hold."""
@@ -331,11 +338,11 @@ class Node:
                 self.replica.supply(now, member, slot, record.ballot, record.payload)
 
     def _release(self, after: Waiting) -> None:
-        me = self.replica.me
-        for to, message in after:
-            if to == me:
-                self._handed_back.append(message)
         if after:
+            me = self.replica.me
+            for to, message in after:
+                if to == me:
+                    self._handed_back.append(message)
             self._outbox.add([(to, message) for to, message in after if to != me])
 
     def _answer(self, answers: list[tuple[Any, Answer]]) -> None:
@@ -386,13 +393,16 @@ class Node:
 
     def standing(self) -> tuple[bool, str]:
         """Whether this replica serves, and the client address of the master as far as it knows."""
-        replica = self.replica
-        if replica.is_serving:
+        serving, master = self.replica.standing
+        if serving:
             return True, self._addresses.get(self.replica_id, "")
-        return False, self._addresses.get(replica.members.get(replica.master, 0), "")
+        return False, self._addresses.get(self.replica.members.get(master, 0), "")
 
-    def _announce(self, standing: tuple[bool, str]) -> None:
+    def _announce(self) -> None:
         """Tell every client unasked where the master is now: it spares them a search."""
+        standing = self.standing()
+        if standing == self._told:
+            return
         self._told, self._refusal = standing, b""
         frame = encode_pong(0, *standing)
         for connection, client in self._clients.items():

@@ -46,12 +46,12 @@ class Outbox:
         frames: list[ToPeer] = []
         if self._all:
             for body, urgent in self._bodies(self._all):
-                frames.extend((peer, body, urgent) for peer in self._peers)
+                frames += [(peer, body, urgent) for peer in self._peers]
             self._all = []
         if self._single:
             for peer, messages in self._single.items():
                 if peer in self._peers:
-                    frames.extend((peer, body, urgent) for body, urgent in self._bodies(messages))
+                    frames += [(peer, body, urgent) for body, urgent in self._bodies(messages)]
             self._single = {}
         return frames
 

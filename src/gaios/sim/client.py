@@ -111,21 +111,21 @@ class SimulatedClient:
         """Do what the core wants done."""
         if self._waits is not None:
             return
-        output = self.core.drain()
-        for endpoint in output.close:
+        close, dial, send, finished, watched = self.core.drain()
+        for endpoint in close:
             self._close(endpoint)
-        for endpoint in output.dial:
+        for endpoint in dial:
             self._world.after(self._network.delay_ns(), self._dial, endpoint)
-        for endpoint, data in output.send:
+        for endpoint, data in send:
             self._world.note(f"ask {self.number} {endpoint}", data)
             self._read_along(data)
             if endpoint in self._open:
                 self._open[endpoint][0].send(0, data)
-        for number, outcome in output.finished:
+        for number, outcome in finished:
             finish = self._waiting.pop(number, None)
             if finish is not None:
                 finish(outcome, self._whose.pop(number, (0, 0, 0)), self._places.pop(number, (0, 0)))
-        for number, news in output.watched:
+        for number, news in watched:
             self._watching[number](news)
         self._arm()
 
@@ -140,7 +140,9 @@ class SimulatedClient:
         deadline_ns = self.core.deadline_ns()
         if deadline_ns != self._deadline_ns:
             self._deadline_ns, self._due_ns = deadline_ns, self._clock.when(deadline_ns)
-        at = max(self._due_ns, self._world.now_ns)
+        at, now_ns = self._due_ns, self._world.now_ns
+        if at < now_ns:
+            at = now_ns
         if self._armed_ns < 0 or at < self._armed_ns:
             self._armed_ns = at
             self._world.at(at, self._alarm, at)

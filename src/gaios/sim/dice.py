@@ -50,7 +50,8 @@ class Dice:
     def around(self, mean: int) -> int:
         """A waiting time with this mean: exponential, at most eight times the mean, at least 1."""
         waited = mean * int(_GRAINS * log(1.0 - self.throw())) >> _GRAIN_BITS
-        return 1 if waited < 1 else waited if waited < 8 * mean else 8 * mean
+        most = 8 * mean
+        return 1 if waited < 1 else waited if waited < most else most
 
     def pick(self, choices: Sequence[T]) -> T:
         """One of them."""

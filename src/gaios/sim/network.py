@@ -67,6 +67,11 @@ class Network:
                 for arrive in self._held.pop(link):
                     arrive()
 
+    @property
+    def is_clogged(self) -> bool:
+        """Whether any link is."""
+        return bool(self._held)
+
     def holds(self, link: tuple[int, int], arrive: Callable[[], None]) -> bool:
         """Whether a link is clogged; then `arrive` is called when it is free."""
         held = self._held.get(link)
@@ -95,7 +100,7 @@ class Network:
             self._world.after(self._dice.around(faults.stale_ns), deliver, frame)
 
     def _arrive(self, source: int, target: int, frame: bytes, deliver: Deliver) -> None:
-        if self._held and self.holds((source, target), partial(self._arrive, source, target, frame, deliver)):
+        if self.is_clogged and self.holds((source, target), partial(self._arrive, source, target, frame, deliver)):
             return
         faults = self.faults
         at = self._world.now_ns + faults.delay_ns + self._dice.around(faults.jitter_ns)
@@ -147,22 +152,26 @@ class Connection:
         network, dice = self._network, self._dice
         if not self.is_open:
             return
-        if network.is_blocked(self.ends[side], self.ends[1 - side]) or dice.chance(network.faults.loss / 20):
+        loss = network.faults.loss
+        if network.is_blocked(self.ends[side], self.ends[1 - side]) or (loss and dice.throw() < loss / 20):
             # TCP sends again until one side gives up: either it gets through late, or the connection ends. Here it ends.
             self.break_off(dice.around(200_000_000))
             return
-        if len(data) > 1 and dice.chance(0.1):
+        if len(data) > 1 and dice.throw() < 0.1:
             cut = 1 + dice.below(len(data) - 1)
             self._arrive(side, data[:cut])
             data = data[cut:]
         self._arrive(side, data)
 
     def _arrive(self, side: int, data: bytes) -> None:
-        if self._network.holds((self.ends[side], self.ends[1 - side]), partial(self._arrive, side, data)):
+        network, world = self._network, self._world
+        if network.is_clogged and network.holds((self.ends[side], self.ends[1 - side]), partial(self._arrive, side, data)):
             return
-        at = max(self._world.now_ns + self._network.delay_ns(), self._last_ns[side])
+        at = world.now_ns + network.delay_ns()
+        if at < self._last_ns[side]:
+            at = self._last_ns[side]
         self._last_ns[side] = at
-        self._world.at(at, self._deliver, side, data)
+        world.at(at, self._deliver, side, data)
 
     def _deliver(self, side: int, data: bytes) -> None:
         deliver = self.on_bytes[1 - side]

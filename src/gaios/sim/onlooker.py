@@ -55,7 +55,8 @@ class Speech:
             tag = message[0]
             if tag in core.AFTER:
                 self.binds = True
-                self._ballot = max(self._ballot, message[1])
+                if message[1] > self._ballot:
+                    self._ballot = message[1]
             if tag == core.ACCEPTED:
                 self._accept(message[3], message[1])
             elif tag == core.PROMISE:
@@ -83,6 +84,11 @@ class LeaseWatch:
     def __init__(self, observations: Observations, replica: int, clock: Clock) -> None:
         self._observations, self._replica, self._clock = observations, replica, clock
         self._now: Lease | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it was seen to hold one, and not yet seen without."""
+        return self._now is not None
 
     def see(self, true_ns: int, ballot: int, until_reading_ns: int) -> bool:
         """It holds a lease of this ballot until its clock shows that reading; ballot 0: none. Whether one lapsed meanwhile."""
@@ -190,9 +196,12 @@ class Onlooker:
         if held is not None and now < self._sure_ns and (participant.phase, participant.bal, participant.promised) == held[:3]:
             self._held = _standing(participant)
             return
+        holds = participant.holds_lease(now)
+        if held is None and not holds and not self._lease.is_held:
+            return
         self._renew()
         ballot = until = 0
-        if participant.holds_lease(now):
+        if holds:
             ballot, until = participant.bal, lease_end(participant)
             self._held, self._sure_ns = _standing(participant), until
         if self._lease.see(true_ns, ballot, until):
@@ -208,20 +217,23 @@ class Onlooker:
         if node.overloaded != self._overloaded:
             world.count("a request found something full")
             self._overloaded = node.overloaded
-        self._slots = replica.applied
+        self._slots = replica.applier.applied
         self._watch_lease(participant, now)
         if participant.best and participant.bal != self._recovering:
             self._recovering = participant.bal
             world.count("a promise carried values")
-        if replica.is_behind != self._behind:
-            self._behind = replica.is_behind
-            if not self._behind:
+        behind = replica.is_behind
+        if behind != self._behind:
+            self._behind = behind
+            if not behind:
                 world.count("a replica caught up by chosen values")
-        if replica.is_serving != self._serving:
-            self._serving = replica.is_serving
+        serving = replica.is_serving
+        if serving != self._serving:
+            self._serving = serving
             world.count("a master was elected" if self._serving else "a master stepped down")
-        if replica.waiting > self._waited:
-            self._waited = replica.waiting
+        waiting = replica.waiting
+        if waiting > self._waited:
+            self._waited = waiting
             self._observations.level(self._replica, "waiting entries", self._waited, self._queue)
 
     def spoke(self, body: bytes) -> None:
@@ -230,7 +242,8 @@ class Onlooker:
         if self._speech.binds and self._lived != self._life:
             self._lived = self._life
             self._observations.lives.append(Life(self._replica, self._life, self._boot))
-        if self._dice.throw() * max(LOOK_SLOTS, self._slots) < look * LOOK_SLOTS:
+        slots = self._slots if self._slots > LOOK_SLOTS else LOOK_SLOTS
+        if self._dice.throw() * slots < look * LOOK_SLOTS:
             self._imagine_power_cut()
 
     def _imagine_power_cut(self) -> None:

@@ -93,7 +93,7 @@ def _run(seed: int, options: RunOptions) -> Report:
     cell.start()
     workload.begin()
     end_ns = plan.safety_ns if options.until_ns is None else min(plan.safety_ns, options.until_ns)
-    world.run(end_ns, stop=lambda: workload.is_done or bool(seen.broken))
+    world.run(end_ns, stop=lambda: not (workload.remaining or workload.open) or bool(seen.broken))
     late = _liveness(world, plan, cell, workload, seen)
     workload.finish_watches()
     for seat in cell.seats.values():

@@ -92,7 +92,7 @@ class Seat:
         self.on_fall: Any = None
         """Called with this seat when the process ends by itself, and whether because its disk failed."""
         self._inbox: list[tuple[Any, ...]] = []
-        self._free_ns = self._poll_ns = 0
+        self._free_ns = self._polled_at = 0
         self._turn_at = self._armed_ns = self._deadline_ns = self._due_ns = -1
         """The last two: when the node is due, by its clock, and in true time."""
         self._pause: tuple[str, int] | None = None
@@ -212,7 +212,8 @@ class Seat:
         if self._suspended:
             self.world.count("a frame came to a suspended machine")
         elif self.node is not None:
-            if self._dice.chance(self.network.faults.misdirect):
+            misdirect = self.network.faults.misdirect
+            if misdirect and self._dice.throw() < misdirect:
                 self.world.count("a frame came from the wrong member")
                 member = self._dice.pick(list(self.members))
             self._put(("peer", member, data))
@@ -251,7 +252,7 @@ class Seat:
                 self.disk.stand_still(self._pause[1])
             self._resume_at(self._turn)
             return
-        self._poll_ns = self.clock.read(self.world.now_ns)
+        self._polled_at = self.world.now_ns
         if self._pause is not None and self._pause[0] == "take":
             self.world.count("a pause fell between poll and receive")
             self._resume_at(self._take)
@@ -286,17 +287,17 @@ class Seat:
             return
         self._turn_at = -1
         inbox, self._inbox = self._inbox, []
+        node, now = self.node, self.now()
         try:
             for event in inbox:
-                self._hand_in(event)
-            now = self.now()
-            effects = self.node.drain(now)
-            self.node.check()
+                self._hand_in(node, now, event)
+            effects = node.drain(now)
+            node.check()
         except Exception as error:  # noqa: BLE001 (whatever it is, it is a finding)
             self.onlooker.found("run", error)
             self._fall(disk_failed=False)
             return
-        self.onlooker.turned(self.node, now)
+        self.onlooker.turned(node, now)
         self._free_ns = self.world.now_ns + self._turn_ns
         if self._pause is not None and self._pause[0] == "carry out":
             self._resume_at(partial(self._carry_on, effects=effects))
@@ -311,11 +312,8 @@ class Seat:
         if self._inbox and self._turn_at < 0:
             self._turn_later()
 
-    def _hand_in(self, event: tuple[Any, ...]) -> None:
-        node = self.node
-        assert node is not None
+    def _hand_in(self, node: Node, now: int, event: tuple[Any, ...]) -> None:
         kind = event[0]
-        now = self.now()
         if kind == "peer":
             _, member, data = event
             try:
@@ -351,21 +349,22 @@ class Seat:
         if life != self.life or self.node is None:
             return
         world = self.world
-        if effects.disk is not None:
-            self.disk.submit(effects.disk, lambda: self._disk_done(life, "disk"), lambda: self._disk_failed(life))
-        if effects.spare is not None and self._makes_spares:
+        disk, spare, to_peers, to_clients, _, deadline_ns = effects
+        if disk is not None:
+            self.disk.submit(disk, lambda: self._disk_done(life, "disk"), lambda: self._disk_failed(life))
+        if spare is not None and self._makes_spares:
             world.count("a spare segment was made")
-            self.disk.submit(effects.spare, lambda: self._disk_done(life, "spare"), lambda: self._disk_failed(life))
+            self.disk.submit(spare, lambda: self._disk_done(life, "spare"), lambda: self._disk_failed(life))
         last, frame = None, b""
-        for member, body, _ in effects.to_peers:
+        for member, body, _ in to_peers:
             world.note(f"send {self.replica} {member}", body)
             self.onlooker.spoke(body)
             if body is not last:
                 last, frame = body, encode_peer(body)
             self.network.send(self.replica, member, frame, self._receivers[member])
-        for number, data in effects.to_clients:
+        for number, data in to_clients:
             self._door.send(number, data)
-        self._arm(effects.deadline_ns)
+        self._arm(deadline_ns)
 
     def _disk_done(self, life: int, which: str) -> None:
         if life == self.life:
@@ -380,10 +379,14 @@ class Seat:
     def _arm(self, deadline_ns: int) -> None:
         if deadline_ns != self._deadline_ns:
             self._deadline_ns, self._due_ns = deadline_ns, self.clock.when(deadline_ns)
-        at = max(self._due_ns, self.world.now_ns, self._free_ns)
+        at, world = self._due_ns, self.world
+        if at < world.now_ns:
+            at = world.now_ns
+        if at < self._free_ns:
+            at = self._free_ns
         if self._armed_ns < 0 or at < self._armed_ns:
             self._armed_ns = at
-            self.world.at(at, self._alarm, self.life, at)
+            world.at(at, self._alarm, self.life, at)
 
     def _alarm(self, life: int, at: int) -> None:
         if life != self.life or at != self._armed_ns:

@@ -13,12 +13,14 @@ from typing import Any
 from gaios.sim.dice import Dice
 
 Action = Callable[..., None]
+NOTED_MAX = 512
+"""Pieces that wait for the hash; some 100 KB."""
 
 
 class World:
     """Time, the queue, the hash, and the dice from which all others are split."""
 
-    __slots__ = ("_hash", "_number", "_queue", "dice", "events", "lines", "now_ns", "order", "sometimes")
+    __slots__ = ("_hash", "_noted", "_number", "_queue", "dice", "events", "lines", "now_ns", "order", "sometimes")
 
     def __init__(self, seed: int) -> None:
         self.now_ns = 0
@@ -34,6 +36,8 @@ class World:
         self._queue: list[tuple[int, int, Action, tuple[Any, ...]]] = []
         self._number = 0
         self._hash = blake2b(digest_size=16)
+        self._noted: list[bytes] = []
+        """What the hash has yet to take in: many small pieces at once cost it less."""
 
     def at(self, time_ns: int, action: Action, *arguments: Any) -> None:  # noqa: ANN401 (handed through to the action)
         """Run an action at a time; a time that is past means now, after all that is already due."""
@@ -60,8 +64,10 @@ class World:
     def note(self, text: str, data: bytes = b"") -> None:
         """Something observable happened: it goes into the hash."""
         line = f"{self.now_ns} {text}"
-        self._hash.update(line.encode())
-        self._hash.update(data)
+        noted = self._noted
+        noted += (line.encode(), data)
+        if len(noted) > NOTED_MAX:
+            self._take_in()
         if self.lines is not None:
             self.lines.append(line if not data else f"{line} [{len(data)}]")
 
@@ -76,4 +82,9 @@ class World:
 
     def trace_hash(self) -> str:
         """The hash of everything noted so far, as hexadecimal text."""
+        self._take_in()
         return self._hash.hexdigest()
+
+    def _take_in(self) -> None:
+        self._hash.update(b"".join(self._noted))
+        self._noted.clear()

@@ -37,6 +37,8 @@ _START = MAGIC + bytes([VERSION])
 _HEADER = struct.Struct("<2sBBIQQQQIIIIII")
 _UNSEALED = struct.Struct("<2sBBIQQQQIIIII")
 _U32 = struct.Struct("<I")
+_MAGIC_FIRST, _MAGIC_SECOND = MAGIC
+_crc, _value = google_crc32c.extend, google_crc32c.value
 HEADER_BYTES = _HEADER.size
 _SEALED_BYTES = _UNSEALED.size
 _PADDING = [bytes(-length % ALIGNMENT) for length in range(ALIGNMENT)]
@@ -118,10 +120,10 @@ class Encoder:
             self.segment,
             self.offset,
             left,
-            google_crc32c.value(payload),
+            _value(payload),
             self.previous,
         )
-        crc = google_crc32c.extend(self.seed, header)
+        crc = _crc(self.seed, header)
         parts += (header, _U32.pack(crc), payload)
         if length % ALIGNMENT:
             parts.append(_PADDING[length % ALIGNMENT])
@@ -132,18 +134,17 @@ class Encoder:
 
 def decode(data: bytes, at: int, crc_seed: int) -> Header | None:
     """The header at `at`, None unless it is whole and its checksum is right. Total: any bytes, any `at` from 0 on."""
-    sealed = data[at : at + _SEALED_BYTES]
-    if sealed[:2] != MAGIC or len(data) - at < HEADER_BYTES:
+    if len(data) - at < HEADER_BYTES or data[at] != _MAGIC_FIRST or data[at + 1] != _MAGIC_SECOND:
         return None
     header = _new_header(Header, _HEADER.unpack_from(data, at))  # a start makes one for each record: `_make` takes twice as long
-    return header if header.crc == google_crc32c.extend(crc_seed, sealed) else None
+    return header if header[-1] == _crc(crc_seed, data[at : at + _SEALED_BYTES]) else None
 
 
 def payload_is_intact(data: bytes, at: int, header: Header) -> bool:
     """Is the payload of the record whose header stands at `at` in `data` the one that the header names?"""
     start = at + HEADER_BYTES
     payload = data[start : start + header.length]
-    return len(payload) == header.length and google_crc32c.value(payload) == header.payload_crc
+    return len(payload) == header.length and _value(payload) == header.payload_crc
 
 
 def candidates(data: bytes, at: int, crc_seed: int, segment: int, base: int = 0) -> list[Header]:

@@ -74,6 +74,13 @@ class Decoder:
         """
         if self._broken:
             raise ProtocolError(reason=self._broken)
+        if not self._held and self._greeted and len(data) >= _LEAST_BYTES:
+            # One whole frame is what comes most often, by far.
+            length, checksum, kind = _HEADER_AND_KIND.unpack_from(data)
+            if HEADER_BYTES + length == len(data) and length <= self.limit:
+                body = data[_LEAST_BYTES:]
+                if _crc(_CRC_OF_KIND[kind], body) == checksum:
+                    return [(kind, body)]
         if self._held:
             self._held += data
             if len(self._held) < self._need:

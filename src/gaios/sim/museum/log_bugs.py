@@ -106,7 +106,7 @@ def _reigns_on(sound: Callable[..., Any]) -> Callable[..., Any]:
 
 def _unbounded(sound: Callable[..., Any]) -> Callable[..., Any]:
     def put(self: Queue, token: Any, entry: bytes) -> None:
-        self._waiting.append((token, entry))
+        self.waiting.append((token, entry))
         self._bytes += len(entry)
 
     return put
