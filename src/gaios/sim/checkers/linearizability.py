@@ -11,6 +11,10 @@ each pending operation that could prepare its state. What keeps it fast:
 2. An operation that only observes is placed as soon as it is legal: it can only help.
 3. Of two ways to the same state, the one that spent fewer operations of unknown outcome stands for both.
 4. A write of unknown outcome that nobody ever saw is left out, unless an operation of the key notices a change without naming it.
+5. A write of unknown outcome is placed only where an operation that is under way would notice it. Of all orders that explain a history,
+   the one with the fewest such writes has such an operation right behind each: a write with another write behind it can be left out.
+6. Of writes of unknown outcome whose values nobody names from here on, one is tried for all: they could stand for each other. The same goes
+   for deletes.
 
 An unknown outcome may take effect at any time after its call, or never. A refused operation is left out: it is known to have no effect.
 """
@@ -73,7 +77,8 @@ def judge(steps: list[Step], states_max: int = STATES_MAX) -> bool | Step | None
     steps = _without_unseen(steps)
     returned = sorted((step for step in steps if step.ended is not None), key=_ended)
     slots = _slots(steps)
-    observers, movers, bits = _pending(steps, returned, slots)
+    named = _named_until(steps, returned)
+    observers, movers, bits = _pending(steps, returned, slots, named)
     unknown = 0
     for at, step in enumerate(steps):
         if step.ended is None:
@@ -100,9 +105,20 @@ def judge(steps: list[Step], states_max: int = STATES_MAX) -> bool | Step | None
         if states > states_max:
             return None
         best = max(best, at)
+        tried = [False, False]
+        noticing = [step for bit, step in (*observers[at], *movers[at]) if not mask & bit and not _is_blind(step)]
         for bit, step in movers[at]:
-            if not mask & bit and _legal(step, value):
-                stack.append((at, _after(step, value), mask | bit))
+            if mask & bit or not _legal(step, value):
+                continue
+            after = _after(step, value)
+            if step.ended is None and _is_blind(step):
+                if named(step) < at:
+                    if tried[after is None]:
+                        continue
+                    tried[after is None] = True
+                if not any(_notices(other, after) for other in noticing):
+                    continue
+            stack.append((at, after, mask | bit))
     return returned[best]
 
 
@@ -143,6 +159,36 @@ def _after(step: Step, value: bytes | None) -> bytes | None:
 def _observes(step: Step) -> bool:
     """It changes nothing, with the result that it had."""
     return step.kind == "read" or (step.kind == "swap" and step.result is False) or (step.kind == "delete" and step.result == 0)
+
+
+def _is_blind(step: Step) -> bool:
+    """Whatever the key held, it acts, and leaves the same: rule 5."""
+    return step.kind == "write" or (step.kind == "delete" and step.result is None)
+
+
+def _notices(step: Step, value: bytes | None) -> bool:
+    """Could it act in this state, and does what it does there depend on the state? For one that is not blind."""
+    if step.kind == "swap" and step.result is None:
+        return bool(value == step.argument[0])  # type: ignore[index]
+    return _legal(step, value)
+
+
+def _named_until(steps: list[Step], returned: list[Step]) -> Callable[[Step], int]:
+    """For writes and deletes of unknown outcome: the last answer that tells their value from others; after every one if that is unknown."""
+    places = {id(step): at for at, step in enumerate(returned)}
+    last: dict[object, int] = {}
+    for step in steps:
+        if step.kind in {"read", "swap"}:
+            value = step.result if step.kind == "read" else step.argument[0]  # type: ignore[index]
+            last[value] = max(last.get(value, -1), places.get(id(step), len(returned)))
+    counts = any(step.kind == "add" for step in steps)
+
+    def named(step: Step) -> int:
+        """Deletes all leave the same."""
+        leaves = step.argument if step.kind == "write" else None
+        return -1 if leaves is None else len(returned) if counts else last.get(leaves, -1)
+
+    return named
 
 
 def _without_unseen(steps: list[Step]) -> list[Step]:
@@ -189,11 +235,12 @@ def _slots(steps: list[Step]) -> list[int]:
 
 
 def _pending(
-    steps: list[Step], returned: list[Step], slots: list[int]
+    steps: list[Step], returned: list[Step], slots: list[int], named: Callable[[Step], int]
 ) -> tuple[list[list[tuple[int, Step]]], list[list[tuple[int, Step]]], list[int]]:
     """For each answer: the observers and the movers that are under way when it comes, and the bit of its own operation.
 
-    Movers stand so that the answer's own operation comes off the stack first, then those that return earliest, unknown ones last.
+    Movers stand so that the answer's own operation comes off the stack first, then those that return earliest, then unknown ones, first
+    those that are named no more: what is named may be needed for that.
     """
     places = {id(step): 1 << slots[at] for at, step in enumerate(steps)}
     by_call = sorted(steps, key=lambda step: step.began)
@@ -207,7 +254,7 @@ def _pending(
             at += 1
         observers.append([(places[id(step)], step) for step in open_now if _observes(step)])
         others = [step for step in open_now if not _observes(step) and step is not answer]
-        others.sort(key=lambda step: step.ended if step.ended is not None else 1 << 62, reverse=True)
+        others.sort(key=lambda step: (step.ended, 0) if step.ended is not None else (1 << 62, named(step)), reverse=True)
         if not _observes(answer):
             others.append(answer)
         movers.append([(places[id(step)], step) for step in others])
