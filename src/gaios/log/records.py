@@ -67,6 +67,8 @@ class Recovered(msgspec.Struct):
     """Hashes of the log's chain that this replica had written down, by slot: a replay must come to the same.  [SAFETY 16]"""
 
 
+_ACCEPT, _CHOSEN = int(RecordKind.ACCEPT), int(RecordKind.CHOSEN)
+"""Plain numbers: an enumeration's member costs more to compare with, and these two are compared with at every record."""
 _copies = msgspec.msgpack.Decoder(Copies)
 _state = msgspec.msgpack.Decoder(State)
 encode = msgspec.msgpack.Encoder().encode
@@ -86,13 +88,16 @@ def recover(copies: bytes, records: Iterable[Record]) -> Recovered:
 
 def _fold(copies: Copies, records: Iterable[Record]) -> Recovered:
     found = Recovered(copies, copies.promised, copies.longest_ns)
+    accepted, chains = found.accepted, found.chains
     for kind, slot, ballot, payload in records:
-        if kind == RecordKind.ACCEPT:
-            found.accepted[slot] = (ballot, payload)
-            found.promised = max(found.promised, ballot)
-        elif kind == RecordKind.CHOSEN:
-            found.chosen = max(found.chosen, slot)
-            found.chains[slot] = payload
+        if kind == _ACCEPT:
+            accepted[slot] = (ballot, payload)
+            if ballot > found.promised:
+                found.promised = ballot
+        elif kind == _CHOSEN:
+            if slot > found.chosen:
+                found.chosen = slot
+            chains[slot] = payload
         elif kind == RecordKind.TRUNCATE:
             found.truncated = max(found.truncated, slot)
         elif kind == RecordKind.STATE:

@@ -90,14 +90,8 @@ class Replica:
 
     @property
     def master(self) -> int:
-        """The member that this replica takes for the master; 0: none."""
-        return self.me if self.is_serving else self._master
-
-    @property
-    def standing(self) -> tuple[bool, int]:
-        """`is_serving` and `master`, for who asks at every turn."""
-        serving = self._reign.is_serving
-        return serving, self.me if serving else self._master
+        """The member that this replica takes for the master, itself exactly while it serves; 0: none."""
+        return self.me if self._reign.is_serving else self._master
 
     @property
     def ballot(self) -> int:
@@ -137,8 +131,7 @@ class Replica:
     @property
     def is_behind(self) -> bool:
         """Whether chosen values are known to be missing or not yet applied."""
-        chosen = self.core.chosen
-        return self.applier.applied < chosen or self._catchup.known > chosen
+        return self.applier.applied < self.core.chosen or self._catchup.known > self.core.chosen
 
     def lease_ns(self, now: int) -> int:
         """How long the lease lasts yet; 0 without one."""
@@ -246,18 +239,16 @@ class Replica:
 
     def deadline_ns(self) -> int:
         """When `tick` is due next."""
-        participant = self.core
-        if self.applier.applied < participant.chosen:
+        if self.applier.applied < self.core.chosen:
             return 0
         due = self._steps.due_ns()
         if self._reign.ballot:
             return min(due, self._reign.due_ns())
-        if self._catchup.known > participant.chosen:
+        if self._catchup.known > self.core.chosen:
             due = min(due, self._catchup.retry_at)
         if self._is_candidate:
             return min(due, self._resend_due, self._election.give_up_at)
-        own = self._election.due_ns(participant.granted_until)
-        return due if due < own else own
+        return min(due, self._election.due_ns(self.core.granted_until))
 
     def output(self, now: int) -> Output | None:
         """What there is to do now; None when there is nothing. Call it until it says None."""
@@ -272,8 +263,7 @@ class Replica:
 
     @property
     def _is_candidate(self) -> bool:
-        participant = self.core
-        return participant.phase in (core.PREPARING, core.RECOVERING) and participant.bal == participant.promised
+        return self.core.phase in (core.PREPARING, core.RECOVERING) and self.core.bal == self.core.promised
 
     def _is_hung(self, now: int) -> bool:
         """Whether the disk has not finished for a term what it was given, while this process was awake."""

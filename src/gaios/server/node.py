@@ -13,7 +13,7 @@ Rule 4. Everything is bounded: a client's requests and watches, and, by the log,
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple, Self, cast
+from typing import Any, Final, NamedTuple, Self
 
 import msgspec
 
@@ -60,10 +60,6 @@ class Effects(NamedTuple):
     deadline_ns: int  # when `tick` is due
 
 
-_effects = cast("Callable[[type[Effects], tuple[object, ...]], Effects]", tuple.__new__)
-"""A turn makes one: past the named tuple's own constructor."""
-
-
 class _Client:
     """One connection."""
 
@@ -105,8 +101,7 @@ class Node:
         self.commit = GroupCommit(journal, replica.state_record, list(first or ()))
         self._handed_back: list[tuple[Any, ...]] = []
         # What NotMaster and PONG say.
-        self._stood: tuple[bool, int] = (False, 0)
-        self._told: tuple[bool, str] = (False, "")
+        self._told = 0
         self._refusal = b""
         self.answered = 0
         """Requests answered; `refused`: with something else than the reply; `overloaded`: because something was full."""
@@ -270,24 +265,21 @@ class Node:
                 break
         disk = self.commit.batch(now)
         spare = self.commit.spare() if disk is not None else None
-        standing = replica.standing
-        if standing != self._stood:
-            self._stood = standing
+        if replica.master != self._told:
             self._announce()
         for connection, frame in self.watches.take(now):
             client = self._clients.get(connection)
             if client is not None:
                 self._say(connection, client, frame)
         to_clients = []
-        if self._talking:
-            for connection, client in self._talking.items():
-                out = client.out
-                to_clients.append((connection, out[0] if len(out) == 1 else b"".join(out)))
-                out.clear()
-            self._talking.clear()
+        for connection, client in self._talking.items():
+            out = client.out
+            to_clients.append((connection, out[0] if len(out) == 1 else b"".join(out)))
+            out.clear()
+        self._talking.clear()
         local, self._local = self._local, []
         deadline = min(replica.deadline_ns(), self.watches.due_ns(), self.commit.due_ns())
-        return _effects(Effects, (disk, spare, self._outbox.take(), to_clients, local, deadline))
+        return Effects(disk, spare, self._outbox.take(), to_clients, local, deadline)
 
     def check(self) -> None:
         """Raise `InvariantViolated` when an invariant of the log, or of what it is kept with, does not hold."""
@@ -393,17 +385,12 @@ class Node:
 
     def standing(self) -> tuple[bool, str]:
         """Whether this replica serves, and the client address of the master as far as it knows."""
-        serving, master = self.replica.standing
-        if serving:
-            return True, self._addresses.get(self.replica_id, "")
-        return False, self._addresses.get(self.replica.members.get(master, 0), "")
+        replica, master = self.replica, self.replica.master
+        return master == replica.me, self._addresses.get(replica.members.get(master, 0), "")
 
     def _announce(self) -> None:
         """Tell every client unasked where the master is now: it spares them a search."""
-        standing = self.standing()
-        if standing == self._told:
-            return
-        self._told, self._refusal = standing, b""
-        frame = encode_pong(0, *standing)
+        self._told, self._refusal = self.replica.master, b""
+        frame = encode_pong(0, *self.standing())
         for connection, client in self._clients.items():
             self._say(connection, client, frame)

@@ -379,14 +379,10 @@ class Seat:
     def _arm(self, deadline_ns: int) -> None:
         if deadline_ns != self._deadline_ns:
             self._deadline_ns, self._due_ns = deadline_ns, self.clock.when(deadline_ns)
-        at, world = self._due_ns, self.world
-        if at < world.now_ns:
-            at = world.now_ns
-        if at < self._free_ns:
-            at = self._free_ns
+        at = max(self._due_ns, self.world.now_ns, self._free_ns)
         if self._armed_ns < 0 or at < self._armed_ns:
             self._armed_ns = at
-            world.at(at, self._alarm, self.life, at)
+            self.world.at(at, self._alarm, self.life, at)
 
     def _alarm(self, life: int, at: int) -> None:
         if life != self.life or at != self._armed_ns:

@@ -13,7 +13,9 @@ it rotted. It is cut, and the replica's log ends before what its peers remember 
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import NamedTuple, cast
+
+import google_crc32c
 
 from gaios.errors import StateDamaged
 from gaios.storage import record, segment
@@ -23,6 +25,7 @@ from gaios.storage.segment import OPENING_BYTES, Opening
 from gaios.storage.words import Identity, Problem, Reader, Record
 
 Visit = Callable[[Header], None]
+_new_record = cast("Callable[[type[Record], tuple[object, ...]], Record]", tuple.__new__)  # past the constructor, as record.py does
 _BLOCK_BYTES = 4_096
 _BLOCK = bytes(_BLOCK_BYTES)
 
@@ -152,17 +155,20 @@ def fault_of_record(file: str, data: bytes, tail: Tail, crc_seed: int) -> Fault:
 
 def walk(data: bytes, tail: Tail, crc_seed: int) -> Iterator[Header]:
     """The intact records that follow `tail` in its segment, in order; `tail` is behind the last one that was given out."""
-    number = tail.segment
+    number, decode, is_intact, version_now = tail.segment, record.decode, record.payload_is_intact, record.VERSION
     while True:
         at = tail.offset
-        header = record.decode(data, at, crc_seed)
-        if header is None or header.previous != tail.chain or header.sequence != tail.sequence + 1 or header.offset != at:
+        header = decode(data, at, crc_seed)
+        if header is None:
             return
-        if header.segment != number or header.version != record.VERSION or not record.payload_is_intact(data, at, header):
+        _, version, kind, _, _, _, batch, sequence, in_segment, offset, _, _, previous, _ = header
+        if previous != tail.chain or sequence != tail.sequence + 1 or offset != at:
             return
-        if header.batch != tail.next_batch and not (header.kind == MARK and header.batch == tail.batch):
+        if in_segment != number or version != version_now or not is_intact(data, at, header):
             return
-        if at == OPENING_BYTES and header.kind != STATE:
+        if batch != tail.next_batch and not (kind == MARK and batch == tail.batch):
+            return
+        if at == OPENING_BYTES and kind != STATE:
             return
         tail.advance(header)
         yield header
@@ -260,12 +266,15 @@ def records(reader: Reader, segments: list[Segment], crc_seed: int) -> Iterator[
         at = OPENING_BYTES
         while at < end:
             header = record.decode(data, at, crc_seed)
-            if header is None or not record.payload_is_intact(data, at, header):
+            if header is None:
                 raise StateDamaged(file=file, offset=at, kind="header", detail="what was intact a moment ago is not any more")
+            start = at + HEADER_BYTES
+            payload = data[start : start + header.length]
+            if len(payload) != header.length or google_crc32c.value(payload) != header.payload_crc:
+                raise StateDamaged(file=file, offset=at, kind="payload", detail="what was intact a moment ago is not any more")
             if header.kind != MARK:
-                start = at + HEADER_BYTES
-                yield Record(header.kind, header.slot, header.ballot, data[start : start + header.length])
-            at += record.size(header.length)
+                yield _new_record(Record, (header.kind, header.slot, header.ballot, payload))
+            at = start + header.length + -header.length % record.ALIGNMENT
 
 
 def missing(numbers: list[int], known: Pin) -> str:
