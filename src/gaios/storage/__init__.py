@@ -7,7 +7,7 @@ simulator's disk) does it.
 
     journal, recovered = Journal.open(identity, reader, indexed={ACCEPT})      # raises StateMissing, StateDamaged, AnotherCell
     recovered.copies                bytes: promise, boot, …
-    recovered.records               iterable of Record(kind, slot, ballot, payload), in order, `STATE` records included; read lazily
+    recovered.records               Record(kind, slot, ballot, payload) in order, `STATE` records included
     recovered.operations            carry out before anything is said; may be queued before the first batch
     recovered.cut                   the unfinished write that was cut, or None
     journal.boot = n                before the first batch, once it is known

@@ -7,7 +7,7 @@ Rule 3. A batch is one write and one sync, unless it begins a segment. Copies ar
 Rule 4. At the first operation that fails the replica stops: no journal goes on after that.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from gaios.errors import AnotherCell, InvariantViolated, StateDamaged, StateMissing
@@ -16,7 +16,7 @@ from gaios.storage import record, segment
 from gaios.storage.copies import Copy
 from gaios.storage.index import Index
 from gaios.storage.record import HEADER_BYTES, MARK, OPEN, STATE, Encoder, Header, Location
-from gaios.storage.scan import Scan, Tail, missing, records, scan
+from gaios.storage.scan import Scan, Tail, missing, scan
 from gaios.storage.segment import MADE, OPENING_BYTES, SEGMENT_BYTES, SPARE
 from gaios.storage.words import (
     Create,
@@ -43,22 +43,12 @@ class Recovered:
 
     copies: bytes
     """The newer intact copy."""
-    records: Iterable[Record]
-    """All records in order, without marks. Read lazily: use it before the next start of this directory, any number of times."""
+    records: list[Record]
+    """All records in order, without marks."""
     operations: list[Operation]
     """To be carried out before the replica says anything: the cut, the rewriting of what nothing proves durable, the copies."""
     cut: Problem | None
     """The unfinished write that is cut, for the log file."""
-
-
-class _Records:
-    """The records of a scanned log, read anew at each iteration."""
-
-    def __init__(self, reader: Reader, found: Scan, crc_seed: int) -> None:
-        self._arguments = (reader, found.segments, crc_seed)
-
-    def __iter__(self) -> Iterator[Record]:
-        return records(*self._arguments)
 
 
 class Journal:
@@ -142,7 +132,16 @@ class Journal:
         if absent := missing(numbers, known):
             raise StateMissing(directory=directory, what=absent)
         indexes = {kind: Index() for kind in indexed}
-        found = scan(reader, numbers, identity, known, lambda header: _index(indexes, header))
+        records: list[Record] = []
+
+        def keep(header: Header, payload: bytes) -> None:
+            _, _, kind, length, slot, ballot, _, _, number, offset, _, _, _, _ = header
+            if kind != MARK:
+                records.append(Record(kind, slot, ballot, payload))
+            if kind in indexes:
+                indexes[kind].add(slot, number, offset, length)
+
+        found = scan(reader, numbers, identity, known, keep)
         if found.damage is not None:
             if found.damage.kind == "cell":
                 expected = promise.owner(identity.cell, identity.member)
@@ -155,7 +154,7 @@ class Journal:
         operations: list[Operation] = [*(Remove(name) for name in reversed(leftovers)), SyncDirectory(segment.DIRECTORY)]
         operations += journal._settle(reader, found)
         operations += promise.repair(copy, names)
-        return journal, Recovered(copy.payload, _Records(reader, found, journal._crc_seed), operations, found.cut)
+        return journal, Recovered(copy.payload, records, operations, found.cut)
 
     def _settle(self, reader: Reader, found: Scan) -> list[Operation]:
         """Write anew what nothing proves durable, zero what is cut, and close the batch with a mark; one sync covers it all.
@@ -331,11 +330,6 @@ class Journal:
         """Let `locate` forget slots below `below`; the records stay."""
         if kind in self._indexes:
             self._indexes[kind].forget(below)
-
-
-def _index(indexes: dict[int, Index], header: Header) -> None:
-    if header.kind in indexes:
-        indexes[header.kind].add(header.slot, header.segment, header.offset, header.length)
 
 
 def create(

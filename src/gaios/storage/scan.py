@@ -13,19 +13,18 @@ it rotted. It is cut, and the replica's log ends before what its peers remember 
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import google_crc32c
 
-from gaios.errors import StateDamaged
 from gaios.storage import record, segment
 from gaios.storage.copies import NO_PIN, Pin, owner
 from gaios.storage.record import HEADER_BYTES, MARK, STATE, Header
 from gaios.storage.segment import OPENING_BYTES, Opening
-from gaios.storage.words import Identity, Problem, Reader, Record
+from gaios.storage.words import Identity, Problem, Reader
 
-Visit = Callable[[Header], None]
-_new_record = cast("Callable[[type[Record], tuple[object, ...]], Record]", tuple.__new__)  # past the constructor, as record.py does
+Visit = Callable[[Header, bytes], None]
+"""Told of an intact record: header, payload."""
 _BLOCK_BYTES = 4_096
 _BLOCK = bytes(_BLOCK_BYTES)
 
@@ -153,30 +152,33 @@ def fault_of_record(file: str, data: bytes, tail: Tail, crc_seed: int) -> Fault:
     return fault("order", f"{found} may not stand here", resume=behind)
 
 
-def walk(data: bytes, tail: Tail, crc_seed: int) -> Iterator[Header]:
-    """The intact records that follow `tail` in its segment, in order; `tail` is behind the last one that was given out."""
-    number, decode, is_intact, version_now = tail.segment, record.decode, record.payload_is_intact, record.VERSION
+def walk(data: bytes, tail: Tail, crc_seed: int) -> Iterator[tuple[Header, bytes]]:
+    """The intact records that follow `tail` in its segment, in order, each with its payload.
+
+    `tail` is behind the last one that was given out. A start goes through its whole log here: this is kept flat.
+    """
+    number, decode, crc, version_now = tail.segment, record.decode, google_crc32c.value, record.VERSION
     while True:
         at = tail.offset
         header = decode(data, at, crc_seed)
         if header is None:
             return
-        _, version, kind, _, _, _, batch, sequence, in_segment, offset, _, _, previous, _ = header
+        _, version, kind, length, _, _, batch, sequence, in_segment, offset, _, payload_crc, previous, _ = header
         if previous != tail.chain or sequence != tail.sequence + 1 or offset != at:
             return
-        if in_segment != number or version != version_now or not is_intact(data, at, header):
+        start = at + HEADER_BYTES
+        payload = data[start : start + length]
+        if in_segment != number or version != version_now or len(payload) != length or crc(payload) != payload_crc:
             return
         if batch != tail.next_batch and not (kind == MARK and batch == tail.batch):
             return
         if at == OPENING_BYTES and kind != STATE:
             return
         tail.advance(header)
-        yield header
+        yield header, payload
 
 
-def scan(
-    reader: Reader, numbers: list[int], identity: Identity, known: Pin = NO_PIN, visit: Callable[[Header], None] | None = None
-) -> Scan:
+def scan(reader: Reader, numbers: list[int], identity: Identity, known: Pin = NO_PIN, visit: Visit | None = None) -> Scan:
     """Read the segments with these consecutive numbers, whole.
 
     Args:
@@ -184,7 +186,7 @@ def scan(
         numbers: Of the segments that are there.
         identity: Whose log it should be.
         known: What the log holds for certain.
-        visit: Called with each intact record's header, in order.
+        visit: Called with each intact record's header and payload, in order.
     """
     found = Scan()
     crc_seed = record.seed(identity)
@@ -202,9 +204,9 @@ def scan(
         assert opening is not None
         inside = replace(tail)
         inside.enter(opening)
-        for header in walk(data, inside, crc_seed):
+        for header, payload in walk(data, inside, crc_seed):
             if visit is not None:
-                visit(header)
+                visit(header, payload)
         fault = fault_of_record(file, data, inside, crc_seed)
         if inside.offset == OPENING_BYTES:
             # Without its state record a segment is as good as not begun.
@@ -253,28 +255,6 @@ def written(data: bytes) -> int:
     while end >= _BLOCK_BYTES and data[end - _BLOCK_BYTES : end] == _BLOCK:
         end -= _BLOCK_BYTES
     return len(data[:end].rstrip(b"\0"))
-
-
-def records(reader: Reader, segments: list[Segment], crc_seed: int) -> Iterator[Record]:
-    """The records of these segments, in order, without marks. Read and checked anew, so that a whole log need not be in memory.
-
-    Raises:
-        StateDamaged: what was intact a moment ago is not any more.
-    """
-    for file, _, end in segments:
-        data = reader.read(file, 0, end)
-        at = OPENING_BYTES
-        while at < end:
-            header = record.decode(data, at, crc_seed)
-            if header is None:
-                raise StateDamaged(file=file, offset=at, kind="header", detail="what was intact a moment ago is not any more")
-            start = at + HEADER_BYTES
-            payload = data[start : start + header.length]
-            if len(payload) != header.length or google_crc32c.value(payload) != header.payload_crc:
-                raise StateDamaged(file=file, offset=at, kind="payload", detail="what was intact a moment ago is not any more")
-            if header.kind != MARK:
-                yield _new_record(Record, (header.kind, header.slot, header.ballot, payload))
-            at = start + header.length + -header.length % record.ALIGNMENT
 
 
 def missing(numbers: list[int], known: Pin) -> str:
