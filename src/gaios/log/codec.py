@@ -57,7 +57,7 @@ def decode(data: bytes) -> tuple[int, int, int, list[Message]]:
 
 
 def _check(member: int, message: object) -> Message:
-    if isinstance(message, list) and message and message[0] in (POLL, POLLED):
+    if type(message) is list and message and message[0] in (POLL, POLLED):
         if not all(type(field) is int and 0 <= field < _WORD for field in message):
             raise ProtocolError(reason="a poll's field is not a number in range")
         if len(message) != (4 if message[0] == POLL else 5):
@@ -72,7 +72,7 @@ def _check(member: int, message: object) -> Message:
     ballot, slot = (checked[2], checked[1]) if tag == core.CHOSEN else (checked[1], checked[3] if tag in _SLOT_THIRD else 0)
     if ballot >= BALLOT_END or slot >= SLOT_END:
         raise ProtocolError(reason=f"a message of ballot {ballot}, slot {slot}: no cell reaches that")
-    if tag in _OWNERS and core.owner(ballot) != member:
+    if tag in _OWNERS and ballot % core.ROUND != member:
         raise ProtocolError(reason=f"member {member} speaks for ballot {ballot}, which is not its own")
     if tag == core.PROMISE and any(not slot < at <= slot + core.WINDOW for at in (*checked[4], *checked[5])):
         raise ProtocolError(reason="a promise reports slots that nobody accepts")

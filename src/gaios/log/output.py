@@ -37,4 +37,6 @@ class Output:
 
     def __bool__(self) -> bool:
         """Whether there is anything to do."""
-        return bool(self.records or self.after or self.at_once or self.answers or self.effects or self.reads or self.copies is not None)
+        if self.at_once or self.after or self.answers or self.records:
+            return True
+        return bool(self.effects or self.reads or self.copies is not None)

@@ -258,11 +258,12 @@ class Node:
             output = replica.output(now)
             if output is not None:
                 self._take(now, output)
-            elif self._handed_back:
-                messages, self._handed_back = self._handed_back, []
-                replica.receive(now, replica.me, replica.boot, messages)
-            else:
+                if output.reads:  # what was read is to be sent
+                    continue
+            if not self._handed_back:
                 break
+            messages, self._handed_back = self._handed_back, []
+            replica.receive(now, replica.me, replica.boot, messages)
         disk = self.commit.batch(now)
         spare = self.commit.spare() if disk is not None else None
         if replica.master != self._told:

@@ -167,7 +167,8 @@ class Connection:
         network, world = self._network, self._world
         if network.is_clogged and network.holds((self.ends[side], self.ends[1 - side]), partial(self._arrive, side, data)):
             return
-        at = world.now_ns + network.delay_ns()
+        faults = network.faults
+        at = world.now_ns + faults.delay_ns + self._dice.around(faults.jitter_ns)
         if at < self._last_ns[side]:
             at = self._last_ns[side]
         self._last_ns[side] = at

@@ -9,6 +9,9 @@ from gaios.machine import Context
 from gaios.sim.checkers.persist_then_say import Remembered
 from gaios.sim.history import Applied, Call, Executed, Lease, Level, Life, Violation, Watch
 
+_new = tuple.__new__
+"""Past the named tuples' own constructors: each replay makes one for every slot and every command."""
+
 
 class Observations:
     """Records in the order of the world's events."""
@@ -46,7 +49,7 @@ class ObservedDatabase(Database):
 
     def apply(self, command: bytes, context: Context) -> tuple[bytes, Sequence[Event]]:
         """As `Database.apply`."""
-        self._observations.executed.append(Executed(self._replica, self.boot, context.slot, context.index))
+        self._observations.executed.append(_new(Executed, (self._replica, self.boot, context[0], context[1])))
         return super().apply(command, context)
 
 
@@ -57,11 +60,9 @@ def watch_applier(observations: Observations, replica: int, boot: int, applier: 
     def apply(slot: int, value: bytes) -> Any:  # noqa: ANN401 (handed through)
         result = original(slot, value)
         machine = applier.machine
-        observations.applied.append(
-            Applied(
-                clock_ns(), replica, boot, slot, value, applier.chain, machine.checksum(), applier.epoch, machine.revision, applier.time_ms
-            )
-        )
+        now_ns, checksum = clock_ns(), machine.checksum()
+        seen = (now_ns, replica, boot, slot, value, applier.chain, checksum, applier.epoch, machine.revision, applier.time_ms)
+        observations.applied.append(_new(Applied, seen))
         return result
 
     applier.apply = apply
