@@ -46,6 +46,22 @@ def test_leases_and_elections_go_in_a_lane_of_their_own() -> None:
     assert encoded == [[BEAT], [ACCEPT]]
 
 
+def test_a_learn_that_says_nothing_new_goes_with_the_heartbeat() -> None:
+    """An idle master sends one frame a beat; what is news stays behind the values that it is about."""
+    box, encoded = outbox()
+    for chosen in (7, 7, 8):
+        box.add([(0, BEAT), (0, (core.LEARN, 65_537, 0, chosen))])
+        box.take()
+    news, more = (core.LEARN, 65_537, 0, 7), (core.LEARN, 65_537, 0, 8)
+    assert encoded == [[BEAT], [news], [BEAT, news], [BEAT], [more]]
+    encoded.clear()
+    box.add([(0, ACCEPT), (0, more)])
+    assert [urgent for _, _, urgent in box.take()] == [False] * 3
+    box.add([(0, ACCEPT), (0, BEAT), (0, more)])
+    assert [urgent for _, _, urgent in box.take()] == [True] * 3 + [False] * 3
+    assert encoded == [[ACCEPT, more], [BEAT, more], [ACCEPT]]
+
+
 def test_what_is_for_a_stranger_is_dropped() -> None:
     box, _ = outbox()
     box.add([(9, BEAT)])

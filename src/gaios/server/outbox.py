@@ -1,7 +1,9 @@
 """What one turn wants said to peers: each broadcast encoded once, each peer's messages joined, two lanes.  [SAFETY 4, 28]
 
 Rule 1. Elections and leases are urgent, values are not: a peer that is slow to take values still hears heartbeats.
-Rule 2. Messages of a lane keep their order towards a peer, but for what is said to all and what to one: the protocol needs no order.
+Rule 2. A Learn goes behind the values that it is about. One that says again what the last one said goes with a heartbeat: an idle master
+sends each peer one frame a beat.
+Rule 3. Messages of a lane keep their order towards a peer, but for what is said to all and what to one: the protocol needs no order.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,12 +26,14 @@ ToPeer = tuple[int, bytes, bool]
 class Outbox:
     """Messages to peers of one turn. `encode` makes a frame's body of a list of messages."""
 
-    __slots__ = ("_all", "_encode", "_peers", "_single")
+    __slots__ = ("_all", "_encode", "_learn", "_peers", "_single")
 
     def __init__(self, peers: Sequence[int], encode: Callable[[list[Message]], bytes]) -> None:
         self._peers, self._encode = tuple(peers), encode
         self._all: list[Message] = []
         self._single: dict[int, list[Message]] = {}
+        self._learn: Message = ()
+        """The last one sent."""
 
     def add(self, messages: Sequence[tuple[int, Message]]) -> None:
         """Take messages, each with its destination; 0 is every peer."""
@@ -45,8 +49,11 @@ class Outbox:
         """The frames' bodies; the same object for every peer where all are told the same."""
         frames: list[ToPeer] = []
         if self._all:
-            for body, urgent in self._bodies(self._all):
+            for body, urgent in self._bodies(self._all, self._learn):
                 frames += [(peer, body, urgent) for peer in self._peers]
+            for message in self._all:
+                if message[0] == core.LEARN:
+                    self._learn = message
             self._all = []
         if self._single:
             for peer, messages in self._single.items():
@@ -55,13 +62,16 @@ class Outbox:
             self._single = {}
         return frames
 
-    def _bodies(self, messages: list[Message]) -> list[tuple[bytes, bool]]:
+    def _bodies(self, messages: list[Message], learn: Message = ()) -> list[tuple[bytes, bool]]:
+        """Frames' bodies, and whether each is urgent; `learn` may go with what is."""
         if len(messages) == 1:
             return [(self._encode(messages), messages[0][0] not in _BULK)]
         urgent = [message for message in messages if message[0] not in _BULK]
+        if urgent and learn in messages:
+            urgent.append(learn)
         bodies = [(self._encode(part), True) for part in _parts(urgent)]
         if len(urgent) < len(messages):
-            bulk = [message for message in messages if message[0] in _BULK] if urgent else messages
+            bulk = [message for message in messages if message[0] in _BULK and message != learn] if urgent else messages
             bodies += [(self._encode(part), False) for part in _parts(bulk)]
         return bodies
 
