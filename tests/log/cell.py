@@ -80,8 +80,7 @@ class Node:
     def drain(self) -> None:
         """Carry out everything that the replica wants done."""
         while (output := self.replica.output(self.cell.now)) is not None:
-            for to, message in output.at_once:
-                self.cell.send(self.me, to, message)
+            self.cell.send(self.me, output.at_once)
             self.answers.update(output.answers)
             self.effects.extend(output.effects)
             self.pending.append(output)
@@ -99,8 +98,7 @@ class Node:
             if output.copies is not None:
                 self.copies = output.copies
             self.records.extend(output.records)
-            for to, message in output.after:
-                self.cell.send(self.me, to, message)
+            self.cell.send(self.me, output.after)
             self.replica.synced(self.cell.now, output.number)
 
 
@@ -115,11 +113,16 @@ class Cell:
         self.cut: Callable[[int, int, Message], bool] = lambda _from, _to, _message: False
         self.nodes = {member: Node(self, member) for member in self.members}
 
-    def send(self, me: int, to: int, message: Message) -> None:
-        """Through the real codec, unless the link is cut."""
-        for member in [m for m in self.members if m != me] if to == OTHERS else [to]:
-            if member == me or not self.cut(me, member, message):
-                self.wire.append((me, member, self.nodes[me].boot, codec.encode(me, self.nodes[me].boot, 1, [message])))
+    def send(self, me: int, said: Iterable[tuple[int, Message]]) -> None:
+        """What leaves together is one frame to each, through the real codec; a cut link takes messages out of it."""
+        frames: dict[int, list[Message]] = {}
+        for to, message in said:
+            for member in [m for m in self.members if m != me] if to == OTHERS else [to]:
+                if member == me or not self.cut(me, member, message):
+                    frames.setdefault(member, []).append(message)
+        for member, messages in frames.items():
+            boot = self.nodes[me].boot
+            self.wire.append((me, member, boot, codec.encode(me, boot, 1, messages)))
 
     def settle(self) -> None:
         """Deliver until nothing moves."""

@@ -42,17 +42,51 @@ def test_what_nobody_has_is_forgotten() -> None:
     assert not catchup.lags(0)
 
 
-def test_a_source_that_supplies_a_part_is_asked_again() -> None:
-    """It is bounded in what it sends in one go."""
-    catchup = Catchup(Options(), [2, 3, 4])
-    catchup.heard(3, 10)
-    assert catchup.wanted(0, 0) == (3, range(1, 11))
-    assert catchup.wanted(LATE, 4) == (3, range(5, 11))
-
-
 def test_a_peer_that_knows_less_does_not_become_the_source() -> None:
     """It could not supply everything."""
     catchup = Catchup(Options(), [2, 3])
     catchup.heard(2, 10)
     catchup.heard(3, 5)
     assert catchup.wanted(0, 0)[0] == 2
+
+
+def test_the_rest_of_a_short_answer_is_asked_for_when_nothing_more_comes() -> None:
+    """Whoever supplies one value at a time must not cost a retransmission time a value: a replica that lags would never catch up."""
+    catchup = Catchup(Options(), [2, 3])
+    catchup.heard(2, 10)
+    assert catchup.wanted(0, 0) == (2, range(1, 11))
+    assert catchup.wanted(3 * MS, 1) == (0, range(0)), "more may be under way"
+    assert catchup.retry_at == 9 * MS, "twice what the answer took"
+    assert catchup.wanted(9 * MS - 1, 1) == (0, range(0))
+    assert catchup.wanted(9 * MS, 1) == (2, range(2, 11))
+
+
+def test_nothing_is_asked_twice_while_values_keep_coming() -> None:
+    """A long answer on a slow link outlasts the retransmission time: asking again would bring all of it once more."""
+    catchup = Catchup(Options(), [2, 3])
+    catchup.heard(2, 64)
+    asked = [catchup.wanted(slot * LATE // 4, slot) for slot in range(64)]
+    assert [slots for _, slots in asked if slots] == [range(1, 65)]
+
+
+def test_an_answer_that_never_begins_is_late_as_ever() -> None:
+    """Only what came tells how long answers take."""
+    catchup = Catchup(Options(), [2, 3])
+    catchup.heard(2, 10)
+    catchup.wanted(0, 0)
+    catchup.wanted(MS, 1)
+    assert catchup.wanted(3 * MS, 1) == (2, range(2, 11))
+    assert catchup.wanted(3 * MS + LATE - 1, 1) == (0, range(0))
+    assert catchup.wanted(3 * MS + LATE, 1) == (2, range(2, 11))
+
+
+def test_an_answer_that_once_took_longer_is_given_its_time() -> None:
+    """A value that was still under way must not make the next answers look quick, or all would be asked for again and again."""
+    catchup = Catchup(Options(), [2, 3])
+    catchup.heard(2, 64)
+    catchup.wanted(0, 0)
+    catchup.wanted(20 * MS, 1)
+    catchup.wanted(60 * MS, 1)
+    catchup.wanted(60 * MS + 1, 2)
+    assert catchup.wanted(80 * MS, 2) == (0, range(0))
+    assert catchup.wanted(100 * MS, 2) == (2, range(3, 65))

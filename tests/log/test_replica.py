@@ -266,6 +266,26 @@ def test_values_that_left_memory_are_supplied_from_the_disk() -> None:
     assert away.machine.log == master.machine.log
 
 
+def test_a_supplier_that_gives_little_at_a_time_is_asked_again_at_once() -> None:
+    """One value in each answer: fifty took fifty retransmission times, and under load a replica that lagged never caught up."""
+    cell, master, client = running(3, supply_bytes=1, retransmit_ms=5_000)
+    away = cell.nodes[next(member for member in cell.members if member != master.me)]
+    away.up = False
+    for number in range(50):
+        cell.submit(master, client.command(b"%d" % number))
+    asked: list[int] = []
+
+    def hears(_me: int, _to: int, message: Message) -> bool:
+        asked.extend(message[1:2] if message[0] == core.FETCH else ())
+        return False
+
+    cell.cut = hears
+    away.start()
+    cell.run(1_000)
+    assert away.machine.log == master.machine.log
+    assert asked.count(50) <= 55, "about one question for each answer"
+
+
 def test_catch_up_asks_another_when_its_source_is_silent() -> None:
     """A peer that says what it knows and then is cut off must not hold up the others."""
     cell, master, client = running(3)

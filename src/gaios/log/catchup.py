@@ -2,6 +2,8 @@
 
 Rule 1. Whoever says that a slot is chosen can supply it. When nothing came of asking, the peers are asked in turn, every one of them.
 Rule 2. At most `seek_slots` values are asked for at a time, the next ones when they came.
+Rule 3. An answer may be shorter than its question, for whoever supplies is bounded too, and does not say where it ends. It has ended when
+nothing more came for twice as long as its beginning took: then the rest is asked for. While values keep coming nothing is asked twice.
 
 Left out on purpose: supplying (replica.py), snapshots for slots that nobody keeps.
 """
@@ -9,6 +11,9 @@ Left out on purpose: supplying (replica.py), snapshots for slots that nobody kee
 from collections.abc import Sequence
 
 from gaios.log.options import MS, Options
+
+_SILENCE_LEAST_NS = MS
+"""A shorter pause within an answer says nothing: whoever supplies has other things to do, too."""
 
 
 class Catchup:
@@ -23,6 +28,9 @@ class Catchup:
         self._told_by = 0
         self._asked_from = 0
         self._asked_through = 0
+        self._asked_ns = 0
+        self._reached = 0
+        self._answer_ns = 0
         self._turn = 0
         self._vain = 0
 
@@ -37,7 +45,11 @@ class Catchup:
 
     def wanted(self, now: int, chosen: int) -> tuple[int, range]:
         """Whom to ask, and for which slots: an empty range when nothing is missing or all is under way."""
-        if not self.lags(chosen) or (chosen < self._asked_through and now < self.retry_at):
+        if not self.lags(chosen):
+            return 0, range(0)
+        if self._reached < chosen < self._asked_through:
+            self._came(now, chosen)
+        if chosen < self._asked_through and now < self.retry_at:
             return 0, range(0)
         if chosen > self._asked_from:
             self._vain = 0
@@ -51,7 +63,16 @@ class Catchup:
         if self._vain:
             source = self._peers[self._turn % len(self._peers)]
             self._turn += 1
-        self._asked_from = chosen
+        self._asked_from = self._reached = chosen
+        self._asked_ns = now
         self._asked_through = min(self.known, chosen + self._options.seek_slots)
         self.retry_at = now + self._options.retransmit_ms * MS
         return source, range(chosen + 1, self._asked_through + 1)
+
+    def _came(self, now: int, chosen: int) -> None:
+        """A part of the answer came. How long answers take is believed at once when it is more, and little by little when it is less."""
+        if self._reached == self._asked_from:
+            took = now - self._asked_ns
+            self._answer_ns = max(took, (7 * self._answer_ns + took) // 8)
+        self._reached = chosen
+        self.retry_at = now + min(max(2 * self._answer_ns, _SILENCE_LEAST_NS), self._options.retransmit_ms * MS)
