@@ -102,6 +102,30 @@ async def test_requests_of_a_client_that_does_not_read_wait(tmp_path: Path) -> N
         assert decode_submit(frame[1])[0] == 1
 
 
+async def test_requests_that_waited_are_handed_on_before_later_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that reads again may have a later piece in the inbox: a watch must not be cancelled before it was asked for."""
+    async with running(*make(tmp_path)) as (replica,):
+        await master_of([replica])
+        loop = replica._running
+
+        class Connection:
+            number, is_gone, is_paused, is_throttled, queued = 1, False, True, False, 0
+            waiting: list[Any] = []  # noqa: RUF012 (a stand-in)
+
+        connection = Connection()
+        taken: list[bytes] = []
+        monkeypatch.setattr(loop.node, "client_frame", lambda _now, _number, _kind, body: taken.append(body))
+        loop.client_frames(cast("ClientConnection", connection), [(Kind.READ, b"1"), (Kind.READ, b"2")])
+        loop.turn()
+        assert not taken, "nothing is taken from a client that does not read"
+        loop.client_frames(cast("ClientConnection", connection), [(Kind.READ, b"3")])
+        connection.is_paused = False
+        loop.client_paused(cast("ClientConnection", connection))
+        loop.turn()
+        assert taken == [b"1", b"2", b"3"]
+        assert connection.queued == 0
+
+
 async def test_a_turn_comes_when_something_is_due_and_not_all_the_time(tmp_path: Path) -> None:
     """An idle cell must not burn the machine: a turn that finds nothing due does not bring the next one."""
     async with running(*make(tmp_path, 3)) as replicas:

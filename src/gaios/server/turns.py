@@ -93,11 +93,15 @@ class Turns:
             self.fail(error)
 
     def client_paused(self, connection: ClientConnection) -> None:
-        """A client takes nothing more for now, or again: then its requests that waited for that have their turn."""
+        """A client takes nothing more for now, or again: then its requests that waited for that have their turn.
+
+        They came before whatever of it is in the inbox, and go before it.
+        """
         self.node.client_paused(connection.number, paused=connection.is_paused)
         if not connection.is_paused and connection.waiting:
             frames, connection.waiting = connection.waiting, []
-            self.client_frames(connection, frames)
+            self._inbox.appendleft((connection, frames))
+            connection.queued += 1
         self.wake()
 
     def client_frames(self, connection: ClientConnection, frames: list[Frame]) -> None:
