@@ -1,11 +1,18 @@
 """`python -m gaios.server`: its flags and its exit codes.  [INTERFACE]"""
 
+import asyncio
+import os
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gaios import errors
-from gaios.server.__main__ import exit_code, flags, main
+from gaios.server.__main__ import exit_code, flags, main, serve
+from gaios.server.logs import Logger
+from tests.server.shells import make
+from tests.servers import PATIENCE_S
 
 
 def test_flags_are_keys_of_the_configuration() -> None:
@@ -52,3 +59,29 @@ def test_a_mistake_is_one_line_and_no_traceback(tmp_path: Path, capsys: pytest.C
     assert said.count("\n") == 2
     assert "did you mean 'id'" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_that_comes_with_the_word_started_is_a_clean_stop(
+    number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever waits for that line and sends one at once must not kill it the hard way."""
+    said: list[str] = []
+
+    def line(_self: Logger, _level: str, event: str, _fields: dict[str, Any]) -> None:
+        said.append(event)
+        if event == "started":
+            assert signal.getsignal(number) not in {signal.SIG_DFL, signal.default_int_handler}
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(Logger, "_line", line)
+    monkeypatch.setattr("gaios.server.__main__.quiet_collector", lambda: None)
+    (settings,) = make(tmp_path)
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            assert await serve(settings) == number
+    finally:
+        for each in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().remove_signal_handler(each)
+    assert "stopping" in said
+    assert said[-1] == "stopped"

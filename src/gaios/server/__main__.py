@@ -64,22 +64,28 @@ async def serve(settings: config.Settings) -> int:
         Error: why it could not start, or what stopped it.
     """
     replica = Replica(settings)
-    await replica.start()
-    quiet_collector()
     loop = asyncio.get_running_loop()
-    stopping: list[asyncio.Task[None]] = []
+    asked = asyncio.Event()
     received: list[int] = []
 
     def stop(number: int) -> None:
         replica.log.info("stopping", signal=signal.Signals(number).name)
         received.append(number)
-        stopping.append(loop.create_task(replica.stop()))
+        asked.set()
 
+    async def stop_when_asked() -> None:
+        await asked.wait()
+        await replica.stop()
+
+    # Before the start, which says when it is over: whoever reads that may send a signal at once. One that came earlier waits for it.
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop, number)
+    await replica.start()
+    quiet_collector()
+    stopping = loop.create_task(stop_when_asked())
     await replica.wait()
-    await asyncio.gather(*stopping)
-    return received[0] if received else 0
+    await stopping
+    return received[0]
 
 
 def run(settings: config.Settings) -> int:
