@@ -178,3 +178,16 @@ def test_dice_are_their_own() -> None:
     first, second = Dice(3), Dice(3)
     first.split("disk").below(6)
     assert [first.split("network").below(100) for _ in range(5)] == [second.split("network").below(100) for _ in range(5)]
+
+
+def test_a_file_that_is_created_under_a_taken_name_is_told_and_ends_its_batch() -> None:
+    """A real disk refuses it: whoever asks for it has a bug, and no fault explains it."""
+    world, disk = disk_of(1)
+    told: list[str] = []
+    ended: list[str] = []
+    disk.on_refusal = lambda error: told.append(str(error))
+    disk.submit([Create("wal/a", 10), Create("wal/b", 10)], partial(ended.append, "done"), partial(ended.append, "failed"))
+    world.run(10**9)
+    assert (told, ended) == (["wal/a"], ["failed"])
+    assert disk.read("wal/a", 0, 2_000) == OLD
+    assert "wal/b" not in disk.names()

@@ -1,9 +1,11 @@
 """What an onlooker writes down is what the process said, believed and remembered."""
 
 from gaios.log import codec
+from gaios.log.reign import Reign
 from gaios.log.steps import Steps
 from gaios.paxos import core
 from gaios.server.commit import GroupCommit
+from gaios.sim.checkers.bounded_queues import bounded_queues
 from gaios.sim.checkers.persist_then_say import Said, persist_then_say
 from gaios.sim.clock import Clock
 from gaios.sim.dice import Dice
@@ -25,6 +27,24 @@ def test_speech_is_the_most_that_was_said() -> None:
     assert not speech.hear(frame((core.ACCEPTED, 131_073, 0, 5), (core.GRANT, 131_073, 0, 7, 600)))
     assert not speech.hear(frame((core.ACCEPTED, 65_537, 0, 5)))
     assert speech.said() == Said(131_073, 600, {4: 65_537, 5: 131_073})
+
+
+def test_a_release_is_speech_worth_a_look() -> None:
+    """It says that a ballot was claimed: a crash must not make that ballot free again."""
+    speech = Speech()
+    assert speech.hear(frame((core.RELEASE, 65_537, 0)))
+    assert speech.said() == Said(65_537)
+
+
+def test_a_loop_that_leaves_undone_what_is_due_is_counted() -> None:
+    """A deadline in the past, turn after turn: a process that burns its processor, and a master that takes every tick for a late one."""
+    with method(Reign, "due_ns", lambda sound: lambda self: 1)():
+        cell = quiet()
+        cell.world.run(S)
+    assert "turns in a row that leave undone what is due" in bounded_queues(cell.observations.levels())[0].detail
+    cell = quiet()
+    cell.world.run(S)
+    assert not bounded_queues(cell.observations.levels())
 
 
 def test_messages_that_need_no_record_are_not_speech() -> None:

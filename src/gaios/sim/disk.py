@@ -70,7 +70,7 @@ class Durable:
 class _Batch:
     """Operations under way."""
 
-    __slots__ = ("done", "ends", "failed", "failing", "hangs", "operations", "token")
+    __slots__ = ("done", "ends", "failed", "failing", "hangs", "operations", "refused", "token")
 
     def __init__(self, operations: Sequence[Operation], done: Callable[[], None], failed: Callable[[], None]) -> None:
         self.operations = list(operations)
@@ -79,6 +79,8 @@ class _Batch:
         self.done, self.failed = done, failed
         self.failing: Operation | None = None
         """The one that fails, and ends it."""
+        self.refused = False
+        """It fails because it cannot be done, and not by the dice."""
         self.hangs = False
         self.token = 0
         """Counts changes of plan: what was arranged before the last is ignored."""
@@ -97,6 +99,8 @@ class Disk:
         self._still_until = 0
         self.on_crash_point: Callable[[], None] | None = None
         """Called when the dice let the process be killed, or the power go, at this very point of a batch."""
+        self.on_refusal: Callable[[FileExistsError], None] | None = None
+        """Called when a file is to be created under a name that is taken: no sound disk lets that pass, and no fault explains it."""
 
     # -- reading: the Reader protocol ------------------------------------------------------------------------------------
 
@@ -192,7 +196,8 @@ class Disk:
         if batch.failing is None:
             batch.done()
             return
-        self._fail(batch.failing)
+        if not batch.refused:
+            self._fail(batch.failing)
         batch.failed()
 
     def _fail(self, operation: Operation) -> None:
@@ -223,8 +228,15 @@ class Disk:
         now = self._world.now_ns
         for batch in self._batches:
             while batch.ends and batch.ends[0] <= now and batch.operations[0] is not batch.failing:
-                self.execute(batch.operations.pop(0))
-                del batch.ends[0]
+                try:
+                    self.execute(batch.operations[0])
+                except FileExistsError as error:
+                    if self.on_refusal is None:
+                        raise
+                    batch.failing, batch.refused = batch.operations[0], True
+                    self.on_refusal(error)
+                    break
+                del batch.operations[0], batch.ends[0]
 
     @property
     def is_still(self) -> bool:

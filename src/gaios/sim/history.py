@@ -89,6 +89,8 @@ class Final(NamedTuple):
     """Its keys' values."""
     snapshot: bytes
     """The hash of its machine's whole snapshot, and of its exactly-once table's."""
+    dropped: Mapping[int, bytes | None] = {}
+    """Of each slot that is no more in memory: the value that its disk has, None if it has none."""
 
 
 class Executed(NamedTuple):

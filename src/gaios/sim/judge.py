@@ -7,7 +7,7 @@ from gaios.entry import Kind, entries
 from gaios.sim.checkers.agreement import agreement
 from gaios.sim.checkers.boots_rise import boots_rise
 from gaios.sim.checkers.bounded_queues import bounded_queues
-from gaios.sim.checkers.durability import acknowledged_in_log, states_follow_log
+from gaios.sim.checkers.durability import acknowledged_in_log, dropped_is_on_disk, states_follow_log
 from gaios.sim.checkers.epoch_monotone import epoch_monotone
 from gaios.sim.checkers.exactly_once import Submitted, exactly_once
 from gaios.sim.checkers.identical_state import identical_state
@@ -44,7 +44,9 @@ def judge(seen: Observations, keys: list[bytes], finals: Mapping[int, Final]) ->
     found += time_monotone(seen.applied)
     found += revisions_monotone(seen.applied, seen.calls)
     found += bounded_queues(seen.levels())
-    found += persist_then_say(seen.starts, {applied.slot: applied.value for applied in seen.applied})
+    chosen = {applied.slot: applied.value for applied in seen.applied}
+    found += persist_then_say(seen.starts, chosen)
+    found += dropped_is_on_disk(chosen, {replica: final.dropped for replica, final in finals.items()})
 
     log: dict[tuple[int, int], Submitted] = {}
     commands: dict[tuple[int, int], bytes] = {}

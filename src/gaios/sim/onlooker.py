@@ -5,6 +5,7 @@ Rule 2. Whatever was said is compared with what a start would find: at every sta
 """
 
 import traceback
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -27,8 +28,12 @@ LOOK = 0.001
 """How often a frame that leaves is compared with what is durable at that moment; promises are each time."""
 LOOK_SLOTS = 100
 """Beyond so many slots looks become rarer: one reads the whole log, and all together shall not cost more in a long run."""
+RESTLESS_TURNS = 20
+"""Turns in a row that may leave undone what was due before them: more, and the loop spins."""
 LEVELS_TURNS = 64
 """Turns after which it is looked how full bounded things are; what waits for a slot is looked at each time."""
+_BINDING = core.AFTER
+"""What is remembered once it was said, as the sound text has it: a bug of the museum may say otherwise."""
 _decode = msgspec.msgpack.Decoder(tuple[int, int, int, list[Any]]).decode
 """A frame that the replica made itself: it is read as it is, unchecked."""
 
@@ -46,14 +51,14 @@ class Speech:
         """Whether anything was said, since this was last reset, that waits for records."""
 
     def hear(self, body: bytes) -> bool:
-        """A frame leaves; whether it holds a promise, which is rare and worth a closer look."""
+        """A frame leaves; whether it holds a promise, or the end of one, which are rare and worth a closer look."""
         if body is self._last:
             return False
         self._last = body
         promises = False
         for message in _decode(body)[3]:
             tag = message[0]
-            if tag in core.AFTER:
+            if tag in _BINDING:
                 self.binds = True
                 if message[1] > self._ballot:
                     self._ballot = message[1]
@@ -63,6 +68,8 @@ class Speech:
                 promises = True
                 for slot, (ballot, _) in message[4].items():
                     self._accept(slot, ballot)
+            elif tag == core.RELEASE:
+                promises = True
             elif tag == core.GRANT:
                 self._term_ns = max(self._term_ns, message[4])
         return promises
@@ -150,11 +157,13 @@ class Onlooker:
         """`queue` is the bound of entries that may wait."""
         self._world, self._observations, self._dice = world, observations, dice
         self._replica, self._identity, self._disk, self._queue = replica, identity, disk, queue
+        disk.on_refusal = partial(self.found, "disk")
         self._lease = LeaseWatch(observations, replica, clock)
         self._speech = Speech()
         self._life = self._slots = self._boot = self._lived = 0
         self._serving = self._behind = False
         self._recovering = self._waited = self._overloaded = self._turns = 0
+        self._due_ns = self._restless = 0
         self._core: Any = None
         self._held: _Standing | None = None
         """How it stood at its last turn, if it held a lease then."""
@@ -207,8 +216,13 @@ class Onlooker:
         if self._lease.see(true_ns, ballot, until):
             self._world.count("a lease lapsed while its master lived")
 
-    def turned(self, node: Node, now: int) -> None:
-        """It did a turn; `now` is its own."""
+    def turned(self, node: Node, now: int, due_ns: int) -> None:
+        """It did a turn; `now` is its own, and when it wants the next one: 0 for at once, as there is more to apply."""
+        if not 0 < due_ns <= now or due_ns != self._due_ns:
+            self._due_ns, self._restless = due_ns, 0
+        else:
+            self._restless += 1
+            self._observations.level(self._replica, "turns in a row that leave undone what is due", self._restless, RESTLESS_TURNS)
         world, replica, participant = self._world, node.replica, node.replica.core
         self._turns += 1
         if not self._turns % LEVELS_TURNS:

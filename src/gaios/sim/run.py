@@ -15,8 +15,11 @@ import msgspec
 from gaios import api
 from gaios.entry import Kind, entries
 from gaios.errors import ConfigurationError
+from gaios.log import RecordKind
+from gaios.server.node import Node
 from gaios.server.recorder import Recorder, check_empty
 from gaios.sim.cell import Cell
+from gaios.sim.disk import Disk
 from gaios.sim.faults import MS, S
 from gaios.sim.history import DONE, REFUSED, UNKNOWN, Call, Final, Violation
 from gaios.sim.judge import judge
@@ -137,7 +140,18 @@ def finals(cell: Cell) -> dict[int, Final]:
             assert isinstance(page, api.Page)
             values = {entry.key: entry.value for entry in page.entries}
             snapshot = b"".join([*applier.machine.snapshot(), *applier.sessions.snapshot()])
-            found[replica] = Final(seat.life, applier.applied, values, blake2b(snapshot).digest())
+            found[replica] = Final(seat.life, applier.applied, values, blake2b(snapshot).digest(), _dropped(seat.node, seat.disk))
+    return found
+
+
+def _dropped(node: Node, disk: Disk) -> dict[int, bytes | None]:
+    """What would be read back from the disk, if somebody asked for it."""
+    journal, replica = node.commit.journal, node.replica
+    found: dict[int, bytes | None] = {}
+    for slot in range(replica.core.truncated + 1, replica.applied + 1):
+        if slot not in replica.core.acc:
+            where = journal.locate(RecordKind.ACCEPT, slot)
+            found[slot] = None if where is None else journal.read(disk, where).payload
     return found
 
 

@@ -297,7 +297,7 @@ class Seat:
             self.onlooker.found("run", error)
             self._fall(disk_failed=False)
             return
-        self.onlooker.turned(node, now)
+        self.onlooker.turned(node, now, effects.deadline_ns)
         self._free_ns = self.world.now_ns + self._turn_ns
         if self._pause is not None and self._pause[0] == "carry out":
             self._resume_at(partial(self._carry_on, effects=effects))

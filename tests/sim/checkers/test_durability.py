@@ -1,6 +1,6 @@
 """Histories known to be good and bad.  [SAFETY 30]"""
 
-from gaios.sim.checkers.durability import acknowledged_in_log, states_follow_log
+from gaios.sim.checkers.durability import acknowledged_in_log, dropped_is_on_disk, states_follow_log
 
 LOG = {(1, 0): b"put a", (2, 0): b"put b", (2, 1): b"put c"}
 
@@ -27,3 +27,15 @@ def test_a_lost_an_invented_and_a_changed_key_are_found() -> None:
     assert len(states_follow_log(expected, {1: {b"a": b"1"}})) == 1
     assert len(states_follow_log(expected, {1: {**expected, b"c": b"3"}})) == 1
     assert len(states_follow_log(expected, {1: {b"a": b"1", b"b": b"3"}})) == 1
+
+
+def test_what_is_not_in_memory_and_is_on_the_disk_passes() -> None:
+    assert not dropped_is_on_disk({1: b"a", 2: b""}, {1: {1: b"a", 2: b""}, 2: {}})
+
+
+def test_a_dropped_value_that_is_not_on_the_disk_or_another_one_is_found() -> None:
+    found = dropped_is_on_disk({1: b"a", 2: b""}, {1: {1: b"b"}, 2: {2: None}})
+    assert [violation.detail for violation in found] == [
+        "replica 1 dropped slot 1, and its disk has another value of it",
+        "replica 2 dropped slot 2, and its disk has nothing of it",
+    ]

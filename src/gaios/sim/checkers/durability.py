@@ -2,6 +2,7 @@
 
 1. What was acknowledged at (slot, index) stands there in every replica's log at the end.
 2. Every replica's state at the end is what the log says, replayed by a model that shares no code with the database.
+3. What a replica no longer keeps in memory is on its disk, as it was chosen: others that lag may have to be supplied from there.
 """
 
 from collections.abc import Iterable, Mapping
@@ -38,4 +39,19 @@ def states_follow_log(expected: Mapping[bytes, bytes], states: Mapping[int, Mapp
         for replica, state in states.items()
         for key in sorted(expected.keys() | state.keys())
         if expected.get(key) != state.get(key)
+    ]
+
+
+def dropped_is_on_disk(chosen: Mapping[int, bytes], disks: Mapping[int, Mapping[int, bytes | None]]) -> list[Violation]:
+    """Look up in every replica's disk what it dropped from memory.
+
+    Args:
+        chosen: slot → value.
+        disks: For each replica, slot → what would be read back; None: nothing.
+    """
+    return [
+        Violation(NAME, f"replica {replica} dropped slot {slot}, and its disk has {'nothing' if there is None else 'another value'} of it")
+        for replica, disk in disks.items()
+        for slot, there in disk.items()
+        if slot in chosen and there != chosen[slot]
     ]
