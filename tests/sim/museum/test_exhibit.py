@@ -8,6 +8,7 @@ from gaios.paxos import core
 from gaios.sim.museum import Exhibit, catches, method, replay, search, text, together
 
 HARMLESS = text(("return b % ROUND", "return (b + ROUND) % ROUND"))
+RELEASED = "class Release(Msg):   bal: Ballot; cfg: Config; to = OTHERS"
 BROKEN = method(Election, "due_ns", lambda sound: lambda self, granted_until: 1 << 61)
 
 
@@ -21,6 +22,14 @@ def test_an_edit_of_the_text_is_what_replicas_run_while_it_is_planted() -> None:
     with HARMLESS():
         assert participant() is not core.Participant
     assert participant() is core.Participant
+
+
+def test_what_the_text_says_may_leave_at_once_does_while_it_is_planted() -> None:
+    """Which messages wait for records is a part of the text, too."""
+    sound = core.AFTER
+    with text(("class Release(Msg):   bal: Ballot; cfg: Config;                           to = OTHERS; after = RECORDS", RELEASED))():
+        assert sound - core.AFTER == {core.RELEASE}
+    assert core.AFTER is sound
 
 
 def test_a_method_is_put_back_even_when_a_run_fails() -> None:

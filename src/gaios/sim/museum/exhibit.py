@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from gaios.log import Replica
+from gaios.paxos import core
 from gaios.sim.plan import Plan
 from gaios.sim.run import Report, RunOptions, run
 from gaios.sim.scenario import Scenario, load
@@ -54,19 +55,20 @@ def text(*edits: tuple[str, str]) -> Plant:
     def plant() -> Iterator[None]:
         defaults = Replica.__init__.__kwdefaults__
         assert defaults is not None
-        sound = defaults["participant"]
-        defaults["participant"] = _compiled(edits)
+        sound = defaults["participant"], core.AFTER
+        changed = _compiled(edits)
+        defaults["participant"], core.AFTER = changed.Participant, changed.AFTER  # type: ignore[misc]
         try:
             yield
         finally:
-            defaults["participant"] = sound
+            defaults["participant"], core.AFTER = sound  # type: ignore[misc]
 
     return plant
 
 
 @cache
-def _compiled(edits: tuple[tuple[str, str], ...]) -> Any:  # noqa: ANN401 (a class made in memory)
-    return compile_participant(edits=edits).Participant
+def _compiled(edits: tuple[tuple[str, str], ...]) -> Any:  # noqa: ANN401 (a module made in memory)
+    return compile_participant(edits=edits)
 
 
 def method(owner: Any, name: str, make: Callable[[Any], Any]) -> Plant:  # noqa: ANN401 (any class, module or function)

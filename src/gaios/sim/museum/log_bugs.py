@@ -10,7 +10,7 @@ from gaios.log.catchup import Catchup
 from gaios.log.queue import Queue
 from gaios.log.reign import Reign
 from gaios.log.sessions import Session, Sessions
-from gaios.log.steps import Steps
+from gaios.log.steps import FAR, Steps
 from gaios.sim.museum.exhibit import Exhibit, method, scenario, together
 
 
@@ -110,6 +110,38 @@ def _unbounded(sound: Callable[..., Any]) -> Callable[..., Any]:
         self._bytes += len(entry)
 
     return put
+
+
+def _waits_on(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """We had it: a reign ends while somebody waits for the rest of a crowd, and the next one begins with that wait."""
+
+    def end(self: Reign, **named: Any) -> None:
+        rally = self._rally
+        left = rally._seen, rally.until_ns
+        sound(self, **named)
+        rally._seen, rally.until_ns = left
+
+    return end
+
+
+def _waits_for_anybody(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """Whether or not anything waits, the reign wants a turn when a wait is over."""
+
+    def due_ns(self: Reign) -> int:
+        due: int = sound(self)
+        return due if self.in_flight else min(due, self._rally.until_ns or FAR)
+
+    return due_ns
+
+
+def _reports_alone(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """We had it: what only a state record remembers of a torn batch is reported and voted for, and never written again."""
+
+    def restore(self: Steps, recovered: Any) -> None:
+        sound(self, recovered)
+        self.output.records.clear()
+
+    return restore
 
 
 EXHIBITS = [
@@ -218,5 +250,29 @@ EXHIBITS = [
         method(Steps, "state_record", _claims_too_much),
         ("no replica stops by itself", "persist, then say", "agreement"),
         scenario("torn-segments"),
+    ),
+    Exhibit(
+        "what a torn batch left in a state record alone is not written again",
+        "log",
+        "SAFETY 15",
+        method(Steps, "restore", _reports_alone),
+        ("durability", "agreement"),
+        scenario("torn-heads"),
+    ),
+    Exhibit(
+        "a wait for the crowd outlives its reign",
+        "log",
+        "SAFETY 28",
+        together(method(Reign, "end", _waits_on), method(Reign, "due_ns", _waits_for_anybody)),
+        ("bounded queues",),
+        scenario("changing-crowds"),
+    ),
+    Exhibit(
+        "the rest of a short answer is asked for a retransmission time later",
+        "log",
+        "PML §4.2",
+        method(Catchup, "_came", lambda sound: lambda self, now, chosen: None),
+        ("liveness",),
+        scenario("short-answers"),
     ),
 ]

@@ -114,4 +114,17 @@ EXHIBITS = [
         text(("promised = b; longest = max(longest, d); granted_until", "promised = b; granted_until")),
         ("persist, then say",),
     ),
+    Exhibit(
+        "a release leaves before the claim is durable",
+        "paxos",
+        "SAFETY 5",
+        text(
+            (
+                "class Release(Msg):   bal: Ballot; cfg: Config;                           to = OTHERS; after = RECORDS",
+                "class Release(Msg):   bal: Ballot; cfg: Config;                           to = OTHERS",
+            )
+        ),
+        ("persist, then say", "lease exclusivity"),
+        scenario("hurried-candidates"),
+    ),
 ]

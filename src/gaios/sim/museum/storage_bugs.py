@@ -55,6 +55,16 @@ def _believes_cache(sound: Callable[..., Any]) -> Callable[..., Any]:
     return settle
 
 
+def _does_not_look(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """We had it: a batch may fill half of the segment that it opens, and have not renamed the spare one yet when the next is made."""
+
+    def prepare(self: Journal) -> Any:
+        self._takes_spare = False
+        return sound(self)
+
+    return prepare
+
+
 EXHIBITS = [
     Exhibit(
         "a directory that is missing is created empty",
@@ -95,5 +105,13 @@ EXHIBITS = [
         method(Journal, "batch", _unsynced),
         ("persist, then say", "no replica stops by itself", "agreement"),
         scenario("power-cuts"),
+    ),
+    Exhibit(
+        "a spare segment is made under a name that is still in use",
+        "storage",
+        "SAFETY 15",
+        method(Journal, "prepare", _does_not_look),
+        ("no replica stops by itself",),
+        scenario("large-batches"),
     ),
 ]
