@@ -21,6 +21,7 @@ from gaios.entry import Identity
 from gaios.errors import CommandTooLong, Error, NotMaster, Overloaded, ProtocolError, Unavailable, Unknown, UnknownSession
 from gaios.transport import Answer, Kind, Status, encode_read, encode_request, encode_submit
 
+CARRIED_OUT: Final = "it was carried out, but its answer was not kept"
 _CLOSED: Final = "this client was closed"
 
 
@@ -204,7 +205,7 @@ class Calls:
                 self._delay(now, call)
             call.tries += 1
         elif status == Status.STALE:
-            call.verdict = Unknown(reason="it was carried out, but its answer was not kept")
+            call.verdict = Unknown(reason=CARRIED_OUT)
         elif status == Status.INVALID or (status == Status.REFUSED and not isinstance(error, Overloaded)):
             call.verdict = error or ProtocolError(reason=f"a refusal of status {status} came without its reason")
             if status == Status.REFUSED or call.kind == READ:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from gaios import api
+from gaios.client.calls import CARRIED_OUT
 from gaios.entry import Kind, entries
 from gaios.sim.checkers.agreement import agreement
 from gaios.sim.checkers.boots_rise import boots_rise
@@ -58,7 +59,8 @@ def judge(seen: Observations, keys: list[bytes], finals: Mapping[int, Final]) ->
                 if entry.kind == Kind.COMMAND:
                     log[applied.slot, nth] = Submitted(*entry.identity, entry.sequence)
     acknowledged = [call for call in seen.calls if call.outcome == DONE and not isinstance(call.request, api.Range)]
-    found += exactly_once(seen.executed, log, [(call.number, call.slot, call.nth) for call in acknowledged])
+    claimed = [(call.number, Submitted(*call.whose)) for call in seen.calls if CARRIED_OUT in call.error]
+    found += exactly_once(seen.executed, log, [(call.number, call.slot, call.nth) for call in acknowledged], claimed)
 
     last_lives: dict[int, dict[tuple[int, int], bytes]] = {replica: {} for replica in finals}
     for applied in seen.applied:

@@ -24,3 +24,9 @@ def test_an_acknowledged_command_that_nobody_carried_out_is_found() -> None:
 
 def test_a_command_out_of_nowhere_is_found() -> None:
     assert "no command stands" in exactly_once([Executed(1, 1, 9, 0)], LOG, [])[0].detail
+
+
+def test_a_command_that_is_said_to_be_carried_out_and_was_not_is_found() -> None:
+    done = [Executed(1, 1, 5, 0)]
+    assert not exactly_once(done, LOG, [], [(9, Submitted(1, 0, 1))])
+    assert "call 9 was told to be carried out" in exactly_once(done, LOG, [], [(9, Submitted(1, 0, 2))])[0].detail

@@ -2,6 +2,7 @@
 
 1. In one life of one replica, the machine carries out each (identity, sequence) at most once.
 2. What was acknowledged at (slot, index) was carried out there, and nowhere else, by every replica that applied that slot.
+3. Of what a client was told that it was carried out, though its answer was not kept, that is true.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,6 +25,7 @@ def exactly_once(
     executed: Iterable[Executed],
     log: Mapping[tuple[int, int], Submitted],
     acknowledged: Iterable[tuple[int, int, int]],
+    claimed: Iterable[tuple[int, Submitted]] = (),
 ) -> list[Violation]:
     """Count executions.
 
@@ -31,6 +33,7 @@ def exactly_once(
         executed: What each machine carried out, in order.
         log: (slot, index) → whose command stands there; registrations and epochs left out.
         acknowledged: (call number, slot, index).
+        claimed: (call number, whose command) of what was told to be carried out, without its answer.
     """
     found: list[Violation] = []
     places: dict[tuple[int, int, Submitted], Executed] = {}
@@ -56,5 +59,9 @@ def exactly_once(
         Violation(NAME, f"call {number} was acknowledged at slot {slot}.{index}, where no replica carried it out")
         for number, slot, index in acknowledged
         if (slot, index) not in at_place
+    )
+    once = {whose for _, _, whose in places}
+    found.extend(
+        Violation(NAME, f"call {number} was told to be carried out, and no replica did") for number, whose in claimed if whose not in once
     )
     return found
