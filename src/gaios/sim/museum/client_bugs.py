@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gaios.client.calls import Calls
+from gaios.client.session import Session
 from gaios.client.watches import Watches
 from gaios.errors import Unavailable
 from gaios.sim.museum.exhibit import Exhibit, method, scenario
@@ -64,5 +65,16 @@ EXHIBITS = [
         method(Calls, "_identify", _new_sequence),
         ("linearizability", "linearizability by witness", "exactly once"),
         scenario("hasty"),
+    ),
+    Exhibit(
+        "an answer acknowledges all commands before it",
+        "client",
+        "SAFETY 19",
+        method(
+            Session,
+            "resolve",
+            lambda sound: lambda self, sequence: setattr(self, "acknowledged", max(self.acknowledged, sequence)),
+        ),
+        ("exactly once",),
     ),
 ]

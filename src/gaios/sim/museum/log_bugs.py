@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gaios.entry import batch_time_ms
-from gaios.log import Replica, steps
+from gaios.log import Answer, Replica, Status, steps
 from gaios.log.applier import Applier, extend
 from gaios.log.catchup import Catchup
 from gaios.log.queue import Queue
@@ -144,6 +144,20 @@ def _reports_alone(sound: Callable[..., Any]) -> Callable[..., Any]:
     return restore
 
 
+def _denies(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """Whoever waits when a reign ends is sent to another master, though its value may be chosen yet."""
+
+    def end(self: Reign, **named: Any) -> None:
+        answers = self._steps.output.answers
+        before = len(answers)
+        sound(self, **named)
+        answers[before:] = [
+            (token, Answer(Status.NOT_MASTER) if answer.status == Status.IN_DOUBT else answer) for token, answer in answers[before:]
+        ]
+
+    return end
+
+
 EXHIBITS = [
     Exhibit(
         "promise not persisted",
@@ -274,5 +288,13 @@ EXHIBITS = [
         method(Catchup, "_came", lambda sound: lambda self, now, chosen: None),
         ("liveness",),
         scenario("short-answers"),
+    ),
+    Exhibit(
+        "what a deposed master proposed is said not to have happened",
+        "log",
+        "SAFETY 20",
+        method(Reign, "end", _denies),
+        ("linearizability by witness", "linearizability"),
+        scenario("hasty"),
     ),
 ]

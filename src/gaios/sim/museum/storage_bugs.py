@@ -114,4 +114,12 @@ EXHIBITS = [
         ("no replica stops by itself",),
         scenario("large-batches"),
     ),
+    Exhibit(
+        "the mark that closes a segment is not synced",
+        "storage",
+        "SAFETY 15",
+        method(Journal, "_end_segment", lambda sound: lambda self: sound(self)[:1]),
+        ("no replica stops by itself",),
+        scenario("power-cuts"),
+    ),
 ]
