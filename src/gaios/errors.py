@@ -12,7 +12,9 @@
     │   ├── NotANumber             increment of a value that is not a decimal number
     │   ├── TooMuchWork            a MultiOp or page would look at, change or return too much at once
     │   ├── DatabaseFull           the database holds as much as it may; deletes and compactions still work
-    │   └── UnknownSession         the cell does not know this client (any more)
+    │   ├── UnknownSession         the cell does not know this client (any more)
+    │   ├── InvalidToken           that is no fencing token
+    │   └── Fenced                 whoever receives the change has seen a newer token: the lock was lost
     ├── StaleRequest               it was carried out and answered before; the answer is forgotten
     ├── Unknown                    the outcome is not known: it may have taken effect, now or later
     ├── ProtocolError              bytes that break the wire's rules
@@ -189,6 +191,26 @@ class UnknownSession(Refused):
     def __init__(self, *, slot: int, index: int) -> None:
         self.slot, self.index = slot, index
         super().__init__(f"the cell does not know client {slot}.{index}; register again")
+
+
+class InvalidToken(Refused):
+    """Something else where a fencing token `GENERATION.REVISION` was expected. Its first 80 characters are kept."""
+
+    def __init__(self, *, given: str) -> None:
+        self.given = given[:80]
+        super().__init__(f"not a fencing token: {self.given!r}; one looks like 0.812: the sequencer's generation and revision")
+
+
+class Fenced(Refused):
+    """What receives a change has seen a newer token than the one that came with it. Nothing was changed.  [SAFETY 23]
+
+    `what` was guarded; the tokens `seen` and `given` are `GENERATION.REVISION`.
+    """
+
+    def __init__(self, *, what: str, seen: str, given: str) -> None:
+        self.what, self.seen, self.given = what, seen, given
+        lost = f"{what} has seen token {seen}, newer than {given}: the lock was lost, and its next holder was here"
+        super().__init__(f"{lost}; nothing was changed: acquire the lock again, and read before you write")
 
 
 class StaleRequest(Error):
