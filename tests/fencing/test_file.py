@@ -1,5 +1,6 @@
 """A guarded file is whole, and never goes back to an older holder: not beside others, not after a crash or a power cut."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -127,7 +128,8 @@ def waits(lock: Path) -> bool:
     return any(words[6].endswith(f":{lock.stat().st_ino}") for words in blocked)
 
 
-def test_a_lock_file_that_was_deleted_meanwhile_excludes_nobody(tmp_path: Path) -> None:
+@pytest.mark.parametrize("anew", [False, True], ids=["deleted", "made anew"])
+def test_a_lock_file_that_is_not_the_one_excludes_nobody(tmp_path: Path, *, anew: bool) -> None:
     """Whoever waited for it takes the new one."""
     guarded = FencedFile(tmp_path / "state")
     entered, go_on = threading.Event(), threading.Event()
@@ -147,6 +149,8 @@ def test_a_lock_file_that_was_deleted_meanwhile_excludes_nobody(tmp_path: Path) 
             assert time.monotonic() < deadline
             time.sleep(0.005)
         lock.unlink()
+        if anew:
+            lock.touch()
         go_on.set()
         assert first.result(WAIT_S) == b"first"
         assert second.result(WAIT_S) == b"first second"
@@ -351,6 +355,20 @@ def test_a_damaged_token_lets_nobody_in(tmp_path: Path, damage: bytes) -> None:
     with pytest.raises(ProtocolError, match=r"state\.fence is damaged"):
         guarded.write(NEW, b"newer")
     assert guarded.read() == b"new"
+
+
+def test_a_wait_that_is_interrupted_leaves_nothing_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal may end it."""
+
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    planted = mutant(file, REPLACE, REPLACE)
+    planted.os = Disk(tmp_path)
+    monkeypatch.setattr(fcntl, "flock", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        planted.FencedFile(tmp_path / "state").write(NEW, b"")
+    assert not planted.os.descriptors
 
 
 def test_what_is_no_token_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """A guarded object never goes back to an older holder, in memory and on a real S3 server."""
 
 import itertools
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -336,6 +338,29 @@ def test_a_store_that_names_no_versions_is_refused(path: str, monkeypatch: pytes
     monkeypatch.setattr(obstore, "get", lambda *_: Answer())
     with pytest.raises(ConfigurationError, match="names no versions"):
         FencedObject(MemoryStore(), path).write(NEW, b"")
+
+
+def test_a_store_that_counts_versions_is_asked_for_them(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GCS compares these, and not the entity tag."""
+    asked: list[Any] = []
+
+    class Answer:
+        meta: ClassVar = {"e_tag": None, "version": "1732"}
+
+        def bytes(self) -> bytes:
+            return b"contents"
+
+    monkeypatch.setattr(obstore, "get", lambda *_: Answer())
+    monkeypatch.setattr(obstore, "put", lambda *_, **options: asked.append(options["mode"]))
+    FencedObject(MemoryStore(), path).write(NEW, b"")
+    assert asked == [{"version": "1732"}]
+
+
+def test_without_obstore_the_error_says_what_to_install() -> None:
+    """It is an extra: nobody else needs it."""
+    code = "import sys; sys.modules['obstore'] = None\nimport gaios.fencing, gaios.fencing.sql, gaios.fencing.file, gaios.fencing.asgi\n"
+    done = subprocess.run([sys.executable, "-c", code + "import gaios.fencing.object_store"], capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1] == "ImportError: gaios.fencing.object_store needs obstore: pip install gaios[objects]"
 
 
 def test_a_store_that_does_not_let_us_is_a_wrong_configuration(s3: S3Store, path: str) -> None:

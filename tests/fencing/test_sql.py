@@ -304,11 +304,22 @@ def test_the_guard_column_takes_the_token_alone() -> None:
         Column("accounts").update(connection.cursor(), 7, OLD, fence="")
 
 
-@pytest.mark.parametrize("name", ["", "a\0b", "x" * 513, "é" * 257, "a\nb", "\ud800"])
-def test_what_is_guarded_has_a_short_printable_name(database: Database, name: str) -> None:
+@pytest.mark.parametrize("name", ["", "a\0b", "x" * 513, "é" * 257, "\ud800"])
+def test_what_is_guarded_has_a_short_name_that_every_database_takes(database: Database, name: str) -> None:
     """What one database would cut short or refuse, all refuse."""
     with closing(database.connect()) as connection, pytest.raises(InvalidCommand):
         Guard().check(connection.cursor(), name, OLD)
+
+
+@pytest.mark.parametrize("name", ["x" * 512, "é" * 256, "a'b\"c\\d%s?:p1", "line\nbreak", "\u202e\u00a0"])
+def test_any_other_name_is_guarded(database: Database, name: str) -> None:
+    """A lock's path may hold anything but NUL."""
+    with closing(database.connect()) as connection:
+        cursor = connection.cursor()
+        Guard().check(cursor, name, NEW)
+        with pytest.raises(Fenced):
+            Guard().check(cursor, name, OLD)
+        assert Guard().seen(cursor, name) == NEW
 
 
 def test_what_is_no_token_is_refused_before_anything_is_asked() -> None:

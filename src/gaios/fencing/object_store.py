@@ -21,11 +21,22 @@ import secrets
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeVar
 
-import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError, PermissionDeniedError, PreconditionError, UnauthenticatedError
-
 from gaios.errors import ConfigurationError, Error, Fenced, InvalidToken, Overloaded, ProtocolError, Unavailable, Unknown
 from gaios.fencing.token import Given, Token
+
+try:
+    import obstore
+    from obstore.exceptions import (
+        AlreadyExistsError,
+        BaseError,
+        NotFoundError,
+        PermissionDeniedError,
+        PreconditionError,
+        UnauthenticatedError,
+    )
+except ModuleNotFoundError as missing:
+    message = "gaios.fencing.object_store needs obstore: pip install gaios[objects]"
+    raise ImportError(message) from missing
 
 if TYPE_CHECKING:
     from obstore import GetResult, PutMode, UpdateVersion

@@ -20,6 +20,7 @@ from gaios.fencing.token import Given, Token
 from gaios.lock_api import PATH_BYTES_MAX
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+_UNHEARD_OF: Final = re.compile("[\0\ud800-\udfff]")
 _PARAMETER: Final = re.compile(r"\?")
 _IDLE: Final = 0
 """libpq's PQTRANS_IDLE."""
@@ -82,7 +83,7 @@ class Guard:
 
         Args:
             cursor: Of a connection with an open transaction, or one that opens transactions by itself.
-            name: What is guarded, 1 to `PATH_BYTES_MAX` bytes.
+            name: What is guarded, 1 to `PATH_BYTES_MAX` bytes of UTF-8, without NUL.
             token: What came with the change.
 
         Raises:
@@ -197,8 +198,8 @@ def _column(name: str) -> str:
 
 
 def _guarded(name: str) -> str:
-    if not 1 <= len(name.encode(errors="surrogatepass")) <= PATH_BYTES_MAX or not name.isprintable():
-        raise InvalidCommand(reason=f"what is guarded has a name of 1 to {PATH_BYTES_MAX} bytes, all of them printable; not {name!r:.80}")
+    if not 1 <= len(name.encode(errors="replace")) <= PATH_BYTES_MAX or _UNHEARD_OF.search(name):
+        raise InvalidCommand(reason=f"what is guarded has a name of 1 to {PATH_BYTES_MAX} bytes of UTF-8, without NUL; not {name!r:.80}")
     return name
 
 
