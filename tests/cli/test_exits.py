@@ -21,6 +21,8 @@ def every_error() -> list[errors.Error]:
         errors.NotANumber(key=b"k", reason="r"),
         errors.TooMuchWork(do="change", limit=1, unit="keys"),
         errors.DatabaseFull(limit=1),
+        errors.InvalidToken(given="g"),
+        errors.Fenced(what="w", seen="0.2", given="0.1"),
         errors.UnknownSession(slot=1, index=1),
         errors.StaleRequest(sequence=1, acknowledged=1),
         errors.Unknown(reason="r"),
@@ -61,6 +63,7 @@ def test_code_3_means_unavailable_or_unknown_or_a_port(error: errors.Error) -> N
     ("error", "code"),
     [
         (errors.Compacted(revision=1, compacted=2), 1),
+        (errors.Fenced(what="w", seen="0.2", given="0.1"), 1),
         (errors.KeyTooLong(length=0, limit=1), 2),
         (errors.AnotherCell(what="w", found="f", expected="e"), 2),
         (errors.DirectoryInUse(directory="d"), 2),

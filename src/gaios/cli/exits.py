@@ -45,11 +45,13 @@ class Report(NamedTuple):
 _CODES: Final[tuple[tuple[type[errors.Error], int], ...]] = (
     (errors.ConfigurationError, USAGE),
     (errors.InvalidCommand, USAGE),
+    (errors.InvalidToken, USAGE),
     (errors.TooMuchWork, USAGE),
     (errors.Compacted, NO),
     (errors.FutureRevision, NO),
     (errors.NotANumber, NO),
     (errors.DatabaseFull, NO),
+    (errors.Fenced, NO),
     (errors.PortTaken, UNAVAILABLE),
     (errors.Unavailable, UNAVAILABLE),
     (errors.Unknown, UNAVAILABLE),
