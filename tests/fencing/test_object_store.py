@@ -21,6 +21,7 @@ from gaios.errors import ConfigurationError, Fenced, InvalidToken, Overloaded, P
 from gaios.fencing import object_store
 from gaios.fencing.object_store import MARKS, FencedObject, Found, unwrap, wrap
 from gaios.fencing.token import Token
+from tests.fencing.dropping import proxy
 from tests.fencing.mutants import bites, mutant, never_decreases
 from tests.fencing.services import bucket
 
@@ -222,6 +223,28 @@ def counts_once(path: str, module: Any, monkeypatch: pytest.MonkeyPatch, others:
 def test_an_update_that_was_sent_twice_is_done_once(path: str, monkeypatch: pytest.MonkeyPatch, others: int) -> None:
     """Rule 3."""
     counts_once(path, object_store, monkeypatch, others)
+
+
+async def counts_once_over_the_wire(s3: S3Store, path: str, module: Any) -> None:
+    """The answer is lost after the put was carried out; obstore sends the same put again, which its own success refuses."""
+    await FencedObject(s3, path).write_async(NEW, b"0")
+    async with proxy(int(str(s3.config["endpoint"]).rpartition(":")[2])) as between:
+        between.lose = 1
+        guarded = module.FencedObject(bucket(f"http://127.0.0.1:{between.port}", "secret"), path)
+        await guarded.update_async(NEW, lambda contents: b"%d" % (int(contents or 0) + 1))
+        assert between.lost == 1
+        assert between.puts >= 2
+    assert await FencedObject(s3, path).read_async() == b"1"
+
+
+async def test_an_update_whose_answer_was_lost_on_the_wire_is_done_once(s3: S3Store, path: str) -> None:
+    """Rule 3, with obstore's real retries and a real server."""
+    await counts_once_over_the_wire(s3, path, object_store)
+
+
+async def test_without_a_mark_it_would_be_done_twice(s3: S3Store, path: str) -> None:
+    with bites():
+        await counts_once_over_the_wire(s3, path, mutant(object_store, "if mark in found.marks:", "if False:"))
 
 
 def test_an_update_without_a_mark_is_noticed(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
