@@ -50,7 +50,6 @@ _CODES: Final[tuple[tuple[type[errors.Error], int], ...]] = (
     (errors.FutureRevision, NO),
     (errors.NotANumber, NO),
     (errors.DatabaseFull, NO),
-    (errors.LockRefused, NO),
     (errors.PortTaken, UNAVAILABLE),
     (errors.Unavailable, UNAVAILABLE),
     (errors.Unknown, UNAVAILABLE),
