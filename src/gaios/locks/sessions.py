@@ -24,7 +24,7 @@ from gaios.locks.records import Session as SessionRecord
 ENDS_MAX: Final = 256
 """Sessions that are ending at a time, unless their clients closed them."""
 CHANGES_MAX: Final = 1_000
-"""Keys after which a charge, or a session's end, leaves the rest to the next charge: some 15 ms. The handle that exceeds it may pass a lock
+"""Keys after which a charge, or a session's end, leaves the rest to the next charge: some 7 ms. The handle that exceeds it may pass a lock
 on to `WAITERS_MAX` others at once, so that it is below 10,000 in all."""
 
 
