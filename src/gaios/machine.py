@@ -8,12 +8,14 @@ Rule 1. A machine is a function of the commands applied to it: no clock, dice, I
 Rule 2. A command that fails raises a deterministic `errors.Error` with nothing changed; that is its answer, the same everywhere.
 Rule 3. Any other exception from `apply` stops the replica.
 Rule 4. Effects are for this replica's own listeners (watches). They are not replicated and may be dropped.
-Rule 5. What `begin_epoch`, `apply` and `restore` do not change, nothing changes: `query`, `checksum` and `snapshot` only look.
+Rule 5. What `begin_epoch`, `apply`, `apply_own` and `restore` do not change, nothing changes: `query`, `checksum` and `snapshot` only look.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple
+
+from gaios.errors import InvalidCommand
 
 
 class Context(NamedTuple):
@@ -55,6 +57,15 @@ class Machine(ABC):
         Raises:
             Error: a deterministic one: the command was refused, and changed nothing. Any other stops the replica.
         """
+
+    def apply_own(self, command: bytes, context: Context) -> tuple[bytes, Sequence[Any]]:
+        """Carry out a command that the master itself originated, in its own epoch; as `apply`. Refuses all unless overridden.  [SAFETY 14]
+
+        Raises:
+            Error: as `apply` does.
+        """
+        del command, context
+        raise InvalidCommand(reason="this machine has no commands of the master's")
 
     @abstractmethod
     def query(self, question: bytes) -> bytes:
