@@ -12,10 +12,16 @@
     │   ├── NotANumber             increment of a value that is not a decimal number
     │   ├── TooMuchWork            a MultiOp or page would look at, change or return too much at once
     │   ├── DatabaseFull           the database holds as much as it may; deletes and compactions still work
-    │   └── UnknownSession         the cell does not know this client (any more)
+    │   ├── UnknownSession         the cell does not know this client (any more)
+    │   └── LockRefused            the lock service says no
+    │       ├── SessionExpired · UnknownLockSession · UnknownHandle · HandleInvalid · ReadOnlyHandle
+    │       ├── NoSuchNode · NodeExists · WrongKindOfNode · NotEmpty · PermissionDenied
+    │       └── LockConflict · StaleSequencer · LimitReached
     ├── StaleRequest               it was carried out and answered before; the answer is forgotten
     ├── Unknown                    the outcome is not known: it may have taken effect, now or later
     ├── ProtocolError              bytes that break the wire's rules
+    ├── NotAcquired                a lock that was not free in time
+    ├── LockLost                   a lock that is not held any more, or may not be
     ├── ConfigurationError         wrong usage or configuration
     │   └── AnotherCell · DirectoryInUse
     ├── PortTaken                  a listening address is in use
@@ -191,6 +197,116 @@ class UnknownSession(Refused):
         super().__init__(f"the cell does not know client {slot}.{index}; register again")
 
 
+class LockRefused(Refused):
+    """The lock service's answer is no."""
+
+    deterministic = True
+
+
+class SessionExpired(LockRefused):
+    """A session that has ended: everything that it held was given up."""
+
+    def __init__(self, *, session: int) -> None:
+        self.session = session
+        super().__init__(f"session {session} is over: it expired or was closed, and nothing is held by it any more; open a new one")
+
+
+class UnknownLockSession(LockRefused):
+    """No session of this number, or not with this token."""
+
+    def __init__(self, *, session: int) -> None:
+        self.session = session
+        super().__init__(f"the cell knows no session {session} with this token; open one")
+
+
+class UnknownHandle(LockRefused):
+    """The session has no such handle (any more)."""
+
+    def __init__(self, *, session: int, handle: int) -> None:
+        self.session, self.handle = session, handle
+        super().__init__(f"session {session} has no open handle {handle}; open the node")
+
+
+class HandleInvalid(LockRefused):
+    """A handle is bound to one instance of a node, and that was deleted.  [CHUBBY §2.3]"""
+
+    def __init__(self, *, handle: int, path: str) -> None:
+        self.handle, self.path = handle, path
+        super().__init__(f"{path} was deleted after handle {handle} was opened; open it again")
+
+
+class ReadOnlyHandle(LockRefused):
+    """A handle that was opened for reading alone."""
+
+    def __init__(self, *, handle: int, path: str) -> None:
+        self.handle, self.path = handle, path
+        super().__init__(f"handle {handle} of {path} is for reading alone; open it with write=True")
+
+
+class NoSuchNode(LockRefused):
+    """A path at which there is nothing."""
+
+    def __init__(self, *, path: str) -> None:
+        self.path = path
+        super().__init__(f"there is no node {path}")
+
+
+class NodeExists(LockRefused):
+    """Something that had to be created is there already."""
+
+    def __init__(self, *, path: str) -> None:
+        self.path = path
+        super().__init__(f"there is a node {path} already")
+
+
+class WrongKindOfNode(LockRefused):
+    """A file where a directory has to be, or the other way round. `expected`: `file` or `directory`."""
+
+    def __init__(self, *, path: str, expected: str) -> None:
+        self.path, self.expected = path, expected
+        super().__init__(f"{path} is not a {expected}")
+
+
+class NotEmpty(LockRefused):
+    """A directory with children cannot be deleted."""
+
+    def __init__(self, *, path: str, children: int) -> None:
+        self.path, self.children = path, children
+        super().__init__(f"{path} has {children} children; delete them first")
+
+
+class PermissionDenied(LockRefused):
+    """The access list that a node names does not have this principal. `right`: `read`, `write` or `change`."""
+
+    def __init__(self, *, principal: str, right: str, path: str, acl: str) -> None:
+        self.principal, self.right, self.path, self.acl = principal, right, path, acl
+        super().__init__(f"{principal!r} may not {right} {path}: the access list /acl/{acl} does not name it")
+
+
+class LockConflict(LockRefused):
+    """A handle that holds or awaits a lock in one mode asks for it in the other."""
+
+    def __init__(self, *, handle: int, path: str) -> None:
+        self.handle, self.path = handle, path
+        super().__init__(f"handle {handle} holds or awaits the lock {path} in the other mode; release it first")
+
+
+class StaleSequencer(LockRefused):
+    """The grant that a sequencer names is not held any more: whoever shows it has lost the lock.  [SAFETY 23]"""
+
+    def __init__(self, *, path: str, generation: int, revision: int) -> None:
+        self.path, self.generation, self.revision = path, generation, revision
+        super().__init__(f"the grant {generation}.{revision} of the lock {path} is not held any more; acquire it again before you go on")
+
+
+class LimitReached(LockRefused):
+    """`what` has as many `unit` as it may.  [SAFETY 28]"""
+
+    def __init__(self, *, what: str, limit: int, unit: str) -> None:
+        self.what, self.limit, self.unit = what, limit, unit
+        super().__init__(f"{what} has {limit} {unit}, and no more are allowed; close or release some first")
+
+
 class StaleRequest(Error):
     """A session's request that was carried out and acknowledged before; its answer is gone. A correct client never sends one."""
 
@@ -215,6 +331,24 @@ class ProtocolError(Error):
     def __init__(self, *, reason: str) -> None:
         self.reason = reason
         super().__init__(f"protocol error: {reason}")
+
+
+class NotAcquired(Error):
+    """A lock was not free in time; nobody waits for it any more."""
+
+    definite = True
+
+    def __init__(self, *, path: str, waited_ms: int) -> None:
+        self.path, self.waited_ms = path, waited_ms
+        super().__init__(f"the lock {path} " + (f"was not free within {waited_ms} ms" if waited_ms else "is not free"))
+
+
+class LockLost(Error):
+    """A lock is not held any more, or may not be: whoever goes on without a checked sequencer may not be alone.  [SAFETY 22]"""
+
+    def __init__(self, *, path: str, sequencer: str, reason: str) -> None:
+        self.path, self.sequencer, self.reason = path, sequencer, reason
+        super().__init__(f"the lock {path} ({sequencer}) is lost: {reason}")
 
 
 class ConfigurationError(Error):

@@ -12,7 +12,9 @@ SPEC_LINES_MAX = 120
 SPEC_COLUMNS_MAX = 120
 SLACK = 30
 """Lines by which a file may be shorter than its entry below before the entry has to be lowered."""
-LARGER: dict[str, int] = {}
+LARGER: dict[str, int] = {
+    "src/gaios/errors.py": 515,  # one tree, one file  [STYLE 8]
+}
 """Files that may be longer than the rule says, with their number of lines. Lower freely; raise or add only with a reason beside it."""
 
 FILES = [path for path in [*sources(), *sorted(TESTS.rglob("*.py"))] if not is_generated(path)]

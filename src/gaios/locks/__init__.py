@@ -1,5 +1,7 @@
-"""The lock service: a pure machine on the database, and the master's side of sessions.  [CHUBBY §2]"""
+"""overlay"""
 
+from gaios.locks.change import Ended, Told
+from gaios.locks.service import LockService
 from gaios.locks.steward import Book, Reply, Steward
 
-__all__ = ["Book", "Reply", "Steward"]
+__all__ = ["Book", "Ended", "LockService", "Reply", "Steward", "Told"]

@@ -23,7 +23,9 @@ from itertools import islice
 from typing import Any, Final, NamedTuple, Protocol
 
 from gaios import errors, lock_api
+from gaios.api import RESERVED_PREFIX, Event
 from gaios.lock_api import Charge, Charged, Notice
+from gaios.locks.change import Ended, Told
 from gaios.transport import EXPIRED, NOTICES_MAX, KeepAlive, KeptAlive, Status, encode_kept_alive
 
 MS: Final = 1_000_000
@@ -160,6 +162,19 @@ class Steward:
         if again or guest.notices or guest.lost:
             self._ready[session] = None
 
+    def applied(self, effects: Sequence[Any]) -> None:
+        """What the machine's effects mean for sessions."""
+        if self._book is None:
+            return
+        for effect in effects:
+            if type(effect) is Event:
+                if effect.key.startswith(RESERVED_PREFIX):
+                    self._is_stale = self._reign != 0
+            elif type(effect) is Told:
+                self.tell(*effect)
+            elif type(effect) is Ended:
+                self.ended(effect.session)
+
     def tell(self, session: int, notice: Notice) -> None:
         """A session is to be told something. Only whoever was heard from in this reign is: others are told of the reign first."""
         guest = self._guests.get(session)
@@ -179,7 +194,6 @@ class Steward:
 
     def ended(self, session: int) -> None:
         """A session is over: its client, if it still asks, is told so."""
-        self._is_stale = True
         guest = self._guests.pop(session, None)
         self._heard.pop(session, None)
         self._ready.pop(session, None)

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Self
 import msgspec
 
 from gaios import errors
-from gaios.locks import Steward
+from gaios.locks import LockService, Steward
 from gaios.log import Answer, Bounds, Options, Output, RecordKind, Recovered, Replica, codec, recover
 from gaios.machine import Machine
 from gaios.server.commit import GroupCommit, Waiting
@@ -84,7 +84,9 @@ class Node:
         self._local: list[tuple[int, Answer]] = []
         self._outbox = Outbox(replica.peers, lambda messages: codec.encode(replica.me, replica.boot, replica.config, messages))
         self.watches = Watches(replica.applier.machine, self.limits.watches)
-        self.steward = Steward(None, lambda number, command: replica.propose_own((OWN, number), command))
+        machine = replica.applier.machine
+        book = machine if isinstance(machine, LockService) else None
+        self.steward = Steward(book, lambda number, command: replica.propose_own((OWN, number), command))
         self.commit = GroupCommit(journal, replica.state_record, list(first or ()))
         self._handed_back: list[tuple[Any, ...]] = []
         # What NotMaster and PONG say.
@@ -303,6 +305,7 @@ class Node:
             self._release(after)
         if output.effects:
             self.watches.applied(output.effects)
+            self.steward.applied(output.effects)
         if output.answers:
             self._answer(now, output.answers)
         for member, slot in output.reads:
