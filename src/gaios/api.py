@@ -36,7 +36,8 @@ EPOCH_KEY: Final = b"\x00gaios/epoch"
 It has version 1 and revisions 0, is absent before the first epoch, the same at every revision, and in no range and no watch.
 """
 RESERVED_PREFIX: Final = b"\x00gaios/"
-"""Keys below it cannot be written."""
+HOLDERS_PREFIX: Final = RESERVED_PREFIX + b"l/"
+"""Keys below the first cannot be written, and are in no range. Below the second they can be read, watched and guarded by, one by one."""
 FIELDS: Final = frozenset({"present", "absent", "value", "version", "mod_revision", "create_revision"})
 OPERATORS: Final = frozenset({"==", "!=", "<", ">"})
 """What a test may look at, and how it may compare."""
@@ -324,7 +325,7 @@ def check(command: Command, data: bytes | None = None) -> bytes:
 
 
 def check_question(question: Question) -> None:
-    """Check that a question can be understood, whatever the state. Raises `KeyTooLong`, or `InvalidCommand` for a number out of range."""
+    """Check that a question can be understood. Raises `KeyTooLong`, or `InvalidCommand`: a number out of range, a reserved key."""
     if isinstance(question, Look):
         return
     check_keys(question.key, question.end)
@@ -336,13 +337,12 @@ def check_question(question: Question) -> None:
 
 
 def check_keys(key: bytes, end: bytes | None) -> None:
-    r"""Check the length of a key, or of a range's two ends. Raises `KeyTooLong`.
-
-    A range's ends may be one byte longer than a key: the next page begins at the last key of a page + `b"\x00"`.
-    """
+    """Check a key, or a range's two ends. Raises `KeyTooLong`; `InvalidCommand`: the one key is reserved, and none that is shown."""
     if end is None:
         if not 0 < len(key) <= KEY_BYTES_MAX:
             raise KeyTooLong(length=len(key), limit=KEY_BYTES_MAX)
+        if key.startswith(RESERVED_PREFIX) and key != EPOCH_KEY and not key.startswith(HOLDERS_PREFIX):
+            raise InvalidCommand(reason=f"the key {key!r} cannot be used: keys below {RESERVED_PREFIX!r} are reserved")
     elif len(key) > KEY_BYTES_MAX + 1 or len(end) > KEY_BYTES_MAX + 1:
         raise KeyTooLong(length=max(len(key), len(end)), limit=KEY_BYTES_MAX)
 

@@ -11,7 +11,7 @@ session's handles, which makes them unforgeable. Each is carried out as one Mult
 Paths are `/ls/local` or `/ls/<cell>` and what is below, of 1 to `PATH_BYTES_MAX` bytes of UTF-8; a name is neither empty, `.` nor `..`,
 and holds no `/` and no NUL. In commands they stand without `/ls/<cell>`: `/` is the root, `/a/b` a node.
 
-Left out on purpose: how a command travels (transport/, client/), how it is carried out and what keeps sessions alive (locks/).
+Left out on purpose: how a command travels (transport/, client/), how it is carried out (locks/).
 """
 
 from typing import Final, TypeVar
@@ -39,7 +39,12 @@ SESSIONS_MAX: Final = 65_536
 HANDLES_MAX: Final = 4_096
 """Of one session."""
 WAITERS_MAX: Final = 4_096
-"""For one lock."""
+"""For one lock; of those who share one too: the next waits."""
+
+
+def holder_key(path: str, handle: int) -> bytes:
+    """The database's key that is there while a handle holds a lock; its `create_revision` is the sequencer's."""
+    return b"\x00gaios/l/" + path.encode() + b"\x00" + handle.to_bytes(8)
 
 
 class _Noun(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -47,15 +52,13 @@ class _Noun(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
 
 
 class _OfSession(_Noun, frozen=True):
-    """What a session asks, with the token that proves it to be the one."""
+    """With the token that proves a session to be the one."""
 
     session: int
     token: bytes
 
 
 class _OfHandle(_OfSession, frozen=True):
-    """What a session asks of a handle of its."""
-
     handle: int
 
 
@@ -88,8 +91,7 @@ class Sequencer(_Noun, frozen=True, gc=False):
     revision: int
     """The revision that granted the lock."""
 
-    @property
-    def token(self) -> str:
+    def __str__(self) -> str:
         """`GENERATION.REVISION`, what `GAIOS_SEQUENCER` holds."""
         return f"{self.generation}.{self.revision}"
 
@@ -120,7 +122,7 @@ EVENTS: Final = 127
 
 MAY_CREATE: Final = 1
 MUST_CREATE: Final = 2
-"""In `Open.create`; 0: the node has to exist."""
+"""In `Open.create`; 0: it has to exist."""
 
 
 class OpenSession(_Noun, frozen=True, tag=112):
@@ -202,10 +204,7 @@ class SetSequencer(_OfHandle, frozen=True, tag=121):
 
 
 class Charge(_Noun, frozen=True, tag=127):
-    """The master's own command: sessions' clocks go on.  [SAFETY 21]
-
-    By `elapsed_ms` since the charge before; then the leases of `heard` begin anew, and sessions whose leases are over end.
-    """
+    """The master's own: the clock goes on, the leases of `heard` begin anew, sessions whose leases are over end.  [SAFETY 21]"""
 
     elapsed_ms: int
     heard: bytes

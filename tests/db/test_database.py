@@ -492,3 +492,73 @@ def test_nothing_depends_on_the_order_of_hashes() -> None:
         return subprocess.run([sys.executable, "-c", SCRIPT], check=True, capture_output=True, text=True, env=environment).stdout
 
     assert run("1") == run("2") != ""
+
+
+def test_ranges_pass_over_reserved_keys_page_by_page() -> None:
+    """Present, past and history; counts and deletes; whatever the range begins or ends with."""
+    database = Database()
+    reserved = [b"\x00gaios/n/%03d" % number for number in range(50)]
+    database.change(dict.fromkeys(reserved, b"x"), CONTEXT)
+    mine = [b"\x00", b"\x00gaios", b"\x00gaios.", b"\x00gaios0", b"\x01", b"k"]
+    for key in mine:
+        put(database, key)
+    database.change(dict.fromkeys(reserved[:10]), CONTEXT)
+    database.check()
+    for start, end in ((b"", b""), (b"\x00", b"\x01"), (reserved[5], b"z"), (b"", reserved[5]), (reserved[3], reserved[9]), (b"k", b"")):
+        inside = [key for key in mine if start <= key and (not end or key < end)]
+        for revision in (0, database.revision - 1):
+            found: list[bytes] = []
+            key, more = start, True
+            while more:
+                page = ask(database, api.Range(key, end, 2, revision))
+                found += [entry.key for entry in page.entries]
+                key, more = (found or [start])[-1] + b"\x00", page.more
+            assert found == inside
+        assert sorted({event.key for event in ask(database, api.History(start, end, 1)).events}) == inside
+        got, deleted = apply(database, api.MultiOp(then=(api.Get(start, end), api.Delete(start, end)))).results
+        assert [entry.key for entry in got.entries] == inside
+        assert deleted.deleted == len(inside)
+        for key in inside:
+            put(database, key)
+        database.change({reserved[20]: b"y"}, CONTEXT)
+    assert database.look().keys == len(mine)
+    assert list(database.reserved(b"\x00gaios/", b"\x00gaios0")) == reserved[10:]
+
+
+def test_a_machine_above_changes_reserved_keys_by_one_multiop() -> None:
+    """Versions, create revisions and events as of any key; in snapshots and checksum too."""
+    database = Database()
+    one, two = b"\x00gaios/l/a", b"\x00gaios/l/b"
+    events = database.change({two: b"2", one: b"1"}, CONTEXT)
+    assert [(event.key, event.version, event.create_revision) for event in events] == [(one, 1, 2), (two, 1, 2)]
+    events = database.change({one: b"11", two: None}, CONTEXT)
+    assert events == [api.Event(one, b"11", 2, 2, 3), api.Event(two, None, 0, 0, 3)]
+    assert database.record(one) == events[0]
+    assert database.record(two) is None
+    restored = Database()
+    restored.restore(database.snapshot())
+    assert restored.checksum() == database.checksum()
+    assert restored.record(one) == events[0]
+    other = Database()
+    other.become(restored)
+    assert other.look() == database.look()
+
+
+def test_a_full_database_still_takes_what_a_machine_above_must_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But not without end. [SAFETY 28]"""
+    monkeypatch.setattr(store_module, "DATABASE_BYTES_MAX", 1_000)
+    monkeypatch.setattr("gaios.db.database.DATABASE_BYTES_MAX", 1_000)
+    monkeypatch.setattr("gaios.db.database.RESERVE_BYTES", 1_000)
+    database = Database()
+    put(database, b"a", b"v" * 200)
+    database.check_room(400)
+    for number in range(3):
+        database.change({b"\x00gaios/%d" % number: b"v"}, CONTEXT)
+    with pytest.raises(errors.DatabaseFull):
+        database.check_room(1)
+    with pytest.raises(errors.DatabaseFull):
+        put(database, b"b", b"v")
+    before = database.checksum()
+    with pytest.raises(errors.DatabaseFull):
+        database.change({b"\x00gaios/9": b"v" * 400}, CONTEXT)
+    assert database.checksum() == before

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gaios import api, entry
-from gaios.db import Database
+from gaios.locks import LockService
 from gaios.log import Copies, RecordKind, encode
 from gaios.log.records import State
 from gaios.machine import Machine
@@ -53,7 +53,7 @@ class MemoryDisk:
 class HandCell:
     """Nodes whose disk batches and messages are carried out when a test says so; time moves when it says so."""
 
-    def __init__(self, replicas: int = 3, *, machine: type[Machine] = Database, limits: Limits | None = None) -> None:
+    def __init__(self, replicas: int = 3, *, machine: type[Machine] = LockService, limits: Limits | None = None) -> None:
         self.now = 10 * S
         self._machine, self._limits = machine, limits
         self.members = {member: member for member in range(1, replicas + 1)}

@@ -3,7 +3,7 @@
 from gaios import api
 from gaios.machine import Context
 from gaios.sim.history import Executed, Level
-from gaios.sim.observations import Observations, ObservedDatabase
+from gaios.sim.observations import Observations, ObservedService
 
 
 def test_levels_keep_the_highest() -> None:
@@ -13,11 +13,11 @@ def test_levels_keep_the_highest() -> None:
     assert seen.levels() == [Level(1, "queue", 9, 10)]
 
 
-def test_the_observed_database_is_the_database_and_counts() -> None:
+def test_the_observed_service_is_the_service_and_counts() -> None:
     seen = Observations()
-    database = ObservedDatabase(seen, 2)
-    database.boot = 4
-    reply, events = database.apply(api.encode(api.MultiOp(then=(api.Put(b"k", b"v"),))), Context(5, 1, 0, 9))
+    service = ObservedService(seen, 2)
+    service.boot = 4
+    reply, events = service.apply(api.encode(api.MultiOp(then=(api.Put(b"k", b"v"),))), Context(5, 1, 0, 9))
     assert api.decode_reply(reply).revision == 2  # type: ignore[union-attr]
     assert [event.key for event in events] == [b"k"]
     assert seen.executed == [Executed(2, 4, 5, 1)]

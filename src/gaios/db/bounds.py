@@ -18,6 +18,9 @@ HISTORY_BYTES_MAX: Final = 128 << 20
 """128 MiB of records since the compaction point, each with `RECORD_MEMORY_BYTES`: 280,000 puts of 100 bytes. Beyond, it is compacted."""
 DATABASE_BYTES_MAX: Final = 1 << 30
 """1 GiB of puts, present and past, counted as above. Beyond, puts are refused: `DatabaseFull`."""
+RESERVE_BYTES: Final = 256 << 20
+"""256 MiB beyond that, for the reserved keys of a machine above, which has to end sessions and to move their clock in a full database too.
+What it rewrites is history soon, and that is bounded by half of it."""
 RECORD_WIRE_BYTES: Final = 40
 """More than a record takes on the wire beside its key and value (36 at most)."""
 RECORD_MEMORY_BYTES: Final = 350

@@ -6,7 +6,7 @@ Rule 3. A command sweeps a few records that compaction left behind, more than it
 no reader can tell, and the next command finds the room that a compaction made.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from struct import Struct
 from typing import ClassVar
 
@@ -30,9 +30,10 @@ from gaios.api import (
     Reply,
 )
 from gaios.db import multiop, snapshot
-from gaios.db.records import MASK, digest_numbers
+from gaios.db.bounds import DATABASE_BYTES_MAX, RESERVE_BYTES
+from gaios.db.records import MASK, digest_numbers, successor, tombstone
 from gaios.db.store import SWEEP_RECORDS, Store
-from gaios.errors import ProtocolError
+from gaios.errors import DatabaseFull, ProtocolError
 from gaios.machine import Context, Machine
 
 SWEEP_AT_COMPACTION = 1_024
@@ -127,7 +128,7 @@ class Database(Machine):
         restored._store.load(base, log, header.revision, header.compacted)
         if restored.checksum() != header.checksum:
             raise ProtocolError(reason=f"not a snapshot of the database: its checksum is {header.checksum}, not {restored.checksum()}")
-        self._store, self._epoch = restored._store, restored._epoch
+        self.become(restored)
 
     # --------------------------------------------------------------------------------------------------- for other machines
 
@@ -148,6 +149,41 @@ class Database(Machine):
             self._store.sweep(SWEEP_RECORDS)
         api.check(command)
         return self._carry_out(command)
+
+    def change(self, changes: Mapping[bytes, bytes | None], context: Context) -> Sequence[Event]:
+        """One MultiOp of puts, and deletes (None) of keys that are there, by a machine that keeps its state in reserved keys.
+
+        It keeps its own bounds; a full database takes `RESERVE_BYTES` more of it, so that what frees room or moves time goes on.
+        Raises `DatabaseFull`.
+        """
+        self._epoch = context.epoch
+        store = self._store
+        if store.sweeping:
+            store.sweep(SWEEP_RECORDS)
+        revision = store.revision + 1
+        records = []
+        for key in sorted(changes):
+            value, history = changes[key], store.histories.get(key)
+            records.append(tombstone(key, revision) if value is None else successor(history[-1] if history else None, key, value, revision))
+        store.commit(records, RESERVE_BYTES)
+        return records
+
+    def record(self, key: bytes) -> Event | None:
+        """The put that stands under a key, a reserved one too."""
+        return self._store.current(key)
+
+    def reserved(self, key: bytes, end: bytes) -> Iterator[bytes]:
+        """The reserved keys in `[key, end)`, in order. Nothing may be changed meanwhile."""
+        return self._store.reserved(key, end)
+
+    def check_room(self, bytes_: int) -> None:
+        """Raises `DatabaseFull` where a client's put of so many bytes, counted as in `gaios.db.bounds`, would be refused."""
+        if self._store.bytes + bytes_ > DATABASE_BYTES_MAX:
+            raise DatabaseFull(limit=DATABASE_BYTES_MAX)
+
+    def become(self, other: "Database") -> None:
+        """Take over another's state; who holds this one finds it here."""
+        self._store, self._epoch = other._store, other._epoch  # noqa: SLF001 (of the same class)
 
     def range(self, asked: Range) -> Page:
         """One page of a range, or of one key."""
@@ -170,7 +206,7 @@ class Database(Machine):
     def look(self) -> Overview:
         """Facts of the whole."""
         store = self._store
-        return Overview(store.revision, store.compacted, self._epoch, len(store.live), self.checksum(), store.bytes)
+        return Overview(store.revision, store.compacted, self._epoch, store.keys, self.checksum(), store.bytes)
 
     def check(self) -> None:
         """Compare all that is kept up to date with what it is from scratch; raises `InvariantViolated`. For tests."""

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from gaios.api import FIRST_REVISION, KEY_BYTES_MAX, NUMBER_MAX, RESERVED_PREFIX, VALUE_BYTES_MAX, Event
+from gaios.api import EPOCH_KEY, FIRST_REVISION, KEY_BYTES_MAX, NUMBER_MAX, VALUE_BYTES_MAX, Event
 from gaios.db.records import cost
 from gaios.errors import ProtocolError
 
@@ -110,7 +110,7 @@ def _check_records(header: Header, base: Sequence[Event], log: Sequence[Event]) 
 
 
 def _check_record(record: Event) -> None:
-    _check(0 < len(record.key) <= KEY_BYTES_MAX and not record.key.startswith(RESERVED_PREFIX), "a record has a key that none may have")
+    _check(0 < len(record.key) <= KEY_BYTES_MAX and record.key != EPOCH_KEY, "a record has a key that none may have")
     _check(record.mod_revision > FIRST_REVISION, "a record is of a revision before the first")
     if record.value is None:
         _check(record.version == 0 == record.create_revision, "a delete has a version")

@@ -12,6 +12,7 @@ itself. What is left is a function of the commands applied, and no reader can te
 Rule 4. `total` is the sum of the digests of all records, modulo 2**64; `bytes` that of all puts' memory, `log_bytes` that of the log's
 records, deletes included.
 Rule 5. A log beyond `HISTORY_BYTES_MAX` moves its compaction point. A store beyond `DATABASE_BYTES_MAX` takes no put.  [SAFETY 28]
+Rule 6. A range, of the present, the past or the history, passes over reserved keys; each of them is found by its name.
 
 Costs: a read is O(log of its key's records), a put O(1), O(log keys) when the key was absent; a sweep O(records swept).
 """
@@ -19,12 +20,13 @@ Costs: a read is O(log of its key's records), a put O(1), O(log keys) when the k
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import merge
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 
 from sortedcontainers import SortedList
 
-from gaios.api import FIRST_REVISION, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, Event
+from gaios.api import FIRST_REVISION, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, RESERVED_PREFIX, Event, prefix_end
 from gaios.db.bounds import DATABASE_BYTES_MAX, HISTORY_BYTES_MAX, RECORD_MEMORY_BYTES, SCAN_KEYS_MAX
 from gaios.db.records import MASK, cost, digest, memory, successor, within
 from gaios.errors import Compacted, DatabaseFull, FutureRevision, InvariantViolated, TooMuchWork
@@ -35,6 +37,8 @@ SWEEP_RECORDS = 8
 """Records that a command sweeps at least, while some are left: 20 µs, and more than all but the widest MultiOps add."""
 TRIM_AT = 4_096
 """Swept records that wait for their place in the log's list to be given back, so that giving back costs nothing on average."""
+
+RESERVED_END = prefix_end(RESERVED_PREFIX)
 
 _mod_revision = attrgetter("mod_revision")
 
@@ -97,10 +101,13 @@ class Store:
             self._bound()
         return record
 
-    def commit(self, records: Sequence[Event]) -> None:
-        """The next revision, which is these records: ordered by key, at most one a key, made for that revision. Raises `DatabaseFull`."""
+    def commit(self, records: Sequence[Event], reserve: int = 0) -> None:
+        """The next revision, which is these records: ordered by key, at most one a key, made for that revision.
+
+        Raises `DatabaseFull`: the puts would take it past its bound and the reserve.
+        """
         puts = sum(memory(record) for record in records if record.value is not None)
-        if puts and self.bytes + puts > DATABASE_BYTES_MAX:
+        if puts and self.bytes + puts > DATABASE_BYTES_MAX + reserve:
             raise DatabaseFull(limit=DATABASE_BYTES_MAX)
         self.revision += 1
         for record in records:
@@ -242,8 +249,18 @@ class Store:
         return None if record is None or record.value is None else record
 
     def between(self, key: bytes, end: bytes) -> Iterator[bytes]:
-        """The keys that are live in `[key, end)`, in order. The store must not change meanwhile."""
+        """The keys that are live in `[key, end)`, in order, but for reserved ones. The store must not change meanwhile."""
         return _between(self.live, key, end)
+
+    def reserved(self, key: bytes, end: bytes) -> Iterator[bytes]:
+        """The same of a range of reserved keys."""
+        return _all_between(self.live, key, end)
+
+    @property
+    def keys(self) -> int:
+        """How many keys are live, but for reserved ones."""
+        reserved: int = self.live.bisect_left(RESERVED_END) - self.live.bisect_left(RESERVED_PREFIX)
+        return len(self.live) - reserved
 
     def records(self, key: bytes, end: bytes | None, revision: int) -> Iterator[Event]:
         """The puts that stood at a revision, ordered by key.
@@ -283,6 +300,7 @@ class Store:
             raise Compacted(revision=from_revision, compacted=self.compacted)
         source = self._log if end is not None else self.histories.get(key, [])
         start = bisect_left(source, from_revision, self._first if end is not None else 0, key=_mod_revision)
+        passes_over = end is not None and key < RESERVED_END and (not end or end > RESERVED_PREFIX)
         page: list[Event] = []
         size = whole = 0
         revision = from_revision
@@ -292,7 +310,7 @@ class Store:
                 revision, whole = record.mod_revision, len(page)
                 if place - start >= HISTORY_SCAN_MAX:
                     return page, revision
-            if end is None or within(record.key, key, end):
+            if end is None or (within(record.key, key, end) and not (passes_over and record.key.startswith(RESERVED_PREFIX))):
                 size += cost(record)
                 if whole and (len(page) >= PAGE_ENTRIES_MAX or size > PAGE_BYTES_MAX):
                     return page[:whole], revision
@@ -328,6 +346,12 @@ class Store:
 
 
 def _between(keys: Any, key: bytes, end: bytes) -> Iterator[bytes]:  # noqa: ANN401 (sortedcontainers ships no types)
+    if key >= RESERVED_END or (end and end <= RESERVED_PREFIX):
+        return _all_between(keys, key, end)
+    return chain(_all_between(keys, key, RESERVED_PREFIX), _all_between(keys, RESERVED_END, end))
+
+
+def _all_between(keys: Any, key: bytes, end: bytes) -> Iterator[bytes]:  # noqa: ANN401 (as above)
     if not end:
         found: Iterable[bytes] = keys.irange(key)
     elif key < end:

@@ -21,7 +21,7 @@ from collections.abc import Callable, Hashable, Sequence
 from itertools import islice
 from typing import Final, NamedTuple, Protocol, TypeVar
 
-from gaios.api import NUMBER_MAX, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, Changes, Event, check_keys, prefix_end
+from gaios.api import NUMBER_MAX, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, RESERVED_PREFIX, Changes, Event, check_keys, prefix_end
 from gaios.db.records import cost, within
 from gaios.errors import Compacted, Error, InvalidCommand, Overloaded
 
@@ -116,7 +116,7 @@ class Hub:
 
         Raises:
             KeyTooLong: The key or an end has a length that none may have.
-            InvalidCommand: `from_revision` is no revision, or the token is in use.
+            InvalidCommand: `from_revision` is no revision, the key is reserved, or the token is in use.
             Compacted: Events from that revision on were dropped.
             Overloaded: There are too many watchers, or ranges.
         """
@@ -237,6 +237,8 @@ class Hub:
         group = self._keys.get(key)
         if group is not None:
             self._hand(group, event)
+        if key.startswith(RESERVED_PREFIX):
+            return
         for length in self._prefix_lengths:
             group = self._prefixes.get(key[:length]) if length <= len(key) else None
             if group is not None:

@@ -36,7 +36,7 @@ STOP_S: Final = 5.0
 class Replica:
     """See the module. `settings` is a `config.Settings`, its keys as a mapping, or the path of a TOML file.
 
-    Without a `machine` it keeps a `gaios.db.Database`.
+    Without a `machine` it keeps a `gaios.locks.LockService`: a database with a lock service on it.
     """
 
     def __init__(
@@ -192,9 +192,9 @@ class Replica:
         settings, me = self.settings, self.settings.me
         machine = self._machine
         if machine is None:
-            from gaios.db import Database  # noqa: PLC0415 (an embedder with a machine of its own needs none)
+            from gaios.locks import LockService  # noqa: PLC0415 (an embedder with a machine of its own needs none)
 
-            machine = Database()
+            machine = LockService()
         places = [
             {"id": place.id, "member": place.id, "client": place.client, "peer": place.peer, "admin": place.admin}  # founders  [SAFETY 1]
             for place in settings.replica

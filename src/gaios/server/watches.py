@@ -9,7 +9,9 @@ from collections.abc import Hashable, Sequence
 from typing import Any, Final
 
 from gaios import errors
+from gaios.api import Event
 from gaios.db import Database, Delivery, Hub
+from gaios.locks import LockService
 from gaios.machine import Machine
 from gaios.transport import Watch, encode_events, encode_watch_end
 
@@ -20,10 +22,11 @@ ToClient = tuple[int, bytes]
 
 
 class Watches:
-    """The watches of one replica's clients. A machine without history (`Database` has one) has no watches."""
+    """The watches of one replica's clients. A machine without a `Database` has no watches."""
 
     def __init__(self, machine: Machine, watches_max: int) -> None:
-        self._hub = Hub(machine) if isinstance(machine, Database) else None
+        history = machine.database if isinstance(machine, LockService) else machine
+        self._hub = Hub(history) if isinstance(history, Database) else None
         self._max = watches_max
         self._requests: dict[int, dict[int, None]] = {}
         self._paused: dict[int, None] = {}
@@ -71,13 +74,13 @@ class Watches:
             self._due = True
 
     def applied(self, effects: Sequence[Any]) -> None:
-        """The machine's effects, in order."""
+        """The machine's effects, in order; those of a lock service that are no events are others' to tell."""
         if self._hub is not None:
             if len(self._hub):
-                self._hub.publish(effects)
+                self._hub.publish([effect for effect in effects if type(effect) is Event])
                 self._due = True
             else:
-                # Nobody to match them against: the last one says how far the database has come.
+                # Nobody to match them against: the last one, which is an event, says how far the database has come.
                 self._hub.publish(effects[-1:])
 
     def take(self, now: int) -> list[ToClient]:

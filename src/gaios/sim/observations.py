@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from gaios.api import Event
-from gaios.db import Database
+from gaios.locks import LockService
 from gaios.machine import Context
 from gaios.sim.checkers.persist_then_say import Remembered
 from gaios.sim.history import Applied, Call, Executed, Lease, Level, Life, Violation, Watch
@@ -36,16 +35,16 @@ class Observations:
         return list(self._levels.values())
 
 
-class ObservedDatabase(Database):
-    """The production database, whose executions are counted."""
+class ObservedService(LockService):
+    """The production machine, whose executions are counted."""
 
     def __init__(self, observations: Observations, replica: int) -> None:
         super().__init__()
         self._observations, self._replica = observations, replica
         self.boot = 0
 
-    def apply(self, command: bytes, context: Context) -> tuple[bytes, Sequence[Event]]:
-        """As `Database.apply`."""
+    def apply(self, command: bytes, context: Context) -> tuple[bytes, Sequence[Any]]:
+        """As `LockService.apply`."""
         self._observations.executed.append(Executed(self._replica, self.boot, context.slot, context.index))
         return super().apply(command, context)
 

@@ -24,7 +24,7 @@ from gaios.sim.disk import Disk
 from gaios.sim.door import Door
 from gaios.sim.faults import Faults
 from gaios.sim.network import Connection, Deliver, Network
-from gaios.sim.observations import Observations, ObservedDatabase
+from gaios.sim.observations import Observations, ObservedService
 from gaios.sim.onlooker import Onlooker
 from gaios.sim.world import World
 from gaios.storage import Identity, Record, create
@@ -121,7 +121,7 @@ class Seat:
         assert self.node is None
         self.life += 1
         self.world.note(f"start {self.replica}")
-        machine = ObservedDatabase(self.observations, self.replica)
+        machine = ObservedService(self.observations, self.replica)
         try:
             begin = Node.start if self.sink is None else partial(start_recorded, self.sink)
             node = begin(

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from gaios.db import Database, Hub
+from gaios.db import Hub
+from gaios.locks import LockService
 from gaios.machine import Context
 from gaios.sim.museum.exhibit import Exhibit, method
 
@@ -17,7 +18,7 @@ def _looks_around(sound: Callable[..., Any]) -> Callable[..., Any]:
 
     def apply(self: Any, command: bytes, context: Context) -> Any:
         if self._replica == 2 and context.slot % 7 == 0:
-            self._store.put(b"replica", b"2")
+            self.database._store.put(b"replica", b"2")
         return sound(self, command, context)
 
     return apply
@@ -29,7 +30,7 @@ EXHIBITS = [
         "the state depends on the replica",
         "db",
         "SAFETY 27",
-        method(Database, "apply", _looks_around),
+        method(LockService, "apply", _looks_around),
         ("agreement", "identical state", "durability", "linearizability by witness"),
     ),
 ]
