@@ -64,7 +64,7 @@ async def run(command: tuple[str, ...], held: "Held") -> int:
         output.note(f"{command[0]}: not found")
         return NOT_FOUND
     except OSError as error:
-        output.note(f"{command[0]}: {error.strerror}")
+        output.note(f"{command[0]}: {(error.strerror or str(error)).lower()}")
         return CANNOT_RUN
     loop = asyncio.get_running_loop()
     for number in _HANDED_ON:
