@@ -142,3 +142,9 @@ def test_a_time_is_read_from_a_batch_only() -> None:
     for data in (b"\x01", b"\x02" * 16):
         with pytest.raises(ProtocolError):
             entry.batch_time_ms(data)
+
+
+def test_a_client_may_not_speak_for_a_master() -> None:
+    """[SAFETY 14] Whatever ballot it names."""
+    with pytest.raises(InvalidCommand, match="kind 4"):
+        entry.check_submitted(entry.master(65_537, b"charge"))

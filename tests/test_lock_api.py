@@ -84,4 +84,4 @@ def test_other_bytes_are_refused(data: bytes) -> None:
 
 
 def test_a_token_says_generation_and_revision() -> None:
-    assert SEQUENCER.token == "2.40"
+    assert str(SEQUENCER) == "2.40"

@@ -38,6 +38,8 @@ class Kind(IntEnum):
     """A client asks for an identity; the reply is empty, the identity is where the entry stands."""
     EPOCH = 3
     """A new master's first own value; `client slot` holds its ballot.  [SAFETY 14]"""
+    MASTER = 4
+    """A command that a master itself originates; `client slot` holds its ballot, and under another epoch it does nothing.  [SAFETY 14]"""
 
 
 _COMMAND = int(Kind.COMMAND)
@@ -81,6 +83,11 @@ def register() -> bytes:
 def epoch(ballot: int) -> bytes:
     """The entry with which a master opens its epoch."""
     return encode(Kind.EPOCH, Identity(ballot, 0), 0, 0, b"")
+
+
+def master(ballot: int, command: bytes) -> bytes:
+    """The entry in which a master puts a command of its own."""
+    return encode(Kind.MASTER, Identity(ballot, 0), 0, 0, command)
 
 
 def check_submitted(data: bytes) -> Entry:

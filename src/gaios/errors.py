@@ -22,6 +22,8 @@
     ├── StaleRequest               it was carried out and answered before; the answer is forgotten
     ├── Unknown                    the outcome is not known: it may have taken effect, now or later
     ├── ProtocolError              bytes that break the wire's rules
+    ├── NotAcquired                a lock that was not free in time
+    ├── LockLost                   a lock that is not held any more, or may not be
     ├── ConfigurationError         wrong usage or configuration
     │   └── AnotherCell · DirectoryInUse
     ├── PortTaken                  a listening address is in use
@@ -351,6 +353,24 @@ class ProtocolError(Error):
     def __init__(self, *, reason: str) -> None:
         self.reason = reason
         super().__init__(f"protocol error: {reason}")
+
+
+class NotAcquired(Error):
+    """A lock was not free in time; nobody waits for it any more."""
+
+    definite = True
+
+    def __init__(self, *, path: str, waited_ms: int) -> None:
+        self.path, self.waited_ms = path, waited_ms
+        super().__init__(f"the lock {path} " + (f"was not free within {waited_ms} ms" if waited_ms else "is not free"))
+
+
+class LockLost(Error):
+    """A lock is not held any more, or may not be: whoever goes on without a checked sequencer may not be alone.  [SAFETY 22]"""
+
+    def __init__(self, *, path: str, sequencer: str, reason: str) -> None:
+        self.path, self.sequencer, self.reason = path, sequencer, reason
+        super().__init__(f"the lock {path} ({sequencer}) is lost: {reason}")
 
 
 class ConfigurationError(Error):

@@ -91,8 +91,7 @@ class Sequencer(_Noun, frozen=True, gc=False):
     revision: int
     """The revision that granted the lock."""
 
-    @property
-    def token(self) -> str:
+    def __str__(self) -> str:
         """`GENERATION.REVISION`, what `GAIOS_SEQUENCER` holds."""
         return f"{self.generation}.{self.revision}"
 

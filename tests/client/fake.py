@@ -1,4 +1,4 @@
-"""A cell in the test's own process: real sockets, real transport, a real database, one log and no consensus.
+"""A cell in the test's own process: real sockets, real transport, a real machine, one log and no consensus.
 
 Every replica answers from the same state; which of them is the master, which answer at all, and which do not even greet, says the test.
 """
@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Self, cast
 
 from gaios import entry, errors
-from gaios.db import Database
 from gaios.entry import NOBODY
 from gaios.errors import Error, NotMaster, ProtocolError
+from gaios.locks import LockService, Steward
 from gaios.log.applier import Applier
 from gaios.log.sessions import Bounds, Sessions
 from gaios.server.watches import Watches
@@ -19,6 +19,7 @@ from gaios.transport import (
     Kind,
     Listener,
     Status,
+    decode_keepalive,
     decode_read,
     decode_request,
     decode_submit,
@@ -38,7 +39,13 @@ class FakeCell:
     """`async with FakeCell(3) as fake`: `fake.endpoints` is what `gaios.connect` takes."""
 
     def __init__(self, replicas: int = 3) -> None:
-        self.applier = Applier(Database(), Sessions(Bounds(sessions=100)))
+        self.machine = LockService()
+        self.applier = Applier(self.machine, Sessions(Bounds(sessions=100)))
+        self.epoch = 65_537
+        self.applier.apply(1, entry.batch([entry.epoch(self.epoch)], 0))
+        self.steward = Steward(self.machine, self.propose)
+        self.now_ns = 1_000_000_000
+        """The master's clock; a test moves it: see `pass_ms`."""
         self.watches = Watches(self.applier.machine, 100)
         self.replicas = [FakeReplica(self, number) for number in range(1, replicas + 1)]
         self.master = 1
@@ -76,16 +83,59 @@ class FakeCell:
         """One entry, one slot."""
         self.submits += 1
         (answer,), effects = self.applier.apply(self.applier.applied + 1, entry.batch([data], 0))
-        self.watches.applied(effects)
-        asyncio.get_running_loop().call_soon(self.deliver)
+        self.happened(effects)
         return answer
 
+    def happened(self, effects: list[Any]) -> None:
+        """Tell who listens."""
+        if effects:
+            self.watches.applied(effects)
+            self.steward.applied(effects)
+        asyncio.get_running_loop().call_soon(self.deliver)
+
+    def propose(self, number: int, command: bytes) -> None:
+        """A charge: chosen at once."""
+        asyncio.get_running_loop().call_soon(self.charge, number, entry.master(self.epoch, command))
+
+    def charge(self, number: int, data: bytes) -> None:
+        """It is applied."""
+        (answer,), effects = self.applier.apply(self.applier.applied + 1, entry.batch([data], 0))
+        self.happened(effects)
+        self.steward.charged(self.now_ns, number, answer.status, answer.body)
+
+    async def pass_ms(self, ms: int) -> None:
+        """Let the master's clock go on, a charge at a time."""
+        end_ns = self.now_ns + ms * 1_000_000
+        while self.now_ns < end_ns:
+            due_ns = self.steward.due_ns()
+            self.now_ns = min(end_ns, max(due_ns, self.now_ns + 1))
+            self.deliver()
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+
+    def fail_over(self, master: int = 0) -> None:
+        """A new reign: whatever the old master knew alone is lost."""
+        self.epoch += 65_536
+        self.master = master or self.master
+        self.applier.apply(self.applier.applied + 1, entry.batch([entry.epoch(self.epoch)], 0))
+        self.deliver()
+
     def deliver(self) -> None:
-        """Events to whoever watches."""
+        """Events to whoever watches, answers to KeepAlives."""
         for number, frame in self.watches.take(0):
-            for connection in self.connections():
-                if connection.number == number:
-                    connection.say(frame)
+            self.say(number, frame)
+        for _ in range(100):
+            for (number, request), status, body in self.steward.take(self.now_ns, self.epoch if self.master else 0):
+                error = NotMaster(replica=1, master=self.master_address) if status == Status.NOT_MASTER else None
+                self.say(number, encode_answer(request, status, 0, 0, errors.pack(error) if error else body))
+            if self.steward.due_ns() > 0:
+                break
+
+    def say(self, number: int, frame: bytes) -> None:
+        """To a connection, if it is there."""
+        for connection in self.connections():
+            if connection.number == number and not connection.replica.is_frozen:
+                connection.say(frame)
 
     def forget_sessions(self) -> None:
         """As if all had been evicted."""
@@ -183,6 +233,11 @@ class FakeConnection(asyncio.Protocol):
         elif kind == Kind.WATCH:
             request, watch = decode_watch(body)
             self.say(self.cell.watches.begin(0, self.number, request, watch))
+            asyncio.get_running_loop().call_soon(self.cell.deliver)
+        elif kind == Kind.KEEPALIVE:
+            keepalive = decode_keepalive(body)
+            reign = self.cell.epoch if self.serves() else 0
+            self.cell.steward.keepalive((self.number, keepalive.request), keepalive, reign=reign, leased=True)
             asyncio.get_running_loop().call_soon(self.cell.deliver)
         elif kind == Kind.READ:
             self.read(*decode_read(body))

@@ -5,6 +5,7 @@ from typing import Any
 from gaios import entry, errors
 from gaios.api import Event
 from gaios.client.core import READ, WRITE, Core, Output
+from gaios.client.lease import Told
 from gaios.client.tuning import MS
 from gaios.errors import Error
 from gaios.transport import (
@@ -12,6 +13,7 @@ from gaios.transport import (
     Kind,
     Status,
     Welcome,
+    decode_keepalive,
     decode_read,
     decode_request,
     decode_submit,
@@ -38,6 +40,7 @@ class Script:
         self.closed: list[str] = []
         self.outcomes: dict[int, bytes | Error] = {}
         self.told: list[tuple[int, tuple[Event, ...] | Error]] = []
+        self.leases: list[Told] = []
 
     # ---------------------------------------------------------------------------------------------- the caller
 
@@ -120,6 +123,7 @@ class Script:
             assert number not in self.outcomes, "a call has one outcome"
             self.outcomes[number] = outcome
         self.told += output.watched
+        self.leases += [told for _, told in output.leases]
         return output
 
     def take(self, kind: int | None = None) -> list[tuple[str, int, Any]]:
@@ -169,6 +173,8 @@ def _understood(kind: int, body: bytes) -> Any:
         return request, entry.check_submitted(data)
     if kind == Kind.READ:
         return decode_read(body)
+    if kind == Kind.KEEPALIVE:
+        return decode_keepalive(body)
     if kind == Kind.WATCH:
         return decode_watch(body)
     return decode_request(body)

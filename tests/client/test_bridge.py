@@ -1,13 +1,10 @@
 """The twin without async: the same calls, from any thread, interruptible, and not across a fork."""
 
-import asyncio
 import os
 import signal
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 
@@ -15,43 +12,10 @@ import gaios
 from gaios.api import Put
 from gaios.client.bridge import CHUNK
 from gaios.client.sync import Cell, connect
-from gaios.errors import Compacted, ConfigurationError, KeyTooLong, Unavailable
-from tests.client.fake import FakeCell
+from gaios.errors import Compacted, ConfigurationError, KeyTooLong, LockLost, NotAcquired, Unavailable
+from tests.client.cellar import Cellar, wait
+from tests.client.clocks import Clock, ring
 from tests.servers import PATIENCE_S
-
-
-class Cellar:
-    """A cell on a loop and a thread of its own, since the twin's caller blocks."""
-
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
-        self.thread.start()
-        self.fake = FakeCell(3)
-        self.run(self.fake.__aenter__())
-
-    def run(self, what: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(what, self.loop).result(PATIENCE_S)
-
-    def do(self, what: Callable[[], None]) -> None:
-        async def on_loop() -> None:
-            what()
-
-        self.run(on_loop())
-
-    def close(self) -> None:
-        self.run(self.fake.__aexit__())
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(PATIENCE_S)
-        self.loop.close()
-
-
-def wait(holds: Callable[[], object]) -> None:
-    """Until something holds."""
-    end = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < end, "it did not come to hold"
-        time.sleep(0.005)
 
 
 @pytest.fixture
@@ -216,3 +180,70 @@ def test_a_forked_child_is_told_to_open_its_own(cellar: Cellar, cell: Cell) -> N
     os.close(reading)
     os.close(writing)
     cell.put("k", "x")
+
+
+def test_a_lock_is_held_by_with(cellar: Cellar) -> None:
+    """And whoever cannot be cancelled asks before each step."""
+    with connect(cellar.fake.endpoints) as cell:
+        with cell.lock("job") as held:
+            held.check()
+            assert isinstance(held.lost, threading.Event)
+            assert not held.lost.is_set()
+            assert held.path == "/locks/job"
+            assert cell.check(held.sequencer)
+            assert cell.check(str(held.sequencer), "job")
+            with pytest.raises(NotAcquired), cell.session() as session, session.lock("job", wait=0):
+                raise AssertionError
+        assert not cell.check(held.sequencer)
+
+
+def test_a_lost_lock_is_found_out_by_check_and_by_the_event(cellar: Cellar, monkeypatch: pytest.MonkeyPatch) -> None:
+    """[SAFETY 22] Nothing of the body is interrupted; leaving tells who never asked."""
+    clock = Clock(monkeypatch)
+    with connect(cellar.fake.endpoints) as cell:
+
+        def hold(*, ask: bool) -> None:
+            with cell.lock("job") as held:
+                clock.sleep(13)
+                cell._run(on_loop())
+                assert held.lost.wait(PATIENCE_S)
+                if ask:
+                    held.check()
+
+        async def on_loop() -> None:
+            ring(cell._cell)
+
+        for ask in (True, False):
+            with pytest.raises(LockLost, match="jeopardy"):
+                hold(ask=ask)
+            clock.sleep(-13)
+
+
+def test_threads_take_turns(cellar: Cellar) -> None:
+    """Locks of one session exclude each other: they are handles of their own."""
+    inside: list[int] = []
+    most: list[int] = []
+    with connect(cellar.fake.endpoints) as cell, ThreadPoolExecutor(8) as pool:
+
+        def work(number: int) -> int:
+            with cell.lock("job") as held:
+                inside.append(number)
+                most.append(len(inside))
+                inside.remove(number)
+                return held.sequencer.revision
+
+        revisions = list(pool.map(work, range(40)))
+    assert max(most) == 1
+    assert len(set(revisions)) == 40
+
+
+def test_a_session_can_be_had_apart(cellar: Cellar) -> None:
+    with connect(cellar.fake.endpoints) as cell:
+        with cell.session(lease=30, client="worker 7") as session:
+            seen = [session.state]
+            with session.lock("job"):
+                seen.append(session.state)
+            (found,) = cell.sessions()
+            assert (found.client, found.lease_ms) == ("worker 7", 30_000)
+        assert [*seen, session.state] == ["none", "safe", "none"]
+        assert [node.path for node in cell.nodes()] == ["/locks"]

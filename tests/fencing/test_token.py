@@ -85,7 +85,7 @@ def test_a_token_that_exists_is_valid(numbers: tuple[int, int]) -> None:
 def test_a_sequencer_a_text_and_a_token_stand_for_it() -> None:
     """Whoever holds a lock hands over what is at hand."""
     sequencer = Sequencer(path="/jobs", shared=False, generation=1, revision=812)
-    assert Token.of(sequencer) == Token.of(sequencer.token) == Token.of(Token(1, 812)) == Token(1, 812)
+    assert Token.of(sequencer) == Token.of(str(sequencer)) == Token.of(Token(1, 812)) == Token(1, 812)
     for other in (None, 812, b"1.812", (1, 812)):
         with pytest.raises(InvalidToken):
             Token.of(other)  # type: ignore[arg-type]

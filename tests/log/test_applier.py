@@ -121,3 +121,43 @@ def test_advisory_time_never_goes_back() -> None:
     under_test.apply(2, entry.batch([command(entry.Identity(1, 0), 1, b"x")], 40))
     assert isinstance(under_test.machine, Register)
     assert under_test.machine.contexts[0].time_ms == 50
+
+
+def test_a_masters_own_command_counts_in_its_own_epoch_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """[SAFETY 14] An old master's that a new reign recovered behind the new epoch does nothing, nor does one ahead of its epoch."""
+    under_test = applier()
+    heard: list[tuple[bytes, Context]] = []
+
+    def apply_own(command: bytes, context: Context) -> tuple[bytes, list[bytes]]:
+        heard.append((command, context))
+        return b"charged", [b"effect"]
+
+    monkeypatch.setattr(under_test.machine, "apply_own", apply_own)
+    under_test.apply(1, entry.batch([entry.epoch(7), entry.master(7, b"x")], 5))
+    assert heard == [(b"x", Context(1, 1, 5, 7))]
+    answers, effects = under_test.apply(2, entry.batch([entry.epoch(9), entry.master(7, b"late"), entry.master(11, b"early")], 6))
+    assert [answer.status for answer in answers] == [Status.DONE, Status.NOT_MASTER, Status.NOT_MASTER]
+    assert effects == []
+    answers, effects = under_test.apply(3, entry.batch([entry.master(9, b"y")], 6))
+    assert (answers[0].status, answers[0].body, effects) == (Status.DONE, b"charged", [b"effect"])
+    assert [command for command, _ in heard] == [b"x", b"y"]
+
+
+def test_a_machine_without_commands_of_the_masters_refuses_them() -> None:
+    """Deterministically: every replica goes on."""
+    under_test = applier()
+    answers, effects = under_test.apply(1, entry.batch([entry.epoch(7), entry.master(7, b"x")], 5))
+    assert answers[1].status == Status.REFUSED
+    assert isinstance(errors.unpack(answers[1].body), errors.InvalidCommand)
+    assert effects == []
+
+
+def test_a_masters_own_command_that_fails_otherwise_stops_the_replica(monkeypatch: pytest.MonkeyPatch) -> None:
+    under_test = applier()
+
+    def apply_own(command: bytes, context: Context) -> NoReturn:
+        raise errors.InvariantViolated(invariant="a test's", detail="planted")
+
+    monkeypatch.setattr(under_test.machine, "apply_own", apply_own)
+    with pytest.raises(errors.InvariantViolated):
+        under_test.apply(1, entry.batch([entry.epoch(7), entry.master(7, b"x")], 5))

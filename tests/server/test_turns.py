@@ -8,7 +8,7 @@ import pytest
 from gaios import api, entry, errors
 from gaios.server import turns
 from gaios.server.clients import ClientConnection
-from gaios.transport import Kind, decode_submit, encode_read, encode_submit
+from gaios.transport import KeepAlive, Kind, decode_submit, encode_keepalive, encode_read, encode_submit
 from tests.server.shells import CLOCK, client, make, master_of, running, until
 
 
@@ -148,3 +148,24 @@ async def test_a_failure_when_a_batch_is_durable_stops_the_replica(tmp_path: Pat
         replica._running._on_disk(None)
         with pytest.raises(errors.InvariantViolated):
             await replica.wait()
+
+
+async def test_a_keepalive_does_not_wait_behind_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """[SAFETY 28] It is handed on before the turn in which what its client asked is; overload ends no session."""
+    async with running(*make(tmp_path)) as (replica,):
+        await master_of([replica])
+        loop = replica._running
+
+        class Connection:
+            number, is_gone, is_paused, is_throttled, queued = 1, False, True, False, 0
+            waiting: list[Any] = []  # noqa: RUF012 (a stand-in)
+
+        handed: list[int] = []
+        monkeypatch.setattr(replica.node, "client_frame", lambda now, number, kind, body: handed.append(kind))
+        alive = (Kind.KEEPALIVE, encode_keepalive(KeepAlive(7, 3, 1, 0, 0, b"t" * 16))[9:])
+        asked = (Kind.READ, encode_read(1, b"")[9:])
+        loop.client_frames(cast("ClientConnection", Connection()), [asked, alive])
+        assert handed == [Kind.KEEPALIVE]
+        loop.client_frames(cast("ClientConnection", Connection()), [alive])
+        assert handed == [Kind.KEEPALIVE] * 2
+        assert [kind for _, frames in loop._inbox for kind, _ in frames] == [Kind.READ]

@@ -6,14 +6,19 @@ Rule. A command's module is imported when that command runs, so what its help sa
 from cyclopts import App, Group, Parameter
 
 _KEYS = Group("Keys and values", sort_key=1)
-_CELL = Group("The cell", sort_key=2)
-_CHECKS = Group("Measuring and checking", sort_key=3)
-_SHELL = Group("Shell", sort_key=4)
+_LOCKS = Group("Locks", sort_key=2)
+_CELL = Group("The cell", sort_key=3)
+_CHECKS = Group("Measuring and checking", sort_key=4)
+_SHELL = Group("Shell", sort_key=5)
 
 _TXN = """Carry out a MultiOp: guard, then, else; atomically.
 
 If all of `guard` holds, `then` is carried out, else `else`: in order, at one revision. FILE holds
 {"guard": [TEST…], "then": [OP…], "else": [OP…]}; docs/cli.md has the grammar."""
+_LOCK = """Run a command under a lock, with its sequencer in GAIOS_SEQUENCER.
+
+It ends the command when the lock is lost: SIGTERM, then SIGKILL. Exits with the command's code; 124: not acquired within --wait;
+125: the lock was lost, or gaios failed."""
 _COMPLETION = """Print the completion script of a shell.
 
 bash: source <(gaios completion bash). zsh: gaios completion zsh, into a file _gaios of $fpath.
@@ -29,6 +34,9 @@ _COMMANDS = (
     ("txn", "gaios.cli.txn:txn", _KEYS, _TXN),
     ("watch", "gaios.cli.watch:watch", _KEYS, "Print every change of a key until interrupted."),
     ("compact", "gaios.cli.keys:compact", _KEYS, "Drop history before a revision."),
+    ("lock", "gaios.cli.lock:lock", _LOCKS, _LOCK),
+    ("session", "gaios.cli.locks:session", _LOCKS, "Show sessions of the lock service."),
+    ("tree", "gaios.cli.locks:tree", _LOCKS, "Show the lock service's files, and who holds each lock."),
     ("up", "gaios.cli.local:up", _CELL, "Start a cell on this machine, or the named replicas of one."),
     ("down", "gaios.cli.local:down", _CELL, "Stop the cell on this machine, or the named replicas of it."),
     ("init", "gaios.cli.serve:init", _CELL, "Create one replica's directory from its configuration."),
@@ -46,7 +54,7 @@ def make_app() -> App:
     """The application, freshly made."""
     app = App(
         name="gaios",
-        help="A fault-tolerant cell: one log by Multi-Paxos, one database on it.",
+        help="A fault-tolerant cell: one log by Multi-Paxos, one database on it, one lock service on that.",
         version=_version,
         default_parameter=Parameter(negative=()),
         result_action="return_value",

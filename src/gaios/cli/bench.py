@@ -102,6 +102,24 @@ async def get(
 
 
 @bench.command
+async def lock(*, clients: Clients = 16, seconds: Seconds = 5.0, connections: Connections = None, client: Client = CLIENT) -> int:
+    """Measure locks: to acquire and release one that nobody else wants, each client its own."""
+
+    def of_client(number: int, cell: "Cell") -> Operation:
+        # The same names in every run: a lock's file stays.
+        wanted = cell.lock(f"gaios-bench/{number}")
+
+        async def hold(_count: int) -> None:
+            async with wanted:
+                pass
+
+        return hold
+
+    async with connected(client, clients, connections) as cells:
+        return await measure(of_client, clients, cells, seconds, client)
+
+
+@bench.command
 async def failover(
     *,
     dir_: Annotated[Text, Parameter(name="--dir", help="The directory of a cell that gaios up supervises.")],

@@ -62,8 +62,8 @@ def each(convert: Callable[[Any, Sequence[Token]], int]) -> Callable[[Any, Seque
     return convert_all
 
 
-def seconds(maximum: float) -> Callable[[Any, Sequence[Token]], float]:
-    """A converter for a time in seconds, above 0."""
+def seconds(maximum: float, *, zero: bool = False) -> Callable[[Any, Sequence[Token]], float]:
+    """A converter for a time in seconds, above 0, or from 0 on."""
 
     def convert(_: Any, tokens: Sequence[Token]) -> float:  # noqa: ANN401
         written = word(tokens[0].value)
@@ -72,8 +72,8 @@ def seconds(maximum: float) -> Callable[[Any, Sequence[Token]], float]:
         except ValueError:
             message = f"{written!r} is not a number of seconds"
             raise ValueError(message) from None
-        if not (math.isfinite(number) and 0 < number <= maximum):
-            message = f"{written} is not a time above 0 and at most {maximum:g} seconds"
+        if not (math.isfinite(number) and 0 <= number <= maximum and (number or zero)):
+            message = f"{written} is not a time {'from 0 on' if zero else 'above 0'} and at most {maximum:g} seconds"
             raise ValueError(message)
         return number
 

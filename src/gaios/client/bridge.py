@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from gaios.api import Event
-from gaios.client import aio, watch
+from gaios.client import aio, fork, locks, watch
 from gaios.errors import ConfigurationError
 
 T = TypeVar("T")
@@ -92,7 +92,7 @@ class Twin:
         """Run a call on the private loop, and wait for it here."""
         if os.getpid() != self._pid:
             call.close()
-            raise ConfigurationError(reason="this client was made before a fork", hint="open a client in each process, after it was forked")
+            raise fork.error()
         loop = _loop()
         if threading.current_thread() is _loops[self._pid].thread:
             call.close()
@@ -154,6 +154,87 @@ class Watch:
     def close(self) -> None:
         """End it: whoever waits gets no more."""
         self._twin._run(self._watch.aclose())  # noqa: SLF001 (as above)
+
+
+class Held:
+    """A lock that is held. It is lost when `lost` is set, or `check` raises."""
+
+    def __init__(self, held: locks.Held, lost: threading.Event) -> None:
+        self._held = held
+        self.path = held.path
+        self.sequencer = held.sequencer
+        """Proof of the grant; `str()` of it is `GENERATION.REVISION`. Give it to whoever is to check it."""
+        self.lost = lost
+        """Set when the lock is lost."""
+
+    def check(self) -> None:
+        """Raise `LockLost` unless the lock is certain to be held at this moment. Asks nobody; takes a microsecond.
+
+        Call it before each step: without async nobody can cancel the body.
+        """
+        self._held.check()
+
+
+class Lock:
+    """A lock of the cell, to be held by `with`; made by `Cell.lock`."""
+
+    def __init__(self, twin: Twin, lock: locks.Lock) -> None:
+        self._twin = twin
+        self._lock = lock
+        self._held: locks.Held | None = None
+
+    def __enter__(self) -> Held:
+        """Acquire it."""
+        lost = threading.Event()
+        try:
+            self._held = self._twin._run(self._lock.acquire(lost.set))  # noqa: SLF001 (two halves of one thing)
+        except BaseException:
+            self._twin._run(self._lock.release())  # noqa: SLF001 (interrupted, it may have been acquired meanwhile)
+            raise
+        return Held(self._held, lost)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Release it. Raises `LockLost` if it was lost and the body did not notice."""
+        self._twin._run(self._lock.release())  # noqa: SLF001 (as above)
+        if kind is None and self._held is not None and self._held.why:
+            raise self._held.error(self._held.why)
+
+
+class Session:
+    """A session of its own for some locks; made by `Cell.session`. Use it with `with`, or close it."""
+
+    def __init__(self, twin: Twin, session: locks.Session) -> None:
+        self._twin = twin
+        self._session = session
+
+    def __enter__(self) -> Self:
+        """Itself; the session is opened with its first lock."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Close."""
+        self.close()
+
+    def close(self) -> None:
+        """End it: its locks are free at once."""
+        self._twin._run(self._session.close())  # noqa: SLF001 (as above)
+
+    @property
+    def state(self) -> str:
+        """`none`, `safe` or `jeopardy`."""
+        return self._session.state
+
+    def lock(
+        self,
+        name: str,
+        *,
+        shared: bool = False,
+        wait: float | None = None,
+        lock_delay: float = 0.0,
+        on_jeopardy: locks.OnJeopardy = "cancel",
+    ) -> Lock:
+        """As `Cell.lock`."""
+        return Lock(self._twin, self._session.lock(name, shared=shared, wait=wait, lock_delay=lock_delay, on_jeopardy=on_jeopardy))
 
 
 async def _take(found: AsyncIterator[T]) -> list[T]:

@@ -1,7 +1,7 @@
 """The client as a pure object: whom to ask, what to ask again, and what an answer proves.
 
 Events and `now` go in, `drain` gives what the shell has to do. No clock, socket, dice or logger inside; the simulator runs the same object.
-The search for the master is search.py; the life of a call, calls.py; of a watch, watches.py; the numbers, tuning.py.
+The search for the master is search.py; a call's life calls.py, a watch's watches.py, a session's lease.py; the numbers, tuning.py.
 
 Rule 1. Every event may come at any time, and is followed by `drain`; `tick` comes at `deadline_ns()`, or later.
 Rule 2. Whatever a replica sends costs at most the connection that it came over.
@@ -13,12 +13,14 @@ from typing import NamedTuple
 
 from gaios.api import Event
 from gaios.client.calls import Calls
+from gaios.client.lease import Lease, Leases, Told
 from gaios.client.search import Dice, Search
 from gaios.client.state import CLOSED, OPENING, READ, READY, STATUS, WRITE, Link
 from gaios.client.tuning import SEEK_EAGER
 from gaios.client.watches import Watches
-from gaios.errors import AnotherCell, ConfigurationError, Error, NotMaster, ProtocolError
+from gaios.errors import AnotherCell, ConfigurationError, Error, NotMaster, ProtocolError, unpack
 from gaios.transport import (
+    Answer,
     Hello,
     Kind,
     Welcome,
@@ -44,6 +46,8 @@ class Output(NamedTuple):
     """Calls, each once: the reply, or why there is none."""
     watched: list[tuple[int, tuple[Event, ...] | Error]]
     """Watches: events, or the error that ended it."""
+    leases: list[tuple[int, Told]]
+    """Sessions: notices, and what became of the lease."""
 
 
 class Core:
@@ -64,6 +68,7 @@ class Core:
         self._search = Search(endpoints, dice)
         self._calls = Calls(self._search, dice)
         self._watches = Watches(self._calls.number, dice)
+        self._leases = Leases(self._calls.number, dice)
         self._close: list[str] = []
         self._warm_until = 0
 
@@ -143,10 +148,21 @@ class Core:
         """Every event of a watch below this revision has been told; 0 before it has begun at `from_revision` 0, or when it has ended."""
         return self._watches.next_revision(watch)
 
+    def keep_alive(self, now: int, session: int, token: bytes, lease_ms: int, end_ns: int, grace_ns: int) -> Lease:
+        """Keep a session alive that was opened; `Output.leases` tells of it. Its lease is safe until `end_ns` in any case."""
+        lease = self._leases.add(session, token, lease_ms, end_ns, grace_ns)
+        self._go(now)
+        return lease
+
+    def let_go(self, lease: int) -> None:
+        """Send no more KeepAlives; nothing more is told of it."""
+        self._leases.remove(lease)
+
     def shut(self, now: int) -> None:
-        """Every call and watch ends now, as at its deadline, and every connection is to be closed."""
+        """Every call, watch and lease ends now, as at its deadline, and every connection is to be closed."""
         self._calls.shut(now)
         self._watches.shut()
+        self._leases.shut()
         for link in self._search.links.values():
             if link.state != CLOSED:
                 self._drop(now, link, "")
@@ -180,7 +196,11 @@ class Core:
             return
         try:
             if kind == 32:
-                self._calls.answered(now, link, decode_answer(body))
+                answer = decode_answer(body)
+                if answer.request in link.leases:
+                    self._kept_alive(now, link, answer)
+                else:
+                    self._calls.answered(now, link, answer)
             elif kind == Kind.PONG:
                 self._search.ponged(now, link, decode_pong(body))
             elif kind == Kind.EVENTS:
@@ -203,6 +223,7 @@ class Core:
     def tick(self, now: int) -> None:
         """Time has passed."""
         self._calls.tick(now)
+        self._leases.tick(now)
         self._watches.tick(now, self._search.why or "no replica was reached")
         for link, why in self._search.tick(now, self._waiting(now)):
             self._drop(now, link, why)
@@ -210,7 +231,7 @@ class Core:
 
     def deadline_ns(self) -> int:
         """When `tick` is needed next."""
-        return min(self._search.deadline_ns(), self._watches.deadline_ns(), self._calls.deadline_ns())
+        return min(self._search.deadline_ns(), self._watches.deadline_ns(), self._leases.deadline_ns(), self._calls.deadline_ns())
 
     def drain(self) -> Output:
         """What there is to do, once."""
@@ -219,15 +240,15 @@ class Core:
             if link.out:
                 send.append((link.endpoint, b"".join(link.out)))
                 link.out = []
-        output = Output(self._close, self._search.dial, send, self._calls.finished, self._watches.told)
-        self._close, self._search.dial, self._calls.finished, self._watches.told = [], [], [], []
+        output = Output(self._close, self._search.dial, send, self._calls.finished, self._watches.told, self._leases.told)
+        self._close, self._search.dial, self._calls.finished, self._watches.told, self._leases.told = [], [], [], [], []
         return output
 
     # ------------------------------------------------------------------------------------------------------------ inside
 
     def _waiting(self, now: int) -> bool:
         """Whether anybody needs the master."""
-        return self._calls.waiting() or now < self._warm_until or self._watches.waiting()
+        return self._calls.waiting() or now < self._warm_until or self._watches.waiting() or len(self._leases) > 0
 
     def _go(self, now: int) -> None:
         """After every event: what there is to send goes to the master, or the search for one begins."""
@@ -243,13 +264,20 @@ class Core:
             self._warm_until = 0
         self._calls.pump(now, master, new)
         self._watches.start(now, master, new)
+        self._leases.start(now, master, new)
+
+    def _kept_alive(self, now: int, link: Link, answer: Answer) -> None:
+        link.heard(now)
+        if not self._leases.answered(now, link, answer):
+            self._calls.declined(now, link, unpack(answer.body) if answer.body else None)
 
     def _drop(self, now: int, link: Link, why: str) -> None:
         self._close.append(link.endpoint)
         self._lost(now, link, why)
 
     def _lost(self, now: int, link: Link, why: str) -> None:
-        attempts, watches = link.attempts, link.watches
+        attempts, watches, leases = link.attempts, link.watches, link.leases
         self._search.lost(now, link, why)
         self._calls.lost(now, link, attempts, why)
         self._watches.lost(watches)
+        self._leases.lost(leases)

@@ -37,10 +37,12 @@ class Cell(Twin):
 IMPORTS = """from collections.abc import Iterable, Iterator
 
 from gaios.api import CompactResult, Entry, MultiOpResult, Operation, Overview, Test
-from gaios.client.aio import Key, Value
-from gaios.client.bridge import Twin, Watch
+from gaios.client.arguments import Key, Value
+from gaios.client.bridge import Lock, Session, Twin, Watch
+from gaios.client.locks import OnJeopardy
 from gaios.client.results import Deleted, Done, Entries, Number, Swapped
 from gaios.client.status import CellStatus
+from gaios.lock_api import NodeInfo, Sequencer, SessionInfo
 """
 
 
@@ -54,7 +56,7 @@ def generate(source: str) -> str:
         for node in cell.body
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_") and node.name not in HAND_WRITTEN
     ]
-    documented = (ast.get_docstring(connect, clean=False) or "").replace("`async with`", "`with`")
+    documented = (ast.get_docstring(connect, clean=False) or "").replace("`async with", "`with")
     return HEAD.format(imports=IMPORTS, connect=documented) + "".join("\n" + _method(node) for node in methods)
 
 
@@ -73,7 +75,7 @@ def _method(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     if len(body) + 8 > COLUMNS:
         assert not outer.endswith(" "), f"{node.name} has too many parameters for this generator's lines"
         body = f"{outer}\n            {call}\n        )"
-    documentation = (ast.get_docstring(node, clean=False) or "").replace("`async for`", "`for`").replace("`async with`", "`with`")
+    documentation = (ast.get_docstring(node, clean=False) or "").replace("`async for`", "`for`").replace("`async with", "`with")
     return f'{_signature(node, returns)}\n        """{documentation}"""\n        {body}\n'
 
 
@@ -97,7 +99,9 @@ def _parameters(arguments: ast.arguments) -> list[str]:
 def _parameter(argument: ast.arg, default: ast.expr | None) -> str:
     assert argument.annotation is not None
     text = f"{argument.arg}: {ast.unparse(argument.annotation)}"
-    return text if default is None else f"{text} = {ast.unparse(default)}"
+    if default is None:
+        return text
+    return f"{text} = " + ast.unparse(default).replace("'", '"')
 
 
 def _arguments(arguments: ast.arguments) -> list[str]:

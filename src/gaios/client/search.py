@@ -259,14 +259,17 @@ class Search:
             self.forget()
         if not link.pinging and now >= self._ping_at(link):
             self.ping(now, link)
-        if self._linger_until <= now and link is not self.master and not link.attempts and not link.watches:
+        if self._linger_until <= now and link is not self.master and not link.attempts and not link.watches and not link.leases:
             given_up.append((link, ""))
 
     @staticmethod
     def _ping_at(link: Link) -> int:
-        if not link.watches:
-            return link.owes_since + PING_AFTER
-        return min(link.owes_since + PING_AFTER, link.heard_at + KEEP_ALIVE, link.pinged_at + SAY_SOMETHING)
+        at = link.owes_since + PING_AFTER
+        if link.leases:
+            at = min(at, link.heard_at + link.quiet_ns)
+        if link.watches:
+            at = min(at, link.heard_at + KEEP_ALIVE, link.pinged_at + SAY_SOMETHING)
+        return at
 
     def deadline_ns(self) -> int:
         """When `tick` is needed next."""

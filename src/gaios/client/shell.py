@@ -10,12 +10,14 @@ Rule 4. It belongs to the loop that runs when it is started; nothing here is saf
 import asyncio
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, cast
 
+from gaios.client import fork
 from gaios.client.core import Core
 from gaios.client.endpoints import split
 from gaios.client.feed import Feed
+from gaios.client.lease import Lease, Told
 from gaios.client.tuning import NEVER
 from gaios.errors import ConfigurationError, Error, Unavailable
 from gaios.transport import Dialler
@@ -37,6 +39,8 @@ class Shell:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._calls: dict[int, asyncio.Future[bytes]] = {}
         self._feeds: dict[int, Feed] = {}
+        self._leases: dict[int, Callable[[Told], None]] = {}
+        self._forks = fork.count
         self._connections: dict[str, Connection] = {}
         self._dialling: dict[str, Connection] = {}
         self._dials: set[asyncio.Task[None]] = set()
@@ -69,6 +73,7 @@ class Shell:
         loop = self._loop
         if loop is None or self._is_closed:
             raise closed_error(started=loop is not None)
+        self.check_process()
         now = boottime_ns()
         number = self.core.call(now, kind, payload, now + int(timeout * 1e9), endpoint)
         future: asyncio.Future[bytes] = loop.create_future()
@@ -99,6 +104,29 @@ class Shell:
         feed = self._feeds[watch] = Feed(self._loop, watch, self._pause, self._resume, self._unwatch)
         self._soon()
         return feed
+
+    def keep_alive(self, session: int, token: bytes, lease_ms: int, end_ns: int, grace_ns: int, told: Callable[[Told], None]) -> Lease:
+        """Keep a session alive; `told` is called with what is told of it."""
+        lease = self.core.keep_alive(boottime_ns(), session, token, lease_ms, end_ns, grace_ns)
+        self._leases[lease.lease] = told
+        self._soon()
+        return lease
+
+    def let_go(self, lease: int) -> None:
+        """Let a session end by itself."""
+        self._leases.pop(lease, None)
+        if not self._is_closed:
+            self.core.let_go(lease)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing can be asked any more."""
+        return self._is_closed
+
+    def check_process(self) -> None:
+        """Raise `ConfigurationError` in a process that was forked from this client's: its connections are not its own."""
+        if self._forks != fork.count:
+            raise fork.error()
 
     def _pause(self, watch: int) -> None:
         self.core.pause(watch)
@@ -174,6 +202,9 @@ class Shell:
                 feed.end(told)
             else:
                 feed.add(told)
+        for lease, news in output.leases:
+            if lease in self._leases:
+                self._leases[lease](news)
         self._set_timer()
 
     def _set_timer(self) -> None:

@@ -78,11 +78,13 @@ class Link:
         "endpoint",
         "failures",
         "heard_at",
+        "leases",
         "not_before",
         "out",
         "owes_since",
         "pinged_at",
         "pinging",
+        "quiet_ns",
         "retry_at",
         "since",
         "state",
@@ -104,6 +106,10 @@ class Link:
         self.attempts: dict[int, Call] = {}
         self.watches: dict[int, int] = {}
         """Watch requests on this connection, and whose they are."""
+        self.leases: dict[int, int] = {}
+        """KeepAlives that it holds, and of which lease."""
+        self.quiet_ns = NEVER
+        """While it holds KeepAlives it says something this often: a little more than a quarter of their leases."""
         self.out: list[bytes] = []
         self.heard_at = now
         self.owes_since = NEVER

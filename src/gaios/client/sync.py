@@ -10,10 +10,12 @@ The asyncio client runs on a private loop in a thread of its own (bridge.py). A 
 from collections.abc import Iterable, Iterator
 
 from gaios.api import CompactResult, Entry, MultiOpResult, Operation, Overview, Test
-from gaios.client.aio import Key, Value
-from gaios.client.bridge import Twin, Watch
+from gaios.client.arguments import Key, Value
+from gaios.client.bridge import Lock, Session, Twin, Watch
+from gaios.client.locks import OnJeopardy
 from gaios.client.results import Deleted, Done, Entries, Number, Swapped
 from gaios.client.status import CellStatus
+from gaios.lock_api import NodeInfo, Sequencer, SessionInfo
 
 
 def connect(endpoints: str | Iterable[str], *, timeout: float = 10.0) -> "Cell":
@@ -175,3 +177,64 @@ class Cell(Twin):
             Unavailable: none answered.
         """
         return self._run(self._cell.status())
+
+    def lock(
+        self,
+        name: str,
+        *,
+        shared: bool = False,
+        wait: float | None = None,
+        lock_delay: float = 0.0,
+        on_jeopardy: OnJeopardy = "cancel",
+    ) -> Lock:
+        """A lock, to be held by `with cell.lock(name) as held`: `held.sequencer`, `held.check()`, `held.lost`.  [CHUBBY §2.4]
+
+        All locks of this client live in one session, which is opened with the first and kept alive. Only a receiver that checks the
+        sequencer makes exclusion certain: this client may be paused for longer than its lease, and find out too late.
+
+        Args:
+            name: it stands at `/locks/NAME`, made when it is used first; or a whole path, `/ls/local/…`.
+            shared: share it with whoever asks for it like this.
+            wait: seconds within which it is to be acquired; 0: now or not; None: as long as it takes.
+            lock_delay: seconds, at most 60, for which nobody gets it when it is lost: for receivers that check nothing.
+            on_jeopardy: "cancel" the body when the lease is over and the cell was not heard from; or "wait" for the cell's verdict, for
+                bodies whose every effect is checked.
+
+        Raises:
+            ConfigurationError, InvalidCommand: these make no sense.
+            NotAcquired: (when it is entered) it was not free in time.
+            LockLost: (when it is left, or by `held.check()`) it was lost.
+        """
+        return Lock(self, self._cell.lock(name, shared=shared, wait=wait, lock_delay=lock_delay, on_jeopardy=on_jeopardy))
+
+    def session(self, *, lease: float = 12.0, grace: float = 45.0, client: str = "") -> Session:
+        """A session of its own, for locks that are to live and end together: `session.lock(…)`. It ends with this client, or by `close`.
+
+        Args:
+            lease: seconds, 1 to 60, after which the cell gives its locks up when it does not hear from this client.
+            grace: seconds for which this client waits for the cell's verdict after that.
+            client: what people are shown of it; empty: this machine's name and the process.
+
+        Raises:
+            ConfigurationError: a time makes no sense.
+        """
+        return Session(self, self._cell.session(lease=lease, grace=grace, client=client))
+
+    def check(self, sequencer: Sequencer | str, name: str | None = None, *, shared: bool = False, timeout: float | None = None) -> bool:
+        """Whether a grant is still held: for whoever receives a sequencer, and has to know before it acts.  [CHUBBY §2.4]
+
+        Args:
+            sequencer: `held.sequencer`, or its text `GENERATION.REVISION`.
+            name: of which lock, where it is text.
+            shared: whether it was shared, where it is text.
+            timeout: seconds.
+        """
+        return self._run(self._cell.check(sequencer, name, shared=shared, timeout=timeout))
+
+    def sessions(self, *, timeout: float | None = None) -> list[SessionInfo]:
+        """Every session of the lock service, in order, as the cell shows them to people; `timeout` counts for each page."""
+        return self._run(self._cell.sessions(timeout=timeout))
+
+    def nodes(self, path: str = "/ls/local", *, timeout: float | None = None) -> list[NodeInfo]:
+        """What stands in a directory of the lock service, in order, and who holds it; `timeout` counts for each page."""
+        return self._run(self._cell.nodes(path, timeout=timeout))

@@ -48,3 +48,8 @@ REDIAL: Final = (15 * MS, 200 * MS)
 """After a connection failed, the next is tried no sooner: doubling from the first to the second, by lot."""
 BACK_OFF: Final = (10 * MS, 320 * MS)
 """After `Overloaded`, or a watch that the replica ended: doubling from the first to the second, by lot."""
+
+DRIFT_PPM: Final = 1_000
+"""How much faster one clock may run than another, parts per million: as the replicas' own bound."""
+SENT_MAX: Final = 1_024
+"""KeepAlives of one session that no charge is known to list; one that was forgotten extends nothing."""

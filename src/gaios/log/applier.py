@@ -2,7 +2,7 @@
 
 Rule 1. Everything here is a function of the chosen values: epoch, chain, table and machine are equal at equal slots.
 Rule 2. A deterministic error is an answer. An unknown kind, or any other exception, stops the replica.
-Rule 3. The epoch only grows: an old master's epoch entry that a later reign recovered changes nothing.
+Rule 3. The epoch only grows: an old master's epoch entry that a later reign recovered changes nothing, nor does a command of its own.
 """
 
 from collections.abc import Sequence
@@ -65,6 +65,9 @@ class Applier:
                 answer, caused = self._command(slot, index, entry)
                 if caused:
                     effects.extend(caused)
+            elif entry[0] == Kind.MASTER:
+                answer, caused = self._of_the_master(slot, index, entry)
+                effects.extend(caused)
             else:
                 answer = self._own(slot, index, entry)
             answers.append(answer)
@@ -82,6 +85,18 @@ class Applier:
         else:
             raise errors.UnknownKind(slot=slot, index=index, kind=entry.kind)
         return Answer(Status.DONE, slot, index)
+
+    def _of_the_master(self, slot: int, index: int, entry: Entry) -> tuple[Answer, Sequence[Any]]:
+        """A master's own command, guarded by the epoch: an old master's, recovered behind a newer epoch, does nothing.  [SAFETY 14]"""
+        if entry.identity.slot != self.epoch:
+            return Answer(Status.NOT_MASTER, slot, index), ()
+        try:
+            body, effects = self.machine.apply_own(entry.command, Context(slot, index, self.time_ms, self.epoch))
+        except errors.Error as error:
+            if not error.deterministic:
+                raise
+            return Answer(Status.REFUSED, slot, index, errors.pack(error)), ()
+        return Answer(Status.DONE, slot, index, body), effects
 
     def _command(self, slot: int, index: int, entry: Entry) -> tuple[Answer, Sequence[Any]]:
         _, identity, sequence, acknowledged, command = entry

@@ -4,11 +4,12 @@ Rule 1. A reign opens with an epoch entry behind whatever was recovered; before 
 Rule 2. A read is answered after a lease check with a `now` taken after it came. No check serves two reads that came apart.
 Rule 3. A reign ends when the core says so, or when its work reaches no majority, its own disk, or no lease for a term.
 Rule 4. At its end every open token is answered: what was proposed is in doubt, what was not is refused.
+Rule 5. What the master itself has to say goes with the next batch, before what clients wait for, and ends with the reign.  [SAFETY 14, 28]
 """
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from gaios import entry, errors
 from gaios.log.answers import Answer, Status
@@ -18,6 +19,9 @@ from gaios.log.queue import Queue
 from gaios.log.rally import Rally
 from gaios.log.steps import FAR, Steps
 from gaios.paxos import core
+
+OWN_MAX: Final = 16
+"""Entries of the master's own that wait for a slot."""
 
 
 class Reign:
@@ -35,6 +39,8 @@ class Reign:
         self._me, self._peers = me, peers
         self._started_ns, self._wall_ms = now, wall_ms
         self._reads: deque[tuple[int, Any, bytes]] = deque()
+        self._own: list[tuple[Any, bytes]] = []
+        """Entries of this master's own that wait for a slot, with their tokens."""
         self._sent_ns: dict[int, int] = {}
         self._epoch_offered = False
         self._beat_due = self._resend_due = FAR
@@ -71,6 +77,8 @@ class Reign:
         for tokens in self.tokens.values():
             answers.extend((token, Answer(Status.IN_DOUBT)) for token in tokens)
         self.tokens.clear()
+        answers.extend((token, Answer(Status.NOT_MASTER)) for token, _ in self._own)
+        self._own.clear()
         self._rally.disperse()
         if not keep_waiting:
             self.refuse_waiting()
@@ -123,14 +131,40 @@ class Reign:
         if not self._epoch_offered and participant.next <= participant.chosen + core.WINDOW:
             self._epoch_offered = True
             self._offer(now, [entry.epoch(self.ballot)])
-        while self.queue.waiting and self.is_serving and self.in_flight < self._options.pipeline:
+        while (self.queue.waiting or self._own) and self.is_serving and self.in_flight < self._options.pipeline:
             in_flight = sum(map(len, self.tokens.values()))
-            if not self.queue.fills_a_batch and not self._rally.is_time(now, len(self.queue), in_flight):
+            if not self._own and not self.queue.fills_a_batch and not self._rally.is_time(now, len(self.queue), in_flight):
                 break
-            waiting = self.queue.batch()
+            waiting = [*self._own, *self.queue.batch()]
+            self._own.clear()
             self._rally.went(len(waiting), in_flight)
             slot = self._offer(now, [data for _, data in waiting])
             self.tokens[slot] = [token for token, _ in waiting]
+
+    def submit(self, token: Any, data: bytes) -> None:  # noqa: ANN401 (a token is the shell's own)
+        """A client's entry: checked, then queued."""
+        answers = self._steps.output.answers
+        try:
+            if len(data) > self._options.entry_bytes:
+                raise errors.CommandTooLong(length=len(data), limit=self._options.entry_bytes)
+            submitted = entry.check_submitted(data)
+            if submitted.kind == entry.Kind.COMMAND:
+                self._applier.machine.validate(submitted.command)
+            self.queue.put(token, data)
+        except errors.Overloaded as error:
+            answers.append((token, Answer(Status.OVERLOADED, body=errors.pack(error))))
+        except errors.InvalidCommand as error:
+            answers.append((token, Answer(Status.INVALID, body=errors.pack(error))))
+
+    def add_own(self, token: Any, command: bytes) -> None:  # noqa: ANN401 (a token is the shell's own)
+        """A command of the master's own, for the next slot.
+
+        Raises:
+            InvariantViolated: more wait than `OWN_MAX`: whoever originates them is to wait for their answers.
+        """
+        if len(self._own) >= OWN_MAX:
+            raise errors.InvariantViolated(invariant="a master's own entries are few", detail=f"{OWN_MAX} wait already")
+        self._own.append((token, entry.master(self.ballot, command)))
 
     def read(self, now: int, token: Any, question: bytes) -> None:  # noqa: ANN401 (a token is the shell's own)
         """A question came; `now` was taken after it did.  [SAFETY 12, 13]"""

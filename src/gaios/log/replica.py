@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from gaios import entry, errors
+from gaios import errors
 from gaios.log.answers import Answer, Status
 from gaios.log.applier import Applier
 from gaios.log.catchup import Catchup
@@ -181,20 +181,20 @@ class Replica:
     def submit(self, now: int, token: Any, data: bytes) -> None:  # noqa: ANN401 (a token is the shell's own)
         """A client's entry came; its answer comes in some `Output`."""
         del now  # every event has one
-        try:
-            if not self.is_serving:
-                self._steps.output.answers.append((token, Answer(Status.NOT_MASTER)))
-                return
-            if len(data) > self.options.entry_bytes:
-                raise errors.CommandTooLong(length=len(data), limit=self.options.entry_bytes)
-            submitted = entry.check_submitted(data)
-            if submitted.kind == entry.Kind.COMMAND:
-                self.applier.machine.validate(submitted.command)
-            self._reign.queue.put(token, data)
-        except errors.Overloaded as error:
-            self._steps.output.answers.append((token, Answer(Status.OVERLOADED, body=errors.pack(error))))
-        except errors.InvalidCommand as error:
-            self._steps.output.answers.append((token, Answer(Status.INVALID, body=errors.pack(error))))
+        if self.is_serving:
+            self._reign.submit(token, data)
+        else:
+            self._steps.output.answers.append((token, Answer(Status.NOT_MASTER)))
+
+    def propose_own(self, token: Any, command: bytes) -> None:  # noqa: ANN401 (a token is the shell's own)
+        """A command that this master itself originates, bound to its reign; its answer comes as to `submit`.  [SAFETY 14]
+
+        NOT_MASTER: it did nothing, IN_DOUBT: it does nothing or was the reign's.
+        """
+        if self.is_serving:
+            self._reign.add_own(token, command)
+        else:
+            self._steps.output.answers.append((token, Answer(Status.NOT_MASTER)))
 
     def read(self, now: int, token: Any, question: bytes) -> None:  # noqa: ANN401 (a token is the shell's own)
         """A client's question came; `now` was taken after it did.  [SAFETY 12, 13]"""

@@ -2,7 +2,7 @@
 
     client_frame · client_gone · peer_frame · disk_done · tick  ──►  Node  ──►  drain() -> Effects
                                                     │
-                          log.Replica ── storage.Journal ── machine ── watches
+                          log.Replica ── storage.Journal ── machine ── watches ── steward
 
 The real shell (replica.py) and the simulator run this very object; they differ only in who carries its `Effects` out.
 
@@ -13,30 +13,29 @@ Rule 4. Everything is bounded: a client's requests and watches, and, by the log,
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import msgspec
 
 from gaios import errors
+from gaios.locks import LockService, Steward
 from gaios.log import Answer, Bounds, Options, Output, RecordKind, Recovered, Replica, codec, recover
 from gaios.machine import Machine
 from gaios.server.commit import GroupCommit, Waiting
+from gaios.server.guests import LOCAL, OWN, Connection, Guest, Guests
 from gaios.server.outbox import Outbox, ToPeer
 from gaios.server.watches import Watches
 from gaios.storage import SEGMENT_BYTES, Identity, Journal, Operation, Reader
 from gaios.transport import (
     Kind,
     Status,
+    decode_keepalive,
     decode_request,
     decode_submit,
     decode_watch,
     encode_answer,
     encode_pong,
 )
-
-LOCAL: Final = 0
-"""The connection of the program that this replica is embedded in; real ones are numbered from 1."""
-Connection = int
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,18 +59,6 @@ class Effects(NamedTuple):
     deadline_ns: int  # when `tick` is due
 
 
-class _Client:
-    """One connection."""
-
-    __slots__ = ("open", "out")
-
-    def __init__(self) -> None:
-        self.open = 0
-        """Requests under way."""
-        self.out: list[bytes] = []
-        """Frames of this turn."""
-
-
 class Node:
     """See the module."""
 
@@ -93,11 +80,13 @@ class Node:
         self.limits = limits or Limits()
         self._facts = dict(facts or {})
         self._addresses = dict(clients)
-        self._clients: dict[Connection, _Client] = {}
-        self._talking: dict[Connection, _Client] = {}
+        self.guests = Guests()
         self._local: list[tuple[int, Answer]] = []
         self._outbox = Outbox(replica.peers, lambda messages: codec.encode(replica.me, replica.boot, replica.config, messages))
         self.watches = Watches(replica.applier.machine, self.limits.watches)
+        machine = replica.applier.machine
+        book = machine if isinstance(machine, LockService) else None
+        self.steward = Steward(book, lambda number, command: replica.propose_own((OWN, number), command))
         self.commit = GroupCommit(journal, replica.state_record, list(first or ()))
         self._handed_back: list[tuple[Any, ...]] = []
         # What NotMaster and PONG say.
@@ -167,10 +156,9 @@ class Node:
 
     # -- events ----------------------------------------------------------------------------------------------------------
 
-    def client_came(self, connection: Connection) -> "_Client":
+    def client_came(self, connection: Connection) -> Guest:
         """A client is connected; its numbers, from 1, are never used twice. Its first frame says so too."""
-        client = self._clients[connection] = _Client()
-        return client
+        return self.guests.came(connection)
 
     def client_frame(self, now: int, connection: Connection, kind: int, body: bytes) -> None:
         """A frame came from a client; `now` was taken after it did.
@@ -178,7 +166,7 @@ class Node:
         Raises:
             ProtocolError: it breaks the protocol's rules; the connection is to be closed.
         """
-        client = self._clients.get(connection) or self.client_came(connection)
+        client = self.guests.all.get(connection) or self.client_came(connection)
         if kind == Kind.SUBMIT:
             request, entry = decode_submit(body)
             if self._admit(connection, client, request):
@@ -188,22 +176,25 @@ class Node:
             if self._admit(connection, client, request):
                 self.replica.read(now, (connection, request), question)
         elif kind == Kind.PING:
-            self._say(connection, client, encode_pong(decode_request(body), *self.standing()))
+            self.guests.say(connection, encode_pong(decode_request(body), *self.standing()))
         elif kind == Kind.WATCH:
             request, watch = decode_watch(body)
-            self._say(connection, client, self.watches.begin(now, connection, request, watch))
+            self.guests.say(connection, self.watches.begin(now, connection, request, watch))
         elif kind == Kind.CANCEL:
             self.watches.cancel(connection, decode_request(body))
+        elif kind == Kind.KEEPALIVE:
+            keepalive = decode_keepalive(body)
+            leased = self.replica.lease_ns(now) > 0
+            self.steward.keepalive((connection, keepalive.request), keepalive, reign=self.reign, leased=leased)
         elif kind == Kind.STATUS:
             request = decode_request(body)
-            self._say(connection, client, encode_answer(request, Status.DONE, 0, 0, msgspec.json.encode(self.status(now))))
+            self.guests.say(connection, encode_answer(request, Status.DONE, 0, 0, msgspec.json.encode(self.status(now))))
         else:
             raise errors.ProtocolError(reason=f"a client sent a frame of kind {kind}")
 
     def client_gone(self, connection: Connection) -> None:
         """A client's connection is closed; what it asked for goes on, unanswered."""
-        self._clients.pop(connection, None)
-        self._talking.pop(connection, None)
+        self.guests.gone(connection)
         self.watches.gone(connection)
 
     def client_paused(self, connection: Connection, *, paused: bool) -> None:
@@ -260,27 +251,20 @@ class Node:
                 self._take(now, output)
                 if output.reads:  # what was read is to be sent
                     continue
-            if not self._handed_back:
+            if self._handed_back:
+                messages, self._handed_back = self._handed_back, []
+                replica.receive(now, replica.me, replica.boot, messages)
+            elif not self._attend(now):
                 break
-            messages, self._handed_back = self._handed_back, []
-            replica.receive(now, replica.me, replica.boot, messages)
         disk = self.commit.batch(now)
         spare = self.commit.spare() if disk is not None else None
         if replica.master != self._told:
             self._announce()
         for connection, frame in self.watches.take(now):
-            client = self._clients.get(connection)
-            if client is not None:
-                self._say(connection, client, frame)
-        to_clients = []
-        for connection, client in self._talking.items():
-            out = client.out
-            to_clients.append((connection, out[0] if len(out) == 1 else b"".join(out)))
-            out.clear()
-        self._talking.clear()
+            self.guests.say(connection, frame)
         local, self._local = self._local, []
-        deadline = min(replica.deadline_ns(), self.watches.due_ns(), self.commit.due_ns())
-        return Effects(disk, spare, self._outbox.take(), to_clients, local, deadline)
+        deadline = min(replica.deadline_ns(), self.watches.due_ns(), self.steward.due_ns(), self.commit.due_ns())
+        return Effects(disk, spare, self._outbox.take(), list(self.guests.take()), local, deadline)
 
     def check(self) -> None:
         """Raise `InvariantViolated` when an invariant of the log, or of what it is kept with, does not hold."""
@@ -322,8 +306,9 @@ class Node:
             self._release(after)
         if output.effects:
             self.watches.applied(output.effects)
+            self.steward.applied(output.effects)
         if output.answers:
-            self._answer(output.answers)
+            self._answer(now, output.answers)
         for member, slot in output.reads:
             where = self.commit.journal.locate(RecordKind.ACCEPT, slot)
             if where is not None and not self.commit.is_unwritten(RecordKind.ACCEPT, slot):
@@ -338,8 +323,8 @@ class Node:
                     self._handed_back.append(message)
             self._outbox.add([(to, message) for to, message in after if to != me])
 
-    def _answer(self, answers: list[tuple[Any, Answer]]) -> None:
-        clients, talking = self._clients, self._talking
+    def _answer(self, now: int, answers: list[tuple[Any, Answer]]) -> None:
+        clients, talking = self.guests.all, self.guests.talking
         self.answered += len(answers)
         for (connection, request), answer in answers:
             status, slot, index, body = answer
@@ -351,8 +336,17 @@ class Node:
                 client.open -= 1
                 client.out.append(encode_answer(request, status, slot, index, body))
                 talking[connection] = client
+            elif connection == OWN:
+                self.steward.charged(now, request, status, body)
             elif connection == LOCAL:
                 self._local.append((request, Answer(status, slot, index, body)))
+
+    def _attend(self, now: int) -> bool:
+        """Answer KeepAlives; whether the steward put anything into the log."""
+        before = self.steward.charges
+        for (connection, request), status, body in self.steward.take(now, self.reign):
+            self.guests.say(connection, encode_answer(request, status, 0, 0, self._explain(status, body) if status else body))
+        return self.steward.charges > before
 
     def _explain(self, status: int, body: bytes) -> bytes:
         """A refusal's body: the log's own, or what only this object knows."""
@@ -368,7 +362,7 @@ class Node:
             return errors.pack(errors.Unavailable(waited_ms=self.replica.options.term_ms, reason="this master holds no lease"))
         return errors.pack(errors.Unknown(reason="mastership was lost while the command was under way"))
 
-    def _admit(self, connection: Connection, client: _Client, request: int) -> bool:
+    def _admit(self, connection: Connection, client: Guest, request: int) -> bool:
         """Count a request, or refuse it."""
         if client.open < self.limits.requests:
             client.open += 1
@@ -377,12 +371,13 @@ class Node:
         self.refused += 1
         self.overloaded += 1
         full = errors.Overloaded(what="this connection", limit=self.limits.requests, unit="requests under way")
-        self._say(connection, client, encode_answer(request, Status.OVERLOADED, 0, 0, errors.pack(full)))
+        self.guests.say(connection, encode_answer(request, Status.OVERLOADED, 0, 0, errors.pack(full)))
         return False
 
-    def _say(self, connection: Connection, client: _Client, frame: bytes) -> None:
-        client.out.append(frame)
-        self._talking[connection] = client
+    @property
+    def reign(self) -> int:
+        """The ballot of the reign in which this replica serves as master; 0: it does not."""
+        return self.replica.epoch if self.replica.is_serving else 0
 
     def standing(self) -> tuple[bool, str]:
         """Whether this replica serves, and the client address of the master as far as it knows."""
@@ -392,6 +387,4 @@ class Node:
     def _announce(self) -> None:
         """Tell every client unasked where the master is now: it spares them a search."""
         self._told, self._refusal = self.replica.master, b""
-        frame = encode_pong(0, *self.standing())
-        for connection, client in self._clients.items():
-            self._say(connection, client, frame)
+        self.guests.say_to_all(encode_pong(0, *self.standing()))

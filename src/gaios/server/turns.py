@@ -6,7 +6,8 @@
 
 Rule 1. One turn of the loop is one drain: whatever came in one poll shares one disk batch, one frame a peer and one write a client.
 Rule 2. `now` is read from CLOCK_BOOTTIME after the bytes were; the loop's own clock only says when to look again.
-Rule 3. Peers' frames are handed on at once, clients' wait their turn and only so many are taken in one: overload cannot delay a lease.
+Rule 3. Peers' frames and sessions' KeepAlives are handed on at once, clients' requests wait their turn and only so many are taken in one:
+overload can neither delay a lease nor end a session.  [SAFETY 28]
 Rule 4. The first failure of the disk, or of this program, ends the turns: nothing is said after it.
 """
 
@@ -109,10 +110,29 @@ class Turns:
 
         A master with a slot in flight would only queue a write: a few are left for the turn in which that slot is done.
         """
+        if any(kind == Kind.KEEPALIVE for kind, _ in frames):
+            self._keep_alive(connection, [body for kind, body in frames if kind == Kind.KEEPALIVE])
+            frames = [frame for frame in frames if frame[0] != Kind.KEEPALIVE]
+            if not frames:
+                return
         self._inbox.append((connection, frames))
         connection.queued += 1
         if len(self._inbox) >= GATHER_PIECES or not self.node.replica.in_flight or any(kind != Kind.SUBMIT for kind, _ in frames):
             self.wake()
+
+    def _keep_alive(self, connection: ClientConnection, bodies: list[bytes]) -> None:
+        """KeepAlives, at once."""
+        if self.done.done():
+            return
+        try:
+            now = clock()
+            for body in bodies:
+                self.node.client_frame(now, connection.number, Kind.KEEPALIVE, body)
+        except errors.ProtocolError as error:
+            connection.close(error)
+        except Exception as error:  # noqa: BLE001 (whatever it is, this replica must not go on)
+            self.fail(error)
+        self.wake()
 
     def peer_frames(self, member: int, bodies: list[bytes]) -> None:
         """A peer's messages, at once.

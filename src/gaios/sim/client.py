@@ -123,7 +123,7 @@ class SimulatedClient:
         """Do what the core wants done."""
         if self._waits is not None:
             return
-        close, dial, send, finished, watched = self.core.drain()
+        close, dial, send, finished, watched, _ = self.core.drain()
         for endpoint in close:
             self._close(endpoint)
         for endpoint in dial:

@@ -22,6 +22,8 @@ hello, welcome, goodbye, submit, read, watch, request (CANCEL, STATUS, PING), an
     encode_events(request, next_revision, events)    decode_events(body) -> Events
     encode_watch_end(request, error)                 decode_watch_end(body) -> (request, error)
     encode_pong(request, serving, master)            decode_pong(body) -> Pong
+    encode_keepalive(KeepAlive(…))                   decode_keepalive(body) -> KeepAlive                  answered by ANSWER with
+    encode_kept_alive(KeptAlive(…))                  decode_kept_alive(body) -> KeptAlive                 this as body
 
 What a replica owes a client: PING is answered by PONG at once, by any replica, master or not (`serving`: master, epoch applied;
 `master`: the client address to ask, or empty); a PONG with request 0 may be sent unasked to every client whenever that answer changes,
@@ -42,6 +44,16 @@ from gaios.transport.frame import (
     encode,
 )
 from gaios.transport.handshake import HANDSHAKE_NS, Dialler, Listener, choose, refuse
+from gaios.transport.keepalive import (
+    EXPIRED,
+    NOTICES_MAX,
+    KeepAlive,
+    KeptAlive,
+    decode_keepalive,
+    decode_kept_alive,
+    encode_keepalive,
+    encode_kept_alive,
+)
 from gaios.transport.messages import (
     VERSION_MAX,
     VERSION_MIN,
@@ -80,10 +92,12 @@ from gaios.transport.messages import (
 
 __all__ = [
     "CLIENT_BYTES_MAX",
+    "EXPIRED",
     "HANDSHAKE_BYTES_MAX",
     "HANDSHAKE_NS",
     "HEADER_BYTES",
     "MAGIC",
+    "NOTICES_MAX",
     "PEER_BYTES_MAX",
     "VERSION_MAX",
     "VERSION_MIN",
@@ -92,6 +106,8 @@ __all__ = [
     "Dialler",
     "Events",
     "Hello",
+    "KeepAlive",
+    "KeptAlive",
     "Kind",
     "Listener",
     "Pong",
@@ -103,6 +119,8 @@ __all__ = [
     "decode_events",
     "decode_goodbye",
     "decode_hello",
+    "decode_keepalive",
+    "decode_kept_alive",
     "decode_pong",
     "decode_read",
     "decode_request",
@@ -115,6 +133,8 @@ __all__ = [
     "encode_events",
     "encode_goodbye",
     "encode_hello",
+    "encode_keepalive",
+    "encode_kept_alive",
     "encode_peer",
     "encode_pong",
     "encode_read",

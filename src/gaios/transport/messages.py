@@ -7,6 +7,7 @@
                         CANCEL  request u64                                ends a watch
                         STATUS  request u64                                this replica's own facts
                         PING    request u64                                are you there, and do you serve?
+                        KEEPALIVE request u64 · …                          a session is alive (keepalive.py)
     replica → client    ANSWER  request u64 · status u8 · slot u64 · index u32 · body
                         EVENTS  request u64 · next revision u64 · msgpack [event, …]
                         WATCH_END request u64 · error                      the watch is over
@@ -52,6 +53,7 @@ class Kind(IntEnum):
     CANCEL = 19
     STATUS = 20
     PING = 21
+    KEEPALIVE = 22
     ANSWER = 32
     EVENTS = 33
     WATCH_END = 34

@@ -1,0 +1,110 @@
+"""session ls, tree: who is there, and who holds what.  [INTERFACE]"""
+
+import io
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, Parameter
+
+from gaios.cli import exits, output
+from gaios.cli.connect import cell
+from gaios.cli.parameters import CLIENT, Client, Text
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from gaios.client import Cell
+    from gaios.lock_api import NodeInfo, SessionInfo
+
+session = App(name="session", help="Show sessions of the lock service.")
+
+
+@session.command
+async def ls(*, client: Client = CLIENT) -> int:
+    """List sessions, what they hold, and how long each lives if it is not heard from again."""
+    async with cell(client) as connected:
+        found = await connected.sessions()
+    if client.json:
+        for each in found:
+            output.write_json(session_json(each))
+    else:
+        _show(found)
+    return exits.DONE
+
+
+def session_json(found: "SessionInfo") -> dict[str, Any]:
+    """One session as JSON holds it."""
+    return {
+        "session": found.session,
+        "client": found.client,
+        "lease_ms": found.lease_ms,
+        "left_ms": found.left_ms,
+        "handles": found.handles,
+        "locks": found.locks,
+    }
+
+
+def _show(found: "list[SessionInfo]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("SESSION", "CLIENT", "LEASE", "LEFT", "HANDLES", "LOCKS"):
+        table.add_column(column, justify="left" if column == "CLIENT" else "right", no_wrap=True)
+    for each in found:
+        cells = (each.session, output.escaped(each.client.encode()), f"{each.lease_ms / 1_000:g} s", f"{each.left_ms / 1_000:.1f} s")
+        table.add_row(*(Text(str(cell)) for cell in (*cells, each.handles, each.locks)))
+    text = io.StringIO()
+    Console(file=text, width=200, force_terminal=output.is_terminal(), highlight=False).print(table)
+    for line in text.getvalue().splitlines():
+        output.write_line(line.rstrip())
+
+
+async def tree(
+    path: Annotated[Text, Parameter(help="A directory of the lock service.")] = "/ls/local",
+    /,
+    *,
+    client: Client = CLIENT,
+) -> int:
+    """Show the lock service's files and directories, who holds each lock, and how many wait for it."""
+    async with cell(client) as connected:
+        async for found in _walk(connected, path.rstrip("/") or path):
+            if client.json:
+                output.write_json(node_json(found))
+            else:
+                output.write_line(node_line(found))
+    return exits.DONE
+
+
+async def _walk(connected: "Cell", path: str) -> "AsyncIterator[NodeInfo]":
+    for found in await connected.nodes(path):
+        yield found
+        if found.stat.directory and found.stat.children:
+            async for below in _walk(connected, f"/ls/local{found.path}"):
+                yield below
+
+
+def node_json(found: "NodeInfo") -> dict[str, Any]:
+    """One node as JSON holds it."""
+    return {
+        "path": f"/ls/local{found.path}",
+        "directory": found.stat.directory,
+        "ephemeral": found.stat.ephemeral,
+        "length": found.stat.length,
+        "lock_generation": found.stat.lock_generation,
+        "holders": [{"session": holder, "revision": revision} for holder, revision in found.holders],
+        "shared": found.shared,
+        "waiters": found.waiters,
+    }
+
+
+def node_line(found: "NodeInfo") -> str:
+    """One node on one line."""
+    path = output.escaped(f"/ls/local{found.path}".encode()) + ("/" if found.stat.directory else "")
+    words = ["ephemeral"] if found.stat.ephemeral else []
+    if found.holders:
+        how = "shared by" if found.shared else "held by"
+        words.append(how + " " + ", ".join(f"session {holder} since revision {revision}" for holder, revision in found.holders))
+    if found.waiters:
+        words.append(f"{found.waiters} waiting")
+    return path + (f"  {'; '.join(words)}" if words else "")

@@ -1,0 +1,342 @@
+"""The master's side of sessions: who was heard from, what each is told, when their clock goes on.  [CHUBBY §2.8, §2.9; SAFETY 14, 21, 28]
+
+    keepalive · tell · charged  ──►  Steward  ──►  take() -> answers to KeepAlives; charges, by `propose`
+                                        │
+                                  what the applied log says of sessions (`Book`)
+
+There is one at every replica; it acts during a reign only. What it knows is what may be lost with the master: the KeepAlives that it holds,
+and notices that were not told yet.
+
+Rule 1. A charge is due a quarter of the shortest lease after the one before, or when a lock-delay ends; one is under way at a time.
+Rule 2. A charge charges the time since the one before was proposed, and never more than was due: who slept charges nobody for it, and hears
+first who waited in its sockets meanwhile. The first of a reign charges nothing, nor does the first after nobody needed a clock.
+Rule 3. A KeepAlive is *listed* by a charge that is proposed after it came. It is answered when that is chosen, or at once when there is
+something to tell.
+Rule 4. Whoever comes for the first time in a reign is told of the reign, and from then on of what happens; what happened before, nobody
+promised to tell.
+Rule 5. Too many notices are not kept: they are dropped together, and the session is told that they were.
+"""
+
+from collections import deque
+from collections.abc import Callable, Hashable, Sequence
+from itertools import islice
+from typing import Any, Final, NamedTuple, Protocol
+
+from gaios import errors, lock_api
+from gaios.api import RESERVED_PREFIX, Event
+from gaios.lock_api import Charge, Charged, Notice
+from gaios.locks.change import Ended, Told
+from gaios.transport import EXPIRED, NOTICES_MAX, KeepAlive, KeptAlive, Status, encode_kept_alive
+
+MS: Final = 1_000_000
+FAR: Final = 1 << 62
+NOTICES_KEPT: Final = 1_024
+"""Of one session: four answers' worth."""
+NOTICES_KEPT_TOTAL: Final = 1 << 18
+"""Of all sessions: some 50 MB."""
+ANSWERS_A_TURN: Final = 512
+"""KeepAlives that are answered in one go: some 5 ms. A charge that lists twenty thousand must not hold up a heartbeat."""
+
+Sender = Hashable
+"""Who sent a KeepAlive: a connection and its request."""
+Propose = Callable[[int, bytes], None]
+"""A charge's number, and the command."""
+
+
+class Reply(NamedTuple):
+    """What a KeepAlive is answered."""
+
+    sender: Any
+    status: int
+    body: bytes
+
+
+class Book(Protocol):
+    """What the applied log says of sessions."""
+
+    @property
+    def clock_ms(self) -> int:
+        """The sessions' clock."""
+
+    @property
+    def shortest_lease_ms(self) -> int:
+        """Of all sessions that live; 0 when none does."""
+
+    @property
+    def delay_until_ms(self) -> int:
+        """When the next lock-delay ends, by the sessions' clock; 0 when there is none."""
+
+    def lease_of(self, session: int, token: bytes) -> int:
+        """A session's lease, ms; 0 when there is none of that number and token."""
+
+
+class _Guest:
+    """A session that was heard from in this reign."""
+
+    __slots__ = ("lease_ms", "listed", "lost", "notices", "number", "proposed", "sender", "told")
+
+    def __init__(self) -> None:
+        self.lease_ms = 0
+        self.sender: Sender | None = None
+        """Of the KeepAlive that is held."""
+        self.number = 0
+        """Of the newest KeepAlive."""
+        self.proposed = 0
+        """Of the newest that a charge under way lists."""
+        self.listed = 0
+        """Of the newest that a chosen charge lists."""
+        self.notices: deque[Notice] = deque()
+        self.told = 0
+        """How many there were in this reign before the first that is kept."""
+        self.lost = 0
+        """How many there were when some were dropped; 0 once the session knows that."""
+
+
+class Steward:
+    """See the module."""
+
+    def __init__(self, book: Book | None, propose: Propose) -> None:
+        """No `book`: no sessions. `propose` puts a command of this master's own into the log, and tells `charged` what became of it."""
+        self._book, self._propose = book, propose
+        self._reign = 0
+        self._guests: dict[int, _Guest] = {}
+        self._heard: dict[int, None] = {}
+        """Sessions to be listed by the next charge."""
+        self._charging: dict[int, None] | None = None
+        """Those that the charge under way lists."""
+        self._ready: dict[int, None] = {}
+        """Sessions whose KeepAlive is to be answered."""
+        self._replies: list[Reply] = []
+        self._kept = 0
+        """Notices of all sessions."""
+        self._charged_ns = 0
+        """Through this time, by this master's clock, everything is charged, or never will be."""
+        self._due_ns = FAR
+        """When the next charge is due."""
+        self._is_idle = True
+        """Nobody needs the clock."""
+        self._is_first = self._is_stale = False
+        """The reign's first charge is due; the book may say something new."""
+        self.charges = 0
+        """Charges proposed."""
+
+    def __len__(self) -> int:
+        """Sessions that were heard from in this reign."""
+        return len(self._guests)
+
+    # -- events ----------------------------------------------------------------------------------------------------------
+
+    def keepalive(self, sender: Sender, keepalive: KeepAlive, *, reign: int, leased: bool) -> None:
+        """A KeepAlive came; `reign` is the ballot while this replica is master with its epoch applied, else 0.
+
+        That a session is unknown is final, and so said under the `leased` master's lease only.
+        """
+        if self._book is None:
+            reason = "this cell's machine has no sessions"
+            self._replies.append(Reply(sender, Status.INVALID, errors.pack(errors.InvalidCommand(reason=reason))))
+            return
+        if not reign:
+            self._replies.append(Reply(sender, Status.NOT_MASTER, b""))
+            return
+        self._begin(reign)
+        session = keepalive.session
+        lease_ms = self._book.lease_of(session, keepalive.token)
+        if not lease_ms:
+            reply = Reply(sender, Status.DONE, encode_kept_alive(EXPIRED)) if leased else Reply(sender, Status.UNAVAILABLE, b"")
+            self._replies.append(reply)
+            return
+        guest = self._guests.get(session)
+        if guest is None:
+            guest = self._guests[session] = _Guest()
+        if guest.sender is not None and guest.sender != sender:
+            self._answer(guest)
+        guest.sender, guest.lease_ms = sender, lease_ms
+        self._heard[session] = None
+        again = guest.number == keepalive.number <= guest.listed
+        guest.number = max(guest.number, keepalive.number)
+        if keepalive.epoch != reign:
+            self._forget(guest, lost=False)
+            self._ready[session] = None
+            return
+        self._acknowledge(guest, keepalive.told)
+        if again or guest.notices or guest.lost:
+            self._ready[session] = None
+
+    def applied(self, effects: Sequence[Any]) -> None:
+        """What the machine's effects mean for sessions."""
+        if self._book is None:
+            return
+        for effect in effects:
+            if type(effect) is Event:
+                if effect.key.startswith(RESERVED_PREFIX):
+                    self._is_stale = self._reign != 0
+            elif type(effect) is Told:
+                self.tell(*effect)
+            elif type(effect) is Ended:
+                self.ended(effect.session)
+
+    def tell(self, session: int, notice: Notice) -> None:
+        """A session is to be told something. Only whoever was heard from in this reign is: others are told of the reign first."""
+        guest = self._guests.get(session)
+        if guest is None:
+            return
+        if len(guest.notices) >= NOTICES_KEPT or self._kept >= NOTICES_KEPT_TOTAL:
+            self._forget(guest, lost=True)
+        else:
+            guest.notices.append(notice)
+            self._kept += 1
+        if guest.sender is not None:
+            self._ready[session] = None
+
+    def changed(self) -> None:
+        """Sessions began or ended, or lock-delays did: look into the book."""
+        self._is_stale = True
+
+    def ended(self, session: int) -> None:
+        """A session is over: its client, if it still asks, is told so."""
+        guest = self._guests.pop(session, None)
+        self._heard.pop(session, None)
+        self._ready.pop(session, None)
+        if guest is not None:
+            self._kept -= len(guest.notices)
+            if guest.sender is not None:
+                self._replies.append(Reply(guest.sender, Status.DONE, encode_kept_alive(EXPIRED)))
+
+    def charged(self, now: int, number: int, status: int, body: bytes) -> None:
+        """A charge was answered."""
+        if number != self.charges or self._charging is None:
+            return
+        listed, self._charging = self._charging, None
+        self._is_stale = True
+        if status != Status.DONE:
+            # The reign is over, which `take` will see: whoever was listed may have been heard from, or not.
+            self._heard.update(listed)
+            return
+        for session in listed:
+            guest = self._guests.get(session)
+            if guest is not None:
+                guest.listed = guest.proposed
+                if guest.sender is not None:
+                    self._ready[session] = None
+        reply = lock_api.decode_reply(body)
+        if isinstance(reply, Charged) and reply.more:
+            self._due_ns = now
+            self._is_stale = False
+
+    def take(self, now: int, reign: int) -> Sequence[Reply]:
+        """What is to be answered now; a charge that is due is proposed. Cheap when nothing is."""
+        if reign != self._reign:
+            if reign:
+                self._begin(reign)
+            else:
+                self._end()
+        if reign and self._book is not None:
+            if self._is_stale:
+                self._look(now, self._book)
+            if now >= self._due_ns and self._charging is None:
+                self._charge(now)
+            if self._ready:
+                self._answer_ready()
+        if not self._replies:
+            return ()
+        replies, self._replies = self._replies, []
+        return replies
+
+    def due_ns(self) -> int:
+        """When `take` is next worth a turn."""
+        if self._replies or self._ready or self._is_stale:
+            return 0
+        return self._due_ns if self._charging is None else FAR
+
+    # -- inside ----------------------------------------------------------------------------------------------------------
+
+    def _begin(self, reign: int) -> None:
+        """A reign: nothing is known of anybody."""
+        if reign == self._reign:
+            return
+        self._end()
+        self._reign = reign
+        self._is_first = self._is_stale = self._book is not None
+
+    def _end(self) -> None:
+        """No reign: everybody has to ask another replica."""
+        self._replies.extend(Reply(guest.sender, Status.NOT_MASTER, b"") for guest in self._guests.values() if guest.sender is not None)
+        self._guests.clear()
+        self._heard.clear()
+        self._ready.clear()
+        self._charging = None
+        self._kept = self._reign = 0
+        self._due_ns = FAR
+        self._is_idle, self._is_first, self._is_stale = True, False, False
+
+    def _look(self, now: int, book: Book) -> None:
+        """When is the next charge due?"""
+        self._is_stale = False
+        lease_ms, until_ms = book.shortest_lease_ms, book.delay_until_ms
+        if not (lease_ms or until_ms):
+            self._is_idle, self._due_ns = True, FAR
+            return
+        if self._is_idle:
+            # Before anybody needed the clock nobody is to be charged.
+            self._is_idle, self._charged_ns = False, now
+        due_ms = lease_ms // 4 or lock_api.LEASE_MS // 4
+        if until_ms:
+            due_ms = min(due_ms, max(until_ms - book.clock_ms, 0))
+        self._due_ns = now if self._is_first else self._charged_ns + due_ms * MS
+
+    def _charge(self, now: int) -> None:
+        """Propose that the sessions' clock goes on."""
+        elapsed_ms = 0 if self._is_first else max(0, min(now, self._due_ns) - self._charged_ns) // MS
+        self._is_first = False
+        # What was late is never charged; what is below a millisecond is, with the next.
+        self._charged_ns = now if now >= self._due_ns + MS else self._charged_ns + elapsed_ms * MS
+        self._charging, self._heard = self._heard, {}
+        for session in self._charging:
+            guest = self._guests[session]
+            guest.proposed = guest.number
+        self.charges += 1
+        self._propose(self.charges, lock_api.encode(Charge(elapsed_ms, encode_heard(sorted(self._charging)))))
+
+    def _answer_ready(self) -> None:
+        ready = self._ready
+        for session in list(islice(ready, ANSWERS_A_TURN)):
+            del ready[session]
+            guest = self._guests[session]
+            if guest.sender is not None:
+                self._answer(guest)
+
+    def _answer(self, guest: _Guest) -> None:
+        """Answer the KeepAlive that is held, with all that there is to tell."""
+        notices = tuple(islice(guest.notices, NOTICES_MAX))
+        kept = KeptAlive(guest.lease_ms, guest.listed, self._reign, guest.told + len(notices), guest.lost > 0, notices)
+        self._replies.append(Reply(guest.sender, Status.DONE, encode_kept_alive(kept)))
+        guest.sender = None
+
+    def _acknowledge(self, guest: _Guest, told: int) -> None:
+        """The session knows all through this one."""
+        for _ in range(min(told - guest.told, len(guest.notices))):
+            guest.notices.popleft()
+            guest.told += 1
+            self._kept -= 1
+        if told >= guest.lost:
+            guest.lost = 0
+
+    def _forget(self, guest: _Guest, *, lost: bool) -> None:
+        """Drop what a session was to be told: it is told that, or of the reign."""
+        self._kept -= len(guest.notices)
+        guest.told += len(guest.notices) + lost
+        guest.lost = guest.told if lost else 0
+        guest.notices.clear()
+
+
+def encode_heard(sessions: Sequence[int]) -> bytes:
+    """Sessions, in order, as a charge lists them: LEB128 of the first, then of each difference."""
+    out = bytearray()
+    before = 0
+    for session in sessions:
+        step, before = session - before, session
+        while step > 0x7F:
+            out.append(step & 0x7F | 0x80)
+            step >>= 7
+        out.append(step)
+    return bytes(out)

@@ -1,0 +1,64 @@
+"""The clients that are connected to a node, and the frames of this turn for each: one write a client a turn."""
+
+from collections.abc import Iterator
+from typing import Final
+
+LOCAL: Final = 0
+"""The connection of the program that this replica is embedded in; real ones are numbered from 1."""
+OWN: Final = -1
+"""In place of a connection: what the node itself put into the log."""
+Connection = int
+
+
+class Guest:
+    """One connection."""
+
+    __slots__ = ("open", "out")
+
+    def __init__(self) -> None:
+        self.open = 0
+        """Requests under way."""
+        self.out: list[bytes] = []
+        """Frames of this turn."""
+
+
+class Guests:
+    """All of them. `all` and `talking` are read where every cycle counts; `say` is how to change them."""
+
+    __slots__ = ("all", "talking")
+
+    def __init__(self) -> None:
+        self.all: dict[Connection, Guest] = {}
+        self.talking: dict[Connection, Guest] = {}
+        """Those with frames."""
+
+    def came(self, connection: Connection) -> Guest:
+        """A client is connected."""
+        guest = self.all[connection] = Guest()
+        return guest
+
+    def gone(self, connection: Connection) -> None:
+        """It is not any more."""
+        self.all.pop(connection, None)
+        self.talking.pop(connection, None)
+
+    def say(self, connection: Connection, frame: bytes) -> None:
+        """A frame for a client, if it is still there."""
+        guest = self.all.get(connection)
+        if guest is not None:
+            guest.out.append(frame)
+            self.talking[connection] = guest
+
+    def say_to_all(self, frame: bytes) -> None:
+        """A frame for everybody."""
+        for connection, guest in self.all.items():
+            guest.out.append(frame)
+            self.talking[connection] = guest
+
+    def take(self) -> Iterator[tuple[Connection, bytes]]:
+        """What each is sent now, joined."""
+        for connection, guest in self.talking.items():
+            out = guest.out
+            yield connection, out[0] if len(out) == 1 else b"".join(out)
+            out.clear()
+        self.talking.clear()

@@ -1,0 +1,67 @@
+"""Claims about a session that its locks do not show: see test_locks.py for those that they do."""
+
+import asyncio
+
+import pytest
+
+import gaios
+from gaios.client import Cell
+from gaios.client.lock_session import LockSession
+from gaios.errors import Unavailable
+from tests.client.fake import FakeCell
+from tests.servers import until
+
+
+async def test_tasks_that_begin_together_open_one_session() -> None:
+    async with FakeCell(1) as fake, gaios.connect(fake.endpoints) as cell:
+
+        async def hold(number: int) -> None:
+            async with cell.lock(f"job-{number}"):
+                pass
+
+        await asyncio.gather(*(hold(number) for number in range(20)))
+        assert len(await cell.sessions()) == 1
+
+
+async def test_opening_fails_for_all_who_wait_and_is_tried_again_by_the_next() -> None:
+    async with FakeCell(1) as fake, gaios.connect(fake.endpoints, timeout=0.2) as cell:
+        fake.master = 0
+
+        async def hold(number: int) -> None:
+            async with cell.lock(f"job-{number}"):
+                pass
+
+        outcomes = await asyncio.gather(*(hold(number) for number in range(3)), return_exceptions=True)
+        assert all(isinstance(outcome, gaios.Error) for outcome in outcomes)
+        fake.master = 1
+        async with gaios.connect(fake.endpoints) as patient:
+            session = patient.session()
+            async with session.lock("job"):
+                pass
+
+
+async def test_a_handle_that_cannot_be_closed_is_closed_when_the_cell_answers_again() -> None:
+    """Leaving a lock does not wait longer than a call may take; nobody else waits for ever."""
+    async with FakeCell(1) as fake, gaios.connect(fake.endpoints, timeout=0.2) as cell, gaios.connect(fake.endpoints) as other:
+        patient = LockSession.of(cell._shell, timeout=60, lease_s=60, grace_s=45, client="")
+        handle, sequencer = await patient.acquire("/locks/job", shared=False, wait_s=None, lock_delay_ms=0)
+        assert await other.check(sequencer)
+        fake.replicas[0].is_frozen = True
+        patient._timeout = 0.2
+        await patient.release(handle)
+        assert fake.machine._index.nodes["/locks/job"].holders
+        fake.replicas[0].thaw()
+        patient._timeout = 60
+        await until(lambda: not fake.machine._index.nodes["/locks/job"].holders)
+        await patient.close()
+
+
+async def test_a_closed_session_opens_nothing() -> None:
+    async with FakeCell(1) as fake, gaios.connect(fake.endpoints) as cell:
+        session = cell.session()
+        await session.close()
+        await session.close()
+        with pytest.raises(Unavailable, match="closed"):
+            async with session.lock("job"):
+                raise AssertionError
+        assert isinstance(cell, Cell)
