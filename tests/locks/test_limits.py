@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gaios import errors, lock_api
 from gaios.lock_api import (
@@ -22,7 +23,7 @@ from gaios.lock_api import (
 )
 from gaios.locks import LockService, limits
 from tests.hostile import damaged
-from tests.locks.parts import CONTEXT, TOKEN
+from tests.locks.parts import CONTEXT, TOKEN, Service
 from tests.test_lock_api import COMMANDS, QUESTIONS
 
 BIG = 1 << 63
@@ -102,22 +103,33 @@ def test_the_largest_that_may_be_may_be() -> None:
 
 
 def test_hostile_bytes_raise_nothing_but_ours() -> None:
-    """Neither before a command is proposed, nor when it is applied, nor in a question."""
-    machine = LockService()
-    good = [lock_api.encode(noun) for noun in COMMANDS]
-    refused = 0
-    for data in damaged(good, seed=9, inputs=20_000):
+    """Neither before a command is proposed, nor when it is applied, nor in a question; of a session that is there, or is not."""
+    service = Service()
+    client = service.session()
+    mine = {"session": client.number, "token": TOKEN, "handle": client.open("/a")}
+    client.open("/b")
+    nouns: list[Any] = [*COMMANDS, *QUESTIONS]
+    nouns += [replace(noun, **{name: mine[name] for name in mine if name in noun.__struct_fields__}) for noun in nouns]
+    commands = [lock_api.encode(noun) for noun in nouns if isinstance(noun, lock_api.LockCommand)]
+    machine = service.machine
+    refused = carried_out = 0
+    for number, data in enumerate(damaged(commands, seed=9, inputs=20_000)):
         for carry_out in (machine.validate, lambda data: machine.apply(data, CONTEXT), lambda data: machine.apply_own(data, CONTEXT)):
             try:
                 carry_out(data)
+                carried_out += 1
             except errors.InvalidCommand:
                 refused += 1
             except errors.LockRefused:
                 continue
+        if number % 1_000 == 0:
+            machine.check()
     assert refused > 20_000
-    for data in damaged([lock_api.encode(noun) for noun in QUESTIONS], seed=9, inputs=20_000):
+    assert carried_out > 2_000
+    for data in damaged([lock_api.encode(noun) for noun in nouns if isinstance(noun, lock_api.LockQuestion)], seed=9, inputs=20_000):
         try:
             machine.query(data)
         except (errors.InvalidCommand, errors.LockRefused):
             continue
     machine.check()
+    assert service.restored().machine.checksum() == machine.checksum()

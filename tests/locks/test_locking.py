@@ -4,7 +4,8 @@ import pytest
 
 from gaios import api, errors, lock_api
 from gaios.lock_api import CONFLICTING_REQUEST, LOCK_ACQUIRED, Acquired, CheckSequencer, Sequencer, SetSequencer, holder_key
-from tests.locks.parts import Client, Service
+from gaios.locks import keys, records
+from tests.locks.parts import CONTEXT, Client, Service
 
 LONG = lock_api.LEASE_MS_MAX
 
@@ -195,6 +196,20 @@ def test_sequencers_grow_for_ever() -> None:
         a = Client(service, a.number)
     numbers = [(each.generation, each.revision) for each in seen]
     assert numbers == sorted(set(numbers))
+
+
+def test_a_sequencer_names_how_often_the_cell_was_restored() -> None:
+    """Revisions begin anew in a cell that is made of a backup. [SAFETY 23]"""
+    service = Service()
+    client = service.session()
+    old = client.acquire(client.open("/l")).sequencer
+    service.machine.database.change({keys.GENERATION: records.encode(records.Generation(2))}, CONTEXT)
+    restored = service.restored()
+    assert not restored.ask(CheckSequencer(old)).valid
+    again = restored.session()
+    new = again.acquire(again.open("/m")).sequencer
+    assert new.generation == 2
+    assert restored.ask(CheckSequencer(new)).valid
 
 
 def test_a_sequencer_is_checked_by_whoever_gets_it() -> None:

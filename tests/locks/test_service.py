@@ -169,3 +169,11 @@ def test_a_refusal_after_a_change_stops_the_replica(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(index.Index, "put", refuse)
     with pytest.raises(errors.InvariantViolated):
         client.open("/a")
+
+
+def test_keys_that_are_not_the_lock_services_are_noticed() -> None:
+    """The check can fail."""
+    service = Service()
+    service.machine.database.change({keys.handle("/l", 5, 6): records.encode(records.Handle(1, True, 0, 0))}, CONTEXT)
+    with pytest.raises(errors.InvariantViolated, match="lock service"):
+        service.machine.check()

@@ -2,8 +2,9 @@
 
 from typing import Any, cast
 
-from gaios import api, errors
+from gaios import api, errors, lock_api
 from gaios.db import Database
+from gaios.locks import LockService
 from gaios.machine import Context, Machine
 from gaios.server.watches import FAR, PROGRESS_NS, Watches
 from gaios.transport import Decoder, Kind, Watch, decode_events, decode_watch_end
@@ -124,3 +125,28 @@ def test_a_machine_without_history_has_no_watches() -> None:
     watches.gone(1)
     assert watches.take(0) == []
     assert len(watches) == 0
+
+
+def test_what_a_lock_service_tells_its_master_is_no_watchs_matter() -> None:
+    """Its effects that are no events are passed over; its reserved keys are seen by no watch of a range, and no watch falls behind."""
+    machine = LockService()
+    watches = Watches(machine, 10)
+
+    def do(command: lock_api.LockCommand) -> Any:
+        reply, effects = machine.apply(lock_api.encode(command), Context(1, 0, 0, 1))
+        watches.applied(effects)
+        return lock_api.decode_reply(reply)
+
+    token = bytes(lock_api.TOKEN_BYTES)
+    before = do(lock_api.OpenSession(token))
+    do(lock_api.CloseSession(before.session, token))
+    frame(watches.begin(0, 1, 5, Watch(b"", b"", 0)))
+    watches.take(0)
+    session = do(lock_api.OpenSession(token)).session
+    do(lock_api.Open(session, token, "/", events=lock_api.EVENTS))
+    do(lock_api.Open(session, token, "/a", create=1))
+    do(lock_api.CloseSession(session, token))
+    assert watches.take(0) == []
+    put(machine.database, watches, b"k", b"v")
+    ((_, data),) = watches.take(0)
+    assert [event.key for event in decode_events(frame(data)[1]).events] == [b"k"]

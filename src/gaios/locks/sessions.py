@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from gaios import errors
 from gaios.lock_api import SESSIONS_MAX, Changed, Charge, Charged, CloseSession, OpenSession, SessionOpened
-from gaios.locks import access, heard, keys, locking, tree
+from gaios.locks import access, keys, locking, tree
 from gaios.locks.change import Change
 from gaios.locks.index import Session
 from gaios.locks.records import CLOSED, LOST, Clock, digest
@@ -24,7 +24,7 @@ from gaios.locks.records import Session as SessionRecord
 ENDS_MAX: Final = 256
 """Sessions that are ending at a time, unless their clients closed them."""
 CHANGES_MAX: Final = 1_000
-"""Keys after which a charge, or a session's end, leaves the rest to the next charge: some 15 ms. The handle that exceeds it may pass a lock
+"""Keys after which a charge, or a session's end, leaves the rest to the next charge: some 7 ms. The handle that exceeds it may pass a lock
 on to `WAITERS_MAX` others at once, so that it is below 10,000 in all."""
 
 
@@ -51,7 +51,6 @@ def close_session(change: Change, asked: CloseSession) -> Changed:
 def charge(change: Change, asked: Charge) -> Charged:
     """The clock goes on; who was heard begins a new lease; who was not for too long ends."""
     index = change.index
-    heard.decode(asked.heard)
     number, clock_ms = index.clock.charge + 1, change.clock_ms + asked.elapsed_ms
     opened = tuple(index.opened)
     change.put(keys.CLOCK, Clock(clock_ms, number))
