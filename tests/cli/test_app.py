@@ -21,7 +21,7 @@ SECTIONS = {
 # Beside the options of bench itself: `put` and `get` take the same.
 WITHIN = {"bench put": "bench", "bench get": "bench"}
 # They only hold other commands.
-GROUPS = {"spec"}
+GROUPS = {"session", "spec"}
 
 
 def commands() -> Iterator[tuple[str, App]]:
@@ -73,12 +73,6 @@ def test_every_command_says_what_it_does_and_what_its_options_mean(name: str) ->
     assert not silent
 
 
-def test_what_comes_later_is_not_there_yet() -> None:
-    """A stub would answer for something that does not exist."""
-    assert "lock" not in COMMANDS
-    assert "bench lock" not in COMMANDS
-
-
 def test_a_client_command_loads_neither_server_nor_tables_nor_simulator() -> None:
     """`gaios get` runs in loops of scripts: what it imports is most of what it costs."""
     command = ["get", "k", "--endpoints", "127.0.0.1:1", "--timeout", "0.05"]
@@ -86,5 +80,16 @@ def test_a_client_command_loads_neither_server_nor_tables_nor_simulator() -> Non
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert "gaios.client" in loaded
-    unwanted = {"gaios.server", "gaios.sim", "gaios.storage", "gaios.paxos", "gaios.log", "gaios.db", "rich.table", "uvloop", "structlog"}
+    unwanted = {
+        "gaios.server",
+        "gaios.sim",
+        "gaios.storage",
+        "gaios.paxos",
+        "gaios.log",
+        "gaios.db",
+        "gaios.locks",
+        "rich.table",
+        "uvloop",
+        "structlog",
+    }
     assert not unwanted & loaded
