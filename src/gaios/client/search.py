@@ -279,7 +279,7 @@ class Search:
             if state == READY:
                 if link.pinging:
                     at = link.pinged_at + (SILENT_AFTER if self.master is link else DEAD_AFTER)
-                elif link.watches:
+                elif link.watches or link.leases:
                     at = self._ping_at(link)
                 else:
                     at = link.owes_since + PING_AFTER
