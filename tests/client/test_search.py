@@ -2,7 +2,7 @@
 
 import pytest
 
-from gaios.client.core import STATUS
+from gaios.client.core import READ, STATUS
 from gaios.client.search import Dice
 from gaios.client.tuning import ENDPOINTS_MAX, LINGER, MS
 from gaios.errors import NotMaster, ProtocolError
@@ -183,6 +183,17 @@ def test_a_hanging_dial_is_given_up_after_a_second() -> None:
     script.read()
     script.advance(1_001 * MS)
     assert script.closed == [A]
+
+
+def test_a_dial_that_was_given_up_before_anybody_made_it_is_not_made() -> None:
+    """Who slept between the two would open a connection that is closed here: dialled again, it would take the place of the one in use."""
+    script = Script(A)
+    script.core.call(script.now, READ, b"r", script.now + 60_000 * MS)
+    script.now += 1_100 * MS
+    script.core.tick(script.now)
+    assert script.core.drain().dial == []
+    script.advance(1_000 * MS)
+    assert script.dialled == [A]
 
 
 def test_two_replicas_that_name_each_other_are_not_asked_in_a_tight_loop() -> None:

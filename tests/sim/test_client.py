@@ -62,3 +62,16 @@ def test_a_watch_goes_on_over_broken_connections() -> None:
     cell.world.run(20 * S)
     assert [event.value for event in seen] == [b"%d" % number for number in range(6)]
     assert client.told_through(watch) == 8
+
+
+def test_a_dial_that_was_given_up_does_not_connect() -> None:
+    """As in a real shell, where it is cancelled: it would take the place of the one that was made since."""
+    cell = quiet()
+    client = cell.clients[0]
+    client.call(READ, api.encode(api.Range(b"k")), 5 * S, lambda *_: None)
+    cell.world.run(S)
+    (endpoint,) = [name for name, (connection, _) in client._open.items() if connection.ends[1] == master_of(cell).replica][:1]
+    connection = client._open[endpoint][0]
+    client._dial(endpoint, client._dials[endpoint] - 1)
+    assert client._open[endpoint][0] is connection
+    assert connection.is_open

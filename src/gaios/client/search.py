@@ -189,6 +189,9 @@ class Search:
 
     def lost(self, now: int, link: Link, why: str) -> None:
         """Its connection ended, or could not be made."""
+        if link.state == OPENING and link.endpoint in self.dial:
+            # Given up before anybody was told to dial: who slept meanwhile must not do so now, for it would open what is closed here.
+            self.dial.remove(link.endpoint)
         link.reset(CLOSED, now)
         link.failures += 1
         link.retry_at = now + self._dice.back_off(link.failures, REDIAL)

@@ -49,6 +49,8 @@ class SimulatedClient:
         self._replicas = {address(replica): replica for replica in seats}
         self.core = Core(endpoints, dice.below(1 << 62))
         self._open: dict[str, tuple[Connection, Dialler]] = {}
+        self._dials: dict[str, int] = {}
+        """How often each endpoint was dialled: one that was given up does not connect any more."""
         self._waiting: dict[int, _Finish] = {}
         self._whose: dict[int, tuple[int, int, int]] = {}
         """Request → the identity and sequence under which it was last sent, read off the wire."""
@@ -127,7 +129,8 @@ class SimulatedClient:
         for endpoint in close:
             self._close(endpoint)
         for endpoint in dial:
-            self._world.after(self._network.delay_ns(), self._dial, endpoint)
+            number = self._dials[endpoint] = self._dials.get(endpoint, 0) + 1
+            self._world.after(self._network.delay_ns(), self._dial, endpoint, number)
         for endpoint, data in send:
             self._world.note(f"ask {self.number} {endpoint}", data)
             self._read_along(data)
@@ -173,9 +176,11 @@ class SimulatedClient:
 
     # -- connections -----------------------------------------------------------------------------------------------------
 
-    def _dial(self, endpoint: str) -> None:
+    def _dial(self, endpoint: str, number: int) -> None:
         if self._waits is not None:
-            self._waits.append(partial(self._dial, endpoint))
+            self._waits.append(partial(self._dial, endpoint, number))
+            return
+        if number != self._dials[endpoint]:
             return
         replica = self._replicas[endpoint]
         seat = self._seats[replica]
@@ -237,6 +242,8 @@ class SimulatedClient:
             self._turn()
 
     def _close(self, endpoint: str) -> None:
+        """End its connection, or what there is of one."""
+        self._dials[endpoint] = self._dials.get(endpoint, 0) + 1
         connection, _ = self._open.pop(endpoint, (None, None))
         if connection is not None:
             connection.on_broken[0] = None
