@@ -12,8 +12,9 @@ from typing import Any
 from gaios import lock_api
 from gaios.lock_api import LockCommand
 from gaios.locks import LockService
+from gaios.locks.heard import encode as encode_heard
 from gaios.machine import Context
-from tests.locks.parts import TOKEN, encode_heard
+from tests.locks.parts import TOKEN
 
 CONTEXT = Context(1, 0, 0, 65_537)
 CALLS = 2_000

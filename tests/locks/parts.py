@@ -1,28 +1,15 @@
 """A lock service for tests: commands and questions as nouns; after each one everything that is kept is checked."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from gaios import api, lock_api
 from gaios.api import Event
 from gaios.locks import Ended, LockService, Told
+from gaios.locks.heard import encode as encode_heard
 from gaios.machine import Context
 
 CONTEXT = Context(slot=1, index=0, time_ms=0, epoch=65_537)
 TOKEN = b"0123456789abcdef"
-
-
-def encode_heard(sessions: Sequence[int]) -> bytes:
-    """LEB128 of the first, then of each difference."""
-    out = bytearray()
-    before = 0
-    for session in sessions:
-        step, before = session - before, session
-        while step > 0x7F:
-            out.append(step & 0x7F | 0x80)
-            step >>= 7
-        out.append(step)
-    return bytes(out)
 
 
 class Service:

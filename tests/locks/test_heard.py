@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from gaios.errors import InvalidCommand
 from gaios.lock_api import SESSIONS_MAX
 from gaios.locks import heard
+from gaios.locks.heard import encode as encode_heard
 from tests.hostile import damaged
-from tests.locks.parts import encode_heard
 
 
 @given(st.sets(st.integers(1, (1 << 63) - 1)) | st.sets(st.integers(1, 300)))

@@ -14,8 +14,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from gaios import errors, lock_api
 from gaios.lock_api import ListNodes
+from gaios.locks.heard import encode as encode_heard
 from tests.locks.model import Model, No
-from tests.locks.parts import TOKEN, Client, Service, encode_heard
+from tests.locks.parts import TOKEN, Client, Service
 
 PATHS = st.sampled_from(["/", "/a", "/a", "/a", "/b", "/d", "/d/a", "/d/e", "/d/e/a"])
 EVENTS = st.sampled_from([0, lock_api.EVENTS, lock_api.CHILD_ADDED | lock_api.CHILD_REMOVED, lock_api.CONFLICTING_REQUEST])

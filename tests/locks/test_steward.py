@@ -8,7 +8,8 @@ import pytest
 from gaios import errors, lock_api
 from gaios.lock_api import Charge, Charged, Notice
 from gaios.locks import steward as room
-from gaios.locks.steward import FAR, MS, NOTICES_KEPT, Steward, encode_heard
+from gaios.locks.heard import encode as encode_heard
+from gaios.locks.steward import FAR, MS, NOTICES_KEPT, Steward
 from gaios.transport import EXPIRED, NOTICES_MAX, KeepAlive, KeptAlive, Status, decode_kept_alive
 
 TOKEN = b"t" * 16
@@ -364,6 +365,20 @@ def test_a_newer_keepalive_takes_the_place_of_the_one_that_is_held() -> None:
     bench.step(3 * S)
     bench.choose()
     assert bench.last(3).listed == 3
+
+
+def test_a_refused_charge_is_followed_by_one_that_lists_who_is_still_there() -> None:
+    """Whoever ended while it was under way is nobody any more."""
+    bench = begun(7, 8)
+    bench.hear(7, 2)
+    bench.hear(8, 2)
+    bench.step(3 * S)
+    assert listed(bench.proposed[-1][1]) == [7, 8]
+    bench.book.sessions.pop(7)
+    bench.steward.ended(7)
+    bench.choose(status=Status.REFUSED)
+    bench.step(3 * S)
+    assert listed(bench.choose()) == [8]
 
 
 def test_a_charge_is_due_when_a_lock_delay_ends() -> None:

@@ -1,11 +1,25 @@
 """The sessions that a charge lists, in order: LEB128 of the first, then of each difference."""
 
+from collections.abc import Sequence
 from itertools import accumulate
 
 from gaios.errors import InvalidCommand
 from gaios.lock_api import SESSIONS_MAX
 
 NUMBER_BITS_MAX = 63
+
+
+def encode(sessions: Sequence[int]) -> bytes:
+    """A charge's list of these numbers, which rise."""
+    out = bytearray()
+    before = 0
+    for session in sessions:
+        step, before = session - before, session
+        while step > 0x7F:
+            out.append(step & 0x7F | 0x80)
+            step >>= 7
+        out.append(step)
+    return bytes(out)
 
 
 def decode(heard: bytes) -> list[int]:

@@ -25,6 +25,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from gaios import errors, lock_api
 from gaios.api import RESERVED_PREFIX, Event
 from gaios.lock_api import Charge, Charged, Notice
+from gaios.locks import heard
 from gaios.locks.change import Ended, Told
 from gaios.transport import EXPIRED, NOTICES_MAX, KeepAlive, KeptAlive, Status, encode_kept_alive
 
@@ -70,7 +71,7 @@ class Book(Protocol):
         """A session's lease, ms; 0 when there is none of that number and token."""
 
 
-class _Guest:
+class _Known:
     """A session that was heard from in this reign."""
 
     __slots__ = ("lease_ms", "listed", "lost", "notices", "number", "proposed", "sender", "told")
@@ -99,7 +100,7 @@ class Steward:
         """No `book`: no sessions. `propose` puts a command of this master's own into the log, and tells `charged` what became of it."""
         self._book, self._propose = book, propose
         self._reign = 0
-        self._guests: dict[int, _Guest] = {}
+        self._known: dict[int, _Known] = {}
         self._heard: dict[int, None] = {}
         """Sessions to be listed by the next charge."""
         self._charging: dict[int, None] | None = None
@@ -122,7 +123,7 @@ class Steward:
 
     def __len__(self) -> int:
         """Sessions that were heard from in this reign."""
-        return len(self._guests)
+        return len(self._known)
 
     # -- events ----------------------------------------------------------------------------------------------------------
 
@@ -145,21 +146,21 @@ class Steward:
             reply = Reply(sender, Status.DONE, encode_kept_alive(EXPIRED)) if leased else Reply(sender, Status.UNAVAILABLE, b"")
             self._replies.append(reply)
             return
-        guest = self._guests.get(session)
-        if guest is None:
-            guest = self._guests[session] = _Guest()
-        if guest.sender is not None and guest.sender != sender:
-            self._answer(guest)
-        guest.sender, guest.lease_ms = sender, lease_ms
+        known = self._known.get(session)
+        if known is None:
+            known = self._known[session] = _Known()
+        if known.sender is not None and known.sender != sender:
+            self._answer(known)
+        known.sender, known.lease_ms = sender, lease_ms
         self._heard[session] = None
-        again = guest.number == keepalive.number <= guest.listed
-        guest.number = max(guest.number, keepalive.number)
+        again = known.number == keepalive.number <= known.listed
+        known.number = max(known.number, keepalive.number)
         if keepalive.epoch != reign:
-            self._forget(guest, lost=False)
+            self._forget(known, lost=False)
             self._ready[session] = None
             return
-        self._acknowledge(guest, keepalive.told)
-        if again or guest.notices or guest.lost:
+        self._acknowledge(known, keepalive.told)
+        if again or known.notices or known.lost:
             self._ready[session] = None
 
     def applied(self, effects: Sequence[Any]) -> None:
@@ -177,15 +178,15 @@ class Steward:
 
     def tell(self, session: int, notice: Notice) -> None:
         """A session is to be told something. Only whoever was heard from in this reign is: others are told of the reign first."""
-        guest = self._guests.get(session)
-        if guest is None:
+        known = self._known.get(session)
+        if known is None:
             return
-        if len(guest.notices) >= NOTICES_KEPT or self._kept >= NOTICES_KEPT_TOTAL:
-            self._forget(guest, lost=True)
+        if len(known.notices) >= NOTICES_KEPT or self._kept >= NOTICES_KEPT_TOTAL:
+            self._forget(known, lost=True)
         else:
-            guest.notices.append(notice)
+            known.notices.append(notice)
             self._kept += 1
-        if guest.sender is not None:
+        if known.sender is not None:
             self._ready[session] = None
 
     def changed(self) -> None:
@@ -194,13 +195,13 @@ class Steward:
 
     def ended(self, session: int) -> None:
         """A session is over: its client, if it still asks, is told so."""
-        guest = self._guests.pop(session, None)
+        known = self._known.pop(session, None)
         self._heard.pop(session, None)
         self._ready.pop(session, None)
-        if guest is not None:
-            self._kept -= len(guest.notices)
-            if guest.sender is not None:
-                self._replies.append(Reply(guest.sender, Status.DONE, encode_kept_alive(EXPIRED)))
+        if known is not None:
+            self._kept -= len(known.notices)
+            if known.sender is not None:
+                self._replies.append(Reply(known.sender, Status.DONE, encode_kept_alive(EXPIRED)))
 
     def charged(self, now: int, number: int, status: int, body: bytes) -> None:
         """A charge was answered."""
@@ -209,14 +210,14 @@ class Steward:
         listed, self._charging = self._charging, None
         self._is_stale = True
         if status != Status.DONE:
-            # The reign is over, which `take` will see: whoever was listed may have been heard from, or not.
-            self._heard.update(listed)
+            # Refused, or the reign is over, which `take` will see: whoever was listed may have been heard from, or not.
+            self._heard.update((session, None) for session in listed if session in self._known)
             return
         for session in listed:
-            guest = self._guests.get(session)
-            if guest is not None:
-                guest.listed = guest.proposed
-                if guest.sender is not None:
+            known = self._known.get(session)
+            if known is not None:
+                known.listed = known.proposed
+                if known.sender is not None:
                     self._ready[session] = None
         reply = lock_api.decode_reply(body)
         if isinstance(reply, Charged) and reply.more:
@@ -260,8 +261,8 @@ class Steward:
 
     def _end(self) -> None:
         """No reign: everybody has to ask another replica."""
-        self._replies.extend(Reply(guest.sender, Status.NOT_MASTER, b"") for guest in self._guests.values() if guest.sender is not None)
-        self._guests.clear()
+        self._replies.extend(Reply(known.sender, Status.NOT_MASTER, b"") for known in self._known.values() if known.sender is not None)
+        self._known.clear()
         self._heard.clear()
         self._ready.clear()
         self._charging = None
@@ -292,51 +293,38 @@ class Steward:
         self._charged_ns = now if now >= self._due_ns + MS else self._charged_ns + elapsed_ms * MS
         self._charging, self._heard = self._heard, {}
         for session in self._charging:
-            guest = self._guests[session]
-            guest.proposed = guest.number
+            known = self._known[session]
+            known.proposed = known.number
         self.charges += 1
-        self._propose(self.charges, lock_api.encode(Charge(elapsed_ms, encode_heard(sorted(self._charging)))))
+        self._propose(self.charges, lock_api.encode(Charge(elapsed_ms, heard.encode(sorted(self._charging)))))
 
     def _answer_ready(self) -> None:
         ready = self._ready
         for session in list(islice(ready, ANSWERS_A_TURN)):
             del ready[session]
-            guest = self._guests[session]
-            if guest.sender is not None:
-                self._answer(guest)
+            known = self._known[session]
+            if known.sender is not None:
+                self._answer(known)
 
-    def _answer(self, guest: _Guest) -> None:
+    def _answer(self, known: _Known) -> None:
         """Answer the KeepAlive that is held, with all that there is to tell."""
-        notices = tuple(islice(guest.notices, NOTICES_MAX))
-        kept = KeptAlive(guest.lease_ms, guest.listed, self._reign, guest.told + len(notices), guest.lost > 0, notices)
-        self._replies.append(Reply(guest.sender, Status.DONE, encode_kept_alive(kept)))
-        guest.sender = None
+        notices = tuple(islice(known.notices, NOTICES_MAX))
+        kept = KeptAlive(known.lease_ms, known.listed, self._reign, known.told + len(notices), known.lost > 0, notices)
+        self._replies.append(Reply(known.sender, Status.DONE, encode_kept_alive(kept)))
+        known.sender = None
 
-    def _acknowledge(self, guest: _Guest, told: int) -> None:
+    def _acknowledge(self, known: _Known, told: int) -> None:
         """The session knows all through this one."""
-        for _ in range(min(told - guest.told, len(guest.notices))):
-            guest.notices.popleft()
-            guest.told += 1
+        for _ in range(min(told - known.told, len(known.notices))):
+            known.notices.popleft()
+            known.told += 1
             self._kept -= 1
-        if told >= guest.lost:
-            guest.lost = 0
+        if told >= known.lost:
+            known.lost = 0
 
-    def _forget(self, guest: _Guest, *, lost: bool) -> None:
+    def _forget(self, known: _Known, *, lost: bool) -> None:
         """Drop what a session was to be told: it is told that, or of the reign."""
-        self._kept -= len(guest.notices)
-        guest.told += len(guest.notices) + lost
-        guest.lost = guest.told if lost else 0
-        guest.notices.clear()
-
-
-def encode_heard(sessions: Sequence[int]) -> bytes:
-    """Sessions, in order, as a charge lists them: LEB128 of the first, then of each difference."""
-    out = bytearray()
-    before = 0
-    for session in sessions:
-        step, before = session - before, session
-        while step > 0x7F:
-            out.append(step & 0x7F | 0x80)
-            step >>= 7
-        out.append(step)
-    return bytes(out)
+        self._kept -= len(known.notices)
+        known.told += len(known.notices) + lost
+        known.lost = known.told if lost else 0
+        known.notices.clear()
