@@ -2,43 +2,20 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
 
 import pytest
 
 import gaios
-from gaios import api
-from gaios.api import Delete, Get, Increment, Put
 from gaios.client import aio
 from gaios.client.aio import Cell, connect
 from gaios.errors import (
-    Compacted,
     ConfigurationError,
-    InvalidCommand,
-    KeyTooLong,
     NotANumber,
-    Overloaded,
-    TooManyOperations,
     Unavailable,
     Unknown,
-    UnknownSession,
-    ValueTooLong,
 )
-from gaios.transport import Status
 from tests.client.fake import FakeCell, told
 from tests.servers import PATIENCE_S, until
-
-
-@pytest.fixture
-async def fake() -> AsyncIterator[FakeCell]:
-    async with FakeCell(3) as running:
-        yield running
-
-
-@pytest.fixture
-async def cell(fake: FakeCell) -> AsyncIterator[Cell]:
-    async with connect(fake.endpoints, timeout=PATIENCE_S) as connected:
-        yield connected
 
 
 async def test_a_first_program_works(fake: FakeCell) -> None:
@@ -49,118 +26,6 @@ async def test_a_first_program_works(fake: FakeCell) -> None:
         assert entry is not None
         assert (entry.key, entry.value, entry.version, entry.mod_revision) == (b"greeting", b"hello", 1, done.revision)
         assert await cell.get(b"absent") is None
-
-
-async def test_cas_takes_each_expectation_and_exactly_one(cell: Cell) -> None:
-    assert (await cell.cas("k", "1", absent=True)).succeeded
-    refused = await cell.cas("k", "2", absent=True)
-    entry = await cell.get("k")
-    assert entry is not None
-    assert not refused.succeeded
-    assert refused.revision == entry.mod_revision
-    assert (await cell.cas("k", "2", mod_revision=entry.mod_revision)).succeeded
-    assert (await cell.cas("k", "3", version=2)).succeeded
-    assert (await cell.cas("k", "4", expected="3")).succeeded
-    assert not (await cell.cas("k", "5", expected=b"3")).succeeded
-    assert (await cell.cas("new", "1", version=0)).succeeded
-    with pytest.raises(InvalidCommand, match="0 were given"):
-        await cell.cas("k", "5")
-    with pytest.raises(InvalidCommand, match="2 were given"):
-        await cell.cas("k", "5", version=0, absent=True)
-
-
-async def test_counters_count_and_refuse_what_is_no_number(cell: Cell) -> None:
-    assert (await cell.increment("n")).value == 1
-    assert (await cell.increment("n", by=-5)).value == -4
-    await cell.put("n", "many")
-    with pytest.raises(NotANumber) as caught:
-        await cell.increment("n")
-    assert caught.value.definite
-
-
-async def test_deletes_tell_how_many(cell: Cell) -> None:
-    for key in ("a1", "a2", "a3", "b1"):
-        await cell.put(key, key)
-    assert (await cell.delete("a1")).deleted == 1
-    assert (await cell.delete("a1")).deleted == 0
-    assert (await cell.delete("a2", "a3")).deleted == 1
-    deleted = await cell.delete("a", prefix=True)
-    assert deleted.deleted == 1
-    assert deleted.revision == (await cell.overview()).revision
-    assert [entry.key for entry in await cell.range()] == [b"b1"]
-    with pytest.raises(InvalidCommand, match="not both"):
-        await cell.delete("a", "b", prefix=True)
-
-
-async def test_ranges_are_whole_however_many_pages_they_take(cell: Cell) -> None:
-    """A page holds 1,000 entries at most; 2,500 come in three, all of one revision."""
-    for batch in range(25):
-        await cell.multiop(then=[Put(b"k%04d" % (batch * 100 + number), b"v") for number in range(100)])
-    keys = [b"k%04d" % number for number in range(2_500)]
-    found = await cell.range(prefix="k")
-    assert [entry.key for entry in found] == keys
-    assert (len(found), found.more, found.revision, found[0].key) == (2_500, False, 26, keys[0])
-    limited = await cell.range(prefix="k", limit=1_200)
-    assert (len(limited), limited.more) == (1_200, True)
-    assert [entry.key async for entry in cell.entries(prefix="k", keys_only=True)] == keys
-    assert [entry.key async for entry in cell.entries("k0010", "k0020", limit=3)] == keys[10:13]
-    assert {entry.value async for entry in cell.entries(limit=5, keys_only=True)} == {b""}
-    await cell.delete("k", prefix=True)
-    assert len(await cell.range(prefix="k", revision=found.revision)) == 2_500
-    with pytest.raises(InvalidCommand, match="not both"):
-        await cell.range("a", prefix="b")
-
-
-async def test_a_multiop_is_atomic_and_answers_each_operation(cell: Cell) -> None:
-    await cell.put("k", "1")
-    result = await cell.multiop(
-        guard=[api.Test(b"k", "value", "==", b"1")],
-        then=[Increment(b"k"), Get(b"k"), Delete(b"k")],
-        otherwise=[Put(b"k", b"never")],
-    )
-    assert result.succeeded
-    number, got, gone = result.results
-    assert isinstance(number, api.IncrementResult)
-    assert isinstance(got, api.GetResult)
-    assert isinstance(gone, api.DeleteResult)
-    assert (number.value, got.entries[0].value, gone.deleted) == (2, b"2", 1)
-
-
-async def test_the_past_is_readable_until_it_is_compacted(cell: Cell) -> None:
-    first = await cell.put("k", "old")
-    second = await cell.put("k", "new")
-    entry = await cell.get("k", revision=first.revision)
-    assert entry is not None
-    assert entry.value == b"old"
-    assert (await cell.compact(second.revision)).compacted == second.revision
-    with pytest.raises(Compacted):
-        await cell.get("k", revision=first.revision)
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "error"),
-    [
-        ("", b"", KeyTooLong),
-        ("k" * 1_025, b"", KeyTooLong),
-        ("k", b"v" * (1 << 20) + b"v", ValueTooLong),
-        ("\x00gaios/epoch", b"", InvalidCommand),
-        ("\ud800", b"", InvalidCommand),
-        (7, b"", InvalidCommand),
-        ("k", None, InvalidCommand),
-    ],
-)
-async def test_limits_are_checked_before_anything_is_sent(
-    fake: FakeCell, cell: Cell, key: str, value: bytes, error: type[gaios.Error]
-) -> None:
-    with pytest.raises(error) as caught:
-        await cell.put(key, value)
-    assert caught.value.definite
-    assert fake.submits == 0
-
-
-async def test_too_many_operations_have_their_own_error(cell: Cell) -> None:
-    with pytest.raises(TooManyOperations):
-        await cell.multiop(then=[Get(b"k")] * 129)
 
 
 async def test_one_turns_calls_leave_in_one_piece(fake: FakeCell, cell: Cell) -> None:
@@ -226,40 +91,6 @@ async def test_nobody_there_is_certainly_not_done_and_says_why(fake: FakeCell) -
         assert "connection refused" in str(await told(lambda timeout: cell.put("k", "v", timeout=timeout), "connection refused"))
         with pytest.raises(Unavailable):
             await cell.status()
-
-
-async def test_a_lost_answer_is_unknown_after_the_deadline(fake: FakeCell, cell: Cell) -> None:
-    await cell.put("k", "v")
-    fake.lose_answers = 1_000
-    with pytest.raises(Unknown) as caught:
-        await cell.put("k", "w", timeout=0.2)
-    assert not caught.value.definite
-    fake.lose_answers = 0
-    entry = await cell.get("k")
-    assert entry is not None
-    assert entry.value == b"w"
-
-
-async def test_a_forgotten_session_is_renewed_without_the_callers_help(fake: FakeCell, cell: Cell) -> None:
-    await cell.put("k", "v")
-    fake.forget_sessions()
-    results = await asyncio.gather(*(cell.increment("n") for _ in range(50)))
-    assert sorted(result.value for result in results) == list(range(1, 51))
-
-
-async def test_overload_is_waited_out_and_then_told(fake: FakeCell, cell: Cell) -> None:
-    await cell.put("k", "v")
-    full = Overloaded(what="the queue", limit=1, unit="entries")
-    fake.refusals = [(Status.OVERLOADED, full)] * 3
-    await cell.put("k", "w")
-    fake.refusals = [(Status.OVERLOADED, full)] * 1_000
-    assert isinstance(await told(lambda timeout: cell.put("k", "x", timeout=timeout), "the queue"), Overloaded)
-
-
-async def test_an_unknown_session_that_stays_unknown_is_certainly_not_done(fake: FakeCell, cell: Cell) -> None:
-    await cell.put("k", "v")
-    fake.refusals = [(Status.UNKNOWN_SESSION, UnknownSession(slot=1, index=0))] * 1_000
-    assert isinstance(await told(lambda timeout: cell.put("k", "w", timeout=timeout)), Unavailable)
 
 
 async def test_a_cancelled_call_harms_no_other(fake: FakeCell, cell: Cell) -> None:

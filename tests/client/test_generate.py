@@ -28,7 +28,7 @@ def test_every_public_method_has_its_twin_with_the_same_parameters() -> None:
         assert callable(method)
         return [(one.name, one.kind, one.default) for one in inspect.signature(method).parameters.values()]
 
-    methods = {name: method for name, method in vars(aio.Cell).items() if not name.startswith("_")}
+    methods = {name: method for name, method in inspect.getmembers(aio.Cell, inspect.isfunction) if not name.startswith("_")}
     assert len(methods) >= 13
     for name, method in methods.items():
         assert parameters(getattr(sync.Cell, name)) == parameters(method), name

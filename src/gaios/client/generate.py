@@ -1,4 +1,4 @@
-"""Make sync.py from aio.py: the twin has each public method of the asyncio `Cell`, with the same signature and documentation.
+"""Make sync.py from the asyncio client: the twin has each public method of its `Cell`, with the same signature and documentation.
 
 python -m gaios.client.generate            writes it
 python -m gaios.client.generate --check    exits with 1 when what is there is stale
@@ -9,13 +9,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-SOURCE = Path(__file__).with_name("aio.py")
+PARTS = {"keys.py": "Keys", "lock_calls.py": "LockCalls", "aio.py": "Cell"}
+"""Where a `Cell`'s methods stand: file and class."""
 TARGET = Path(__file__).with_name("sync.py")
 COLUMNS = 140
 HAND_WRITTEN = {"close"}
 """Methods that `bridge.Twin` has."""
 
-HEAD = '''# Generated from aio.py by `python -m gaios.client.generate`. Do not edit.
+HEAD = '''# Generated from the asyncio client by `python -m gaios.client.generate`. Do not edit.
 """The client without async: `gaios.sync.connect` and what it gives, a `Cell`.
 
     with gaios.sync.connect("127.0.0.1:7420,127.0.0.1:7421") as cell:
@@ -46,14 +47,18 @@ from gaios.lock_api import NodeInfo, Sequencer, SessionInfo
 """
 
 
-def generate(source: str) -> str:
+def generate() -> str:
     """The text of sync.py."""
-    module = ast.parse(source)
-    (cell,) = [node for node in module.body if isinstance(node, ast.ClassDef) and node.name == "Cell"]
-    (connect,) = [node for node in module.body if isinstance(node, ast.FunctionDef) and node.name == "connect"]
+    modules = {name: ast.parse(Path(__file__).with_name(name).read_text(encoding="utf-8")) for name in PARTS}
+    (connect,) = [node for node in modules["aio.py"].body if isinstance(node, ast.FunctionDef) and node.name == "connect"]
+    classes = [
+        node for name, module in modules.items() for node in module.body if isinstance(node, ast.ClassDef) and node.name == PARTS[name]
+    ]
+    assert len(classes) == len(PARTS)
     methods = [
         node
-        for node in cell.body
+        for part in classes
+        for node in part.body
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_") and node.name not in HAND_WRITTEN
     ]
     documented = (ast.get_docstring(connect, clean=False) or "").replace("`async with", "`with")
@@ -110,7 +115,7 @@ def _arguments(arguments: ast.arguments) -> list[str]:
 
 def main(arguments: Sequence[str]) -> int:
     """Write, or with `--check` compare; returns the exit code."""
-    text = generate(SOURCE.read_text(encoding="utf-8"))
+    text = generate()
     if list(arguments) != ["--check"]:
         TARGET.write_text(text, encoding="utf-8")
         return 0

@@ -1,4 +1,4 @@
-# Generated from aio.py by `python -m gaios.client.generate`. Do not edit.
+# Generated from the asyncio client by `python -m gaios.client.generate`. Do not edit.
 """The client without async: `gaios.sync.connect` and what it gives, a `Cell`.
 
     with gaios.sync.connect("127.0.0.1:7420,127.0.0.1:7421") as cell:
@@ -170,14 +170,6 @@ class Cell(Twin):
         """
         return Watch(self, self._cell.watch(key, end, prefix=prefix, from_revision=from_revision, timeout=timeout))
 
-    def status(self) -> CellStatus:
-        """What every replica says of itself, asked for at most a second, put together.
-
-        Raises:
-            Unavailable: none answered.
-        """
-        return self._run(self._cell.status())
-
     def lock(
         self,
         name: str,
@@ -238,3 +230,11 @@ class Cell(Twin):
     def nodes(self, path: str = "/ls/local", *, timeout: float | None = None) -> list[NodeInfo]:
         """What stands in a directory of the lock service, in order, and who holds it; `timeout` counts for each page."""
         return self._run(self._cell.nodes(path, timeout=timeout))
+
+    def status(self) -> CellStatus:
+        """What every replica says of itself, asked for at most a second, put together.
+
+        Raises:
+            Unavailable: none answered.
+        """
+        return self._run(self._cell.status())

@@ -1,0 +1,43 @@
+"""How a cell is called: a noun's bytes go out by the shell, and what comes back is read.
+
+Every call ends by its time-out, in one of three ways: it returns; it raises an error whose `definite` is true; or it raises `Unknown`.
+[SAFETY 20]
+"""
+# ruff: noqa: ASYNC109 (a call's time-out is the core's business: its outcome depends on what was sent by then)
+
+from gaios import api
+from gaios.client.arguments import seconds
+from gaios.client.core import READ, WRITE
+from gaios.client.shell import Shell
+from gaios.errors import ConfigurationError, Error, ProtocolError, Unknown
+
+
+class Calling:
+    """What the parts of a `Cell` share."""
+
+    def __init__(self, shell: Shell, timeout: float) -> None:
+        """`timeout`: seconds that a call may take when it names none itself."""
+        self._shell = shell
+        self._timeout = seconds(timeout)
+        if not timeout:
+            raise ConfigurationError(reason="a time-out is a number of seconds above 0, not 0")
+
+    def _seconds(self, timeout: float | None) -> float:
+        return self._timeout if timeout is None else seconds(timeout)
+
+    async def _write(self, command: api.Command, timeout: float | None) -> api.Reply:
+        data = api.check(command)
+        reply = await self._shell.call(WRITE, data, self._seconds(timeout))
+        try:
+            return api.decode_reply(reply)
+        except Error as error:
+            raise Unknown(reason=f"it was carried out, but the reply cannot be read ({error})") from None
+
+    async def _read(self, question: api.Question, timeout: float | None) -> api.Answer:
+        api.check_question(question)
+        data = api.encode(question)
+        answer = await self._shell.call(READ, data, self._seconds(timeout))
+        try:
+            return api.decode_answer(answer)
+        except Error as error:
+            raise ProtocolError(reason=f"the answer cannot be read ({error})") from None

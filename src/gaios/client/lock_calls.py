@@ -1,0 +1,106 @@
+"""The lock service's part of a `Cell`.  [CHUBBY §2.4]"""
+# ruff: noqa: ASYNC109 (a call's time-out is the core's business: its outcome depends on what was sent by then)
+
+from typing import TypeVar
+
+from gaios import lock_api
+from gaios.client.arguments import strange
+from gaios.client.calling import Calling
+from gaios.client.core import READ
+from gaios.client.lock_session import LockSession
+from gaios.client.locks import Lock, OnJeopardy, Session, check_of, inside
+from gaios.client.shell import Shell
+from gaios.lock_api import NodeInfo, Sequencer, SessionInfo
+
+T = TypeVar("T")
+
+
+class LockCalls(Calling):
+    """See the module."""
+
+    def __init__(self, shell: Shell, timeout: float) -> None:
+        super().__init__(shell, timeout)
+        self._sessions: list[LockSession] = []
+        self._own: Session | None = None
+        """That of `lock`."""
+
+    def lock(
+        self,
+        name: str,
+        *,
+        shared: bool = False,
+        wait: float | None = None,
+        lock_delay: float = 0.0,
+        on_jeopardy: OnJeopardy = "cancel",
+    ) -> Lock:
+        """A lock, to be held by `async with cell.lock(name) as held`: `held.sequencer`, `held.check()`, `held.lost`.  [CHUBBY §2.4]
+
+        All locks of this client live in one session, which is opened with the first and kept alive. Only a receiver that checks the
+        sequencer makes exclusion certain: this client may be paused for longer than its lease, and find out too late.
+
+        Args:
+            name: it stands at `/locks/NAME`, made when it is used first; or a whole path, `/ls/local/…`.
+            shared: share it with whoever asks for it like this.
+            wait: seconds within which it is to be acquired; 0: now or not; None: as long as it takes.
+            lock_delay: seconds, at most 60, for which nobody gets it when it is lost: for receivers that check nothing.
+            on_jeopardy: "cancel" the body when the lease is over and the cell was not heard from; or "wait" for the cell's verdict, for
+                bodies whose every effect is checked.
+
+        Raises:
+            ConfigurationError, InvalidCommand: these make no sense.
+            NotAcquired: (when it is entered) it was not free in time.
+            LockLost: (when it is left, or by `held.check()`) it was lost.
+        """
+        self._own = self._own or self.session()
+        return self._own.lock(name, shared=shared, wait=wait, lock_delay=lock_delay, on_jeopardy=on_jeopardy)
+
+    def session(self, *, lease: float = 12.0, grace: float = 45.0, client: str = "") -> Session:
+        """A session of its own, for locks that are to live and end together: `session.lock(…)`. It ends with this client, or by `close`.
+
+        Args:
+            lease: seconds, 1 to 60, after which the cell gives its locks up when it does not hear from this client.
+            grace: seconds for which this client waits for the cell's verdict after that.
+            client: what people are shown of it; empty: this machine's name and the process.
+
+        Raises:
+            ConfigurationError: a time makes no sense.
+        """
+        made = LockSession.of(self._shell, timeout=self._timeout, lease_s=lease, grace_s=grace, client=client)
+        self._sessions.append(made)
+        return Session(made)
+
+    async def check(
+        self, sequencer: Sequencer | str, name: str | None = None, *, shared: bool = False, timeout: float | None = None
+    ) -> bool:
+        """Whether a grant is still held: for whoever receives a sequencer, and has to know before it acts.  [CHUBBY §2.4]
+
+        Args:
+            sequencer: `held.sequencer`, or its text `GENERATION.REVISION`.
+            name: of which lock, where it is text.
+            shared: whether it was shared, where it is text.
+            timeout: seconds.
+        """
+        return (await self._ask_locks(check_of(sequencer, name, shared=shared), lock_api.Checked, timeout)).valid
+
+    async def sessions(self, *, timeout: float | None = None) -> list[SessionInfo]:
+        """Every session of the lock service, in order, as the cell shows them to people; `timeout` counts for each page."""
+        found: list[SessionInfo] = []
+        while True:
+            page = await self._ask_locks(lock_api.ListSessions(found[-1].session if found else 0), lock_api.Sessions, timeout)
+            found += page.sessions
+            if not page.more or not page.sessions:
+                return found
+
+    async def nodes(self, path: str = "/ls/local", *, timeout: float | None = None) -> list[NodeInfo]:
+        """What stands in a directory of the lock service, in order, and who holds it; `timeout` counts for each page."""
+        found: list[NodeInfo] = []
+        while True:
+            after = found[-1].path.rpartition("/")[2] if found else ""
+            page = await self._ask_locks(lock_api.ListNodes(inside(path), after), lock_api.Nodes, timeout)
+            found += page.nodes
+            if not page.more or not page.nodes:
+                return found
+
+    async def _ask_locks(self, question: lock_api.LockQuestion, kind: type[T], timeout: float | None) -> T:
+        answer = lock_api.decode_answer(await self._shell.call(READ, lock_api.encode(question), self._seconds(timeout)))
+        return answer if isinstance(answer, kind) else strange(answer)
