@@ -7,15 +7,14 @@ Rule 3. A session that has expired is not used again. The next lock opens anothe
 
 import asyncio
 import contextlib
-import os
-import socket
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Self
 
 from gaios import lock_api
 from gaios.client.core import READ, WRITE
 from gaios.client.lease import AskAgain, Lease, State, Told, shortened_ns
-from gaios.client.shell import Shell, boottime_ns
+from gaios.client.outside import OUTSIDE, boottime_ns
+from gaios.client.shell import Shell
 from gaios.client.tuning import MS
 from gaios.client.watchdog import Watchdog
 from gaios.errors import (
@@ -81,7 +80,7 @@ class LockSession:
             raise ConfigurationError(reason=f"a lease has {lowest} to {highest} seconds, not {lease_s!r}")
         if not 0 <= grace_s <= 1e9:
             raise ConfigurationError(reason=f"a grace period is a number of seconds from 0 on, not {grace_s!r}")
-        shown = client or f"{socket.gethostname()}:{os.getpid()}"
+        shown = client or OUTSIDE.get().name()
         shown = shown.encode()[: lock_api.CLIENT_BYTES_MAX].decode(errors="ignore")
         return cls(shell, timeout=timeout, lease_ms=int(lease_s * 1_000), grace_ms=int(grace_s * 1_000), client=shown)
 
@@ -172,7 +171,7 @@ class LockSession:
             task.exception()  # whoever waits was told
 
     async def _open(self) -> Lease:
-        token, began_ns = os.urandom(lock_api.TOKEN_BYTES), boottime_ns()
+        token, began_ns = OUTSIDE.get().random_bytes(lock_api.TOKEN_BYTES), boottime_ns()
         reply = await self.ask(lock_api.OpenSession(token, self._lease_ms, client=self._client))
         if not isinstance(reply, SessionOpened):
             raise _strange(reply)

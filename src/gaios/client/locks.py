@@ -17,7 +17,7 @@ from typing import Final, Literal, Self
 from gaios import lock_api
 from gaios.client.lease import Lease, State
 from gaios.client.lock_session import Handle, LockSession
-from gaios.client.shell import boottime_ns
+from gaios.client.outside import boottime_ns
 from gaios.errors import ConfigurationError, InvalidCommand, LockLost
 from gaios.lock_api import LOCK_DELAY_MS_MAX, CheckSequencer, Sequencer
 
