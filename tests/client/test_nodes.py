@@ -326,7 +326,7 @@ async def test_in_jeopardy_calls_wait_and_go_on_when_the_session_is_safe(cell: C
 async def test_when_the_grace_period_ends_calls_fail_for_good(cell: Cell, fake: FakeCell, clock: Clock) -> None:
     """[CHUBBY §2.8]"""
     node = await cell.open(PATH, create=True)
-    held = await node.acquire()
+    held = await asyncio.create_task(node.acquire())  # in a task of its own: its calls fail at once
     for replica in fake.replicas:
         replica.is_frozen = True
     clock.sleep(13)

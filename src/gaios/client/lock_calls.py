@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from gaios import lock_api
+from gaios.client import holding
 from gaios.client.arguments import Value, strange
 from gaios.client.calling import Calling
 from gaios.client.core import READ
@@ -146,5 +147,6 @@ class LockCalls(Calling):
                 return found
 
     async def _ask_locks(self, question: lock_api.LockQuestion, kind: type[T], timeout: float | None) -> T:
+        holding.check()
         answer = lock_api.decode_answer(await self._shell.call(READ, lock_api.encode(question), self._seconds(timeout)))
         return answer if isinstance(answer, kind) else strange(answer)

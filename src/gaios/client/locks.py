@@ -5,7 +5,8 @@ after its lease, because it slept or because its event loop did.
 Rule 2. At jeopardy the body is cancelled, as by `asyncio.timeout`, and `LockLost` comes out of `async with`. With `on_jeopardy="wait"` that
 happens only when the cell, or 45 s, have the last word.
 Rule 3. `held.check()` asks nobody: it compares the clock that goes on while a process or its machine sleeps with the end of the lease.
-Rule 4. Leaving never fails for the cell's sake: what cannot be released now is released later, or with the session.
+Rule 4. Every call that the body makes of the cell does the same first: see holding.py.
+Rule 5. Leaving never fails for the cell's sake: what cannot be released now is released later, or with the session.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from types import TracebackType
 from typing import Final
 
 from gaios import lock_api
+from gaios.client import holding
 from gaios.client.handle import Handle
 from gaios.client.held import Held, OnJeopardy
 from gaios.client.lock_session import LockSession
@@ -48,6 +50,7 @@ class Lock:
     async def __aenter__(self) -> Held:
         """Acquire it."""
         held = await self.acquire(self._cancel_body)
+        holding.begin(held)
         self._task = asyncio.current_task()
         self._cancelling = self._task.cancelling() if self._task is not None else 0
         self._has_cancelled = False
@@ -80,6 +83,7 @@ class Lock:
         """
         if self._handle is not None:
             raise ConfigurationError(reason=f"this lock object holds {self.path} already", hint="make another one: cell.lock(name)")
+        holding.check()
         session = self._session
         handle, sequencer = await session.acquire(self.path, shared=self._shared, wait_s=self._wait, lock_delay_ms=self._lock_delay_ms)
         held = self._held = Held(self.path, sequencer, handle.lease, on_jeopardy=self._on_jeopardy)
@@ -94,6 +98,8 @@ class Lock:
         """Give it back."""
         handle, self._handle = self._handle, None
         if handle is not None:
+            if self._held is not None:
+                self._held.end()
             self._session.watchdog.end()
             await self._session.release(handle)
 
