@@ -43,6 +43,7 @@ from gaios.client.bridge import Lock, Session, Twin, Watch
 from gaios.client.locks import OnJeopardy
 from gaios.client.results import Deleted, Done, Entries, Number, Swapped
 from gaios.client.status import CellStatus
+from gaios.explanation import Explanation
 from gaios.lock_api import NodeInfo, Sequencer, SessionInfo
 """
 
