@@ -116,13 +116,13 @@ def test_a_directory_tells_the_same_while_a_process_holds_it(cli: Cli, tmp_path:
         done = cli("explain", "--session", "2", "--dir", str(tmp_path / "one"), "--json")
         assert (done.code, done.json["session"], done.json["lock"]) == (0, 2, None)
         assert done.json["verdict"].startswith("session 2 expired in slot 7")
-        assert done.json["chain"][0] == {
+        assert done.json["chain"][1] == {
             "slot": 3, "epoch": 65_537, "time_ms": 1_700_000_000_003,
             "what": "session 2 (client of /job) is opened with a lease of 1000 ms",
         }  # fmt: skip
         lines = cli("explain", "--lock", "/ls/local/job", "--sequencer", "0.4", "--dir", str(tmp_path / "one")).out.decode().splitlines()
         assert lines[0] == "the grant 0.4 of the lock /ls/local/job ended in slot 7: session 2 expired"
-        assert lines[1].startswith("  slot 3  epoch 1.1  2023-11-14 22:13:20.003Z  session 2")
+        assert lines[2].startswith("  slot 3  epoch 1.1  2023-11-14 22:13:20.003Z  session 2")
         done = cli("explain", "--operation", "2.0:4", "--dir", str(tmp_path / "one"))
         assert done.code == 0
         assert b"operation 2.0:4 was refused in slot 8, and changed nothing: session 2 is over" in done.out

@@ -61,6 +61,7 @@ def test_a_lost_lock_is_told_from_the_last_keepalive_on() -> None:
     log.charge(7_501, other)
     log.charge(4_000, other)
     expired = [
+        (1, "member 1 is master from here on: epoch 1.1"),
         (3, f"session {session} (client of /job) is opened with a lease of 10000 ms"),
         (5, f"session {session} (client of /job) gets the lock /ls/local/job, with sequencer revision {revision}"),
         (11, f"charge 1 lists session {session}: its lease counts from 2500 ms of the sessions' clock, through 12500 ms"),

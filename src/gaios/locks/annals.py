@@ -197,10 +197,10 @@ class Annals:
         )  # fmt: skip
 
     def _reigns_of(self, sessions: list[SessionFact]) -> tuple[Reign, ...]:
-        """Those that began while the sessions' last leases ran."""
-        first = min((fact.charges[0].at.slot for fact in sessions if fact.charges), default=0)
+        """That in which the sessions' last leases began, and those that began while they ran."""
+        first = min((fact.charges[0].at.epoch for fact in sessions if fact.charges), default=0)
         last = max((fact.ended.slot for fact in sessions if fact.ended is not None), default=self._through)
-        return tuple([reign for reign in self._reigns if first < reign.at.slot <= last]) if first else ()
+        return tuple([reign for reign in self._reigns if first <= reign.at.epoch and reign.at.slot <= last]) if first else ()
 
 
 _REASONS: Final[dict[type, int]] = {
