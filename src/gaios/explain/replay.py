@@ -27,7 +27,7 @@ from gaios.machine import Context
 from gaios.storage import Record
 
 KEPT: Final = Kept(sessions=1 << 17, grants=1 << 18, nodes=1 << 17, charges=1 << 17, reigns=1 << 16)
-"""Of a log that is read for one answer: more than any log holds that fits a disk of these days' cells for some weeks."""
+"""Of a log that is read for one answer: some 300 MB at most."""
 _states = msgspec.msgpack.Decoder(State)
 
 
