@@ -26,7 +26,8 @@ from typing import Any, Final
 
 import gaios
 from bench.cells import gaios_cell, process_seconds
-from gaios.client.locks import Held, Session
+from gaios.client.held import Held
+from gaios.client.lock_sessions import Session
 from gaios.client.outside import boottime_ns
 from gaios.lock_api import TOKEN_BYTES
 from gaios.transport import KeepAlive, KeptAlive, Status, encode_answer, encode_keepalive, encode_kept_alive
