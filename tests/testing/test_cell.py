@@ -4,6 +4,7 @@ import asyncio
 import functools
 import inspect
 from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -225,6 +226,21 @@ def test_another_program_is_given_the_lock_of_a_paused_one() -> None:
         assert [program.name for program in cell._programs] == ["test", "holder", "program 2"]
 
     simulate(main)
+
+
+def test_a_program_inherits_nothing_of_whoever_started_it() -> None:
+    """The locks that a task holds are in its context: a process of its own holds none of them."""
+    variable = ContextVar("variable", default="unset")
+    variable.set("by a fixture")
+
+    async def get() -> str:
+        return variable.get()
+
+    async def main(cell: SimulatedCell) -> None:
+        assert await asyncio.create_task(get()) == "by a fixture"
+        assert await cell.program(get()) == "unset"
+
+    simulate(main, replicas=1)
 
 
 def test_a_machine_of_ones_own_is_looked_at() -> None:

@@ -49,6 +49,7 @@ from gaios.client.node_events import Wanted
 from gaios.client.nodes import Create
 from gaios.client.results import Deleted, Done, Entries, Number, Swapped
 from gaios.client.status import CellStatus
+from gaios.explanation import Explanation
 from gaios.lock_api import NodeInfo, Sequencer, SessionInfo
 from gaios.typed.words import Command, Query, R
 """
