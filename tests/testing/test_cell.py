@@ -1,6 +1,7 @@
 """A cell in a simulated world, and what can be done to it."""
 
 import asyncio
+import functools
 import inspect
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -280,6 +281,22 @@ def test_what_waits_for_nothing_fails_and_says_where() -> None:
 
     with pytest.raises(TimeoutError, match=r"not over after 20 simulated seconds.*test_cell\.py:\d+"):
         simulate(main, replicas=1, limit_s=20)
+
+
+def test_a_program_that_fails_unseen_fails_the_test() -> None:
+    async def program() -> None:
+        raise LookupError("of the program")
+
+    async def main(cell: SimulatedCell, *, waits: bool) -> None:
+        started = cell.program(program())
+        await asyncio.sleep(1)
+        if waits:
+            with pytest.raises(LookupError):
+                await started
+
+    simulate(functools.partial(main, waits=True), replicas=1)
+    with pytest.raises(LookupError, match="of the program"):
+        simulate(functools.partial(main, waits=False), replicas=1)
 
 
 def test_a_time_out_of_the_tests_own_is_just_that() -> None:

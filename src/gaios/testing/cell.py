@@ -7,6 +7,7 @@ Rule 4. When the test is over the cell is judged: no replica stopped by itself, 
 """
 
 import asyncio
+import warnings
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final, Literal, TypeVar
 from weakref import WeakKeyDictionary
@@ -138,7 +139,7 @@ class SimulatedCell:
         Raises:
             InvariantViolated: the cell did something wrong.
             TimeoutError: the simulated time is over.
-            BaseException: what the coroutine raises.
+            BaseException: what the coroutine raises, or else a program for which nobody waited.
         """
         if self._made is not None:
             main.close()
@@ -147,19 +148,24 @@ class SimulatedCell:
         self._made = loop = SimulatedLoop(self._world, self._network, seats)
         loop.limit(self._limit_ns)
         program: Program[T] = self._program("test")
-        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        with warnings.catch_warnings(), asyncio.Runner(loop_factory=lambda: loop) as runner:
+            # Whoever pauses a program knows that it stood still.
+            warnings.filterwarnings("ignore", message="the event loop stood still", category=RuntimeWarning)
             for place in self._places.values():
                 place.start()
             self._world.run(_UP_NS, stop=lambda: self._master() is not None)
             self._nemesis.begin()
             try:
-                return runner.run(main, context=program.context)
+                result = runner.run(main, context=program.context)
             except TimeoutError as error:
                 if self._world.now_ns >= self._limit_ns:
                     raise TimeoutError(f"{error}; the test waits: {_waits(self._loop)}") from None
                 raise
             finally:
-                self._end()
+                failed = self._end()
+        if failed is not None:
+            raise failed
+        return result
 
     def program(self, coroutine: Coroutine[Any, Any, T], name: str = "") -> Program[T]:
         """Start a program: a process of its own, on a machine of its own, which can be paused and cut off. Await it for its result.
@@ -318,10 +324,14 @@ class SimulatedCell:
     def _master(self) -> int | None:
         return next((replica for replica, place in self._places.items() if place.is_serving), None)
 
-    def _end(self) -> None:
-        """The test is over: programs end, and the cell is judged."""
+    def _end(self) -> BaseException | None:
+        """The test is over: programs end, and the cell is judged; what a program failed with, if nobody waited for that."""
         self._loop.limit(self._world.now_ns + _UP_NS)
+        failed: list[BaseException] = []
         for program in self._programs:
+            error = program.error()
+            if error is not None and not program.is_awaited:
+                failed.append(error)
             program.resume()
         for place in self._places.values():
             place.onlooker.ended()
@@ -332,6 +342,7 @@ class SimulatedCell:
             found += lease_exclusivity(seen.leases)
         if found:
             raise errors.InvariantViolated(invariant=found[0].property, detail=found[0].detail)
+        return failed[0] if failed else None
 
 
 def _faults_of(faults: str | Faults, dice: Dice) -> Faults:

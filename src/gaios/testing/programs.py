@@ -62,6 +62,8 @@ class Program(Generic[T]):
         self.context.run(PROGRAM.set, self)
         self.context.run(OUTSIDE.set, Outside(self.now_ns, dice.split("outside").bytes, lambda: name))
         self.task: asyncio.Task[T] | None = None
+        self.is_awaited = False
+        """Somebody is told how it ends."""
         self._held: deque[Call] | None = None
         self._until_ns = 0
 
@@ -69,7 +71,14 @@ class Program(Generic[T]):
         """What it returns, or raises."""
         if self.task is None:
             raise InvariantViolated(invariant="only a program that was started is waited for", detail=self.name)
+        self.is_awaited = True
         return self.task.__await__()
+
+    def error(self) -> BaseException | None:
+        """What it failed with, if it did."""
+        if self.task is None or not self.task.done() or self.task.cancelled():
+            return None
+        return self.task.exception()
 
     def now_ns(self) -> int:
         """What its machine's clock shows."""
