@@ -252,6 +252,8 @@ class Harbour:
         self._fenced = fenced
         self._dice = random.Random(seed)
         self._lives = 0
+        self._names: dict[int, str] = {}
+        """Of adders, in their present lives."""
         self._troubled: set[str] = set()
         self.replicas: list[Member] = []
         self.adders = [Member(net, f"adder-{i}", partial(self._adder_words, i), directory / f"adder-{i}.err") for i in range(ADDERS)]
@@ -297,7 +299,8 @@ class Harbour:
     def _adder_words(self, number: int) -> list[str]:
         """Each life has a name of its own: its lines are not another's."""
         self._lives += 1
-        return self.adder(f"adder-{number}.{self._lives}", by_hand=False)
+        self._names[number] = f"adder-{number}.{self._lives}"
+        return self.adder(self._names[number], by_hand=False)
 
     def adder(self, name: str, *, by_hand: bool) -> list[str]:
         """The words that make Python an adder."""
@@ -319,7 +322,7 @@ class Harbour:
         while time.monotonic() < end:
             await asyncio.sleep(self._dice.uniform(0.0, 0.5))
             kind, on_cell = self._dice.choice(KINDS), self._dice.random() < 0.5
-            member = (await self._victim()) if on_cell else self._dice.choice(self.adders)
+            member = (await self._replica()) if on_cell else await self._adder()
             if member.name in self._troubled:
                 continue
             self._troubled.add(member.name)
@@ -329,7 +332,18 @@ class Harbour:
             finally:
                 self._troubled.discard(member.name)
 
-    async def _victim(self) -> Member:
+    async def _adder(self) -> Member:
+        """An adder: mostly one that holds the lock and thinks."""
+        if self._dice.random() < 0.7:
+            for _ in range(100):
+                for number, life in self._names.items():
+                    log = self.directory / f"{life}.log"
+                    if log.exists() and log.read_text().rpartition("\n")[0].rpartition("\n")[2].startswith("tried "):
+                        return self.adders[number]
+                await asyncio.sleep(THINK_S / 10)
+        return self._dice.choice(self.adders)
+
+    async def _replica(self) -> Member:
         """A replica: mostly the master."""
         if self._dice.random() < 0.7:
             async with gaios.connect(self.endpoints) as cell:
