@@ -74,15 +74,18 @@ class PlainFile:
 
 
 def add_lines(name: str, endpoints: str, directory: Path, *, fenced: bool, think: Callable[[], object]) -> None:
-    """An adder's life, until somebody makes the file `stop`. `NAME.log` tells what it tried and what became of that."""
+    """An adder's life. `NAME.log` tells what it tried and what became of that.
+
+    It ends with the first line that is acknowledged after somebody made the file `stop`: it goes on once the trouble is over.
+    """
     file = FencedFile(directory / FILE) if fenced else PlainFile(directory / FILE)
     with (
         (directory / f"{name}.log").open("a", buffering=1, encoding="ascii") as log,
         gaios.sync.connect(endpoints, timeout=5) as cell,
         cell.session(lease=LEASE_S, grace=5) as session,
     ):
-        number = 0
-        while not (directory / STOP).exists():
+        number, is_done = 0, False
+        while not is_done:
             number += 1
             line = f"{name}-{number}"
             try:
@@ -95,6 +98,7 @@ def add_lines(name: str, endpoints: str, directory: Path, *, fenced: bool, think
                     think()
                     file.write(held.sequencer, before + f"{line} {held.sequencer}\n".encode())
                     log.write(f"acknowledged {line}\n")
+                    is_done = (directory / STOP).exists()
             except gaios.Error as error:
                 log.write(f"{type(error).__name__} {line}\n")
 
