@@ -1,0 +1,91 @@
+"""Lock exclusivity: who is sure to hold a lock holds it alone, and sequencers tell later holders from earlier ones.  [CHUBBY §2.4; SAFETY 22, 23]
+
+1. Two clients never believe at one instant of true time that they hold a lock, unless both share it. A lock of a node that was deleted and
+   made anew is another lock.
+2. A grant is one client's, under one handle; of two holders of which one had lost the lock before the other asked for it, the later has the
+   greater sequencer.
+3. What a resource takes that checks sequencers comes in the order of the grants: once a later holder's change was taken, none of an
+   earlier's is. This trusts no number: it looks at whose changes they are.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from gaios.sim.history import Violation
+from gaios.sim.locks.history import Belief, Written
+
+NAME = "lock exclusivity"
+
+
+def lock_exclusivity(beliefs: Iterable[Belief], written: Iterable[Written]) -> list[Violation]:
+    """Judge what clients believed, and what resources took."""
+    locks: dict[str, list[Belief]] = {}
+    for belief in sorted(beliefs, key=lambda belief: (belief.from_ns, belief.until_ns, belief.handle)):
+        locks.setdefault(belief.path, []).append(belief)
+    found: list[Violation] = []
+    for held in locks.values():
+        found += _alone(held)
+        found += _sequencers_grow(held)
+    return found + _in_order(written)
+
+
+def _alone(held: Sequence[Belief]) -> list[Violation]:
+    found: list[Violation] = []
+    now: list[Belief] = []
+    for belief in held:
+        now = [other for other in now if other.until_ns > belief.from_ns]
+        found.extend(
+            Violation(NAME, f"{_say(other)} and {_say(belief)} both believe that they hold it at {belief.from_ns} ns")
+            for other in now
+            if other.instance == belief.instance and not (other.shared and belief.shared)
+        )
+        now.append(belief)
+    return found
+
+
+def _sequencers_grow(held: Sequence[Belief]) -> list[Violation]:
+    found: list[Violation] = []
+    owners: dict[tuple[int, int], Belief] = {}
+    by_end = sorted(held, key=lambda belief: belief.until_ns)
+    at, newest = 0, None
+    for belief in sorted(held, key=lambda belief: belief.asked_ns):
+        while at < len(by_end) and by_end[at].until_ns < belief.asked_ns:
+            if newest is None or by_end[at].grant > newest.grant:
+                newest = by_end[at]
+            at += 1
+        if newest is not None and (newest.grant > belief.grant or (newest.grant == belief.grant and newest.handle != belief.handle)):
+            if not (newest.shared and belief.shared):
+                found.append(Violation(NAME, f"{_say(belief)} asked for it when {_say(newest)} had lost it, whose sequencer is not less"))
+        owner = owners.setdefault(belief.grant, belief)
+        if owner.handle != belief.handle and not (owner.shared and belief.shared):
+            found.append(Violation(NAME, f"{_say(owner)} and {_say(belief)} have one sequencer"))
+    return found
+
+
+def _in_order(written: Iterable[Written]) -> list[Violation]:
+    found: list[Violation] = []
+    past: dict[str, dict[tuple[int, tuple[int, int]], Written]] = {}
+    last: dict[str, Written] = {}
+    for change in written:
+        before = last.get(change.path)
+        if before is not None and (before.handle, before.grant) != (change.handle, change.grant):
+            past.setdefault(change.path, {})[before.handle, before.grant] = before
+        if (change.handle, change.grant) in past.get(change.path, {}):
+            assert before is not None
+            found.append(
+                Violation(
+                    NAME,
+                    f"what client {change.client} sent under grant {_number(change.grant)} of {change.path} was taken at {change.at_ns} ns, "
+                    f"after something of client {before.client} under grant {_number(before.grant)}",
+                )
+            )
+        last[change.path] = change
+    return found
+
+
+def _number(grant: tuple[int, int]) -> str:
+    return f"{grant[0]}.{grant[1]}"
+
+
+def _say(belief: Belief) -> str:
+    mode = "shared" if belief.shared else "exclusive"
+    return f"client {belief.client} (handle {belief.handle} of {belief.path}, {mode}, grant {_number(belief.grant)})"
