@@ -159,14 +159,14 @@ def draw(dice: Dice) -> Plan:
 
 
 def _locks(dice: Dice) -> Locks:
-    """Clients with sessions, in half of all seeds."""
-    if dice.chance(0.5):
+    """Clients with sessions, in two of five seeds."""
+    if dice.chance(0.6):
         return Locks()
     return Locks(
         clients=dice.between(1, 4),
-        rounds=dice.pick((20, 40)),
+        rounds=dice.pick((15, 30)),
         session_rounds=dice.pick((2, 4, 10)),
-        leases_ms=dice.pick(((1_000,), (1_000, 2_000), (1_000, 2_000, 3_000), (3_000, 12_000))),
+        leases_ms=dice.pick(((1_000,), (1_000, 2_000), (1_000, 2_000, 3_000), (2_000, 6_000))),
         grace_ms=dice.pick((0, 500, 2_000, 10_000)),
         locks=dice.pick((1, 1, 2, 4)),
         files=dice.pick((1, 2)),

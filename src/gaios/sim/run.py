@@ -101,7 +101,7 @@ def _run(seed: int, options: RunOptions) -> Report:
     workload.begin()
     work.begin()
     end_ns = plan.safety_ns if options.until_ns is None else min(plan.safety_ns, options.until_ns)
-    world.run(end_ns, stop=lambda: not (workload.remaining or workload.open or plan.locks.clients) or bool(seen.broken))
+    world.run(end_ns, stop=lambda: not (workload.remaining or workload.open) or bool(seen.broken))
     late = _liveness(world, plan, cell, workload, work, seen)
     workload.finish_watches()
     for seat in cell.seats.values():
@@ -189,6 +189,7 @@ def _liveness(world: World, plan: Plan, cell: Cell, workload: Workload, work: Wo
     cell.nemesis.stop()
     world.note("faults stop")
     workload.remaining = 0
+    work.rest()
     world.run(world.now_ns + plan.recovery_ns)
     found: list[Violation] = []
     if not any(seat.is_serving for seat in cell.seats.values()):

@@ -38,9 +38,9 @@ class Work:
         self.known: deque[Sequencer] = deque(maxlen=KNOWN)
         self.kinds = [kind for kind in ("lock", "file", "node", "meddle") for _ in range(getattr(plan.locks, kind))]
         self.values = 0
-        self.is_settling = False
-        loops = max(1, plan.locks.clients * 2)
-        self.rest_ns = plan.safety_ns * loops // max(1, plan.locks.rounds)
+        self.is_resting = self.is_settling = False
+        # Half as long as for the database's clients, whose operations end safety mode: a round takes longer than an operation.
+        self.rest_ns = plan.safety_ns * max(1, plan.locks.clients) // max(1, plan.locks.rounds)
         self.workers = [_Worker(self, client, dice.split(f"process {client.number}")) for client in clients]
 
     def begin(self) -> None:
@@ -48,9 +48,13 @@ class Work:
         for worker in self.workers:
             worker.begin()
 
+    def rest(self) -> None:
+        """No more rounds for now: whoever is in one ends it, and keeps its session."""
+        self.is_resting = True
+
     def settle(self, deadline_ns: int) -> None:
         """Faults are over: one more session each, in which everything has to succeed."""
-        self.is_settling = True
+        self.is_resting, self.is_settling = False, True
         self.rest_ns = 100 * MS
         for worker in self.workers:
             worker.process.deadline_ns = deadline_ns
@@ -109,7 +113,7 @@ class _Worker:
                 is_last = False
                 yield process.tasks.sleep(AGAIN_NS)
                 continue
-            programs = dice.pick((1, 1, 2, 3))
+            programs = 1 if is_last else dice.pick((1, 1, 2, 3))
             ended = [Wait() for _ in range(programs)]
             rounds = self._work.plan.final_operations if is_last else 1 + dice.below(2 * locks.session_rounds)
             for wait in ended:
@@ -126,10 +130,9 @@ class _Worker:
         """So many rounds, or until the session is over."""
         work, dice, process = self._work, self._dice, self.process
         for _ in range(rounds):
-            rest = Wait()
-            self.resting.append(rest)
-            yield process.tasks.within(rest, dice.around(work.rest_ns))
-            self.resting = [other for other in self.resting if other is not rest]
+            yield from self._rest(dice.around(work.rest_ns))
+            while work.is_resting:
+                yield from self._rest(0)
             if session.is_over:
                 break
             kind = dice.pick(self._work.kinds)
@@ -142,6 +145,15 @@ class _Worker:
             else:
                 yield from self._meddle(session)
         ended.set()
+
+    def _rest(self, duration_ns: int) -> Program:
+        """Until it is over, or until everybody is told to hurry; 0: only then."""
+        rest = Wait()
+        self.resting.append(rest)
+        if duration_ns:
+            self.process.tasks.within(rest, duration_ns)
+        yield rest
+        self.resting = [other for other in self.resting if other is not rest]
 
     # -- locks -------------------------------------------------------------------------------------------------------------
 
@@ -164,7 +176,7 @@ class _Worker:
             self._work.known.append(sequencer)
             if session.believe(handle, sequencer, asked_ns):
                 yield from self._hold(session, handle)
-                if session.is_over or dice.chance(locks.keeps):
+                if session.is_over or (dice.chance(locks.keeps) and not self._work.is_settling):
                     return  # held until the session ends
             session.give_up(handle)
             yield from self._settle(session, lock_api.Release, handle)
@@ -205,7 +217,7 @@ class _Worker:
         dice, world, process = self._dice, self._work.world, self.process
         assert handle.held is not None
         sequencer = handle.held.sequencer
-        until_ns = world.now_ns + dice.around(self._locks.hold_ns)
+        until_ns = world.now_ns + dice.around(min(self._locks.hold_ns, 100 * MS) if self._work.is_settling else self._locks.hold_ns)
         guarded = None
         if dice.chance(0.3):
             guarded = yield from self._open(session, f"/g{handle.path}", lock_api.MAY_CREATE)
