@@ -2,8 +2,7 @@
 
 1. Two clients never believe at one instant of true time that they hold a lock, unless both share it. A lock of a node that was deleted and
    made anew is another lock.
-2. A grant is one client's, under one handle; of two holders of which one had lost the lock before the other asked for it, the later has the
-   greater sequencer.
+2. Of two who hold it one after the other, the later has the greater sequencer.
 3. What a resource takes that checks sequencers comes in the order of the grants: once a later holder's change was taken, none of an
    earlier's is. This trusts no number: it looks at whose changes they are.
 """
@@ -44,20 +43,20 @@ def _alone(held: Sequence[Belief]) -> list[Violation]:
 
 def _sequencers_grow(held: Sequence[Belief]) -> list[Violation]:
     found: list[Violation] = []
-    owners: dict[tuple[int, int], Belief] = {}
-    by_end = sorted(held, key=lambda belief: belief.until_ns)
-    at, newest = 0, None
-    for belief in sorted(held, key=lambda belief: belief.asked_ns):
-        while at < len(by_end) and by_end[at].until_ns < belief.asked_ns:
-            if newest is None or by_end[at].grant > newest.grant:
-                newest = by_end[at]
-            at += 1
-        if newest is not None and (newest.grant > belief.grant or (newest.grant == belief.grant and newest.handle != belief.handle)):
-            if not (newest.shared and belief.shared):
-                found.append(Violation(NAME, f"{_say(belief)} asked for it when {_say(newest)} had lost it, whose sequencer is not less"))
-        owner = owners.setdefault(belief.grant, belief)
-        if owner.handle != belief.handle and not (owner.shared and belief.shared):
-            found.append(Violation(NAME, f"{_say(owner)} and {_say(belief)} have one sequencer"))
+    alone: dict[int, Belief] = {}
+    together: dict[int, Belief] = {}
+    for belief in held:
+        newest = max(
+            (other for other in (alone.get(belief.instance), None if belief.shared else together.get(belief.instance)) if other is not None),
+            key=lambda other: other.grant,
+            default=None,
+        )
+        if newest is not None and belief.grant <= newest.grant:
+            found.append(Violation(NAME, f"{_say(belief)} held it after {_say(newest)} did, whose sequencer is not less"))
+        latest = together if belief.shared else alone
+        before = latest.get(belief.instance)
+        if before is None or before.grant < belief.grant:
+            latest[belief.instance] = belief
     return found
 
 

@@ -52,8 +52,6 @@ class Belief(NamedTuple):
     shared: bool
     grant: Grant
     lock_delay_ms: int
-    asked_ns: int
-    """When the Acquire was asked that led to it."""
     from_ns: int
     until_ns: int
     """Until it gave the lock back, was told that it is lost, or its lease was over by its own clock; whichever was first."""

@@ -41,7 +41,12 @@ def judge_locks(
         for call in records.asked
         if isinstance(call.request, lock_api.Open) and call.outcome == DONE and isinstance(call.reply, lock_api.Opened)
     }
-    found += lock_delay(log.grants, delays, records.lives, log.slots, first_ns)
+    answers = [
+        (sequencer.path, getattr(call.request, "handle", 0), sequencer.revision, call.ended_ns)
+        for call in records.asked
+        if isinstance(call.reply, lock_api.Acquired) and (sequencer := call.reply.sequencer) is not None
+    ]
+    found += lock_delay(answers, [granted for granted in log.grants if granted.was_lost], delays, records.lives)
     found += session_leases(records.lives, {session: first_ns[ended.slot] for session, ended in log.ended.items() if ended.was_lost})
     by_revision = {revision: first_ns[slot] for revision, slot in log.slots.items()}
     found += events_complete(records.lives, log.told, by_revision, records.settled_ns)

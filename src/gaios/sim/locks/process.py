@@ -29,10 +29,10 @@ AGAIN_NS = 300_000_000
 class Held:
     """A grant that a client believes in."""
 
-    __slots__ = ("asked_ns", "from_ns", "sequencer")
+    __slots__ = ("from_ns", "sequencer")
 
-    def __init__(self, sequencer: Sequencer, asked_ns: int, from_ns: int) -> None:
-        self.sequencer, self.asked_ns, self.from_ns = sequencer, asked_ns, from_ns
+    def __init__(self, sequencer: Sequencer, from_ns: int) -> None:
+        self.sequencer, self.from_ns = sequencer, from_ns
 
 
 class Handle:
@@ -79,11 +79,11 @@ class Session:
         """Whether a holder may go on: it asks its own clock."""
         return handle.held is not None and self.process.client.now() < self.lease.end_ns
 
-    def believe(self, handle: Handle, sequencer: Sequencer, asked_ns: int) -> bool:
+    def believe(self, handle: Handle, sequencer: Sequencer) -> bool:
         """The lock was granted; False when it may be lost already."""
         if self.is_over or self.lease.state != State.SAFE or self.process.client.now() >= self.lease.end_ns:
             return False
-        handle.held, handle.is_wanted = Held(sequencer, asked_ns, self.process.world.now_ns), False
+        handle.held, handle.is_wanted = Held(sequencer, self.process.world.now_ns), False
         return True
 
     def give_up(self, handle: Handle) -> None:
@@ -97,7 +97,7 @@ class Session:
             process.records.beliefs.append(
                 Belief(
                     process.client.number, self.number, handle.number, handle.path, handle.instance, sequencer.shared,
-                    (sequencer.generation, sequencer.revision), handle.lock_delay_ms, held.asked_ns, held.from_ns, until_ns,
+                    (sequencer.generation, sequencer.revision), handle.lock_delay_ms, held.from_ns, until_ns,
                 )
             )  # fmt: skip
 
@@ -106,7 +106,7 @@ class Session:
         if self.is_over:
             return
         self.is_over = True
-        for handle in self.handles.values():
+        for handle in list(self.handles.values()):
             self.give_up(handle)
             handle.news.set()
         self.life.ended_ns, self.life.how = self.process.world.now_ns, how
@@ -121,13 +121,13 @@ class Session:
                 self.over(EXPIRED)
             elif told == State.JEOPARDY:
                 process.world.count("a session was in jeopardy")
-                for handle in self.handles.values():
+                for handle in list(self.handles.values()):
                     self.give_up(handle)
             else:
                 process.world.count("a session came out of jeopardy")
         elif isinstance(told, AskAgain):
             self._hint(None)
-            for handle in self.handles.values():
+            for handle in list(self.handles.values()):
                 handle.news.set()
                 if handle.held is not None:
                     process.tasks.begin(self._verify(handle, handle.held))

@@ -120,7 +120,7 @@ class _Worker:
                 process.tasks.begin(self._rounds(session, rounds, wait))
             for wait in ended:
                 yield wait
-            if is_last or dice.chance(1.0 - locks.abandons):
+            if dice.chance(1.0 - locks.abandons):
                 yield from process.close_session(session)
             else:
                 process.abandon(session)
@@ -169,12 +169,11 @@ class _Worker:
         shared = dice.chance(locks.shared)
         for _ in range(dice.pick((1, 1, 2))):
             patience_ns = dice.around(3 * S) if dice.chance(locks.waits) else 0
-            asked_ns = self._work.world.now_ns
             sequencer = yield from self._acquire(session, handle, shared=shared, patience_ns=patience_ns)
             if sequencer is None:
                 break
             self._work.known.append(sequencer)
-            if session.believe(handle, sequencer, asked_ns):
+            if session.believe(handle, sequencer):
                 yield from self._hold(session, handle)
                 if session.is_over or (dice.chance(locks.keeps) and not self._work.is_settling):
                     return  # held until the session ends
@@ -231,6 +230,11 @@ class _Worker:
             else:
                 yield process.tasks.sleep(dice.around(self._locks.hold_ns // 4))
         if guarded is not None:
+            if dice.chance(0.5):
+                # Whoever gave the lock back tries to go on.
+                session.give_up(handle)
+                yield from self._settle(session, lock_api.Release, handle)
+                yield from session.do(lock_api.SetContents, guarded, self._work.contents())
             yield from self._close(session, guarded)
 
     # -- files and nodes ---------------------------------------------------------------------------------------------------
