@@ -100,9 +100,7 @@ class SimulatedClient:
         """Everything below this revision has been told to a watch."""
         return self.core._watches._all[watch].next_revision  # noqa: SLF001 (the core tells events, not how far it has come)
 
-    def keep_alive(
-        self, session: int, token: bytes, lease_ms: int, end_ns: int, grace_ns: int, told: Callable[[Told], None]
-    ) -> Lease:
+    def keep_alive(self, session: int, token: bytes, lease_ms: int, end_ns: int, grace_ns: int, told: Callable[[Told], None]) -> Lease:
         """Keep a session alive, as `Core.keep_alive`; `told` is called with what is told of it."""
         lease = self.core.keep_alive(self.now(), session, token, lease_ms, end_ns, grace_ns)
         self._leases[lease.lease] = told

@@ -20,7 +20,8 @@ from gaios.sim.checkers.time_monotone import time_monotone
 from gaios.sim.checkers.watch_completeness import watch_completeness
 from gaios.sim.checkers.witness import replay, witness
 from gaios.sim.effective import effective, read
-from gaios.sim.history import DONE, Final, Violation
+from gaios.sim.history import DONE, Call, Final, Violation
+from gaios.sim.locks.history import Asked
 from gaios.sim.locks.judge import judge_locks
 from gaios.sim.observations import Observations
 from gaios.sim.project import project
@@ -58,8 +59,9 @@ def judge(seen: Observations, keys: list[bytes], finals: Mapping[int, Final], en
     log = read(sorted(chosen.items()))
     acknowledged = [call for call in seen.calls if call.outcome == DONE and not isinstance(call.request, api.Range)]
     done = [asked for asked in seen.locks.asked if asked.outcome == DONE and isinstance(asked.request, lock_api.LockCommand)]
-    claimed = [(call.number, Submitted(*call.whose)) for call in (*seen.calls, *seen.locks.asked) if CARRIED_OUT in call.error]
-    places = [(call.number, call.slot, call.nth) for call in (*acknowledged, *done)]
+    everything: list[Call | Asked] = [*seen.calls, *seen.locks.asked]
+    claimed = [(call.number, Submitted(*call.whose)) for call in everything if CARRIED_OUT in call.error]
+    places = [(call.number, call.slot, call.nth) for call in acknowledged] + [(asked.number, asked.slot, asked.nth) for asked in done]
     found += exactly_once(seen.executed, log.submitted, places, claimed)
 
     last_lives: dict[int, dict[tuple[int, int], bytes]] = {replica: {} for replica in finals}

@@ -13,10 +13,11 @@ from hashlib import blake2b
 import msgspec
 
 from gaios import api
-from gaios.db import Database
 from gaios.entry import Kind, entries
 from gaios.errors import ConfigurationError
+from gaios.locks import LockService
 from gaios.log import RecordKind
+from gaios.machine import Machine
 from gaios.server.node import Node
 from gaios.server.recorder import Recorder, check_empty
 from gaios.sim.cell import Cell
@@ -146,12 +147,14 @@ def finals(cell: Cell) -> dict[int, Final]:
             values = {entry.key: entry.value for entry in page.entries}
             snapshot = b"".join([*applier.machine.snapshot(), *applier.sessions.snapshot()])
             hashed, dropped = blake2b(snapshot).digest(), _dropped(seat.node, seat.disk)
-            found[replica] = Final(seat.life, applier.applied, values, hashed, dropped, _reserved(applier.machine.database))
+            found[replica] = Final(seat.life, applier.applied, values, hashed, dropped, _reserved(applier.machine))
     return found
 
 
-def _reserved(database: Database) -> dict[bytes, tuple[bytes, int]]:
+def _reserved(machine: Machine) -> dict[bytes, tuple[bytes, int]]:
     """The lock service's keys."""
+    assert isinstance(machine, LockService)
+    database = machine.database
     keys = database.reserved(api.RESERVED_PREFIX, api.prefix_end(api.RESERVED_PREFIX))
     records = {key: record for key in keys if (record := database.record(key)) is not None}
     return {key: (record.value, record.create_revision) for key, record in records.items() if record.value is not None}

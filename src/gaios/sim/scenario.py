@@ -8,9 +8,8 @@
     [locks]       clients, rounds, leases_ms, locks, …                as in `plan.Locks`
     [clocks]      drift_ppm, drifts_ppm
 
-Rule 1. What is not named stays as the seed draws it, with three exceptions. Where there is a table of options, bounds, limits or locks, what
-it does not name has its default; without one of locks there are no clients with sessions; where there is any of faults, all other faults are
-off.
+Rule 1. What is not named stays as the seed draws it, with three exceptions. Where there is a table of options, bounds, limits or locks,
+what it does not name has its default; without one of locks no client has sessions; where there is any of faults, all other faults are off.
 Rule 2. A time ends in its unit: `think_ns`, `think_us`, `think_ms` and `think_s` set the same number.
 Rule 3. A file that is wrong in any place is refused whole, with the key's name.
 """

@@ -7,6 +7,7 @@
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 
 from gaios.lock_api import Notice
 from gaios.sim.history import Violation
@@ -55,8 +56,10 @@ def _segment(
     for hint in told:
         assert hint.notice is not None
         if first_ns.get(hint.notice.revision, 1 << 62) > hint.at_ns:
-            return [Violation(NAME, f"{who} was told at {hint.at_ns} ns of {_say(_key(hint.notice))}, before any replica had carried it out")]
-    for one, other in zip(got, got[1:], strict=False):
+            return [
+                Violation(NAME, f"{who} was told at {hint.at_ns} ns of {_say(_key(hint.notice))}, before any replica had carried it out")
+            ]
+    for one, other in pairwise(got):
         if one == other:
             return [Violation(NAME, f"{who} was told twice of {_say(one)}")]
     known = set(own)

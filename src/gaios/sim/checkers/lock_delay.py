@@ -8,8 +8,8 @@ until when they were sure, and when they heard of a grant, which was made before
 from collections.abc import Iterable, Mapping
 
 from gaios.sim.history import Violation
-from gaios.sim.locks.history import Belief, Life
-from gaios.sim.locks.model import Granted
+from gaios.sim.locks.history import Life
+from gaios.sim.locks.state import Granted
 
 NAME = "lock-delay"
 DRIFT_PPM = 1_000

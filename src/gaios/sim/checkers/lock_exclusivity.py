@@ -1,4 +1,4 @@
-"""Lock exclusivity: who is sure to hold a lock holds it alone, and sequencers tell later holders from earlier ones.  [CHUBBY §2.4; SAFETY 22, 23]
+"""Lock exclusivity: who is sure to hold a lock holds it alone; sequencers tell later from earlier.  [CHUBBY §2.4; SAFETY 22, 23]
 
 1. Two clients never believe at one instant of true time that they hold a lock, unless both share it. A lock of a node that was deleted and
    made anew is another lock.
@@ -47,7 +47,11 @@ def _sequencers_grow(held: Sequence[Belief]) -> list[Violation]:
     together: dict[int, Belief] = {}
     for belief in held:
         newest = max(
-            (other for other in (alone.get(belief.instance), None if belief.shared else together.get(belief.instance)) if other is not None),
+            (
+                other
+                for other in (alone.get(belief.instance), None if belief.shared else together.get(belief.instance))
+                if other is not None
+            ),
             key=lambda other: other.grant,
             default=None,
         )
@@ -73,8 +77,8 @@ def _in_order(written: Iterable[Written]) -> list[Violation]:
             found.append(
                 Violation(
                     NAME,
-                    f"what client {change.client} sent under grant {_number(change.grant)} of {change.path} was taken at {change.at_ns} ns, "
-                    f"after something of client {before.client} under grant {_number(before.grant)}",
+                    f"what client {change.client} sent under grant {_number(change.grant)} of {change.path} was taken at {change.at_ns} "
+                    f"ns, after something of client {before.client} under grant {_number(before.grant)}",
                 )
             )
         last[change.path] = change

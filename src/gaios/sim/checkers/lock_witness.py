@@ -143,7 +143,9 @@ def _questions(asked: Sequence[Asked], lives: Sequence[Life], log: LockLog, firs
             moment = _moment(learnt, timeline.known(learnt.began), max(highest[:newest][-1:], default=0), log)
             if moment is None:
                 said = learnt.refusal or str(learnt.reply)
-                found.append(Violation(NAME, f"lock call {learnt.number}: {learnt.request} was answered {said}, as it was at no moment between"))
+                found.append(
+                    Violation(NAME, f"lock call {learnt.number}: {learnt.request} was answered {said}, as it was at no moment between")
+                )
             else:
                 timeline.learn(order, moment)
     return found

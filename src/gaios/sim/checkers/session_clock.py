@@ -1,5 +1,4 @@
-"""The sessions' clock: time without a master is not charged, a late charge charges no more than was due, an old master charges nothing.
-[SAFETY 14, 21]
+"""The sessions' clock: time without a master is not charged, nor what is late, nor by an old master.  [SAFETY 14, 21]
 
 The log alone shows it. What a charge may come to in true time, `session_leases.py` says from the clients' side.
 """

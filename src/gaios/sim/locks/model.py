@@ -6,7 +6,6 @@ Left out, because no simulated client uses them: access lists, and ends of sessi
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from xxhash import xxh3_64_intdigest
@@ -14,65 +13,10 @@ from xxhash import xxh3_64_intdigest
 from gaios import lock_api
 from gaios.api import FIRST_REVISION
 from gaios.lock_api import Acquired, Changed, LockCommand, LockReply, Notice, Sequencer, Stat
+from gaios.sim.locks.state import Granted, Handle, Node, Session
 
 Reply = LockReply | str
 """Or the name of the error with which it is refused."""
-
-
-@dataclass(slots=True)
-class Node:
-    """A node; `opens`: the handles of this instance, in the order of their opening."""
-
-    path: str
-    instance: int
-    directory: bool
-    ephemeral: bool
-    contents: bytes = b""
-    written: int = 0
-    locked: int = 0
-    opens: list[int] = field(default_factory=list)
-    holders: dict[int, int] = field(default_factory=dict)
-    """Handle → the revision of its grant."""
-    shared: bool = False
-    queue: list[int] = field(default_factory=list)
-    """Handles, the first that came first."""
-
-
-@dataclass(slots=True)
-class Handle:
-    """An open node, and how it waits."""
-
-    session: int
-    node: Node
-    asked: lock_api.Open
-    sequencer: Sequencer | None = None
-    ticket: int = 0
-    shared: bool = False
-
-
-@dataclass(slots=True)
-class Session:
-    """A session, heard of last at that time of the clock."""
-
-    token: bytes
-    lease_ms: int
-    heard_ms: int
-    handles: list[int] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Granted:
-    """One grant, and where it ended."""
-
-    path: str
-    instance: int
-    session: int
-    handle: int
-    shared: bool
-    revision: int
-    ended: int = 0
-    """The revision that ended it; 0: none has."""
-    was_lost: bool = False
 
 
 class Refusal(Exception):
@@ -163,7 +107,7 @@ class Model:
         return Changed(self.revision, True), True
 
     def charge(self, elapsed_ms: int, heard: list[int], revision: int) -> Reply:
-        """The clock goes on; who was heard from has a new lease, whose lease is over ends; so do lock-delays. It always changes something."""
+        """The clock goes on; who was heard from has a new lease, whose lease is over ends; so do lock-delays."""
         self._begin(revision)
         self.clock_ms += elapsed_ms
         for number, session in self.sessions.items():

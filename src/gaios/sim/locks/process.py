@@ -252,7 +252,9 @@ def _with(asked: Asked, outcome: Outcome, place: tuple[int, int]) -> Asked:
     slot, nth = place
     if isinstance(outcome, errors.Error):
         known = REFUSED if outcome.definite else UNKNOWN
-        return asked._replace(outcome=known, refusal=type(outcome).__name__, slot=slot, nth=nth, error=f"{type(outcome).__name__}: {outcome}")
+        return asked._replace(
+            outcome=known, refusal=type(outcome).__name__, slot=slot, nth=nth, error=f"{type(outcome).__name__}: {outcome}"
+        )
     decode: Callable[[bytes], LockReply | LockAnswer] = (
         lock_api.decode_reply if isinstance(asked.request, LockCommand) else lock_api.decode_answer
     )

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from gaios.lock_api import Charge, LockCommand, Notice, Sequencer, Stat
 from gaios.locks import heard
-from gaios.sim.locks.model import Granted, Model, Reply
+from gaios.sim.locks.model import Model, Reply
+from gaios.sim.locks.state import Granted
 
 Place = tuple[int, int]
 """A slot, and an index in its batch."""
@@ -120,7 +121,8 @@ class LockLog:
         self.grants.extend(granted for granted in model.done if not granted.ended)
         for session, was_lost in model.ended:
             self.ended[session] = Ended(revision, place[0], was_lost)
-        for path in {above: None for path in model.touched for above in (path, path.rpartition("/")[0] or "/")}:
+        above = {path.rpartition("/")[0] or "/": None for path in model.touched}
+        for path in {**model.touched, **above}:
             self._write_node(path, revision)
         for number in model.stirred:
             self._write_handle(number, revision)

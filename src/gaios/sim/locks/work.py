@@ -17,7 +17,7 @@ from gaios.sim.locks.process import AGAIN_NS, Handle, Process, Session
 from gaios.sim.locks.resource import Resource
 from gaios.sim.locks.tasks import Program, Wait
 from gaios.sim.network import Network
-from gaios.sim.plan import Locks, Plan
+from gaios.sim.plan import Plan
 from gaios.sim.world import World
 
 TRIES = 4
@@ -128,7 +128,7 @@ class _Worker:
 
     def _rounds(self, session: Session, rounds: int, ended: Wait) -> Program:
         """So many rounds, or until the session is over."""
-        work, dice, process = self._work, self._dice, self.process
+        work, dice = self._work, self._dice
         for _ in range(rounds):
             yield from self._rest(dice.around(work.rest_ns))
             while work.is_resting:

@@ -1,4 +1,4 @@
-"""Bugs of the lock service: sessions that end too early or never, locks that two have, events that are not told.  [CHUBBY §2; SAFETY 21, 22, 23]"""
+"""Bugs of the lock service: sessions that end too early or never, locks that two have, events that are not told."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,18 +8,17 @@ from msgspec.structs import replace
 
 from gaios import errors, lock_api
 from gaios.client.lease import Lease, Leases, State
-from gaios.locks import access, locking, service, steward, tree
+from gaios.locks import access, keys, locking, service, steward, tree
 from gaios.locks.change import Change
 from gaios.locks.index import Handle, Index, Node
 from gaios.locks.steward import Steward
 from gaios.server import node as node_module
 from gaios.sim.museum.exhibit import Exhibit, Plant, method, scenario, together
-from gaios.transport import Kind, KeptAlive, decode_submit
+from gaios.transport import KeptAlive, Kind, decode_submit
 
 _Sound = Callable[..., Any]
 LOST = scenario("lost-holders")
 ORPHANED = scenario("orphaned-sessions")
-
 
 
 def _command(kind: type, make: Callable[[_Sound], _Sound]) -> Plant:
@@ -178,7 +177,7 @@ def _outlives(sound: _Sound) -> _Sound:
             sound(change, handle, lost=lost)
             return
         locking.leave(change, handle, node, lost=True)
-        change.delete(tree.keys.handle(handle.path, handle.session, handle.number))
+        change.delete(keys.handle(handle.path, handle.session, handle.number))
         locking.pass_on(change, node)
 
     return close_handle
@@ -229,6 +228,16 @@ def _drops_silently(sound: _Sound) -> _Sound:
     return forget
 
 
+def _grants_silently(sound: _Sound) -> _Sound:
+    """Whoever waits for a lock is not told when it is granted."""
+
+    def tell_one(self: Change, handle: Handle, what: int, name: str = "") -> None:
+        if what != lock_api.LOCK_ACQUIRED:
+            sound(self, handle, what, name)
+
+    return tell_one
+
+
 def _no_news_of_masters(sound: _Sound) -> _Sound:
     """A client takes a new master for the one that it knew."""
 
@@ -269,9 +278,16 @@ def _hopes(sound: _Sound) -> _Sound:
 
 EXHIBITS = [
     Exhibit(
-        "a new master charges time without a master", "locks", "SAFETY 21", method(Steward, "_charge", _goes_on), ("session clock",), ORPHANED
+        "a new master charges time without a master",
+        "locks",
+        "SAFETY 21",
+        method(Steward, "_charge", _goes_on),
+        ("session clock",),
+        ORPHANED,
     ),
-    Exhibit("a late charge charges all of it", "locks", "SAFETY 21", method(Steward, "_charge", _charges_all), ("session clock",), ORPHANED),
+    Exhibit(
+        "a late charge charges all of it", "locks", "SAFETY 21", method(Steward, "_charge", _charges_all), ("session clock",), ORPHANED
+    ),
     Exhibit(
         "abandoned sessions end only while others live",
         "locks",
@@ -383,6 +399,14 @@ EXHIBITS = [
         together(method(steward, "NOTICES_KEPT", lambda _: 1), method(Steward, "_forget", _drops_silently)),
         ("events complete",),
         scenario("passing-nodes"),
+    ),
+    Exhibit(
+        "a grant is not told to who waited for it",
+        "locks",
+        "CHUBBY §2.5",
+        method(Change, "tell_one", _grants_silently),
+        ("events complete",),
+        LOST,
     ),
     Exhibit(
         "a client is not told of another master",
