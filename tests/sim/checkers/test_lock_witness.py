@@ -11,6 +11,7 @@ from gaios.sim.locks.history import Asked, Hint, Life
 from gaios.sim.locks.replay import LockLog
 
 TOKEN = b"t" * 16
+GRANT = lock_api.Sequencer("/f", shared=False, generation=0, revision=4)
 COMMANDS: list[LockCommand] = [
     lock_api.OpenSession(TOKEN),  # revision 2
     lock_api.Open(2, TOKEN, "/f", lock_api.MAY_CREATE, contents=b"one"),  # 3
@@ -37,9 +38,10 @@ LOG = carried_out()
 
 def calls() -> list[Asked]:
     """What is asked one after the other: call n from order 10 n to 10 n + 5, answered when its slot is applied."""
+    replies = {place[0]: reply for place, reply in LOG.replies.items() if not isinstance(reply, str)}
     return [
         Asked(
-            number, 1, command, number * 10, number * 10 - 5, number * 10 + 5, number * 10, DONE, LOG.replies[number, 0], "",
+            number, 1, command, number * 10, number * 10 - 5, number * 10 + 5, number * 10, DONE, replies[number], "",
             (1, 0, number), number,
         )
         for number, command in enumerate(COMMANDS, 2)
@@ -123,11 +125,11 @@ def test_one_read_is_not_older_than_another_that_was_answered_before() -> None:
 @pytest.mark.parametrize(
     ("request_", "reply", "refusal", "good_at"),
     [
-        (lock_api.GetSequencer(2, TOKEN, 3), Acquired(lock_api.Sequencer("/f", shared=False, generation=0, revision=4)), "", (46, 47)),
+        (lock_api.GetSequencer(2, TOKEN, 3), Acquired(GRANT), "", (46, 47)),
         (lock_api.GetSequencer(2, TOKEN, 3), Acquired(None), "", (66, 66)),
         (lock_api.GetSequencer(2, TOKEN, 3), None, "UnknownHandle", (76, 76)),
-        (lock_api.CheckSequencer(lock_api.Sequencer("/f", shared=False, generation=0, revision=4)), lock_api.Checked(True, 4), "", (46, 47)),
-        (lock_api.CheckSequencer(lock_api.Sequencer("/f", shared=False, generation=0, revision=4)), lock_api.Checked(False, 0), "", (66, 66)),
+        (lock_api.CheckSequencer(GRANT), lock_api.Checked(True, 4), "", (46, 47)),
+        (lock_api.CheckSequencer(GRANT), lock_api.Checked(False, 0), "", (66, 66)),
     ],
 )  # fmt: skip
 def test_questions_are_answered_as_it_is(request_: LockQuestion, reply: object, refusal: str, good_at: tuple[int, int]) -> None:

@@ -1,7 +1,8 @@
 """The model says what the documentation says; the service itself is asked whether it does the same."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -22,9 +23,9 @@ class Both:
     def __init__(self) -> None:
         self.service, self.model = LockService(), Model()
 
-    def ask(self, command: LockCommand) -> object:
+    def ask(self, command: LockCommand) -> tuple[object, list[tuple[int, Notice]]]:
         context = Context(self.service.revision, 0, 0, 1)
-        effects: object = ()
+        effects: Sequence[Any] = ()
         try:
             if isinstance(command, lock_api.Charge):
                 reply, effects = self.service.apply_own(lock_api.encode(command), context)
@@ -33,12 +34,11 @@ class Both:
             answer: object = lock_api.decode_reply(reply)
         except errors.LockRefused as error:
             answer = type(error).__name__
-        told = [(effect.session, effect.notice) for effect in effects if isinstance(effect, Told)]  # type: ignore[attr-defined]
-        return answer, told
+        return answer, [(effect.session, effect.notice) for effect in effects if isinstance(effect, Told)]
 
     def both(self, command: LockCommand, heard: list[int] | None = None) -> object:
         before = self.service.revision
-        answer, told = self.ask(command)  # type: ignore[misc]
+        answer, told = self.ask(command)
         if isinstance(command, lock_api.Charge):
             expected: object = self.model.charge(command.elapsed_ms, heard or [], before + 1)
             changed = True
@@ -77,7 +77,7 @@ def commands(dice: Random, sessions: list[tuple[int, bytes]], handles: list[tupl
             return lock_api.DeleteNode(*of)
         case _:
             path = dice.choice(paths[:2])
-            return lock_api.SetSequencer(*of, dice.choice([None, lock_api.Sequencer(path, False, 0, dice.randrange(1, 40))]))  # noqa: FBT003
+            return lock_api.SetSequencer(*of, dice.choice([None, lock_api.Sequencer(path, False, 0, dice.randrange(1, 40))]))
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -129,7 +129,7 @@ def test_a_lost_lock_waits_for_its_delay_and_goes_to_the_first_in_line() -> None
     model.apply(lock_api.OpenSession(TOKENS[1], 60_000), 3)
     model.apply(lock_api.Open(2, TOKENS[0], "/l", 1, lock_delay_ms=500), 4)
     model.apply(lock_api.Open(3, TOKENS[1], "/l"), 5)
-    assert model.apply(lock_api.Acquire(2, TOKENS[0], 4), 6)[0] == Acquired(lock_api.Sequencer("/l", False, 0, 6))  # noqa: FBT003
+    assert model.apply(lock_api.Acquire(2, TOKENS[0], 4), 6)[0] == Acquired(lock_api.Sequencer("/l", False, 0, 6))
     assert model.apply(lock_api.Acquire(3, TOKENS[1], 5), 7)[0] == Acquired(None, waits=True)
     model.charge(0, [], 8)
     model.charge(1_001, [], 9)

@@ -9,9 +9,5 @@ from tests.sim.museum.planted import differs
 
 @pytest.mark.parametrize("exhibit", EXHIBITS, ids=lambda exhibit: exhibit.name)
 def test_the_code_differs_while_the_bug_is_planted(exhibit: Exhibit) -> None:
-    assert exhibit.layer in {"locks", "client"}
+    assert exhibit.layer == "locks"
     assert differs(exhibit)
-
-
-def test_there_are_enough_of_them() -> None:
-    assert len(EXHIBITS) >= 10
