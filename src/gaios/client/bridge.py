@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from gaios.api import Event
-from gaios.client import aio, fork, locks, watch
+from gaios.client import aio, fork, holding, locks, watch
 from gaios.errors import ConfigurationError
 
 T = TypeVar("T")
@@ -148,7 +148,7 @@ class Watch:
         """The next event; None when none came within `timeout` seconds, or after `close`."""
         with self._lock:
             if not self._taken:
-                self._taken.extend(self._twin._run(_next(self._watch, timeout)))  # noqa: SLF001 (as above)
+                self._taken.extend(self._twin._run(take_for(self._watch.take(CHUNK), timeout)))  # noqa: SLF001 (as above)
             return self._taken.popleft() if self._taken else None
 
     def close(self) -> None:
@@ -160,7 +160,8 @@ class Held:
     """A lock that is held. It is lost when `lost` is set, or `check` raises."""
 
     def __init__(self, held: locks.Held, lost: threading.Event) -> None:
-        self._held = held
+        self.held = held
+        """What it is the twin of; its event belongs to the client's own loop."""
         self.path = held.path
         self.sequencer = held.sequencer
         """Proof of the grant; `str()` of it is `GENERATION.REVISION`. Give it to whoever is to check it."""
@@ -172,7 +173,7 @@ class Held:
 
         Call it before each step: without async nobody can cancel the body.
         """
-        self._held.check()
+        self.held.check()
 
 
 class Lock:
@@ -191,6 +192,7 @@ class Lock:
         except BaseException:
             self._twin._run(self._lock.release())  # noqa: SLF001 (interrupted, it may have been acquired meanwhile)
             raise
+        holding.begin(self._held)
         return Held(self._held, lost)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -198,43 +200,6 @@ class Lock:
         self._twin._run(self._lock.release())  # noqa: SLF001 (as above)
         if kind is None and self._held is not None and self._held.why:
             raise self._held.error(self._held.why)
-
-
-class Session:
-    """A session of its own for some locks; made by `Cell.session`. Use it with `with`, or close it."""
-
-    def __init__(self, twin: Twin, session: locks.Session) -> None:
-        self._twin = twin
-        self._session = session
-
-    def __enter__(self) -> Self:
-        """Itself; the session is opened with its first lock."""
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Close."""
-        self.close()
-
-    def close(self) -> None:
-        """End it: its locks are free at once."""
-        self._twin._run(self._session.close())  # noqa: SLF001 (as above)
-
-    @property
-    def state(self) -> str:
-        """`none`, `safe` or `jeopardy`."""
-        return self._session.state
-
-    def lock(
-        self,
-        name: str,
-        *,
-        shared: bool = False,
-        wait: float | None = None,
-        lock_delay: float = 0.0,
-        on_jeopardy: locks.OnJeopardy = "cancel",
-    ) -> Lock:
-        """As `Cell.lock`."""
-        return Lock(self._twin, self._session.lock(name, shared=shared, wait=wait, lock_delay=lock_delay, on_jeopardy=on_jeopardy))
 
 
 async def _take(found: AsyncIterator[T]) -> list[T]:
@@ -246,9 +211,10 @@ async def _take(found: AsyncIterator[T]) -> list[T]:
     return chunk
 
 
-async def _next(watched: watch.Watch, timeout: float | None) -> list[Event]:  # noqa: ASYNC109 (None waits for ever)
+async def take_for(taking: Coroutine[Any, Any, list[T]], timeout: float | None) -> list[T]:  # noqa: ASYNC109 (None waits for ever)
+    """What was taken within so many seconds; nothing if that took longer."""
     # The wait ends here, on the loop, where it cannot cross with an event on its way to the caller.
     try:
-        return await asyncio.wait_for(watched.take(CHUNK), timeout)
+        return await asyncio.wait_for(taking, timeout)
     except TimeoutError:
         return []

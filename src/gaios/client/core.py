@@ -16,7 +16,7 @@ from gaios.client.calls import Calls
 from gaios.client.lease import Lease, Leases, Told
 from gaios.client.search import Dice, Search
 from gaios.client.state import CLOSED, OPENING, READ, READY, STATUS, WRITE, Link
-from gaios.client.tuning import SEEK_EAGER
+from gaios.client.tuning import WARM_UP
 from gaios.client.watches import Watches
 from gaios.errors import AnotherCell, ConfigurationError, Error, NotMaster, ProtocolError, unpack
 from gaios.transport import (
@@ -88,9 +88,14 @@ class Core:
         """The address of whom it takes for the master; empty while it knows of none."""
         return self._search.master.endpoint if self._search.master is not None else ""
 
+    @property
+    def why(self) -> str:
+        """Why it was not answered, as far as it is known."""
+        return self._search.why or "no replica was reached"
+
     def warm_up(self, now: int) -> None:
         """Begin to look for the master although nothing is asked yet; not for longer than an election may take."""
-        self._warm_until = now + SEEK_EAGER
+        self._warm_until = now + WARM_UP
         self._go(now)
 
     def call(self, now: int, kind: int, payload: bytes, deadline_ns: int, endpoint: str = "") -> int:
@@ -224,7 +229,7 @@ class Core:
         """Time has passed."""
         self._calls.tick(now)
         self._leases.tick(now)
-        self._watches.tick(now, self._search.why or "no replica was reached")
+        self._watches.tick(now, self.why)
         for link, why in self._search.tick(now, self._waiting(now)):
             self._drop(now, link, why)
         self._go(now)

@@ -11,10 +11,14 @@ from collections.abc import Iterable, Iterator
 
 from gaios.api import CompactResult, Entry, MultiOpResult, Operation, Overview, Test
 from gaios.client.arguments import Key, Value
-from gaios.client.bridge import Lock, Session, Twin, Watch
+from gaios.client.bridge import Lock, Twin, Watch
+from gaios.client.bridge_nodes import Node, Session
 from gaios.client.locks import OnJeopardy
+from gaios.client.node_events import Wanted
+from gaios.client.nodes import Create
 from gaios.client.results import Deleted, Done, Entries, Number, Swapped
 from gaios.client.status import CellStatus
+from gaios.explanation import Explanation
 from gaios.lock_api import NodeInfo, Sequencer, SessionInfo
 
 
@@ -185,9 +189,9 @@ class Cell(Twin):
         sequencer makes exclusion certain: this client may be paused for longer than its lease, and find out too late.
 
         Args:
-            name: it stands at `/locks/NAME`, made when it is used first; or a whole path, `/ls/local/…`.
+            name: it stands at `/ls/local/locks/NAME`, and is gone when nobody uses it; or a whole path, `/ls/local/…`, that stays.
             shared: share it with whoever asks for it like this.
-            wait: seconds within which it is to be acquired; 0: now or not; None: as long as it takes.
+            wait: seconds within which it is to be acquired, all told; 0: now or not; None: as long as it takes.
             lock_delay: seconds, at most 60, for which nobody gets it when it is lost: for receivers that check nothing.
             on_jeopardy: "cancel" the body when the lease is over and the cell was not heard from; or "wait" for the cell's verdict, for
                 bodies whose every effect is checked.
@@ -198,6 +202,56 @@ class Cell(Twin):
             LockLost: (when it is left, or by `held.check()`) it was lost.
         """
         return Lock(self, self._cell.lock(name, shared=shared, wait=wait, lock_delay=lock_delay, on_jeopardy=on_jeopardy))
+
+    def open(
+        self,
+        path: str,
+        *,
+        create: Create = False,
+        directory: bool = False,
+        ephemeral: bool = False,
+        contents: Value = b"",
+        write: bool = True,
+        events: Iterable[Wanted] = (),
+        lock_delay: float = 0.0,
+        acl: tuple[str, str, str] | None = None,
+        timeout: float | None = None,
+    ) -> Node:
+        """Open a node: a file, a directory, its lock, its events.  [CHUBBY §2.6]
+
+        `with cell.open("/ls/local/svc/primary", create=True) as node:`. It is open in this client's session, as its locks are.
+
+        Args:
+            path: `/ls/local/…`.
+            create: make it if it is not there, and whatever directories it stands in; "must": and fail if it is.
+            directory: what to make, and then what it has to be.
+            ephemeral: what is made goes when nobody has it open any more (a directory: and it is empty).
+            contents: of a file that is made, at most 256 KiB.
+            write: whether it is to be changed or locked through this.
+            events: which to be told besides those that are always told; see `NodeEvent.type`.
+            lock_delay: seconds, at most 60, for which nobody gets its lock when it is lost with this session.
+            acl: names of the access lists for reading, writing and changing these, of what is made; None: as its directory.
+            timeout: seconds.
+
+        Raises:
+            NoSuchNode, NodeExists, WrongKindOfNode, PermissionDenied: (when it is entered) as it says.
+            Unknown: (when it is entered) nobody answered in time; what is opened after all is closed, but may have been made.
+        """
+        return Node(
+            self,
+            self._cell.open(
+                path,
+                create=create,
+                directory=directory,
+                ephemeral=ephemeral,
+                contents=contents,
+                write=write,
+                events=events,
+                lock_delay=lock_delay,
+                acl=acl,
+                timeout=timeout,
+            ),
+        )
 
     def session(self, *, lease: float = 12.0, grace: float = 45.0, client: str = "") -> Session:
         """A session of its own, for locks that are to live and end together: `session.lock(…)`. It ends with this client, or by `close`.
@@ -230,6 +284,27 @@ class Cell(Twin):
     def nodes(self, path: str = "/ls/local", *, timeout: float | None = None) -> list[NodeInfo]:
         """What stands in a directory of the lock service, in order, and who holds it; `timeout` counts for each page."""
         return self._run(self._cell.nodes(path, timeout=timeout))
+
+    def explain(
+        self,
+        *,
+        session: int = 0,
+        lock: str = "",
+        sequencer: Sequencer | str | None = None,
+        timeout: float | None = None,
+    ) -> Explanation:
+        """Why a session or a grant ended: the facts, as the master keeps them. `gaios explain` makes sentences of them.
+
+        Args:
+            session: which session; or else
+            lock: which lock, and
+            sequencer: which grant of it, and who got it next; None: the newest grants.
+            timeout: seconds.
+
+        Raises:
+            InvalidCommand: it is not said of what, or of both.
+        """
+        return self._run(self._cell.explain(session=session, lock=lock, sequencer=sequencer, timeout=timeout))
 
     def status(self) -> CellStatus:
         """What every replica says of itself, asked for at most a second, put together.
