@@ -45,8 +45,9 @@ if TYPE_CHECKING:
         UnknownSession,
         ValueTooLong,
     )
-    from gaios.machine import Context, Machine
+    from gaios.machine import Context
     from gaios.server import Replica
+    from gaios.typed import Command, Machine, Query, Upgrade, handler
 
 __version__ = "0.1.0"
 
@@ -85,14 +86,16 @@ _HOMES = {
         "UnknownSession",
         "ValueTooLong",
     ),
-    "gaios.machine": ("Context", "Machine"),
+    "gaios.machine": ("Context",),
     "gaios.server": ("Replica",),
+    "gaios.typed": ("Command", "Machine", "Query", "Upgrade", "handler"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _MODULES = ("errors", "sync")
 
 __all__ = [
     "AnotherCell",
+    "Command",
     "CommandTooLong",
     "Compacted",
     "ConfigurationError",
@@ -123,6 +126,7 @@ __all__ = [
     "PortTaken",
     "ProtocolError",
     "Put",
+    "Query",
     "Refused",
     "Replica",
     "StaleRequest",
@@ -134,9 +138,11 @@ __all__ = [
     "Unknown",
     "UnknownKind",
     "UnknownSession",
+    "Upgrade",
     "ValueTooLong",
     "connect",
     "errors",
+    "handler",
     "sync",
 ]
 

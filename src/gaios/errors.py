@@ -23,6 +23,7 @@
     ├── Unknown                    the outcome is not known: it may have taken effect, now or later
     ├── ProtocolError              bytes that break the wire's rules
     ├── NotAcquired                a lock that was not free in time
+    ├── HandlePoisoned             a handle whose user wanted its calls to fail
     ├── LockLost                   a lock that is not held any more, or may not be
     ├── ConfigurationError         wrong usage or configuration
     │   └── AnotherCell · DirectoryInUse
@@ -378,6 +379,16 @@ class NotAcquired(Error):
         self.path, self.waited_ms = path, waited_ms
         self.hint = f"see who has it: {_explained(path)}"
         super().__init__(f"the lock {path} " + (f"was not free within {waited_ms} ms" if waited_ms else "is not free"))
+
+
+class HandlePoisoned(Error):
+    """`Node.poison` was called: its calls fail, those that were under way too.  [CHUBBY §2.6]"""
+
+    definite = True
+
+    def __init__(self, *, path: str) -> None:
+        self.path = path
+        super().__init__(f"the handle of {path} was poisoned: its calls fail; close it, and open another")
 
 
 class LockLost(Error):

@@ -38,6 +38,7 @@ def every_error() -> list[errors.Error]:
         errors.StaleSequencer(path="/p", generation=0, revision=1),
         errors.LimitReached(what="the cell", limit=1, unit="sessions"),
         errors.NotAcquired(path="/p", waited_ms=1),
+        errors.HandlePoisoned(path="/p"),
         errors.LockLost(path="/p", sequencer="0.1", reason="r"),
         errors.StaleRequest(sequence=1, acknowledged=1),
         errors.Unknown(reason="r"),

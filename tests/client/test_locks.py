@@ -322,7 +322,7 @@ async def test_a_lock_whose_node_is_deleted_is_lost(fake: FakeCell, cell: Cell, 
     session = other.session()
     with pytest.raises(LockLost, match="deleted"):
         async with cell.lock("job"):
-            handle = await session._inner._open_handle("/locks/job", 0)
+            handle = await session._inner.open(lock_api.Open(0, b"", "/locks/job"))
             lease = handle.lease
             await session._inner.ask(lock_api.DeleteNode(lease.session, lease.token, handle.number))
             await asyncio.sleep(PATIENCE_S)

@@ -21,7 +21,7 @@ ALLOWED = STANDARD | LIBRARIES | {"gaios"}
 FORBIDDEN_CALLS = frozenset({"__import__", "breakpoint", "compile", "eval", "exec", "hash", "id", "input", "open", "print"})
 """Built-in functions that reach the world, or whose result differs from process to process.  [SAFETY 27]"""
 
-PURE_ROOMS = ("paxos", "log", "db", "locks", "storage", "transport", "explain")
+PURE_ROOMS = ("paxos", "log", "db", "locks", "storage", "transport", "typed", "explain")
 PURE_FILES = (
     "errors.py",
     "api.py",

@@ -148,7 +148,7 @@ class Watch:
         """The next event; None when none came within `timeout` seconds, or after `close`."""
         with self._lock:
             if not self._taken:
-                self._taken.extend(self._twin._run(_next(self._watch, timeout)))  # noqa: SLF001 (as above)
+                self._taken.extend(self._twin._run(take_for(self._watch.take(CHUNK), timeout)))  # noqa: SLF001 (as above)
             return self._taken.popleft() if self._taken else None
 
     def close(self) -> None:
@@ -200,43 +200,6 @@ class Lock:
             raise self._held.error(self._held.why)
 
 
-class Session:
-    """A session of its own for some locks; made by `Cell.session`. Use it with `with`, or close it."""
-
-    def __init__(self, twin: Twin, session: locks.Session) -> None:
-        self._twin = twin
-        self._session = session
-
-    def __enter__(self) -> Self:
-        """Itself; the session is opened with its first lock."""
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Close."""
-        self.close()
-
-    def close(self) -> None:
-        """End it: its locks are free at once."""
-        self._twin._run(self._session.close())  # noqa: SLF001 (as above)
-
-    @property
-    def state(self) -> str:
-        """`none`, `safe` or `jeopardy`."""
-        return self._session.state
-
-    def lock(
-        self,
-        name: str,
-        *,
-        shared: bool = False,
-        wait: float | None = None,
-        lock_delay: float = 0.0,
-        on_jeopardy: locks.OnJeopardy = "cancel",
-    ) -> Lock:
-        """As `Cell.lock`."""
-        return Lock(self._twin, self._session.lock(name, shared=shared, wait=wait, lock_delay=lock_delay, on_jeopardy=on_jeopardy))
-
-
 async def _take(found: AsyncIterator[T]) -> list[T]:
     chunk: list[T] = []
     async for item in found:
@@ -246,9 +209,10 @@ async def _take(found: AsyncIterator[T]) -> list[T]:
     return chunk
 
 
-async def _next(watched: watch.Watch, timeout: float | None) -> list[Event]:  # noqa: ASYNC109 (None waits for ever)
+async def take_for(taking: Coroutine[Any, Any, list[T]], timeout: float | None) -> list[T]:  # noqa: ASYNC109 (None waits for ever)
+    """What was taken within so many seconds; nothing if that took longer."""
     # The wait ends here, on the loop, where it cannot cross with an event on its way to the caller.
     try:
-        return await asyncio.wait_for(watched.take(CHUNK), timeout)
+        return await asyncio.wait_for(taking, timeout)
     except TimeoutError:
         return []

@@ -16,6 +16,9 @@ COLUMNS = 140
 HAND_WRITTEN = {"close"}
 """Methods that `bridge.Twin` has."""
 
+TWINS = {"Opening": "Node"}
+"""What a method returns, where its twin has another name: without async a node is open at once."""
+
 HEAD = '''# Generated from the asyncio client by `python -m gaios.client.generate`. Do not edit.
 """The client without async: `gaios.sync.connect` and what it gives, a `Cell`.
 
@@ -39,8 +42,11 @@ IMPORTS = """from collections.abc import Iterable, Iterator
 
 from gaios.api import CompactResult, Entry, MultiOpResult, Operation, Overview, Test
 from gaios.client.arguments import Key, Value
-from gaios.client.bridge import Lock, Session, Twin, Watch
+from gaios.client.bridge import Lock, Twin, Watch
+from gaios.client.bridge_nodes import Node, Session
 from gaios.client.locks import OnJeopardy
+from gaios.client.node_events import Wanted
+from gaios.client.nodes import Create
 from gaios.client.results import Deleted, Done, Entries, Number, Swapped
 from gaios.client.status import CellStatus
 from gaios.explanation import Explanation
@@ -69,6 +75,7 @@ def generate() -> str:
 def _method(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     assert node.returns is not None
     returns = ast.unparse(node.returns).strip("'\"")
+    returns = TWINS.get(returns, returns)
     call = f"self._cell.{node.name}({', '.join(_arguments(node.args))})"
     if isinstance(node, ast.FunctionDef):
         outer = f"return {returns}(self, "
@@ -78,8 +85,10 @@ def _method(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     else:
         outer = "return self._run("
     body = f"{outer}{call})"
-    if len(body) + 8 > COLUMNS:
-        assert not outer.endswith(" "), f"{node.name} has too many parameters for this generator's lines"
+    if len(body) + 8 > COLUMNS and outer.endswith(" "):
+        body = f"return {returns}(\n            self,\n            self._cell.{node.name}(\n"
+        body += "".join(f"                {argument},\n" for argument in _arguments(node.args)) + "            ),\n        )"
+    elif len(body) + 8 > COLUMNS:
         body = f"{outer}\n            {call}\n        )"
     documentation = (ast.get_docstring(node, clean=False) or "").replace("`async for`", "`for`").replace("`async with", "`with")
     return f'{_signature(node, returns)}\n        """{documentation}"""\n        {body}\n'

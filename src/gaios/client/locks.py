@@ -12,45 +12,18 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from types import TracebackType
-from typing import Final, Literal, Self
+from typing import Final
 
 from gaios import lock_api
-from gaios.client.lease import Lease, State
-from gaios.client.lock_session import Handle, LockSession
-from gaios.client.shell import boottime_ns
-from gaios.errors import ConfigurationError, InvalidCommand, LockLost
+from gaios.client.handle import Handle
+from gaios.client.held import Held, OnJeopardy
+from gaios.client.lock_session import LockSession
+from gaios.errors import ConfigurationError, InvalidCommand
 from gaios.lock_api import LOCK_DELAY_MS_MAX, CheckSequencer, Sequencer
 
-OnJeopardy = Literal["cancel", "wait"]
 ROOT: Final = "/ls/local"
-_JEOPARDY: Final = "its session is in jeopardy: the cell was not heard from for a lease, and may give the lock to somebody else"
-_EXPIRED: Final = "its session is over"
-_INVALID: Final = "the node was deleted, or the lock was taken away"
 
-
-class Held:
-    """A lock that is held. It is lost when `lost` is set, or `check` raises."""
-
-    def __init__(self, path: str, sequencer: Sequencer, lease: Lease) -> None:
-        self.path = path
-        self.sequencer = sequencer
-        """Proof of the grant; `str()` of it is `GENERATION.REVISION`. Give it to whoever is to check it."""
-        self.lost = asyncio.Event()
-        """Set when the lock is lost, by the client's own loop."""
-        self.why = ""
-        """Why it is lost."""
-        self._lease = lease
-
-    def check(self) -> None:
-        """Raise `LockLost` unless the lock is certain to be held at this moment. Asks nobody; takes a microsecond; from any thread."""
-        if self.why:
-            raise self.error(self.why)
-        if boottime_ns() >= self._lease.end_ns:
-            raise self.error(_JEOPARDY)
-
-    def error(self, why: str) -> LockLost:
-        """What is raised."""
-        return LockLost(path=self.path, sequencer=str(self.sequencer), reason=why)
+__all__ = ["Held", "Lock", "OnJeopardy", "check_of", "delay_ms", "inside", "path_of"]
 
 
 class Lock:
@@ -63,11 +36,9 @@ class Lock:
             raise ConfigurationError(reason=f"on_jeopardy is 'cancel' or 'wait', not {on_jeopardy!r}")
         if wait is not None and not 0 <= wait <= 1e9:
             raise ConfigurationError(reason=f"wait is None or a number of seconds from 0 on, not {wait!r}")
-        if not 0 <= lock_delay * 1_000 <= LOCK_DELAY_MS_MAX:
-            raise ConfigurationError(reason=f"a lock-delay has 0 to {LOCK_DELAY_MS_MAX // 1_000} seconds, not {lock_delay!r}")
         self._session = session
         self.path = path
-        self._shared, self._wait, self._lock_delay_ms, self._on_jeopardy = shared, wait, int(lock_delay * 1_000), on_jeopardy
+        self._shared, self._wait, self._lock_delay_ms, self._on_jeopardy = shared, wait, delay_ms(lock_delay), on_jeopardy
         self._handle: Handle | None = None
         self._held: Held | None = None
         self._task: asyncio.Task[object] | None = None
@@ -111,19 +82,11 @@ class Lock:
             raise ConfigurationError(reason=f"this lock object holds {self.path} already", hint="make another one: cell.lock(name)")
         session = self._session
         handle, sequencer = await session.acquire(self.path, shared=self._shared, wait_s=self._wait, lock_delay_ms=self._lock_delay_ms)
-        held = self._held = Held(self.path, sequencer, handle.lease)
+        held = self._held = Held(self.path, sequencer, handle.lease, on_jeopardy=self._on_jeopardy)
         self._handle = handle
-
-        def changed(state: State | None) -> None:
-            why = _reason(state, wait=self._on_jeopardy == "wait")
-            if why and not held.why:
-                held.why = why
-                held.lost.set()
-                lost()
-
-        handle.lost = changed
-        # What was told before anybody listened.
-        changed(handle.lease.state if boottime_ns() < handle.lease.end_ns else State.JEOPARDY)
+        held.when_lost(lost)
+        handle.lost = held.happened
+        held.begins()
         session.watchdog.begin()
         return held
 
@@ -140,43 +103,11 @@ class Lock:
             self._task.cancel()
 
 
-class Session:
-    """A session of its own for some locks: they live and end together. Made by `Cell.session`; use it with `async with`, or close it."""
-
-    def __init__(self, inner: LockSession) -> None:
-        self._inner = inner
-
-    async def __aenter__(self) -> Self:
-        """Itself; the session is opened with its first lock."""
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Close."""
-        await self.close()
-
-    async def close(self) -> None:
-        """End it: its locks are free at once."""
-        await self._inner.close()
-
-    @property
-    def state(self) -> Literal["none", "safe", "jeopardy"]:
-        """Whether there is one, and how sure it is."""
-        lease = self._inner.lease
-        if lease is None:
-            return "none"
-        return "safe" if lease.state == State.SAFE and boottime_ns() < lease.end_ns else "jeopardy"
-
-    def lock(
-        self,
-        name: str,
-        *,
-        shared: bool = False,
-        wait: float | None = None,
-        lock_delay: float = 0.0,
-        on_jeopardy: OnJeopardy = "cancel",
-    ) -> Lock:
-        """As `Cell.lock`."""
-        return Lock(self._inner, path_of(name), shared=shared, wait=wait, lock_delay=lock_delay, on_jeopardy=on_jeopardy)
+def delay_ms(lock_delay: float) -> int:
+    """A lock-delay of so many seconds. Raises `ConfigurationError`: it makes no sense."""
+    if not 0 <= lock_delay * 1_000 <= LOCK_DELAY_MS_MAX:
+        raise ConfigurationError(reason=f"a lock-delay has 0 to {LOCK_DELAY_MS_MAX // 1_000} seconds, not {lock_delay!r}")
+    return int(lock_delay * 1_000)
 
 
 def check_of(sequencer: Sequencer | str, name: str | None, *, shared: bool) -> CheckSequencer:
@@ -225,11 +156,3 @@ def inside(path: str) -> str:
     if path != ROOT and not path.startswith(ROOT + "/"):
         raise InvalidCommand(reason=f"{path!r} is no path of this cell: they begin with {ROOT}/")
     return path.removeprefix(ROOT) or "/"
-
-
-def _reason(state: State | None, *, wait: bool) -> str:
-    if state is None:
-        return _INVALID
-    if state == State.EXPIRED:
-        return _EXPIRED
-    return _JEOPARDY if state == State.JEOPARDY and not wait else ""
