@@ -25,6 +25,7 @@
     ├── NotAcquired                a lock that was not free in time
     ├── HandlePoisoned             a handle whose user wanted its calls to fail
     ├── LockLost                   a lock that is not held any more, or may not be
+    │   └── LostBeforeCall         and its holder's call was not sent
     ├── ConfigurationError         wrong usage or configuration
     │   └── AnotherCell · DirectoryInUse
     ├── PortTaken                  a listening address is in use
@@ -398,6 +399,12 @@ class LockLost(Error):
         self.path, self.sequencer, self.reason = path, sequencer, reason
         self.hint = f"see why: {_explained(path, sequencer)}"
         super().__init__(f"the lock {path} ({sequencer}) is lost: {reason}")
+
+
+class LostBeforeCall(LockLost):
+    """A call was made by a lock's holder after its lease: nothing was sent.  [SAFETY 22]"""
+
+    definite = True
 
 
 class ConfigurationError(Error):

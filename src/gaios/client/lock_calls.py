@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from gaios import lock_api
+from gaios.client import holding
 from gaios.client.arguments import Value, strange
 from gaios.client.calling import Calling
 from gaios.client.core import READ
@@ -45,9 +46,9 @@ class LockCalls(Calling):
         sequencer makes exclusion certain: this client may be paused for longer than its lease, and find out too late.
 
         Args:
-            name: it stands at `/locks/NAME`, made when it is used first; or a whole path, `/ls/local/…`.
+            name: it stands at `/ls/local/locks/NAME`, and is gone when nobody uses it; or a whole path, `/ls/local/…`, that stays.
             shared: share it with whoever asks for it like this.
-            wait: seconds within which it is to be acquired; 0: now or not; None: as long as it takes.
+            wait: seconds within which it is to be acquired, all told; 0: now or not; None: as long as it takes.
             lock_delay: seconds, at most 60, for which nobody gets it when it is lost: for receivers that check nothing.
             on_jeopardy: "cancel" the body when the lease is over and the cell was not heard from; or "wait" for the cell's verdict, for
                 bodies whose every effect is checked.
@@ -168,5 +169,6 @@ class LockCalls(Calling):
         return await self._ask_locks(question, Explanation, timeout)
 
     async def _ask_locks(self, question: lock_api.LockQuestion, kind: type[T], timeout: float | None) -> T:
+        holding.check()
         answer = lock_api.decode_answer(await self._shell.call(READ, lock_api.encode(question), self._seconds(timeout)))
         return answer if isinstance(answer, kind) else strange(answer)

@@ -189,9 +189,9 @@ class Cell(Twin):
         sequencer makes exclusion certain: this client may be paused for longer than its lease, and find out too late.
 
         Args:
-            name: it stands at `/locks/NAME`, made when it is used first; or a whole path, `/ls/local/…`.
+            name: it stands at `/ls/local/locks/NAME`, and is gone when nobody uses it; or a whole path, `/ls/local/…`, that stays.
             shared: share it with whoever asks for it like this.
-            wait: seconds within which it is to be acquired; 0: now or not; None: as long as it takes.
+            wait: seconds within which it is to be acquired, all told; 0: now or not; None: as long as it takes.
             lock_delay: seconds, at most 60, for which nobody gets it when it is lost: for receivers that check nothing.
             on_jeopardy: "cancel" the body when the lease is over and the cell was not heard from; or "wait" for the cell's verdict, for
                 bodies whose every effect is checked.
