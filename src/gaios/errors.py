@@ -23,6 +23,9 @@
     ├── Unknown                    the outcome is not known: it may have taken effect, now or later
     ├── ProtocolError              bytes that break the wire's rules
     ├── NotAcquired                a lock that was not free in time
+    ├── NotInTime                  something that was waited for did not happen in time
+    ├── NotDue                     somebody has done it in this period already
+    ├── Disagreement               a number that all who use a thing have to agree on, and do not
     ├── LockLost                   a lock that is not held any more, or may not be
     ├── ConfigurationError         wrong usage or configuration
     │   └── AnotherCell · DirectoryInUse
@@ -363,6 +366,36 @@ class NotAcquired(Error):
     def __init__(self, *, path: str, waited_ms: int) -> None:
         self.path, self.waited_ms = path, waited_ms
         super().__init__(f"the lock {path} " + (f"was not free within {waited_ms} ms" if waited_ms else "is not free"))
+
+
+class NotInTime(Error):
+    """What was waited for did not happen in time; nobody waits for it any more."""
+
+    definite = True
+
+    def __init__(self, *, what: str, waited_ms: int) -> None:
+        self.what, self.waited_ms = what, waited_ms
+        super().__init__(f"{what}: not within {waited_ms} ms")
+
+
+class NotDue(Error):
+    """It was done in this period already; `period` is its number since 1970, of `every_ms` each."""
+
+    definite = True
+
+    def __init__(self, *, what: str, period: int, every_ms: int) -> None:
+        self.what, self.period, self.every_ms = what, period, every_ms
+        super().__init__(f"{what} was done in period {period} (of {every_ms} ms) already; it is due in the next one")
+
+
+class Disagreement(Error):
+    """All who use a thing have to name the same number, and this one is another."""
+
+    definite = True
+
+    def __init__(self, *, what: str, agreed: int, given: int) -> None:
+        self.what, self.agreed, self.given = what, agreed, given
+        super().__init__(f"{what} has {agreed} by agreement, not {given}: give the same number everywhere, or change it for all")
 
 
 class LockLost(Error):

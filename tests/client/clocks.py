@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from gaios.client import lock_session, locks, shell, watchdog
+from gaios.client import grant, lock_session, locks, shell, watchdog
 
-MODULES = (shell, lock_session, locks, watchdog)
+MODULES = (shell, grant, lock_session, locks, watchdog)
 SLOWER = 6
 
 

@@ -12,11 +12,12 @@ import threading
 from collections import deque
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar
 
-from gaios.api import Event
-from gaios.client import aio, fork, locks, watch
+from gaios.api import Event, Test
+from gaios.client import aio, fork, grant, locks, watch
 from gaios.errors import ConfigurationError
+from gaios.lock_api import Sequencer
 
 T = TypeVar("T")
 CHUNK: Final = 256
@@ -156,13 +157,27 @@ class Watch:
         self._twin._run(self._watch.aclose())  # noqa: SLF001 (as above)
 
 
-class Held:
+class Part:
+    """The twin of some part of the asyncio client: `_inner`, whose methods run on the private loop."""
+
+    def __init__(self, twin: Twin, inner: Any) -> None:  # noqa: ANN401 (its class says of what)
+        self._twin = twin
+        self._inner = inner
+
+    def _run(self, call: Coroutine[Any, Any, T]) -> T:
+        return self._twin._run(call)  # noqa: SLF001 (two halves of one thing)
+
+    def _iterate(self, found: AsyncIterator[T]) -> Iterator[T]:
+        return self._twin._iterate(found)  # noqa: SLF001 (as above)
+
+
+class Held(Part):
     """A lock that is held. It is lost when `lost` is set, or `check` raises."""
 
-    def __init__(self, held: locks.Held, lost: threading.Event) -> None:
-        self._held = held
-        self.path = held.path
-        self.sequencer = held.sequencer
+    def __init__(self, twin: Twin, held: grant.Held, lost: threading.Event) -> None:
+        super().__init__(twin, held)
+        self.path: str = held.path
+        self.sequencer: Sequencer = held.sequencer
         """Proof of the grant; `str()` of it is `GENERATION.REVISION`. Give it to whoever is to check it."""
         self.lost = lost
         """Set when the lock is lost."""
@@ -172,32 +187,50 @@ class Held:
 
         Call it before each step: without async nobody can cancel the body.
         """
-        self._held.check()
+        self._inner.check()
+
+    def guard(self) -> Test:
+        """A test for a MultiOp's guard that holds while this grant does: so the cell's own keys are fenced by the lock.  [SAFETY 23]"""
+        guard: Test = self._inner.guard()
+        return guard
 
 
-class Lock:
-    """A lock of the cell, to be held by `with`; made by `Cell.lock`."""
+H = TypeVar("H", bound=Held)
 
-    def __init__(self, twin: Twin, lock: locks.Lock) -> None:
-        self._twin = twin
-        self._lock = lock
-        self._held: locks.Held | None = None
 
-    def __enter__(self) -> Held:
+class Grant(Part, Generic[H]):
+    """Something to be held by `with`."""
+
+    held: type[H]
+    """The twin of what is held."""
+
+    def __init__(self, twin: Twin, inner: grant.Grant[Any]) -> None:
+        super().__init__(twin, inner)
+        self._held: grant.Held | None = None
+
+    def __enter__(self) -> H:
         """Acquire it."""
         lost = threading.Event()
         try:
-            self._held = self._twin._run(self._lock.acquire(lost.set))  # noqa: SLF001 (two halves of one thing)
+            self._held = self._run(self._inner.acquire(lost.set))
         except BaseException:
-            self._twin._run(self._lock.release())  # noqa: SLF001 (interrupted, it may have been acquired meanwhile)
+            self._run(self._inner.release(done=False))  # (interrupted, it may have been acquired meanwhile)
             raise
-        return Held(self._held, lost)
+        return self.held(self._twin, self._held, lost)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Release it. Raises `LockLost` if it was lost and the body did not notice."""
-        self._twin._run(self._lock.release())  # noqa: SLF001 (as above)
-        if kind is None and self._held is not None and self._held.why:
-            raise self._held.error(self._held.why)
+        held = self._held
+        assert held is not None
+        self._run(self._inner.release(done=kind is None and not held.why))
+        if kind is None and held.why:
+            raise held.error(held.why)
+
+
+class Lock(Grant[Held]):
+    """A lock of the cell, to be held by `with`; made by `Cell.lock`."""
+
+    held = Held
 
 
 class Session:
@@ -231,7 +264,7 @@ class Session:
         shared: bool = False,
         wait: float | None = None,
         lock_delay: float = 0.0,
-        on_jeopardy: locks.OnJeopardy = "cancel",
+        on_jeopardy: grant.OnJeopardy = "cancel",
     ) -> Lock:
         """As `Cell.lock`."""
         return Lock(self._twin, self._session.lock(name, shared=shared, wait=wait, lock_delay=lock_delay, on_jeopardy=on_jeopardy))

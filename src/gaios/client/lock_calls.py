@@ -7,8 +7,9 @@ from gaios import lock_api
 from gaios.client.arguments import strange
 from gaios.client.calling import Calling
 from gaios.client.core import READ
+from gaios.client.grant import OnJeopardy
 from gaios.client.lock_session import LockSession
-from gaios.client.locks import Lock, OnJeopardy, Session, check_of, inside
+from gaios.client.locks import Lock, Session, check_of, inside
 from gaios.client.shell import Shell
 from gaios.lock_api import NodeInfo, Sequencer, SessionInfo
 
@@ -51,8 +52,7 @@ class LockCalls(Calling):
             NotAcquired: (when it is entered) it was not free in time.
             LockLost: (when it is left, or by `held.check()`) it was lost.
         """
-        self._own = self._own or self.session()
-        return self._own.lock(name, shared=shared, wait=wait, lock_delay=lock_delay, on_jeopardy=on_jeopardy)
+        return self._own_session().lock(name, shared=shared, wait=wait, lock_delay=lock_delay, on_jeopardy=on_jeopardy)
 
     def session(self, *, lease: float = 12.0, grace: float = 45.0, client: str = "") -> Session:
         """A session of its own, for locks that are to live and end together: `session.lock(…)`. It ends with this client, or by `close`.
@@ -100,6 +100,10 @@ class LockCalls(Calling):
             found += page.nodes
             if not page.more or not page.nodes:
                 return found
+
+    def _own_session(self) -> Session:
+        self._own = self._own or self.session()
+        return self._own
 
     async def _ask_locks(self, question: lock_api.LockQuestion, kind: type[T], timeout: float | None) -> T:
         answer = lock_api.decode_answer(await self._shell.call(READ, lock_api.encode(question), self._seconds(timeout)))

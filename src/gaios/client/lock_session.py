@@ -119,6 +119,11 @@ class LockSession:
         if task is not None:
             await asyncio.wait([task], timeout=self._timeout)
 
+    def drop(self, handle: Handle) -> None:
+        """As `release`, and waits for nothing."""
+        handle.lost = None
+        self._put_away(handle)
+
     async def ask(self, command: LockCommand) -> Any:  # noqa: ANN401 (the reply that belongs to the command)
         """One command; its reply."""
         reply = await self._shell.call(WRITE, lock_api.encode(command), self._timeout)

@@ -1,150 +1,50 @@
-"""Locks as their users see them: `async with cell.lock(name) as held`.  [CHUBBY §2.4; SAFETY 22, 23]
+"""Locks as their users see them: `async with cell.lock(name) as held`, and the sessions that they live in.  [CHUBBY §2.4]"""
 
-Rule 1. `held.sequencer` is the proof of the grant. Only a receiver that checks it makes exclusion certain: the body of a lock may run on
-after its lease, because it slept or because its event loop did.
-Rule 2. At jeopardy the body is cancelled, as by `asyncio.timeout`, and `LockLost` comes out of `async with`. With `on_jeopardy="wait"` that
-happens only when the cell, or 45 s, have the last word.
-Rule 3. `held.check()` asks nobody: it compares the clock that goes on while a process or its machine sleeps with the end of the lease.
-Rule 4. Leaving never fails for the cell's sake: what cannot be released now is released later, or with the session.
-"""
-
-import asyncio
-import contextlib
-from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Literal, Self
 
 from gaios import lock_api
-from gaios.client.lease import Lease, State
+from gaios.client.grant import Grant, Held, OnJeopardy
+from gaios.client.lease import State
 from gaios.client.lock_session import Handle, LockSession
 from gaios.client.shell import boottime_ns
-from gaios.errors import ConfigurationError, InvalidCommand, LockLost
+from gaios.errors import ConfigurationError, InvalidCommand
 from gaios.lock_api import LOCK_DELAY_MS_MAX, CheckSequencer, Sequencer
 
-OnJeopardy = Literal["cancel", "wait"]
 ROOT: Final = "/ls/local"
-_JEOPARDY: Final = "its session is in jeopardy: the cell was not heard from for a lease, and may give the lock to somebody else"
-_EXPIRED: Final = "its session is over"
-_INVALID: Final = "the node was deleted, or the lock was taken away"
 
 
-class Held:
-    """A lock that is held. It is lost when `lost` is set, or `check` raises."""
-
-    def __init__(self, path: str, sequencer: Sequencer, lease: Lease) -> None:
-        self.path = path
-        self.sequencer = sequencer
-        """Proof of the grant; `str()` of it is `GENERATION.REVISION`. Give it to whoever is to check it."""
-        self.lost = asyncio.Event()
-        """Set when the lock is lost, by the client's own loop."""
-        self.why = ""
-        """Why it is lost."""
-        self._lease = lease
-
-    def check(self) -> None:
-        """Raise `LockLost` unless the lock is certain to be held at this moment. Asks nobody; takes a microsecond; from any thread."""
-        if self.why:
-            raise self.error(self.why)
-        if boottime_ns() >= self._lease.end_ns:
-            raise self.error(_JEOPARDY)
-
-    def error(self, why: str) -> LockLost:
-        """What is raised."""
-        return LockLost(path=self.path, sequencer=str(self.sequencer), reason=why)
-
-
-class Lock:
-    """A lock of the cell, to be held by `async with`; made by `Cell.lock`. It is acquired anew each time."""
+class Lock(Grant[Held]):
+    """A lock of the cell, to be held by `async with`; made by `Cell.lock`."""
 
     def __init__(
-        self, session: LockSession, path: str, *, shared: bool, wait: float | None, lock_delay: float, on_jeopardy: OnJeopardy
+        self,
+        session: LockSession,
+        path: str,
+        *,
+        shared: bool = False,
+        wait: float | None = None,
+        lock_delay: float = 0.0,
+        on_jeopardy: OnJeopardy = "cancel",
     ) -> None:
-        if on_jeopardy not in {"cancel", "wait"}:
-            raise ConfigurationError(reason=f"on_jeopardy is 'cancel' or 'wait', not {on_jeopardy!r}")
-        if wait is not None and not 0 <= wait <= 1e9:
-            raise ConfigurationError(reason=f"wait is None or a number of seconds from 0 on, not {wait!r}")
+        super().__init__(session, on_jeopardy=on_jeopardy)
+        check_wait(wait)
         if not 0 <= lock_delay * 1_000 <= LOCK_DELAY_MS_MAX:
             raise ConfigurationError(reason=f"a lock-delay has 0 to {LOCK_DELAY_MS_MAX // 1_000} seconds, not {lock_delay!r}")
-        self._session = session
         self.path = path
-        self._shared, self._wait, self._lock_delay_ms, self._on_jeopardy = shared, wait, int(lock_delay * 1_000), on_jeopardy
-        self._handle: Handle | None = None
-        self._held: Held | None = None
-        self._task: asyncio.Task[object] | None = None
-        self._cancelling = 0
-        self._has_cancelled = False
+        self._shared, self._wait, self._lock_delay_ms = shared, wait, int(lock_delay * 1_000)
 
-    async def __aenter__(self) -> Held:
-        """Acquire it."""
-        held = await self.acquire(self._cancel_body)
-        self._task = asyncio.current_task()
-        self._cancelling = self._task.cancelling() if self._task is not None else 0
-        self._has_cancelled = False
-        if held.why:
-            # Lost before the body began.
-            await self.release()
-            raise held.error(held.why)
-        return held
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Release it. Raises `LockLost` if it was lost and the body was cancelled for it, or did not notice."""
-        held, task, self._task = self._held, self._task, None
-        is_ours = False
-        if self._has_cancelled and task is not None:
-            is_ours = task.uncancel() <= self._cancelling
-            if is_ours and kind is None:
-                # The body ended just before it was cancelled.
-                with contextlib.suppress(asyncio.CancelledError):
-                    await asyncio.sleep(0)
-        await self.release()
-        if held is not None and held.why and (kind is None or (is_ours and kind is asyncio.CancelledError)):
-            raise held.error(held.why) from error
-
-    async def acquire(self, lost: Callable[[], None]) -> Held:
-        """Take the lock; `lost` is called once, by the client's loop, if it is lost while it is held.
-
-        Raises:
-            NotAcquired: it was not free in time.
-            Error: see `LockSession.acquire`.
-        """
-        if self._handle is not None:
-            raise ConfigurationError(reason=f"this lock object holds {self.path} already", hint="make another one: cell.lock(name)")
+    async def _take(self) -> tuple[Held, Handle]:
         session = self._session
         handle, sequencer = await session.acquire(self.path, shared=self._shared, wait_s=self._wait, lock_delay_ms=self._lock_delay_ms)
-        held = self._held = Held(self.path, sequencer, handle.lease)
-        self._handle = handle
-
-        def changed(state: State | None) -> None:
-            why = _reason(state, wait=self._on_jeopardy == "wait")
-            if why and not held.why:
-                held.why = why
-                held.lost.set()
-                lost()
-
-        handle.lost = changed
-        # What was told before anybody listened.
-        changed(handle.lease.state if boottime_ns() < handle.lease.end_ns else State.JEOPARDY)
-        session.watchdog.begin()
-        return held
-
-    async def release(self) -> None:
-        """Give it back."""
-        handle, self._handle = self._handle, None
-        if handle is not None:
-            self._session.watchdog.end()
-            await self._session.release(handle)
-
-    def _cancel_body(self) -> None:
-        if self._task is not None:
-            self._has_cancelled = True
-            self._task.cancel()
+        return Held(self.path, sequencer, handle), handle
 
 
 class Session:
     """A session of its own for some locks: they live and end together. Made by `Cell.session`; use it with `async with`, or close it."""
 
     def __init__(self, inner: LockSession) -> None:
-        self._inner = inner
+        self.inner = inner
 
     async def __aenter__(self) -> Self:
         """Itself; the session is opened with its first lock."""
@@ -156,12 +56,12 @@ class Session:
 
     async def close(self) -> None:
         """End it: its locks are free at once."""
-        await self._inner.close()
+        await self.inner.close()
 
     @property
     def state(self) -> Literal["none", "safe", "jeopardy"]:
         """Whether there is one, and how sure it is."""
-        lease = self._inner.lease
+        lease = self.inner.lease
         if lease is None:
             return "none"
         return "safe" if lease.state == State.SAFE and boottime_ns() < lease.end_ns else "jeopardy"
@@ -176,7 +76,13 @@ class Session:
         on_jeopardy: OnJeopardy = "cancel",
     ) -> Lock:
         """As `Cell.lock`."""
-        return Lock(self._inner, path_of(name), shared=shared, wait=wait, lock_delay=lock_delay, on_jeopardy=on_jeopardy)
+        return Lock(self.inner, path_of(name), shared=shared, wait=wait, lock_delay=lock_delay, on_jeopardy=on_jeopardy)
+
+
+def check_wait(wait: float | None) -> None:
+    """How long somebody wants to wait, in seconds; None: for ever. Raises `ConfigurationError`."""
+    if wait is not None and not 0 <= wait <= 1e9:
+        raise ConfigurationError(reason=f"wait is None or a number of seconds from 0 on, not {wait!r}")
 
 
 def check_of(sequencer: Sequencer | str, name: str | None, *, shared: bool) -> CheckSequencer:
@@ -225,11 +131,3 @@ def inside(path: str) -> str:
     if path != ROOT and not path.startswith(ROOT + "/"):
         raise InvalidCommand(reason=f"{path!r} is no path of this cell: they begin with {ROOT}/")
     return path.removeprefix(ROOT) or "/"
-
-
-def _reason(state: State | None, *, wait: bool) -> str:
-    if state is None:
-        return _INVALID
-    if state == State.EXPIRED:
-        return _EXPIRED
-    return _JEOPARDY if state == State.JEOPARDY and not wait else ""

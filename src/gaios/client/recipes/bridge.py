@@ -1,0 +1,117 @@
+"""Twins without async of the recipes that take a function, or are read from any thread."""
+
+import asyncio
+import functools
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+from gaios.api import Entry, Event
+from gaios.client.arguments import Key
+from gaios.client.bridge import Held, Lock, Part, Twin
+from gaios.client.recipes import cache, singleton, watcher
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Singleton(Part):
+    """A decorator, made by `Cell.singleton`: each call acquires the lock, and hands `held` to the function as its first argument."""
+
+    def __call__(self, function: Callable[Concatenate[Held, P], R]) -> Callable[P, R]:
+        """The function without its first argument. Nobody can cancel it: it asks `held.check()` before each step."""
+        made: singleton.Singleton = self._inner
+
+        @functools.wraps(function)
+        def alone(*arguments: P.args, **named: P.kwargs) -> R:
+            with Lock(self._twin, made.lock()) as held:
+                return function(held, *arguments, **named)
+
+        return alone
+
+
+class PrefixCache(Part):
+    """Made by `Cell.cached`; use it with `with`: when the body begins, it is filled. Reading asks nobody, and no other thread."""
+
+    def __init__(self, twin: Twin, inner: cache.PrefixCache) -> None:
+        super().__init__(twin, inner)
+        self._cache = inner
+
+    def __enter__(self) -> Self:
+        """Fill it."""
+        self.open()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Let it go."""
+        self.close()
+
+    def open(self) -> None:
+        """Fill it, and keep it up to date until `close`. Raises `TooMuchWork`: there is more than it may take."""
+        self._run(self._cache.open())
+
+    def close(self) -> None:
+        """Keep it up to date no longer; what it has read can be read no more."""
+        self._run(self._cache.aclose())
+
+    @property
+    def revision(self) -> int:
+        """As of which it shows what it shows."""
+        return self._cache.revision
+
+    def get(self, key: Key) -> Entry | None:
+        """A key's entry; None where there is none, or the key does not have the prefix."""
+        return self._cache.get(key)
+
+    def view(self) -> cache.View:
+        """All of it, at one revision."""
+        return self._cache.view()
+
+    def __len__(self) -> int:
+        """How many keys."""
+        return len(self._cache)
+
+    def __contains__(self, key: Key) -> bool:
+        """Whether there is such a key."""
+        return key in self._cache
+
+    def __iter__(self) -> Iterator[Entry]:
+        """Entries in the order of their keys, as of one revision."""
+        return iter(self._cache)
+
+    def until(self, revision: int, wait: float | None = None) -> int:
+        """As the asyncio client's: wait until it shows what stood at `revision`. Raises `NotInTime`."""
+        return self._run(self._cache.until(revision, wait))
+
+
+class Watcher(Part):
+    """Calls a function for each change until `close`, or until its client is closed; in a thread of its own."""
+
+    def wait(self) -> None:
+        """Wait for its end. Raises what ended it: the function's error, or the cell's."""
+        ending: Coroutine[Any, Any, None] = self._inner.wait()
+        self._run(ending)
+
+    def close(self) -> None:
+        """End it. A call that is under way ends by itself."""
+        ending: Coroutine[Any, Any, None] = self._inner.aclose()
+        self._run(ending)
+
+
+class OnChange(Part):
+    """A decorator, made by `Cell.on_change`: what it makes of a function is a `Watcher`, which has begun."""
+
+    def __call__(self, function: Callable[[Event], None]) -> Watcher:
+        """Call it for every change from now on, in a thread of its own."""
+        return Watcher(self._twin, self._run(_begin(self._inner, function)))
+
+
+async def _begin(made: watcher.OnChange, function: Callable[[Event], None]) -> watcher.Watcher:
+    thread = ThreadPoolExecutor(1, thread_name_prefix="gaios-watcher")
+    loop = asyncio.get_running_loop()
+
+    async def call(event: Event) -> None:
+        await loop.run_in_executor(thread, function, event)
+
+    return made(call)
