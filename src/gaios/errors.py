@@ -26,7 +26,9 @@
     ├── NotInTime                  something that was waited for did not happen in time
     ├── NotDue                     somebody has done it in this period already
     ├── Disagreement               a number that all who use a thing have to agree on, and do not
+    ├── HandlePoisoned             a handle whose user wanted its calls to fail
     ├── LockLost                   a lock that is not held any more, or may not be
+    │   └── LostBeforeCall         and its holder's call was not sent
     ├── ConfigurationError         wrong usage or configuration
     │   └── AnotherCell · DirectoryInUse
     ├── PortTaken                  a listening address is in use
@@ -398,12 +400,28 @@ class Disagreement(Error):
         super().__init__(f"{what} has {agreed} by agreement, not {given}: give the same number everywhere, or change it for all")
 
 
+class HandlePoisoned(Error):
+    """`Node.poison` was called: its calls fail, those that were under way too.  [CHUBBY §2.6]"""
+
+    definite = True
+
+    def __init__(self, *, path: str) -> None:
+        self.path = path
+        super().__init__(f"the handle of {path} was poisoned: its calls fail; close it, and open another")
+
+
 class LockLost(Error):
     """A lock is not held any more, or may not be: whoever goes on without a checked sequencer may not be alone.  [SAFETY 22]"""
 
     def __init__(self, *, path: str, sequencer: str, reason: str) -> None:
         self.path, self.sequencer, self.reason = path, sequencer, reason
         super().__init__(f"the lock {path} ({sequencer}) is lost: {reason}")
+
+
+class LostBeforeCall(LockLost):
+    """A call was made by a lock's holder after its lease: nothing was sent.  [SAFETY 22]"""
+
+    definite = True
 
 
 class ConfigurationError(Error):

@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from gaios.client import grant, lock_session, locks, shell, watchdog
+from gaios.client import held, lock_session, lock_sessions, nodes, shell, watchdog
 
-MODULES = (shell, grant, lock_session, locks, watchdog)
+MODULES = (shell, held, lock_session, lock_sessions, nodes, watchdog)
 SLOWER = 6
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from gaios.api import Put
 from gaios.client import Cell
-from gaios.client.grant import Grant, Held
+from gaios.client.grant import Grant
+from gaios.client.held import Held
 from gaios.client.locks import Lock
 from gaios.errors import ConfigurationError
 from tests.client.fake import FakeCell

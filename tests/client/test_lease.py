@@ -181,7 +181,7 @@ def test_lost_notices_are_told_of_once() -> None:
     bench.safe()
     after = Notice(9, LOCK_ACQUIRED, "", 20)
     bench.keep(bench.alive().request, KeptAlive(LEASE_MS, 0, REIGN, 1_026, True, (after,)))
-    assert bench.told_of() == [AskAgain(), (after,)]
+    assert bench.told_of() == [AskAgain(lost=True), (after,)]
     bench.keep(bench.alive().request, KeptAlive(LEASE_MS, 0, REIGN, 1_026, True, (after,)))
     assert bench.told_of() == []
 

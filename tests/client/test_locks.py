@@ -11,7 +11,7 @@ import pytest
 import gaios
 from gaios import lock_api
 from gaios.client import Cell
-from gaios.client.grant import Held
+from gaios.client.held import Held
 from gaios.client.locks import path_of
 from gaios.errors import ConfigurationError, InvalidCommand, LockLost, NotAcquired, SessionExpired, Unavailable
 from tests.client.clocks import Clock, ring
@@ -323,7 +323,7 @@ async def test_a_lock_whose_node_is_deleted_is_lost(fake: FakeCell, cell: Cell, 
     session = other.session()
     with pytest.raises(LockLost, match="deleted"):
         async with cell.lock("job"):
-            handle = await session.inner._open_handle("/locks/job", 0)
+            handle = await session.inner.open(lock_api.Open(0, b"", "/locks/job"))
             lease = handle.lease
             await session.inner.ask(lock_api.DeleteNode(lease.session, lease.token, handle.number))
             await asyncio.sleep(PATIENCE_S)

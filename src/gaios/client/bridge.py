@@ -15,9 +15,9 @@ from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
 
 from gaios.api import Event, Test
-from gaios.client import aio, fork, grant, locks, watch
+from gaios.client import aio, fork, grant, holding, watch
+from gaios.client import held as held_module
 from gaios.errors import ConfigurationError
-from gaios.lock_api import Sequencer
 
 T = TypeVar("T")
 CHUNK: Final = 256
@@ -149,7 +149,7 @@ class Watch:
         """The next event; None when none came within `timeout` seconds, or after `close`."""
         with self._lock:
             if not self._taken:
-                self._taken.extend(self._twin._run(_next(self._watch, timeout)))  # noqa: SLF001 (as above)
+                self._taken.extend(self._twin._run(take_for(self._watch.take(CHUNK), timeout)))  # noqa: SLF001 (as above)
             return self._taken.popleft() if self._taken else None
 
     def close(self) -> None:
@@ -174,10 +174,12 @@ class Part:
 class Held(Part):
     """A lock that is held. It is lost when `lost` is set, or `check` raises."""
 
-    def __init__(self, twin: Twin, held: grant.Held, lost: threading.Event) -> None:
+    def __init__(self, twin: Twin, held: held_module.Held, lost: threading.Event) -> None:
         super().__init__(twin, held)
-        self.path: str = held.path
-        self.sequencer: Sequencer = held.sequencer
+        self.held = held
+        """What it is the twin of; its event belongs to the client's own loop."""
+        self.path = held.path
+        self.sequencer = held.sequencer
         """Proof of the grant; `str()` of it is `GENERATION.REVISION`. Give it to whoever is to check it."""
         self.lost = lost
         """Set when the lock is lost."""
@@ -187,12 +189,11 @@ class Held(Part):
 
         Call it before each step: without async nobody can cancel the body.
         """
-        self._inner.check()
+        self.held.check()
 
     def guard(self) -> Test:
         """A test for a MultiOp's guard that holds while this grant does: so the cell's own keys are fenced by the lock.  [SAFETY 23]"""
-        guard: Test = self._inner.guard()
-        return guard
+        return self.held.guard()
 
 
 H = TypeVar("H", bound=Held)
@@ -206,7 +207,7 @@ class Grant(Part, Generic[H]):
 
     def __init__(self, twin: Twin, inner: grant.Grant[Any]) -> None:
         super().__init__(twin, inner)
-        self._held: grant.Held | None = None
+        self._held: held_module.Held | None = None
 
     def __enter__(self) -> H:
         """Acquire it."""
@@ -214,15 +215,16 @@ class Grant(Part, Generic[H]):
         try:
             self._held = self._run(self._inner.acquire(lost.set))
         except BaseException:
-            self._run(self._inner.release(done=False))  # (interrupted, it may have been acquired meanwhile)
+            self._run(self._inner.release(done=False))  # interrupted, it may have been acquired meanwhile
             raise
+        holding.begin(self._held)
         return self.held(self._twin, self._held, lost)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Release it. Raises `LockLost` if it was lost and the body did not notice."""
         held = self._held
         assert held is not None
-        self._run(self._inner.release(done=kind is None and not held.why))
+        self._run(self._inner.release(done=kind is None))
         if kind is None and held.why:
             raise held.error(held.why)
 
@@ -231,43 +233,6 @@ class Lock(Grant[Held]):
     """A lock of the cell, to be held by `with`; made by `Cell.lock`."""
 
     held = Held
-
-
-class Session:
-    """A session of its own for some locks; made by `Cell.session`. Use it with `with`, or close it."""
-
-    def __init__(self, twin: Twin, session: locks.Session) -> None:
-        self._twin = twin
-        self._session = session
-
-    def __enter__(self) -> Self:
-        """Itself; the session is opened with its first lock."""
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Close."""
-        self.close()
-
-    def close(self) -> None:
-        """End it: its locks are free at once."""
-        self._twin._run(self._session.close())  # noqa: SLF001 (as above)
-
-    @property
-    def state(self) -> str:
-        """`none`, `safe` or `jeopardy`."""
-        return self._session.state
-
-    def lock(
-        self,
-        name: str,
-        *,
-        shared: bool = False,
-        wait: float | None = None,
-        lock_delay: float = 0.0,
-        on_jeopardy: grant.OnJeopardy = "cancel",
-    ) -> Lock:
-        """As `Cell.lock`."""
-        return Lock(self._twin, self._session.lock(name, shared=shared, wait=wait, lock_delay=lock_delay, on_jeopardy=on_jeopardy))
 
 
 async def _take(found: AsyncIterator[T]) -> list[T]:
@@ -279,9 +244,10 @@ async def _take(found: AsyncIterator[T]) -> list[T]:
     return chunk
 
 
-async def _next(watched: watch.Watch, timeout: float | None) -> list[Event]:  # noqa: ASYNC109 (None waits for ever)
+async def take_for(taking: Coroutine[Any, Any, list[T]], timeout: float | None) -> list[T]:  # noqa: ASYNC109 (None waits for ever)
+    """What was taken within so many seconds; nothing if that took longer."""
     # The wait ends here, on the loop, where it cannot cross with an event on its way to the caller.
     try:
-        return await asyncio.wait_for(watched.take(CHUNK), timeout)
+        return await asyncio.wait_for(taking, timeout)
     except TimeoutError:
         return []

@@ -88,6 +88,11 @@ class Core:
         """The address of whom it takes for the master; empty while it knows of none."""
         return self._search.master.endpoint if self._search.master is not None else ""
 
+    @property
+    def why(self) -> str:
+        """Why it was not answered, as far as it is known."""
+        return self._search.why or "no replica was reached"
+
     def warm_up(self, now: int) -> None:
         """Begin to look for the master although nothing is asked yet; not for longer than an election may take."""
         self._warm_until = now + SEEK_EAGER
@@ -224,7 +229,7 @@ class Core:
         """Time has passed."""
         self._calls.tick(now)
         self._leases.tick(now)
-        self._watches.tick(now, self._search.why or "no replica was reached")
+        self._watches.tick(now, self.why)
         for link, why in self._search.tick(now, self._waiting(now)):
             self._drop(now, link, why)
         self._go(now)

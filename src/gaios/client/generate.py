@@ -19,6 +19,9 @@ COLUMNS = 140
 HAND_WRITTEN = {"close"}
 """Methods that `bridge.Twin` has."""
 
+TWINS = {"Opening": "Node"}
+"""What a method returns, where its twin has another name: without async a node is open at once."""
+
 HEAD = '''# Generated from the asyncio client by `python -m gaios.client.generate`. Do not edit.
 """The client without async: `gaios.sync.connect` and what it gives, a `Cell`.
 
@@ -43,8 +46,11 @@ from datetime import timedelta
 
 from gaios.api import CompactResult, Entry, MultiOpResult, Operation, Overview, Test
 from gaios.client.arguments import Key, Value
-from gaios.client.bridge import Lock, Session, Twin, Watch
-from gaios.client.grant import OnJeopardy
+from gaios.client.bridge import Lock, Twin, Watch
+from gaios.client.bridge_nodes import Node, Session
+from gaios.client.held import OnJeopardy
+from gaios.client.node_events import Wanted
+from gaios.client.nodes import Create
 from gaios.client.recipes.bridge import OnChange, PrefixCache, Singleton
 from gaios.client.recipes.cache import LIMIT_BYTES
 from gaios.client.recipes.once import Mark
@@ -57,7 +63,7 @@ RECIPES_HEAD = '''# Generated from the asyncio client by `python -m gaios.client
 """The recipes without async: see the module of each beside this one."""
 
 from gaios.client.bridge import Grant, Held, Lock, Part
-from gaios.client.grant import Fence, OnJeopardy
+from gaios.client.held import Fence, OnJeopardy
 from gaios.client.recipes import {modules}
 '''
 
@@ -109,6 +115,7 @@ def generate() -> str:
 def _method(node: ast.FunctionDef | ast.AsyncFunctionDef, inner: str = "self._cell", twin: str = "self") -> str:
     assert node.returns is not None
     returns = ast.unparse(node.returns).strip("'\"")
+    returns = TWINS.get(returns, returns)
     call = f"{inner}.{node.name}({', '.join(_arguments(node.args))})"
     if isinstance(node, ast.FunctionDef):
         outer = f"return {returns}({twin}, "
@@ -118,8 +125,10 @@ def _method(node: ast.FunctionDef | ast.AsyncFunctionDef, inner: str = "self._ce
     else:
         outer = "return self._run("
     body = f"{outer}{call})"
-    if len(body) + 8 > COLUMNS:
-        assert not outer.endswith(" "), f"{node.name} has too many parameters for this generator's lines"
+    if len(body) + 8 > COLUMNS and outer.endswith(" "):
+        body = f"return {returns}(\n            {twin},\n            {inner}.{node.name}(\n"
+        body += "".join(f"                {argument},\n" for argument in _arguments(node.args)) + "            ),\n        )"
+    elif len(body) + 8 > COLUMNS:
         body = f"{outer}\n            {call}\n        )"
     documentation = (ast.get_docstring(node, clean=False) or "").replace("`async for`", "`for`").replace("`async with", "`with")
     return f'{_signature(node, returns)}\n        """{documentation}"""\n        {body}\n'

@@ -5,66 +5,21 @@ after its lease, because it slept or because its event loop did. The cell itself
 Rule 2. At jeopardy the body is cancelled, as by `asyncio.timeout`, and `LockLost` comes out of `async with`. With `on_jeopardy="wait"` that
 happens only when the cell, or 45 s, have the last word.
 Rule 3. `held.check()` asks nobody: it compares the clock that goes on while a process or its machine sleeps with the end of the lease.
-Rule 4. Giving back never fails for the cell's sake: what cannot be released now is released later, or with the session.
+Rule 4. Every call that the body makes of the cell does the same first: see holding.py.
+Rule 5. Giving back never fails for the cell's sake: what cannot be released now is released later, or with the session.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Callable
 from types import TracebackType
-from typing import Final, Generic, Literal, Protocol, TypeVar
+from typing import Generic, TypeVar
 
-from gaios.api import Test
-from gaios.client.lease import State
-from gaios.client.lock_session import Handle, LockSession
-from gaios.client.shell import boottime_ns
-from gaios.errors import ConfigurationError, LockLost
-from gaios.lock_api import Sequencer, holder_key
-
-OnJeopardy = Literal["cancel", "wait"]
-_JEOPARDY: Final = "its session is in jeopardy: the cell was not heard from for a lease, and may give the lock to somebody else"
-_EXPIRED: Final = "its session is over"
-_INVALID: Final = "the node was deleted, or the lock was taken away"
-
-
-class Fence(Protocol):
-    """What a write can be fenced by: a `Held`, or its twin without async."""
-
-    sequencer: Sequencer
-
-    def guard(self) -> Test:
-        """A test that holds while the lock is held."""
-
-
-class Held:
-    """A lock that is held. It is lost when `lost` is set, or `check` raises."""
-
-    def __init__(self, path: str, sequencer: Sequencer, handle: Handle) -> None:
-        self.path = path
-        self.sequencer = sequencer
-        """Proof of the grant; `str()` of it is `GENERATION.REVISION`. Give it to whoever is to check it."""
-        self.lost = asyncio.Event()
-        """Set when the lock is lost, by the client's own loop."""
-        self.why = ""
-        """Why it is lost."""
-        self._lease = handle.lease
-        self._handle = handle.number
-
-    def check(self) -> None:
-        """Raise `LockLost` unless the lock is certain to be held at this moment. Asks nobody; takes a microsecond; from any thread."""
-        if self.why:
-            raise self.error(self.why)
-        if boottime_ns() >= self._lease.end_ns:
-            raise self.error(_JEOPARDY)
-
-    def guard(self) -> Test:
-        """A test for a MultiOp's guard that holds while this grant does: so the cell's own keys are fenced by the lock.  [SAFETY 23]"""
-        return Test(holder_key(self.path, self._handle), "create_revision", "==", self.sequencer.revision)
-
-    def error(self, why: str) -> LockLost:
-        """What is raised."""
-        return LockLost(path=self.path, sequencer=str(self.sequencer), reason=why)
-
+from gaios.client import holding
+from gaios.client.handle import Handle
+from gaios.client.held import Held, OnJeopardy
+from gaios.client.lock_session import LockSession
+from gaios.errors import ConfigurationError
 
 H = TypeVar("H", bound=Held)
 
@@ -88,6 +43,7 @@ class Grant(Generic[H]):
         """Acquire it."""
         self._task = None
         held = await self.acquire(self._cancel_body)
+        holding.begin(held)
         self._task = asyncio.current_task()
         self._cancelling = self._task.cancelling() if self._task is not None else 0
         self._has_cancelled = False
@@ -107,7 +63,7 @@ class Grant(Generic[H]):
                 # The body ended just before it was cancelled.
                 with contextlib.suppress(asyncio.CancelledError):
                     await asyncio.sleep(0)
-        await self.release(done=kind is None and held is not None and not held.why)
+        await self.release(done=kind is None)
         if held is not None and held.why and (kind is None or (is_ours and kind is asyncio.CancelledError)):
             raise held.error(held.why) from error
 
@@ -120,6 +76,7 @@ class Grant(Generic[H]):
         """
         if self._is_taken:
             raise ConfigurationError(reason="this object holds, or waits for, what it stands for already", hint="make another one")
+        holding.check()
         self._is_taken = True
         try:
             held, handle = await self._take()
@@ -127,22 +84,15 @@ class Grant(Generic[H]):
             self._is_taken = False
             raise
         self._held, self._handle = held, handle
-
-        def changed(state: State | None) -> None:
-            why = _reason(state, wait=self._on_jeopardy == "wait")
-            if why and not held.why:
-                held.why = why
-                held.lost.set()
-                lost()
-
-        handle.lost = changed
-        # What was told before anybody listened.
-        changed(handle.lease.state if boottime_ns() < handle.lease.end_ns else State.JEOPARDY)
+        held.when_lost(lost)
+        handle.lost = held.happened
+        held.begins()
         self._session.watchdog.begin()
         try:
             await self._begin(held)
         except BaseException:
-            self._session.drop(self._forget(handle))
+            self._forget(handle, held)
+            self._session.put_away(handle)
             raise
         return held
 
@@ -151,11 +101,11 @@ class Grant(Generic[H]):
         handle, held = self._handle, self._held
         if handle is None or held is None:
             return
-        self._forget(handle)
+        self._forget(handle, held)
         try:
-            await self._end(held, done=done)
+            await self._end(held, done=done and not held.why)
         except BaseException:
-            self._session.drop(handle)
+            self._session.put_away(handle)
             raise
         await self._session.release(handle)
 
@@ -169,12 +119,12 @@ class Grant(Generic[H]):
     async def _end(self, held: H, *, done: bool) -> None:
         """What is done between the body and giving the grant back."""
 
-    def _forget(self, handle: Handle) -> Handle:
+    def _forget(self, handle: Handle, held: H) -> None:
         """It is not held any more."""
+        held.end()
         handle.lost = None
         self._handle, self._is_taken = None, False
         self._session.watchdog.end()
-        return handle
 
     def _cancel_body(self) -> None:
         if self._task is not None:
@@ -182,9 +132,7 @@ class Grant(Generic[H]):
             self._task.cancel()
 
 
-def _reason(state: State | None, *, wait: bool) -> str:
-    if state is None:
-        return _INVALID
-    if state == State.EXPIRED:
-        return _EXPIRED
-    return _JEOPARDY if state == State.JEOPARDY and not wait else ""
+def check_wait(wait: float | None) -> None:
+    """How long somebody wants to wait, in seconds; None: for ever. Raises `ConfigurationError`."""
+    if wait is not None and not 0 <= wait <= 1e9:
+        raise ConfigurationError(reason=f"wait is None or a number of seconds from 0 on, not {wait!r}")

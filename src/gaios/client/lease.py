@@ -34,7 +34,10 @@ class State(IntEnum):
 
 
 class AskAgain(NamedTuple):
-    """Something may have happened of which nobody tells: there is another master, or there were too many notices.  [CHUBBY §2.9]"""
+    """Something may have happened of which nobody tells.  [CHUBBY §2.9]"""
+
+    lost: bool = False
+    """There were too many notices; else there is another master."""
 
 
 Told = State | AskAgain | tuple[Notice, ...]
@@ -204,7 +207,7 @@ class Leases:
             self.told.append((lease.lease, AskAgain()))
             return
         if kept.lost and kept.told > lease.told:
-            self.told.append((lease.lease, AskAgain()))
+            self.told.append((lease.lease, AskAgain(lost=True)))
         fresh = kept.notices[max(0, lease.told - (kept.told - len(kept.notices))) :]
         lease.told = max(lease.told, kept.told)
         if fresh:

@@ -1,15 +1,19 @@
 """The lock service's part of a `Cell`.  [CHUBBY §2.4]"""
 # ruff: noqa: ASYNC109 (a call's time-out is the core's business: its outcome depends on what was sent by then)
 
+from collections.abc import Iterable
 from typing import TypeVar
 
 from gaios import lock_api
-from gaios.client.arguments import strange
+from gaios.client import holding
+from gaios.client.arguments import Value, strange
 from gaios.client.calling import Calling
 from gaios.client.core import READ
-from gaios.client.grant import OnJeopardy
 from gaios.client.lock_session import LockSession
-from gaios.client.locks import Lock, Session, check_of, inside
+from gaios.client.lock_sessions import Session
+from gaios.client.locks import Lock, OnJeopardy, check_of, inside
+from gaios.client.node_events import Wanted
+from gaios.client.nodes import Create, Opening
 from gaios.client.shell import Shell
 from gaios.lock_api import NodeInfo, Sequencer, SessionInfo
 
@@ -53,6 +57,45 @@ class LockCalls(Calling):
             LockLost: (when it is left, or by `held.check()`) it was lost.
         """
         return self._own_session().lock(name, shared=shared, wait=wait, lock_delay=lock_delay, on_jeopardy=on_jeopardy)
+
+    def open(
+        self,
+        path: str,
+        *,
+        create: Create = False,
+        directory: bool = False,
+        ephemeral: bool = False,
+        contents: Value = b"",
+        write: bool = True,
+        events: Iterable[Wanted] = (),
+        lock_delay: float = 0.0,
+        acl: tuple[str, str, str] | None = None,
+        timeout: float | None = None,
+    ) -> Opening:
+        """Open a node: a file, a directory, its lock, its events.  [CHUBBY §2.6]
+
+        `async with cell.open("/ls/local/svc/primary", create=True) as node:`. It is open in this client's session, as its locks are.
+
+        Args:
+            path: `/ls/local/…`.
+            create: make it if it is not there, and whatever directories it stands in; "must": and fail if it is.
+            directory: what to make, and then what it has to be.
+            ephemeral: what is made goes when nobody has it open any more (a directory: and it is empty).
+            contents: of a file that is made, at most 256 KiB.
+            write: whether it is to be changed or locked through this.
+            events: which to be told besides those that are always told; see `NodeEvent.type`.
+            lock_delay: seconds, at most 60, for which nobody gets its lock when it is lost with this session.
+            acl: names of the access lists for reading, writing and changing these, of what is made; None: as its directory.
+            timeout: seconds.
+
+        Raises:
+            NoSuchNode, NodeExists, WrongKindOfNode, PermissionDenied: (when it is entered) as it says.
+            Unknown: (when it is entered) nobody answered in time; what is opened after all is closed, but may have been made.
+        """
+        return self._own_session().open(
+            path, create=create, directory=directory, ephemeral=ephemeral, contents=contents, write=write, events=events,
+            lock_delay=lock_delay, acl=acl, timeout=timeout,
+        )  # fmt: skip
 
     def session(self, *, lease: float = 12.0, grace: float = 45.0, client: str = "") -> Session:
         """A session of its own, for locks that are to live and end together: `session.lock(…)`. It ends with this client, or by `close`.
@@ -105,6 +148,10 @@ class LockCalls(Calling):
         self._own = self._own or self.session()
         return self._own
 
+    def _own_inner(self) -> LockSession:
+        return self._own_session().inner
+
     async def _ask_locks(self, question: lock_api.LockQuestion, kind: type[T], timeout: float | None) -> T:
+        holding.check()
         answer = lock_api.decode_answer(await self._shell.call(READ, lock_api.encode(question), self._seconds(timeout)))
         return answer if isinstance(answer, kind) else strange(answer)

@@ -1,9 +1,13 @@
-"""A session of the lock service, on asyncio: opened with the first lock, kept alive, and what it is told handed on.  [CHUBBY §2.8]
+"""A session of the lock service, on asyncio: opened with the first handle, kept alive, and what it is told handed on.  [CHUBBY §2.8]
 
-Rule 1. Whoever waits for a lock is woken by `LOCK_ACQUIRED`, and by every reason to ask again; then the cell is asked whether it has it.
-Rule 2. A handle that nobody uses any more is closed, whatever happens to the task that used it: nobody is left in a queue.
-Rule 3. A session that has expired is not used again. The next lock opens another.
+Rule 1. A handle that nobody uses any more is closed, whatever happens to the task that used it. Nobody who gave up waiting for it leaves
+one behind: opening goes on, and what was opened is closed.
+Rule 2. A session that has expired is not used again. The next handle opens another.
+Rule 3. In jeopardy no node is opened or used: `safe` waits for the verdict. A lock may be asked for: the cell knows whether the session
+lives, and a lock's holder looks at the clock first.
+Rule 4. A handle is told all that happens after it was opened, whichever comes first, the notice or the word that it is open.
 """
+# ruff: noqa: ASYNC109 (a call's time-out is the core's business: its outcome depends on what was sent by then)
 
 import asyncio
 import contextlib
@@ -12,8 +16,11 @@ import socket
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Self
 
+from msgspec.structs import replace
+
 from gaios import lock_api
 from gaios.client.core import READ, WRITE
+from gaios.client.handle import AGAIN_S, Handle, News, strange
 from gaios.client.lease import AskAgain, Lease, State, Told, shortened_ns
 from gaios.client.shell import Shell, boottime_ns
 from gaios.client.tuning import MS
@@ -21,37 +28,19 @@ from gaios.client.watchdog import Watchdog
 from gaios.errors import (
     ConfigurationError,
     Error,
-    HandleInvalid,
     NoSuchNode,
     NotAcquired,
-    ProtocolError,
     SessionExpired,
     Unavailable,
     Unknown,
-    UnknownHandle,
     UnknownLockSession,
 )
-from gaios.lock_api import Acquired, LockCommand, LockQuestion, Sequencer, SessionOpened
+from gaios.lock_api import LockCommand, LockQuestion, Notice, Sequencer, SessionOpened
 
 CLOSE_S: Final = 1.0
 """How long closing waits for the cell to say that the session is closed; else it expires."""
-AGAIN_S: Final = 0.5
-"""Between attempts to ask or close what the cell did not answer."""
-
-
-class Handle:
-    """An open node, and who has to know what happens to it."""
-
-    __slots__ = ("lease", "lost", "news", "number")
-
-    def __init__(self, lease: Lease, number: int) -> None:
-        self.lease = lease
-        """Of the session that opened it."""
-        self.number = number
-        self.news = asyncio.Event()
-        """Ask the cell how it is with the lock."""
-        self.lost: Callable[[State | None], None] | None = None
-        """Called by the holder's wish: JEOPARDY, SAFE, EXPIRED; None: the handle is invalid."""
+EARLY_MAX: Final = 1_024
+"""Notices kept for handles of which it is not known yet that they are open; beyond it they are told that some were lost."""
 
 
 class LockSession:
@@ -64,6 +53,14 @@ class LockSession:
         """While it is open."""
         self._opening: asyncio.Task[Lease] | None = None
         self._handles: dict[int, Handle] = {}
+        self._opens = 0
+        """Handles that are being opened."""
+        self._early: list[AskAgain | Notice] = []
+        """What was told meanwhile."""
+        self._is_known = asyncio.Event()
+        """The master has told of its reign: from then on it tells of what happens."""
+        self._is_safe = asyncio.Event()
+        """Or over."""
         self._tasks: set[asyncio.Task[None]] = set()
         """Handles that are being closed, locks that are being asked about."""
         self._is_closed = False
@@ -85,7 +82,7 @@ class LockSession:
         shown = shown.encode()[: lock_api.CLIENT_BYTES_MAX].decode(errors="ignore")
         return cls(shell, timeout=timeout, lease_ms=int(lease_s * 1_000), grace_ms=int(grace_s * 1_000), client=shown)
 
-    # -- the lock's wishes -----------------------------------------------------------------------------------------------
+    # -- locks -----------------------------------------------------------------------------------------------------------
 
     async def acquire(self, path: str, *, shared: bool, wait_s: float | None, lock_delay_ms: int) -> tuple[Handle, Sequencer]:
         """Take a lock; waits for `wait_s` at most (None: for ever). The handle is the caller's to `release`.
@@ -95,42 +92,71 @@ class LockSession:
             SessionExpired: the session ended while it waited.
             Error: what the cell refused with, or that it did not answer.
         """
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        handle = await self._open_handle(path, lock_delay_ms)
+        handle = None
+        wanted = lock_api.Open(0, b"", path, lock_api.MAY_CREATE, lock_delay_ms=lock_delay_ms)
         try:
-            async with asyncio.timeout_at(began + wait_s if wait_s else None):
-                sequencer = await self._granted(handle, shared=shared, wait=wait_s is None or wait_s > 0)
-        except TimeoutError:
-            self._put_away(handle)
-            raise NotAcquired(path=path, waited_ms=int((wait_s or 0.0) * 1_000)) from None
-        except BaseException:
-            self._put_away(handle)
+            async with asyncio.timeout(wait_s or None):
+                handle = await self.open(wanted)
+                sequencer = await handle.granted(shared=shared, wait=wait_s is None or wait_s > 0)
+        except BaseException as error:
+            if handle is not None:
+                self.put_away(handle)
+            if isinstance(error, TimeoutError):
+                raise NotAcquired(path=path, waited_ms=int((wait_s or 0.0) * 1_000)) from None
             raise
         if sequencer is None:
-            self._put_away(handle)
+            self.put_away(handle)
             raise NotAcquired(path=path, waited_ms=0)
         return handle, sequencer
 
     async def release(self, handle: Handle) -> None:
-        """Give a lock back. What the cell does not answer in time goes on in the background, as long as the session lives."""
-        handle.lost = None
-        task = self._put_away(handle)
+        """Close a handle. What the cell does not answer in time goes on in the background, as long as the session lives."""
+        handle.lost = handle.listener = None
+        task = self.put_away(handle)
         if task is not None:
             await asyncio.wait([task], timeout=self._timeout)
 
-    def drop(self, handle: Handle) -> None:
-        """As `release`, and waits for nothing."""
-        handle.lost = None
-        self._put_away(handle)
+    # -- calls -----------------------------------------------------------------------------------------------------------
 
-    async def ask(self, command: LockCommand) -> Any:  # noqa: ANN401 (the reply that belongs to the command)
+    async def ask(self, command: LockCommand, timeout: float | None = None) -> Any:  # noqa: ANN401 (the reply that belongs to the command)
         """One command; its reply."""
-        reply = await self._shell.call(WRITE, lock_api.encode(command), self._timeout)
+        reply = await self._shell.call(WRITE, lock_api.encode(command), self._timeout if timeout is None else timeout)
         try:
             return lock_api.decode_reply(reply)
         except Error as error:
             raise Unknown(reason=f"it was carried out, but the reply cannot be read ({error})") from None
+
+    async def look(self, question: LockQuestion, timeout: float | None = None) -> Any:  # noqa: ANN401 (as above)
+        """One question; its answer."""
+        return lock_api.decode_answer(
+            await self._shell.call(READ, lock_api.encode(question), self._timeout if timeout is None else timeout)
+        )
+
+    async def safe(self, lease: Lease) -> None:
+        """Return when that lease is not over by this clock; in jeopardy, wait for the verdict.  [CHUBBY §2.8; SAFETY 22]
+
+        Raises:
+            SessionExpired: the session is over.
+        """
+        self.check_lives(lease)
+        while boottime_ns() >= lease.end_ns:
+            # Whoever slept hears of the lease's end first.
+            self._shell.ring()
+            self.check_lives(lease)
+            await self._is_safe.wait()
+            self.check_lives(lease)
+
+    def check_lives(self, lease: Lease) -> None:
+        """Raise unless this session is the one of that lease."""
+        if self.is_over:
+            raise Unavailable(waited_ms=0, reason="this client was closed")
+        if self.lease is not lease:
+            raise SessionExpired(session=lease.session)
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing can be asked any more."""
+        return self._is_closed or self._shell.is_closed
 
     async def close(self) -> None:
         """End the session: its locks are free at once. Whoever waits for one fails now."""
@@ -156,7 +182,7 @@ class LockSession:
 
     async def _opened(self) -> Lease:
         """The session, opened if it is not."""
-        if self._is_closed or self._shell.is_closed:
+        if self.is_over:
             raise Unavailable(waited_ms=0, reason="this client was closed")
         self._shell.check_process()
         if self.lease is not None:
@@ -180,100 +206,106 @@ class LockSession:
         token, began_ns = os.urandom(lock_api.TOKEN_BYTES), boottime_ns()
         reply = await self.ask(lock_api.OpenSession(token, self._lease_ms, client=self._client))
         if not isinstance(reply, SessionOpened):
-            raise _strange(reply)
+            raise strange(reply)
         # To open a session is to be heard from: its lease counts from before this was sent.
         end_ns = began_ns + shortened_ns(reply.lease_ms)
+        self._is_known.clear()
+        self._is_safe.set()
         self.lease = self._shell.keep_alive(reply.session, token, reply.lease_ms, end_ns, self._grace_ms * MS, self._told)
         return self.lease
 
-    async def _open_handle(self, path: str, lock_delay_ms: int) -> Handle:
-        """Open a file, and create it, and whatever directories it stands in.
+    async def open(self, wanted: lock_api.Open, *, listener: Callable[[News], None] | None = None, timeout: float | None = None) -> Handle:
+        """Open a node, and create it, and whatever directories it stands in, if that is wanted; the handle is the caller's to `release`.
 
-        Cancelled meanwhile, it goes on until there is a handle to be closed.
+        Args:
+            wanted: of no session yet.
+            listener: it is told all that happens after the node was opened.
+            timeout: seconds.
         """
-        task = asyncio.ensure_future(self._open_file(path, lock_delay_ms))
+        began = asyncio.get_running_loop().time()
+        timeout = self._timeout if timeout is None else timeout
+        sent: list[Lease] = []
+        task = asyncio.ensure_future(self._open_node(wanted, listener, sent))
         try:
-            return await asyncio.shield(task)
+            await asyncio.wait({task}, timeout=timeout)
         except asyncio.CancelledError:
             task.add_done_callback(self._nobody_wants)
             raise
+        if task.done():
+            return task.result()
+        task.add_done_callback(self._nobody_wants)
+        waited_ms = int((asyncio.get_running_loop().time() - began) * 1_000)
+        if wanted.create and sent:
+            raise Unknown(reason=f"{wanted.path} was not opened within {waited_ms} ms; it may be created, and will be closed")
+        raise Unavailable(waited_ms=waited_ms, reason=f"{wanted.path} was not opened ({self._shell.core.why})")
 
     def _nobody_wants(self, task: "asyncio.Task[Handle]") -> None:
         if not task.cancelled() and task.exception() is None:
-            self._put_away(task.result())
+            self.put_away(task.result())
 
-    async def _open_file(self, path: str, lock_delay_ms: int) -> Handle:
+    async def _open_node(self, wanted: lock_api.Open, listener: Callable[[News], None] | None, sent: list[Lease]) -> Handle:
         for again in (True, False):
             lease = await self._opened()
-            command = lock_api.Open(lease.session, lease.token, path, lock_api.MAY_CREATE, lock_delay_ms=lock_delay_ms)
             try:
-                opened = await self.ask(command)
-            except NoSuchNode:
-                await self._make_directories(lease, path)
-                opened = await self.ask(command)
+                if listener is not None:
+                    await self.safe(lease)
+                    await self._is_known.wait()
+                    self.check_lives(lease)
+                sent.append(lease)
+                return await self._open_in(lease, wanted, listener)
             except (SessionExpired, UnknownLockSession):
                 # It ended before anybody told us; nothing is held by it that anybody was promised.
                 self._expire(lease)
-                if again:
-                    continue
-                raise
-            if not isinstance(opened, lock_api.Opened):
-                raise _strange(opened)
-            handle = self._handles[opened.handle] = Handle(lease, opened.handle)
-            return handle
+                if not again:
+                    raise
         raise AssertionError
 
-    async def _make_directories(self, lease: Lease, path: str) -> None:
+    async def _open_in(self, lease: Lease, wanted: lock_api.Open, listener: Callable[[News], None] | None) -> Handle:
+        self._opens += 1
+        try:
+            opened = await self._ask_to_open(lease, wanted)
+            self.check_lives(lease)
+            handle = self._handles[opened.handle] = Handle(self, lease, wanted.path, opened)
+            handle.listener = listener
+            for news in self._early:
+                if isinstance(news, AskAgain) or news.handle == handle.number:
+                    handle.told(news)
+            return handle
+        finally:
+            self._opens -= 1
+            if not self._opens:
+                self._early.clear()
+
+    async def _ask_to_open(self, lease: Lease, wanted: lock_api.Open) -> lock_api.Opened:
+        # Whoever gives up sooner still needs to know which handle is to be closed.
+        patience_s = (self._lease_ms + self._grace_ms) / 1_000
+        command = replace(wanted, session=lease.session, token=lease.token)
+        try:
+            opened = await self.ask(command, patience_s)
+        except NoSuchNode:
+            if not wanted.create:
+                raise
+            await self._make_directories(lease, wanted.path, patience_s)
+            opened = await self.ask(command, patience_s)
+        if not isinstance(opened, lock_api.Opened):
+            raise strange(opened)
+        return opened
+
+    async def _make_directories(self, lease: Lease, path: str, patience_s: float) -> None:
         names = path.split("/")[1:-1]
         for depth in range(1, len(names) + 1):
             directory = "/" + "/".join(names[:depth])
-            opened = await self.ask(lock_api.Open(lease.session, lease.token, directory, lock_api.MAY_CREATE, directory=True))
+            command = lock_api.Open(lease.session, lease.token, directory, lock_api.MAY_CREATE, directory=True)
+            opened = await self.ask(command, patience_s)
             if isinstance(opened, lock_api.Opened):
-                self._put_away(Handle(lease, opened.handle))
+                self.put_away(Handle(self, lease, directory, opened))
 
-    async def _granted(self, handle: Handle, *, shared: bool, wait: bool) -> Sequencer | None:
-        """The grant; None when it is not free and nobody wants to wait."""
-        while True:
-            lease = self._living(handle)
-            handle.news.clear()
-            acquired = await self.ask(lock_api.Acquire(lease.session, lease.token, handle.number, shared, wait))
-            while True:
-                if not isinstance(acquired, Acquired):
-                    raise _strange(acquired)
-                if acquired.sequencer is not None or not wait:
-                    return acquired.sequencer
-                if not acquired.waits:
-                    break
-                await handle.news.wait()
-                handle.news.clear()
-                acquired = await self._look(handle)
-
-    async def _look(self, handle: Handle) -> Any:  # noqa: ANN401 (checked by the caller)
-        """How it is with a lock; asked until the cell answers."""
-        while True:
-            lease = self._living(handle)
-            try:
-                question: LockQuestion = lock_api.GetSequencer(lease.session, lease.token, handle.number)
-                return lock_api.decode_answer(await self._shell.call(READ, lock_api.encode(question), self._timeout))
-            except Unavailable:
-                if self._shell.is_closed:
-                    raise
-                await asyncio.sleep(AGAIN_S)
-
-    def _living(self, handle: Handle) -> Lease:
-        """A handle's session's lease; raises when that is over."""
-        if self._is_closed or self._shell.is_closed:
-            raise Unavailable(waited_ms=0, reason="this client was closed")
-        if self.lease is not handle.lease:
-            raise SessionExpired(session=handle.lease.session)
-        return self.lease
-
-    def _put_away(self, handle: Handle) -> "asyncio.Task[None] | None":
+    def put_away(self, handle: Handle) -> "asyncio.Task[None] | None":
         """Close a handle, in the background; its lock is released, its waiting ends."""
         self._handles.pop(handle.number, None)
-        if self.lease is not handle.lease or self._is_closed or self._shell.is_closed:
+        if self.lease is not handle.lease or self.is_over:
             return None
-        return self._in_background(self._close_handle(handle.lease, handle.number))
+        return self.in_background(self._close_handle(handle.lease, handle.number))
 
     async def _close_handle(self, lease: Lease, handle: int) -> None:
         while self.lease is lease and not self._shell.is_closed:
@@ -286,7 +318,8 @@ class LockSession:
             else:
                 return
 
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+    def in_background(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """Do something for as long as the session is open."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -299,34 +332,36 @@ class LockSession:
             if told == State.EXPIRED:
                 if self.lease is not None:
                     self._expire(self.lease)
+                return
+            if told == State.SAFE:
+                self._is_safe.set()
             else:
-                for handle in list(self._handles.values()):
-                    if handle.lost is not None:
-                        handle.lost(told)
+                self._is_safe.clear()
+            self._tell(told)
         elif isinstance(told, AskAgain):
-            for handle in list(self._handles.values()):
-                handle.news.set()
-                if handle.lost is not None:
-                    self._in_background(self._verify(handle))
+            self._is_known.set()
+            self._keep_early(told)
+            self._tell(told)
         else:
             for notice in told:
                 noted = self._handles.get(notice.handle)
-                if noted is None:
-                    continue
-                noted.news.set()
-                if notice.what == lock_api.HANDLE_INVALID and noted.lost is not None:
-                    noted.lost(None)
+                if noted is not None:
+                    noted.told(notice)
+                else:
+                    self._keep_early(notice)
 
-    async def _verify(self, handle: Handle) -> None:
-        """What told of a handle's end may be lost: is the lock still held?"""
-        try:
-            acquired = await self._look(handle)
-        except (HandleInvalid, UnknownHandle):
-            acquired = None
-        except Error:
-            return  # the session's end is told otherwise
-        if handle.lost is not None and not (isinstance(acquired, Acquired) and acquired.sequencer is not None):
-            handle.lost(None)
+    def _tell(self, news: State | AskAgain) -> None:
+        for handle in list(self._handles.values()):
+            handle.told(news)
+            if isinstance(news, AskAgain) and handle.lost is not None:
+                self.in_background(handle.verify())
+
+    def _keep_early(self, news: AskAgain | Notice) -> None:
+        if not self._opens:
+            return
+        if len(self._early) >= EARLY_MAX:
+            self._early = [AskAgain(lost=True)]
+        self._early.append(news)
 
     def _expire(self, lease: Lease) -> None:
         """The session is over."""
@@ -336,12 +371,8 @@ class LockSession:
             self._fail_all()
 
     def _fail_all(self) -> None:
+        self._is_known.set()
+        self._is_safe.set()
         handles, self._handles = self._handles, {}
         for handle in handles.values():
-            handle.news.set()
-            if handle.lost is not None:
-                handle.lost(State.EXPIRED)
-
-
-def _strange(found: object) -> Error:
-    return ProtocolError(reason=f"the cell answered with a {type(found).__name__}, which is no answer to this")
+            handle.told(State.EXPIRED)

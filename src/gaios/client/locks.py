@@ -1,17 +1,18 @@
-"""Locks as their users see them: `async with cell.lock(name) as held`, and the sessions that they live in.  [CHUBBY §2.4]"""
+"""Locks as their users see them: `async with cell.lock(name) as held`.  [CHUBBY §2.4]"""
 
-from types import TracebackType
-from typing import Final, Literal, Self
+from typing import Final
 
 from gaios import lock_api
-from gaios.client.grant import Grant, Held, OnJeopardy
-from gaios.client.lease import State
-from gaios.client.lock_session import Handle, LockSession
-from gaios.client.shell import boottime_ns
+from gaios.client.grant import Grant, check_wait
+from gaios.client.handle import Handle
+from gaios.client.held import Held, OnJeopardy
+from gaios.client.lock_session import LockSession
 from gaios.errors import ConfigurationError, InvalidCommand
 from gaios.lock_api import LOCK_DELAY_MS_MAX, CheckSequencer, Sequencer
 
 ROOT: Final = "/ls/local"
+
+__all__ = ["Held", "Lock", "OnJeopardy", "check_of", "delay_ms", "inside", "path_of"]
 
 
 class Lock(Grant[Held]):
@@ -29,60 +30,20 @@ class Lock(Grant[Held]):
     ) -> None:
         super().__init__(session, on_jeopardy=on_jeopardy)
         check_wait(wait)
-        if not 0 <= lock_delay * 1_000 <= LOCK_DELAY_MS_MAX:
-            raise ConfigurationError(reason=f"a lock-delay has 0 to {LOCK_DELAY_MS_MAX // 1_000} seconds, not {lock_delay!r}")
         self.path = path
-        self._shared, self._wait, self._lock_delay_ms = shared, wait, int(lock_delay * 1_000)
+        self._shared, self._wait, self._lock_delay_ms = shared, wait, delay_ms(lock_delay)
 
     async def _take(self) -> tuple[Held, Handle]:
         session = self._session
         handle, sequencer = await session.acquire(self.path, shared=self._shared, wait_s=self._wait, lock_delay_ms=self._lock_delay_ms)
-        return Held(self.path, sequencer, handle), handle
+        return Held(self.path, sequencer, handle, on_jeopardy=self._on_jeopardy), handle
 
 
-class Session:
-    """A session of its own for some locks: they live and end together. Made by `Cell.session`; use it with `async with`, or close it."""
-
-    def __init__(self, inner: LockSession) -> None:
-        self.inner = inner
-
-    async def __aenter__(self) -> Self:
-        """Itself; the session is opened with its first lock."""
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Close."""
-        await self.close()
-
-    async def close(self) -> None:
-        """End it: its locks are free at once."""
-        await self.inner.close()
-
-    @property
-    def state(self) -> Literal["none", "safe", "jeopardy"]:
-        """Whether there is one, and how sure it is."""
-        lease = self.inner.lease
-        if lease is None:
-            return "none"
-        return "safe" if lease.state == State.SAFE and boottime_ns() < lease.end_ns else "jeopardy"
-
-    def lock(
-        self,
-        name: str,
-        *,
-        shared: bool = False,
-        wait: float | None = None,
-        lock_delay: float = 0.0,
-        on_jeopardy: OnJeopardy = "cancel",
-    ) -> Lock:
-        """As `Cell.lock`."""
-        return Lock(self.inner, path_of(name), shared=shared, wait=wait, lock_delay=lock_delay, on_jeopardy=on_jeopardy)
-
-
-def check_wait(wait: float | None) -> None:
-    """How long somebody wants to wait, in seconds; None: for ever. Raises `ConfigurationError`."""
-    if wait is not None and not 0 <= wait <= 1e9:
-        raise ConfigurationError(reason=f"wait is None or a number of seconds from 0 on, not {wait!r}")
+def delay_ms(lock_delay: float) -> int:
+    """A lock-delay of so many seconds. Raises `ConfigurationError`: it makes no sense."""
+    if not 0 <= lock_delay * 1_000 <= LOCK_DELAY_MS_MAX:
+        raise ConfigurationError(reason=f"a lock-delay has 0 to {LOCK_DELAY_MS_MAX // 1_000} seconds, not {lock_delay!r}")
+    return int(lock_delay * 1_000)
 
 
 def check_of(sequencer: Sequencer | str, name: str | None, *, shared: bool) -> CheckSequencer:

@@ -6,7 +6,7 @@ What each promises stands in its own module of `recipes/`.
 from datetime import timedelta
 
 from gaios.client.arguments import Key, span
-from gaios.client.grant import OnJeopardy
+from gaios.client.held import OnJeopardy
 from gaios.client.keys import Keys
 from gaios.client.lock_calls import LockCalls
 from gaios.client.locks import Lock
@@ -72,8 +72,7 @@ class Recipes(Keys, LockCalls):
             NotAcquired: (when it is entered) it is being done.
             StaleSequencer: (when it is left) the lock was lost before the period could be marked: it may be done once more.
         """
-        inner = self._own_session().inner
-        return Once(self, inner, place("once", name), every=every, mark=mark, wait=wait, on_jeopardy=on_jeopardy)
+        return Once(self, self._own_inner(), place("once", name), every=every, mark=mark, wait=wait, on_jeopardy=on_jeopardy)
 
     # ------------------------------------------------------------------------------------------------------------ together
 

@@ -6,6 +6,7 @@ from typing import overload
 import msgspec
 
 from gaios.api import Entry
+from gaios.lock_api import Stat
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -33,6 +34,21 @@ class Number(msgspec.Struct, frozen=True):
 
     value: int
     revision: int
+
+
+class NodeContents(msgspec.Struct, frozen=True):
+    """A file of the lock service, at one moment."""
+
+    contents: bytes
+    stat: Stat
+
+
+class NodeChanged(msgspec.Struct, frozen=True):
+    """Whether the generation was the one that was named, and so it was changed; `stat`: its numbers now."""
+
+    succeeded: bool
+    revision: int
+    stat: Stat
 
 
 class Entries(msgspec.Struct, frozen=True):

@@ -118,6 +118,13 @@ class Shell:
         if not self._is_closed:
             self.core.let_go(lease)
 
+    def ring(self) -> None:
+        """What is due by now is done and told now, although the loop's timer did not ring yet."""
+        if not self._is_closed:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._ring()
+
     @property
     def is_closed(self) -> bool:
         """Whether nothing can be asked any more."""

@@ -12,8 +12,11 @@ from datetime import timedelta
 
 from gaios.api import CompactResult, Entry, MultiOpResult, Operation, Overview, Test
 from gaios.client.arguments import Key, Value
-from gaios.client.bridge import Lock, Session, Twin, Watch
-from gaios.client.grant import OnJeopardy
+from gaios.client.bridge import Lock, Twin, Watch
+from gaios.client.bridge_nodes import Node, Session
+from gaios.client.held import OnJeopardy
+from gaios.client.node_events import Wanted
+from gaios.client.nodes import Create
 from gaios.client.recipes.bridge import OnChange, PrefixCache, Singleton
 from gaios.client.recipes.cache import LIMIT_BYTES
 from gaios.client.recipes.once import Mark
@@ -203,6 +206,56 @@ class Cell(Twin):
             LockLost: (when it is left, or by `held.check()`) it was lost.
         """
         return Lock(self, self._cell.lock(name, shared=shared, wait=wait, lock_delay=lock_delay, on_jeopardy=on_jeopardy))
+
+    def open(
+        self,
+        path: str,
+        *,
+        create: Create = False,
+        directory: bool = False,
+        ephemeral: bool = False,
+        contents: Value = b"",
+        write: bool = True,
+        events: Iterable[Wanted] = (),
+        lock_delay: float = 0.0,
+        acl: tuple[str, str, str] | None = None,
+        timeout: float | None = None,
+    ) -> Node:
+        """Open a node: a file, a directory, its lock, its events.  [CHUBBY §2.6]
+
+        `with cell.open("/ls/local/svc/primary", create=True) as node:`. It is open in this client's session, as its locks are.
+
+        Args:
+            path: `/ls/local/…`.
+            create: make it if it is not there, and whatever directories it stands in; "must": and fail if it is.
+            directory: what to make, and then what it has to be.
+            ephemeral: what is made goes when nobody has it open any more (a directory: and it is empty).
+            contents: of a file that is made, at most 256 KiB.
+            write: whether it is to be changed or locked through this.
+            events: which to be told besides those that are always told; see `NodeEvent.type`.
+            lock_delay: seconds, at most 60, for which nobody gets its lock when it is lost with this session.
+            acl: names of the access lists for reading, writing and changing these, of what is made; None: as its directory.
+            timeout: seconds.
+
+        Raises:
+            NoSuchNode, NodeExists, WrongKindOfNode, PermissionDenied: (when it is entered) as it says.
+            Unknown: (when it is entered) nobody answered in time; what is opened after all is closed, but may have been made.
+        """
+        return Node(
+            self,
+            self._cell.open(
+                path,
+                create=create,
+                directory=directory,
+                ephemeral=ephemeral,
+                contents=contents,
+                write=write,
+                events=events,
+                lock_delay=lock_delay,
+                acl=acl,
+                timeout=timeout,
+            ),
+        )
 
     def session(self, *, lease: float = 12.0, grace: float = 45.0, client: str = "") -> Session:
         """A session of its own, for locks that are to live and end together: `session.lock(…)`. It ends with this client, or by `close`.

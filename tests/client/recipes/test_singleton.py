@@ -7,7 +7,7 @@ import pytest
 
 from gaios.client import Cell, sync
 from gaios.client.bridge import Held as SyncHeld
-from gaios.client.grant import Held
+from gaios.client.held import Held
 from gaios.errors import ConfigurationError, LockLost, NotAcquired
 from tests.client.clocks import Clock
 from tests.client.fake import FakeCell

@@ -7,8 +7,8 @@ when it was created anew at once.
 import asyncio
 
 from gaios.api import Delete, Put, Test
+from gaios.client.grant import check_wait
 from gaios.client.keys import Keys
-from gaios.client.locks import check_wait
 from gaios.client.recipes.place import Place
 from gaios.errors import Compacted, NotInTime
 

@@ -19,8 +19,8 @@ from sortedcontainers import SortedDict
 from gaios import api
 from gaios.api import Entry
 from gaios.client.arguments import Key, as_bytes
+from gaios.client.grant import check_wait
 from gaios.client.keys import Keys
-from gaios.client.locks import check_wait
 from gaios.client.recipes.follow import OVERHEAD_BYTES, Batch, follow
 from gaios.errors import ConfigurationError, Error, NotInTime, TooMuchWork
 

@@ -6,7 +6,7 @@ Every addition is carried out exactly once, however often the client has to ask;
 
 from gaios.api import Increment, IncrementResult
 from gaios.client.arguments import Key, as_bytes, strange
-from gaios.client.grant import Fence
+from gaios.client.held import Fence
 from gaios.client.keys import Keys
 from gaios.client.recipes.fenced import fenced
 from gaios.errors import NotANumber

@@ -4,7 +4,7 @@
 from collections.abc import Iterable
 
 from gaios.api import Get, GetResult, MultiOpResult, Operation, Test
-from gaios.client.grant import Fence
+from gaios.client.held import Fence
 from gaios.client.keys import Keys
 from gaios.errors import StaleSequencer
 

@@ -11,10 +11,11 @@ from datetime import timedelta
 from typing import Final, Literal
 
 from gaios.api import Entry, Put, Test
-from gaios.client.grant import Grant, Held, OnJeopardy
+from gaios.client.grant import Grant, check_wait
+from gaios.client.handle import Handle
+from gaios.client.held import Held, OnJeopardy
 from gaios.client.keys import Keys
-from gaios.client.lock_session import Handle, LockSession
-from gaios.client.locks import check_wait
+from gaios.client.lock_session import LockSession
 from gaios.client.recipes.fenced import fenced
 from gaios.client.recipes.place import Place
 from gaios.errors import ConfigurationError, NotDue
@@ -57,7 +58,7 @@ class Once(Grant[Turn]):
     async def _take(self) -> tuple[Turn, Handle]:
         await self._check()
         handle, sequencer = await self._session.acquire(self._place.path, shared=False, wait_s=self._wait, lock_delay_ms=0)
-        return Turn(self._place.path, sequencer, handle), handle
+        return Turn(self._place.path, sequencer, handle, on_jeopardy=self._on_jeopardy), handle
 
     async def _begin(self, held: Turn) -> None:
         held.period, entry = await self._check()

@@ -4,8 +4,9 @@ It is one lock in its two modes, so the cell's queue decides: who comes first is
 writer starves behind readers.  [CHUBBY §2.4]
 """
 
-from gaios.client.grant import OnJeopardy
-from gaios.client.locks import Lock, Session
+from gaios.client.held import OnJeopardy
+from gaios.client.lock_sessions import Session
+from gaios.client.locks import Lock
 
 
 class RWLock:

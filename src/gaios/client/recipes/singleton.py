@@ -4,7 +4,7 @@ import functools
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from gaios.client.grant import Held
+from gaios.client.held import Held
 from gaios.client.locks import Lock
 
 P = ParamSpec("P")

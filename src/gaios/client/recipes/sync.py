@@ -2,7 +2,7 @@
 """The recipes without async: see the module of each beside this one."""
 
 from gaios.client.bridge import Grant, Held, Lock, Part
-from gaios.client.grant import Fence, OnJeopardy
+from gaios.client.held import Fence, OnJeopardy
 from gaios.client.recipes import barrier, counter, once, rwlock
 
 
