@@ -10,7 +10,7 @@
 #   make coverage  which lines and branches the tests reach
 #   make clean     stop the cell and remove it, .venv and caches
 
-PYTHON ?= python3
+PYTHON ?=
 CELL ?= cell
 BIN := .venv/bin
 

@@ -49,8 +49,9 @@ if TYPE_CHECKING:
         UnknownSession,
         ValueTooLong,
     )
-    from gaios.machine import Context, Machine
+    from gaios.machine import Context
     from gaios.server import Replica
+    from gaios.typed import Command, Machine, Query, Upgrade, handler
 
 __version__ = "0.1.0"
 
@@ -93,14 +94,16 @@ _HOMES = {
         "UnknownSession",
         "ValueTooLong",
     ),
-    "gaios.machine": ("Context", "Machine"),
+    "gaios.machine": ("Context",),
     "gaios.server": ("Replica",),
+    "gaios.typed": ("Command", "Machine", "Query", "Upgrade", "handler"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _MODULES = ("errors", "sync")
 
 __all__ = [
     "AnotherCell",
+    "Command",
     "CommandTooLong",
     "Compacted",
     "ConfigurationError",
@@ -134,6 +137,7 @@ __all__ = [
     "PortTaken",
     "ProtocolError",
     "Put",
+    "Query",
     "Refused",
     "Replica",
     "StaleRequest",
@@ -146,9 +150,11 @@ __all__ = [
     "Unknown",
     "UnknownKind",
     "UnknownSession",
+    "Upgrade",
     "ValueTooLong",
     "connect",
     "errors",
+    "handler",
     "sync",
 ]
 

@@ -19,6 +19,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from gaios.errors import InvalidCommand, ProtocolError
+from gaios.explanation import Explain, Explanation
 
 LEASE_MS: Final = 12_000
 """A session's lease, if it asks for no other.  [CHUBBY §2.8]"""
@@ -296,7 +297,7 @@ class ListNodes(_Noun, frozen=True, tag=149):
     limit: int = 0
 
 
-LockQuestion = GetContentsAndStat | ReadDir | GetSequencer | CheckSequencer | ListSessions | ListNodes
+LockQuestion = GetContentsAndStat | ReadDir | GetSequencer | CheckSequencer | ListSessions | ListNodes | Explain
 
 
 class ContentsAndStat(_Noun, frozen=True, tag=160):
@@ -360,7 +361,7 @@ class Nodes(_Noun, frozen=True, tag=164):
     more: bool
 
 
-LockAnswer = ContentsAndStat | Children | Acquired | Checked | Sessions | Nodes
+LockAnswer = ContentsAndStat | Children | Acquired | Checked | Sessions | Nodes | Explanation
 
 _T = TypeVar("_T")
 _commands: msgspec.msgpack.Decoder[LockCommand] = msgspec.msgpack.Decoder(LockCommand)

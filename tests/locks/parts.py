@@ -20,13 +20,16 @@ class Service:
         self.told: list[tuple[int, lock_api.Notice]] = []
         self.ended: list[int] = []
         self.events: list[Event] = []
+        self.context = CONTEXT
+        """Of the next command: each has a slot of its own."""
 
     def do(self, command: Any) -> Any:
         """Carry out a command of either kind; its reply."""
         module: Any = lock_api if isinstance(command, lock_api.LockCommand) else api
         apply = self.machine.apply_own if isinstance(command, lock_api.Charge) else self.machine.apply
         before = self.machine.revision
-        reply, effects = apply(module.encode(command), CONTEXT)
+        context, self.context = self.context, self.context._replace(slot=self.context.slot + 1, time_ms=self.context.time_ms + 1)
+        reply, effects = apply(module.encode(command), context)
         self.machine.check()
         assert self.machine.revision - before <= 1, "one command, one MultiOp"
         for effect in effects:
@@ -48,6 +51,12 @@ class Service:
         reply = self.do(lock_api.Charge(elapsed_ms, encode_heard(heard)))
         assert isinstance(reply, lock_api.Charged)
         return reply
+
+    def reign(self, epoch: int) -> None:
+        """Another master's epoch entry, in a slot of its own."""
+        self.context = self.context._replace(epoch=epoch)
+        self.machine.begin_epoch(self.context)
+        self.context = self.context._replace(slot=self.context.slot + 1)
 
     def session(self, lease_ms: int = lock_api.LEASE_MS, **more: Any) -> "Client":
         """A new session."""

@@ -4,6 +4,7 @@ import pytest
 
 from gaios.db import Database
 from gaios.errors import DatabaseFull, InvariantViolated
+from gaios.explanation import LOST
 from gaios.lock_api import CHILD_ADDED, CONTENTS_MODIFIED, Notice
 from gaios.locks import keys
 from gaios.locks.change import Change, Ended, Told
@@ -70,11 +71,11 @@ def test_a_notice_goes_to_the_handles_that_asked_for_it() -> None:
     for number, events in ((5, CONTENTS_MODIFIED), (6, CHILD_ADDED), (7, CONTENTS_MODIFIED | CHILD_ADDED)):
         one.put(keys.handle("/a", 2, number), Handle(instance, True, events, 0))
     one.tell(one.index.nodes["/a"], CHILD_ADDED, "c")
-    one.end(2)
+    one.end(one.index.sessions[2], LOST)
     assert one.effects == [
         Told(2, Notice(6, CHILD_ADDED, "c", one.revision)),
         Told(2, Notice(7, CHILD_ADDED, "c", one.revision)),
-        Ended(2),
+        Ended(2, LOST, charge=0, heard_ms=0, handles=3),
     ]
 
 

@@ -3,13 +3,14 @@
 import pytest
 
 from gaios.errors import ProtocolError
+from gaios.explanation import LOST
 from gaios.lock_api import Sequencer
 from gaios.locks import keys, records
 from tests.hostile import damaged
 
 GOOD: list[tuple[bytes, records.Record]] = [
     (keys.node("/a"), records.Node(False, True, ("r", "w", "c"), 1, 2, 3, (1 << 64) - 1, 9)),
-    (keys.session(2), records.Session(b"d" * 16, 12_000, True, "client", "who", 3, records.LOST)),
+    (keys.session(2), records.Session(b"d" * 16, 12_000, True, "client", "who", 3, LOST)),
     (keys.handle("/a", 2, 3), records.Handle(1, True, 5, 60_000, Sequencer("/b", True, 0, 7))),
     (keys.holder("/a", 3), records.Holder(2, False)),
     (keys.waiter("/a", 4), records.Waiter(2, 3, True)),

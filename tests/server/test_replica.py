@@ -16,6 +16,7 @@ from gaios.server.replica import Replica, raise_limits
 from gaios.trace import check
 from tests.server.shells import Client, client, lines, make, master_of, quiet, running, until
 from tests.servers import PATIENCE_S
+from tests.typed.bank import Balance, Bank, Deposit, Withdraw
 
 
 class Counter(Machine):
@@ -60,6 +61,27 @@ async def test_a_cell_of_one_keeps_what_it_acknowledged(tmp_path: Path) -> None:
         assert isinstance(page, api.Page)
         assert page.entries[0].value == b"v"
         assert master.status()["boot"] == 2
+
+
+async def test_a_machine_with_typed_commands_is_embedded_as_one_of_bytes_is(tmp_path: Path) -> None:
+    """Replies come back typed; what the machine refuses, and what is no such command, is told as what it is."""
+    async with running(*make(tmp_path, 3), machine=Bank) as replicas:
+        master = await master_of(replicas)
+        assert await master.submit(Deposit("alice", 5)) == 5
+        assert await master.submit(b'["Deposit","alice",2]') == b"7"
+        assert await master.query(Balance("alice")) == 7
+        assert await master.query(Balance("bob")) is None
+        with pytest.raises(errors.Refused, match="alice has 7, not 8"):
+            await master.submit(Withdraw("alice", 8))
+        with pytest.raises(errors.InvalidCommand, match="1 or more"):
+            await master.submit(Deposit("alice", 0))
+        with pytest.raises(errors.InvalidCommand, match="no command 'Steal'"):
+            await master.submit(b'["Steal"]')
+        with pytest.raises(errors.InvalidCommand, match="no query 'Steal'"):
+            await master.query(b'["Steal"]')
+        checksum = master.status()["checksum"]
+        for replica in replicas:
+            await until(lambda replica=replica: replica.status()["checksum"] == checksum)  # type: ignore[misc]
 
 
 async def test_a_program_embeds_a_cell_with_a_machine_of_its_own(tmp_path: Path) -> None:

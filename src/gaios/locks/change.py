@@ -12,7 +12,7 @@ from gaios.db.bounds import RECORD_MEMORY_BYTES
 from gaios.errors import InvariantViolated
 from gaios.lock_api import Notice
 from gaios.locks import keys
-from gaios.locks.index import Handle, Index, Node
+from gaios.locks.index import Handle, Index, Node, Session
 from gaios.locks.records import Record, encode
 
 
@@ -27,6 +27,14 @@ class Ended(NamedTuple):
     """An effect: this session is over."""
 
     session: int
+    how: int
+    """CLOSED or LOST."""
+    charge: int
+    """The charge from which its lease counted; 0: none listed it yet."""
+    heard_ms: int
+    """The sessions' clock at that charge."""
+    handles: int
+    """How many it had."""
 
 
 class Change:
@@ -96,6 +104,6 @@ class Change:
         """Tell one handle."""
         self.effects.append(Told(handle.session, Notice(handle.number, what, name, self.revision)))
 
-    def end(self, session: int) -> None:
-        """Tell the master that a session is over."""
-        self.effects.append(Ended(session))
+    def end(self, session: Session, how: int) -> None:
+        """Tell that a session is over, and on what its lease rested."""
+        self.effects.append(Ended(session.number, how, session.charge, session.heard_ms, len(session.handles)))

@@ -4,6 +4,7 @@ from typing import Final
 
 from gaios.api import COMMAND_BYTES_MAX, NUMBER_MAX
 from gaios.errors import CommandTooLong, InvalidCommand
+from gaios.explanation import Explain
 from gaios.lock_api import (
     CLIENT_BYTES_MAX,
     CONTENTS_BYTES_MAX,
@@ -74,6 +75,8 @@ def check_question(question: LockQuestion) -> None:
         _check_sequencer(question.sequencer)
     elif isinstance(question, ListNodes):
         check_path(question.path)
+    elif isinstance(question, Explain):
+        _check_explain(question)
     elif isinstance(question, ListSessions):
         _check_number("session", question.after, 0)
     else:
@@ -84,6 +87,15 @@ def check_question(question: LockQuestion) -> None:
         _check_number("limit", question.limit, 0)
     if isinstance(question, ListNodes | ReadDir):
         _check_bytes("a name", question.after.encode(), PATH_BYTES_MAX)
+
+
+def _check_explain(question: Explain) -> None:
+    for what, number in (("session", question.session), ("revision", question.revision)):
+        _check_number(what, number, 0)
+    if bool(question.session) == bool(question.path):
+        raise InvalidCommand(reason="what is to be explained is a session or a lock")
+    if question.path:
+        check_path(question.path)
 
 
 def check_path(path: str) -> None:

@@ -13,9 +13,6 @@ from gaios.errors import ProtocolError
 from gaios.lock_api import Sequencer
 from gaios.locks import keys
 
-CLOSED: Final = 1
-LOST: Final = 2
-"""How a session ends: closed by its client, or its lease was over. 0: it lives."""
 DIGEST_BYTES: Final = 16
 
 
@@ -48,7 +45,7 @@ class Session(_Record, frozen=True, gc=False):
     charge: int
     """The number of the newest charge when it was opened."""
     ending: int = 0
-    """CLOSED or LOST: its handles are being closed, by later charges too."""
+    """`explanation.CLOSED` or `LOST`: its handles are being closed, by later charges too."""
 
 
 class Handle(_Record, frozen=True):

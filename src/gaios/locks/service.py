@@ -2,6 +2,7 @@
 
 Rule 1. What is the database's goes to it as it came; a glance at one byte tells.
 Rule 2. The state is the database's and nothing else: snapshot, checksum and revisions are its. The index is made of the keys.
+Beside it, and no part of it, stand the annals: what was, for `Explain`.
 Rule 3. Effects of a command: first `Told` and `Ended`, for whoever is master; then the events of all keys that it changed.
 
 What the master's side asks: `clock_ms`, `shortest_lease_ms`, `delay_until_ms`, `lease_of`, `sessions`. Its charges come by `apply_own`,
@@ -15,9 +16,11 @@ from gaios import lock_api
 from gaios.api import RESERVED_PREFIX, prefix_end
 from gaios.db import Database
 from gaios.errors import Error, InvalidCommand, InvariantViolated, ProtocolError
+from gaios.explanation import Explain
 from gaios.lock_api import LockCommand, LockReply
 from gaios.locks import answers, limits, locking, sessions, tree
 from gaios.locks import index as index_module
+from gaios.locks.annals import Annals, Kept
 from gaios.locks.change import Change
 from gaios.locks.index import Index
 from gaios.locks.records import digest
@@ -40,10 +43,13 @@ class LockService(Machine):
 
     version: ClassVar[int] = _Keys.version
 
-    def __init__(self) -> None:
+    def __init__(self, kept: Kept | None = None) -> None:
+        """`kept`: how much is remembered of what is over."""
         self.database: Database = _Keys()
         """For watches: nobody else may change it."""
         self._index = Index()
+        self._kept = kept
+        self._annals = Annals(kept)
 
     # --------------------------------------------------------------------------------------------------------- as a machine
 
@@ -57,6 +63,7 @@ class LockService(Machine):
     def begin_epoch(self, context: Context) -> None:
         """See `Database.begin_epoch`."""
         self.database.begin_epoch(context)
+        self._annals.begin_epoch(context)
 
     def apply(self, command: bytes, context: Context) -> tuple[bytes, Sequence[Any]]:
         """Carry a command out.
@@ -86,6 +93,8 @@ class LockService(Machine):
             return self.database.query(question)
         asked = lock_api.decode_question(question)
         limits.check_question(asked)
+        if isinstance(asked, Explain):
+            return lock_api.encode(self._annals.explain(asked, self._index, self.revision))
         return lock_api.encode(answers.answer(Change(self.database, self._index), asked))
 
     def checksum(self) -> int:
@@ -102,7 +111,7 @@ class LockService(Machine):
         restored.restore(chunks)
         index = _index_of(restored)
         self.database.become(restored)
-        self._index = index
+        self._index, self._annals = index, Annals(self._kept)
 
     # ------------------------------------------------------------------------------------------------- for the master's side
 
@@ -160,6 +169,7 @@ class LockService(Machine):
             raise
         if not change.keys:
             return lock_api.encode(reply), ()
+        self._annals.note(asked, change, context)
         events = self.database.change(change.keys, context)
         return lock_api.encode(reply), (*change.effects, *events)
 

@@ -13,12 +13,13 @@ from typing import Final
 from msgspec.structs import replace
 
 from gaios import errors
+from gaios.explanation import CLOSED, LOST
 from gaios.lock_api import SESSIONS_MAX, Changed, Charge, Charged, CloseSession, OpenSession, SessionOpened
 from gaios.locks import access, keys, locking, tree
 from gaios.locks.change import Change
 from gaios.locks.index import Session
-from gaios.locks.records import CLOSED, LOST, Clock, digest
 from gaios.locks.records import Charge as ChargeRecord
+from gaios.locks.records import Clock, digest
 from gaios.locks.records import Session as SessionRecord
 
 ENDS_MAX: Final = 256
@@ -87,8 +88,8 @@ def _go_on_with_all(change: Change) -> bool:
 
 
 def _begin_end(change: Change, session: Session, how: int) -> None:
+    change.end(session, how)
     change.put(keys.session(session.number), replace(session.record, ending=how))
-    change.end(session.number)
 
 
 def _go_on(change: Change, session: Session) -> bool:

@@ -1,7 +1,7 @@
 """One replica as part of this process: `gaios.Replica`.  [DESIGN §1, §5]
 
-    async with gaios.Replica("replica-1.toml", machine=MyMachine()) as replica:
-        reply = await replica.submit(b"command")
+    async with gaios.Replica("replica-1.toml", machine=Bank()) as replica:
+        balance = await replica.submit(Deposit("alice", 5))
 
 A `Node` (pure) in the middle; around it `Turns` (the event loop, clock and disk thread) and `Doors` (ports and connections).
 """
@@ -13,7 +13,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar, overload
 
 from gaios import errors
 from gaios.machine import Machine
@@ -28,7 +28,9 @@ from gaios.server.recorded import start_recorded
 from gaios.server.recorder import of_this_machine
 from gaios.server.turns import Turns, clock
 from gaios.storage.disk import Disk
+from gaios.typed import Command, Query, decode_reply, encode
 
+R = TypeVar("R")
 STOP_S: Final = 5.0
 """What a stop waits for the last disk batch."""
 
@@ -119,8 +121,12 @@ class Replica:
         """
         await asyncio.shield(self._running.done)
 
-    async def submit(self, command: bytes, *, timeout_s: float = 10.0) -> bytes:
-        """Replicate a command, exactly once; the machine's reply.
+    @overload
+    async def submit(self, command: bytes, *, timeout_s: float = 10.0) -> bytes: ...
+    @overload
+    async def submit(self, command: Command[R], *, timeout_s: float = 10.0) -> R: ...
+    async def submit(self, command: bytes | Command[Any], *, timeout_s: float = 10.0) -> Any:
+        """Replicate a command, exactly once; the machine's reply, typed as the command is.
 
         Raises:
             NotMaster, Overloaded, InvalidCommand: nothing happened.
@@ -129,9 +135,15 @@ class Replica:
         """
         if self._turns is None:
             raise errors.Unavailable(waited_ms=0, reason="this replica was not started")
+        if isinstance(command, Command):
+            return decode_reply(command, await self._session.submit(encode(command), timeout_s))
         return await self._session.submit(command, timeout_s)
 
-    async def query(self, question: bytes, *, timeout_s: float = 10.0) -> bytes:
+    @overload
+    async def query(self, question: bytes, *, timeout_s: float = 10.0) -> bytes: ...
+    @overload
+    async def query(self, question: Query[R], *, timeout_s: float = 10.0) -> R: ...
+    async def query(self, question: bytes | Query[Any], *, timeout_s: float = 10.0) -> Any:
         """Ask the machine, under the master's lease: the answer covers all that was answered before.
 
         Raises:
@@ -140,12 +152,12 @@ class Replica:
         """
         try:
             async with asyncio.timeout(timeout_s):
-                answer = await self._running.read(question)
+                answer = await self._running.read(encode(question) if isinstance(question, Query) else question)
         except TimeoutError:
             raise errors.Unavailable(waited_ms=int(timeout_s * 1_000), reason="the lease could not be renewed in time") from None
         if answer.status:
             raise errors.unpack(answer.body)
-        return answer.body
+        return decode_reply(question, answer.body) if isinstance(question, Query) else answer.body
 
     def status(self) -> dict[str, Any]:
         """This replica's facts, as `/status` shows them."""
