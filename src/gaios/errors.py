@@ -391,13 +391,15 @@ class NotDue(Error):
 
 
 class Disagreement(Error):
-    """All who use a thing have to name the same number, and this one is another."""
+    """All who use a thing have to name the same number, and this one is another; what was agreed on stands at the key `where`."""
 
     definite = True
 
-    def __init__(self, *, what: str, agreed: int, given: int) -> None:
-        self.what, self.agreed, self.given = what, agreed, given
-        super().__init__(f"{what} has {agreed} by agreement, not {given}: give the same number everywhere, or change it for all")
+    def __init__(self, *, what: str, agreed: int, given: int, where: str) -> None:
+        self.what, self.agreed, self.given, self.where = what, agreed, given, where
+        super().__init__(
+            f"{what} has {agreed} by agreement, not {given}: give the same number everywhere, or put another at the key {where}"
+        )
 
 
 class HandlePoisoned(Error):

@@ -40,7 +40,7 @@ def every_error() -> list[errors.Error]:
         errors.NotAcquired(path="/p", waited_ms=1),
         errors.NotInTime(what="w", waited_ms=1),
         errors.NotDue(what="w", period=1, every_ms=1),
-        errors.Disagreement(what="w", agreed=1, given=2),
+        errors.Disagreement(what="w", agreed=1, given=2, where="k"),
         errors.HandlePoisoned(path="/p"),
         errors.LockLost(path="/p", sequencer="0.1", reason="r"),
         errors.LostBeforeCall(path="/p", sequencer="0.1", reason="r"),

@@ -8,6 +8,7 @@ import gaios
 from gaios.client import Cell
 from gaios.client.lock_session import LockSession
 from gaios.errors import Unavailable
+from gaios.lock_api import MAY_CREATE, Open
 from tests.client.fake import FakeCell
 from tests.servers import until
 
@@ -44,7 +45,7 @@ async def test_a_handle_that_cannot_be_closed_is_closed_when_the_cell_answers_ag
     """Leaving a lock does not wait longer than a call may take; nobody else waits for ever."""
     async with FakeCell(1) as fake, gaios.connect(fake.endpoints, timeout=0.2) as cell, gaios.connect(fake.endpoints) as other:
         patient = LockSession.of(cell._shell, timeout=60, lease_s=60, grace_s=45, client="")
-        handle, sequencer = await patient.acquire("/locks/job", shared=False, wait_s=None, lock_delay_ms=0)
+        handle, sequencer = await patient.acquire(Open(0, b"", "/locks/job", MAY_CREATE), shared=False, wait_s=None)
         assert await other.check(sequencer)
         fake.replicas[0].is_frozen = True
         patient._timeout = 0.2

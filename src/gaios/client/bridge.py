@@ -109,7 +109,7 @@ class Twin:
     def _iterate(self, found: AsyncIterator[T]) -> Iterator[T]:
         """One after the other what an asynchronous iterator gives."""
         try:
-            while chunk := self._run(_take(found)):
+            while chunk := self._run(_take(found, CHUNK)):
                 yield from chunk
         finally:
             if hasattr(found, "aclose"):
@@ -168,7 +168,13 @@ class Part:
         return self._twin._run(call)  # noqa: SLF001 (two halves of one thing)
 
     def _iterate(self, found: AsyncIterator[T]) -> Iterator[T]:
-        return self._twin._iterate(found)  # noqa: SLF001 (as above)
+        """Each as soon as it is there: the next may be long in coming."""
+        try:
+            while one := self._run(_take(found, 1)):
+                yield from one
+        finally:
+            if hasattr(found, "aclose"):
+                self._run(found.aclose())
 
 
 class Held(Part):
@@ -235,11 +241,11 @@ class Lock(Grant[Held]):
     held = Held
 
 
-async def _take(found: AsyncIterator[T]) -> list[T]:
+async def _take(found: AsyncIterator[T], limit: int) -> list[T]:
     chunk: list[T] = []
     async for item in found:
         chunk.append(item)
-        if len(chunk) >= CHUNK:
+        if len(chunk) >= limit:
             break
     return chunk
 

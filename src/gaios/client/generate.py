@@ -11,7 +11,14 @@ from pathlib import Path
 
 PARTS = {"keys.py": "Keys", "lock_calls.py": "LockCalls", "recipe_calls.py": "Recipes", "aio.py": "Cell"}
 """Where a `Cell`'s methods stand: file and class."""
-RECIPES = {"barrier.py": ("Barrier",), "counter.py": ("Counter",), "once.py": ("Turn", "Once"), "rwlock.py": ("RWLock",)}
+RECIPES = {
+    "barrier.py": ("Barrier",),
+    "counter.py": ("Counter",),
+    "election.py": ("Term", "Leading", "Election"),
+    "once.py": ("Turn", "Once"),
+    "rwlock.py": ("RWLock",),
+    "semaphore.py": ("Permit", "Permits", "Semaphore"),
+}
 """Files of recipes/, and the classes there whose twins are made; those of the others are in its bridge.py."""
 TARGET = Path(__file__).with_name("sync.py")
 RECIPES_TARGET = Path(__file__).with_name("recipes") / "sync.py"
@@ -21,6 +28,9 @@ HAND_WRITTEN = {"close"}
 
 TWINS = {"Opening": "Node"}
 """What a method returns, where its twin has another name: without async a node is open at once."""
+
+PLAIN = {"bool", "int", "str"}
+"""What has no twin."""
 
 HEAD = '''# Generated from the asyncio client by `python -m gaios.client.generate`. Do not edit.
 """The client without async: `gaios.sync.connect` and what it gives, a `Cell`.
@@ -54,7 +64,7 @@ from gaios.client.nodes import Create
 from gaios.client.recipes.bridge import OnChange, PrefixCache, Singleton
 from gaios.client.recipes.cache import LIMIT_BYTES
 from gaios.client.recipes.once import Mark
-from gaios.client.recipes.sync import Barrier, Counter, Once, RWLock
+from gaios.client.recipes.sync import Barrier, Counter, Election, Once, RWLock, Semaphore
 from gaios.client.results import Deleted, Done, Entries, Number, Swapped
 from gaios.client.status import CellStatus
 from gaios.lock_api import NodeInfo, Sequencer, SessionInfo
@@ -62,9 +72,13 @@ from gaios.lock_api import NodeInfo, Sequencer, SessionInfo
 RECIPES_HEAD = '''# Generated from the asyncio client by `python -m gaios.client.generate`. Do not edit.
 """The recipes without async: see the module of each beside this one."""
 
+from collections.abc import Iterator
+
+from gaios.client.arguments import Value
 from gaios.client.bridge import Grant, Held, Lock, Part
 from gaios.client.held import Fence, OnJeopardy
 from gaios.client.recipes import {modules}
+from gaios.client.recipes.election import Leader
 '''
 
 
@@ -86,7 +100,7 @@ def _twin(node: ast.ClassDef, module: str) -> str:
     if base.startswith("Grant["):
         text += f"    held = {base[6:-1]}\n"
     for field, after in zip(node.body, [*node.body[1:], None], strict=True):
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and not field.target.id.startswith("_"):
             shown = str(after.value.value) if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) else ""
             name, kind = field.target.id, ast.unparse(field.annotation)
             text += f'\n    @property\n    def {name}(self) -> {kind}:\n        """{shown}"""\n'
@@ -117,6 +131,8 @@ def _method(node: ast.FunctionDef | ast.AsyncFunctionDef, inner: str = "self._ce
     returns = ast.unparse(node.returns).strip("'\"")
     returns = TWINS.get(returns, returns)
     call = f"{inner}.{node.name}({', '.join(_arguments(node.args))})"
+    if isinstance(node, ast.FunctionDef) and returns in PLAIN:
+        return f'{_signature(node, returns)}\n        """{ast.get_docstring(node, clean=False)}"""\n        return {call}\n'
     if isinstance(node, ast.FunctionDef):
         outer = f"return {returns}({twin}, "
     elif returns.startswith("AsyncIterator"):

@@ -84,8 +84,8 @@ class LockSession:
 
     # -- locks -----------------------------------------------------------------------------------------------------------
 
-    async def acquire(self, path: str, *, shared: bool, wait_s: float | None, lock_delay_ms: int) -> tuple[Handle, Sequencer]:
-        """Take a lock; waits for `wait_s` at most (None: for ever). The handle is the caller's to `release`.
+    async def acquire(self, wanted: lock_api.Open, *, shared: bool, wait_s: float | None) -> tuple[Handle, Sequencer]:
+        """Open a node and take its lock; waits for `wait_s` at most (None: for ever). The handle is the caller's to `release`.
 
         Raises:
             NotAcquired: it was not free in time.
@@ -93,7 +93,6 @@ class LockSession:
             Error: what the cell refused with, or that it did not answer.
         """
         handle = None
-        wanted = lock_api.Open(0, b"", path, lock_api.MAY_CREATE, lock_delay_ms=lock_delay_ms)
         try:
             async with asyncio.timeout(wait_s or None):
                 handle = await self.open(wanted)
@@ -102,11 +101,11 @@ class LockSession:
             if handle is not None:
                 self.put_away(handle)
             if isinstance(error, TimeoutError):
-                raise NotAcquired(path=path, waited_ms=int((wait_s or 0.0) * 1_000)) from None
+                raise NotAcquired(path=wanted.path, waited_ms=int((wait_s or 0.0) * 1_000)) from None
             raise
         if sequencer is None:
             self.put_away(handle)
-            raise NotAcquired(path=path, waited_ms=0)
+            raise NotAcquired(path=wanted.path, waited_ms=0)
         return handle, sequencer
 
     async def release(self, handle: Handle) -> None:

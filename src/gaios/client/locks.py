@@ -34,8 +34,8 @@ class Lock(Grant[Held]):
         self._shared, self._wait, self._lock_delay_ms = shared, wait, delay_ms(lock_delay)
 
     async def _take(self) -> tuple[Held, Handle]:
-        session = self._session
-        handle, sequencer = await session.acquire(self.path, shared=self._shared, wait_s=self._wait, lock_delay_ms=self._lock_delay_ms)
+        wanted = lock_api.Open(0, b"", self.path, lock_api.MAY_CREATE, lock_delay_ms=self._lock_delay_ms)
+        handle, sequencer = await self._session.acquire(wanted, shared=self._shared, wait_s=self._wait)
         return Held(self.path, sequencer, handle, on_jeopardy=self._on_jeopardy), handle
 
 

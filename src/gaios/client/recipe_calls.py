@@ -13,9 +13,11 @@ from gaios.client.locks import Lock
 from gaios.client.recipes.barrier import Barrier
 from gaios.client.recipes.cache import LIMIT_BYTES, PrefixCache
 from gaios.client.recipes.counter import Counter
+from gaios.client.recipes.election import Election
 from gaios.client.recipes.once import Mark, Once
 from gaios.client.recipes.place import place
 from gaios.client.recipes.rwlock import RWLock
+from gaios.client.recipes.semaphore import Semaphore
 from gaios.client.recipes.singleton import Singleton
 from gaios.client.recipes.watcher import OnChange
 
@@ -73,6 +75,19 @@ class Recipes(Keys, LockCalls):
             StaleSequencer: (when it is left) the lock was lost before the period could be marked: it may be done once more.
         """
         return Once(self, self._own_inner(), place("once", name), every=every, mark=mark, wait=wait, on_jeopardy=on_jeopardy)
+
+    def semaphore(self, name: str, permits: int) -> Semaphore:
+        """So many permits: `async with cell.semaphore(name, 5).permit() as held`. Who comes first is first.
+
+        Args:
+            name: of the semaphore.
+            permits: how many may be held at a time, 1 to 1,000; all who use it have to say the same.
+        """
+        return Semaphore(self, self._own_inner(), place("semaphore", name), permits)
+
+    def election(self, name: str) -> Election:
+        """One leader at a time: `async with election.lead(value) as held`, and everybody sees who, by `election.observe()`."""
+        return Election(self, self._own_inner(), place("election", name))
 
     # ------------------------------------------------------------------------------------------------------------ together
 

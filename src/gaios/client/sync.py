@@ -20,7 +20,7 @@ from gaios.client.nodes import Create
 from gaios.client.recipes.bridge import OnChange, PrefixCache, Singleton
 from gaios.client.recipes.cache import LIMIT_BYTES
 from gaios.client.recipes.once import Mark
-from gaios.client.recipes.sync import Barrier, Counter, Once, RWLock
+from gaios.client.recipes.sync import Barrier, Counter, Election, Once, RWLock, Semaphore
 from gaios.client.results import Deleted, Done, Entries, Number, Swapped
 from gaios.client.status import CellStatus
 from gaios.lock_api import NodeInfo, Sequencer, SessionInfo
@@ -332,6 +332,19 @@ class Cell(Twin):
             StaleSequencer: (when it is left) the lock was lost before the period could be marked: it may be done once more.
         """
         return Once(self, self._cell.once(name, every=every, mark=mark, wait=wait, on_jeopardy=on_jeopardy))
+
+    def semaphore(self, name: str, permits: int) -> Semaphore:
+        """So many permits: `with cell.semaphore(name, 5).permit() as held`. Who comes first is first.
+
+        Args:
+            name: of the semaphore.
+            permits: how many may be held at a time, 1 to 1,000; all who use it have to say the same.
+        """
+        return Semaphore(self, self._cell.semaphore(name, permits))
+
+    def election(self, name: str) -> Election:
+        """One leader at a time: `with election.lead(value) as held`, and everybody sees who, by `election.observe()`."""
+        return Election(self, self._cell.election(name))
 
     def barrier(self, name: str) -> Barrier:
         """A barrier: `create`, `remove`, and `wait` until it is removed. It stands until then, whatever becomes of its creator."""

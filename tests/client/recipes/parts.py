@@ -57,3 +57,12 @@ async def die(fake: FakeCell, *dead: Cell) -> None:
         while any(session in fake.machine._index.sessions for session in silent):
             await fake.pass_ms(1_000)
             await asyncio.sleep(0.005)
+
+
+async def be_kept(fake: FakeCell, cell: Cell) -> None:
+    """The cell's time goes on by a quarter of the lease, and the client has heard of it."""
+    lease = cell._own_inner().lease
+    assert lease is not None
+    number = lease.number
+    await fake.pass_ms(3_000)
+    await until(lambda: lease.number > number)

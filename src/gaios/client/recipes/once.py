@@ -10,6 +10,7 @@ import time
 from datetime import timedelta
 from typing import Final, Literal
 
+from gaios import lock_api
 from gaios.api import Entry, Put, Test
 from gaios.client.grant import Grant, check_wait
 from gaios.client.handle import Handle
@@ -57,8 +58,10 @@ class Once(Grant[Turn]):
 
     async def _take(self) -> tuple[Turn, Handle]:
         await self._check()
-        handle, sequencer = await self._session.acquire(self._place.path, shared=False, wait_s=self._wait, lock_delay_ms=0)
-        return Turn(self._place.path, sequencer, handle, on_jeopardy=self._on_jeopardy), handle
+        path = self._place.below("lock")
+        wanted = lock_api.Open(0, b"", path, lock_api.MAY_CREATE)
+        handle, sequencer = await self._session.acquire(wanted, shared=False, wait_s=self._wait)
+        return Turn(path, sequencer, handle, on_jeopardy=self._on_jeopardy), handle
 
     async def _begin(self, held: Turn) -> None:
         held.period, entry = await self._check()

@@ -13,15 +13,15 @@ NAME_BYTES_MAX = 256
 
 
 class Place(NamedTuple):
-    """Of one recipe. `title` names it to people."""
+    """Of one recipe: `title` names it to people, `path` is its directory."""
 
     title: str
     path: str
     key: bytes
 
-    def below(self, directory: str) -> str:
-        """One of its directories."""
-        return f"{self.path}/~{directory}"
+    def below(self, what: str) -> str:
+        """A file or directory of its own."""
+        return f"{self.path}/~{what}"
 
     def keys(self, what: str) -> bytes:
         """What some of its keys begin with."""

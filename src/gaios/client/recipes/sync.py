@@ -1,9 +1,13 @@
 # Generated from the asyncio client by `python -m gaios.client.generate`. Do not edit.
 """The recipes without async: see the module of each beside this one."""
 
+from collections.abc import Iterator
+
+from gaios.client.arguments import Value
 from gaios.client.bridge import Grant, Held, Lock, Part
 from gaios.client.held import Fence, OnJeopardy
-from gaios.client.recipes import barrier, counter, once, rwlock
+from gaios.client.recipes import barrier, counter, election, once, rwlock, semaphore
+from gaios.client.recipes.election import Leader
 
 
 class Barrier(Part):
@@ -59,6 +63,59 @@ class Counter(Part):
         return self._run(self._inner.add(by, held=held, timeout=timeout))
 
 
+class Term(Held):
+    """The leadership, held."""
+
+    _inner: election.Term
+
+    def publish(self, value: Value) -> None:
+        """Say something else of oneself.
+
+        Raises:
+            StaleSequencer: this leader is over; nothing was changed.
+        """
+        return self._run(self._inner.publish(value))
+
+
+class Leading(Grant[Term]):
+    """The leadership, to be held by `with`; made by `Election.lead`."""
+
+    _inner: election.Leading
+    held = Term
+
+
+class Election(Part):
+    """Made by `Cell.election`."""
+
+    _inner: election.Election
+
+    def lead(self, value: Value = b"", *, wait: float | None = None, on_jeopardy: OnJeopardy = "cancel") -> Leading:
+        """Campaign, and lead until the end of `with election.lead("10.0.0.7:80") as held`; leaving it resigns.
+
+        Args:
+            value: what to say of oneself to who observes; `held.publish(…)` says something else.
+            wait: seconds to campaign; 0: now or not; None: as long as it takes.
+            on_jeopardy: as `Cell.lock` has it.
+
+        Raises:
+            NotAcquired: (when it is entered) somebody else led all the time.
+            LockLost: (when it is left, or by `held.check()`) somebody else may lead.
+        """
+        return Leading(self._twin, self._inner.lead(value, wait=wait, on_jeopardy=on_jeopardy))
+
+    def is_leader(self) -> bool:
+        """Whether this object's `lead` certainly leads at this moment; asks nobody, as `held.check()`."""
+        return self._inner.is_leader()
+
+    def leader(self) -> Leader | None:
+        """Who leads now; None: nobody, or it has not said so yet."""
+        return self._run(self._inner.leader())
+
+    def observe(self) -> Iterator[Leader | None]:
+        """Who leads now, and whenever that changes: another leader, another value, or nobody (None)."""
+        return self._iterate(self._inner.observe())
+
+
 class Turn(Held):
     """A period's run is this one's."""
 
@@ -89,3 +146,40 @@ class RWLock(Part):
     def write(self, *, wait: float | None = None, lock_delay: float = 0.0, on_jeopardy: OnJeopardy = "cancel") -> Lock:
         """To be held alone; as `Cell.lock`."""
         return Lock(self._twin, self._inner.write(wait=wait, lock_delay=lock_delay, on_jeopardy=on_jeopardy))
+
+
+class Permit(Held):
+    """One of the permits, held."""
+
+    _inner: semaphore.Permit
+
+    @property
+    def number(self) -> int:
+        """Which one, from 0 on. Of those who hold it one after the other, the later has the greater sequencer."""
+        return self._inner.number
+
+
+class Permits(Grant[Permit]):
+    """A permit, to be held by `with`; made by `Semaphore.permit`."""
+
+    _inner: semaphore.Permits
+    held = Permit
+
+
+class Semaphore(Part):
+    """Made by `Cell.semaphore`."""
+
+    _inner: semaphore.Semaphore
+
+    def permit(self, *, wait: float | None = None, on_jeopardy: OnJeopardy = "cancel") -> Permits:
+        """A permit, to be held by `with semaphore.permit() as held`: `held.number` says which.
+
+        Args:
+            wait: seconds within which it is to be acquired; 0: now or not; None: as long as it takes.
+            on_jeopardy: as `Cell.lock` has it.
+
+        Raises:
+            NotAcquired: (when it is entered) none was free in time.
+            Disagreement: (when it is entered) others say that there is another number of permits.
+        """
+        return Permits(self._twin, self._inner.permit(wait=wait, on_jeopardy=on_jeopardy))

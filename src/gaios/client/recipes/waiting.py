@@ -1,0 +1,67 @@
+"""Waiting for something to happen at a cell that may be away meanwhile."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from gaios import lock_api
+from gaios.client.handle import AGAIN_S
+from gaios.client.keys import Keys
+from gaios.client.lock_session import LockSession
+from gaios.client.node_events import NodeEvents
+from gaios.client.nodes import Opening
+from gaios.errors import Compacted, Overloaded, Unavailable
+
+T = TypeVar("T")
+
+
+async def patiently(keys: Keys, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Ask until the cell answers."""
+    while True:
+        try:
+            return await ask()
+        except (Unavailable, Overloaded):
+            if keys.is_closed:
+                raise
+            await asyncio.sleep(AGAIN_S)
+
+
+async def either(*waits: Coroutine[Any, Any, object]) -> None:
+    """Until one of these has come to its end; the others are given up. Raises what it raised."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    for task in done:
+        task.result()
+
+
+async def change(keys: Keys, start: bytes, end: bytes | None, revision: int) -> None:
+    """Until the key, or one of `[start, end)`, was changed after that revision; perhaps sooner, if the cell does not say."""
+    try:
+        async with keys.watch(start, end, from_revision=revision + 1) as watch:
+            await watch.take(1)
+    except (Compacted, Overloaded):
+        return
+    except Unavailable:
+        if keys.is_closed:
+            raise
+
+
+async def news(events: NodeEvents) -> None:
+    """Until something happens to a node, or its session."""
+    await events.take(lock_api.HANDLES_MAX)
+
+
+def directory(session: LockSession, path: str) -> Opening:
+    """A directory, made where it is not there, whose events tell that a child is gone."""
+    wanted = lock_api.Open(0, b"", path, lock_api.MAY_CREATE, directory=True, write=False, events=lock_api.CHILD_REMOVED)
+    return Opening(session, wanted, path, None)
+
+
+def ephemeral(path: str) -> lock_api.Open:
+    """A file that goes with whoever holds its lock, or waits for that."""
+    return lock_api.Open(0, b"", path, lock_api.MAY_CREATE, ephemeral=True)
