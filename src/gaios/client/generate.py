@@ -15,7 +15,10 @@ RECIPES = {
     "barrier.py": ("Barrier",),
     "counter.py": ("Counter",),
     "election.py": ("Term", "Leading", "Election"),
+    "group.py": ("Membership", "Joining", "Group"),
+    "double_barrier.py": ("DoubleBarrier",),
     "once.py": ("Turn", "Once"),
+    "queue.py": ("Item", "Getting", "Queue"),
     "rwlock.py": ("RWLock",),
     "semaphore.py": ("Permit", "Permits", "Semaphore"),
 }
@@ -61,10 +64,10 @@ from gaios.client.bridge_nodes import Node, Session
 from gaios.client.held import OnJeopardy
 from gaios.client.node_events import Wanted
 from gaios.client.nodes import Create
-from gaios.client.recipes.bridge import OnChange, PrefixCache, Singleton
+from gaios.client.recipes.bridge import OnChange, Partitioner, PrefixCache, Singleton
 from gaios.client.recipes.cache import LIMIT_BYTES
 from gaios.client.recipes.once import Mark
-from gaios.client.recipes.sync import Barrier, Counter, Election, Once, RWLock, Semaphore
+from gaios.client.recipes.sync import Barrier, Counter, DoubleBarrier, Election, Group, Once, Queue, RWLock, Semaphore
 from gaios.client.results import Deleted, Done, Entries, Number, Swapped
 from gaios.client.status import CellStatus
 from gaios.lock_api import NodeInfo, Sequencer, SessionInfo
@@ -79,12 +82,14 @@ from gaios.client.bridge import Grant, Held, Lock, Part
 from gaios.client.held import Fence, OnJeopardy
 from gaios.client.recipes import {modules}
 from gaios.client.recipes.election import Leader
+from gaios.client.recipes.group import View
+from gaios.client.recipes.queue import PRIORITY
 '''
 
 
 def generate_recipes() -> str:
     """The text of recipes/sync.py."""
-    text = RECIPES_HEAD.format(modules=", ".join(Path(name).stem for name in RECIPES))
+    text = RECIPES_HEAD.format(modules=", ".join(sorted(Path(name).stem for name in RECIPES)))
     for name, wanted in RECIPES.items():
         module = ast.parse((RECIPES_TARGET.parent / name).read_text(encoding="utf-8"))
         classes = {node.name: node for node in module.body if isinstance(node, ast.ClassDef)}

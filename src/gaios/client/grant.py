@@ -18,7 +18,7 @@ from typing import Generic, TypeVar
 from gaios.client import holding
 from gaios.client.handle import Handle
 from gaios.client.held import Held, OnJeopardy
-from gaios.client.lock_session import LockSession
+from gaios.client.locking import Locking
 from gaios.errors import ConfigurationError
 
 H = TypeVar("H", bound=Held)
@@ -27,10 +27,10 @@ H = TypeVar("H", bound=Held)
 class Grant(Generic[H]):
     """Something to be held by `async with`; it is acquired anew each time. What it is says `_take`."""
 
-    def __init__(self, session: LockSession, *, on_jeopardy: OnJeopardy = "cancel") -> None:
+    def __init__(self, locking: Locking, *, on_jeopardy: OnJeopardy = "cancel") -> None:
         if on_jeopardy not in {"cancel", "wait"}:
             raise ConfigurationError(reason=f"on_jeopardy is 'cancel' or 'wait', not {on_jeopardy!r}")
-        self._session = session
+        self._locking, self._session = locking, locking.session
         self._on_jeopardy = on_jeopardy
         self._is_taken = False
         self._handle: Handle | None = None
@@ -72,7 +72,7 @@ class Grant(Generic[H]):
 
         Raises:
             NotAcquired: it was not free in time.
-            Error: see `LockSession.acquire`.
+            Error: see `Locking.acquire`.
         """
         if self._is_taken:
             raise ConfigurationError(reason="this object holds, or waits for, what it stands for already", hint="make another one")
@@ -107,7 +107,7 @@ class Grant(Generic[H]):
         except BaseException:
             self._session.put_away(handle)
             raise
-        await self._session.release(handle)
+        await self._give_back(handle)
 
     async def _take(self) -> tuple[H, Handle]:
         """Get a grant."""
@@ -118,6 +118,10 @@ class Grant(Generic[H]):
 
     async def _end(self, held: H, *, done: bool) -> None:
         """What is done between the body and giving the grant back."""
+
+    async def _give_back(self, handle: Handle) -> None:
+        """Let it go; what cannot be done now is done later."""
+        await self._session.close_handle(handle)
 
     def _forget(self, handle: Handle, held: H) -> None:
         """It is not held any more."""

@@ -11,6 +11,7 @@ from gaios.client.calling import Calling
 from gaios.client.core import READ
 from gaios.client.lock_session import LockSession
 from gaios.client.lock_sessions import Session
+from gaios.client.locking import Locking
 from gaios.client.locks import Lock, OnJeopardy, check_of, inside
 from gaios.client.node_events import Wanted
 from gaios.client.nodes import Create, Opening
@@ -44,9 +45,9 @@ class LockCalls(Calling):
         sequencer makes exclusion certain: this client may be paused for longer than its lease, and find out too late.
 
         Args:
-            name: it stands at `/locks/NAME`, made when it is used first; or a whole path, `/ls/local/…`.
+            name: it stands at `/ls/local/locks/NAME`, and is gone when nobody uses it; or a whole path, `/ls/local/…`, that stays.
             shared: share it with whoever asks for it like this.
-            wait: seconds within which it is to be acquired; 0: now or not; None: as long as it takes.
+            wait: seconds within which it is to be acquired, all told; 0: now or not; None: as long as it takes.
             lock_delay: seconds, at most 60, for which nobody gets it when it is lost: for receivers that check nothing.
             on_jeopardy: "cancel" the body when the lease is over and the cell was not heard from; or "wait" for the cell's verdict, for
                 bodies whose every effect is checked.
@@ -148,8 +149,8 @@ class LockCalls(Calling):
         self._own = self._own or self.session()
         return self._own
 
-    def _own_inner(self) -> LockSession:
-        return self._own_session().inner
+    def _own_locking(self) -> Locking:
+        return self._own_session().locking
 
     async def _ask_locks(self, question: lock_api.LockQuestion, kind: type[T], timeout: float | None) -> T:
         holding.check()

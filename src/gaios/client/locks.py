@@ -6,7 +6,7 @@ from gaios import lock_api
 from gaios.client.grant import Grant, check_wait
 from gaios.client.handle import Handle
 from gaios.client.held import Held, OnJeopardy
-from gaios.client.lock_session import LockSession
+from gaios.client.locking import Locking
 from gaios.errors import ConfigurationError, InvalidCommand
 from gaios.lock_api import LOCK_DELAY_MS_MAX, CheckSequencer, Sequencer
 
@@ -20,7 +20,7 @@ class Lock(Grant[Held]):
 
     def __init__(
         self,
-        session: LockSession,
+        locking: Locking,
         path: str,
         *,
         shared: bool = False,
@@ -28,15 +28,19 @@ class Lock(Grant[Held]):
         lock_delay: float = 0.0,
         on_jeopardy: OnJeopardy = "cancel",
     ) -> None:
-        super().__init__(session, on_jeopardy=on_jeopardy)
+        super().__init__(locking, on_jeopardy=on_jeopardy)
         check_wait(wait)
         self.path = path
         self._shared, self._wait, self._lock_delay_ms = shared, wait, delay_ms(lock_delay)
 
     async def _take(self) -> tuple[Held, Handle]:
-        wanted = lock_api.Open(0, b"", self.path, lock_api.MAY_CREATE, lock_delay_ms=self._lock_delay_ms)
-        handle, sequencer = await self._session.acquire(wanted, shared=self._shared, wait_s=self._wait)
+        handle, sequencer = await self._locking.acquire(
+            self.path, shared=self._shared, wait_s=self._wait, lock_delay_ms=self._lock_delay_ms
+        )
         return Held(self.path, sequencer, handle, on_jeopardy=self._on_jeopardy), handle
+
+    async def _give_back(self, handle: Handle) -> None:
+        await self._locking.give_back(handle, self._lock_delay_ms)
 
 
 def delay_ms(lock_delay: float) -> int:

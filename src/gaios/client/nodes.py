@@ -249,7 +249,7 @@ class Node:
             self._interrupt(task, error)
         self._let_go()
         self._events.end()
-        await self._session.release(self._handle)
+        await self._session.close_handle(self._handle)
 
     # -- inside ------------------------------------------------------------------------------------------------------------
 

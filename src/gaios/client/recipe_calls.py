@@ -13,9 +13,13 @@ from gaios.client.locks import Lock
 from gaios.client.recipes.barrier import Barrier
 from gaios.client.recipes.cache import LIMIT_BYTES, PrefixCache
 from gaios.client.recipes.counter import Counter
+from gaios.client.recipes.double_barrier import DoubleBarrier
 from gaios.client.recipes.election import Election
+from gaios.client.recipes.group import Group
 from gaios.client.recipes.once import Mark, Once
+from gaios.client.recipes.partitioner import Partitioner
 from gaios.client.recipes.place import place
+from gaios.client.recipes.queue import Queue
 from gaios.client.recipes.rwlock import RWLock
 from gaios.client.recipes.semaphore import Semaphore
 from gaios.client.recipes.singleton import Singleton
@@ -74,7 +78,7 @@ class Recipes(Keys, LockCalls):
             NotAcquired: (when it is entered) it is being done.
             StaleSequencer: (when it is left) the lock was lost before the period could be marked: it may be done once more.
         """
-        return Once(self, self._own_inner(), place("once", name), every=every, mark=mark, wait=wait, on_jeopardy=on_jeopardy)
+        return Once(self, self._own_locking(), place("once", name), every=every, mark=mark, wait=wait, on_jeopardy=on_jeopardy)
 
     def semaphore(self, name: str, permits: int) -> Semaphore:
         """So many permits: `async with cell.semaphore(name, 5).permit() as held`. Who comes first is first.
@@ -83,17 +87,50 @@ class Recipes(Keys, LockCalls):
             name: of the semaphore.
             permits: how many may be held at a time, 1 to 1,000; all who use it have to say the same.
         """
-        return Semaphore(self, self._own_inner(), place("semaphore", name), permits)
+        return Semaphore(self, self._own_locking(), place("semaphore", name), permits)
 
     def election(self, name: str) -> Election:
         """One leader at a time: `async with election.lead(value) as held`, and everybody sees who, by `election.observe()`."""
-        return Election(self, self._own_inner(), place("election", name))
+        return Election(self, self._own_locking(), place("election", name))
 
     # ------------------------------------------------------------------------------------------------------------ together
+
+    def queue(self, name: str) -> Queue:
+        """A queue: `await queue.put(value)`, and `async with queue.get() as item`. An item is gone when it was acknowledged, not before."""
+        return Queue(self, self._own_locking(), place("queue", name))
+
+    def group(self, name: str) -> Group:
+        """Who is there: `async with group.join(value) as held`, `await group.members()`; `group.watch()` tells whenever that changes."""
+        return Group(self, self, self._own_locking(), place("group", name))
 
     def barrier(self, name: str) -> Barrier:
         """A barrier: `create`, `remove`, and `wait` until it is removed. It stands until then, whatever becomes of its creator."""
         return Barrier(self, place("barrier", name))
+
+    def double_barrier(self, name: str, parties: int, *, wait: float | None = None, on_jeopardy: OnJeopardy = "cancel") -> DoubleBarrier:
+        """A place that so many enter together and leave together: `async with cell.double_barrier(name, 3) as held`.
+
+        Args:
+            name: of the barrier.
+            parties: how many, 1 to 60; all who use it have to say the same.
+            wait: seconds to wait for the others to come; None: as long as it takes. To leave, one waits until all have left, or died.
+            on_jeopardy: as `lock` has it.
+
+        Raises:
+            NotInTime: (when it is entered) not all came in time.
+            Disagreement: (when it is entered) others say that they are another number.
+        """
+        group = Group(self, self, self._own_locking(), place("double-barrier", name))
+        return DoubleBarrier(group, self._own_locking(), parties, wait=wait, on_jeopardy=on_jeopardy)
+
+    def partitioner(self, name: str, partitions: int) -> Partitioner:
+        """Partitions that the members of a group divide among themselves: `await cell.partitioner(name, 16).run(work)`.
+
+        Args:
+            name: of the partitioner.
+            partitions: how many, 1 to 1,024; all who use it have to say the same.
+        """
+        return Partitioner(Group(self, self, self._own_locking(), place("partitioner", name)), self._own_locking(), partitions)
 
     def counter(self, key: Key) -> Counter:
         """The number at a key: `add` and `value`; `add(held=…)` only while a lock is held."""

@@ -17,10 +17,10 @@ from gaios.client.bridge_nodes import Node, Session
 from gaios.client.held import OnJeopardy
 from gaios.client.node_events import Wanted
 from gaios.client.nodes import Create
-from gaios.client.recipes.bridge import OnChange, PrefixCache, Singleton
+from gaios.client.recipes.bridge import OnChange, Partitioner, PrefixCache, Singleton
 from gaios.client.recipes.cache import LIMIT_BYTES
 from gaios.client.recipes.once import Mark
-from gaios.client.recipes.sync import Barrier, Counter, Election, Once, RWLock, Semaphore
+from gaios.client.recipes.sync import Barrier, Counter, DoubleBarrier, Election, Group, Once, Queue, RWLock, Semaphore
 from gaios.client.results import Deleted, Done, Entries, Number, Swapped
 from gaios.client.status import CellStatus
 from gaios.lock_api import NodeInfo, Sequencer, SessionInfo
@@ -193,9 +193,9 @@ class Cell(Twin):
         sequencer makes exclusion certain: this client may be paused for longer than its lease, and find out too late.
 
         Args:
-            name: it stands at `/locks/NAME`, made when it is used first; or a whole path, `/ls/local/…`.
+            name: it stands at `/ls/local/locks/NAME`, and is gone when nobody uses it; or a whole path, `/ls/local/…`, that stays.
             shared: share it with whoever asks for it like this.
-            wait: seconds within which it is to be acquired; 0: now or not; None: as long as it takes.
+            wait: seconds within which it is to be acquired, all told; 0: now or not; None: as long as it takes.
             lock_delay: seconds, at most 60, for which nobody gets it when it is lost: for receivers that check nothing.
             on_jeopardy: "cancel" the body when the lease is over and the cell was not heard from; or "wait" for the cell's verdict, for
                 bodies whose every effect is checked.
@@ -346,9 +346,41 @@ class Cell(Twin):
         """One leader at a time: `with election.lead(value) as held`, and everybody sees who, by `election.observe()`."""
         return Election(self, self._cell.election(name))
 
+    def queue(self, name: str) -> Queue:
+        """A queue: `await queue.put(value)`, and `with queue.get() as item`. An item is gone when it was acknowledged, not before."""
+        return Queue(self, self._cell.queue(name))
+
+    def group(self, name: str) -> Group:
+        """Who is there: `with group.join(value) as held`, `await group.members()`; `group.watch()` tells whenever that changes."""
+        return Group(self, self._cell.group(name))
+
     def barrier(self, name: str) -> Barrier:
         """A barrier: `create`, `remove`, and `wait` until it is removed. It stands until then, whatever becomes of its creator."""
         return Barrier(self, self._cell.barrier(name))
+
+    def double_barrier(self, name: str, parties: int, *, wait: float | None = None, on_jeopardy: OnJeopardy = "cancel") -> DoubleBarrier:
+        """A place that so many enter together and leave together: `with cell.double_barrier(name, 3) as held`.
+
+        Args:
+            name: of the barrier.
+            parties: how many, 1 to 60; all who use it have to say the same.
+            wait: seconds to wait for the others to come; None: as long as it takes. To leave, one waits until all have left, or died.
+            on_jeopardy: as `lock` has it.
+
+        Raises:
+            NotInTime: (when it is entered) not all came in time.
+            Disagreement: (when it is entered) others say that they are another number.
+        """
+        return DoubleBarrier(self, self._cell.double_barrier(name, parties, wait=wait, on_jeopardy=on_jeopardy))
+
+    def partitioner(self, name: str, partitions: int) -> Partitioner:
+        """Partitions that the members of a group divide among themselves: `await cell.partitioner(name, 16).run(work)`.
+
+        Args:
+            name: of the partitioner.
+            partitions: how many, 1 to 1,024; all who use it have to say the same.
+        """
+        return Partitioner(self, self._cell.partitioner(name, partitions))
 
     def counter(self, key: Key) -> Counter:
         """The number at a key: `add` and `value`; `add(held=…)` only while a lock is held."""

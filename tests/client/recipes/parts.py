@@ -21,8 +21,15 @@ async def until(true: Callable[[], object]) -> None:
 
 
 def handles(fake: FakeCell) -> int:
-    """How many are open."""
-    return sum(len(session.handles) for session in fake.machine._index.sessions.values())
+    """How many are open, but for those of a lock that neither hold it nor wait: they are kept for its next time."""
+    index = fake.machine._index
+    found = [handle for session in index.sessions.values() for handle in session.handles.values()]
+    return sum(not _is_kept(fake, handle.path, handle.number, handle.ticket) for handle in found)
+
+
+def _is_kept(fake: FakeCell, path: str, number: int, ticket: int) -> bool:
+    node = fake.machine._index.nodes[path]
+    return (path.startswith("/locks/") or path.endswith(("~turn", "~lock"))) and number not in node.holders and not ticket
 
 
 def holders(fake: FakeCell, path: str) -> int:
@@ -61,7 +68,7 @@ async def die(fake: FakeCell, *dead: Cell) -> None:
 
 async def be_kept(fake: FakeCell, cell: Cell) -> None:
     """The cell's time goes on by a quarter of the lease, and the client has heard of it."""
-    lease = cell._own_inner().lease
+    lease = cell._own_locking().session.lease
     assert lease is not None
     number = lease.number
     await fake.pass_ms(3_000)

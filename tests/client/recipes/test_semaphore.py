@@ -113,16 +113,18 @@ async def test_who_waits_in_jeopardy_goes_on_waiting(fake: FakeCell, cell: Cell,
         async with other.semaphore("db", 1).permit() as held:
             return held.sequencer.revision
 
-    async with cell.semaphore("db", 1).permit():
-        working = asyncio.ensure_future(work())
-        await until(lambda: handles(fake) == 3)
-        session = other._own_inner()
-        await lose(other, clock)
-        assert [each.state for each in (session.lease,) if each] == [State.JEOPARDY]
-        await be_kept(fake, other)
-        await be_kept(fake, other)
-        assert [each.state for each in (session.lease,) if each] == [State.SAFE]
-        assert not working.done()
+    permit = cell.semaphore("db", 1).permit()
+    await permit.acquire(lambda: None)
+    working = asyncio.ensure_future(work())
+    await until(lambda: handles(fake) == 3)
+    session = other._own_locking().session
+    await lose(other, clock)
+    assert [each.state for each in (session.lease,) if each] == [State.JEOPARDY]
+    await be_kept(fake, other)
+    await be_kept(fake, other)
+    assert [each.state for each in (session.lease,) if each] == [State.SAFE]
+    assert not working.done()
+    await permit.release()
     assert await asyncio.wait_for(working, PATIENCE_S)
 
 

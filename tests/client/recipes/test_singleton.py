@@ -11,7 +11,7 @@ from gaios.client.held import Held
 from gaios.errors import ConfigurationError, LockLost, NotAcquired
 from tests.client.clocks import Clock
 from tests.client.fake import FakeCell
-from tests.client.recipes.parts import handles, lose
+from tests.client.recipes.parts import holders, lose, waiters
 
 
 async def test_calls_take_turns_and_each_has_a_later_sequencer(fake: FakeCell, cell: Cell, other: Cell) -> None:
@@ -34,7 +34,7 @@ async def test_calls_take_turns_and_each_has_a_later_sequencer(fake: FakeCell, c
     assert found == [number * 2 for number in range(10)]
     assert max(most) == 1
     assert revisions == sorted(set(revisions))
-    assert handles(fake) == 0
+    assert (holders(fake, "/locks/nightly"), waiters(fake, "/locks/nightly")) == (0, 0)
 
 
 async def test_whoever_does_not_want_to_wait_is_told(cell: Cell, other: Cell) -> None:

@@ -9,7 +9,7 @@ from gaios.client.handle import Handle
 from gaios.client.held import Held
 from gaios.client.nodes import Node
 from gaios.client.recipes.turn import in_turn
-from gaios.client.recipes.waiting import ephemeral
+from gaios.client.recipes.waiting import take
 from gaios.errors import NotAcquired
 from tests.client.fake import FakeCell
 from tests.client.recipes.parts import handles, holders, until
@@ -23,7 +23,8 @@ class Taker:
 
     def __init__(self, cell: Cell) -> None:
         self.cell = cell
-        self.session = cell._own_inner()
+        self.locking = cell._own_locking()
+        self.session = self.locking.session
         self.may = asyncio.Event()
         self.error: BaseException | None = None
 
@@ -32,14 +33,14 @@ class Taker:
             raise self.error
         if not self.may.is_set():
             return None
-        handle, sequencer = await self.session.acquire(ephemeral(THING), shared=False, wait_s=0)
+        handle, sequencer = await take(self.session, THING, 0)
         return Held(THING, sequencer, handle), handle
 
     async def news(self, node: Node) -> None:
         await self.may.wait()
 
     async def run(self, wait: float | None) -> tuple[Held, Handle]:
-        return await in_turn(self.cell, self.session, "/t/turn", "/t/~things", wait, self.take, self.news)
+        return await in_turn(self.cell, self.locking, "/t/turn", "/t/~things", wait, self.take, self.news)
 
 
 async def test_a_thing_is_taken_when_there_is_one(fake: FakeCell, cell: Cell) -> None:
@@ -49,7 +50,7 @@ async def test_a_thing_is_taken_when_there_is_one(fake: FakeCell, cell: Cell) ->
     taker.may.set()
     _, handle = await asyncio.wait_for(taking, PATIENCE_S)
     assert handles(fake) == 1
-    await taker.session.release(handle)
+    await taker.session.close_handle(handle)
 
 
 async def test_an_error_leaves_nothing(fake: FakeCell, cell: Cell) -> None:
@@ -78,7 +79,7 @@ async def test_who_is_cancelled_with_the_thing_in_hand_gives_it_back(fake: FakeC
     except asyncio.CancelledError:
         pass
     else:
-        await taker.session.release(handle)
+        await taker.session.close_handle(handle)
     await until(lambda: handles(fake) == 0)
 
 
@@ -92,6 +93,6 @@ async def test_now_or_not_does_not_stand_in_the_queue(fake: FakeCell, cell: Cell
         await taker.run(0)
     taker.may.set()
     _, handle = await taker.run(0)
-    await taker.session.release(handle)
+    await taker.session.close_handle(handle)
     waiting.cancel()
     await asyncio.wait([waiting])

@@ -6,7 +6,7 @@ import pytest
 
 from gaios.client import Cell
 from gaios.client.recipes import waiting
-from gaios.client.recipes.waiting import change, directory, either, ephemeral, news, patiently
+from gaios.client.recipes.waiting import change, directory, either, news, patiently, take
 from gaios.errors import KeyTooLong, Unavailable
 from tests.client.fake import FakeCell
 from tests.client.recipes.parts import handles, until
@@ -83,11 +83,11 @@ async def test_patience_ends_with_the_client_or_with_another_error(cell: Cell, m
 
 async def test_a_directory_tells_who_is_gone(fake: FakeCell, cell: Cell, other: Cell) -> None:
     """An ephemeral file goes with its last handle."""
-    async with directory(cell._own_inner(), "/d/~things") as node:
-        handle, _ = await other._own_inner().acquire(ephemeral("/d/~things/a"), shared=False, wait_s=0)
+    async with directory(cell._own_locking().session, "/d/~things") as node:
+        handle, _ = await take(other._own_locking().session, "/d/~things/a", 0)
         assert list(await node.children()) == ["a"]
-        hearing = asyncio.ensure_future(news(node.events()))
-        await other._own_inner().release(handle)
+        hearing = asyncio.ensure_future(news(node))
+        await other._own_locking().session.close_handle(handle)
         await asyncio.wait_for(hearing, PATIENCE_S)
         assert list(await node.children()) == []
     await until(lambda: handles(fake) == 0)

@@ -1,16 +1,19 @@
 """Twins without async of the recipes that take a function, or are read from any thread."""
 
 import asyncio
+import contextlib
 import functools
+import threading
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from gaios.api import Entry, Event
-from gaios.client.arguments import Key
+from gaios.client.arguments import Key, Value
 from gaios.client.bridge import Held, Lock, Part, Twin
-from gaios.client.recipes import cache, singleton, watcher
+from gaios.client.recipes import cache, partitioner, singleton, watcher
+from gaios.errors import LockLost
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -105,6 +108,69 @@ class OnChange(Part):
     def __call__(self, function: Callable[[Event], None]) -> Watcher:
         """Call it for every change from now on, in a thread of its own."""
         return Watcher(self._twin, self._run(_begin(self._inner, function)))
+
+
+class Partition(Held):
+    """A partition, held."""
+
+    _inner: partitioner.Partition
+
+    @property
+    def number(self) -> int:
+        """Which one, from 0 on."""
+        return self._inner.number
+
+
+class Partitioner(Part):
+    """Made by `Cell.partitioner`."""
+
+    _inner: partitioner.Partitioner
+
+    def run(self, work: Callable[[Partition], None], *, value: Value = b"", member: str = "") -> None:
+        """Be a member, and work on one's own partitions until this is interrupted: `work(held)` in a thread for each.
+
+        When a partition is to be another's, `held.check()` raises and `held.lost` is set; it is given up when the work has ended, so that
+        work which does not look keeps it. An error of the work ends it all, and comes out of this.
+        """
+
+        async def call(held: partitioner.Partition) -> None:
+            await _in_thread(lambda lost: work(Partition(self._twin, held, lost)), held)
+
+        self._run(self._inner.run(call, value=value, member=member))
+
+
+async def _in_thread(work: Callable[[threading.Event], None], held: partitioner.Partition) -> None:
+    """Run it in a thread of its own; being cancelled, it says so there, and waits."""
+    lost = threading.Event()
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[None] = loop.create_future()
+
+    def run() -> None:
+        error: BaseException | None = None
+        try:
+            work(lost)
+        except BaseException as caught:  # noqa: BLE001 (it is raised on the loop)
+            error = caught
+        loop.call_soon_threadsafe(end, error)
+
+    def end(error: BaseException | None) -> None:
+        if error is None:
+            ended.set_result(None)
+        else:
+            ended.set_exception(error)
+
+    threading.Thread(target=run, name=f"gaios-partition-{held.number}", daemon=True).start()
+    try:
+        await asyncio.shield(ended)
+    except asyncio.CancelledError:
+        held.hand_over()
+        lost.set()
+        while not ended.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([ended])
+        if ended.exception() is not None and not isinstance(ended.exception(), LockLost):
+            ended.result()
+        raise
 
 
 async def _begin(made: watcher.OnChange, function: Callable[[Event], None]) -> watcher.Watcher:

@@ -13,14 +13,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from gaios import lock_api
 from gaios.api import Delete, Entry, Put
 from gaios.client.arguments import Value, as_bytes
 from gaios.client.grant import Grant, check_wait
 from gaios.client.handle import Handle
 from gaios.client.held import Held, OnJeopardy
 from gaios.client.keys import Keys
-from gaios.client.lock_session import LockSession
+from gaios.client.locking import Locking
 from gaios.client.recipes.fenced import fenced
 from gaios.client.recipes.place import Place
 from gaios.client.recipes.waiting import change, either, patiently
@@ -63,19 +62,21 @@ class Term(Held):
 class Leading(Grant[Term]):
     """The leadership, to be held by `async with`; made by `Election.lead`."""
 
-    def __init__(self, election: "Election", session: LockSession, value: bytes, *, wait: float | None, on_jeopardy: OnJeopardy) -> None:
-        super().__init__(session, on_jeopardy=on_jeopardy)
+    def __init__(self, election: "Election", locking: Locking, value: bytes, *, wait: float | None, on_jeopardy: OnJeopardy) -> None:
+        super().__init__(locking, on_jeopardy=on_jeopardy)
         check_wait(wait)
         self._election, self._value, self._wait = election, value, wait
 
     async def _take(self) -> tuple[Term, Handle]:
         place = self._election.place
         path = place.below("lock")
-        wanted = lock_api.Open(0, b"", path, lock_api.MAY_CREATE)
-        handle, sequencer = await self._session.acquire(wanted, shared=False, wait_s=self._wait)
+        handle, sequencer = await self._locking.acquire(path, shared=False, wait_s=self._wait, lock_delay_ms=0)
         term = Term(path, sequencer, handle, on_jeopardy=self._on_jeopardy)
         term._keys, term._key, term._number = self._election.keys, place.key, handle.number  # noqa: SLF001 (two halves of one thing)
         return term, handle
+
+    async def _give_back(self, handle: Handle) -> None:
+        await self._locking.give_back(handle, 0)
 
     async def _begin(self, held: Term) -> None:
         await held.publish(self._value)
@@ -91,9 +92,9 @@ class Leading(Grant[Term]):
 class Election:
     """Made by `Cell.election`."""
 
-    def __init__(self, keys: Keys, session: LockSession, place: Place) -> None:
+    def __init__(self, keys: Keys, locking: Locking, place: Place) -> None:
         self.keys, self.place = keys, place
-        self._session = session
+        self._locking = locking
         self.term: Term | None = None
 
     def lead(self, value: Value = b"", *, wait: float | None = None, on_jeopardy: OnJeopardy = "cancel") -> Leading:
@@ -108,7 +109,7 @@ class Election:
             NotAcquired: (when it is entered) somebody else led all the time.
             LockLost: (when it is left, or by `held.check()`) somebody else may lead.
         """
-        return Leading(self, self._session, as_bytes(value), wait=wait, on_jeopardy=on_jeopardy)
+        return Leading(self, self._locking, as_bytes(value), wait=wait, on_jeopardy=on_jeopardy)
 
     def is_leader(self) -> bool:
         """Whether this object's `lead` certainly leads at this moment; asks nobody, as `held.check()`."""

@@ -10,13 +10,12 @@ import time
 from datetime import timedelta
 from typing import Final, Literal
 
-from gaios import lock_api
 from gaios.api import Entry, Put, Test
 from gaios.client.grant import Grant, check_wait
 from gaios.client.handle import Handle
 from gaios.client.held import Held, OnJeopardy
 from gaios.client.keys import Keys
-from gaios.client.lock_session import LockSession
+from gaios.client.locking import Locking
 from gaios.client.recipes.fenced import fenced
 from gaios.client.recipes.place import Place
 from gaios.errors import ConfigurationError, NotDue
@@ -38,7 +37,7 @@ class Once(Grant[Turn]):
     def __init__(
         self,
         keys: Keys,
-        session: LockSession,
+        locking: Locking,
         place: Place,
         *,
         every: float | timedelta,
@@ -46,7 +45,7 @@ class Once(Grant[Turn]):
         wait: float | None = 0.0,
         on_jeopardy: OnJeopardy = "cancel",
     ) -> None:
-        super().__init__(session, on_jeopardy=on_jeopardy)
+        super().__init__(locking, on_jeopardy=on_jeopardy)
         check_wait(wait)
         if mark not in {"end", "begin"}:
             raise ConfigurationError(reason=f"mark is 'end' or 'begin', not {mark!r}")
@@ -59,9 +58,11 @@ class Once(Grant[Turn]):
     async def _take(self) -> tuple[Turn, Handle]:
         await self._check()
         path = self._place.below("lock")
-        wanted = lock_api.Open(0, b"", path, lock_api.MAY_CREATE)
-        handle, sequencer = await self._session.acquire(wanted, shared=False, wait_s=self._wait)
+        handle, sequencer = await self._locking.acquire(path, shared=False, wait_s=self._wait, lock_delay_ms=0)
         return Turn(path, sequencer, handle, on_jeopardy=self._on_jeopardy), handle
+
+    async def _give_back(self, handle: Handle) -> None:
+        await self._locking.give_back(handle, 0)
 
     async def _begin(self, held: Turn) -> None:
         held.period, entry = await self._check()

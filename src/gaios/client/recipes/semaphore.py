@@ -12,12 +12,12 @@ from gaios.client.grant import Grant, check_wait
 from gaios.client.handle import Handle
 from gaios.client.held import Held, OnJeopardy
 from gaios.client.keys import Keys
-from gaios.client.lock_session import LockSession
+from gaios.client.locking import Locking
 from gaios.client.nodes import Node
 from gaios.client.recipes.agreed import agree
 from gaios.client.recipes.place import Place
 from gaios.client.recipes.turn import in_turn
-from gaios.client.recipes.waiting import ephemeral, news
+from gaios.client.recipes.waiting import news, take
 from gaios.errors import ConfigurationError, NotAcquired
 
 PERMITS_MAX: Final = 1_000
@@ -33,17 +33,15 @@ class Permit(Held):
 class Permits(Grant[Permit]):
     """A permit, to be held by `async with`; made by `Semaphore.permit`."""
 
-    def __init__(
-        self, keys: Keys, session: LockSession, place: Place, permits: int, *, wait: float | None, on_jeopardy: OnJeopardy
-    ) -> None:
-        super().__init__(session, on_jeopardy=on_jeopardy)
+    def __init__(self, keys: Keys, locking: Locking, place: Place, permits: int, *, wait: float | None, on_jeopardy: OnJeopardy) -> None:
+        super().__init__(locking, on_jeopardy=on_jeopardy)
         check_wait(wait)
         self._keys, self._place, self._permits, self._wait = keys, place, permits, wait
 
     async def _take(self) -> tuple[Permit, Handle]:
         await agree(self._keys, self._place, self._permits, "permits")
         place = self._place
-        return await in_turn(self._keys, self._session, place.below("turn"), place.below("permits"), self._wait, self._take_free, _news)
+        return await in_turn(self._keys, self._locking, place.below("turn"), place.below("permits"), self._wait, self._take_free, news)
 
     async def _take_free(self, node: Node) -> tuple[Permit, Handle] | None:
         there = await node.children()
@@ -51,7 +49,7 @@ class Permits(Grant[Permit]):
             if str(number) not in there:
                 path = f"{self._place.below('permits')}/{number}"
                 try:
-                    handle, sequencer = await self._session.acquire(ephemeral(path), shared=False, wait_s=0)
+                    handle, sequencer = await take(self._session, path, 0)
                 except NotAcquired:
                     continue  # somebody who did not wait was faster
                 permit = Permit(path, sequencer, handle, on_jeopardy=self._on_jeopardy)
@@ -60,17 +58,13 @@ class Permits(Grant[Permit]):
         return None
 
 
-async def _news(node: Node) -> None:
-    await news(node.events())
-
-
 class Semaphore:
     """Made by `Cell.semaphore`."""
 
-    def __init__(self, keys: Keys, session: LockSession, place: Place, permits: int) -> None:
+    def __init__(self, keys: Keys, locking: Locking, place: Place, permits: int) -> None:
         if not 1 <= permits <= PERMITS_MAX:
             raise ConfigurationError(reason=f"a semaphore has 1 to {PERMITS_MAX} permits, not {permits!r}")
-        self._keys, self._session, self._place, self._permits = keys, session, place, permits
+        self._keys, self._locking, self._place, self._permits = keys, locking, place, permits
 
     def permit(self, *, wait: float | None = None, on_jeopardy: OnJeopardy = "cancel") -> Permits:
         """A permit, to be held by `async with semaphore.permit() as held`: `held.number` says which.
@@ -83,4 +77,4 @@ class Semaphore:
             NotAcquired: (when it is entered) none was free in time.
             Disagreement: (when it is entered) others say that there is another number of permits.
         """
-        return Permits(self._keys, self._session, self._place, self._permits, wait=wait, on_jeopardy=on_jeopardy)
+        return Permits(self._keys, self._locking, self._place, self._permits, wait=wait, on_jeopardy=on_jeopardy)

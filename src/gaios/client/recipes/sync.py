@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from gaios.client.arguments import Value
 from gaios.client.bridge import Grant, Held, Lock, Part
 from gaios.client.held import Fence, OnJeopardy
-from gaios.client.recipes import barrier, counter, election, once, rwlock, semaphore
+from gaios.client.recipes import barrier, counter, double_barrier, election, group, once, queue, rwlock, semaphore
 from gaios.client.recipes.election import Leader
+from gaios.client.recipes.group import View
+from gaios.client.recipes.queue import PRIORITY
 
 
 class Barrier(Part):
@@ -116,6 +118,76 @@ class Election(Part):
         return self._iterate(self._inner.observe())
 
 
+class Membership(Held):
+    """One's own membership, held."""
+
+    _inner: group.Membership
+
+    @property
+    def id(self) -> str:
+        """One's own."""
+        return self._inner.id
+
+    def say(self, value: Value) -> None:
+        """Say something else of oneself.
+
+        Raises:
+            StaleSequencer: it is no member any more; nothing was changed.
+        """
+        return self._run(self._inner.say(value))
+
+
+class Joining(Grant[Membership]):
+    """A membership to be held by `with`; made by `Group.join`."""
+
+    _inner: group.Joining
+    held = Membership
+
+
+class Group(Part):
+    """Made by `Cell.group`."""
+
+    _inner: group.Group
+
+    def join(self, value: Value = b"", *, member: str = "", wait: float | None = None, on_jeopardy: OnJeopardy = "cancel") -> Joining:
+        """Be a member until the end of `with group.join("10.0.0.7:80") as held`.
+
+        Args:
+            value: what to say of oneself; `held.say(…)` says something else.
+            member: one's id, no more than 100 bytes without `/`; empty: this machine's name, the process, and a random number.
+            wait: seconds to wait for another member of that id to leave; 0: now or not; None: as long as it takes.
+            on_jeopardy: as `Cell.lock` has it.
+
+        Raises:
+            NotAcquired: (when it is entered) there is a member of that id.
+            LimitReached: (when it is entered) there are 500 members.
+            LockLost: (when it is left, or by `held.check()`) others may not see it as a member any more.
+        """
+        return Joining(self._twin, self._inner.join(value, member=member, wait=wait, on_jeopardy=on_jeopardy))
+
+    def members(self) -> View:
+        """Who is there now."""
+        return self._run(self._inner.members())
+
+    def watch(self) -> Iterator[View]:
+        """Who is there now, and whenever that, or what one says of itself, changes."""
+        return self._iterate(self._inner.watch())
+
+    def living(self) -> dict[str, int]:
+        """The revision of the grant by which each member's file is held."""
+        return self._run(self._inner.living())
+
+    def sweep(self) -> None:
+        """Delete what members that died said of themselves."""
+        return self._run(self._inner.sweep())
+
+
+class DoubleBarrier(Joining):
+    """To be crossed by `with`; made by `Cell.double_barrier`."""
+
+    _inner: double_barrier.DoubleBarrier
+
+
 class Turn(Held):
     """A period's run is this one's."""
 
@@ -132,6 +204,71 @@ class Once(Grant[Turn]):
 
     _inner: once.Once
     held = Turn
+
+
+class Item(Held):
+    """An item, held."""
+
+    _inner: queue.Item
+
+    @property
+    def id(self) -> str:
+        """Its priority and number; the same each time that somebody gets it."""
+        return self._inner.id
+
+    @property
+    def value(self) -> bytes:
+        """What was put."""
+        return self._inner.value
+
+    def acknowledge(self) -> None:
+        """It is done with: it leaves the queue. The end of a body that raises nothing does this too.
+
+        Raises:
+            StaleSequencer: the claim was lost, and the item is in the queue again, or somebody else's.
+        """
+        return self._run(self._inner.acknowledge())
+
+
+class Getting(Grant[Item]):
+    """An item to be held by `with`; made by `Queue.get`."""
+
+    _inner: queue.Getting
+    held = Item
+
+
+class Queue(Part):
+    """Made by `Cell.queue`."""
+
+    _inner: queue.Queue
+
+    def put(self, value: Value, *, priority: int = PRIORITY) -> str:
+        """Put an item into it; its id.
+
+        Args:
+            value: the item.
+            priority: 0 to 999; whoever gets one gets the lowest, and among equals the first.
+        """
+        return self._run(self._inner.put(value, priority=priority))
+
+    def get(self, *, wait: float | None = None, on_jeopardy: OnJeopardy = "cancel") -> Getting:
+        """The first item that nobody holds, to be held by `with queue.get() as item`: `item.value`.
+
+        At the end of a body that raises nothing it is acknowledged; else, and when this client's session is over, it is in the queue again.
+
+        Args:
+            wait: seconds to wait for one; 0: now or not; None: as long as it takes.
+            on_jeopardy: as `Cell.lock` has it.
+
+        Raises:
+            NotAcquired: (when it is entered) there was none in time.
+            StaleSequencer: (when it is left) it could not be acknowledged, because the claim was lost: somebody else gets it too.
+        """
+        return Getting(self._twin, self._inner.get(wait=wait, on_jeopardy=on_jeopardy))
+
+    def size(self) -> int:
+        """How many items are in it, held or not."""
+        return self._run(self._inner.size())
 
 
 class RWLock(Part):

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from gaios.client.handle import Handle
 from gaios.client.held import Held
 from gaios.client.keys import Keys
-from gaios.client.lock_session import LockSession
+from gaios.client.locking import Locking
 from gaios.client.locks import Lock
 from gaios.client.nodes import Node
 from gaios.client.recipes.waiting import directory, patiently
@@ -24,7 +24,7 @@ H = TypeVar("H", bound=Held)
 
 async def in_turn(
     keys: Keys,
-    session: LockSession,
+    locking: Locking,
     turn: str,
     things: str,
     wait: float | None,
@@ -35,7 +35,7 @@ async def in_turn(
 
     Args:
         keys: of the client.
-        session: in which it is held.
+        locking: of the session in which it is held.
         turn: the path of the lock that says who is next.
         things: the directory of what can be taken.
         wait: see above.
@@ -49,8 +49,8 @@ async def in_turn(
     try:
         async with asyncio.timeout(wait or None), contextlib.AsyncExitStack() as stack:
             if wait != 0:
-                await stack.enter_async_context(Lock(session, turn, on_jeopardy="wait"))
-            node = await stack.enter_async_context(directory(session, things))
+                await stack.enter_async_context(Lock(locking, turn, on_jeopardy="wait"))
+            node = await stack.enter_async_context(directory(locking.session, things))
             while taken is None:
                 taken = await patiently(keys, lambda: take(node))
                 if taken is None:
@@ -62,7 +62,7 @@ async def in_turn(
             raise NotAcquired(path=turn, waited_ms=int((wait or 0.0) * 1_000)) from None
     except BaseException:
         if taken is not None:
-            session.put_away(taken[1])
+            locking.session.put_away(taken[1])
         raise
     if taken is None:
         raise NotAcquired(path=turn, waited_ms=0)

@@ -5,12 +5,13 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from gaios import lock_api
-from gaios.client.handle import AGAIN_S
+from gaios.client.handle import AGAIN_S, Handle
 from gaios.client.keys import Keys
 from gaios.client.lock_session import LockSession
-from gaios.client.node_events import NodeEvents
-from gaios.client.nodes import Opening
-from gaios.errors import Compacted, Overloaded, Unavailable
+from gaios.client.node_events import KEPT_MAX
+from gaios.client.nodes import Node, Opening
+from gaios.errors import Compacted, NotAcquired, Overloaded, Unavailable
+from gaios.lock_api import Sequencer
 
 T = TypeVar("T")
 
@@ -51,9 +52,14 @@ async def change(keys: Keys, start: bytes, end: bytes | None, revision: int) -> 
             raise
 
 
-async def news(events: NodeEvents) -> None:
-    """Until something happens to a node, or its session."""
-    await events.take(lock_api.HANDLES_MAX)
+async def news(node: Node) -> None:
+    """Until something happens to a node, or to its session.
+
+    Raises:
+        SessionExpired: that is over.
+    """
+    if not await node.events().take(KEPT_MAX):
+        await node.stat()  # which says why there are no more
 
 
 def directory(session: LockSession, path: str) -> Opening:
@@ -62,6 +68,22 @@ def directory(session: LockSession, path: str) -> Opening:
     return Opening(session, wanted, path, None)
 
 
-def ephemeral(path: str) -> lock_api.Open:
-    """A file that goes with whoever holds its lock, or waits for that."""
-    return lock_api.Open(0, b"", path, lock_api.MAY_CREATE, ephemeral=True)
+async def take(session: LockSession, path: str, wait: float | None) -> tuple[Handle, Sequencer]:
+    """The lock of a file that goes with its last handle; `wait` as with any lock. The handle is the caller's to close.
+
+    Raises:
+        NotAcquired: it was not free in time.
+    """
+    handle = sequencer = None
+    try:
+        async with asyncio.timeout(wait or None):
+            handle = await session.open(lock_api.Open(0, b"", path, lock_api.MAY_CREATE, ephemeral=True))
+            sequencer = await handle.granted(shared=False, wait=wait != 0)
+    except TimeoutError:
+        raise NotAcquired(path=path, waited_ms=int((wait or 0.0) * 1_000)) from None
+    finally:
+        if handle is not None and sequencer is None:
+            session.put_away(handle)
+    if sequencer is None:
+        raise NotAcquired(path=path, waited_ms=0)
+    return handle, sequencer
