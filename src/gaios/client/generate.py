@@ -9,7 +9,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-PARTS = {"keys.py": "Keys", "lock_calls.py": "LockCalls", "recipe_calls.py": "Recipes", "aio.py": "Cell"}
+PARTS = {
+    "keys.py": "Keys",
+    "lock_calls.py": "LockCalls",
+    "recipe_calls.py": "Recipes",
+    "commands.py": "Commands",
+    "aio.py": "Cell",
+}
 """Where a `Cell`'s methods stand: file and class."""
 RECIPES = {
     "barrier.py": ("Barrier",),
@@ -70,7 +76,9 @@ from gaios.client.recipes.once import Mark
 from gaios.client.recipes.sync import Barrier, Counter, DoubleBarrier, Election, Group, Once, Queue, RWLock, Semaphore
 from gaios.client.results import Deleted, Done, Entries, Number, Swapped
 from gaios.client.status import CellStatus
+from gaios.explanation import Explanation
 from gaios.lock_api import NodeInfo, Sequencer, SessionInfo
+from gaios.typed.words import Command, Query, R
 """
 RECIPES_HEAD = '''# Generated from the asyncio client by `python -m gaios.client.generate`. Do not edit.
 """The recipes without async: see the module of each beside this one."""

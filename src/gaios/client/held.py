@@ -7,7 +7,7 @@ from typing import Final, Literal, Protocol
 from gaios.api import Test
 from gaios.client.handle import Handle
 from gaios.client.lease import State
-from gaios.client.shell import boottime_ns
+from gaios.client.outside import boottime_ns
 from gaios.errors import LockLost, LostBeforeCall
 from gaios.lock_api import Sequencer, holder_key
 

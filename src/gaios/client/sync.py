@@ -23,7 +23,9 @@ from gaios.client.recipes.once import Mark
 from gaios.client.recipes.sync import Barrier, Counter, DoubleBarrier, Election, Group, Once, Queue, RWLock, Semaphore
 from gaios.client.results import Deleted, Done, Entries, Number, Swapped
 from gaios.client.status import CellStatus
+from gaios.explanation import Explanation
 from gaios.lock_api import NodeInfo, Sequencer, SessionInfo
+from gaios.typed.words import Command, Query, R
 
 
 def connect(endpoints: str | Iterable[str], *, timeout: float = 10.0) -> "Cell":
@@ -289,6 +291,27 @@ class Cell(Twin):
         """What stands in a directory of the lock service, in order, and who holds it; `timeout` counts for each page."""
         return self._run(self._cell.nodes(path, timeout=timeout))
 
+    def explain(
+        self,
+        *,
+        session: int = 0,
+        lock: str = "",
+        sequencer: Sequencer | str | None = None,
+        timeout: float | None = None,
+    ) -> Explanation:
+        """Why a session or a grant ended: the facts, as the master keeps them. `gaios explain` makes sentences of them.
+
+        Args:
+            session: which session; or else
+            lock: which lock, and
+            sequencer: which grant of it, and who got it next; None: the newest grants.
+            timeout: seconds.
+
+        Raises:
+            InvalidCommand: it is not said of what, or of both.
+        """
+        return self._run(self._cell.explain(session=session, lock=lock, sequencer=sequencer, timeout=timeout))
+
     def rwlock(self, name: str) -> RWLock:
         """A lock for readers and writers: `with cell.rwlock(name).read() as held`, or `.write()`.
 
@@ -409,6 +432,24 @@ class Cell(Twin):
             prefix: `key` is a prefix.
         """
         return OnChange(self, self._cell.on_change(key, end, prefix=prefix))
+
+    def submit(self, command: Command[R], *, timeout: float | None = None) -> R:
+        """Replicate a command, exactly once; the machine's reply.
+
+        Raises:
+            InvalidCommand: its fields make no sense, or the cell's machine knows no such command.
+            Error: what the machine refused with.
+        """
+        return self._run(self._cell.submit(command, timeout=timeout))
+
+    def query(self, question: Query[R], *, timeout: float | None = None) -> R:
+        """Ask the machine; the answer covers all that was answered before.
+
+        Raises:
+            InvalidCommand: its fields make no sense, or the cell's machine knows no such query.
+            Error: what the machine refused with.
+        """
+        return self._run(self._cell.query(question, timeout=timeout))
 
     def status(self) -> CellStatus:
         """What every replica says of itself, asked for at most a second, put together.

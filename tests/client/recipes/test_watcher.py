@@ -1,6 +1,7 @@
 """A function that is told of every change: once, in order, whatever is compacted."""
 
 import asyncio
+import sys
 import threading
 from typing import Any
 
@@ -140,3 +141,11 @@ def test_a_thread_is_told(twin: sync.Cell) -> None:
 
     with pytest.raises(ZeroDivisionError):
         failing.wait()
+
+    @twin.on_change("w/", prefix=True)
+    def leaving(event: Event) -> None:
+        sys.exit(3)
+
+    with pytest.raises(SystemExit):
+        leaving.wait()
+    assert twin.get("w/1") is not None  # the private loop goes on

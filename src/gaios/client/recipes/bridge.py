@@ -19,6 +19,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+class _EscapedError(Exception):
+    """`sys.exit()` and the like in a thread: raised as it is, it would end the private loop and with it every twin of the process."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 class Singleton(Part):
     """A decorator, made by `Cell.singleton`: each call acquires the lock, and hands `held` to the function as its first argument."""
 
@@ -94,7 +102,10 @@ class Watcher(Part):
     def wait(self) -> None:
         """Wait for its end. Raises what ended it: the function's error, or the cell's."""
         ending: Coroutine[Any, Any, None] = self._inner.wait()
-        self._run(ending)
+        try:
+            self._run(ending)
+        except _EscapedError as escaped:
+            raise escaped.error from None
 
     def close(self) -> None:
         """End it. A call that is under way ends by itself."""
@@ -136,7 +147,10 @@ class Partitioner(Part):
         async def call(held: partitioner.Partition) -> None:
             await _in_thread(lambda lost: work(Partition(self._twin, held, lost)), held)
 
-        self._run(self._inner.run(call, value=value, member=member))
+        try:
+            self._run(self._inner.run(call, value=value, member=member))
+        except _EscapedError as escaped:
+            raise escaped.error from None
 
 
 async def _in_thread(work: Callable[[threading.Event], None], held: partitioner.Partition) -> None:
@@ -146,14 +160,16 @@ async def _in_thread(work: Callable[[threading.Event], None], held: partitioner.
     ended: asyncio.Future[None] = loop.create_future()
 
     def run() -> None:
-        error: BaseException | None = None
+        error: Exception | None = None
         try:
             work(lost)
-        except BaseException as caught:  # noqa: BLE001 (it is raised on the loop)
+        except Exception as caught:  # noqa: BLE001 (it is raised on the loop)
             error = caught
+        except BaseException as caught:  # noqa: BLE001 (as above)
+            error = _EscapedError(caught)
         loop.call_soon_threadsafe(end, error)
 
-    def end(error: BaseException | None) -> None:
+    def end(error: Exception | None) -> None:
         if error is None:
             ended.set_result(None)
         else:
@@ -177,7 +193,15 @@ async def _begin(made: watcher.OnChange, function: Callable[[Event], None]) -> w
     thread = ThreadPoolExecutor(1, thread_name_prefix="gaios-watcher")
     loop = asyncio.get_running_loop()
 
+    def tell(event: Event) -> None:
+        try:
+            function(event)
+        except Exception:
+            raise
+        except BaseException as error:  # noqa: BLE001 (it is raised by `wait`)
+            raise _EscapedError(error) from None
+
     async def call(event: Event) -> None:
-        await loop.run_in_executor(thread, function, event)
+        await loop.run_in_executor(thread, tell, event)
 
     return made(call)

@@ -7,8 +7,6 @@ Rule 3. Keys of members that died are deleted by whoever joins next.
 """
 
 import contextlib
-import os
-import socket
 from collections.abc import AsyncIterator
 from typing import Final, NamedTuple
 
@@ -23,6 +21,7 @@ from gaios.client.keys import Keys
 from gaios.client.lock_calls import LockCalls
 from gaios.client.locking import Locking
 from gaios.client.locks import ROOT
+from gaios.client.outside import OUTSIDE
 from gaios.client.recipes.fenced import fenced
 from gaios.client.recipes.place import Place
 from gaios.client.recipes.waiting import change, directory, either, news, patiently, take
@@ -124,7 +123,7 @@ class Group:
 
         Args:
             value: what to say of oneself; `held.say(…)` says something else.
-            member: one's id, no more than 100 bytes without `/`; empty: this machine's name, the process, and a random number.
+            member: one's id, no more than 100 bytes without `/`; empty: this process's name, and a random number.
             wait: seconds to wait for another member of that id to leave; 0: now or not; None: as long as it takes.
             on_jeopardy: as `Cell.lock` has it.
 
@@ -192,7 +191,8 @@ class Group:
 
 def own_id() -> str:
     """An id that nobody else has."""
-    return f"{socket.gethostname()[:60]}-{os.getpid()}-{os.urandom(4).hex()}"
+    outside = OUTSIDE.get()
+    return f"{outside.name().replace('/', '-')[: ID_BYTES_MAX // 2].encode('ascii', 'replace').decode()}:{outside.random_bytes(4).hex()}"
 
 
 def written(handle: int, sequencer: Sequencer, value: bytes) -> bytes:

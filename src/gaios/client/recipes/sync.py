@@ -154,7 +154,7 @@ class Group(Part):
 
         Args:
             value: what to say of oneself; `held.say(…)` says something else.
-            member: one's id, no more than 100 bytes without `/`; empty: this machine's name, the process, and a random number.
+            member: one's id, no more than 100 bytes without `/`; empty: this process's name, and a random number.
             wait: seconds to wait for another member of that id to leave; 0: now or not; None: as long as it takes.
             on_jeopardy: as `Cell.lock` has it.
 
