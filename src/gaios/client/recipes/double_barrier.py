@@ -7,7 +7,8 @@ Rule 3. Then the round is deleted by whoever sees it, and the next can begin.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncGenerator
 from typing import Final
 
 import msgspec
@@ -56,22 +57,24 @@ class DoubleBarrier(Joining):
     async def _end(self, held: Membership, *, done: bool) -> None:
         if done:
             await held.say(_LEFT)
-            async for entry, members in self._looks():
-                if entry is None or _mine(held) not in _round(entry):
-                    break
-                await self._close(entry, members)
+            async with contextlib.aclosing(self._looks()) as looks:
+                async for entry, members in looks:
+                    if entry is None or _mine(held) not in _round(entry):
+                        break
+                    await self._close(entry, members)
         await super()._end(held, done=done)
 
     async def _enter(self, held: Membership) -> None:
-        async for entry, members in self._looks():
-            if entry is None:
-                waiting = sorted((member for member in members if member.value == _IN), key=lambda member: member.sequencer.revision)
-                if len(waiting) >= self._parties:
-                    await self._open(waiting[: self._parties])
-            elif _mine(held) in _round(entry):
-                return
-            else:
-                await self._close(entry, members)
+        async with contextlib.aclosing(self._looks()) as looks:
+            async for entry, members in looks:
+                if entry is None:
+                    waiting = sorted((member for member in members if member.value == _IN), key=lambda member: member.sequencer.revision)
+                    if len(waiting) >= self._parties:
+                        await self._open(waiting[: self._parties])
+                elif _mine(held) in _round(entry):
+                    return
+                else:
+                    await self._close(entry, members)
 
     async def _open(self, first: list[Member]) -> None:
         group = self._group
@@ -88,7 +91,7 @@ class DoubleBarrier(Joining):
         if not inside.intersection(_round(entry)):
             await self._group.keys.multiop([Test(self._round, "mod_revision", "==", entry.mod_revision)], [Delete(self._round)])
 
-    async def _looks(self) -> AsyncIterator[tuple[Entry | None, tuple[Member, ...]]]:
+    async def _looks(self) -> AsyncGenerator[tuple[Entry | None, tuple[Member, ...]], None]:
         """The round, and who was there after that was read; again whenever something changes."""
         keys, place = self._group.keys, self._group.place
         prefix = place.key + b"//"
