@@ -20,7 +20,7 @@ from gaios.cli.parameters import CLIENT, Client, Text, seconds
 from gaios.errors import ConfigurationError, Error, InvalidCommand, NotAcquired
 
 if TYPE_CHECKING:
-    from gaios.client.locks import Held
+    from gaios.client.held import Held
 
 NOT_ACQUIRED: Final = 124
 FAILED: Final = 125

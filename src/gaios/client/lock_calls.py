@@ -11,6 +11,7 @@ from gaios.client.calling import Calling
 from gaios.client.core import READ
 from gaios.client.lock_session import LockSession
 from gaios.client.lock_sessions import Session
+from gaios.client.locking import Locking
 from gaios.client.locks import Lock, OnJeopardy, check_of, inside, path_of
 from gaios.client.node_events import Wanted
 from gaios.client.nodes import Create, Opening
@@ -58,8 +59,7 @@ class LockCalls(Calling):
             NotAcquired: (when it is entered) it was not free in time.
             LockLost: (when it is left, or by `held.check()`) it was lost.
         """
-        self._own = self._own or self.session()
-        return self._own.lock(name, shared=shared, wait=wait, lock_delay=lock_delay, on_jeopardy=on_jeopardy)
+        return self._own_session().lock(name, shared=shared, wait=wait, lock_delay=lock_delay, on_jeopardy=on_jeopardy)
 
     def open(
         self,
@@ -95,8 +95,7 @@ class LockCalls(Calling):
             NoSuchNode, NodeExists, WrongKindOfNode, PermissionDenied: (when it is entered) as it says.
             Unknown: (when it is entered) nobody answered in time; what is opened after all is closed, but may have been made.
         """
-        self._own = self._own or self.session()
-        return self._own.open(
+        return self._own_session().open(
             path, create=create, directory=directory, ephemeral=ephemeral, contents=contents, write=write, events=events,
             lock_delay=lock_delay, acl=acl, timeout=timeout,
         )  # fmt: skip
@@ -167,6 +166,13 @@ class LockCalls(Calling):
         revision = check_of(sequencer, lock, shared=False).sequencer.revision if sequencer is not None and lock else 0
         question = Explain(session, path_of(lock) if lock else "", revision)
         return await self._ask_locks(question, Explanation, timeout)
+
+    def _own_session(self) -> Session:
+        self._own = self._own or self.session()
+        return self._own
+
+    def _own_locking(self) -> Locking:
+        return self._own_session().locking
 
     async def _ask_locks(self, question: lock_api.LockQuestion, kind: type[T], timeout: float | None) -> T:
         holding.check()

@@ -18,8 +18,8 @@ class Session:
     """A session of its own for some locks: they live and end together. Made by `Cell.session`; use it with `async with`, or close it."""
 
     def __init__(self, inner: LockSession) -> None:
-        self._inner = inner
-        self._locking = Locking(inner)
+        self.inner = inner
+        self.locking = Locking(inner)
 
     async def __aenter__(self) -> Self:
         """Itself; the session is opened with its first lock."""
@@ -31,12 +31,12 @@ class Session:
 
     async def close(self) -> None:
         """End it: its locks are free at once."""
-        await self._inner.close()
+        await self.inner.close()
 
     @property
     def state(self) -> Literal["none", "safe", "jeopardy"]:
         """Whether there is one, and how sure it is."""
-        lease = self._inner.lease
+        lease = self.inner.lease
         if lease is None:
             return "none"
         return "safe" if lease.state == State.SAFE and boottime_ns() < lease.end_ns else "jeopardy"
@@ -51,7 +51,7 @@ class Session:
         on_jeopardy: OnJeopardy = "cancel",
     ) -> Lock:
         """As `Cell.lock`."""
-        return Lock(self._locking, path_of(name), shared=shared, wait=wait, lock_delay=lock_delay, on_jeopardy=on_jeopardy)
+        return Lock(self.locking, path_of(name), shared=shared, wait=wait, lock_delay=lock_delay, on_jeopardy=on_jeopardy)
 
     def open(
         self,
@@ -69,6 +69,6 @@ class Session:
     ) -> Opening:
         """As `Cell.open`, in this session."""
         return opening(
-            self._inner, path, create=create, directory=directory, ephemeral=ephemeral, contents=contents, write=write, events=events,
+            self.inner, path, create=create, directory=directory, ephemeral=ephemeral, contents=contents, write=write, events=events,
             lock_delay=lock_delay, acl=acl, timeout=timeout,
         )  # fmt: skip

@@ -305,7 +305,7 @@ class Node:
             self._let_go()
             if sequencer is None:
                 return None
-            held = self._held = Held(self._handle.path, sequencer, self._handle.lease)
+            held = self._held = Held(self._handle.path, sequencer, self._handle)
             self._handle.lost = held.happened
             held.begins()
             self._session.watchdog.begin()
