@@ -8,7 +8,8 @@ from gaios.client.arguments import Value
 from gaios.client.lease import State
 from gaios.client.lock_session import LockSession
 from gaios.client.locking import Locking
-from gaios.client.locks import Lock, OnJeopardy, path_of
+from gaios.client.locks import Lock, OnJeopardy
+from gaios.client.naming import Naming
 from gaios.client.node_events import Wanted
 from gaios.client.nodes import Create, Opening, opening
 from gaios.client.shell import boottime_ns
@@ -17,8 +18,8 @@ from gaios.client.shell import boottime_ns
 class Session:
     """A session of its own for some locks: they live and end together. Made by `Cell.session`; use it with `async with`, or close it."""
 
-    def __init__(self, inner: LockSession) -> None:
-        self._inner = inner
+    def __init__(self, inner: LockSession, naming: Naming) -> None:
+        self._inner, self._naming = inner, naming
         self._locking = Locking(inner)
 
     async def __aenter__(self) -> Self:
@@ -51,7 +52,7 @@ class Session:
         on_jeopardy: OnJeopardy = "cancel",
     ) -> Lock:
         """As `Cell.lock`."""
-        return Lock(self._locking, path_of(name), shared=shared, wait=wait, lock_delay=lock_delay, on_jeopardy=on_jeopardy)
+        return Lock(self._locking, self._naming, name, shared=shared, wait=wait, lock_delay=lock_delay, on_jeopardy=on_jeopardy)
 
     def open(
         self,
@@ -69,6 +70,6 @@ class Session:
     ) -> Opening:
         """As `Cell.open`, in this session."""
         return opening(
-            self._inner, path, create=create, directory=directory, ephemeral=ephemeral, contents=contents, write=write, events=events,
-            lock_delay=lock_delay, acl=acl, timeout=timeout,
+            self._inner, self._naming, path, create=create, directory=directory, ephemeral=ephemeral, contents=contents, write=write,
+            events=events, lock_delay=lock_delay, acl=acl, timeout=timeout,
         )  # fmt: skip

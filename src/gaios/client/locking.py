@@ -23,6 +23,8 @@ class Locking:
         self._session = session
         self._idle = IdleHandles()
         self.watchdog = session.watchdog
+        self.timeout = session.timeout
+        """Of one command, s."""
 
     async def acquire(self, path: str, *, shared: bool, wait_s: float | None, lock_delay_ms: int) -> tuple[Handle, Sequencer]:
         """Take a lock; waits for `wait_s` at most (None: for ever). The handle is the caller's to `give_back`.

@@ -13,7 +13,6 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from types import TracebackType
-from typing import Final
 
 from gaios import lock_api
 from gaios.client import holding
@@ -21,26 +20,33 @@ from gaios.client.handle import Handle
 from gaios.client.held import Held, OnJeopardy
 from gaios.client.lock_session import LOCKS
 from gaios.client.locking import Locking
+from gaios.client.naming import PREFIX, Naming, split
 from gaios.errors import ConfigurationError, InvalidCommand
 from gaios.lock_api import LOCK_DELAY_MS_MAX, CheckSequencer, Sequencer
 
-ROOT: Final = "/ls/local"
-
-__all__ = ["Held", "Lock", "OnJeopardy", "check_of", "delay_ms", "inside", "path_of"]
+__all__ = ["Held", "Lock", "OnJeopardy", "check_of", "delay_ms", "path_of"]
 
 
 class Lock:
     """A lock of the cell, to be held by `async with`; made by `Cell.lock`. It is acquired anew each time."""
 
     def __init__(
-        self, locking: Locking, path: str, *, shared: bool, wait: float | None, lock_delay: float, on_jeopardy: OnJeopardy
+        self,
+        locking: Locking,
+        naming: Naming,
+        name: str,
+        *,
+        shared: bool,
+        wait: float | None,
+        lock_delay: float,
+        on_jeopardy: OnJeopardy,
     ) -> None:
         if on_jeopardy not in {"cancel", "wait"}:
             raise ConfigurationError(reason=f"on_jeopardy is 'cancel' or 'wait', not {on_jeopardy!r}")
         if wait is not None and not 0 <= wait <= 1e9:
             raise ConfigurationError(reason=f"wait is None or a number of seconds from 0 on, not {wait!r}")
-        self._locking = locking
-        self.path = path
+        self._locking, self._naming, self._name = locking, naming, name
+        self.path = path_of(name)
         self._shared, self._wait, self._lock_delay_ms, self._on_jeopardy = shared, wait, delay_ms(lock_delay), on_jeopardy
         self._handle: Handle | None = None
         self._held: Held | None = None
@@ -80,11 +86,13 @@ class Lock:
 
         Raises:
             NotAcquired: it was not free in time.
+            NotThisCell: it is another cell's.
             Error: see `Locking.acquire`.
         """
         if self._handle is not None:
             raise ConfigurationError(reason=f"this lock object holds {self.path} already", hint="make another one: cell.lock(name)")
         holding.check()
+        await self._naming.check(self._name, self._locking.timeout)
         handle, sequencer = await self._locking.acquire(
             self.path, shared=self._shared, wait_s=self._wait, lock_delay_ms=self._lock_delay_ms
         )
@@ -137,30 +145,19 @@ def _is_number(text: str) -> bool:
 
 
 def path_of(name: str) -> str:
-    """Where a lock of this name stands: `/locks/NAME`, or as a whole path of `/ls/local/…` says.
+    """Where a lock of this name stands: `/locks/NAME`, or as a whole path of `/ls/…` says, whichever cell that names.
 
     Raises:
         InvalidCommand: it is no name.
     """
     if not isinstance(name, str):
         raise InvalidCommand(reason=f"the name of a lock is text, not {type(name).__name__}")
-    if name.startswith("/ls/"):
-        path = inside(name)
+    if name.startswith(PREFIX):
+        _, path = split(name)
     elif name.startswith("/"):
-        raise InvalidCommand(reason=f"{name!r} is no lock's name: write a name, as in jobs/nightly, or a path that begins with /ls/local/")
+        raise InvalidCommand(reason=f"{name!r} is no lock's name: write a name, as in jobs/nightly, or a path that begins with /ls/")
     else:
         path = f"{LOCKS}/{name}"
     if len(path.encode(errors="surrogatepass")) > lock_api.PATH_BYTES_MAX:
         raise InvalidCommand(reason=f"{name[:40]!r}… is longer than a path may be")
     return path
-
-
-def inside(path: str) -> str:
-    """A path as commands have it: without `/ls/local`.
-
-    Raises:
-        InvalidCommand: it does not begin with that.
-    """
-    if path != ROOT and not path.startswith(ROOT + "/"):
-        raise InvalidCommand(reason=f"{path!r} is no path of this cell: they begin with {ROOT}/")
-    return path.removeprefix(ROOT) or "/"
