@@ -99,6 +99,32 @@ def test_after_a_masters_death_a_new_one_is_noticed_within_50_ms() -> None:
     assert worst <= 50 * MS, f"{worst / MS} ms"
 
 
+def test_the_longer_there_is_no_master_the_more_seldom_it_is_asked_for() -> None:
+    """A thousand clients that wait would keep the cell from electing; but none waits half a second longer than it has to."""
+    for seed in range(10):
+        script = Script(seed=seed).at_home()
+        script.write(within=100_000 * MS)
+        script.lose(A)
+        asked = []
+        for _ in range(30):
+            script.advance(1_000 * MS)
+            for endpoint in script.take_dialled():
+                script.welcome(endpoint)
+            for endpoint, kind, _ in script.take():
+                if kind == Kind.PING:
+                    script.pong(endpoint)
+            pings = 0
+            for _ in range(1_000):
+                script.advance(MS)
+                for endpoint, kind, _ in script.take():
+                    if kind == Kind.PING:
+                        pings += 1
+                        script.pong(endpoint)
+            asked.append(pings)
+        assert asked[0] <= 20, asked
+        assert all(1 <= pings <= 8 for pings in asked[3:]), asked
+
+
 def test_an_unasked_word_ends_the_search_at_once() -> None:
     """A replica may tell its clients that it is the master now."""
     script = Script().at_home()

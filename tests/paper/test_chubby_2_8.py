@@ -123,6 +123,9 @@ def test_jeopardy_then_safe() -> None:
     bench.lose(A)
     bench.advance(shortened_ns(LEASE_MS))
     assert bench.told_of() == [State.JEOPARDY]
+    bench.dialled.clear()
+    while B not in bench.dialled:
+        bench.advance(100 * MS)
     bench.welcome(B, serving=True)
     first = bench.alive(B)
     bench.keep(first.request, KeptAlive(LEASE_MS, first.number, 0, 0), B)

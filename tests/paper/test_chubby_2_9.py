@@ -61,6 +61,9 @@ def test_a_client_survives_a_fail_over_that_outlasts_its_lease() -> None:
     bench.lose(A)
     bench.advance((LEASE_MS + 10_000) * MS)
     assert bench.told_of() == [State.JEOPARDY]
+    bench.dialled.clear()
+    while B not in bench.dialled:
+        bench.advance(100 * MS)
     bench.welcome(B, serving=True)
     bench.keep(bench.alive(B).request, KeptAlive(LEASE_MS, 0, NEXT, 0), B)
     assert bench.told_of() == [AskAgain()]

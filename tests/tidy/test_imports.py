@@ -113,6 +113,12 @@ def test_a_reach_outside_is_noticed(bad: str) -> None:
     assert list(offences(bad))
 
 
+def test_the_pytest_plugin_alone_imports_pytest() -> None:
+    """It is there where pytest is; nothing that runs a cell may need it."""
+    importers = {name(path) for path in sources() for _, offence in offences(read(path)) if offence.startswith("imports pytest")}
+    assert importers == {"src/gaios/testing/plugin.py"}
+
+
 def test_the_words_and_the_core_are_pure() -> None:
     """The table above covers what DESIGN calls pure; a renamed file would drop out of it silently."""
     for place in PURE_FILES[:4]:

@@ -12,7 +12,7 @@ from gaios.client.locks import Lock, OnJeopardy
 from gaios.client.naming import Naming
 from gaios.client.node_events import Wanted
 from gaios.client.nodes import Create, Opening, opening
-from gaios.client.shell import boottime_ns
+from gaios.client.outside import boottime_ns
 
 
 class Session:
