@@ -3,6 +3,7 @@
     Error
     ├── Refused                    the command did not and will not take effect
     │   ├── InvalidCommand         it cannot be understood, or exceeds a limit
+    │   │   ├── NotThisCell
     │   │   ├── KeyTooLong · ValueTooLong · TooManyOperations · CommandTooLong
     │   ├── NotMaster              ask another replica
     │   ├── Overloaded             a bounded queue is full; try again later
@@ -90,6 +91,15 @@ class InvalidCommand(Refused):
     def __init__(self, *, reason: str) -> None:
         self.reason = reason
         super().__init__(f"invalid command: {reason}")
+
+
+class NotThisCell(InvalidCommand):
+    """A path that names another cell than the one that was asked."""
+
+    def __init__(self, *, path: str, named: str, name: str, id: str) -> None:  # noqa: A002 (as everywhere of a cell)
+        self.path, self.named, self.name, self.id = path, named, name, id
+        self.hint = f"connect to {named}, or write /ls/{name}/… or /ls/local/… for this cell"
+        super().__init__(reason=f"{path} is of the cell {named!r}; this is the cell {name!r}, whose id is {id}")
 
 
 class KeyTooLong(InvalidCommand):

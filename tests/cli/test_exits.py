@@ -23,6 +23,7 @@ def every_error() -> list[errors.Error]:
         errors.DatabaseFull(limit=1),
         errors.InvalidToken(given="g"),
         errors.Fenced(what="w", seen="0.2", given="0.1"),
+        errors.NotThisCell(path="/ls/a/p", named="a", name="b", id="0f"),
         errors.UnknownSession(slot=1, index=1),
         errors.SessionExpired(session=1),
         errors.UnknownLockSession(session=1),

@@ -8,6 +8,7 @@ import gaios
 from gaios.client import Cell
 from gaios.client.lock_session import LockSession
 from gaios.client.locking import Locking
+from gaios.client.naming import Naming
 from gaios.errors import Unavailable
 from tests.client.fake import FakeCell
 from tests.servers import until
@@ -45,7 +46,7 @@ async def test_a_handle_that_cannot_be_closed_is_closed_when_the_cell_answers_ag
     """Leaving a lock does not wait longer than a call may take; nobody else waits for ever."""
     async with FakeCell(1) as fake, gaios.connect(fake.endpoints) as cell, gaios.connect(fake.endpoints) as other:
         patient = LockSession.of(cell._shell, timeout=60, lease_s=60, grace_s=45, client="")
-        locking = Locking(patient)
+        locking = Locking(patient, Naming(cell._shell))
         handle, sequencer = await locking.acquire("/locks/job", shared=False, wait_s=None, lock_delay_ms=0)
         assert await other.check(sequencer)
         fake.replicas[0].is_frozen = True

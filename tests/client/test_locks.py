@@ -408,13 +408,19 @@ async def test_sessions_can_be_had_apart(fake: FakeCell, cell: Cell) -> None:
 
 @pytest.mark.parametrize(
     ("name", "path"),
-    [("job", "/locks/job"), ("a/b", "/locks/a/b"), ("/ls/local/locks/job", "/locks/job"), ("/ls/local/svc/db", "/svc/db")],
+    [
+        ("job", "/locks/job"),
+        ("a/b", "/locks/a/b"),
+        ("/ls/local/locks/job", "/locks/job"),
+        ("/ls/local/svc/db", "/svc/db"),
+        ("/ls/harbour/svc/db", "/svc/db"),
+    ],
 )
 def test_a_name_says_where_the_lock_stands(name: str, path: str) -> None:
     assert path_of(name) == path
 
 
-@pytest.mark.parametrize("name", ["/job", "/ls/other/job", "x" * 600, b"job", None])
+@pytest.mark.parametrize("name", ["/job", "/ls", "/ls/", "/ls//job", "x" * 600, b"job", None])
 def test_what_is_no_name_is_refused_here(name: Any) -> None:
     with pytest.raises(InvalidCommand):
         path_of(name)

@@ -12,6 +12,7 @@ from gaios.client.handle import Handle, News
 from gaios.client.idle import IdleHandles, Key
 from gaios.client.lease import State
 from gaios.client.lock_session import LOCKS, LockSession
+from gaios.client.naming import Naming
 from gaios.errors import HandleInvalid, NotAcquired, SessionExpired, UnknownHandle, UnknownLockSession
 from gaios.lock_api import Notice, Sequencer
 
@@ -19,8 +20,8 @@ from gaios.lock_api import Notice, Sequencer
 class Locking:
     """One session's."""
 
-    def __init__(self, session: LockSession) -> None:
-        self.session = session
+    def __init__(self, session: LockSession, naming: Naming) -> None:
+        self.session, self.naming = session, naming
         self._idle = IdleHandles()
         self.watchdog = session.watchdog
 

@@ -6,13 +6,13 @@ from gaios import lock_api
 from gaios.client.grant import Grant, check_wait
 from gaios.client.handle import Handle
 from gaios.client.held import Held, OnJeopardy
+from gaios.client.lock_session import LOCKS
 from gaios.client.locking import Locking
+from gaios.client.naming import PREFIX, split
 from gaios.errors import ConfigurationError, InvalidCommand
 from gaios.lock_api import LOCK_DELAY_MS_MAX, CheckSequencer, Sequencer
 
-ROOT: Final = "/ls/local"
-
-__all__ = ["Held", "Lock", "OnJeopardy", "check_of", "delay_ms", "inside", "path_of"]
+__all__ = ["Held", "Lock", "OnJeopardy", "check_of", "delay_ms", "path_of"]
 
 
 class Lock(Grant[Held]):
@@ -23,17 +23,20 @@ class Lock(Grant[Held]):
         locking: Locking,
         path: str,
         *,
+        name: str = "",
         shared: bool = False,
         wait: float | None = None,
         lock_delay: float = 0.0,
         on_jeopardy: OnJeopardy = "cancel",
     ) -> None:
+        """`name`: as its user wrote it, where that may name a cell."""
         super().__init__(locking, on_jeopardy=on_jeopardy)
         check_wait(wait)
         self.path = path
-        self._shared, self._wait, self._lock_delay_ms = shared, wait, delay_ms(lock_delay)
+        self._name, self._shared, self._wait, self._lock_delay_ms = name, shared, wait, delay_ms(lock_delay)
 
     async def _take(self) -> tuple[Held, Handle]:
+        await self._locking.naming.check(self._name, self._session.timeout)
         handle, sequencer = await self._locking.acquire(
             self.path, shared=self._shared, wait_s=self._wait, lock_delay_ms=self._lock_delay_ms
         )
@@ -69,30 +72,19 @@ def _is_number(text: str) -> bool:
 
 
 def path_of(name: str) -> str:
-    """Where a lock of this name stands: `/locks/NAME`, or as a whole path of `/ls/local/…` says.
+    """Where a lock of this name stands: `/locks/NAME`, or as a whole path of `/ls/…` says, whichever cell that names.
 
     Raises:
         InvalidCommand: it is no name.
     """
     if not isinstance(name, str):
         raise InvalidCommand(reason=f"the name of a lock is text, not {type(name).__name__}")
-    if name.startswith("/ls/"):
-        path = inside(name)
+    if name.startswith(PREFIX):
+        _, path = split(name)
     elif name.startswith("/"):
-        raise InvalidCommand(reason=f"{name!r} is no lock's name: write a name, as in jobs/nightly, or a path that begins with /ls/local/")
+        raise InvalidCommand(reason=f"{name!r} is no lock's name: write a name, as in jobs/nightly, or a path that begins with /ls/")
     else:
-        path = f"/locks/{name}"
+        path = f"{LOCKS}/{name}"
     if len(path.encode(errors="surrogatepass")) > lock_api.PATH_BYTES_MAX:
         raise InvalidCommand(reason=f"{name[:40]!r}… is longer than a path may be")
     return path
-
-
-def inside(path: str) -> str:
-    """A path as commands have it: without `/ls/local`.
-
-    Raises:
-        InvalidCommand: it does not begin with that.
-    """
-    if path != ROOT and not path.startswith(ROOT + "/"):
-        raise InvalidCommand(reason=f"{path!r} is no path of this cell: they begin with {ROOT}/")
-    return path.removeprefix(ROOT) or "/"

@@ -195,7 +195,8 @@ class Cell(Twin):
         sequencer makes exclusion certain: this client may be paused for longer than its lease, and find out too late.
 
         Args:
-            name: it stands at `/ls/local/locks/NAME`, and is gone when nobody uses it; or a whole path, `/ls/local/…`, that stays.
+            name: it stands at `/ls/local/locks/NAME`, and is gone when nobody uses it; or a whole path, `/ls/local/…` or `/ls/CELL/…`,
+                that stays.
             shared: share it with whoever asks for it like this.
             wait: seconds within which it is to be acquired, all told; 0: now or not; None: as long as it takes.
             lock_delay: seconds, at most 60, for which nobody gets it when it is lost: for receivers that check nothing.
@@ -228,7 +229,7 @@ class Cell(Twin):
         `with cell.open("/ls/local/svc/primary", create=True) as node:`. It is open in this client's session, as its locks are.
 
         Args:
-            path: `/ls/local/…`.
+            path: `/ls/local/…`, or `/ls/CELL/…` with this cell's name or id.
             create: make it if it is not there, and whatever directories it stands in; "must": and fail if it is.
             directory: what to make, and then what it has to be.
             ephemeral: what is made goes when nobody has it open any more (a directory: and it is empty).
