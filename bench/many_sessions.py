@@ -27,7 +27,7 @@ from typing import Any, Final
 import gaios
 from bench.cells import gaios_cell, process_seconds
 from gaios.client.held import Held
-from gaios.client.shell import boottime_ns
+from gaios.client.outside import boottime_ns
 from gaios.lock_api import TOKEN_BYTES
 from gaios.transport import KeepAlive, KeptAlive, Status, encode_answer, encode_keepalive, encode_kept_alive
 

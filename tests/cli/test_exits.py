@@ -40,6 +40,7 @@ def every_error() -> list[errors.Error]:
         errors.NotAcquired(path="/p", waited_ms=1),
         errors.HandlePoisoned(path="/p"),
         errors.LockLost(path="/p", sequencer="0.1", reason="r"),
+        errors.LostBeforeCall(path="/p", sequencer="0.1", reason="r"),
         errors.StaleRequest(sequence=1, acknowledged=1),
         errors.Unknown(reason="r"),
         errors.ProtocolError(reason="r"),

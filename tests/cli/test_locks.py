@@ -41,10 +41,10 @@ def test_the_tree_is_walked(cellar: Cellar, cli: Cli) -> None:
     assert cli("tree").out == b""
     with connect(cellar.fake.endpoints) as cell, cell.lock("jobs/nightly") as held, cell.lock("other", shared=True):
         lines = cli("tree").out.decode().splitlines()
-        assert lines[:2] == ["/ls/local/locks/", "/ls/local/locks/jobs/"]
-        assert lines[2].startswith("/ls/local/locks/jobs/nightly  held by session ")
+        assert lines[:2] == ["/ls/local/locks/", "/ls/local/locks/jobs/  ephemeral"]
+        assert lines[2].startswith("/ls/local/locks/jobs/nightly  ephemeral; held by session ")
         assert lines[2].endswith(f"since revision {held.sequencer.revision}")
-        assert lines[3].startswith("/ls/local/locks/other  shared by session ")
+        assert lines[3].startswith("/ls/local/locks/other  ephemeral; shared by session ")
         found = cli("tree", "/ls/local/locks/jobs", "--json").lines
         assert [each["path"] for each in found] == ["/ls/local/locks/jobs/nightly"]
         assert [each["revision"] for each in found[0]["holders"]] == [held.sequencer.revision]

@@ -7,6 +7,7 @@ import pytest
 import gaios
 from gaios.client import Cell
 from gaios.client.lock_session import LockSession
+from gaios.client.locking import Locking
 from gaios.errors import Unavailable
 from tests.client.fake import FakeCell
 from tests.servers import until
@@ -42,17 +43,18 @@ async def test_opening_fails_for_all_who_wait_and_is_tried_again_by_the_next() -
 
 async def test_a_handle_that_cannot_be_closed_is_closed_when_the_cell_answers_again() -> None:
     """Leaving a lock does not wait longer than a call may take; nobody else waits for ever."""
-    async with FakeCell(1) as fake, gaios.connect(fake.endpoints, timeout=0.2) as cell, gaios.connect(fake.endpoints) as other:
+    async with FakeCell(1) as fake, gaios.connect(fake.endpoints) as cell, gaios.connect(fake.endpoints) as other:
         patient = LockSession.of(cell._shell, timeout=60, lease_s=60, grace_s=45, client="")
-        handle, sequencer = await patient.acquire("/locks/job", shared=False, wait_s=None, lock_delay_ms=0)
+        locking = Locking(patient)
+        handle, sequencer = await locking.acquire("/locks/job", shared=False, wait_s=None, lock_delay_ms=0)
         assert await other.check(sequencer)
         fake.replicas[0].is_frozen = True
-        patient._timeout = 0.2
-        await patient.release(handle)
+        patient.timeout = 0.2
+        await locking.give_back(handle, 0)
         assert fake.machine._index.nodes["/locks/job"].holders
         fake.replicas[0].thaw()
-        patient._timeout = 60
-        await until(lambda: not fake.machine._index.nodes["/locks/job"].holders)
+        patient.timeout = 60
+        await until(lambda: "/locks/job" not in fake.machine._index.nodes)
         await patient.close()
 
 

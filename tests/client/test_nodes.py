@@ -305,6 +305,7 @@ async def test_a_closed_node_does_nothing_and_closing_never_fails(cell: Cell, fa
 async def test_in_jeopardy_calls_wait_and_go_on_when_the_session_is_safe(cell: Cell, fake: FakeCell, clock: Clock) -> None:
     """[CHUBBY §2.8; SAFETY 22] A process that slept finds out before it sends anything, although no timer of its loop has rung."""
     async with cell.open(PATH, create=True) as node:
+        await until(lambda: sum(len(session.handles) for session in fake.machine._index.sessions.values()) == 1)
         submits = fake.submits
         clock.sleep(13)
         with pytest.raises(Unavailable, match="jeopardy") as caught:
@@ -326,7 +327,7 @@ async def test_in_jeopardy_calls_wait_and_go_on_when_the_session_is_safe(cell: C
 async def test_when_the_grace_period_ends_calls_fail_for_good(cell: Cell, fake: FakeCell, clock: Clock) -> None:
     """[CHUBBY §2.8]"""
     node = await cell.open(PATH, create=True)
-    held = await node.acquire()
+    held = await asyncio.create_task(node.acquire())  # in a task of its own: its calls fail at once
     for replica in fake.replicas:
         replica.is_frozen = True
     clock.sleep(13)

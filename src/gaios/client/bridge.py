@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from gaios.api import Event
-from gaios.client import aio, fork, locks, watch
+from gaios.client import aio, fork, holding, locks, watch
 from gaios.errors import ConfigurationError
 
 T = TypeVar("T")
@@ -160,7 +160,8 @@ class Held:
     """A lock that is held. It is lost when `lost` is set, or `check` raises."""
 
     def __init__(self, held: locks.Held, lost: threading.Event) -> None:
-        self._held = held
+        self.held = held
+        """What it is the twin of; its event belongs to the client's own loop."""
         self.path = held.path
         self.sequencer = held.sequencer
         """Proof of the grant; `str()` of it is `GENERATION.REVISION`. Give it to whoever is to check it."""
@@ -172,7 +173,7 @@ class Held:
 
         Call it before each step: without async nobody can cancel the body.
         """
-        self._held.check()
+        self.held.check()
 
 
 class Lock:
@@ -191,6 +192,7 @@ class Lock:
         except BaseException:
             self._twin._run(self._lock.release())  # noqa: SLF001 (interrupted, it may have been acquired meanwhile)
             raise
+        holding.begin(self._held)
         return Held(self._held, lost)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

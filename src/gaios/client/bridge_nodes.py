@@ -8,13 +8,14 @@ from types import TracebackType
 from typing import Self
 
 from gaios.client import held as held_module
-from gaios.client import lock_sessions, node_events, nodes
+from gaios.client import holding, lock_sessions, node_events, nodes
 from gaios.client.arguments import Value
 from gaios.client.bridge import Held, Lock, Twin, take_for
 from gaios.client.held import OnJeopardy
 from gaios.client.node_events import NodeEvent, Wanted
 from gaios.client.nodes import Create
 from gaios.client.results import Done, NodeChanged, NodeContents
+from gaios.errors import NotAcquired
 from gaios.lock_api import Sequencer, Stat
 
 CHUNK = 256
@@ -98,11 +99,16 @@ class Node:
 
     def acquire(self, *, shared: bool = False, wait: float | None = None) -> Held:
         """Take its lock; who holds it in that mode already is given the same again."""
-        return self._twin._run(self._acquire(shared=shared, wait=wait))
+        held = self._twin._run(self._acquire(shared=shared, wait=wait))
+        holding.begin(held.held)
+        return held
 
     def try_acquire(self, *, shared: bool = False) -> Held | None:
         """Take its lock if it is free now, else None."""
-        return self._twin._run(self._try_acquire(shared=shared))
+        try:
+            return self.acquire(shared=shared, wait=0)
+        except NotAcquired:
+            return None
 
     def release(self, *, timeout: float | None = None) -> bool:
         """Give the lock back; whether there was one to give back. Waiting acquires end as by `cancel`."""
@@ -130,10 +136,6 @@ class Node:
 
     async def _acquire(self, *, shared: bool, wait: float | None) -> Held:
         return self._twin_of(await self._node.acquire(shared=shared, wait=wait))
-
-    async def _try_acquire(self, *, shared: bool) -> Held | None:
-        held = await self._node.try_acquire(shared=shared)
-        return None if held is None else self._twin_of(held)
 
     def _twin_of(self, held: held_module.Held) -> Held:
         if self._held is None or self._held[0] is not held:

@@ -6,6 +6,7 @@ Every call ends by its time-out, in one of three ways: it returns; it raises an 
 # ruff: noqa: ASYNC109 (a call's time-out is the core's business: its outcome depends on what was sent by then)
 
 from gaios import api
+from gaios.client import holding
 from gaios.client.arguments import seconds
 from gaios.client.core import READ, WRITE
 from gaios.client.shell import Shell
@@ -26,6 +27,7 @@ class Calling:
         return self._timeout if timeout is None else seconds(timeout)
 
     async def _write(self, command: api.Command, timeout: float | None) -> api.Reply:
+        holding.check()
         data = api.check(command)
         reply = await self._shell.call(WRITE, data, self._seconds(timeout))
         try:
@@ -34,6 +36,7 @@ class Calling:
             raise Unknown(reason=f"it was carried out, but the reply cannot be read ({error})") from None
 
     async def _read(self, question: api.Question, timeout: float | None) -> api.Answer:
+        holding.check()
         api.check_question(question)
         data = api.encode(question)
         answer = await self._shell.call(READ, data, self._seconds(timeout))

@@ -5,13 +5,14 @@ from collections.abc import Callable
 from typing import Final, Literal
 
 from gaios.client.lease import Lease, State
-from gaios.client.shell import boottime_ns
-from gaios.errors import LockLost
+from gaios.client.outside import boottime_ns
+from gaios.errors import LockLost, LostBeforeCall
 from gaios.lock_api import Sequencer
 
 OnJeopardy = Literal["cancel", "wait"]
 _JEOPARDY: Final = "its session is in jeopardy: the cell was not heard from for a lease, and may give the lock to somebody else"
 _EXPIRED: Final = "its session is over"
+_RELEASED: Final = "it was released"
 _INVALID: Final = "the node was deleted, or the lock was taken away"
 
 
@@ -27,15 +28,27 @@ class Held:
         self.why = ""
         """Why it is lost."""
         self._listener: Callable[[], object] | None = None
+        self.is_over = False
+        """It was released."""
         self._lease = lease
         self._waits = on_jeopardy == "wait"
 
     def check(self) -> None:
         """Raise `LockLost` unless the lock is certain to be held at this moment. Asks nobody; takes a microsecond; from any thread."""
-        if self.why:
-            raise self.error(self.why)
-        if boottime_ns() >= self._lease.end_ns:
-            raise self.error(_JEOPARDY)
+        why = _RELEASED if self.is_over else self.why or self._why_now()
+        if why:
+            raise self.error(why)
+
+    def check_call(self) -> None:
+        """Raise `LostBeforeCall` if its holder may call nobody: as `check`, but who waits for the verdict may until that comes."""
+        why = "" if self.is_over else self.why or ("" if self._waits else self._why_now())
+        if why:
+            raise LostBeforeCall(path=self.path, sequencer=str(self.sequencer), reason=why)
+
+    def end(self) -> None:
+        """It is released: who slept until now is told first what became of it."""
+        self.begins()
+        self.is_over = True
 
     def error(self, why: str) -> LockLost:
         """What is raised."""
@@ -58,8 +71,11 @@ class Held:
             listener()
 
     def begins(self) -> None:
-        """As `happened`, of what was told before anybody listened."""
+        """As `happened`, of what nobody has told yet."""
         self.happened(self._lease.state if boottime_ns() < self._lease.end_ns else State.JEOPARDY)
+
+    def _why_now(self) -> str:
+        return _JEOPARDY if boottime_ns() >= self._lease.end_ns else ""
 
 
 def _reason(state: State | None, *, waits: bool) -> str:

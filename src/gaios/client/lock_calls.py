@@ -5,15 +5,18 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from gaios import lock_api
+from gaios.client import holding
 from gaios.client.arguments import Value, strange
 from gaios.client.calling import Calling
 from gaios.client.core import READ
 from gaios.client.lock_session import LockSession
 from gaios.client.lock_sessions import Session
-from gaios.client.locks import Lock, OnJeopardy, check_of, inside
+from gaios.client.locks import Lock, OnJeopardy, check_of, inside, path_of
 from gaios.client.node_events import Wanted
 from gaios.client.nodes import Create, Opening
 from gaios.client.shell import Shell
+from gaios.errors import InvalidCommand
+from gaios.explanation import Explain, Explanation
 from gaios.lock_api import NodeInfo, Sequencer, SessionInfo
 
 T = TypeVar("T")
@@ -43,9 +46,9 @@ class LockCalls(Calling):
         sequencer makes exclusion certain: this client may be paused for longer than its lease, and find out too late.
 
         Args:
-            name: it stands at `/locks/NAME`, made when it is used first; or a whole path, `/ls/local/…`.
+            name: it stands at `/ls/local/locks/NAME`, and is gone when nobody uses it; or a whole path, `/ls/local/…`, that stays.
             shared: share it with whoever asks for it like this.
-            wait: seconds within which it is to be acquired; 0: now or not; None: as long as it takes.
+            wait: seconds within which it is to be acquired, all told; 0: now or not; None: as long as it takes.
             lock_delay: seconds, at most 60, for which nobody gets it when it is lost: for receivers that check nothing.
             on_jeopardy: "cancel" the body when the lease is over and the cell was not heard from; or "wait" for the cell's verdict, for
                 bodies whose every effect is checked.
@@ -145,6 +148,27 @@ class LockCalls(Calling):
             if not page.more or not page.nodes:
                 return found
 
+    async def explain(
+        self, *, session: int = 0, lock: str = "", sequencer: Sequencer | str | None = None, timeout: float | None = None
+    ) -> Explanation:
+        """Why a session or a grant ended: the facts, as the master keeps them. `gaios explain` makes sentences of them.
+
+        Args:
+            session: which session; or else
+            lock: which lock, and
+            sequencer: which grant of it, and who got it next; None: the newest grants.
+            timeout: seconds.
+
+        Raises:
+            InvalidCommand: it is not said of what, or of both.
+        """
+        if bool(session) == bool(lock):
+            raise InvalidCommand(reason="what is to be explained is a session or a lock")
+        revision = check_of(sequencer, lock, shared=False).sequencer.revision if sequencer is not None and lock else 0
+        question = Explain(session, path_of(lock) if lock else "", revision)
+        return await self._ask_locks(question, Explanation, timeout)
+
     async def _ask_locks(self, question: lock_api.LockQuestion, kind: type[T], timeout: float | None) -> T:
+        holding.check()
         answer = lock_api.decode_answer(await self._shell.call(READ, lock_api.encode(question), self._seconds(timeout)))
         return answer if isinstance(answer, kind) else strange(answer)

@@ -11,8 +11,6 @@ Rule 4. A handle is told all that happens after it was opened, whichever comes f
 
 import asyncio
 import contextlib
-import os
-import socket
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Self
 
@@ -22,23 +20,25 @@ from gaios import lock_api
 from gaios.client.core import READ, WRITE
 from gaios.client.handle import AGAIN_S, Handle, News, strange
 from gaios.client.lease import AskAgain, Lease, State, Told, shortened_ns
-from gaios.client.shell import Shell, boottime_ns
+from gaios.client.outside import OUTSIDE, boottime_ns
+from gaios.client.shell import Shell
 from gaios.client.tuning import MS
 from gaios.client.watchdog import Watchdog
 from gaios.errors import (
     ConfigurationError,
     Error,
     NoSuchNode,
-    NotAcquired,
     SessionExpired,
     Unavailable,
     Unknown,
     UnknownLockSession,
 )
-from gaios.lock_api import LockCommand, LockQuestion, Notice, Sequencer, SessionOpened
+from gaios.lock_api import LockCommand, LockQuestion, Notice, SessionOpened
 
 CLOSE_S: Final = 1.0
 """How long closing waits for the cell to say that the session is closed; else it expires."""
+LOCKS: Final = "/locks"
+"""Where locks stand that are called by a name. What is made below it is ephemeral: a name that nobody uses leaves nothing behind."""
 EARLY_MAX: Final = 1_024
 """Notices kept for handles of which it is not known yet that they are open; beyond it they are told that some were lost."""
 
@@ -48,7 +48,7 @@ class LockSession:
 
     def __init__(self, shell: Shell, *, timeout: float, lease_ms: int, grace_ms: int, client: str) -> None:
         self._shell = shell
-        self._timeout, self._lease_ms, self._grace_ms, self._client = timeout, lease_ms, grace_ms, client
+        self.timeout, self._lease_ms, self._grace_ms, self._client = timeout, lease_ms, grace_ms, client
         self.lease: Lease | None = None
         """While it is open."""
         self._opening: asyncio.Task[Lease] | None = None
@@ -78,49 +78,15 @@ class LockSession:
             raise ConfigurationError(reason=f"a lease has {lowest} to {highest} seconds, not {lease_s!r}")
         if not 0 <= grace_s <= 1e9:
             raise ConfigurationError(reason=f"a grace period is a number of seconds from 0 on, not {grace_s!r}")
-        shown = client or f"{socket.gethostname()}:{os.getpid()}"
+        shown = client or OUTSIDE.get().name()
         shown = shown.encode()[: lock_api.CLIENT_BYTES_MAX].decode(errors="ignore")
         return cls(shell, timeout=timeout, lease_ms=int(lease_s * 1_000), grace_ms=int(grace_s * 1_000), client=shown)
-
-    # -- locks -----------------------------------------------------------------------------------------------------------
-
-    async def acquire(self, path: str, *, shared: bool, wait_s: float | None, lock_delay_ms: int) -> tuple[Handle, Sequencer]:
-        """Take a lock; waits for `wait_s` at most (None: for ever). The handle is the caller's to `release`.
-
-        Raises:
-            NotAcquired: it was not free in time.
-            SessionExpired: the session ended while it waited.
-            Error: what the cell refused with, or that it did not answer.
-        """
-        handle = None
-        wanted = lock_api.Open(0, b"", path, lock_api.MAY_CREATE, lock_delay_ms=lock_delay_ms)
-        try:
-            async with asyncio.timeout(wait_s or None):
-                handle = await self.open(wanted)
-                sequencer = await handle.granted(shared=shared, wait=wait_s is None or wait_s > 0)
-        except BaseException as error:
-            if handle is not None:
-                self.put_away(handle)
-            if isinstance(error, TimeoutError):
-                raise NotAcquired(path=path, waited_ms=int((wait_s or 0.0) * 1_000)) from None
-            raise
-        if sequencer is None:
-            self.put_away(handle)
-            raise NotAcquired(path=path, waited_ms=0)
-        return handle, sequencer
-
-    async def release(self, handle: Handle) -> None:
-        """Close a handle. What the cell does not answer in time goes on in the background, as long as the session lives."""
-        handle.lost = handle.listener = None
-        task = self.put_away(handle)
-        if task is not None:
-            await asyncio.wait([task], timeout=self._timeout)
 
     # -- calls -----------------------------------------------------------------------------------------------------------
 
     async def ask(self, command: LockCommand, timeout: float | None = None) -> Any:  # noqa: ANN401 (the reply that belongs to the command)
         """One command; its reply."""
-        reply = await self._shell.call(WRITE, lock_api.encode(command), self._timeout if timeout is None else timeout)
+        reply = await self._shell.call(WRITE, lock_api.encode(command), self.timeout if timeout is None else timeout)
         try:
             return lock_api.decode_reply(reply)
         except Error as error:
@@ -128,9 +94,7 @@ class LockSession:
 
     async def look(self, question: LockQuestion, timeout: float | None = None) -> Any:  # noqa: ANN401 (as above)
         """One question; its answer."""
-        return lock_api.decode_answer(
-            await self._shell.call(READ, lock_api.encode(question), self._timeout if timeout is None else timeout)
-        )
+        return lock_api.decode_answer(await self._shell.call(READ, lock_api.encode(question), self.timeout if timeout is None else timeout))
 
     async def safe(self, lease: Lease) -> None:
         """Return when that lease is not over by this clock; in jeopardy, wait for the verdict.  [CHUBBY §2.8; SAFETY 22]
@@ -203,7 +167,7 @@ class LockSession:
             task.exception()  # whoever waits was told
 
     async def _open(self) -> Lease:
-        token, began_ns = os.urandom(lock_api.TOKEN_BYTES), boottime_ns()
+        token, began_ns = OUTSIDE.get().random_bytes(lock_api.TOKEN_BYTES), boottime_ns()
         reply = await self.ask(lock_api.OpenSession(token, self._lease_ms, client=self._client))
         if not isinstance(reply, SessionOpened):
             raise strange(reply)
@@ -215,7 +179,7 @@ class LockSession:
         return self.lease
 
     async def open(self, wanted: lock_api.Open, *, listener: Callable[[News], None] | None = None, timeout: float | None = None) -> Handle:
-        """Open a node, and create it, and whatever directories it stands in, if that is wanted; the handle is the caller's to `release`.
+        """Open a node, and create it, and whatever directories it stands in, if that is wanted; the handle is the caller's to close.
 
         Args:
             wanted: of no session yet.
@@ -223,7 +187,7 @@ class LockSession:
             timeout: seconds.
         """
         began = asyncio.get_running_loop().time()
-        timeout = self._timeout if timeout is None else timeout
+        timeout = self.timeout if timeout is None else timeout
         sent: list[Lease] = []
         task = asyncio.ensure_future(self._open_node(wanted, listener, sent))
         try:
@@ -255,7 +219,7 @@ class LockSession:
                 return await self._open_in(lease, wanted, listener)
             except (SessionExpired, UnknownLockSession):
                 # It ended before anybody told us; nothing is held by it that anybody was promised.
-                self._expire(lease)
+                self.expire(lease)
                 if not again:
                     raise
         raise AssertionError
@@ -285,20 +249,28 @@ class LockSession:
         except NoSuchNode:
             if not wanted.create:
                 raise
-            await self._make_directories(lease, wanted.path, patience_s)
-            opened = await self.ask(command, patience_s)
+            directories: list[Handle] = []
+            try:
+                await self._make_directories(lease, wanted.path, patience_s, directories)
+                opened = await self.ask(command, patience_s)
+            finally:
+                # Not before: below LOCKS they go when they are empty and nobody has them open.
+                for directory in directories:
+                    self.put_away(directory)
         if not isinstance(opened, lock_api.Opened):
             raise strange(opened)
         return opened
 
-    async def _make_directories(self, lease: Lease, path: str, patience_s: float) -> None:
+    async def _make_directories(self, lease: Lease, path: str, patience_s: float, made: list[Handle]) -> None:
         names = path.split("/")[1:-1]
         for depth in range(1, len(names) + 1):
             directory = "/" + "/".join(names[:depth])
-            command = lock_api.Open(lease.session, lease.token, directory, lock_api.MAY_CREATE, directory=True)
+            is_brief = directory.startswith(LOCKS + "/")
+            command = lock_api.Open(lease.session, lease.token, directory, lock_api.MAY_CREATE, directory=True, ephemeral=is_brief)
             opened = await self.ask(command, patience_s)
-            if isinstance(opened, lock_api.Opened):
-                self.put_away(Handle(self, lease, directory, opened))
+            if not isinstance(opened, lock_api.Opened):
+                raise strange(opened)
+            made.append(Handle(self, lease, directory, opened))
 
     def put_away(self, handle: Handle) -> "asyncio.Task[None] | None":
         """Close a handle, in the background; its lock is released, its waiting ends."""
@@ -307,16 +279,28 @@ class LockSession:
             return None
         return self.in_background(self._close_handle(handle.lease, handle.number))
 
+    async def close_handle(self, handle: Handle) -> None:
+        """Close a handle. What the cell does not answer in time goes on in the background, as long as the session lives."""
+        handle.lost = handle.listener = None
+        task = self.put_away(handle)
+        if task is not None:
+            await asyncio.wait([task], timeout=self.timeout)
+
     async def _close_handle(self, lease: Lease, handle: int) -> None:
+        await self.insist(lock_api.Close(lease.session, lease.token, handle), lease)
+
+    async def insist(self, command: LockCommand, lease: Lease) -> bool:
+        """Ask until the cell answers, for as long as the session lives; False: the session is over, or the handle gone."""
         while self.lease is lease and not self._shell.is_closed:
             try:
-                await self.ask(lock_api.Close(lease.session, lease.token, handle))
+                await self.ask(command)
             except Error as error:
                 if error.definite and not isinstance(error, Unavailable):
-                    return  # the session is over, or the handle is gone
+                    return False
                 await asyncio.sleep(AGAIN_S)
             else:
-                return
+                return True
+        return False
 
     def in_background(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         """Do something for as long as the session is open."""
@@ -331,7 +315,7 @@ class LockSession:
         if isinstance(told, State):
             if told == State.EXPIRED:
                 if self.lease is not None:
-                    self._expire(self.lease)
+                    self.expire(self.lease)
                 return
             if told == State.SAFE:
                 self._is_safe.set()
@@ -363,7 +347,7 @@ class LockSession:
             self._early = [AskAgain(lost=True)]
         self._early.append(news)
 
-    def _expire(self, lease: Lease) -> None:
+    def expire(self, lease: Lease) -> None:
         """The session is over."""
         if self.lease is lease:
             self.lease = None

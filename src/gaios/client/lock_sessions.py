@@ -7,10 +7,11 @@ from typing import Literal, Self
 from gaios.client.arguments import Value
 from gaios.client.lease import State
 from gaios.client.lock_session import LockSession
+from gaios.client.locking import Locking
 from gaios.client.locks import Lock, OnJeopardy, path_of
 from gaios.client.node_events import Wanted
 from gaios.client.nodes import Create, Opening, opening
-from gaios.client.shell import boottime_ns
+from gaios.client.outside import boottime_ns
 
 
 class Session:
@@ -18,6 +19,7 @@ class Session:
 
     def __init__(self, inner: LockSession) -> None:
         self._inner = inner
+        self._locking = Locking(inner)
 
     async def __aenter__(self) -> Self:
         """Itself; the session is opened with its first lock."""
@@ -49,7 +51,7 @@ class Session:
         on_jeopardy: OnJeopardy = "cancel",
     ) -> Lock:
         """As `Cell.lock`."""
-        return Lock(self._inner, path_of(name), shared=shared, wait=wait, lock_delay=lock_delay, on_jeopardy=on_jeopardy)
+        return Lock(self._locking, path_of(name), shared=shared, wait=wait, lock_delay=lock_delay, on_jeopardy=on_jeopardy)
 
     def open(
         self,

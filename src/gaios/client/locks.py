@@ -5,7 +5,8 @@ after its lease, because it slept or because its event loop did.
 Rule 2. At jeopardy the body is cancelled, as by `asyncio.timeout`, and `LockLost` comes out of `async with`. With `on_jeopardy="wait"` that
 happens only when the cell, or 45 s, have the last word.
 Rule 3. `held.check()` asks nobody: it compares the clock that goes on while a process or its machine sleeps with the end of the lease.
-Rule 4. Leaving never fails for the cell's sake: what cannot be released now is released later, or with the session.
+Rule 4. Every call that the body makes of the cell does the same first: see holding.py.
+Rule 5. Leaving never fails for the cell's sake: what cannot be released now is released later, or with the session.
 """
 
 import asyncio
@@ -15,9 +16,11 @@ from types import TracebackType
 from typing import Final
 
 from gaios import lock_api
+from gaios.client import holding
 from gaios.client.handle import Handle
 from gaios.client.held import Held, OnJeopardy
-from gaios.client.lock_session import LockSession
+from gaios.client.lock_session import LOCKS
+from gaios.client.locking import Locking
 from gaios.errors import ConfigurationError, InvalidCommand
 from gaios.lock_api import LOCK_DELAY_MS_MAX, CheckSequencer, Sequencer
 
@@ -30,13 +33,13 @@ class Lock:
     """A lock of the cell, to be held by `async with`; made by `Cell.lock`. It is acquired anew each time."""
 
     def __init__(
-        self, session: LockSession, path: str, *, shared: bool, wait: float | None, lock_delay: float, on_jeopardy: OnJeopardy
+        self, locking: Locking, path: str, *, shared: bool, wait: float | None, lock_delay: float, on_jeopardy: OnJeopardy
     ) -> None:
         if on_jeopardy not in {"cancel", "wait"}:
             raise ConfigurationError(reason=f"on_jeopardy is 'cancel' or 'wait', not {on_jeopardy!r}")
         if wait is not None and not 0 <= wait <= 1e9:
             raise ConfigurationError(reason=f"wait is None or a number of seconds from 0 on, not {wait!r}")
-        self._session = session
+        self._locking = locking
         self.path = path
         self._shared, self._wait, self._lock_delay_ms, self._on_jeopardy = shared, wait, delay_ms(lock_delay), on_jeopardy
         self._handle: Handle | None = None
@@ -48,6 +51,7 @@ class Lock:
     async def __aenter__(self) -> Held:
         """Acquire it."""
         held = await self.acquire(self._cancel_body)
+        holding.begin(held)
         self._task = asyncio.current_task()
         self._cancelling = self._task.cancelling() if self._task is not None else 0
         self._has_cancelled = False
@@ -76,26 +80,30 @@ class Lock:
 
         Raises:
             NotAcquired: it was not free in time.
-            Error: see `LockSession.acquire`.
+            Error: see `Locking.acquire`.
         """
         if self._handle is not None:
             raise ConfigurationError(reason=f"this lock object holds {self.path} already", hint="make another one: cell.lock(name)")
-        session = self._session
-        handle, sequencer = await session.acquire(self.path, shared=self._shared, wait_s=self._wait, lock_delay_ms=self._lock_delay_ms)
+        holding.check()
+        handle, sequencer = await self._locking.acquire(
+            self.path, shared=self._shared, wait_s=self._wait, lock_delay_ms=self._lock_delay_ms
+        )
         held = self._held = Held(self.path, sequencer, handle.lease, on_jeopardy=self._on_jeopardy)
         self._handle = handle
         held.when_lost(lost)
         handle.lost = held.happened
         held.begins()
-        session.watchdog.begin()
+        self._locking.watchdog.begin()
         return held
 
     async def release(self) -> None:
         """Give it back."""
         handle, self._handle = self._handle, None
         if handle is not None:
-            self._session.watchdog.end()
-            await self._session.release(handle)
+            if self._held is not None:
+                self._held.end()
+            self._locking.watchdog.end()
+            await self._locking.give_back(handle, self._lock_delay_ms)
 
     def _cancel_body(self) -> None:
         if self._task is not None:
@@ -141,7 +149,7 @@ def path_of(name: str) -> str:
     elif name.startswith("/"):
         raise InvalidCommand(reason=f"{name!r} is no lock's name: write a name, as in jobs/nightly, or a path that begins with /ls/local/")
     else:
-        path = f"/locks/{name}"
+        path = f"{LOCKS}/{name}"
     if len(path.encode(errors="surrogatepass")) > lock_api.PATH_BYTES_MAX:
         raise InvalidCommand(reason=f"{name[:40]!r}… is longer than a path may be")
     return path

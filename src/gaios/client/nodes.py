@@ -14,14 +14,15 @@ from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeVar
 
 from gaios import lock_api
+from gaios.client import holding
 from gaios.client.arguments import Value, as_bytes, seconds
 from gaios.client.handle import AGAIN_S, Handle, strange
 from gaios.client.held import Held
 from gaios.client.lock_session import LockSession
 from gaios.client.locks import delay_ms, inside
 from gaios.client.node_events import NodeEvents, Wanted, bits_of
+from gaios.client.outside import boottime_ns
 from gaios.client.results import Done, NodeChanged, NodeContents
-from gaios.client.shell import boottime_ns
 from gaios.errors import (
     ConfigurationError,
     Error,
@@ -36,7 +37,7 @@ from gaios.lock_api import Changed, LockCommand, LockQuestion, Sequencer, Stat
 T = TypeVar("T")
 Create = Literal["must"] | bool
 _CREATE: Final[dict[Create, int]] = {False: 0, True: lock_api.MAY_CREATE, "must": lock_api.MUST_CREATE}
-_CALL, _WRITE, _ACQUIRE = range(3)
+_CALL, _WRITE, _ACQUIRE, _RELEASE = range(4)
 
 
 class Opening:
@@ -65,6 +66,7 @@ class Opening:
 
     async def open(self) -> "Node":
         """Open it; the caller closes it."""
+        holding.check()
         events = NodeEvents()
         handle = await self._session.open(self._wanted, listener=events.told, timeout=self._timeout)
         return Node(self._session, self._name, handle, events)
@@ -183,6 +185,9 @@ class Node:
         """
         if wait is not None and not 0 <= wait <= 1e9:
             raise ConfigurationError(reason=f"wait is None or a number of seconds from 0 on, not {wait!r}")
+        if self._held is not None and self._held.why:
+            # Who asks for it again knows that it was lost.
+            self._let_go()
         try:
             async with asyncio.timeout(wait or None):
                 held = await self._run(self._acquire(shared=shared, wait=wait is None or wait > 0), _ACQUIRE)
@@ -190,6 +195,7 @@ class Node:
             raise NotAcquired(path=self._handle.path, waited_ms=int((wait or 0.0) * 1_000)) from None
         if held is None:
             raise NotAcquired(path=self._handle.path, waited_ms=0)
+        holding.begin(held)
         return held
 
     async def try_acquire(self, *, shared: bool = False) -> Held | None:
@@ -207,7 +213,7 @@ class Node:
             await self._settle()
             self._let_go()
             try:
-                return bool((await self._ask(lock_api.Release(*self._whose()), timeout)).done)
+                return (await self._ask(lock_api.Release(*self._whose()), timeout, _RELEASE)).done
             except BaseException as error:
                 self._give_up(error)
                 raise
@@ -243,7 +249,7 @@ class Node:
             self._interrupt(task, error)
         self._let_go()
         self._events.end()
-        await self._session.release(self._handle)
+        await self._session.close_handle(self._handle)
 
     # -- inside ------------------------------------------------------------------------------------------------------------
 
@@ -260,14 +266,14 @@ class Node:
 
         return await self._run(look(), _CALL)
 
-    async def _ask(self, command: LockCommand, timeout: float | None) -> Changed:
+    async def _ask(self, command: LockCommand, timeout: float | None, kind: int = _WRITE) -> Changed:
         async def ask() -> Changed:
             reply = await self._session.ask(command, await self._safe(timeout))
             if not isinstance(reply, Changed):
                 raise strange(reply)
             return reply
 
-        return await self._run(ask(), _WRITE)
+        return await self._run(ask(), kind)
 
     async def _safe(self, timeout: float | None) -> float | None:
         """What is left of the time-out when the session is safe."""
@@ -309,6 +315,7 @@ class Node:
         """Nobody takes it for held any more."""
         held, self._held, self._handle.lost = self._held, None, None
         if held is not None:
+            held.end()
             self._session.watchdog.end()
 
     def _give_up(self, error: BaseException) -> None:
@@ -342,6 +349,8 @@ class Node:
         """Do it, unless somebody closes or poisons the handle, or cancels an acquire."""
         try:
             self._check()
+            if kind != _RELEASE:
+                holding.check()
         except Error:
             work.close()
             raise
@@ -357,7 +366,7 @@ class Node:
             error = self._running[task]
             if error is None or (mine is not None and mine.cancelling() > cancelling):
                 raise
-            if kind == _WRITE:
+            if kind in {_WRITE, _RELEASE}:
                 raise Unknown(reason=f"the call was given up ({error})") from None
             raise error from None
         finally:
