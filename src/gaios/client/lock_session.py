@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from gaios import lock_api
 from gaios.client.core import READ, WRITE
-from gaios.client.handle import AGAIN_S, Handle, News, strange
+from gaios.client.handle import AGAIN_S, NO_ANSWER, Handle, News, strange
 from gaios.client.lease import AskAgain, Lease, State, Told, shortened_ns
 from gaios.client.outside import OUTSIDE, boottime_ns
 from gaios.client.shell import Shell
@@ -295,7 +295,7 @@ class LockSession:
             try:
                 await self.ask(command)
             except Error as error:
-                if error.definite and not isinstance(error, Unavailable):
+                if error.definite and not isinstance(error, NO_ANSWER):
                     return False
                 await asyncio.sleep(AGAIN_S)
             else:

@@ -1,7 +1,5 @@
 """Locks as their users see them: `async with cell.lock(name) as held`.  [CHUBBY §2.4]"""
 
-from typing import Final
-
 from gaios import lock_api
 from gaios.client.grant import Grant, check_wait
 from gaios.client.handle import Handle

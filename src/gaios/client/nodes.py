@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, Self, TypeVar
 from gaios import lock_api
 from gaios.client import holding
 from gaios.client.arguments import Value, as_bytes, seconds
-from gaios.client.handle import AGAIN_S, Handle, strange
+from gaios.client.handle import AGAIN_S, NO_ANSWER, Handle, strange
 from gaios.client.held import Held
 from gaios.client.lock_session import LockSession
 from gaios.client.locks import delay_ms
@@ -331,7 +331,7 @@ class Node:
             try:
                 await self._session.ask(lock_api.Release(*self._whose()))
             except Error as error:
-                if error.definite and not isinstance(error, Unavailable):
+                if error.definite and not isinstance(error, NO_ANSWER):
                     return
                 await asyncio.sleep(AGAIN_S)
             else:
