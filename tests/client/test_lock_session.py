@@ -66,7 +66,7 @@ async def test_an_overloaded_cell_is_asked_again_to_close_a_handle(monkeypatch: 
     monkeypatch.setattr(lock_session, "AGAIN_S", 0)
     async with FakeCell(1) as fake, gaios.connect(fake.endpoints) as cell:
         session = LockSession.of(cell._shell, timeout=60, lease_s=60, grace_s=45, client="")
-        handle, _ = await Locking(session).acquire("/locks/job", shared=False, wait_s=None, lock_delay_ms=0)
+        handle, _ = await Locking(session, Naming(cell._shell)).acquire("/locks/job", shared=False, wait_s=None, lock_delay_ms=0)
         ask, refusals = session.ask, [Overloaded(what="a queue", limit=1, unit="entries")]
 
         async def asked(command: LockCommand, within_s: float | None = None) -> Any:

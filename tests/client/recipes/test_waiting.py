@@ -83,7 +83,7 @@ async def test_patience_ends_with_the_client_or_with_another_error(cell: Cell, m
 
 async def test_a_directory_tells_who_is_gone(fake: FakeCell, cell: Cell, other: Cell) -> None:
     """An ephemeral file goes with its last handle."""
-    async with directory(cell._own_locking().session, "/d/~things") as node:
+    async with directory(cell._own_locking(), "/d/~things") as node:
         handle, _ = await take(other._own_locking().session, "/d/~things/a", 0)
         assert list(await node.children()) == ["a"]
         hearing = asyncio.ensure_future(news(node))

@@ -95,7 +95,7 @@ class DoubleBarrier(Joining):
         """The round, and who was there after that was read; again whenever something changes."""
         keys, place = self._group.keys, self._group.place
         prefix = place.key + b"//"
-        async with directory(self._session, place.below("members")) as node:
+        async with directory(self._locking, place.below("members")) as node:
             while True:
                 found = await patiently(keys, lambda: keys.range(self._round, self._round + b"\0"))
                 view = await patiently(keys, self._group.members)

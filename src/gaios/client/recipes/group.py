@@ -20,7 +20,7 @@ from gaios.client.held import Held, OnJeopardy
 from gaios.client.keys import Keys
 from gaios.client.lock_calls import LockCalls
 from gaios.client.locking import Locking
-from gaios.client.locks import ROOT
+from gaios.client.naming import LOCAL, PREFIX
 from gaios.client.outside import OUTSIDE
 from gaios.client.recipes.fenced import fenced
 from gaios.client.recipes.place import Place
@@ -153,7 +153,7 @@ class Group:
         told: tuple[Member, ...] | None = None
         await self.members()  # an error at the beginning is told
         while True:
-            opening = directory(self._locking.session, self.place.below("members"))
+            opening = directory(self._locking, self.place.below("members"))
             try:
                 async with await patiently(self.keys, opening.open) as node:
                     while True:
@@ -168,7 +168,7 @@ class Group:
     async def living(self) -> dict[str, int]:
         """The revision of the grant by which each member's file is held."""
         try:
-            nodes = await self._locks.nodes(ROOT + self.place.below("members"))
+            nodes = await self._locks.nodes(PREFIX + LOCAL + self.place.below("members"))
         except NoSuchNode:
             return {}
         return {node.path.rpartition("/")[2]: node.holders[0][1] for node in nodes if node.holders}

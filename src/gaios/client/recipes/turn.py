@@ -50,7 +50,7 @@ async def in_turn(
         async with asyncio.timeout(wait or None), contextlib.AsyncExitStack() as stack:
             if wait != 0:
                 await stack.enter_async_context(Lock(locking, turn, on_jeopardy="wait"))
-            node = await stack.enter_async_context(directory(locking.session, things))
+            node = await stack.enter_async_context(directory(locking, things))
             while taken is None:
                 taken = await patiently(keys, lambda: take(node))
                 if taken is None:

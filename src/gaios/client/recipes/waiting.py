@@ -8,6 +8,8 @@ from gaios import lock_api
 from gaios.client.handle import AGAIN_S, Handle
 from gaios.client.keys import Keys
 from gaios.client.lock_session import LockSession
+from gaios.client.locking import Locking
+from gaios.client.naming import LOCAL
 from gaios.client.node_events import KEPT_MAX
 from gaios.client.nodes import Node, Opening
 from gaios.errors import Compacted, NotAcquired, Overloaded, Unavailable
@@ -62,10 +64,10 @@ async def news(node: Node) -> None:
         await node.stat()  # which says why there are no more
 
 
-def directory(session: LockSession, path: str) -> Opening:
+def directory(locking: Locking, path: str) -> Opening:
     """A directory, made where it is not there, whose events tell that a child is gone."""
     wanted = lock_api.Open(0, b"", path, lock_api.MAY_CREATE, directory=True, write=False, events=lock_api.CHILD_REMOVED)
-    return Opening(session, wanted, path, None)
+    return Opening(locking.session, locking.naming, wanted, f"/ls/{LOCAL}{path}", None)
 
 
 async def take(session: LockSession, path: str, wait: float | None) -> tuple[Handle, Sequencer]:
