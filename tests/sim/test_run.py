@@ -59,6 +59,15 @@ SOMETIMES = {
     "a replica caught up by chosen values",
     "a lease lapsed while its master lived",
     "a retry was answered from the table",
+    "a session was in jeopardy",
+    "a session came out of jeopardy",
+    "a session expired",
+    "a session was abandoned",
+    "a process with sessions was killed",
+    "a lock was waited for, and granted",
+    "nobody waits for a lock any more",
+    "a former holder's change came to a resource that checks nothing",
+    "a fenced resource refused a former holder's change",
     "an outcome stayed unknown",
 }
 """What the gate's seeds must make happen, or they prove little."""

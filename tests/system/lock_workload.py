@@ -43,10 +43,12 @@ ADDERS: Final = 4
 LEASE_S: Final = 1.0
 FILE: Final = "shared"
 STOP: Final = "stop"
-THINK_S: Final = 0.05
-"""What an adder takes at most between reading and writing."""
-TROUBLE_S: Final = (0.2, 2.5)
+THINK_S: Final = 0.3
+"""What an adder takes at most between reading and writing: most of the time somebody holds the lock, and thinks."""
+TROUBLE_S: Final = (0.2, 3.0)
 """How long each trouble lasts: some less than a lease, some more."""
+CALM_S: Final = (0.2, 1.0)
+"""And how long after one the next begins: where nobody holds the lock, nothing can be lost."""
 
 
 # ------------------------------------------------------------------------------------------------------------- the adders
@@ -312,9 +314,12 @@ class Harbour:
         return ["-m", "tests.system.lock_workload", "--adder", name, "--endpoints", self.endpoints, "--dir", str(self.directory), *options]
 
     async def suffer(self, seconds: float) -> None:
-        """Adders run, and two troubles at a time trouble them; then all is healed, and each adder ends in its own time."""
+        """Adders run; up to two troubles at a time trouble them and the cell; then all is healed, and each adder ends in its own time."""
         for adder in self.adders:
             await adder.start()
+        async with asyncio.timeout(PATIENCE_S):
+            while sum("acknowledged" in log.read_text() for log in self.directory.glob("*.log")) < ADDERS:  # noqa: ASYNC110 (processes)
+                await asyncio.sleep(0.05)
         end = time.monotonic() + seconds
         await asyncio.gather(*(self._trouble(end) for _ in range(2)))
         (self.directory / STOP).touch()
@@ -324,8 +329,8 @@ class Harbour:
 
     async def _trouble(self, end: float) -> None:
         while time.monotonic() < end:
-            await asyncio.sleep(self._dice.uniform(0.0, 0.5))
-            kind, on_cell = self._dice.choice(KINDS), self._dice.random() < 0.5
+            await asyncio.sleep(self._dice.uniform(*CALM_S))
+            kind, on_cell = self._dice.choice(KINDS), self._dice.random() < 0.3
             member = (await self._replica()) if on_cell else await self._adder()
             if member.name in self._troubled:
                 continue
@@ -344,7 +349,7 @@ class Harbour:
                     log = self.directory / f"{life}.log"
                     if log.exists() and log.read_text().rpartition("\n")[0].rpartition("\n")[2].startswith("tried "):
                         return self.adders[number]
-                await asyncio.sleep(THINK_S / 10)
+                await asyncio.sleep(THINK_S / 30)
         return self._dice.choice(self.adders)
 
     async def _replica(self) -> Member:

@@ -1,6 +1,7 @@
 """A cell's methods for a machine of one's own: typed commands and queries (`gaios.typed`).  [PML §3]"""
 # ruff: noqa: ASYNC109 (a call's time-out is the core's business: its outcome depends on what was sent by then)
 
+from gaios.client import holding
 from gaios.client.calling import Calling
 from gaios.client.core import READ, WRITE
 from gaios.typed.words import Command, Query, R, decode_reply, encode
@@ -16,6 +17,7 @@ class Commands(Calling):
             InvalidCommand: its fields make no sense, or the cell's machine knows no such command.
             Error: what the machine refused with.
         """
+        holding.check()
         reply: R = decode_reply(command, await self._shell.call(WRITE, encode(command), self._seconds(timeout)))
         return reply
 
@@ -26,5 +28,6 @@ class Commands(Calling):
             InvalidCommand: its fields make no sense, or the cell's machine knows no such query.
             Error: what the machine refused with.
         """
+        holding.check()
         answer: R = decode_reply(question, await self._shell.call(READ, encode(question), self._seconds(timeout)))
         return answer

@@ -181,6 +181,6 @@ def swarm(dice: Dice, drift_bound_ppm: int) -> Faults:
         stall_every_ns=every(500 * MS, 8 * S, 0.3),
         stall_ns=dice.skewed(50 * MS, 5 * S),
         full_bytes=dice.pick((64, 1_000, 1 << 20)),
-        kill_every_ns=kills.skewed(S, 10 * S) if (kills := dice.split("kills")).chance(0.4) else 0,
+        kill_every_ns=kills.skewed(500 * MS, 5 * S) if (kills := dice.split("kills")).chance(0.6) else 0,
     )
     return Faults(disk=disk, network=network, process=process, client=client, drift_ppm=drift_bound_ppm if dice.chance(0.7) else 0)

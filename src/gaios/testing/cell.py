@@ -9,6 +9,7 @@ Rule 4. When the test is over the cell is judged: no replica stopped by itself, 
 import asyncio
 import warnings
 from collections.abc import Callable, Coroutine, Iterable
+from contextvars import Context, copy_context
 from typing import Any, Final, Literal, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -147,7 +148,7 @@ class SimulatedCell:
         seats = {split(address(replica)): place for replica, place in self._places.items()}
         self._made = loop = SimulatedLoop(self._world, self._network, seats)
         loop.limit(self._limit_ns)
-        program: Program[T] = self._program("test")
+        program: Program[T] = self._program("test", copy_context())
         with warnings.catch_warnings(), asyncio.Runner(loop_factory=lambda: loop) as runner:
             # Whoever pauses a program knows that it stood still.
             warnings.filterwarnings("ignore", message="the event loop stood still", category=RuntimeWarning)
@@ -172,7 +173,7 @@ class SimulatedCell:
 
         What the test itself does, is in a program, too; so are all tasks that either starts.
         """
-        program: Program[T] = self._program(name or f"program {len(self._programs)}")
+        program: Program[T] = self._program(name or f"program {len(self._programs)}", Context())  # no process inherits another's locks
         program.task = self._loop.create_task(coroutine, name=program.name, context=program.context.copy())
         return program
 
@@ -295,8 +296,8 @@ class SimulatedCell:
             raise errors.ConfigurationError(reason="this cell does not run", hint="cell.run(main())")
         return self._made
 
-    def _program(self, name: str) -> Program[Any]:
-        program: Program[Any] = Program(self._world, len(self._programs), name, self._loop.again)
+    def _program(self, name: str, context: Context) -> Program[Any]:
+        program: Program[Any] = Program(self._world, len(self._programs), name, self._loop.again, context)
         self._programs.append(program)
         return program
 

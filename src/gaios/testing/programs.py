@@ -11,7 +11,7 @@ Rule 2. It never notices a pause otherwise: there is no code of it that could.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Generator
-from contextvars import Context, ContextVar, copy_context
+from contextvars import Context, ContextVar
 from typing import Any, Final, Generic, TypeVar
 
 from gaios.client.outside import OUTSIDE, Outside
@@ -50,15 +50,15 @@ class Call:
 class Program(Generic[T]):
     """One process. Await it for what it returns."""
 
-    def __init__(self, world: World, number: int, name: str, again: Callable[[Call], None]) -> None:
-        """`again` schedules a call that was held."""
+    def __init__(self, world: World, number: int, name: str, again: Callable[[Call], None], context: Context) -> None:
+        """`again` schedules a call that was held; `context` becomes its own."""
         self._world, self._again = world, again
         self.name = name
         self.end = FIRST_END + number
         """Its end of the network's links."""
         dice = world.dice.split(f"program {number}")
         self.clock = Clock(dice.split("clock"), DRIFT_BOUND_PPM)
-        self.context = copy_context()
+        self.context = context
         self.context.run(PROGRAM.set, self)
         self.context.run(OUTSIDE.set, Outside(self.now_ns, dice.split("outside").bytes, lambda: name))
         self.task: asyncio.Task[T] | None = None

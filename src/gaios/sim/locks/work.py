@@ -190,6 +190,8 @@ class _Worker:
             acquired = yield from session.do(lock_api.Acquire, handle, shared, patience_ns > 0)
             if isinstance(acquired, errors.Error) and not acquired.definite:
                 acquired = yield from session.look(handle)
+            if isinstance(acquired, Acquired) and acquired.delay_ms:
+                self._work.world.count("a lock-delay kept a lock from a client")
             while isinstance(acquired, Acquired) and acquired.waits and acquired.sequencer is None:
                 left_ns = until_ns - self._work.world.now_ns
                 if left_ns <= 0 or session.is_over:
@@ -204,8 +206,6 @@ class _Worker:
                 return None
             if acquired.sequencer is not None:
                 return acquired.sequencer
-            if acquired.delay_ms:
-                self._work.world.count("a lock-delay kept a lock from a client")
             if not patience_ns:
                 return None
             yield process.tasks.sleep(AGAIN_NS)
