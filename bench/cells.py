@@ -141,3 +141,28 @@ async def ready(ports: Sequence[int]) -> None:
             await asyncio.sleep(0.1)
         else:
             return
+
+
+@contextlib.contextmanager
+def zookeeper_cell(directory: Path, replicas: int) -> Iterator[tuple[list[int], list[int]]]:
+    """A fresh ZooKeeper cell of Debian's package: client ports and pids."""
+    ports = free_ports(3 * replicas)
+    clients = ports[:replicas]
+    servers = [f"server.{i + 1}=127.0.0.1:{ports[replicas + i]}:{ports[2 * replicas + i]}" for i in range(replicas)]
+    processes = []
+    for i, port in enumerate(clients):
+        where = directory / f"zookeeper-{i}"
+        where.mkdir()
+        (where / "myid").write_text(f"{i + 1}\n")
+        settings = ("tickTime=2000", "initLimit=10", "syncLimit=5", "maxClientCnxns=0", "admin.enableServer=false")
+        lines = (*settings, f"dataDir={where}", f"clientPort={port}", "clientPortAddress=127.0.0.1", *servers)
+        (where / "zoo.cfg").write_text("\n".join(lines) + "\n")
+        words = ["java", "-Xmx1000m", "-cp", "/usr/share/java/zookeeper.jar", "-Djava.awt.headless=true"]
+        main = ["org.apache.zookeeper.server.quorum.QuorumPeerMain", str(where / "zoo.cfg")]
+        processes.append(subprocess.Popen([*words, *main], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=where))
+    try:
+        yield clients, [process.pid for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()

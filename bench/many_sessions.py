@@ -27,7 +27,6 @@ from typing import Any, Final
 import gaios
 from bench.cells import gaios_cell, process_seconds
 from gaios.client.held import Held
-from gaios.client.lock_sessions import Session
 from gaios.client.outside import boottime_ns
 from gaios.lock_api import TOKEN_BYTES
 from gaios.transport import KeepAlive, KeptAlive, Status, encode_answer, encode_keepalive, encode_kept_alive
@@ -48,7 +47,6 @@ class Worker:
         self._connections = max(1, arguments.connections // arguments.workers)
         self._arguments = arguments
         self._held: list[Held] = []
-        self._sessions: list[Session] = []
         self._lost = 0
         self._jeopardies: set[int] = set()
 
@@ -62,7 +60,6 @@ class Worker:
             async with room:
                 cell = cells[number // arguments.workers % len(cells)]
                 session = cell.session(lease=arguments.lease, grace=GRACE_S, client=f"session {number}")
-                self._sessions.append(session)
                 self._held.append(await session.lock(f"many/{number}", on_jeopardy="wait").acquire(self._lose))
 
         async with contextlib.AsyncExitStack() as stack:

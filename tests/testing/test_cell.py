@@ -1,8 +1,13 @@
 """A cell in a simulated world, and what can be done to it."""
 
 import asyncio
+import functools
 import inspect
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -54,6 +59,42 @@ def test_a_seed_is_a_run() -> None:
 
     hashes = [simulate(main, seed=seed).trace_hash for seed in (1, 1, 2)]
     assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_a_seed_is_the_same_run_in_every_process() -> None:
+    """Whatever order sets of texts have there: else the command that a failing test prints would show something else."""
+    script = """
+import asyncio
+from gaios.testing import SimulatedCell
+
+cell = SimulatedCell(seed=5, replicas=3)
+
+async def worker():
+    async with cell.connect() as client:
+        for _ in range(3):
+            async with client.lock("l"), asyncio.TaskGroup() as tasks:
+                for key in {"a", "b", "c"}:
+                    tasks.create_task(asyncio.sleep(1))
+                tasks.create_task(client.increment("k"))
+
+async def main():
+    workers = [cell.program(worker()) for _ in range(3)]
+    await cell.kill_master()
+    cell.pause(workers[0], 2)
+    for each in workers:
+        await each
+
+cell.run(main())
+print(cell.trace_hash)
+"""
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", script], env=os.environ | {"PYTHONHASHSEED": seed}, check=True, capture_output=True, text=True
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert told[0] == told[1]
+    assert len(told[0]) == 33
 
 
 def test_a_cell_outlives_its_master_and_its_minority_but_no_more() -> None:
@@ -226,6 +267,21 @@ def test_another_program_is_given_the_lock_of_a_paused_one() -> None:
     simulate(main)
 
 
+def test_a_program_inherits_nothing_of_whoever_started_it() -> None:
+    """The locks that a task holds are in its context: a process of its own holds none of them."""
+    variable = ContextVar("variable", default="unset")
+    variable.set("by a fixture")
+
+    async def get() -> str:
+        return variable.get()
+
+    async def main(cell: SimulatedCell) -> None:
+        assert await asyncio.create_task(get()) == "by a fixture"
+        assert await cell.program(get()) == "unset"
+
+    simulate(main, replicas=1)
+
+
 def test_a_machine_of_ones_own_is_looked_at() -> None:
     cell = SimulatedCell(machine=Bank, replicas=3)
 
@@ -280,6 +336,22 @@ def test_what_waits_for_nothing_fails_and_says_where() -> None:
 
     with pytest.raises(TimeoutError, match=r"not over after 20 simulated seconds.*test_cell\.py:\d+"):
         simulate(main, replicas=1, limit_s=20)
+
+
+def test_a_program_that_fails_unseen_fails_the_test() -> None:
+    async def program() -> None:
+        raise LookupError("of the program")
+
+    async def main(cell: SimulatedCell, *, waits: bool) -> None:
+        started = cell.program(program())
+        await asyncio.sleep(1)
+        if waits:
+            with pytest.raises(LookupError):
+                await started
+
+    simulate(functools.partial(main, waits=True), replicas=1)
+    with pytest.raises(LookupError, match="of the program"):
+        simulate(functools.partial(main, waits=False), replicas=1)
 
 
 def test_a_time_out_of_the_tests_own_is_just_that() -> None:

@@ -1,6 +1,7 @@
 """Programs: what a pause stops, and what goes on."""
 
 import asyncio
+from contextvars import Context
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ class Queue:
     def __init__(self) -> None:
         self.calls: list[Call] = []
         self.world = World(0)
-        self.program: Program[Any] = Program(self.world, 3, "p", self.calls.append)
+        self.program: Program[Any] = Program(self.world, 3, "p", self.calls.append, Context())
         self.done: list[int] = []
 
     def is_paused_at(self, time_ns: int) -> bool:

@@ -20,6 +20,7 @@ from gaios.client.results import Deleted, Done, Entries, Number, Swapped
 from gaios.client.status import CellStatus
 from gaios.explanation import Explanation
 from gaios.lock_api import NodeInfo, Sequencer, SessionInfo
+from gaios.typed.words import Command, Query, R
 
 
 def connect(endpoints: str | Iterable[str], *, timeout: float = 10.0) -> "Cell":
@@ -305,6 +306,24 @@ class Cell(Twin):
             InvalidCommand: it is not said of what, or of both.
         """
         return self._run(self._cell.explain(session=session, lock=lock, sequencer=sequencer, timeout=timeout))
+
+    def submit(self, command: Command[R], *, timeout: float | None = None) -> R:
+        """Replicate a command, exactly once; the machine's reply.
+
+        Raises:
+            InvalidCommand: its fields make no sense, or the cell's machine knows no such command.
+            Error: what the machine refused with.
+        """
+        return self._run(self._cell.submit(command, timeout=timeout))
+
+    def query(self, question: Query[R], *, timeout: float | None = None) -> R:
+        """Ask the machine; the answer covers all that was answered before.
+
+        Raises:
+            InvalidCommand: its fields make no sense, or the cell's machine knows no such query.
+            Error: what the machine refused with.
+        """
+        return self._run(self._cell.query(question, timeout=timeout))
 
     def status(self) -> CellStatus:
         """What every replica says of itself, asked for at most a second, put together.

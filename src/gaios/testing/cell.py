@@ -7,7 +7,9 @@ Rule 4. When the test is over the cell is judged: no replica stopped by itself, 
 """
 
 import asyncio
+import warnings
 from collections.abc import Callable, Coroutine, Iterable
+from contextvars import Context, copy_context
 from typing import Any, Final, Literal, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -138,7 +140,7 @@ class SimulatedCell:
         Raises:
             InvariantViolated: the cell did something wrong.
             TimeoutError: the simulated time is over.
-            BaseException: what the coroutine raises.
+            BaseException: what the coroutine raises, or else a program for which nobody waited.
         """
         if self._made is not None:
             main.close()
@@ -146,27 +148,32 @@ class SimulatedCell:
         seats = {split(address(replica)): place for replica, place in self._places.items()}
         self._made = loop = SimulatedLoop(self._world, self._network, seats)
         loop.limit(self._limit_ns)
-        program: Program[T] = self._program("test")
-        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        program: Program[T] = self._program("test", copy_context())
+        with warnings.catch_warnings(), asyncio.Runner(loop_factory=lambda: loop) as runner:
+            # Whoever pauses a program knows that it stood still.
+            warnings.filterwarnings("ignore", message="the event loop stood still", category=RuntimeWarning)
             for place in self._places.values():
                 place.start()
             self._world.run(_UP_NS, stop=lambda: self._master() is not None)
             self._nemesis.begin()
             try:
-                return runner.run(main, context=program.context)
+                result = runner.run(main, context=program.context)
             except TimeoutError as error:
                 if self._world.now_ns >= self._limit_ns:
                     raise TimeoutError(f"{error}; the test waits: {_waits(self._loop)}") from None
                 raise
             finally:
-                self._end()
+                failed = self._end()
+        if failed is not None:
+            raise failed
+        return result
 
     def program(self, coroutine: Coroutine[Any, Any, T], name: str = "") -> Program[T]:
         """Start a program: a process of its own, on a machine of its own, which can be paused and cut off. Await it for its result.
 
         What the test itself does, is in a program, too; so are all tasks that either starts.
         """
-        program: Program[T] = self._program(name or f"program {len(self._programs)}")
+        program: Program[T] = self._program(name or f"program {len(self._programs)}", Context())  # no process inherits another's locks
         program.task = self._loop.create_task(coroutine, name=program.name, context=program.context.copy())
         return program
 
@@ -289,8 +296,8 @@ class SimulatedCell:
             raise errors.ConfigurationError(reason="this cell does not run", hint="cell.run(main())")
         return self._made
 
-    def _program(self, name: str) -> Program[Any]:
-        program: Program[Any] = Program(self._world, len(self._programs), name, self._loop.again)
+    def _program(self, name: str, context: Context) -> Program[Any]:
+        program: Program[Any] = Program(self._world, len(self._programs), name, self._loop.again, context)
         self._programs.append(program)
         return program
 
@@ -318,10 +325,14 @@ class SimulatedCell:
     def _master(self) -> int | None:
         return next((replica for replica, place in self._places.items() if place.is_serving), None)
 
-    def _end(self) -> None:
-        """The test is over: programs end, and the cell is judged."""
+    def _end(self) -> BaseException | None:
+        """The test is over: programs end, and the cell is judged; what a program failed with, if nobody waited for that."""
         self._loop.limit(self._world.now_ns + _UP_NS)
+        failed: list[BaseException] = []
         for program in self._programs:
+            error = program.error()
+            if error is not None and not program.is_awaited:
+                failed.append(error)
             program.resume()
         for place in self._places.values():
             place.onlooker.ended()
@@ -332,6 +343,7 @@ class SimulatedCell:
             found += lease_exclusivity(seen.leases)
         if found:
             raise errors.InvariantViolated(invariant=found[0].property, detail=found[0].detail)
+        return failed[0] if failed else None
 
 
 def _faults_of(faults: str | Faults, dice: Dice) -> Faults:

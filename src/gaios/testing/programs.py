@@ -11,7 +11,7 @@ Rule 2. It never notices a pause otherwise: there is no code of it that could.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Generator
-from contextvars import Context, ContextVar, copy_context
+from contextvars import Context, ContextVar
 from typing import Any, Final, Generic, TypeVar
 
 from gaios.client.outside import OUTSIDE, Outside
@@ -50,18 +50,20 @@ class Call:
 class Program(Generic[T]):
     """One process. Await it for what it returns."""
 
-    def __init__(self, world: World, number: int, name: str, again: Callable[[Call], None]) -> None:
-        """`again` schedules a call that was held."""
+    def __init__(self, world: World, number: int, name: str, again: Callable[[Call], None], context: Context) -> None:
+        """`again` schedules a call that was held; `context` becomes its own."""
         self._world, self._again = world, again
         self.name = name
         self.end = FIRST_END + number
         """Its end of the network's links."""
         dice = world.dice.split(f"program {number}")
         self.clock = Clock(dice.split("clock"), DRIFT_BOUND_PPM)
-        self.context = copy_context()
+        self.context = context
         self.context.run(PROGRAM.set, self)
         self.context.run(OUTSIDE.set, Outside(self.now_ns, dice.split("outside").bytes, lambda: name))
         self.task: asyncio.Task[T] | None = None
+        self.is_awaited = False
+        """Somebody is told how it ends."""
         self._held: deque[Call] | None = None
         self._until_ns = 0
 
@@ -69,7 +71,14 @@ class Program(Generic[T]):
         """What it returns, or raises."""
         if self.task is None:
             raise InvariantViolated(invariant="only a program that was started is waited for", detail=self.name)
+        self.is_awaited = True
         return self.task.__await__()
+
+    def error(self) -> BaseException | None:
+        """What it failed with, if it did."""
+        if self.task is None or not self.task.done() or self.task.cancelled():
+            return None
+        return self.task.exception()
 
     def now_ns(self) -> int:
         """What its machine's clock shows."""
