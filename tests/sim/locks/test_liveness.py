@@ -38,7 +38,7 @@ def test_calls_that_fail_and_sessions_that_are_lost_are_told() -> None:
     assert [detail.partition(" ")[0] for detail in found] == ["lock", "lock", "processes"]
 
 
-def test_a_small_table_of_answers_excuses_who_finds_it_full() -> None:
+def test_a_small_table_excuses_who_finds_it_full() -> None:
     for bounds, failed in ((Bounds(), True), (Bounds(answers=2), False)):
         cell, work = working(bounds=bounds)
         cell.world.run(5 * S)

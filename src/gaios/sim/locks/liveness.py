@@ -29,8 +29,9 @@ def end(world: World, cell: Cell, work: Work, first: int) -> list[Violation]:
     if not locks.clients:
         return []
     # A client with more commands under way than a small table keeps answers for may wait for itself: what it sends again says what it had
-    # heard when it sent that first.
-    has_room = work.plan.bounds.answers >= WINDOW
+    # heard when it sent that first. One that the table forgets between two commands may get no further, either.
+    bounds = work.plan.bounds
+    has_room = bounds.answers >= WINDOW and bounds.sessions > len(cell.clients)
     ends = {life.session: life.ended_ns for life in records.lives}
     found = [
         Violation(LIVENESS, f"{_say(asked)} after faults stopped")
@@ -39,7 +40,7 @@ def end(world: World, cell: Cell, work: Work, first: int) -> list[Violation]:
     ]
     found += [Violation(LIVENESS, f"{_name(life)} was lost after faults stopped") for life in records.lives if _lost(life, since_ns)]
     if not work.is_done:
-        found.append(Violation(LIVENESS, "processes with sessions do not come to rest"))
+        return found if not has_room else [*found, Violation(LIVENESS, "processes with sessions do not come to rest")]
     # A lease, the quarter of one until the charge that ends it, a lock-delay; and time for these charges to be chosen.
     records.bound_ns = world.now_ns + (max(locks.leases_ms) * 5 // 4 + locks.delay_ms) * MS + 2 * S
     world.run(records.bound_ns, stop=lambda: is_clear(cell))
