@@ -9,6 +9,7 @@ import pytest
 
 from gaios.api import Put
 from gaios.client import Cell, sync
+from gaios.client.lease import State
 from gaios.client.recipes.election import Leader
 from gaios.errors import LockLost, NotAcquired, ProtocolError, StaleSequencer
 from tests.client.cellar import Cellar, wait
@@ -217,6 +218,19 @@ def test_threads_lead_and_observe(twin: sync.Cell) -> None:
     with election.lead("c"):
         observing.join(PATIENCE_S)
     assert ended.is_set()
+
+
+async def test_the_end_of_a_former_term_is_not_that_of_ones_next(cell: Cell) -> None:
+    """The body that lost the one may take its time to end."""
+    election = cell.election("shard")
+    former = election.lead("a")
+    held = await former.acquire(lambda: None)
+    held.happened(State.EXPIRED)
+    cell._own_session().inner.put_away(former._handle)  # type: ignore[arg-type]
+    async with election.lead("b"):
+        await former.release()
+        assert election.is_leader()
+    assert not election.is_leader()
 
 
 def test_an_observing_thread_may_be_interrupted(cellar: Cellar, twin: sync.Cell) -> None:
