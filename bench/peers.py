@@ -1,6 +1,6 @@
 """etcd and gaios under the same load in the same minutes: ratios of medians.
 
-    python bench/peers.py [--replicas 5] [--clients 64] [--seconds 5] [--rounds 3] [--value-bytes 256] [--operation put|get]
+    python -m bench.peers [--replicas 5] [--clients 64] [--seconds 5] [--rounds 3] [--value-bytes 256] [--operation put|get]
 
 Needs `etcd` (Debian's etcd-server). Both cells run with the same number of replicas on this machine at their defaults, data on the same
 disk, and are loaded alternately, so that a machine whose speed drifts treats both alike. The load is the same for both: one process,
@@ -19,22 +19,18 @@ were taken on another day.
 import argparse
 import asyncio
 import contextlib
-import json
-import os
 import shutil
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from base64 import b64encode
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import gaios
 import gaios.client
+from bench.cells import Gateway, etcd_cell, gaios_cell, process_seconds, ready
 from gaios.cli import figures
 from gaios.cli.load import Operation, closed_loop
 
@@ -46,118 +42,6 @@ PUBLISHED: Final = {
     ("ZooKeeper 3.8", 5): (1564, 734, 311, 201),
 }
 KEYS: Final = 10_000
-_TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
-
-
-def process_seconds(pids: Sequence[int]) -> float:
-    """What these processes have used, user and system."""
-    ticks = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks * _TICK_S
-
-
-class Gateway(asyncio.Protocol):
-    """One connection to etcd's JSON gateway: one request at a time, the answer's body unread but for its length."""
-
-    def __init__(self) -> None:
-        self._transport: Any = None
-        self._data = b""
-        self._waiting: asyncio.Future[bytes] | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ready."""
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        """A part of the answer."""
-        self._data += data
-        head, separator, body = self._data.partition(b"\r\n\r\n")
-        if not separator:
-            return
-        length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
-        if len(body) >= length and self._waiting is not None:
-            self._data = body[length:]
-            if head.startswith(b"HTTP/1.1 200"):
-                self._waiting.set_result(body[:length])
-            else:
-                self._waiting.set_exception(RuntimeError(f"etcd answered {body[:length]!r}"))
-            self._waiting = None
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Gone."""
-        if self._waiting is not None:
-            self._waiting.set_exception(exc or ConnectionResetError("etcd closed the connection"))
-
-    def post(self, path: str, body: bytes) -> "asyncio.Future[bytes]":
-        """Ask; the answer's body."""
-        self._waiting = asyncio.get_running_loop().create_future()
-        self._transport.write(b"POST %s HTTP/1.1\r\nHost: etcd\r\nContent-Length: %d\r\n\r\n%s" % (path.encode(), len(body), body))
-        return self._waiting
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on at this moment."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-
-
-@contextlib.contextmanager
-def etcd_cell(directory: Path, replicas: int) -> Iterator[tuple[list[int], list[int]]]:
-    """A fresh etcd cell: client ports and pids."""
-    ports = free_ports(2 * replicas)
-    clients, peers = ports[:replicas], ports[replicas:]
-    cluster = ",".join(f"n{i}=http://127.0.0.1:{port}" for i, port in enumerate(peers))
-    processes = []
-    for i in range(replicas):
-        client, peer = f"http://127.0.0.1:{clients[i]}", f"http://127.0.0.1:{peers[i]}"
-        flags = {
-            "name": f"n{i}",
-            "data-dir": str(directory / f"etcd-{i}"),
-            "log-level": "error",
-            "quota-backend-bytes": str(8 << 30),
-            "listen-client-urls": client,
-            "advertise-client-urls": client,
-            "listen-peer-urls": peer,
-            "initial-advertise-peer-urls": peer,
-            "initial-cluster": cluster,
-        }
-        words = [word for name, value in flags.items() for word in (f"--{name}", value)]
-        processes.append(subprocess.Popen(["etcd", *words], stderr=subprocess.DEVNULL))
-    try:
-        yield clients, [process.pid for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
-
-
-@contextlib.contextmanager
-def gaios_cell(directory: Path, replicas: int) -> Iterator[tuple[str, list[int]]]:
-    """A fresh gaios cell: endpoints and pids."""
-    command = [sys.executable, "-c", "from gaios.cli import main; main()"]
-    where = str(directory / "gaios")
-    port = next(port for port in range(21_000, 30_000, 400) if all(_is_free(port + offset) for offset in (0, 1, 2, 3, 4, 100, 200)))
-    made = subprocess.run(
-        [*command, "up", "--dir", where, "--replicas", str(replicas), "--port", str(port), "--detach", "--json"],
-        check=True,
-        stdout=subprocess.PIPE,
-    )
-    endpoints = ",".join(json.loads(made.stdout)["endpoints"])
-    try:
-        told = subprocess.run([*command, "status", "--endpoints", endpoints, "--json"], check=True, stdout=subprocess.PIPE)
-        yield endpoints, [replica["pid"] for replica in json.loads(told.stdout)["replicas"]]
-    finally:
-        subprocess.run([*command, "down", "--dir", where], check=True, stdout=subprocess.DEVNULL)
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 @contextlib.asynccontextmanager
@@ -209,21 +93,6 @@ async def measure(operations: Sequence[Operation], pids: Sequence[int], seconds:
 
     run = await closed_loop(operations, seconds, cpu)
     return figures.load(run.latencies_ns, run.seconds, run.cpu_seconds)
-
-
-async def ready(ports: Sequence[int]) -> None:
-    """Wait until etcd acknowledges a write."""
-    end = time.monotonic() + 30
-    while True:
-        try:
-            _, gateway = await asyncio.get_running_loop().create_connection(Gateway, "127.0.0.1", ports[0])
-            await gateway.post("/v3/kv/put", b'{"key":"YQ==","value":"YQ=="}')
-        except (OSError, RuntimeError):
-            if time.monotonic() > end:
-                raise
-            await asyncio.sleep(0.1)
-        else:
-            return
 
 
 async def compare(arguments: argparse.Namespace, directory: Path) -> None:

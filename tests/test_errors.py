@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import shlex
 
 import msgspec
 import pytest
@@ -139,3 +140,27 @@ def test_an_empty_key_is_told_that_it_is_empty() -> None:
     """The class speaks of long keys; the sentence has to say which limit was met."""
     assert str(errors.KeyTooLong(length=0, limit=1_024)).endswith("a key must have 1 to 1024 bytes; this one is empty")
     assert str(errors.KeyTooLong(length=2_000, limit=1_024)).endswith("a key must have 1 to 1024 bytes; this one has 2000")
+
+
+@pytest.mark.parametrize(
+    ("error", "typed"),
+    [
+        (errors.SessionExpired(session=7), "gaios explain --session 7"),
+        (errors.LockLost(path="/locks/a", sequencer="0.5", reason="r"), "gaios explain --lock /ls/local/locks/a --sequencer 0.5"),
+        (errors.StaleSequencer(path="/a", generation=1, revision=5), "gaios explain --lock /ls/local/a --sequencer 1.5"),
+        (errors.NotAcquired(path="/locks/a", waited_ms=0), "gaios explain --lock /ls/local/locks/a"),
+        (errors.HandleInvalid(handle=3, path="/a"), "gaios explain --lock /ls/local/a"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_who_loses_something_is_told_what_to_type(error: errors.Error, typed: str) -> None:
+    """Also after it crossed a wire, and in a shell's words whatever the name is."""
+    for each in (error, errors.unpack(errors.pack(error))):
+        assert each.hint.endswith(typed)
+
+
+@pytest.mark.parametrize("path", ["/a b", "/a'b", "/$(reboot)", "/a;b", "/a\nb", "/`x`", "/é", "/a\\", '/"'])
+def test_a_name_is_one_word_of_a_shell(path: str) -> None:
+    """What is pasted does not do more than it says."""
+    typed = errors.NotAcquired(path=path, waited_ms=0).hint.partition(": ")[2]
+    assert shlex.split(typed) == ["gaios", "explain", "--lock", f"/ls/local{path}"]

@@ -48,9 +48,20 @@ Arguments are keyword-only and stay as attributes of the same name; a message sa
 So an error crosses a wire as its class's name and those arguments: `pack`, `unpack`.
 """
 
+import re
 from typing import Any, ClassVar, Final
 
 import msgspec
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_./:@%+=-]+")
+
+
+def _explained(path: str, sequencer: str = "") -> str:
+    """What to type to be told of a lock; whatever its name is made of, a shell takes it for one word."""
+    name = f"/ls/local{path}"
+    if not _PLAIN.fullmatch(name):
+        name = "'" + name.replace("'", "'\\''") + "'"
+    return f"gaios explain --lock {name}" + (f" --sequencer {sequencer}" if sequencer else "")
 
 
 class Error(Exception):
@@ -232,6 +243,7 @@ class SessionExpired(LockRefused):
 
     def __init__(self, *, session: int) -> None:
         self.session = session
+        self.hint = f"see why: gaios explain --session {session}"
         super().__init__(f"session {session} is over: it expired or was closed, and nothing is held by it any more; open a new one")
 
 
@@ -256,6 +268,7 @@ class HandleInvalid(LockRefused):
 
     def __init__(self, *, handle: int, path: str) -> None:
         self.handle, self.path = handle, path
+        self.hint = f"see who deleted it, if its lock was held: {_explained(path)}"
         super().__init__(f"{path} was deleted after handle {handle} was opened; open it again")
 
 
@@ -320,6 +333,7 @@ class StaleSequencer(LockRefused):
 
     def __init__(self, *, path: str, generation: int, revision: int) -> None:
         self.path, self.generation, self.revision = path, generation, revision
+        self.hint = f"see why: {_explained(path, f'{generation}.{revision}')}"
         super().__init__(f"the grant {generation}.{revision} of the lock {path} is not held any more; acquire it again before you go on")
 
 
@@ -364,6 +378,7 @@ class NotAcquired(Error):
 
     def __init__(self, *, path: str, waited_ms: int) -> None:
         self.path, self.waited_ms = path, waited_ms
+        self.hint = f"see who has it: {_explained(path)}"
         super().__init__(f"the lock {path} " + (f"was not free within {waited_ms} ms" if waited_ms else "is not free"))
 
 
@@ -382,6 +397,7 @@ class LockLost(Error):
 
     def __init__(self, *, path: str, sequencer: str, reason: str) -> None:
         self.path, self.sequencer, self.reason = path, sequencer, reason
+        self.hint = f"see why: {_explained(path, sequencer)}"
         super().__init__(f"the lock {path} ({sequencer}) is lost: {reason}")
 
 

@@ -101,6 +101,7 @@ def test_sent_and_never_answered_is_unknown() -> None:
     outcome = script.outcomes[number]
     assert isinstance(outcome, Unknown)
     assert not outcome.definite
+    assert "gaios explain --operation 7.0:2 --dir DIR" in outcome.hint
 
 
 def test_only_attempt_refused_is_certainly_not_done() -> None:

@@ -119,6 +119,9 @@ class Misbehaving:
         endpoint = self.dice.choice(NAMES)
         if choice == 0:
             self.master = endpoint
+            for connected, connection in list(self.connections.items()):
+                # Replicas say so unasked, unless it is lost with the connection or comes late.
+                self.reply(connected, connection, encode_pong(0, connected == endpoint, self.hint()))
         elif choice == 1 and endpoint in self.connections:
             self.break_(endpoint, self.connections[endpoint])
         elif choice == 2:

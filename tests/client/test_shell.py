@@ -10,7 +10,8 @@ import uvloop
 from gaios.client import shell as shells
 from gaios.client.aio import connect
 from gaios.client.core import READ
-from gaios.client.shell import Shell, boottime_ns
+from gaios.client.outside import boottime_ns
+from gaios.client.shell import Shell
 from gaios.errors import Unavailable
 from gaios.transport import MAGIC, Listener, encode, encode_goodbye, refuse
 from tests.client.fake import CELL, FakeCell, told

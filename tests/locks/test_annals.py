@@ -37,6 +37,7 @@ def hold(client: Client, path: str = "/job", **how: Any) -> int:
 def test_a_lost_session_is_told_with_the_charges_that_ended_it() -> None:
     """[SAFETY 21] From the charge that listed it last on, through the one after which more than its lease was charged."""
     service = Service()
+    service.reign(65_537)
     one = service.session(10_000, client="host:1", principal="me")
     hold(one)
     service.charge(2_000)
@@ -49,14 +50,14 @@ def test_a_lost_session_is_told_with_the_charges_that_ended_it() -> None:
     found = life(service, one.number)
     assert (found.session, found.client, found.principal, found.lease_ms, found.how) == (one.number, "host:1", "me", 10_000, told.LOST)
     assert found.opened is not None
-    assert (found.opened.slot, found.handles) == (1, 1)
+    assert (found.opened.slot, found.handles) == (2, 1)
     assert (found.charge, found.heard_ms) == (2, 4_500)
     assert [(each.number, each.elapsed_ms, each.clock_ms, each.heard) for each in found.charges] == [
         (2, 2_500, 4_500, 1), (3, 0, 4_500, 0), (4, 10_000, 14_500, 0), (5, 1, 14_501, 1)
     ]  # fmt: skip
     assert found.ended == found.charges[-1].at
     assert found.charges[-1].clock_ms - found.heard_ms > found.lease_ms
-    assert [reign.at.epoch for reign in explain(service, session=one.number).reigns] == [2 * 65_536 + 2]
+    assert [reign.at.epoch for reign in explain(service, session=one.number).reigns] == [65_537, 2 * 65_536 + 2]
     assert [each.at.epoch for each in found.charges] == [65_537, 131_074, 131_074, 131_074]
 
 

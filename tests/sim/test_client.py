@@ -2,6 +2,7 @@
 
 from gaios import api, errors
 from gaios.client.core import READ, WRITE
+from gaios.client.lease import State
 from gaios.sim.faults import S
 from tests.sim.test_seat import master_of, quiet
 
@@ -75,3 +76,47 @@ def test_a_dial_that_was_given_up_does_not_connect() -> None:
     client._dial(endpoint, client._dials[endpoint] - 1)
     assert client._open[endpoint][0] is connection
     assert connection.is_open
+
+
+def test_a_killed_process_leaves_unknown_outcomes_and_begins_anew() -> None:
+    cell = quiet()
+    cell.world.run(S)
+    client = cell.clients[0]
+    told: list[object] = []
+    client.call(WRITE, PUT, 5 * S, lambda outcome, whose, _: told.append((type(outcome).__name__, whose[2])))
+    before = client.core
+    cell.world.run(cell.world.now_ns + 1)
+    client.stall(S)
+    client.die()
+    assert told
+    assert told[0][0] == "Unknown"  # type: ignore[index]
+    assert client.core is not before
+    done: list[object] = []
+    client.call(WRITE, PUT, 5 * S, lambda outcome, *_: done.append(outcome))
+    cell.world.run(cell.world.now_ns + 3 * S)
+    assert len(told) == 1
+    assert len(done) == 1
+    assert isinstance(done[0], bytes)
+
+
+def test_what_a_session_is_told_comes_to_whoever_keeps_it_alive() -> None:
+    cell = quiet()
+    client, told, answers = cell.clients[0], list[object](), list[int]()
+    client.on_answer = lambda: answers.append(cell.world.now_ns)
+    lease = client.keep_alive(77, bytes(16), 1_000, client.now() + S, S, told.append)
+    cell.world.run(cell.world.now_ns + 3 * S)
+    assert told == [State.EXPIRED], "there is no such session"
+    assert answers
+    client.let_go(lease.lease)
+    assert client.when(client.now()) <= cell.world.now_ns
+
+
+def test_what_is_done_while_it_is_stalled_is_done_later() -> None:
+    cell = quiet()
+    client, done = cell.clients[0], list[int]()
+    client.awake(lambda: done.append(1))
+    client.stall(S)
+    client.awake(lambda: done.append(2))
+    assert done == [1]
+    cell.world.run(cell.world.now_ns + S)
+    assert done == [1, 2]

@@ -26,6 +26,16 @@ def test_when_is_the_first_instant_that_shows_a_reading() -> None:
             assert at == 0 or clock.read(at - 1) < reading
 
 
+def test_a_clock_that_is_made_wrong_goes_on_from_where_it_was() -> None:
+    clock = clocks(1)[0]
+    before = clock.read(5 * SECOND)
+    clock.skew(5 * SECOND, 100_000)
+    assert clock.read(5 * SECOND) == before
+    assert clock.read(15 * SECOND) == before + 11 * SECOND
+    assert clock.when(before + 11 * SECOND) == 15 * SECOND
+    assert clock.drift_ppm == 100_000
+
+
 def test_a_machine_that_lost_power_counts_anew() -> None:
     clock = clocks(1)[0]
     before = clock.read(5 * SECOND)

@@ -123,3 +123,21 @@ def test_when_faults_stop_everybody_is_up_and_stays_up() -> None:
     cell.world.run(cell.world.now_ns + 20 * S)
     assert [seat.life for seat in cell.seats.values()] == lives
     assert sum(seat.is_serving for seat in cell.seats.values()) == 1
+
+
+def test_processes_with_sessions_are_killed_and_nobody_else() -> None:
+    faults = Faults(client=ClientFaults(kill_every_ns=S))
+    cell = Cell(World(3), replace(Plan(), replicas=3, clients=2, watchers=0, faults=faults), Observations())
+    killed: list[int] = []
+    cell.clients[1].on_kill = lambda: killed.append(1)
+    cell.start()
+    cell.world.run(20 * S)
+    assert len(killed) > 5
+    cell.nemesis.stop()
+    before = len(killed)
+    cell.world.run(40 * S)
+    assert len(killed) == before
+
+
+def test_without_sessions_there_is_nobody_to_kill() -> None:
+    troubled(Faults(client=ClientFaults(kill_every_ns=S)))

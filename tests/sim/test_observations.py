@@ -1,6 +1,6 @@
 """What is written down is what happened."""
 
-from gaios import api
+from gaios import api, lock_api
 from gaios.machine import Context
 from gaios.sim.history import Executed, Level
 from gaios.sim.observations import Observations, ObservedService
@@ -21,3 +21,10 @@ def test_the_observed_service_is_the_service_and_counts() -> None:
     assert api.decode_reply(reply).revision == 2  # type: ignore[union-attr]
     assert [event.key for event in events] == [b"k"]
     assert seen.executed == [Executed(2, 4, 5, 1)]
+
+
+def test_charges_are_counted_apart_from_what_clients_ask() -> None:
+    seen = Observations()
+    service = ObservedService(seen, 2)
+    service.apply_own(lock_api.encode(lock_api.Charge(0, b"")), Context(6, 0, 0, 9))
+    assert (seen.executed, seen.charged) == ([], [Executed(2, 0, 6, 0)])

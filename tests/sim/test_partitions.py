@@ -53,3 +53,9 @@ def test_a_split_may_cut_off_clients_too() -> None:
     cut = [failing("split", seed) for seed in range(40)]
     assert any(a > 1_000 for links in cut for a, _ in links)
     assert any(all(a < 1_000 for a, _ in links) for links in cut)
+
+
+def test_clients_are_cut_off_from_all_replicas_and_replicas_from_none() -> None:
+    cut = [failing("clients", seed) for seed in range(20)]
+    assert all({min(link) for link in links} in (set(), set(FIVE)) for links in cut)
+    assert {frozenset(max(link) for link in links) for links in cut} >= {frozenset({1_001}), frozenset({1_001, 1_002})}

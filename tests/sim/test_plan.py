@@ -1,7 +1,7 @@
 """What a seed draws is legal, and rarities are drawn often."""
 
 from gaios.sim.dice import Dice
-from gaios.sim.plan import draw
+from gaios.sim.plan import Locks, draw
 
 
 def test_every_draw_is_legal_and_rarities_are_common() -> None:
@@ -16,3 +16,12 @@ def test_every_draw_is_legal_and_rarities_are_common() -> None:
 
 def test_one_seed_draws_one_plan() -> None:
     assert draw(Dice(9)) == draw(Dice(9))
+
+
+def test_clients_have_sessions_in_some_seeds_and_their_leases_are_short() -> None:
+    drawn = [draw(Dice(seed)).locks for seed in range(200)]
+    with_sessions = [locks for locks in drawn if locks.clients]
+    assert 50 < len(with_sessions) < 120
+    assert all(min(locks.leases_ms) <= 2_000 for locks in with_sessions)
+    assert {locks.locks for locks in with_sessions} >= {1, 2, 4}
+    assert all(locks == Locks() for locks in drawn if not locks.clients)

@@ -12,7 +12,7 @@ from gaios.sim import RunOptions, run
 from gaios.sim.dice import Dice
 from gaios.sim.faults import DiskFaults, Faults, NetworkFaults
 from gaios.sim.operations import Mix
-from gaios.sim.plan import draw
+from gaios.sim.plan import Locks, draw
 from gaios.sim.scenario import load, parse, shipped
 
 DRAWN = draw(Dice(1))
@@ -120,3 +120,23 @@ def test_a_scenario_runs_without_violations(name: str) -> None:
     if name == "overload":
         assert report.sometimes["a request found something full"]
         assert report.sometimes["a client that took nothing was paused"]
+
+
+def test_clients_have_sessions_only_where_a_table_says_so() -> None:
+    busy = replace(DRAWN, locks=Locks(clients=3))
+    assert parse("[plan]\nreplicas = 3\n", "x.toml").change(busy).locks == Locks()
+    changed = parse("[locks]\nclients = 2\nleases_ms = [1_000]\nhold_ms = 5\n", "x.toml").change(busy)
+    assert changed.locks == Locks(clients=2, leases_ms=(1_000,), hold_ns=5_000_000)
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("leases_ms = [999]", "[locks]: leases_ms are 1000 to 60000"),
+        ("lock = 0\nfile = 0\nnode = 0\nmeddle = 0", "[locks]: weights are 0 or more"),
+        ("shared = 2.0", "locks.shared must be from 0 to 1"),
+        ("sessions = 2", "locks.sessions is not known"),
+    ],
+)
+def test_a_table_of_locks_that_makes_no_sense_is_refused(table: str, said: str) -> None:
+    assert said in refused(f"[locks]\n{table}\n")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gaios import api, entry
+from gaios import api, entry, lock_api
 from gaios.errors import NotMaster
 from gaios.log import codec
 from gaios.paxos import core
@@ -114,3 +114,16 @@ def test_any_bytes_have_words() -> None:
     good = [frame((core.PREPARE, BALLOT, 0), (core.ACCEPT, BALLOT, 0, 1, b"")), encode_read(7, b"?"), encode_answer(7, 0, 12, 1, b"")]
     for data in damaged(good, seed=1, inputs=5_000):
         assert all(isinstance(part, str) for part in (*words.peer_frame(data), *words.client_bytes(data), words.value(data)))
+
+
+def test_the_lock_services_commands_have_words() -> None:
+    token = b"t" * 16
+    said = {
+        lock_api.Open(2, token, "/l/0"): "Open session 2 path /l/0",
+        lock_api.Acquire(2, token, 3): "Acquire session 2 handle 3",
+        lock_api.OpenSession(token): "OpenSession",
+        lock_api.Charge(250, b""): "charge 250 ms",
+    }
+    assert {asked: words.command(lock_api.encode(asked)) for asked in said} == said
+    value = entry.batch([entry.master(BALLOT, lock_api.encode(lock_api.Charge(250, b"")))], 1)
+    assert words.value(value) == "charge 250 ms, ballot 3.1"

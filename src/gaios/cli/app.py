@@ -37,6 +37,7 @@ _COMMANDS = (
     ("lock", "gaios.cli.lock:lock", _LOCKS, _LOCK),
     ("session", "gaios.cli.locks:session", _LOCKS, "Show sessions of the lock service."),
     ("tree", "gaios.cli.locks:tree", _LOCKS, "Show the lock service's files, and who holds each lock."),
+    ("explain", "gaios.cli.explain:explain", _LOCKS, "Say why a session ended, a lock was lost, or an operation was refused."),
     ("up", "gaios.cli.local:up", _CELL, "Start a cell on this machine, or the named replicas of one."),
     ("down", "gaios.cli.local:down", _CELL, "Stop the cell on this machine, or the named replicas of it."),
     ("init", "gaios.cli.serve:init", _CELL, "Create one replica's directory from its configuration."),

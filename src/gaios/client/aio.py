@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from gaios.client import endpoints as addresses
+from gaios.client.commands import Commands
 from gaios.client.core import STATUS
 from gaios.client.keys import Keys
 from gaios.client.lock_calls import LockCalls
@@ -41,7 +42,7 @@ def connect(endpoints: str | Iterable[str], *, timeout: float = 10.0) -> "Cell":
     return Cell(endpoints, timeout=timeout)
 
 
-class Cell(Keys, LockCalls):
+class Cell(Keys, LockCalls, Commands):
     """A cell, as a client sees it. Keys and values are bytes; text is encoded as UTF-8. Every method but `status` takes `timeout`, in s."""
 
     def __init__(self, endpoints: str | Iterable[str], *, timeout: float = 10.0) -> None:

@@ -205,7 +205,7 @@ class Calls:
                 self._delay(now, call)
             call.tries += 1
         elif status == Status.STALE:
-            call.verdict = Unknown(reason=CARRIED_OUT)
+            call.verdict = unknown(call, CARRIED_OUT)
         elif status == Status.INVALID or (status == Status.REFUSED and not isinstance(error, Overloaded)):
             call.verdict = error or ProtocolError(reason=f"a refusal of status {status} came without its reason")
             if status == Status.REFUSED or call.kind == READ:
@@ -234,7 +234,7 @@ class Calls:
         elif call.links:
             return
         elif call.doubt and verdict.definite:
-            self._finish(call, Unknown(reason=f"an earlier attempt was lost, and a later one was refused ({verdict})"))
+            self._finish(call, unknown(call, f"an earlier attempt was lost, and a later one was refused ({verdict})"))
         elif isinstance(verdict, UnknownSession) or call.kind == REGISTER:
             call.verdict = None
             self._delay(now, call)
@@ -289,7 +289,7 @@ class Calls:
         why = self._search.why
         if call.kind == WRITE and not call.clean:
             reason = f"no answer within {waited_ms} ms after it was sent"
-            self._finish(call, Unknown(reason=f"{reason} ({why})" if self._search.master is None and why else reason))
+            self._finish(call, unknown(call, f"{reason} ({why})" if self._search.master is None and why else reason))
         elif isinstance(call.refusal, Overloaded):
             self._finish(call, call.refusal)
         else:
@@ -316,3 +316,12 @@ class Calls:
         heapify(self._deadlines)
         self._queue = deque(call for call in self._queue if call.id in self._open)
         self._blocked = deque(call for call in self._blocked if call.id in self._open)
+
+
+def unknown(call: Call, reason: str) -> Unknown:
+    """A write's outcome is not known; the error says where the log tells."""
+    error = Unknown(reason=reason)
+    if call.session is not None:
+        operation = f"{call.session.identity.slot}.{call.session.identity.index}:{call.sequence}"
+        error.hint = f"see what is there: gaios get, gaios ls; or what became of it: gaios explain --operation {operation} --dir DIR"
+    return error

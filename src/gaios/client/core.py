@@ -16,7 +16,7 @@ from gaios.client.calls import Calls
 from gaios.client.lease import Lease, Leases, Told
 from gaios.client.search import Dice, Search
 from gaios.client.state import CLOSED, OPENING, READ, READY, STATUS, WRITE, Link
-from gaios.client.tuning import SEEK_EAGER
+from gaios.client.tuning import WARM_UP
 from gaios.client.watches import Watches
 from gaios.errors import AnotherCell, ConfigurationError, Error, NotMaster, ProtocolError, unpack
 from gaios.transport import (
@@ -95,7 +95,7 @@ class Core:
 
     def warm_up(self, now: int) -> None:
         """Begin to look for the master although nothing is asked yet; not for longer than an election may take."""
-        self._warm_until = now + SEEK_EAGER
+        self._warm_until = now + WARM_UP
         self._go(now)
 
     def call(self, now: int, kind: int, payload: bytes, deadline_ns: int, endpoint: str = "") -> int:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-PARTS = {"keys.py": "Keys", "lock_calls.py": "LockCalls", "aio.py": "Cell"}
+PARTS = {"keys.py": "Keys", "lock_calls.py": "LockCalls", "commands.py": "Commands", "aio.py": "Cell"}
 """Where a `Cell`'s methods stand: file and class."""
 TARGET = Path(__file__).with_name("sync.py")
 COLUMNS = 140
@@ -49,7 +49,9 @@ from gaios.client.node_events import Wanted
 from gaios.client.nodes import Create
 from gaios.client.results import Deleted, Done, Entries, Number, Swapped
 from gaios.client.status import CellStatus
+from gaios.explanation import Explanation
 from gaios.lock_api import NodeInfo, Sequencer, SessionInfo
+from gaios.typed.words import Command, Query, R
 """
 
 

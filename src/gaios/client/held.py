@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final, Literal
 
 from gaios.client.lease import Lease, State
-from gaios.client.shell import boottime_ns
+from gaios.client.outside import boottime_ns
 from gaios.errors import LockLost, LostBeforeCall
 from gaios.lock_api import Sequencer
 

@@ -11,10 +11,12 @@ from gaios.client.calling import Calling
 from gaios.client.core import READ
 from gaios.client.lock_session import LockSession
 from gaios.client.lock_sessions import Session
-from gaios.client.locks import Lock, OnJeopardy, check_of, inside
+from gaios.client.locks import Lock, OnJeopardy, check_of, inside, path_of
 from gaios.client.node_events import Wanted
 from gaios.client.nodes import Create, Opening
 from gaios.client.shell import Shell
+from gaios.errors import InvalidCommand
+from gaios.explanation import Explain, Explanation
 from gaios.lock_api import NodeInfo, Sequencer, SessionInfo
 
 T = TypeVar("T")
@@ -147,6 +149,26 @@ class LockCalls(Calling):
             found += page.nodes
             if not page.more or not page.nodes:
                 return found
+
+    async def explain(
+        self, *, session: int = 0, lock: str = "", sequencer: Sequencer | str | None = None, timeout: float | None = None
+    ) -> Explanation:
+        """Why a session or a grant ended: the facts, as the master keeps them. `gaios explain` makes sentences of them.
+
+        Args:
+            session: which session; or else
+            lock: which lock, and
+            sequencer: which grant of it, and who got it next; None: the newest grants.
+            timeout: seconds.
+
+        Raises:
+            InvalidCommand: it is not said of what, or of both.
+        """
+        if bool(session) == bool(lock):
+            raise InvalidCommand(reason="what is to be explained is a session or a lock")
+        revision = check_of(sequencer, lock, shared=False).sequencer.revision if sequencer is not None and lock else 0
+        question = Explain(session, path_of(lock) if lock else "", revision)
+        return await self._ask_locks(question, Explanation, timeout)
 
     async def _ask_locks(self, question: lock_api.LockQuestion, kind: type[T], timeout: float | None) -> T:
         holding.check()

@@ -12,8 +12,6 @@ Rule 4. A handle is told all that happens after it was opened, whichever comes f
 
 import asyncio
 import contextlib
-import os
-import socket
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Self
 
@@ -24,7 +22,8 @@ from gaios.client.cache import Cache
 from gaios.client.core import READ, WRITE
 from gaios.client.handle import AGAIN_S, Handle, News, strange
 from gaios.client.lease import AskAgain, Lease, State, Told, shortened_ns
-from gaios.client.shell import Shell, boottime_ns
+from gaios.client.outside import OUTSIDE, boottime_ns
+from gaios.client.shell import Shell
 from gaios.client.tuning import MS
 from gaios.client.watchdog import Watchdog
 from gaios.errors import (
@@ -86,7 +85,7 @@ class LockSession:
             raise ConfigurationError(reason=f"a lease has {lowest} to {highest} seconds, not {lease_s!r}")
         if not 0 <= grace_s <= 1e9:
             raise ConfigurationError(reason=f"a grace period is a number of seconds from 0 on, not {grace_s!r}")
-        shown = client or f"{socket.gethostname()}:{os.getpid()}"
+        shown = client or OUTSIDE.get().name()
         shown = shown.encode()[: lock_api.CLIENT_BYTES_MAX].decode(errors="ignore")
         lease_ms, grace_ms = int(lease_s * 1_000), int(grace_s * 1_000)
         return cls(shell, timeout=timeout, lease_ms=lease_ms, grace_ms=grace_ms, client=shown, caches=caches)
@@ -192,7 +191,7 @@ class LockSession:
             task.exception()  # whoever waits was told
 
     async def _open(self) -> Lease:
-        token, began_ns = os.urandom(lock_api.TOKEN_BYTES), boottime_ns()
+        token, began_ns = OUTSIDE.get().random_bytes(lock_api.TOKEN_BYTES), boottime_ns()
         reply = await self.ask(lock_api.OpenSession(token, self._lease_ms, self._caches, self._client))
         if not isinstance(reply, SessionOpened):
             raise strange(reply)

@@ -11,7 +11,7 @@ from gaios.client.locking import Locking
 from gaios.client.locks import Lock, OnJeopardy, path_of
 from gaios.client.node_events import Wanted
 from gaios.client.nodes import Create, Opening, opening
-from gaios.client.shell import boottime_ns
+from gaios.client.outside import boottime_ns
 
 
 class Session:

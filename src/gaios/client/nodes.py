@@ -21,8 +21,8 @@ from gaios.client.held import Held
 from gaios.client.lock_session import LockSession
 from gaios.client.locks import delay_ms, inside
 from gaios.client.node_events import NodeEvents, Wanted, bits_of
+from gaios.client.outside import boottime_ns
 from gaios.client.results import Done, NodeChanged, NodeContents
-from gaios.client.shell import boottime_ns
 from gaios.errors import (
     ConfigurationError,
     Error,

@@ -4,7 +4,7 @@ Rule 1. While the master answers, there is one connection, to it. A search opens
 Rule 2. A replica's word is a hint: WELCOME, PONG and NotMaster name the master or say "it is me"; whoever says so is taken for it until it
 says otherwise, is silent for `SILENT_AFTER` although it owes a word, or its connection ends.
 Rule 3. A search asks one replica (the one that was named, else the next in turn), and from its second round on two a round, in turn;
-it dials all. Rounds are at most 50 ms apart, later 200 ms. Without anybody waiting there is no search.
+it dials all. Rounds are at most 50 ms apart, then ever further, up to half a second. Without anybody waiting there is no search.
 Rule 4. All replicas belong to the cell that answered first.  [SAFETY 4]
 """
 
@@ -23,10 +23,10 @@ from gaios.client.tuning import (
     PING_AFTER,
     REDIAL,
     SAY_SOMETHING,
-    SEEK_EAGER,
     SEEK_EVERY,
     SEEK_FIRST,
     SEEK_PATIENT,
+    SEEK_SLOWER,
     SEEK_WIDTH,
     SILENT_AFTER,
 )
@@ -246,11 +246,15 @@ class Search:
                 self._linger_until = now + LINGER
             else:
                 self._ask_round(now)
-                eager = now - self._seek_since < SEEK_EAGER
-                self._seek_at = now + self._dice.between(SEEK_EVERY if eager else SEEK_PATIENT)
+                self._seek_at = now + self._pause(now - self._seek_since)
         if self._linger_until <= now:
             self._linger_until = NEVER
         return given_up
+
+    def _pause(self, searched: int) -> int:
+        """How long until the next round."""
+        most = searched // SEEK_SLOWER
+        return self._dice.between(SEEK_EVERY if most < SEEK_EVERY[1] else (min(most, SEEK_PATIENT) // 2, min(most, SEEK_PATIENT)))
 
     def _tick_ready(self, now: int, link: Link, given_up: list[tuple[Link, str]]) -> None:
         silent = now - link.pinged_at if link.pinging else 0

@@ -9,7 +9,6 @@ Rule 4. It belongs to the loop that runs when it is started; nothing here is saf
 
 import asyncio
 import os
-import time
 from collections.abc import Callable, Sequence
 from typing import Final, cast
 
@@ -18,6 +17,7 @@ from gaios.client.core import Core
 from gaios.client.endpoints import split
 from gaios.client.feed import Feed
 from gaios.client.lease import Lease, Told
+from gaios.client.outside import OUTSIDE, boottime_ns
 from gaios.client.tuning import NEVER
 from gaios.errors import ConfigurationError, Error, Unavailable
 from gaios.transport import Dialler
@@ -26,16 +26,11 @@ CLOSE_S: Final = 1.0
 """How long `close` waits for connections to end in order before it aborts them."""
 
 
-def boottime_ns() -> int:
-    """Nanoseconds of a clock that also runs while the machine is suspended, so that a deadline means what it says."""
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-
-
 class Shell:
     """One client's connections, on one event loop."""
 
     def __init__(self, endpoints: Sequence[str]) -> None:
-        self.core = Core(endpoints, int.from_bytes(os.urandom(8), "little"))
+        self.core = Core(endpoints, int.from_bytes(OUTSIDE.get().random_bytes(8), "little"))
         self._loop: asyncio.AbstractEventLoop | None = None
         self._calls: dict[int, asyncio.Future[bytes]] = {}
         self._feeds: dict[int, Feed] = {}

@@ -18,7 +18,9 @@ from gaios.client.node_events import Wanted
 from gaios.client.nodes import Create
 from gaios.client.results import Deleted, Done, Entries, Number, Swapped
 from gaios.client.status import CellStatus
+from gaios.explanation import Explanation
 from gaios.lock_api import NodeInfo, Sequencer, SessionInfo
+from gaios.typed.words import Command, Query, R
 
 
 def connect(endpoints: str | Iterable[str], *, timeout: float = 10.0) -> "Cell":
@@ -285,6 +287,45 @@ class Cell(Twin):
     def nodes(self, path: str = "/ls/local", *, timeout: float | None = None) -> list[NodeInfo]:
         """What stands in a directory of the lock service, in order, and who holds it; `timeout` counts for each page."""
         return self._run(self._cell.nodes(path, timeout=timeout))
+
+    def explain(
+        self,
+        *,
+        session: int = 0,
+        lock: str = "",
+        sequencer: Sequencer | str | None = None,
+        timeout: float | None = None,
+    ) -> Explanation:
+        """Why a session or a grant ended: the facts, as the master keeps them. `gaios explain` makes sentences of them.
+
+        Args:
+            session: which session; or else
+            lock: which lock, and
+            sequencer: which grant of it, and who got it next; None: the newest grants.
+            timeout: seconds.
+
+        Raises:
+            InvalidCommand: it is not said of what, or of both.
+        """
+        return self._run(self._cell.explain(session=session, lock=lock, sequencer=sequencer, timeout=timeout))
+
+    def submit(self, command: Command[R], *, timeout: float | None = None) -> R:
+        """Replicate a command, exactly once; the machine's reply.
+
+        Raises:
+            InvalidCommand: its fields make no sense, or the cell's machine knows no such command.
+            Error: what the machine refused with.
+        """
+        return self._run(self._cell.submit(command, timeout=timeout))
+
+    def query(self, question: Query[R], *, timeout: float | None = None) -> R:
+        """Ask the machine; the answer covers all that was answered before.
+
+        Raises:
+            InvalidCommand: its fields make no sense, or the cell's machine knows no such query.
+            Error: what the machine refused with.
+        """
+        return self._run(self._cell.query(question, timeout=timeout))
 
     def status(self) -> CellStatus:
         """What every replica says of itself, asked for at most a second, put together.

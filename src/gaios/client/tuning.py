@@ -33,13 +33,17 @@ SAY_SOMETHING: Final = 15_000 * MS
 LINGER: Final = 2_000 * MS
 """Connections that were opened to find the master are closed after this when nothing runs on them."""
 
+WARM_UP: Final = 3_000 * MS
+"""For so long a new client looks for the master although nobody has asked for anything yet."""
 SEEK_FIRST: Final = 15 * MS
 """A search asks one replica first, and waits so long before it asks the others: most searches end with the first answer."""
 SEEK_EVERY: Final = (25 * MS, 45 * MS)
-"""Between two rounds of a search, by lot: a new master is found within 50 ms."""
-SEEK_EAGER: Final = 3_000 * MS
-"""A search that takes longer than an election ever should goes on at the pace of `SEEK_PATIENT`."""
-SEEK_PATIENT: Final = (100 * MS, 200 * MS)
+"""Between two rounds of a search, by lot, at its beginning; also, who declined is not asked again before that."""
+SEEK_SLOWER: Final = 2
+"""Then a round comes after a quarter to a half (one in so much) of the time searched so far, by lot: many clients that ask a cell without a
+master hinder it. They do not wait that long for its word: whoever becomes master says so unasked to all that are connected."""
+SEEK_PATIENT: Final = 500 * MS
+"""And after this at the latest."""
 SEEK_WIDTH: Final = 2
 """Replicas asked a round, in turn: two, so that a paused one does not cost a round; not all, for the sake of cells with many clients."""
 ASK_AGAIN: Final = 10 * MS

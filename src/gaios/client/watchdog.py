@@ -3,7 +3,7 @@
 import asyncio
 import warnings
 
-from gaios.client.shell import boottime_ns
+from gaios.client.outside import boottime_ns
 
 
 class Watchdog:

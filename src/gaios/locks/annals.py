@@ -160,11 +160,11 @@ class Annals:
             wanted = [asked.session]
         else:
             grants, more = self._grants_of(asked)
-            wanted = sorted({grant.session for grant in grants})
+            wanted = sorted({grant.session for grant in grants if grant.revision == asked.revision or not asked.revision})
         sessions = [fact for each in wanted if (fact := self._session(each, index)) is not None]
-        if len(sessions) > 1:
-            # Their charges can be asked for one by one.
-            sessions = [replace(fact, charges=()) for fact in sessions]
+        if not (asked.session or asked.revision):
+            # For a list of grants it is enough who they were.
+            sessions = [replace(fact, charges=(), nodes=()) for fact in sessions]
         node = index.nodes.get(asked.path)
         clock_ms = index.clock.clock_ms
         until_ms = index.delays.get(asked.path, 0)
@@ -197,10 +197,10 @@ class Annals:
         )  # fmt: skip
 
     def _reigns_of(self, sessions: list[SessionFact]) -> tuple[Reign, ...]:
-        """Those that began while the sessions' last leases ran."""
-        first = min((fact.charges[0].at.slot for fact in sessions if fact.charges), default=0)
+        """That in which the sessions' last leases began, and those that began while they ran."""
+        first = min((fact.charges[0].at.epoch for fact in sessions if fact.charges), default=0)
         last = max((fact.ended.slot for fact in sessions if fact.ended is not None), default=self._through)
-        return tuple([reign for reign in self._reigns if first < reign.at.slot <= last]) if first else ()
+        return tuple([reign for reign in self._reigns if first <= reign.at.epoch and reign.at.slot <= last]) if first else ()
 
 
 _REASONS: Final[dict[type, int]] = {

@@ -77,6 +77,10 @@ class Sessions:
         """How many clients are known."""
         return len(self._known)
 
+    def __contains__(self, identity: Identity) -> bool:
+        """Whether a client is known; that is no use of it."""
+        return identity in self._known
+
     def register(self, identity: Identity) -> None:
         """A client is known from here on."""
         while len(self._known) >= self._bounds.sessions:

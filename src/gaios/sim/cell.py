@@ -48,7 +48,7 @@ class Cell:
                 drift_ppm=faults.drift_ppm,
                 full_bytes=faults.client.full_bytes,
             )
-            for number in range(1, plan.clients + plan.watchers + 1)
+            for number in range(1, plan.clients + plan.watchers + plan.locks.clients + 1)
         ]
         self.nemesis = Nemesis(world, self.network, list(self.seats.values()), self.clients, faults, spares_majority=plan.available)
 

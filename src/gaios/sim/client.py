@@ -11,6 +11,7 @@ from functools import partial
 from gaios import errors
 from gaios.api import Event
 from gaios.client.core import Core
+from gaios.client.lease import Lease, Told
 from gaios.entry import check_submitted
 from gaios.sim.clock import Clock
 from gaios.sim.network import Connection, Network
@@ -45,9 +46,10 @@ class SimulatedClient:
         self.end = FIRST_END + number - 1
         dice = world.dice.split(f"client {number}")
         self._clock = Clock(dice.split("clock"), drift_ppm)
-        endpoints = [address(replica) for replica in dice.shuffled(sorted(seats))]
+        self._endpoints = [address(replica) for replica in dice.shuffled(sorted(seats))]
         self._replicas = {address(replica): replica for replica in seats}
-        self.core = Core(endpoints, dice.below(1 << 62))
+        self._dice = dice
+        self.core = Core(self._endpoints, dice.below(1 << 62))
         self._open: dict[str, tuple[Connection, Dialler]] = {}
         self._dials: dict[str, int] = {}
         """How often each endpoint was dialled: one that was given up does not connect any more."""
@@ -56,6 +58,11 @@ class SimulatedClient:
         """Request → the identity and sequence under which it was last sent, read off the wire."""
         self._watching: dict[int, Callable[[tuple[Event, ...] | errors.Error], None]] = {}
         self._places: dict[int, tuple[int, int]] = {}
+        self._leases: dict[int, Callable[[Told], None]] = {}
+        self.on_answer: Callable[[], None] | None = None
+        """Called whenever a replica has answered something: a lease may have been extended."""
+        self.on_kill: Callable[[], None] | None = None
+        """Kills its process, if that has sessions to lose."""
         self._armed_ns = self._due_ns = -1
         self._deadline_ns = -1
         self._full_bytes = full_bytes
@@ -93,6 +100,43 @@ class SimulatedClient:
         """Everything below this revision has been told to a watch."""
         return self.core._watches._all[watch].next_revision  # noqa: SLF001 (the core tells events, not how far it has come)
 
+    def keep_alive(self, session: int, token: bytes, lease_ms: int, end_ns: int, grace_ns: int, told: Callable[[Told], None]) -> Lease:
+        """Keep a session alive, as `Core.keep_alive`; `told` is called with what is told of it."""
+        lease = self.core.keep_alive(self.now(), session, token, lease_ms, end_ns, grace_ns)
+        self._leases[lease.lease] = told
+        self._world.after(0, self._turn)
+        return lease
+
+    def let_go(self, lease: int) -> None:
+        """Send no more KeepAlives of a session."""
+        self._leases.pop(lease, None)
+        self.core.let_go(lease)
+
+    def when(self, reading_ns: int) -> int:
+        """The true time at which its clock shows that."""
+        return self._clock.when(reading_ns)
+
+    def awake(self, act: Callable[[], None]) -> None:
+        """Do something now, or when it is no longer stalled."""
+        if self._waits is None:
+            act()
+        else:
+            self._waits.append(act)
+
+    def die(self) -> None:
+        """Its process is killed, and another begins that knows nothing: what was asked has no outcome, and nobody is told of it."""
+        self._world.note(f"die {self.number}")
+        finishing, self._waiting = self._waiting, {}
+        for endpoint in [*self._dials]:
+            self._close(endpoint)
+        for number, finish in finishing.items():
+            finish(errors.Unknown(reason="its process was killed"), self._whose.get(number, (0, 0, 0)), (0, 0))
+        for forgotten in (self._whose, self._places, self._watching, self._leases, self._held):
+            forgotten.clear()
+        self._waits = None
+        self._armed_ns = self._deadline_ns = -1
+        self.core = Core(self._endpoints, self._dice.below(1 << 62))
+
     def break_one(self, pick: Callable[[list[str]], str]) -> None:
         """Break one of the open connections."""
         if self._open:
@@ -125,7 +169,7 @@ class SimulatedClient:
         """Do what the core wants done."""
         if self._waits is not None:
             return
-        close, dial, send, finished, watched, _ = self.core.drain()
+        close, dial, send, finished, watched, leases = self.core.drain()
         for endpoint in close:
             self._close(endpoint)
         for endpoint in dial:
@@ -142,6 +186,9 @@ class SimulatedClient:
                 finish(outcome, self._whose.pop(number, (0, 0, 0)), self._places.pop(number, (0, 0)))
         for number, news in watched:
             self._watching[number](news)
+        for number, told in leases:
+            if number in self._leases:
+                self._leases[number](told)
         self._arm()
 
     def _read_along(self, data: bytes) -> None:
@@ -230,6 +277,8 @@ class SimulatedClient:
             self.core.received(self.now(), endpoint, kind, body)
             if endpoint not in self._open:
                 break
+        if self.on_answer is not None:
+            self.on_answer()
         self._turn()
 
     def _broken(self, endpoint: str, connection: Connection) -> None:

@@ -39,6 +39,11 @@ class Clock:
             return self._origin_ns
         return self._origin_ns - (-ahead * _PPM // self._rate)
 
+    def skew(self, true_ns: int, drift_ppm: int) -> None:
+        """From now on it runs at another rate."""
+        self._base_ns, self._origin_ns = self.read(true_ns), true_ns
+        self.drift_ppm, self._rate = drift_ppm, _PPM + drift_ppm
+
     def restart(self, true_ns: int) -> None:
         """The machine lost power: the clock counts from its start again."""
         self._origin_ns = true_ns

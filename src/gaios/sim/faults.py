@@ -103,6 +103,8 @@ class ClientFaults(msgspec.Struct, frozen=True, kw_only=True):
     stall_every_ns: int = 0
     """A client stands still: it neither reads nor asks, and what replicas tell it waits for it there."""
     stall_ns: int = S
+    kill_every_ns: int = 0
+    """A process with sessions is killed, and begins anew with none."""
     full_bytes: int = 1 << 20
     """What may wait for a client before its replica takes nothing more from it; the real one has a MiB."""
 
@@ -176,6 +178,9 @@ def swarm(dice: Dice, drift_bound_ppm: int) -> Faults:
         wall_jump=dice.pick((0.0, 0.0, 0.5)),
     )
     client = ClientFaults(
-        stall_every_ns=every(500 * MS, 8 * S, 0.3), stall_ns=dice.skewed(50 * MS, 5 * S), full_bytes=dice.pick((64, 1_000, 1 << 20))
+        stall_every_ns=every(500 * MS, 8 * S, 0.3),
+        stall_ns=dice.skewed(50 * MS, 5 * S),
+        full_bytes=dice.pick((64, 1_000, 1 << 20)),
+        kill_every_ns=kills.skewed(500 * MS, 5 * S) if (kills := dice.split("kills")).chance(0.6) else 0,
     )
     return Faults(disk=disk, network=network, process=process, client=client, drift_ppm=drift_bound_ppm if dice.chance(0.7) else 0)

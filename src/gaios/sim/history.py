@@ -91,6 +91,8 @@ class Final(NamedTuple):
     """The hash of its machine's whole snapshot, and of its exactly-once table's."""
     dropped: Mapping[int, bytes | None] = {}
     """Of each slot that is no more in memory: the value that its disk has, None if it has none."""
+    reserved: Mapping[bytes, tuple[bytes, int]] = {}
+    """The lock service's keys: value and create revision."""
 
 
 class Executed(NamedTuple):

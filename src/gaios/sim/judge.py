@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from gaios import api
+from gaios import api, lock_api
 from gaios.client.calls import CARRIED_OUT
-from gaios.entry import Kind, entries
+from gaios.entry import entries
 from gaios.sim.checkers.agreement import agreement
 from gaios.sim.checkers.boots_rise import boots_rise
 from gaios.sim.checkers.bounded_queues import bounded_queues
@@ -18,20 +18,24 @@ from gaios.sim.checkers.persist_then_say import persist_then_say
 from gaios.sim.checkers.revisions_monotone import revisions_monotone
 from gaios.sim.checkers.time_monotone import time_monotone
 from gaios.sim.checkers.watch_completeness import watch_completeness
-from gaios.sim.checkers.witness import Chosen, replay, witness
-from gaios.sim.history import DONE, Final, Violation
+from gaios.sim.checkers.witness import replay, witness
+from gaios.sim.effective import effective, read
+from gaios.sim.history import DONE, Call, Final, Violation
+from gaios.sim.locks.history import Asked
+from gaios.sim.locks.judge import judge_locks
 from gaios.sim.observations import Observations
 from gaios.sim.project import project
 from gaios.sim.tighten import tighten
 
 
-def judge(seen: Observations, keys: list[bytes], finals: Mapping[int, Final]) -> tuple[list[Violation], int]:
+def judge(seen: Observations, keys: list[bytes], finals: Mapping[int, Final], end_ns: int = 0) -> tuple[list[Violation], int]:
     """What is violated, and how many keys could not be decided.
 
     Args:
         seen: the run's observations.
         keys: every key that the workload touches.
         finals: every replica that is up at the end.
+        end_ns: when the run ended.
     """
     found = list(seen.broken)
     found += agreement(seen.applied)
@@ -49,18 +53,16 @@ def judge(seen: Observations, keys: list[bytes], finals: Mapping[int, Final]) ->
     found += persist_then_say(seen.starts, chosen)
     found += dropped_is_on_disk(chosen, {replica: final.dropped for replica, final in finals.items()})
 
-    log: dict[tuple[int, int], Submitted] = {}
-    commands: dict[tuple[int, int], bytes] = {}
+    first_ns: dict[int, int] = {}
     for applied in seen.applied:
-        if (applied.slot, 0) not in commands:
-            commands[applied.slot, 0] = b""
-            for nth, entry in enumerate(entries(applied.value)):
-                commands[applied.slot, nth] = entry.command
-                if entry.kind == Kind.COMMAND:
-                    log[applied.slot, nth] = Submitted(*entry.identity, entry.sequence)
+        first_ns.setdefault(applied.slot, applied.at_ns)
+    log = read(sorted(chosen.items()))
     acknowledged = [call for call in seen.calls if call.outcome == DONE and not isinstance(call.request, api.Range)]
-    claimed = [(call.number, Submitted(*call.whose)) for call in seen.calls if CARRIED_OUT in call.error]
-    found += exactly_once(seen.executed, log, [(call.number, call.slot, call.nth) for call in acknowledged], claimed)
+    done = [asked for asked in seen.locks.asked if asked.outcome == DONE and isinstance(asked.request, lock_api.LockCommand)]
+    everything: list[Call | Asked] = [*seen.calls, *seen.locks.asked]
+    claimed = [(call.number, Submitted(*call.whose)) for call in everything if CARRIED_OUT in call.error]
+    places = [(call.number, call.slot, call.nth) for call in acknowledged] + [(asked.number, asked.slot, asked.nth) for asked in done]
+    found += exactly_once(seen.executed, log.submitted, places, claimed)
 
     last_lives: dict[int, dict[tuple[int, int], bytes]] = {replica: {} for replica in finals}
     for applied in seen.applied:
@@ -68,28 +70,21 @@ def judge(seen: Observations, keys: list[bytes], finals: Mapping[int, Final]) ->
             for nth, entry in enumerate(entries(applied.value)):
                 last_lives[applied.replica][applied.slot, nth] = entry.command
     wanted = [(call.number, call.slot, call.nth, api.encode(call.request)) for call in acknowledged]
+    wanted += [(asked.number, asked.slot, asked.nth, lock_api.encode(asked.request)) for asked in done]
     found += acknowledged_in_log(wanted, last_lives)
 
-    effective: list[Chosen] = []
-    once: set[Submitted] = set()
-    for place in sorted({(done.slot, done.nth) for done in seen.executed}):
-        whose = log.get(place)
-        if whose is None or whose in once:
-            continue
-        command = api.decode_command(commands[place])
-        if isinstance(command, api.MultiOp):
-            once.add(whose)
-            effective.append(Chosen(*place, whose, command))
-    replayed = replay(effective)
+    carried_out = effective(log, seen)
+    replayed = replay(carried_out)
     found += states_follow_log(replayed.model.values(), {replica: final.state for replica, final in finals.items()})
     found += watch_completeness(seen.watches, replayed.model.events)
-    by_witness = witness(seen.calls, effective, replayed)
+    by_witness = witness(seen.calls, carried_out, replayed)
     by_search, undecided = linearizability(project(seen.calls, keys))
     if undecided:
-        steps = project(tighten(seen.calls, effective, replayed), keys)
+        steps = project(tighten(seen.calls, carried_out, replayed), keys)
         more, undecided = linearizability({key: steps[key] for key, _ in undecided})
         by_search += more
     found += by_witness + by_search
     if by_search and not by_witness:
         found.append(Violation("checkers agree", "the search refuses a history that the witness explains"))
-    return found, len(undecided)
+    of_locks, files = judge_locks(seen.locks, replayed.locks, first_ns, finals, end_ns)
+    return found + of_locks, len(undecided) + files

@@ -55,6 +55,7 @@ class Nemesis:
             (network.clog_every_ns, self._clog),
             (network.break_every_ns, self._break_one),
             (self._faults.client.stall_every_ns, self._stall),
+            (self._faults.client.kill_every_ns if self._mortals() else 0, self._kill),
         ):
             if every_ns:
                 self._world.after(self._dice.around(every_ns), self._again, every_ns, act)
@@ -176,6 +177,13 @@ class Nemesis:
         """A client stands still for a while."""
         self._world.count("a client stalled")
         self._dice.pick(self._clients).stall(self._dice.around(self._faults.client.stall_ns))
+
+    def _kill(self) -> None:
+        """A process with sessions is killed."""
+        self._dice.pick(self._mortals())()
+
+    def _mortals(self) -> list[Callable[[], None]]:
+        return [client.on_kill for client in self._clients if client.on_kill is not None]
 
     def _break_one(self) -> None:
         self._world.count("a client's connection was broken")

@@ -7,6 +7,7 @@ from gaios.locks import LockService
 from gaios.machine import Context
 from gaios.sim.checkers.persist_then_say import Remembered
 from gaios.sim.history import Applied, Call, Executed, Lease, Level, Life, Violation, Watch
+from gaios.sim.locks.history import Records
 
 _new = tuple.__new__
 """Past the named tuples' own constructors: each replay makes one for every slot and every command."""
@@ -18,6 +19,9 @@ class Observations:
     def __init__(self) -> None:
         self.applied: list[Applied] = []
         self.executed: list[Executed] = []
+        self.charged: list[Executed] = []
+        """Charges that a machine carried out."""
+        self.locks = Records()
         self.leases: list[Lease] = []
         self.calls: list[Call] = []
         self.watches: list[Watch] = []
@@ -50,6 +54,11 @@ class ObservedService(LockService):
         """As `LockService.apply`."""
         self._observations.executed.append(_new(Executed, (self._replica, self.boot, context[0], context[1])))
         return super().apply(command, context)
+
+    def apply_own(self, command: bytes, context: Context) -> tuple[bytes, Sequence[Any]]:
+        """As `LockService.apply_own`."""
+        self._observations.charged.append(_new(Executed, (self._replica, self.boot, context[0], context[1])))
+        return super().apply_own(command, context)
 
 
 def watch_applier(observations: Observations, replica: int, boot: int, applier: Any, clock_ns: Any) -> None:  # noqa: ANN401

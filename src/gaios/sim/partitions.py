@@ -4,6 +4,7 @@
     master   the master                                 link     two replicas from each other
     ring     each hears its neighbours on a circle:     chain    each hears its neighbours on a line
              of five, all have majorities of their own  bridge   two halves that share one replica
+    clients  some clients from all replicas
 
 A cut-off side is cut off from some of the clients, too.
 """
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 from gaios.sim.dice import Dice
 
 Link = tuple[int, int]
-KINDS = ("split", "one", "master", "link", "ring", "chain", "bridge")
+KINDS = ("split", "one", "master", "link", "ring", "chain", "bridge", "clients")
 
 
 def shape(kind: str, dice: Dice, replicas: Sequence[int], masters: Sequence[int], clients: Sequence[int]) -> tuple[list[Link], list[Link]]:
@@ -21,6 +22,9 @@ def shape(kind: str, dice: Dice, replicas: Sequence[int], masters: Sequence[int]
     if kind == "link" and len(replicas) > 1:
         first, second = dice.shuffled(replicas)[:2]
         return [(first, second)], [(second, first)]
+    if kind == "clients":
+        out = [(client, replica) for client in dice.some(clients) for replica in replicas]
+        return out, [(b, a) for a, b in out]
     order = dice.shuffled(replicas)
     if kind in {"ring", "chain"} and len(order) > (3 if kind == "ring" else 2):
         steps = range(len(order) if kind == "ring" else len(order) - 1)

@@ -7,6 +7,7 @@ should break here first.  [reliability §1.2, BUGGIFY]
 import msgspec
 from msgspec.structs import replace
 
+from gaios.lock_api import LEASE_MS_MAX, LEASE_MS_MIN
 from gaios.log import Bounds, Options
 from gaios.server.node import Limits
 from gaios.sim.dice import Dice
@@ -16,6 +17,47 @@ from gaios.sim.operations import Mix
 DRIFT_BOUND_PPM = 1_000
 """What the specification allows (`DRIFT_PPM`)."""
 SEGMENT_BYTES = (1 << 10, 8 << 10, 256 << 10)
+
+
+class Locks(msgspec.Struct, frozen=True, kw_only=True):
+    """Clients with sessions, and what they do."""
+
+    clients: int = 0
+    """Processes; none of them does what the others do, the database's clients."""
+    rounds: int = 40
+    """Of all of them together, in safety mode: a lock is taken, a file read and written, …"""
+    session_rounds: int = 4
+    """Mean rounds of each of a session's programs before it is closed."""
+    leases_ms: tuple[int, ...] = (1_000, 2_000, 3_000)
+    """Each session has one of these. Short ones end inside a run."""
+    grace_ms: int = 2_000
+    locks: int = 2
+    files: int = 2
+    lock: int = 4
+    """How often a round is about a lock, as a weight; then about a file, a node that comes and goes, or what is another's."""
+    file: int = 2
+    node: int = 2
+    meddle: int = 1
+    shared: float = 0.25
+    """How often a lock is to be shared."""
+    waits: float = 0.7
+    """How often a client waits for a lock that is not free."""
+    hold_ns: int = 400 * MS
+    """Mean time for which a lock is held."""
+    delayed: float = 0.5
+    """How often a lock has a lock-delay; it lasts `delay_ms` at most."""
+    delay_ms: int = 2_000
+    keeps: float = 0.1
+    """How often a lock is held until its session ends."""
+    abandons: float = 0.3
+    """How often a session is not closed: its KeepAlives just stop."""
+
+    def __post_init__(self) -> None:
+        """They must have something to do."""
+        if min(self.lock, self.file, self.node, self.meddle) < 0 or not self.lock + self.file + self.node + self.meddle:
+            raise ValueError("weights are 0 or more, and one at least is more")
+        if not self.leases_ms or not all(LEASE_MS_MIN <= lease_ms <= LEASE_MS_MAX for lease_ms in self.leases_ms):
+            raise ValueError(f"leases_ms are {LEASE_MS_MIN} to {LEASE_MS_MAX}, and one at least")
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +86,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Mean length of a burst; between two bursts a client rests, so long that the operations last for the whole of safety mode."""
     deadline_ns: int = 3 * S
     """What a client gives one operation."""
+    locks: Locks = Locks()
     watchers: int = 2
     compacts: float = 0.0
     """How often an operation drops history."""
@@ -111,4 +154,27 @@ def draw(dice: Dice) -> Plan:
         burst=50 if overload else 20 if deep else dice.pick((1, 4, 20)),
         safety_ns=dice.pick((5, 10, 20, 40)) * S,
         deadline_ns=dice.skewed(300 * MS, 8 * S),
+        locks=_locks(dice.split("locks")),
+    )
+
+
+def _locks(dice: Dice) -> Locks:
+    """Clients with sessions, in two of five seeds."""
+    if dice.chance(0.6):
+        return Locks()
+    return Locks(
+        clients=dice.between(1, 4),
+        rounds=dice.pick((15, 30)),
+        session_rounds=dice.pick((2, 4, 10)),
+        leases_ms=dice.pick(((1_000,), (1_000, 2_000), (1_000, 2_000, 3_000), (2_000, 6_000))),
+        grace_ms=dice.pick((0, 500, 2_000, 10_000)),
+        locks=dice.pick((1, 1, 2, 4)),
+        files=dice.pick((1, 2)),
+        shared=dice.pick((0.0, 0.25, 0.5)),
+        waits=dice.pick((0.3, 0.7, 1.0)),
+        hold_ns=dice.skewed(20 * MS, 3 * S),
+        delayed=dice.pick((0.0, 0.5, 1.0)),
+        delay_ms=dice.pick((500, 2_000, 5_000)),
+        keeps=dice.pick((0.0, 0.1, 0.5)),
+        abandons=dice.pick((0.0, 0.3, 0.7)),
     )

@@ -16,8 +16,10 @@ from gaios import api
 from gaios.sim import words
 from gaios.sim.cell import Cell
 from gaios.sim.client import FIRST_END
+from gaios.sim.locks.spans import bars
 from gaios.sim.network import Connection, Network
 from gaios.sim.observations import Observations
+from gaios.sim.plan import Plan
 from gaios.sim.seat import Seat
 from gaios.sim.world import World
 from gaios.storage.words import Operation, SyncDirectory, Write
@@ -109,7 +111,7 @@ class Recording:
             _wrap(seat.onlooker, "turned", partial(self._turned, seat))
             _wrap(seat.disk, "submit", partial(self._submitted, replica))
         for client in cell.clients:
-            self.lanes[client.end] = f"{'client' if client.number <= cell.plan.clients else 'watcher'} {client.number}"
+            self.lanes[client.end] = f"{_part(client.number, cell.plan)} {client.number}"
         _wrap(cell.network, "send", lambda original: self._sent(original, cell.network))
         _wrap(cell.network, "connect", lambda _: lambda client, replica: _Connection(self, cell.network, client, replica))
 
@@ -258,6 +260,8 @@ class Recording:
             place = f", slot {call.slot}.{call.nth}" if call.slot else ""
             text = f"call {call.number}: {words.request(call.request)} → {outcome}{place}{_reply(call.reply)}"
             self.spans.append(Span(call.began_ns, ended, FIRST_END + call.client - 1, f"call {call.outcome}", text))
+        for bar in bars(self._seen.locks, self.end_ns):
+            self.spans.append(Span(bar.from_ns, bar.until_ns, FIRST_END + bar.client - 1, bar.group, bar.text))
         said: dict[bytes, str] = {}
         for applied in self._seen.applied:
             if applied.value not in said:
@@ -275,7 +279,11 @@ class Recording:
         lane = int(replica[1]) if replica else WORLD
         if found := re.search(r" at (\d+) ns", text):
             return Place(text, int(found[1]), lane, "")
-        if found := re.search(r"call (\d+)", text):
+        if found := re.search(r"lock call (\d+)", text):
+            asked = next((asked for asked in self._seen.locks.asked if asked.number == int(found[1])), None)
+            if asked is not None:
+                return Place(text, asked.ended_ns or asked.began_ns, FIRST_END + asked.client - 1, f"lock call {found[1]}:")
+        elif found := re.search(r"call (\d+)", text):
             call = next((call for call in self._seen.calls if call.number == int(found[1])), None)
             if call is not None:
                 return Place(
@@ -339,6 +347,11 @@ class _Connection(Connection):
         if self.is_open and index not in self._under_way[side]:
             self._recording.arrived(index)
         super()._deliver(side, data)
+
+
+def _part(client: int, plan: Plan) -> str:
+    """What a client is for."""
+    return "client" if client <= plan.clients else "watcher" if client <= plan.clients + plan.watchers else "process"
 
 
 def _wrap(owner: Any, name: str, make: Callable[[Any], Any]) -> None:  # noqa: ANN401 (any part of a cell)

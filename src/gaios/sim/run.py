@@ -15,7 +15,9 @@ import msgspec
 from gaios import api
 from gaios.entry import Kind, entries
 from gaios.errors import ConfigurationError
+from gaios.locks import LockService
 from gaios.log import RecordKind
+from gaios.machine import Machine
 from gaios.server.node import Node
 from gaios.server.recorder import Recorder, check_empty
 from gaios.sim.cell import Cell
@@ -23,6 +25,9 @@ from gaios.sim.disk import Disk
 from gaios.sim.faults import MS, S
 from gaios.sim.history import DONE, REFUSED, UNKNOWN, Call, Final, Violation
 from gaios.sim.judge import judge
+from gaios.sim.locks import liveness
+from gaios.sim.locks.liveness import LIVENESS
+from gaios.sim.locks.work import Work
 from gaios.sim.observations import Observations
 from gaios.sim.plan import Plan, draw
 from gaios.sim.recording import Recording
@@ -30,7 +35,6 @@ from gaios.sim.workload import Workload
 from gaios.sim.world import World
 
 AVAILABILITY = "availability"
-LIVENESS = "liveness"
 CONVERGE_NS = 30 * S
 """After the last operation, every replica has the same state by then."""
 
@@ -91,13 +95,15 @@ def _run(seed: int, options: RunOptions) -> Report:
         for seat in cell.seats.values():
             seat.sink = Recorder(options.record, clock=f"simulation {seed}", true_ns=lambda _: world.now_ns, stopped=unrecorded.append)
     workload = Workload(world, plan, cell.clients, seen)
+    work = Work(world, cell.network, plan, cell.clients[plan.clients + plan.watchers :], seen.locks)
     if options.look is not None:
         options.look.attach(cell, seen)
     cell.start()
     workload.begin()
+    work.begin()
     end_ns = plan.safety_ns if options.until_ns is None else min(plan.safety_ns, options.until_ns)
     world.run(end_ns, stop=lambda: not (workload.remaining or workload.open) or bool(seen.broken))
-    late = _liveness(world, plan, cell, workload, seen)
+    late = _liveness(world, plan, cell, workload, work, seen)
     workload.finish_watches()
     for seat in cell.seats.values():
         seat.onlooker.ended()
@@ -105,7 +111,7 @@ def _run(seed: int, options: RunOptions) -> Report:
             seat.sink.close()
     if unrecorded:
         raise ConfigurationError(reason=f"the run was not recorded whole: {unrecorded[0]}")
-    found, undecided = judge(seen, workload.keys, finals(cell))
+    found, undecided = judge(seen, workload.keys, finals(cell), world.now_ns)
     found += late
     for violation in found:
         world.note(str(violation))
@@ -140,8 +146,18 @@ def finals(cell: Cell) -> dict[int, Final]:
             assert isinstance(page, api.Page)
             values = {entry.key: entry.value for entry in page.entries}
             snapshot = b"".join([*applier.machine.snapshot(), *applier.sessions.snapshot()])
-            found[replica] = Final(seat.life, applier.applied, values, blake2b(snapshot).digest(), _dropped(seat.node, seat.disk))
+            hashed, dropped = blake2b(snapshot).digest(), _dropped(seat.node, seat.disk)
+            found[replica] = Final(seat.life, applier.applied, values, hashed, dropped, _reserved(applier.machine))
     return found
+
+
+def _reserved(machine: Machine) -> dict[bytes, tuple[bytes, int]]:
+    """The lock service's keys."""
+    assert isinstance(machine, LockService)
+    database = machine.database
+    keys = database.reserved(api.RESERVED_PREFIX, api.prefix_end(api.RESERVED_PREFIX))
+    records = {key: record for key in keys if (record := database.record(key)) is not None}
+    return {key: (record.value, record.create_revision) for key, record in records.items() if record.value is not None}
 
 
 def _dropped(node: Node, disk: Disk) -> dict[int, bytes | None]:
@@ -169,13 +185,14 @@ def _count(world: World, seen: Observations) -> None:
         world.count("a call was refused")
 
 
-def _liveness(world: World, plan: Plan, cell: Cell, workload: Workload, seen: Observations) -> list[Violation]:
+def _liveness(world: World, plan: Plan, cell: Cell, workload: Workload, work: Work, seen: Observations) -> list[Violation]:
     """Faults stop: what does not work then."""
     if seen.broken:
         return []
     cell.nemesis.stop()
     world.note("faults stop")
     workload.remaining = 0
+    work.rest()
     world.run(world.now_ns + plan.recovery_ns)
     found: list[Violation] = []
     if not any(seat.is_serving for seat in cell.seats.values()):
@@ -185,10 +202,12 @@ def _liveness(world: World, plan: Plan, cell: Cell, workload: Workload, seen: Ob
     if plan.available:
         found += [Violation(AVAILABILITY, f"{_say(call)} in safety mode") for call in seen.calls if _failed(call)]
     workload.again(plan.final_operations * plan.clients, 5 * S, 20 * MS)
-    world.run(world.now_ns + 60 * S, stop=lambda: workload.is_done)
+    since = liveness.begin(work, 5 * S)
+    world.run(world.now_ns + 60 * S, stop=lambda: workload.is_done and work.is_done)
     found += [Violation(LIVENESS, f"{_say(call)} after faults stopped") for call in seen.calls[first:] if _failed(call)]
     if not workload.is_done:
         found.append(Violation(LIVENESS, f"{workload.open} operations never ended"))
+    found += liveness.end(world, cell, work, since)
     world.run(world.now_ns + CONVERGE_NS, stop=cell.has_converged)
     if not cell.has_converged():
         applied = {seat.replica: seat.node.replica.applied if seat.node is not None else None for seat in cell.seats.values()}

@@ -5,10 +5,11 @@
     [workload]    clients, operations, keys, value_bytes, think_ms, burst, deadline_ms, watchers, compacts; [workload.mix] put, get, cas, …
     [options] [bounds] [limits]                                      as the replica's own; their names are in `log.Options` and so on
     [faults.disk] [faults.network] [faults.process] [faults.client]  as in faults.py
+    [locks]       clients, rounds, leases_ms, locks, …                as in `plan.Locks`
     [clocks]      drift_ppm, drifts_ppm
 
-Rule 1. What is not named stays as the seed draws it, with two exceptions. Where there is a table of options, bounds or limits, what it does
-not name has its default; where there is any of faults, all other faults are off.
+Rule 1. What is not named stays as the seed draws it, with three exceptions. Where there is a table of options, bounds, limits or locks,
+what it does not name has its default; without one of locks no client has sessions; where there is any of faults, all other faults are off.
 Rule 2. A time ends in its unit: `think_ns`, `think_us`, `think_ms` and `think_s` set the same number.
 Rule 3. A file that is wrong in any place is refused whole, with the key's name.
 """
@@ -27,7 +28,7 @@ from gaios.server.node import Limits
 from gaios.sim.faults import ClientFaults, DiskFaults, Faults, NetworkFaults, ProcessFaults
 from gaios.sim.operations import Mix
 from gaios.sim.partitions import KINDS
-from gaios.sim.plan import Plan
+from gaios.sim.plan import Locks, Plan
 from gaios.storage import SEGMENT_BYTES_MIN
 
 SHIPPED = Path(__file__).with_name("scenarios")
@@ -94,7 +95,7 @@ def parse(text: str, name: str) -> Scenario:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _wrong(name, f"it is not TOML: {error}") from None
-    _known(name, "", tables, ("description", "plan", "workload", "options", "bounds", "limits", "faults", "clocks"))
+    _known(name, "", tables, ("description", "plan", "workload", "options", "bounds", "limits", "locks", "faults", "clocks"))
     description = tables.pop("description", "")
     if not isinstance(description, str):
         raise _wrong(name, "description must be text")
@@ -102,9 +103,10 @@ def parse(text: str, name: str) -> Scenario:
         if not isinstance(table, dict):
             raise _wrong(name, f"[{key}] must be a table")
     given: dict[str, Any] = {**_some(name, "plan", tables, Plan, _PLAN), **_some(name, "workload", tables, Plan, _WORKLOAD)}
-    for key, kind in (("options", Options), ("bounds", Bounds), ("limits", Limits)):
+    for key, kind in (("options", Options), ("bounds", Bounds), ("limits", Limits), ("locks", Locks)):
         if key in tables:
             given[key] = _struct(name, key, tables[key], kind)
+    given.setdefault("locks", Locks())
     clocks = _some(name, "clocks", tables, Plan, ("drifts_ppm",), besides=("drift_ppm",))
     drift_ppm = _numbers(name, "clocks", tables.get("clocks", {}), Faults, ("drift_ppm",), besides=("drifts_ppm",)).get("drift_ppm")
     faults = _faults(name, tables["faults"]) if "faults" in tables else None

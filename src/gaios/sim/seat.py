@@ -73,18 +73,12 @@ class Seat:
         self.clock = Clock(self._dice.split("clock"), faults.drift_ppm, drift_ppm)
         self.disk = Disk(world, self._dice.split("disk"), faults.disk, str(replica))
         self.node: Node | None = None
-        self.onlooker = Onlooker(
-            world,
-            observations,
-            self._dice.split("onlooker"),
-            replica,
-            Identity(cell, replica, 0),
-            self.clock,
-            self.disk,
-            options.queue_entries,
-        )
+        identity, dice = Identity(cell, replica, 0), self._dice.split("onlooker")
+        self.onlooker = Onlooker(world, observations, dice, replica, identity, self.clock, self.disk, options.queue_entries)
         self.is_lost = False
         """Whether its disk is gone, so that it will not start."""
+        self.refusal: errors.Error | None = None
+        """Why the last start failed."""
         self.life = 0
         """Counts starts and ends: what belongs to another life is ignored."""
         self.sink: Recorder | None = None
@@ -121,7 +115,7 @@ class Seat:
         assert self.node is None
         self.life += 1
         self.world.note(f"start {self.replica}")
-        machine = ObservedService(self.observations, self.replica)
+        machine, self.refusal = self.make_machine(), None
         try:
             begin = Node.start if self.sink is None else partial(start_recorded, self.sink)
             node = begin(
@@ -140,6 +134,7 @@ class Seat:
                 segment_bytes=self._segment_bytes,
             )
         except errors.Error as error:
+            self.refusal = error
             if self.is_lost and isinstance(error, errors.StateMissing):
                 self.world.count("a replica refused to start without its state")
             else:
@@ -152,6 +147,10 @@ class Seat:
         self._suspended = False
         self._free_ns = self.world.now_ns
         self._put(("tick",))
+
+    def make_machine(self) -> Any:  # noqa: ANN401 (a machine that is observed)
+        """What the process replicates."""
+        return ObservedService(self.observations, self.replica)
 
     def _wall_ms(self) -> int:
         """The wall clock, which may say anything."""

@@ -17,8 +17,8 @@ from gaios.sim.plan import Plan
 
 NOTHING = "none"
 """The name of no name at all."""
-_RARE = ("options", "bounds", "segment_bytes", "watchers", "compacts")
-"""What else a plan draws that is seldom so: settings that go back to their defaults, watchers and compaction that are left out."""
+_RARE = ("options", "bounds", "segment_bytes", "watchers", "compacts", "locks")
+"""What else a plan draws that is seldom so: settings that go back to their defaults; watchers, compaction, sessions."""
 _NONE = frozenset({"watchers", "compacts"})
 
 

@@ -7,7 +7,7 @@ Rule 2. A word that is searched for is always spelt the same: `ballot 3.1`, `slo
 from collections.abc import Iterable
 from typing import Final
 
-from gaios import api, errors
+from gaios import api, errors, lock_api
 from gaios.entry import Entry, entries
 from gaios.entry import Kind as EntryKind
 from gaios.log import codec
@@ -34,6 +34,8 @@ _GROUPS: Final = {
 }
 """What a message is about; all others are about leases."""
 _ORDER: Final = (ELECTIONS, VALUES, CATCH_UP, LEASES)
+_LOCKS: Final = b"\x70"
+"""The second byte of a command: from here on it is the lock service's."""
 _SHORT: Final = 24
 _MOST: Final = 8
 """Parts of one frame or value that are told; the rest are counted."""
@@ -123,15 +125,17 @@ def value(data: bytes) -> str:
 def _entry(entry: Entry) -> str:
     if entry.kind == EntryKind.COMMAND:
         return command(entry.command)
+    if entry.kind == EntryKind.MASTER:
+        return f"{command(entry.command)}, ballot {ballot(entry.identity.slot)}"
     if entry.kind == EntryKind.EPOCH:
         return f"epoch ballot {ballot(entry.identity.slot)}"
     return EntryKind(entry.kind).name.lower()
 
 
 def command(data: bytes) -> str:
-    """A command of the database, as bytes."""
+    """A command of the database or of the lock service, as bytes."""
     try:
-        return request(api.decode_command(data))
+        return request(api.decode_command(data)) if data[1:2] < _LOCKS else lock_request(lock_api.decode_command(data))
     except errors.Error:
         return f"{len(data)} bytes"
 
@@ -149,6 +153,14 @@ def request(asked: object) -> str:
             return f"compact revision {asked.revision}"
         case _:
             return type(asked).__name__
+
+
+def lock_request(asked: lock_api.LockCommand | lock_api.LockQuestion) -> str:
+    """A command or a question of the lock service."""
+    if isinstance(asked, lock_api.Charge):
+        return f"charge {asked.elapsed_ms} ms"
+    of = [f"{name} {value}" for name in ("session", "handle", "path") if (value := getattr(asked, name, None)) is not None]
+    return " ".join([type(asked).__name__, *of])
 
 
 def _operation(operation: object) -> str:

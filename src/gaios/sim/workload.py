@@ -21,7 +21,7 @@ class Workload:
         self._world, self._plan, self._observations = world, plan, observations
         self._dice = world.dice.split("workload")
         self._clients = clients[: plan.clients]
-        self._watchers = [_Watcher(world, client, observations) for client in clients[plan.clients :]]
+        self._watchers = [_Watcher(world, client, observations) for client in clients[plan.clients : plan.clients + plan.watchers]]
         self._operations = Operations(
             self._dice.split("operations"), plan.mix, keys=plan.keys, value_bytes=plan.value_bytes, compacts=plan.compacts
         )

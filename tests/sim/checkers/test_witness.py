@@ -17,6 +17,7 @@ STATES = REPLAYED.states
 
 def write(number: int, chosen: Chosen, began: int, ended: int | None, outcome: str = DONE) -> Call:
     reply = REPLAYED.replies[chosen.slot, chosen.nth] if outcome == DONE else None
+    assert isinstance(chosen.command, api.MultiOp)
     return Call(number, 1, chosen.command, began, began, ended, ended or 0, outcome, reply, chosen.whose, chosen.slot, chosen.nth)
 
 

@@ -16,6 +16,8 @@ def code() -> dict[tuple[str, str, str], int]:
         for name, value in vars(module).items():
             if isinstance(value, FunctionType | type) or callable(value):
                 found[module.__name__, "", name] = id(value)
+            if isinstance(value, dict):
+                found |= {(module.__name__, name, repr(key)): id(held) for key, held in value.items() if isinstance(held, FunctionType)}
             if isinstance(value, type) and value.__module__ == module.__name__:
                 found |= {(module.__name__, name, part): id(held) for part, held in vars(value).items()}
     return found

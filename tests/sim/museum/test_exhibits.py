@@ -8,7 +8,7 @@ import pytest
 from gaios.sim.museum import exhibits
 from gaios.sim.museum.exhibits import EXHIBITS, pins, write_pins
 
-LAYERS = {"paxos", "log", "storage", "db", "server", "client", "transport"}
+LAYERS = {"paxos", "locks", "log", "storage", "db", "server", "client", "transport"}
 
 
 def test_names_are_unique_and_layers_are_rooms() -> None:

@@ -17,20 +17,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from gaios import api
+from gaios.lock_api import Charge, LockCommand
 from gaios.sim.history import DONE, REFUSED, UNKNOWN, Call, Violation
+from gaios.sim.locks.replay import LockLog
 from gaios.sim.model import Model
 
 NAME = "linearizability by witness"
 
 
 class Chosen(NamedTuple):
-    """A command of the log that takes effect: the first of its identity and sequence."""
+    """A command of the log that takes effect: the first of its identity and sequence, or a master's own."""
 
     slot: int
     nth: int
     whose: tuple[int, int, int]
-    """Identity and sequence."""
-    command: api.MultiOp
+    """Identity and sequence; of a charge its master's ballot, and zeros."""
+    command: api.MultiOp | LockCommand
+    epoch: int = 0
 
 
 class Replay(NamedTuple):
@@ -44,23 +47,30 @@ class Replay(NamedTuple):
     states: Mapping[int, Mapping[bytes, api.Entry]]
     """All entries at each revision."""
     model: Model
+    locks: LockLog
 
 
 def replay(log: Iterable[Chosen]) -> Replay:
-    """Apply every command of the log to the model."""
-    model = Model()
+    """Apply every command of the log to the models: the database's, and the lock service's, which share their revisions."""
+    model, locks = Model(), LockLog()
     states: dict[int, dict[bytes, api.Entry]] = {model.revision: {}}
     replies: dict[tuple[int, int], api.MultiOpResult | None] = {}
     revisions: list[int] = []
     places: list[tuple[int, int]] = []
     for chosen in log:
         place = (chosen.slot, chosen.nth)
-        replies[place] = model.apply(chosen.command)
+        command = chosen.command
+        if isinstance(command, api.MultiOp):
+            replies[place] = model.apply(command)
+        elif isinstance(command, Charge):
+            model.revision = locks.charge(place, chosen.whose[0], chosen.epoch, command, model.revision)
+        else:
+            model.revision = locks.carry_out(place, chosen.whose, command, model.revision)
         if model.revision not in states:
             states[model.revision] = dict(model.entries)
         revisions.append(model.revision)
         places.append(place)
-    return Replay(replies, revisions, places, states, model)
+    return Replay(replies, revisions, places, states, model, locks)
 
 
 def witness(calls: Sequence[Call], log: Sequence[Chosen], replayed: Replay) -> list[Violation]:
@@ -87,7 +97,7 @@ def witness(calls: Sequence[Call], log: Sequence[Chosen], replayed: Replay) -> l
     found.extend(
         Violation(NAME, f"slot {chosen.slot}.{chosen.nth} took effect, and is no operation that a client stands by")
         for chosen in log
-        if chosen.whose not in claimed
+        if isinstance(chosen.command, api.MultiOp) and chosen.whose not in claimed
     )
     return found + _real_time(placed, replayed)
 

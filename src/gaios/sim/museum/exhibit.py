@@ -28,7 +28,7 @@ class Exhibit(NamedTuple):
 
     name: str
     layer: str
-    """Where it is: paxos, log, storage, db, server, client."""
+    """Where it is: paxos, log, storage, db, locks, server, client."""
     rule: str
     """Which of SAFETY's rules it breaks."""
     plant: Plant

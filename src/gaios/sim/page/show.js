@@ -10,7 +10,7 @@
 const Model = (() => {
   const CATEGORY = {
     "disk beside": "disk", "disk harm": "disk", life: "lives", lives: "lives", ballot: "ballots", reign: "reigns",
-    lease: "leases held", pause: "pauses", partition: "world", world: "world", rare: "rare", apply: "applies",
+    lease: "leases held", session: "sessions", held: "locks held", pause: "pauses", partition: "world", world: "world", rare: "rare", apply: "applies",
     "call done": "calls", "call refused": "calls", "call unknown": "calls", leases: "heartbeats",
   };
 
@@ -72,11 +72,11 @@ const Model = (() => {
     return run;
   };
 
-  // Overlapping calls of one client go below each other: a row for each span of a `call …`, and how many rows a lane has.
+  // What a client does at once goes below each other: a row for each call, session and lock held, and how many rows a lane has.
   const rows = (run) => {
     const row = new Uint8Array(run.spans.n), count = new Uint8Array(run.lanes.length).fill(1), ends = run.lanes.map(() => []);
     for (let i = 0; i < run.spans.n; i++) {
-      if (!run.groups[run.spans.group[i]].startsWith("call")) continue;
+      if (!/^(call|session|held)/.test(run.groups[run.spans.group[i]])) continue;
       const lane = run.spans.lane[i], free = ends[lane];
       let at = 0;
       while (at < free.length && free[at] > run.spans.from[i]) at++;
@@ -143,7 +143,7 @@ const Canvas = (() => {
   const colour = {
     elections: "elections", values: "values", "catch-up": "catch-up", heartbeats: "leases", requests: "requests", answers: "answers",
     disk: "disk", applies: "applies", calls: "done", lives: "ink", pauses: "pauses", world: "world", rare: "rare",
-    "leases held": "held", ballots: "elections", reigns: "values",
+    "leases held": "held", "locks held": "held", ballots: "elections", reigns: "values",
   };
 
   const make = (canvas, run, filter) => {
@@ -239,7 +239,7 @@ const Canvas = (() => {
       if (group === "ballot" || group === "reign") {
         return `hsl(${hues.get(run.spans.number[i])} ${group === "reign" ? 62 : 48}% ${isDark ? (group === "reign" ? 62 : 45) : group === "reign" ? 48 : 72}%)`;
       }
-      return { lease: paint.held, disk: paint.sync, "disk beside": paint.disk, pause: paint.pauses, partition: paint.world,
+      return { lease: paint.held, held: paint.held, disk: paint.sync, "disk beside": paint.disk, pause: paint.pauses, partition: paint.world,
         "call done": paint.done, "call refused": paint.refused, "call unknown": paint.unknown }[group] || paint.soft;
     };
     const markPaint = (i) => {

@@ -1,0 +1,150 @@
+"""explain: why a session ended, a lock was lost, an operation was refused.  [INTERFACE; SAFETY 19, 21, 23]
+
+Rule 1. A running cell answers for sessions and locks, from what its master remembers (`gaios.locks.annals`). With `--dir` the log on disk
+is read, which remembers everything, operations too; a replica may run on it meanwhile: see `gaios.storage.prefix`.
+Rule 2. Of a local cell's directory that replica is read which knows most slots to be chosen.
+"""
+
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from gaios.cli import exits, output
+from gaios.cli.connect import cell
+from gaios.cli.parameters import CLIENT, Client, Revision, Text
+from gaios.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from gaios.explain.operation import Operation
+    from gaios.explain.replay import Replay
+    from gaios.explain.words import Line, Told
+    from gaios.explanation import Explanation
+
+
+async def explain(
+    *,
+    session: Annotated[Revision | None, Parameter(help="A session's number.")] = None,
+    lock: Annotated[Text | None, Parameter(help="A lock's name, or a path that begins with /ls/.")] = None,
+    sequencer: Annotated[Text | None, Parameter(name="--sequencer", help="Of --lock: this grant, as GENERATION.REVISION.")] = None,
+    operation: Annotated[Text | None, Parameter(help="A client's operation, SLOT.INDEX:SEQUENCE as an Unknown error names it.")] = None,
+    directory: Annotated[Text | None, Parameter(name="--dir", help="Read the log in a replica's or a local cell's directory.")] = None,
+    client: Client = CLIENT,
+) -> int:
+    """Say why a session ended, a lock was lost, or an operation was refused."""
+    asked = {"session": session, "lock": lock, "operation": operation}
+    if sum(each is not None for each in asked.values()) != 1 or (sequencer is not None and lock is None):
+        raise ConfigurationError(
+            reason="gaios explain tells of one thing: --session, --lock (with --sequencer if you like), or --operation",
+            hint="gaios explain --lock NAME",
+        )
+    if operation is not None:
+        told = _of_operation(operation, directory)
+    elif directory is None:
+        async with cell(client) as connected:
+            facts = await connected.explain(session=session or 0, lock=lock or "", sequencer=sequencer)
+        told = _in_words(session, lock, sequencer, facts)
+    else:
+        told = _of_directory(session, lock, sequencer, directory)
+    write(told, asked | {"sequencer": sequencer}, json=client.json)
+    return exits.DONE if told.known else exits.NO
+
+
+def write(told: "Told", asked: dict[str, Any], *, json: bool) -> None:
+    """The verdict, and the chain behind it."""
+    if json:
+        chain = [{**_place(line), "what": line.text} for line in told.chain]
+        output.write_json({**asked, "known": told.known, "verdict": told.verdict, "chain": chain})
+        return
+    output.write_line(output.escaped(told.verdict.encode()))
+    for line in told.chain:
+        output.write_line(f"  {_where(line)}  {output.escaped(line.text.encode())}")
+
+
+def _place(line: "Line") -> dict[str, Any]:
+    at = line.at
+    return {"slot": at.slot, "epoch": at.epoch, "time_ms": at.time_ms} if at is not None else {"slot": None, "epoch": None, "time_ms": None}
+
+
+def _where(line: "Line") -> str:
+    from gaios.explain.words import epoch
+
+    at = line.at
+    if at is None:
+        return "before"
+    when = datetime.fromtimestamp(at.time_ms / 1_000, UTC)
+    return f"slot {at.slot}  epoch {epoch(at.epoch)}  {when:%Y-%m-%d %H:%M:%S}.{at.time_ms % 1_000:03}Z"
+
+
+def _in_words(session: int | None, lock: str | None, sequencer: str | None, facts: "Explanation") -> "Told":
+    from gaios.client.locks import check_of, path_of
+    from gaios.explain import words
+
+    if session is not None:
+        return words.of_session(session, facts)
+    if sequencer is None:
+        return words.of_lock(path_of(lock or ""), facts)
+    grant = check_of(sequencer, lock, shared=False).sequencer
+    return words.of_sequencer(grant.path, grant.generation, grant.revision, facts)
+
+
+def _of_directory(session: int | None, lock: str | None, sequencer: str | None, directory: str) -> "Told":
+    from gaios import lock_api
+    from gaios.client.locks import check_of, path_of
+    from gaios.explanation import Explain, Explanation
+
+    revision = check_of(sequencer, lock, shared=False).sequencer.revision if sequencer is not None else 0
+    asked = Explain(session or 0, path_of(lock) if lock is not None else "", revision)
+    facts = lock_api.decode_answer(_replayed(directory, None).machine.query(lock_api.encode(asked)))
+    assert isinstance(facts, Explanation)
+    return _in_words(session, lock, sequencer, facts)
+
+
+def _of_operation(written: str, directory: str | None) -> "Told":
+    from gaios.explain import words
+    from gaios.explain.operation import parse
+
+    operation = parse(written)
+    if directory is None:
+        raise ConfigurationError(
+            reason="an operation is explained from the log on a replica's disk: a running cell keeps no list of them",
+            hint=f"gaios explain --operation {operation} --dir DIR",
+        )
+    story = _replayed(directory, operation).story
+    assert story is not None
+    return words.of_operation(story)
+
+
+def _replayed(directory: str, operation: "Operation | None") -> "Replay":
+    from gaios.explain.replay import Replay
+    from gaios.storage.disk import Directory
+    from gaios.storage.prefix import prefix
+
+    path = furthest(Path(directory))
+    replay = Replay(operation, directory=str(path))
+    with closing(Directory(path)) as reader:
+        replay.feed(prefix(reader))
+    return replay
+
+
+def furthest(path: Path) -> Path:
+    """Of a replica's directory itself; of a local cell's, the replica's that knows most to be chosen.
+
+    Raises:
+        ConfigurationError: it is neither.
+        DiskFailed: it cannot be read.
+    """
+    from gaios.explain.replay import reach
+    from gaios.storage.disk import Directory
+    from gaios.storage.prefix import prefix
+
+    found: dict[Path, int] = {}
+    for each in sorted(path.glob("replica-*")) or [path]:
+        if (each / "wal").is_dir():
+            with closing(Directory(each)) as reader:
+                found[each] = reach(prefix(reader))
+    if not found:
+        raise ConfigurationError(reason=f"{path} holds neither a cell nor a replica", hint="name what gaios up --dir, or serve, was given")
+    return max(found, key=lambda each: found[each])

@@ -1,0 +1,154 @@
+"""A replica's log, applied again to a machine of its own.  [SAFETY 16, 17]
+
+Rule 1. A slot is applied when a mark says that it is chosen, with the value that was recorded last before that mark: what every replica
+applied there. So what is told is true whether its replica runs, was killed, or lags.
+Rule 2. Where a mark has the chain's hash the replay must come to the same: these records were not put together by somebody else.
+Rule 3. What is kept is what the machine keeps, and eight bytes a slot.
+"""
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from gaios.entry import Kind, entries
+from gaios.errors import ConfigurationError, StateDamaged
+from gaios.explain.operation import ATTEMPTS_TOLD, Failed, Operation, Story, attempt, failed_test
+from gaios.explanation import Moment
+from gaios.locks import LockService
+from gaios.locks.annals import Kept
+from gaios.log import Bounds, RecordKind
+from gaios.log.applier import Applier
+from gaios.log.records import State
+from gaios.log.sessions import Sessions
+from gaios.machine import Context
+from gaios.storage import Record
+
+KEPT: Final = Kept(sessions=1 << 17, grants=1 << 18, nodes=1 << 17, charges=1 << 17, reigns=1 << 16)
+"""Of a log that is read for one answer: some 300 MB at most."""
+_states = msgspec.msgpack.Decoder(State)
+
+
+class Watched(LockService):
+    """The machine, with an eye on some of a slot's commands, just before they are carried out."""
+
+    def __init__(self, changed_in: Callable[[int], int]) -> None:
+        super().__init__(KEPT)
+        self._changed_in = changed_in
+        self.wanted: Collection[int] = ()
+        """Their places in the slot that is applied."""
+        self.seen: dict[int, Failed | None] = {}
+        """Those that came here, which others than the first of an operation do not; with the test of a guard that did not hold."""
+
+    def apply(self, command: bytes, context: Context) -> tuple[bytes, Sequence[Any]]:
+        """As any machine."""
+        if context.index in self.wanted:
+            self.seen[context.index] = failed_test(self, command, context, self._changed_in)
+        return super().apply(command, context)
+
+
+class Replay:
+    """See the module. `operation`: what is to be followed."""
+
+    def __init__(self, operation: Operation | None = None, *, directory: str = "the directory") -> None:
+        self._directory = directory
+        self._operation = operation
+        self.story = Story(operation) if operation is not None else None
+        self.machine = Watched(self.slot_of)
+        self._applier = Applier(self.machine, Sessions(Bounds()))
+        self._accepted: dict[int, bytes] = {}
+        """Values above what is applied."""
+        self._revisions = array("Q")
+        """The database's revision behind each slot."""
+
+    @property
+    def through(self) -> int:
+        """The slot through which the log is applied."""
+        return self._applier.applied
+
+    def feed(self, records: Iterable[Record]) -> None:
+        """Go on with a log.
+
+        Raises:
+            ConfigurationError: its beginning is gone.
+            StateDamaged: it contradicts itself.
+            UnknownKind: a newer version wrote it.
+        """
+        for kind, slot, _, payload in records:
+            if kind == RecordKind.ACCEPT:
+                if slot > self.through:
+                    self._accepted[slot] = payload
+            elif kind == RecordKind.CHOSEN:
+                self._chosen(slot, payload)
+            elif kind == RecordKind.STATE:
+                state = self._state(payload)
+                self._accepted |= {at: value for at, _, value in state.accepted if at > self.through}
+                self._chosen(state.chosen, b"")
+            elif kind == RecordKind.TRUNCATE:
+                self._begins_at(slot)
+
+    def slot_of(self, revision: int) -> int:
+        """Which slot made a revision; the next one, where none has yet."""
+        return bisect_left(self._revisions, revision) + 1
+
+    # -- inside ----------------------------------------------------------------------------------------------------------
+
+    def _state(self, payload: bytes) -> State:
+        try:
+            state = _states.decode(payload)
+        except msgspec.DecodeError as error:
+            raise StateDamaged(file=self._directory, offset=0, kind="version", detail=f"a state record cannot be read: {error}") from None
+        self._begins_at(state.truncated)
+        return state
+
+    def _begins_at(self, truncated: int) -> None:
+        if truncated > self.through:
+            raise ConfigurationError(
+                reason=f"the log of {self._directory} begins behind slot {truncated}: what came before it is not there any more",
+                hint="ask the running cell: gaios explain without --dir",
+            )
+
+    def _chosen(self, through: int, chain: bytes) -> None:
+        while self.through < through:
+            slot = self.through + 1
+            value = self._accepted.pop(slot, None)
+            if value is None:
+                detail = f"slot {slot} is marked as chosen, and no value stands before the mark"
+                raise StateDamaged(file=self._directory, offset=0, kind="order", detail=detail)
+            self._apply(slot, value)
+        if chain and self.through == through and self._applier.chain != chain:
+            detail = f"applying the log through slot {through} does not come to the hash that was recorded there"
+            raise StateDamaged(file=self._directory, offset=0, kind="chain", detail=detail)
+
+    def _apply(self, slot: int, value: bytes) -> None:
+        story = self.story
+        if story is None:
+            self._applier.apply(slot, value)
+        else:
+            self._follow(story, slot, value)
+        self._revisions.append(self.machine.revision)
+
+    def _follow(self, story: Story, slot: int, value: bytes) -> None:
+        operation, machine = story.operation, self.machine
+        wanted = (Kind.COMMAND, operation.identity, operation.sequence)
+        found = entries(value)
+        mine = {index: entry for index, entry in enumerate(found) if entry[:3] == wanted}
+        machine.wanted, machine.seen = mine.keys(), {}
+        answers, _ = self._applier.apply(slot, value)
+        at = Moment(slot, self._applier.epoch, self._applier.time_ms)
+        story.through = slot
+        if operation.identity.slot == slot and operation.identity.index < len(found):
+            story.registered = at if found[operation.identity.index].kind == Kind.REGISTER else None
+        for index, entry in mine.items():
+            if len(story.attempts) < ATTEMPTS_TOLD:
+                first, failed = index in machine.seen, machine.seen.get(index)
+                story.attempts.append(attempt(at, index, entry, answers[index], first=first, failed=failed))
+        if story.registered is not None and story.evicted is None and operation.identity not in self._applier.sessions:
+            story.evicted = at
+
+
+def reach(records: Iterable[Record]) -> int:
+    """The last slot that a log says is chosen."""
+    return max((slot for kind, slot, _, _ in records if kind == RecordKind.CHOSEN), default=0)

@@ -1,0 +1,93 @@
+"""A log that is read while somebody may be writing to it."""
+
+from pathlib import Path
+
+import pytest
+
+from gaios.storage import Journal, Record
+from gaios.storage.prefix import prefix
+from tests.storage.memory import ME, VALUE, Life, Memory, lived, some_kept, story
+
+
+def whole(memory: Memory) -> list[Record]:
+    """All records, as a start reads them."""
+    return Journal.open(ME, memory)[1].records
+
+
+def test_a_whole_log_is_read_whole_across_segments() -> None:
+    memory, _ = lived(8)
+    assert len([name for name in memory.names() if name.endswith(".wal")]) > 2
+    assert list(prefix(memory)) == whole(memory)
+
+
+def test_nothing_is_changed() -> None:
+    memory, _ = lived(8)
+    before = {name: bytes(file.current) for name, file in memory.files.items()}
+    list(prefix(memory))
+    assert {name: bytes(file.current) for name, file in memory.files.items()} == before
+
+
+def test_every_state_of_a_write_under_way_gives_a_beginning() -> None:
+    """[SAFETY 7] Wherever the writer is, what is read is what was written, up to some record; never more, never something else."""
+    memory, _ = lived(3, 8192)
+    expected = whole(memory)
+    file = memory.files["wal/00000001.wal"]
+    data = bytes(file.current)
+    end = len(data.rstrip(b"\0"))
+    lengths = set()
+    for cut in range(0, end + 1, 7):
+        partial = Memory({**memory.files, "wal/00000001.wal": file.rewritten(data[:cut] + bytes(len(data) - cut))})
+        found = list(prefix(partial))
+        assert found == expected[: len(found)]
+        lengths.add(len(found))
+    assert lengths == set(range(len(expected) + 1))
+
+
+def test_what_is_torn_in_the_middle_ends_it() -> None:
+    """Also a sector of a batch that came before one of an earlier record."""
+    memory, _ = lived(8)
+    expected = whole(memory)
+    for name in [name for name in memory.names() if name.endswith(".wal")]:
+        damaged = memory.copy()
+        damaged.files[name].current[200] ^= 1
+        found = list(prefix(damaged))
+        assert found == expected[: len(found)]
+        assert len(found) < len(expected)
+
+
+def test_a_segment_that_is_missing_ends_it() -> None:
+    memory, _ = lived(8)
+    segments = [name for name in memory.names() if name.endswith(".wal")]
+    del memory.files[segments[1]]
+    found = list(prefix(memory))
+    assert len(found) > 0
+    assert segments[2] in memory.names()
+    alone, _ = lived(8)
+    assert found == whole(alone)[: len(found)]
+
+
+@pytest.mark.parametrize("copies", [(), ("promise-1",), ("promise-1", "promise-2")])
+def test_copies_that_are_being_written_do_not_matter(copies: tuple[str, ...]) -> None:
+    """Then the segments tell whose they are."""
+    memory, _ = lived(8)
+    expected = whole(memory)
+    for name in copies:
+        memory.files[name].current[20] ^= 1
+    assert list(prefix(memory)) == expected
+
+
+def test_where_nothing_tells_whose_it_is_there_is_nothing(tmp_path: Path) -> None:
+    assert list(prefix(Memory())) == []
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_at_any_moment_of_a_replicas_life_a_beginning_is_read(seed: int) -> None:
+    """Between any two operations, and after a crash there: what was acknowledged is in it, and nothing that was not written."""
+    life = Life()
+    memory = Memory()
+    for operation in story(life, 6):
+        memory.perform(operation)
+        for seen in (memory, memory.crashed(some_kept(seed))):
+            found = [record for record in prefix(seen) if record.kind == VALUE]
+            assert found == life.written[: len(found)]
+            assert len(found) >= life.acknowledged
