@@ -3,6 +3,7 @@
     Error
     ├── Refused                    the command did not and will not take effect
     │   ├── InvalidCommand         it cannot be understood, or exceeds a limit
+    │   │   ├── NotThisCell
     │   │   ├── KeyTooLong · ValueTooLong · TooManyOperations · CommandTooLong
     │   ├── NotMaster              ask another replica
     │   ├── Overloaded             a bounded queue is full; try again later
@@ -23,6 +24,9 @@
     ├── Unknown                    the outcome is not known: it may have taken effect, now or later
     ├── ProtocolError              bytes that break the wire's rules
     ├── NotAcquired                a lock that was not free in time
+    ├── NotInTime                  something that was waited for did not happen in time
+    ├── NotDue                     somebody has done it in this period already
+    ├── Disagreement               a number that all who use a thing have to agree on, and do not
     ├── HandlePoisoned             a handle whose user wanted its calls to fail
     ├── LockLost                   a lock that is not held any more, or may not be
     │   └── LostBeforeCall         and its holder's call was not sent
@@ -87,6 +91,15 @@ class InvalidCommand(Refused):
     def __init__(self, *, reason: str) -> None:
         self.reason = reason
         super().__init__(f"invalid command: {reason}")
+
+
+class NotThisCell(InvalidCommand):
+    """A path that names another cell than the one that was asked."""
+
+    def __init__(self, *, path: str, named: str, name: str, id: str) -> None:  # noqa: A002 (as everywhere of a cell)
+        self.path, self.named, self.name, self.id = path, named, name, id
+        self.hint = f"connect to {named}, or write /ls/{name}/… or /ls/local/… for this cell"
+        super().__init__(reason=f"{path} is of the cell {named!r}; this is the cell {name!r}, whose id is {id}")
 
 
 class KeyTooLong(InvalidCommand):
@@ -380,6 +393,38 @@ class NotAcquired(Error):
         self.path, self.waited_ms = path, waited_ms
         self.hint = f"see who has it: {_explained(path)}"
         super().__init__(f"the lock {path} " + (f"was not free within {waited_ms} ms" if waited_ms else "is not free"))
+
+
+class NotInTime(Error):
+    """What was waited for did not happen in time; nobody waits for it any more."""
+
+    definite = True
+
+    def __init__(self, *, what: str, waited_ms: int) -> None:
+        self.what, self.waited_ms = what, waited_ms
+        super().__init__(f"{what}: not within {waited_ms} ms")
+
+
+class NotDue(Error):
+    """It was done in this period already; `period` is its number since 1970, of `every_ms` each."""
+
+    definite = True
+
+    def __init__(self, *, what: str, period: int, every_ms: int) -> None:
+        self.what, self.period, self.every_ms = what, period, every_ms
+        super().__init__(f"{what} was done in period {period} (of {every_ms} ms) already; it is due in the next one")
+
+
+class Disagreement(Error):
+    """All who use a thing have to name the same number, and this one is another; what was agreed on stands at the key `where`."""
+
+    definite = True
+
+    def __init__(self, *, what: str, agreed: int, given: int, where: str) -> None:
+        self.what, self.agreed, self.given, self.where = what, agreed, given, where
+        super().__init__(
+            f"{what} has {agreed} by agreement, not {given}: give the same number everywhere, or put another at the key {where}"
+        )
 
 
 class HandlePoisoned(Error):

@@ -26,7 +26,7 @@ NODE_DELETED: Final = 5
 
 GRANTS_TOLD: Final = 64
 NODES_TOLD: Final = 64
-CHARGES_TOLD: Final = 64
+CHARGES_TOLD: Final = 32
 """Of one session's last lease, the newest."""
 
 

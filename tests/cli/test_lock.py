@@ -13,7 +13,7 @@ import pytest
 import gaios
 from gaios.cli import lock
 from gaios.cli.lock import end, run
-from gaios.client.locks import Held
+from gaios.client.held import Held
 from gaios.client.sync import connect
 from gaios.errors import LockLost
 from tests.cli.conftest import Done

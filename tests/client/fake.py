@@ -34,6 +34,7 @@ from tests import servers
 from tests.server.parts import free_ports
 
 CELL = b"a cell in memory"
+NAME = "harbour"
 
 
 class FakeCell:
@@ -302,6 +303,7 @@ class FakeConnection(asyncio.Protocol):
         replicas = self.cell.replicas
         return {
             "cell": CELL.hex(),
+            "name": NAME,
             "id": self.replica.number,
             "member": self.replica.number,
             "role": "master" if self.serves() else "replica",

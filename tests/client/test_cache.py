@@ -191,10 +191,9 @@ async def test_a_change_waits_for_a_reader_that_says_nothing_until_its_lease_is_
         for connection in list(fake.replicas[0].connections):
             connection.transport.abort()
         ring(cell)
-        async with asyncio.timeout(PATIENCE_S):
-            while not reading.done():
-                await fake.pass_ms(1_000)
-                await asyncio.sleep(0.001)
+        await until(lambda: fake.steward.knows(node._handle.lease.session))
+        await fake.pass_ms(3_000)
+        await asyncio.wait_for(asyncio.shield(reading), PATIENCE_S)
         assert (await reading).contents == b"two"
 
 

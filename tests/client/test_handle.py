@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from gaios.client import handle as handle_module
 from gaios.client.handle import Handle, News
 from gaios.client.lease import AskAgain, Lease, State
-from gaios.errors import ProtocolError, Unavailable, UnknownHandle
+from gaios.errors import Overloaded, ProtocolError, Unavailable, UnknownHandle
 from gaios.lock_api import HANDLE_INVALID, Acquired, GetSequencer, LockCommand, LockQuestion, Notice, Opened, Sequencer, Stat
 from tests.servers import until
 
@@ -70,6 +71,16 @@ async def test_verifying_tells_the_loss_only_when_it_is_certain() -> None:
     handle = make(owner)
     handle.lost = lambda _: pytest.fail("nobody knows")
     await handle.verify()
+
+
+async def test_an_overloaded_cell_is_asked_again_whether_the_lock_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It said nothing of the lock: a holder that stopped asking would go on with a lock that it has lost."""
+    monkeypatch.setattr(handle_module, "AGAIN_S", 0)
+    handle = make(Owner(Overloaded(what="a queue", limit=1, unit="entries"), Acquired(None)))
+    lost: list[State | None] = []
+    handle.lost = lost.append
+    await handle.verify()
+    assert lost == [None]
 
 
 def test_it_hands_on_what_it_is_told() -> None:

@@ -1,14 +1,17 @@
 """Claims about a session that its locks do not show: see test_locks.py for those that they do."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
 import gaios
-from gaios.client import Cell
+from gaios.client import Cell, lock_session
 from gaios.client.lock_session import LockSession
 from gaios.client.locking import Locking
-from gaios.errors import Unavailable
+from gaios.client.naming import Naming
+from gaios.errors import Overloaded, Unavailable
+from gaios.lock_api import LockCommand
 from tests.client.fake import FakeCell
 from tests.servers import until
 
@@ -45,7 +48,7 @@ async def test_a_handle_that_cannot_be_closed_is_closed_when_the_cell_answers_ag
     """Leaving a lock does not wait longer than a call may take; nobody else waits for ever."""
     async with FakeCell(1) as fake, gaios.connect(fake.endpoints) as cell, gaios.connect(fake.endpoints) as other:
         patient = LockSession.of(cell._shell, timeout=60, lease_s=60, grace_s=45, client="")
-        locking = Locking(patient)
+        locking = Locking(patient, Naming(cell._shell))
         handle, sequencer = await locking.acquire("/locks/job", shared=False, wait_s=None, lock_delay_ms=0)
         assert await other.check(sequencer)
         fake.replicas[0].is_frozen = True
@@ -56,6 +59,26 @@ async def test_a_handle_that_cannot_be_closed_is_closed_when_the_cell_answers_ag
         patient.timeout = 60
         await until(lambda: "/locks/job" not in fake.machine._index.nodes)
         await patient.close()
+
+
+async def test_an_overloaded_cell_is_asked_again_to_close_a_handle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is certain that nothing was done, and so it is not done yet: the lock would be held until the session ends."""
+    monkeypatch.setattr(lock_session, "AGAIN_S", 0)
+    async with FakeCell(1) as fake, gaios.connect(fake.endpoints) as cell:
+        session = LockSession.of(cell._shell, timeout=60, lease_s=60, grace_s=45, client="")
+        handle, _ = await Locking(session, Naming(cell._shell)).acquire("/locks/job", shared=False, wait_s=None, lock_delay_ms=0)
+        ask, refusals = session.ask, [Overloaded(what="a queue", limit=1, unit="entries")]
+
+        async def asked(command: LockCommand, within_s: float | None = None) -> Any:
+            if refusals:
+                raise refusals.pop()
+            return await ask(command, within_s)
+
+        monkeypatch.setattr(session, "ask", asked)
+        await session.close_handle(handle)
+        assert not refusals
+        assert not any(node.holders for node in fake.machine._index.nodes.values())
+        await session.close()
 
 
 async def test_a_closed_session_opens_nothing() -> None:

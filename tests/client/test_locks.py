@@ -11,7 +11,8 @@ import pytest
 import gaios
 from gaios import lock_api
 from gaios.client import Cell
-from gaios.client.locks import Held, path_of
+from gaios.client.held import Held
+from gaios.client.locks import path_of
 from gaios.errors import ConfigurationError, InvalidCommand, LockLost, NotAcquired, SessionExpired, Unavailable
 from tests.client.clocks import Clock, ring
 from tests.client.fake import FakeCell
@@ -322,9 +323,9 @@ async def test_a_lock_whose_node_is_deleted_is_lost(fake: FakeCell, cell: Cell, 
     session = other.session()
     with pytest.raises(LockLost, match="deleted"):
         async with cell.lock("job"):
-            handle = await session._inner.open(lock_api.Open(0, b"", "/locks/job"))
+            handle = await session.inner.open(lock_api.Open(0, b"", "/locks/job"))
             lease = handle.lease
-            await session._inner.ask(lock_api.DeleteNode(lease.session, lease.token, handle.number))
+            await session.inner.ask(lock_api.DeleteNode(lease.session, lease.token, handle.number))
             await asyncio.sleep(PATIENCE_S)
 
 
@@ -407,13 +408,19 @@ async def test_sessions_can_be_had_apart(fake: FakeCell, cell: Cell) -> None:
 
 @pytest.mark.parametrize(
     ("name", "path"),
-    [("job", "/locks/job"), ("a/b", "/locks/a/b"), ("/ls/local/locks/job", "/locks/job"), ("/ls/local/svc/db", "/svc/db")],
+    [
+        ("job", "/locks/job"),
+        ("a/b", "/locks/a/b"),
+        ("/ls/local/locks/job", "/locks/job"),
+        ("/ls/local/svc/db", "/svc/db"),
+        ("/ls/harbour/svc/db", "/svc/db"),
+    ],
 )
 def test_a_name_says_where_the_lock_stands(name: str, path: str) -> None:
     assert path_of(name) == path
 
 
-@pytest.mark.parametrize("name", ["/job", "/ls/other/job", "x" * 600, b"job", None])
+@pytest.mark.parametrize("name", ["/job", "/ls", "/ls/", "/ls//job", "x" * 600, b"job", None])
 def test_what_is_no_name_is_refused_here(name: Any) -> None:
     with pytest.raises(InvalidCommand):
         path_of(name)

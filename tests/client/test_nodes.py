@@ -9,9 +9,10 @@ import pytest
 import gaios
 from gaios import errors
 from gaios.client import Cell
+from gaios.client import nodes as nodes_module
 from gaios.client.nodes import Node
 from gaios.errors import ConfigurationError, HandlePoisoned, LockLost, NotAcquired, SessionExpired, Unavailable
-from gaios.lock_api import CONTENTS_BYTES_MAX
+from gaios.lock_api import CONTENTS_BYTES_MAX, LockCommand
 from tests.client.clocks import Clock, ring
 from tests.client.fake import FakeCell
 from tests.servers import until
@@ -263,6 +264,23 @@ async def test_an_acquire_that_is_cancelled_anywhere_leaves_nothing(cell: Cell, 
             held = await mine.acquire(wait=PATIENCE_S)
             assert await other.check(held.sequencer)
             await mine.release()
+
+
+async def test_an_overloaded_cell_is_asked_again_to_give_a_lock_back(cell: Cell, fake: FakeCell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An acquire that may still be carried out is undone, whatever is full meanwhile."""
+    monkeypatch.setattr(nodes_module, "AGAIN_S", 0)
+    async with cell.open(PATH, create=True) as mine:
+        await mine.acquire()
+        ask, refusals = mine._session.ask, [errors.Overloaded(what="a queue", limit=1, unit="entries")]
+
+        async def asked(command: LockCommand, within_s: float | None = None) -> object:
+            if refusals:
+                raise refusals.pop()
+            return await ask(command, within_s)
+
+        monkeypatch.setattr(mine._session, "ask", asked)
+        await mine._release()
+        assert not any(node.holders for node in fake.machine._index.nodes.values())
 
 
 async def test_poison_fails_what_is_under_way_and_what_comes_but_closes_nothing(cell: Cell, other: Cell, fake: FakeCell) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from gaios.client.core import READ, STATUS
 from gaios.client.search import Dice
-from gaios.client.tuning import ENDPOINTS_MAX, LINGER, MS
+from gaios.client.tuning import ENDPOINTS_MAX, LINGER, MS, OPEN_WITHIN, OWN_PAUSE
 from gaios.errors import NotMaster, ProtocolError
 from gaios.transport import Kind, Status, encode, encode_goodbye, encode_pong
 from tests.client.script import CELL, A, B, C, Script
@@ -216,11 +216,32 @@ def test_a_hanging_dial_is_given_up_after_a_second() -> None:
     assert script.closed == [A]
 
 
+def test_a_dial_is_not_given_up_for_our_own_pause() -> None:
+    """A client that is slow gave up each of its dials when it came to look, and was never connected again."""
+    script = Script(A)
+    script.write(within=100_000 * MS)
+    assert script.dialled == [A]
+    for _ in range(3):
+        script.now += 5_000 * MS
+        script.core.tick(script.now)
+        script.step()
+        assert not script.closed
+    script.welcome(A, serving=True)
+    assert script.submits_to(A)
+    script.lose(A)
+    script.advance(100 * MS)
+    script.now += 5_000 * MS
+    script.core.tick(script.now)
+    script.step()
+    script.advance(1_000 * MS)
+    assert script.closed == [A], "a dial that hangs is given up all the same"
+
+
 def test_a_dial_that_was_given_up_before_anybody_made_it_is_not_made() -> None:
     """Who slept between the two would open a connection that is closed here: dialled again, it would take the place of the one in use."""
     script = Script(A)
     script.core.call(script.now, READ, b"r", script.now + 60_000 * MS)
-    script.now += 1_100 * MS
+    script.now += OPEN_WITHIN + OWN_PAUSE // 2
     script.core.tick(script.now)
     assert script.core.drain().dial == []
     script.advance(1_000 * MS)

@@ -88,20 +88,20 @@ def test_nothing_is_wrong_under_any_faults(seed: int, record_property: Callable[
     assert report.statistics["done"] > 0
 
 
-@pytest.mark.parametrize("seed", [0, 3, 17])
+@pytest.mark.parametrize("seed", [0, 3, 7])
 def test_a_seed_runs_the_same_twice(seed: int) -> None:
     assert run(seed) == report_of(seed)
 
 
 def test_a_seed_runs_the_same_whatever_the_hash_seed() -> None:
     """Sets and dicts of strings iterate otherwise under another PYTHONHASHSEED: nothing observable may depend on it.  [SAFETY 27]"""
-    script = "from gaios.sim import run; print(*(run(seed).trace_hash for seed in (3, 5)))"
+    script = "from gaios.sim import run; print(*(run(seed).trace_hash for seed in (3, 7)))"
 
     def hashes(hash_seed: str) -> str:
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": os.pathsep.join(sys.path)}
         return subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True).stdout
 
-    assert hashes("1") == hashes("4242") == f"{report_of(3).trace_hash} {report_of(5).trace_hash}\n"
+    assert hashes("1") == hashes("4242") == f"{report_of(3).trace_hash} {report_of(7).trace_hash}\n"
 
 
 def test_two_seeds_are_two_runs() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 import gaios
 from gaios.client import Cell
-from gaios.client.locks import Held
+from gaios.client.held import Held
 from gaios.server import control, local
 from tests.server.parts import places
 from tests.server.shells import until

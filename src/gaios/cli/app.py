@@ -19,6 +19,10 @@ _LOCK = """Run a command under a lock, with its sequencer in GAIOS_SEQUENCER.
 
 It ends the command when the lock is lost: SIGTERM, then SIGKILL. Exits with the command's code; 124: not acquired within --wait;
 125: the lock was lost, or gaios failed."""
+_ELECT = """Run a command while leading, with its sequencer in GAIOS_SEQUENCER; or show who leads.
+
+It ends the command when the leadership is lost: SIGTERM, then SIGKILL. Exits with the command's code; 124: others led all through --wait;
+125: the leadership was lost (and there is no --again), or gaios failed."""
 _COMPLETION = """Print the completion script of a shell.
 
 bash: source <(gaios completion bash). zsh: gaios completion zsh, into a file _gaios of $fpath.
@@ -35,6 +39,7 @@ _COMMANDS = (
     ("watch", "gaios.cli.watch:watch", _KEYS, "Print every change of a key until interrupted."),
     ("compact", "gaios.cli.keys:compact", _KEYS, "Drop history before a revision."),
     ("lock", "gaios.cli.lock:lock", _LOCKS, _LOCK),
+    ("elect", "gaios.cli.elect:elect", _LOCKS, _ELECT),
     ("session", "gaios.cli.locks:session", _LOCKS, "Show sessions of the lock service."),
     ("tree", "gaios.cli.locks:tree", _LOCKS, "Show the lock service's files, and who holds each lock."),
     ("explain", "gaios.cli.explain:explain", _LOCKS, "Say why a session ended, a lock was lost, or an operation was refused."),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 async def explain(
     *,
     session: Annotated[Revision | None, Parameter(help="A session's number.")] = None,
-    lock: Annotated[Text | None, Parameter(help="A lock's name, or a path that begins with /ls/.")] = None,
+    lock: Annotated[Text | None, Parameter(help="A lock's name, or a path that begins with /ls/local/ or /ls/CELL/.")] = None,
     sequencer: Annotated[Text | None, Parameter(name="--sequencer", help="Of --lock: this grant, as GENERATION.REVISION.")] = None,
     operation: Annotated[Text | None, Parameter(help="A client's operation, SLOT.INDEX:SEQUENCE as an Unknown error names it.")] = None,
     directory: Annotated[Text | None, Parameter(name="--dir", help="Read the log in a replica's or a local cell's directory.")] = None,

@@ -20,7 +20,7 @@ from gaios.cli.parameters import CLIENT, Client, Text, seconds
 from gaios.errors import ConfigurationError, Error, InvalidCommand, NotAcquired
 
 if TYPE_CHECKING:
-    from gaios.client.locks import Held
+    from gaios.client.held import Held
 
 NOT_ACQUIRED: Final = 124
 FAILED: Final = 125
@@ -32,7 +32,7 @@ _HANDED_ON: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUI
 
 
 async def lock(
-    name: Annotated[Text, Parameter(help="The lock's name, or a path that begins with /ls/local/.")],
+    name: Annotated[Text, Parameter(help="The lock's name, or a path that begins with /ls/local/ or /ls/CELL/.")],
     /,
     *command: Annotated[Text, Parameter(help="What to run, behind --.")],
     shared: Annotated[bool, Parameter(help="Share it with whoever asks for it like this.")] = False,

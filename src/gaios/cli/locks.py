@@ -67,27 +67,31 @@ async def tree(
     client: Client = CLIENT,
 ) -> int:
     """Show the lock service's files and directories, who holds each lock, and how many wait for it."""
+    from gaios.client.naming import PREFIX, cell_of
+
+    path = path.rstrip("/") or path
+    root = PREFIX + cell_of(path)
     async with cell(client) as connected:
-        async for found in _walk(connected, path.rstrip("/") or path):
+        async for found in _walk(connected, path, root):
             if client.json:
-                output.write_json(node_json(found))
+                output.write_json(node_json(found, root))
             else:
-                output.write_line(node_line(found))
+                output.write_line(node_line(found, root))
     return exits.DONE
 
 
-async def _walk(connected: "Cell", path: str) -> "AsyncIterator[NodeInfo]":
+async def _walk(connected: "Cell", path: str, root: str) -> "AsyncIterator[NodeInfo]":
     for found in await connected.nodes(path):
         yield found
         if found.stat.directory and found.stat.children:
-            async for below in _walk(connected, f"/ls/local{found.path}"):
+            async for below in _walk(connected, root + found.path, root):
                 yield below
 
 
-def node_json(found: "NodeInfo") -> dict[str, Any]:
-    """One node as JSON holds it."""
+def node_json(found: "NodeInfo", root: str) -> dict[str, Any]:
+    """One node as JSON holds it; `root`: how the cell was named."""
     return {
-        "path": f"/ls/local{found.path}",
+        "path": root + found.path,
         "directory": found.stat.directory,
         "ephemeral": found.stat.ephemeral,
         "length": found.stat.length,
@@ -98,9 +102,9 @@ def node_json(found: "NodeInfo") -> dict[str, Any]:
     }
 
 
-def node_line(found: "NodeInfo") -> str:
+def node_line(found: "NodeInfo", root: str) -> str:
     """One node on one line."""
-    path = output.escaped(f"/ls/local{found.path}".encode()) + ("/" if found.stat.directory else "")
+    path = output.escaped((root + found.path).encode()) + ("/" if found.stat.directory else "")
     words = ["ephemeral"] if found.stat.ephemeral else []
     if found.holders:
         how = "shared by" if found.shared else "held by"

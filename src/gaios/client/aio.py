@@ -17,8 +17,7 @@ from typing import Final, Self
 from gaios.client import endpoints as addresses
 from gaios.client.commands import Commands
 from gaios.client.core import STATUS
-from gaios.client.keys import Keys
-from gaios.client.lock_calls import LockCalls
+from gaios.client.recipe_calls import Recipes
 from gaios.client.shell import Shell
 from gaios.client.status import CellStatus, Told, decode, merge
 from gaios.errors import Error
@@ -42,7 +41,7 @@ def connect(endpoints: str | Iterable[str], *, timeout: float = 10.0) -> "Cell":
     return Cell(endpoints, timeout=timeout)
 
 
-class Cell(Keys, LockCalls, Commands):
+class Cell(Recipes, Commands):
     """A cell, as a client sees it. Keys and values are bytes; text is encoded as UTF-8. Every method but `status` takes `timeout`, in s."""
 
     def __init__(self, endpoints: str | Iterable[str], *, timeout: float = 10.0) -> None:

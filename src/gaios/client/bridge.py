@@ -12,10 +12,11 @@ import threading
 from collections import deque
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar
 
-from gaios.api import Event
-from gaios.client import aio, fork, holding, locks, watch
+from gaios.api import Event, Test
+from gaios.client import aio, fork, grant, holding, watch
+from gaios.client import held as held_module
 from gaios.errors import ConfigurationError
 
 T = TypeVar("T")
@@ -108,7 +109,7 @@ class Twin:
     def _iterate(self, found: AsyncIterator[T]) -> Iterator[T]:
         """One after the other what an asynchronous iterator gives."""
         try:
-            while chunk := self._run(_take(found)):
+            while chunk := self._run(_take(found, CHUNK)):
                 yield from chunk
         finally:
             if hasattr(found, "aclose"):
@@ -156,10 +157,31 @@ class Watch:
         self._twin._run(self._watch.aclose())  # noqa: SLF001 (as above)
 
 
-class Held:
+class Part:
+    """The twin of some part of the asyncio client: `_inner`, whose methods run on the private loop."""
+
+    def __init__(self, twin: Twin, inner: Any) -> None:  # noqa: ANN401 (its class says of what)
+        self._twin = twin
+        self._inner = inner
+
+    def _run(self, call: Coroutine[Any, Any, T]) -> T:
+        return self._twin._run(call)  # noqa: SLF001 (two halves of one thing)
+
+    def _iterate(self, found: AsyncIterator[T]) -> Iterator[T]:
+        """Each as soon as it is there: the next may be long in coming."""
+        try:
+            while one := self._run(_take(found, 1)):
+                yield from one
+        finally:
+            if hasattr(found, "aclose"):
+                self._run(found.aclose())
+
+
+class Held(Part):
     """A lock that is held. It is lost when `lost` is set, or `check` raises."""
 
-    def __init__(self, held: locks.Held, lost: threading.Event) -> None:
+    def __init__(self, twin: Twin, held: held_module.Held, lost: threading.Event) -> None:
+        super().__init__(twin, held)
         self.held = held
         """What it is the twin of; its event belongs to the client's own loop."""
         self.path = held.path
@@ -175,38 +197,55 @@ class Held:
         """
         self.held.check()
 
+    def guard(self) -> Test:
+        """A test for a MultiOp's guard that holds while this grant does: so the cell's own keys are fenced by the lock.  [SAFETY 23]"""
+        return self.held.guard()
 
-class Lock:
-    """A lock of the cell, to be held by `with`; made by `Cell.lock`."""
 
-    def __init__(self, twin: Twin, lock: locks.Lock) -> None:
-        self._twin = twin
-        self._lock = lock
-        self._held: locks.Held | None = None
+H = TypeVar("H", bound=Held)
 
-    def __enter__(self) -> Held:
+
+class Grant(Part, Generic[H]):
+    """Something to be held by `with`."""
+
+    held: type[H]
+    """The twin of what is held."""
+
+    def __init__(self, twin: Twin, inner: grant.Grant[Any]) -> None:
+        super().__init__(twin, inner)
+        self._held: held_module.Held | None = None
+
+    def __enter__(self) -> H:
         """Acquire it."""
         lost = threading.Event()
         try:
-            self._held = self._twin._run(self._lock.acquire(lost.set))  # noqa: SLF001 (two halves of one thing)
+            self._held = self._run(self._inner.acquire(lost.set))
         except BaseException:
-            self._twin._run(self._lock.release())  # noqa: SLF001 (interrupted, it may have been acquired meanwhile)
+            self._run(self._inner.release(done=False))  # interrupted, it may have been acquired meanwhile
             raise
         holding.begin(self._held)
-        return Held(self._held, lost)
+        return self.held(self._twin, self._held, lost)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Release it. Raises `LockLost` if it was lost and the body did not notice."""
-        self._twin._run(self._lock.release())  # noqa: SLF001 (as above)
-        if kind is None and self._held is not None and self._held.why:
-            raise self._held.error(self._held.why)
+        held = self._held
+        assert held is not None
+        self._run(self._inner.release(done=kind is None))
+        if kind is None and held.why:
+            raise held.error(held.why)
 
 
-async def _take(found: AsyncIterator[T]) -> list[T]:
+class Lock(Grant[Held]):
+    """A lock of the cell, to be held by `with`; made by `Cell.lock`."""
+
+    held = Held
+
+
+async def _take(found: AsyncIterator[T], limit: int) -> list[T]:
     chunk: list[T] = []
     async for item in found:
         chunk.append(item)
-        if len(chunk) >= CHUNK:
+        if len(chunk) >= limit:
             break
     return chunk
 

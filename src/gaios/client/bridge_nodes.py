@@ -141,7 +141,7 @@ class Node:
         if self._held is None or self._held[0] is not held:
             lost = threading.Event()
             held.when_lost(lost.set)
-            self._held = (held, Held(held, lost))
+            self._held = (held, Held(self._twin, held, lost))
         return self._held[1]
 
 

@@ -23,6 +23,11 @@ class Calling:
         if not timeout:
             raise ConfigurationError(reason="a time-out is a number of seconds above 0, not 0")
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing can be asked any more."""
+        return self._shell.is_closed
+
     def _seconds(self, timeout: float | None) -> float:
         return self._timeout if timeout is None else seconds(timeout)
 

@@ -13,11 +13,13 @@ from typing import Any, Final, Protocol
 
 from gaios import lock_api
 from gaios.client.lease import AskAgain, Lease, State
-from gaios.errors import Error, HandleInvalid, ProtocolError, Unavailable, UnknownHandle
+from gaios.errors import Error, HandleInvalid, Overloaded, ProtocolError, Unavailable, UnknownHandle
 from gaios.lock_api import Acquired, LockCommand, LockQuestion, Notice, Opened, Sequencer
 
 AGAIN_S: Final = 0.5
 """Between attempts to ask or close what the cell did not answer."""
+NO_ANSWER: Final = (Unavailable, Overloaded)
+"""These say nothing of the handle: ask again."""
 News = State | AskAgain | Notice
 """What a handle is told."""
 
@@ -87,7 +89,7 @@ class Handle:
             owner.check_lives(lease)
             try:
                 acquired = await owner.look(lock_api.GetSequencer(lease.session, lease.token, self.number))
-            except Unavailable:
+            except NO_ANSWER:
                 if owner.is_over:
                     raise
                 await asyncio.sleep(AGAIN_S)

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
-from gaios.client.lease import Lease, State
+from gaios.api import Test
+from gaios.client.handle import Handle
+from gaios.client.lease import State
 from gaios.client.outside import boottime_ns
 from gaios.errors import LockLost, LostBeforeCall
-from gaios.lock_api import Sequencer
+from gaios.lock_api import Sequencer, holder_key
 
 OnJeopardy = Literal["cancel", "wait"]
 _JEOPARDY: Final = "its session is in jeopardy: the cell was not heard from for a lease, and may give the lock to somebody else"
@@ -16,10 +18,19 @@ _RELEASED: Final = "it was released"
 _INVALID: Final = "the node was deleted, or the lock was taken away"
 
 
+class Fence(Protocol):
+    """What a write can be fenced by: a `Held`, or its twin without async."""
+
+    sequencer: Sequencer
+
+    def guard(self) -> Test:
+        """A test that holds while the lock is held."""
+
+
 class Held:
     """A lock that is held. It is lost when `lost` is set, or `check` raises."""
 
-    def __init__(self, path: str, sequencer: Sequencer, lease: Lease, *, on_jeopardy: OnJeopardy = "cancel") -> None:
+    def __init__(self, path: str, sequencer: Sequencer, handle: Handle, *, on_jeopardy: OnJeopardy = "cancel") -> None:
         self.path = path
         self.sequencer = sequencer
         """Proof of the grant; `str()` of it is `GENERATION.REVISION`. Give it to whoever is to check it."""
@@ -30,7 +41,8 @@ class Held:
         self._listener: Callable[[], object] | None = None
         self.is_over = False
         """It was released."""
-        self._lease = lease
+        self._lease = handle.lease
+        self._handle = handle.number
         self._waits = on_jeopardy == "wait"
 
     def check(self) -> None:
@@ -38,6 +50,10 @@ class Held:
         why = _RELEASED if self.is_over else self.why or self._why_now()
         if why:
             raise self.error(why)
+
+    def guard(self) -> Test:
+        """A test for a MultiOp's guard that holds while this grant does: so the cell's own keys are fenced by the lock.  [SAFETY 23]"""
+        return Test(holder_key(self.path, self._handle), "create_revision", "==", self.sequencer.revision)
 
     def check_call(self) -> None:
         """Raise `LostBeforeCall` if its holder may call nobody: as `check`, but who waits for the verdict may until that comes."""

@@ -11,7 +11,9 @@ from gaios.client.calling import Calling
 from gaios.client.core import READ
 from gaios.client.lock_session import LockSession
 from gaios.client.lock_sessions import Session
-from gaios.client.locks import Lock, OnJeopardy, check_of, inside, path_of
+from gaios.client.locking import Locking
+from gaios.client.locks import Lock, OnJeopardy, check_of, path_of
+from gaios.client.naming import Naming, split
 from gaios.client.node_events import Wanted
 from gaios.client.nodes import Create, Opening
 from gaios.client.shell import Shell
@@ -27,6 +29,7 @@ class LockCalls(Calling):
 
     def __init__(self, shell: Shell, timeout: float) -> None:
         super().__init__(shell, timeout)
+        self._naming = Naming(shell)
         self._sessions: list[LockSession] = []
         self._own: Session | None = None
         """That of `lock`."""
@@ -46,7 +49,8 @@ class LockCalls(Calling):
         sequencer makes exclusion certain: this client may be paused for longer than its lease, and find out too late.
 
         Args:
-            name: it stands at `/ls/local/locks/NAME`, and is gone when nobody uses it; or a whole path, `/ls/local/…`, that stays.
+            name: it stands at `/ls/local/locks/NAME`, and is gone when nobody uses it; or a whole path, `/ls/local/…` or `/ls/CELL/…`,
+                that stays.
             shared: share it with whoever asks for it like this.
             wait: seconds within which it is to be acquired, all told; 0: now or not; None: as long as it takes.
             lock_delay: seconds, at most 60, for which nobody gets it when it is lost: for receivers that check nothing.
@@ -58,8 +62,7 @@ class LockCalls(Calling):
             NotAcquired: (when it is entered) it was not free in time.
             LockLost: (when it is left, or by `held.check()`) it was lost.
         """
-        self._own = self._own or self.session()
-        return self._own.lock(name, shared=shared, wait=wait, lock_delay=lock_delay, on_jeopardy=on_jeopardy)
+        return self._own_session().lock(name, shared=shared, wait=wait, lock_delay=lock_delay, on_jeopardy=on_jeopardy)
 
     def open(
         self,
@@ -80,7 +83,7 @@ class LockCalls(Calling):
         `async with cell.open("/ls/local/svc/primary", create=True) as node:`. It is open in this client's session, as its locks are.
 
         Args:
-            path: `/ls/local/…`.
+            path: `/ls/local/…`, or `/ls/CELL/…` with this cell's name or id.
             create: make it if it is not there, and whatever directories it stands in; "must": and fail if it is.
             directory: what to make, and then what it has to be.
             ephemeral: what is made goes when nobody has it open any more (a directory: and it is empty).
@@ -95,8 +98,7 @@ class LockCalls(Calling):
             NoSuchNode, NodeExists, WrongKindOfNode, PermissionDenied: (when it is entered) as it says.
             Unknown: (when it is entered) nobody answered in time; what is opened after all is closed, but may have been made.
         """
-        self._own = self._own or self.session()
-        return self._own.open(
+        return self._own_session().open(
             path, create=create, directory=directory, ephemeral=ephemeral, contents=contents, write=write, events=events,
             lock_delay=lock_delay, acl=acl, timeout=timeout,
         )  # fmt: skip
@@ -116,7 +118,7 @@ class LockCalls(Calling):
         """
         made = LockSession.of(self._shell, timeout=self._timeout, lease_s=lease, grace_s=grace, client=client, caches=caching)
         self._sessions.append(made)
-        return Session(made)
+        return Session(made, self._naming)
 
     async def check(
         self, sequencer: Sequencer | str, name: str | None = None, *, shared: bool = False, timeout: float | None = None
@@ -129,7 +131,10 @@ class LockCalls(Calling):
             shared: whether it was shared, where it is text.
             timeout: seconds.
         """
-        return (await self._ask_locks(check_of(sequencer, name, shared=shared), lock_api.Checked, timeout)).valid
+        question = check_of(sequencer, name, shared=shared)
+        if name is not None:
+            await self._naming.check(name, self._seconds(timeout))
+        return (await self._ask_locks(question, lock_api.Checked, timeout)).valid
 
     async def sessions(self, *, timeout: float | None = None) -> list[SessionInfo]:
         """Every session of the lock service, in order, as the cell shows them to people; `timeout` counts for each page."""
@@ -142,10 +147,12 @@ class LockCalls(Calling):
 
     async def nodes(self, path: str = "/ls/local", *, timeout: float | None = None) -> list[NodeInfo]:
         """What stands in a directory of the lock service, in order, and who holds it; `timeout` counts for each page."""
+        _, directory = split(path)
+        await self._naming.check(path, self._seconds(timeout))
         found: list[NodeInfo] = []
         while True:
             after = found[-1].path.rpartition("/")[2] if found else ""
-            page = await self._ask_locks(lock_api.ListNodes(inside(path), after), lock_api.Nodes, timeout)
+            page = await self._ask_locks(lock_api.ListNodes(directory, after), lock_api.Nodes, timeout)
             found += page.nodes
             if not page.more or not page.nodes:
                 return found
@@ -168,7 +175,15 @@ class LockCalls(Calling):
             raise InvalidCommand(reason="what is to be explained is a session or a lock")
         revision = check_of(sequencer, lock, shared=False).sequencer.revision if sequencer is not None and lock else 0
         question = Explain(session, path_of(lock) if lock else "", revision)
+        await self._naming.check(lock, self._seconds(timeout))
         return await self._ask_locks(question, Explanation, timeout)
+
+    def _own_session(self) -> Session:
+        self._own = self._own or self.session()
+        return self._own
+
+    def _own_locking(self) -> Locking:
+        return self._own_session().locking
 
     async def _ask_locks(self, question: lock_api.LockQuestion, kind: type[T], timeout: float | None) -> T:
         holding.check()

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from gaios import caching, lock_api
 from gaios.client.cache import Cache
 from gaios.client.core import READ, WRITE
-from gaios.client.handle import AGAIN_S, Handle, News, strange
+from gaios.client.handle import AGAIN_S, NO_ANSWER, Handle, News, strange
 from gaios.client.lease import AskAgain, Lease, State, Told, shortened_ns
 from gaios.client.outside import OUTSIDE, boottime_ns
 from gaios.client.shell import Shell
@@ -279,7 +279,8 @@ class LockSession:
         except NoSuchNode:
             if not wanted.create:
                 if self.cache is not None:
-                    await self.look_cached(wanted.path, _THERE, caching.FindNode(lease.session, lease.token, wanted.path))
+                    with contextlib.suppress(Error):
+                        await self.look_cached(wanted.path, _THERE, caching.FindNode(lease.session, lease.token, wanted.path))
                 raise
             directories: list[Handle] = []
             try:
@@ -327,7 +328,7 @@ class LockSession:
             try:
                 await self.ask(command)
             except Error as error:
-                if error.definite and not isinstance(error, Unavailable):
+                if error.definite and not isinstance(error, NO_ANSWER):
                     return False
                 await asyncio.sleep(AGAIN_S)
             else:

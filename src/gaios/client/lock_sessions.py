@@ -9,6 +9,7 @@ from gaios.client.lease import State
 from gaios.client.lock_session import LockSession
 from gaios.client.locking import Locking
 from gaios.client.locks import Lock, OnJeopardy, path_of
+from gaios.client.naming import Naming
 from gaios.client.node_events import Wanted
 from gaios.client.nodes import Create, Opening, opening
 from gaios.client.outside import boottime_ns
@@ -17,9 +18,9 @@ from gaios.client.outside import boottime_ns
 class Session:
     """A session of its own for some locks: they live and end together. Made by `Cell.session`; use it with `async with`, or close it."""
 
-    def __init__(self, inner: LockSession) -> None:
-        self._inner = inner
-        self._locking = Locking(inner)
+    def __init__(self, inner: LockSession, naming: Naming) -> None:
+        self.inner, self._naming = inner, naming
+        self.locking = Locking(inner, naming)
 
     async def __aenter__(self) -> Self:
         """Itself; the session is opened with its first lock."""
@@ -31,12 +32,12 @@ class Session:
 
     async def close(self) -> None:
         """End it: its locks are free at once."""
-        await self._inner.close()
+        await self.inner.close()
 
     @property
     def state(self) -> Literal["none", "safe", "jeopardy"]:
         """Whether there is one, and how sure it is."""
-        lease = self._inner.lease
+        lease = self.inner.lease
         if lease is None:
             return "none"
         return "safe" if lease.state == State.SAFE and boottime_ns() < lease.end_ns else "jeopardy"
@@ -51,7 +52,9 @@ class Session:
         on_jeopardy: OnJeopardy = "cancel",
     ) -> Lock:
         """As `Cell.lock`."""
-        return Lock(self._locking, path_of(name), shared=shared, wait=wait, lock_delay=lock_delay, on_jeopardy=on_jeopardy)
+        return Lock(
+            self.locking, path_of(name), name=name, shared=shared, wait=wait, lock_delay=lock_delay, on_jeopardy=on_jeopardy
+        )  # fmt: skip
 
     def open(
         self,
@@ -69,6 +72,6 @@ class Session:
     ) -> Opening:
         """As `Cell.open`, in this session."""
         return opening(
-            self._inner, path, create=create, directory=directory, ephemeral=ephemeral, contents=contents, write=write, events=events,
-            lock_delay=lock_delay, acl=acl, timeout=timeout,
+            self.inner, self._naming, path, create=create, directory=directory, ephemeral=ephemeral, contents=contents, write=write,
+            events=events, lock_delay=lock_delay, acl=acl, timeout=timeout,
         )  # fmt: skip

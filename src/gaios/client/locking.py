@@ -12,6 +12,7 @@ from gaios.client.handle import Handle, News
 from gaios.client.idle import IdleHandles, Key
 from gaios.client.lease import State
 from gaios.client.lock_session import LOCKS, LockSession
+from gaios.client.naming import Naming
 from gaios.errors import HandleInvalid, NotAcquired, SessionExpired, UnknownHandle, UnknownLockSession
 from gaios.lock_api import Notice, Sequencer
 
@@ -19,8 +20,8 @@ from gaios.lock_api import Notice, Sequencer
 class Locking:
     """One session's."""
 
-    def __init__(self, session: LockSession) -> None:
-        self._session = session
+    def __init__(self, session: LockSession, naming: Naming) -> None:
+        self.session, self.naming = session, naming
         self._idle = IdleHandles()
         self.watchdog = session.watchdog
 
@@ -49,12 +50,12 @@ class Locking:
             except (HandleInvalid, UnknownHandle):
                 pass  # somebody deleted the node, and nobody has told yet
             except (SessionExpired, UnknownLockSession):
-                if self._session.lease is not kept.lease:
+                if self.session.lease is not kept.lease:
                     raise  # while it waited
-                self._session.expire(kept.lease)
+                self.session.expire(kept.lease)
         is_brief = path.startswith(LOCKS + "/")
         wanted = lock_api.Open(0, b"", path, lock_api.MAY_CREATE, ephemeral=is_brief, lock_delay_ms=lock_delay_ms)
-        return await self._grant(await self._session.open(wanted), shared=shared, wait=wait)
+        return await self._grant(await self.session.open(wanted), shared=shared, wait=wait)
 
     async def _grant(self, handle: Handle, *, shared: bool, wait: bool) -> tuple[Handle, Sequencer] | None:
         sequencer = None
@@ -62,32 +63,32 @@ class Locking:
             sequencer = await handle.granted(shared=shared, wait=wait)
         finally:
             if sequencer is None:
-                self._session.put_away(handle)
+                self.session.put_away(handle)
         return None if sequencer is None else (handle, sequencer)
 
     async def give_back(self, handle: Handle, lock_delay_ms: int) -> None:
         """Release a lock. What the cell does not answer in time goes on in the background, as long as the session lives."""
         key = handle.path, lock_delay_ms
-        if self._idle.wants(key) and self._session.lease is handle.lease and not self._session.is_over:
+        if self._idle.wants(key) and self.session.lease is handle.lease and not self.session.is_over:
             handle.lost = None
-            task = self._session.in_background(self._release(handle, key))
-            await asyncio.wait([task], timeout=self._session.timeout)
+            task = self.session.in_background(self._release(handle, key))
+            await asyncio.wait([task], timeout=self.session.timeout)
         else:
-            await self._session.close_handle(handle)
+            await self.session.close_handle(handle)
 
     async def _release(self, handle: Handle, key: Key) -> None:
         lease = handle.lease
-        if await self._session.insist(lock_api.Release(lease.session, lease.token, handle.number), lease):
+        if await self.session.insist(lock_api.Release(lease.session, lease.token, handle.number), lease):
             handle.listener = partial(self._dropped, handle)
-            if handle.lease is self._session.lease:
+            if handle.lease is self.session.lease:
                 oldest = self._idle.keep(key, handle)
                 if oldest is not None:
-                    self._session.put_away(oldest)
+                    self.session.put_away(oldest)
         else:
-            self._session.put_away(handle)
+            self.session.put_away(handle)
 
     def _dropped(self, handle: Handle, news: News) -> None:
         """A handle that is kept was told something."""
         if news == State.EXPIRED or (isinstance(news, Notice) and news.what == lock_api.HANDLE_INVALID):
             self._idle.drop(handle)
-            self._session.put_away(handle)
+            self.session.put_away(handle)

@@ -16,22 +16,15 @@ from typing import Any, Final, Literal, Self, TypeVar
 from gaios import lock_api
 from gaios.client import holding
 from gaios.client.arguments import Value, as_bytes, seconds
-from gaios.client.handle import AGAIN_S, Handle, strange
+from gaios.client.handle import AGAIN_S, NO_ANSWER, Handle, strange
 from gaios.client.held import Held
 from gaios.client.lock_session import LockSession
-from gaios.client.locks import delay_ms, inside
+from gaios.client.locks import delay_ms
+from gaios.client.naming import Naming, split
 from gaios.client.node_events import NodeEvents, Wanted, bits_of
 from gaios.client.outside import boottime_ns
 from gaios.client.results import Done, NodeChanged, NodeContents
-from gaios.errors import (
-    ConfigurationError,
-    Error,
-    HandlePoisoned,
-    NotAcquired,
-    Unavailable,
-    Unknown,
-    UnknownHandle,
-)
+from gaios.errors import ConfigurationError, Error, HandlePoisoned, NotAcquired, Unavailable, Unknown, UnknownHandle
 from gaios.lock_api import Changed, LockCommand, LockQuestion, Sequencer, Stat
 
 T = TypeVar("T")
@@ -43,8 +36,8 @@ _CALL, _WRITE, _ACQUIRE, _RELEASE = range(4)
 class Opening:
     """A node to be opened, by `async with` or by `await`: then `close` it."""
 
-    def __init__(self, session: LockSession, wanted: lock_api.Open, name: str, timeout: float | None) -> None:
-        self._session, self._wanted, self._name, self._timeout = session, wanted, name, timeout
+    def __init__(self, session: LockSession, naming: Naming, wanted: lock_api.Open, name: str, timeout: float | None) -> None:
+        self._session, self._naming, self._wanted, self._name, self._timeout = session, naming, wanted, name, timeout
         self._node: Node | None = None
 
     def __await__(self) -> "Generator[Any, None, Node]":
@@ -67,6 +60,7 @@ class Opening:
     async def open(self) -> "Node":
         """Open it; the caller closes it."""
         holding.check()
+        await self._naming.check(self._name, self._session.timeout if self._timeout is None else self._timeout)
         events = NodeEvents()
         handle = await self._session.open(self._wanted, listener=events.told, timeout=self._timeout)
         return Node(self._session, self._name, handle, events)
@@ -74,6 +68,7 @@ class Opening:
 
 def opening(
     session: LockSession,
+    naming: Naming,
     path: str,
     *,
     create: Create,
@@ -90,9 +85,9 @@ def opening(
     if create not in _CREATE:
         raise ConfigurationError(reason=f"create is False, True or 'must', not {create!r}")
     wanted = lock_api.Open(
-        0, b"", inside(path), _CREATE[create], directory, ephemeral, as_bytes(contents), write, bits_of(events), delay_ms(lock_delay), acl
+        0, b"", split(path)[1], _CREATE[create], directory, ephemeral, as_bytes(contents), write, bits_of(events), delay_ms(lock_delay), acl
     )  # fmt: skip
-    return Opening(session, wanted, path, None if timeout is None else seconds(timeout))
+    return Opening(session, naming, wanted, path, None if timeout is None else seconds(timeout))
 
 
 class Node:
@@ -320,7 +315,7 @@ class Node:
             self._let_go()
             if sequencer is None:
                 return None
-            held = self._held = Held(self._handle.path, sequencer, self._handle.lease)
+            held = self._held = Held(self._handle.path, sequencer, self._handle)
             self._handle.lost = held.happened
             held.begins()
             self._session.watchdog.begin()
@@ -343,7 +338,7 @@ class Node:
             try:
                 await self._session.ask(lock_api.Release(*self._whose()))
             except Error as error:
-                if error.definite and not isinstance(error, Unavailable):
+                if error.definite and not isinstance(error, NO_ANSWER):
                     return
                 await asyncio.sleep(AGAIN_S)
             else:

@@ -20,6 +20,7 @@ from gaios.client.tuning import (
     MS,
     NEVER,
     OPEN_WITHIN,
+    OWN_PAUSE,
     PING_AFTER,
     REDIAL,
     SAY_SOMETHING,
@@ -236,7 +237,11 @@ class Search:
         given_up: list[tuple[Link, str]] = []
         for link in self.links.values():
             if link.state == OPENING:
-                if now - link.since >= OPEN_WITHIN:
+                late = now - link.since - OPEN_WITHIN
+                if late >= OWN_PAUSE:
+                    # A greeting may be on its way since; who gave up here each time it is slow would never be connected again.
+                    link.since = now
+                elif late >= 0:
                     given_up.append((link, f"no greeting within {OPEN_WITHIN // MS} ms"))
             elif link.state == READY:
                 self._tick_ready(now, link, given_up)

@@ -61,6 +61,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 
     id: int
     cell: str | None = None
+    name: str | None = None
+    """Of the cell, for people."""
     member: int | None = None
     boot: int | None = None
     pid: int | None = None

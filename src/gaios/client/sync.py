@@ -8,14 +8,19 @@ The asyncio client runs on a private loop in a thread of its own (bridge.py). A 
 """
 
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 
 from gaios.api import CompactResult, Entry, MultiOpResult, Operation, Overview, Test
 from gaios.client.arguments import Key, Value
 from gaios.client.bridge import Lock, Twin, Watch
 from gaios.client.bridge_nodes import Node, Session
-from gaios.client.locks import OnJeopardy
+from gaios.client.held import OnJeopardy
 from gaios.client.node_events import Wanted
 from gaios.client.nodes import Create
+from gaios.client.recipes.bridge import OnChange, Partitioner, PrefixCache, Singleton
+from gaios.client.recipes.cache import LIMIT_BYTES
+from gaios.client.recipes.once import Mark
+from gaios.client.recipes.sync import Barrier, Counter, DoubleBarrier, Election, Group, Once, Queue, RWLock, Semaphore
 from gaios.client.results import Deleted, Done, Entries, Number, Swapped
 from gaios.client.status import CellStatus
 from gaios.explanation import Explanation
@@ -190,7 +195,8 @@ class Cell(Twin):
         sequencer makes exclusion certain: this client may be paused for longer than its lease, and find out too late.
 
         Args:
-            name: it stands at `/ls/local/locks/NAME`, and is gone when nobody uses it; or a whole path, `/ls/local/…`, that stays.
+            name: it stands at `/ls/local/locks/NAME`, and is gone when nobody uses it; or a whole path, `/ls/local/…` or `/ls/CELL/…`,
+                that stays.
             shared: share it with whoever asks for it like this.
             wait: seconds within which it is to be acquired, all told; 0: now or not; None: as long as it takes.
             lock_delay: seconds, at most 60, for which nobody gets it when it is lost: for receivers that check nothing.
@@ -223,7 +229,7 @@ class Cell(Twin):
         `with cell.open("/ls/local/svc/primary", create=True) as node:`. It is open in this client's session, as its locks are.
 
         Args:
-            path: `/ls/local/…`.
+            path: `/ls/local/…`, or `/ls/CELL/…` with this cell's name or id.
             create: make it if it is not there, and whatever directories it stands in; "must": and fail if it is.
             directory: what to make, and then what it has to be.
             ephemeral: what is made goes when nobody has it open any more (a directory: and it is empty).
@@ -308,6 +314,127 @@ class Cell(Twin):
             InvalidCommand: it is not said of what, or of both.
         """
         return self._run(self._cell.explain(session=session, lock=lock, sequencer=sequencer, timeout=timeout))
+
+    def rwlock(self, name: str) -> RWLock:
+        """A lock for readers and writers: `with cell.rwlock(name).read() as held`, or `.write()`.
+
+        It is the lock `cell.lock(name)` in its two modes. Readers that came after a writer wait behind it: none starves.
+        """
+        return RWLock(self, self._cell.rwlock(name))
+
+    def singleton(self, name: str, *, wait: float | None = None, lock_delay: float = 0.0, on_jeopardy: OnJeopardy = "cancel") -> Singleton:
+        """A decorator: the function runs in one place at a time, under the lock `name`, and gets `held` as its first argument.
+
+        Args:
+            name: of the lock; as `lock` has it.
+            wait: as `lock` has it: a call that does not get it in time raises `NotAcquired`.
+            lock_delay: as `lock` has it.
+            on_jeopardy: as `lock` has it.
+        """
+        return Singleton(self, self._cell.singleton(name, wait=wait, lock_delay=lock_delay, on_jeopardy=on_jeopardy))
+
+    def once(
+        self,
+        name: str,
+        *,
+        every: float | timedelta,
+        mark: Mark = "end",
+        wait: float | None = 0.0,
+        on_jeopardy: OnJeopardy = "cancel",
+    ) -> Once:
+        """A period's run, for whoever gets to it first: `with cell.once(name, every=3600) as turn`.
+
+        Args:
+            name: of what is done.
+            every: the period, seconds. Periods are numbered from 1970 on by the clock of this machine: `turn.period`.
+            mark: when the period counts as done: at the "end" of a body that raises nothing, so that somebody repeats a run that failed; or
+                at its "begin", so that nobody does.
+            wait: seconds to wait for a run that is under way elsewhere, to see what becomes of it; 0: `NotAcquired` at once.
+            on_jeopardy: as `lock` has it.
+
+        Raises:
+            NotDue: (when it is entered) it was done in this period.
+            NotAcquired: (when it is entered) it is being done.
+            StaleSequencer: (when it is left) the lock was lost before the period could be marked: it may be done once more.
+        """
+        return Once(self, self._cell.once(name, every=every, mark=mark, wait=wait, on_jeopardy=on_jeopardy))
+
+    def semaphore(self, name: str, permits: int) -> Semaphore:
+        """So many permits: `with cell.semaphore(name, 5).permit() as held`. Who comes first is first.
+
+        Args:
+            name: of the semaphore.
+            permits: how many may be held at a time, 1 to 1,000; all who use it have to say the same.
+        """
+        return Semaphore(self, self._cell.semaphore(name, permits))
+
+    def election(self, name: str) -> Election:
+        """One leader at a time: `with election.lead(value) as held`, and everybody sees who, by `election.observe()`."""
+        return Election(self, self._cell.election(name))
+
+    def queue(self, name: str) -> Queue:
+        """A queue: `await queue.put(value)`, and `with queue.get() as item`. An item is gone when it was acknowledged, not before."""
+        return Queue(self, self._cell.queue(name))
+
+    def group(self, name: str) -> Group:
+        """Who is there: `with group.join(value) as held`, `await group.members()`; `group.watch()` tells whenever that changes."""
+        return Group(self, self._cell.group(name))
+
+    def barrier(self, name: str) -> Barrier:
+        """A barrier: `create`, `remove`, and `wait` until it is removed. It stands until then, whatever becomes of its creator."""
+        return Barrier(self, self._cell.barrier(name))
+
+    def double_barrier(self, name: str, parties: int, *, wait: float | None = None, on_jeopardy: OnJeopardy = "cancel") -> DoubleBarrier:
+        """A place that so many enter together and leave together: `with cell.double_barrier(name, 3) as held`.
+
+        Args:
+            name: of the barrier.
+            parties: how many, 1 to 60; all who use it have to say the same.
+            wait: seconds to wait for the others to come; None: as long as it takes. To leave, one waits until all have left, or died.
+            on_jeopardy: as `lock` has it.
+
+        Raises:
+            NotInTime: (when it is entered) not all came in time.
+            Disagreement: (when it is entered) others say that they are another number.
+        """
+        return DoubleBarrier(self, self._cell.double_barrier(name, parties, wait=wait, on_jeopardy=on_jeopardy))
+
+    def partitioner(self, name: str, partitions: int) -> Partitioner:
+        """Partitions that the members of a group divide among themselves: `await cell.partitioner(name, 16).run(work)`.
+
+        Args:
+            name: of the partitioner.
+            partitions: how many, 1 to 1,024; all who use it have to say the same.
+        """
+        return Partitioner(self, self._cell.partitioner(name, partitions))
+
+    def counter(self, key: Key) -> Counter:
+        """The number at a key: `add` and `value`; `add(held=…)` only while a lock is held."""
+        return Counter(self, self._cell.counter(key))
+
+    def cached(self, prefix: Key, *, limit_bytes: int = LIMIT_BYTES) -> PrefixCache:
+        """The keys of a prefix in memory, kept up to date: `with cell.cached(prefix) as cache`, and `cache.get(key)`.
+
+        Args:
+            prefix: of which keys; empty: of all.
+            limit_bytes: what it may take: keys, values, and 200 bytes for each.
+
+        Raises:
+            TooMuchWork: (when it is entered, or read) there is more than it may take.
+        """
+        return PrefixCache(self, self._cell.cached(prefix, limit_bytes=limit_bytes))
+
+    def on_change(self, key: Key, end: Key | None = None, *, prefix: bool = False) -> OnChange:
+        """A decorator: the function is called with an `Event` for what stands, and then for each change, in order; gives a `Watcher`.
+
+        Unlike `watch`, it outlives compactions: it is told what is otherwise than it was. It ends with this client, or by `aclose`.
+
+        Args:
+            key: the key, or the first of a range, or a prefix.
+            end: the first key that is left out.
+            prefix: `key` is a prefix.
+        """
+        return OnChange(self, self._cell.on_change(key, end, prefix=prefix))
 
     def submit(self, command: Command[R], *, timeout: float | None = None) -> R:
         """Replicate a command, exactly once; the machine's reply.

@@ -26,6 +26,8 @@ DEAD_AFTER: Final = 3_000 * MS
 """And for so long: its connection is given up, and what it was sent is in doubt."""
 OPEN_WITHIN: Final = 1_000 * MS
 """Dialling and shaking hands."""
+OWN_PAUSE: Final = 100 * MS
+"""A tick that comes so late says that this process stood still, not that a replica was silent."""
 KEEP_ALIVE: Final = 1_000 * MS
 """A connection that carries watches is never quiet for longer."""
 SAY_SOMETHING: Final = 15_000 * MS

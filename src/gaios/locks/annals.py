@@ -32,7 +32,7 @@ V = TypeVar("V")
 
 
 class Kept(NamedTuple):
-    """How much is remembered: some 10 MB at most."""
+    """How much is remembered: some 10 MB when it is full; 50 where each session has charges of its own, and the longest names."""
 
     sessions: int = 4_096
     """That ended."""

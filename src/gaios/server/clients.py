@@ -13,7 +13,8 @@ from gaios.server.links import keep_alive
 from gaios.server.logs import Logger
 from gaios.transport import Hello, Listener, encode_goodbye, refuse
 
-HELLO_S: Final = 5.0
+HELLO_S: Final = 15.0
+"""A client of a busy machine may need seconds from one turn of its loop to the next; cut, it would only dial again."""
 SLOW_S: Final = 10.0
 HIGH_BYTES: Final = 1 << 20
 """Bytes that wait for a client above which nothing more is read from it."""

@@ -35,6 +35,11 @@ def test_a_later_holder_with_no_greater_sequencer_is_found(revision: int) -> Non
     assert "whose sequencer is not less" in found[0].detail
 
 
+def test_one_may_be_sure_of_its_own_grant_again() -> None:
+    assert not lock_exclusivity([held(1, 5, 0, 10), held(1, 5, 11, 20)], [])
+    assert lock_exclusivity([held(1, 5, 0, 10), held(2, 7, 11, 20), held(1, 5, 21, 30)], [])
+
+
 def test_who_shares_is_later_than_who_held_it_alone() -> None:
     assert lock_exclusivity([held(1, 5, 0, 10), held(2, 5, 11, 20, shared=True)], [])
     assert lock_exclusivity([held(1, 5, 0, 10, shared=True), held(2, 5, 11, 20)], [])

@@ -2,7 +2,8 @@
 
 1. Two clients never believe at one instant of true time that they hold a lock, unless both share it. A lock of a node that was deleted and
    made anew is another lock.
-2. Of two who hold it one after the other, the later has the greater sequencer.
+2. Of two who hold it one after the other, the later has the greater sequencer. One may be sure of its grant again when it turns out that
+   giving it back came to nothing.
 3. What a resource takes that checks sequencers comes in the order of the grants: once a later holder's change was taken, none of an
    earlier's is. This trusts no number: it looks at whose changes they are.
 """
@@ -55,7 +56,8 @@ def _sequencers_grow(held: Sequence[Belief]) -> list[Violation]:
             key=lambda other: other.grant,
             default=None,
         )
-        if newest is not None and belief.grant <= newest.grant:
+        is_same = newest is not None and (belief.handle, belief.grant) == (newest.handle, newest.grant)
+        if newest is not None and not is_same and belief.grant <= newest.grant:
             found.append(Violation(NAME, f"{_say(belief)} held it after {_say(newest)} did, whose sequencer is not less"))
         latest = together if belief.shared else alone
         before = latest.get(belief.instance)

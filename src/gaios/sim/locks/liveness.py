@@ -3,9 +3,10 @@
 What "nothing" is, `checkers/nothing_left.py` says; here is only how long it may take.
 """
 
+from gaios.client.tuning import WINDOW
 from gaios.sim.cell import Cell
 from gaios.sim.faults import MS, S
-from gaios.sim.history import DONE, REFUSED, Violation
+from gaios.sim.history import DONE, REFUSED, UNKNOWN, Violation
 from gaios.sim.locks.history import EXPIRED, Asked, Life
 from gaios.sim.locks.work import Work
 from gaios.sim.world import World
@@ -27,15 +28,19 @@ def end(world: World, cell: Cell, work: Work, first: int) -> list[Violation]:
     records, locks, since_ns = work.records, work.locks, work.records.settled_ns
     if not locks.clients:
         return []
+    # A client with more commands under way than a small table keeps answers for may wait for itself: what it sends again says what it had
+    # heard when it sent that first. One that the table forgets between two commands may get no further, either.
+    bounds = work.plan.bounds
+    has_room = bounds.answers >= WINDOW and bounds.sessions > len(cell.clients)
     ends = {life.session: life.ended_ns for life in records.lives}
     found = [
         Violation(LIVENESS, f"{_say(asked)} after faults stopped")
         for asked in records.asked[first:]
-        if asked.began_ns >= since_ns and _failed(asked, ends)
+        if asked.began_ns >= since_ns and _failed(asked, ends, has_room=has_room)
     ]
     found += [Violation(LIVENESS, f"{_name(life)} was lost after faults stopped") for life in records.lives if _lost(life, since_ns)]
     if not work.is_done:
-        found.append(Violation(LIVENESS, "processes with sessions do not come to rest"))
+        return found if not has_room else [*found, Violation(LIVENESS, "processes with sessions do not come to rest")]
     # A lease, the quarter of one until the charge that ends it, a lock-delay; and time for these charges to be chosen.
     records.bound_ns = world.now_ns + (max(locks.leases_ms) * 5 // 4 + locks.delay_ms) * MS + 2 * S
     world.run(records.bound_ns, stop=lambda: is_clear(cell))
@@ -51,8 +56,8 @@ def is_clear(cell: Cell) -> bool:
     return False
 
 
-def _failed(asked: Asked, ends: dict[int, int]) -> bool:
-    if asked.outcome == DONE:
+def _failed(asked: Asked, ends: dict[int, int], *, has_room: bool) -> bool:
+    if asked.outcome == DONE or (not has_room and (asked.outcome == UNKNOWN or asked.refusal == "Overloaded")):
         return False
     ended_ns = ends.get(getattr(asked.request, "session", 0), 0)
     if asked.outcome == REFUSED and asked.refusal == "SessionExpired" and 0 < ended_ns <= asked.ended_ns:

@@ -13,6 +13,7 @@ from typing import Any
 
 from gaios import errors, lock_api
 from gaios.client.core import READ, WRITE
+from gaios.client.handle import NO_ANSWER
 from gaios.client.lease import AskAgain, Lease, State, Told, shortened_ns
 from gaios.lock_api import Acquired, LockAnswer, LockCommand, LockQuestion, LockReply, Sequencer
 from gaios.sim.client import Outcome, SimulatedClient
@@ -158,7 +159,7 @@ class Session:
         """How it is with a lock: asked until the cell answers, or the session is over."""
         while not self.is_over:
             found = yield from self.do(lock_api.GetSequencer, handle)
-            if not isinstance(found, errors.Unavailable):
+            if not isinstance(found, NO_ANSWER):
                 return found
             yield self.process.tasks.sleep(AGAIN_NS)
         return None

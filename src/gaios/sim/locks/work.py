@@ -8,6 +8,7 @@ Rule 2. What one process does next never depends on what others believe, only on
 from collections import deque
 
 from gaios import errors, lock_api
+from gaios.client.handle import NO_ANSWER
 from gaios.lock_api import Acquired, Opened, Sequencer
 from gaios.sim.client import SimulatedClient
 from gaios.sim.dice import Dice
@@ -344,6 +345,6 @@ class _Worker:
         """Ask until the cell has said yes or no, or the session is over."""
         while not session.is_over:
             done = yield from session.do(kind, handle)
-            if not isinstance(done, errors.Error) or (done.definite and not isinstance(done, errors.Unavailable)):
+            if not isinstance(done, errors.Error) or (done.definite and not isinstance(done, NO_ANSWER)):
                 return
             yield self.process.tasks.sleep(AGAIN_NS)

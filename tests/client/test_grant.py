@@ -1,0 +1,112 @@
+"""What is held: its guard fences the cell's own keys, and giving back fails for nobody's sake."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from gaios.api import Put
+from gaios.client import Cell
+from gaios.client.grant import Grant
+from gaios.client.held import Held
+from gaios.client.locks import Lock
+from gaios.errors import ConfigurationError
+from tests.client.fake import FakeCell
+from tests.servers import PATIENCE_S, until
+
+
+class Odd(Lock):
+    """A grant whose beginning and end are a test's."""
+
+    begins: BaseException | None = None
+    ends: BaseException | None = None
+
+    async def _begin(self, held: Held) -> None:
+        if self.begins is not None:
+            raise self.begins
+
+    async def _end(self, held: Held, *, done: bool) -> None:
+        self.done = done
+        if self.ends is not None:
+            raise self.ends
+
+
+def odd(cell: Cell) -> Odd:
+    return Odd(cell._own_locking(), "/locks/job")
+
+
+def holders(fake: FakeCell) -> int:
+    node = fake.machine._index.nodes.get("/locks/job")
+    return len(node.holders) if node is not None else 0
+
+
+def waiters(fake: FakeCell) -> int:
+    node = fake.machine._index.nodes.get("/locks/job")
+    return len(node.queue) if node is not None else 0
+
+
+async def test_a_guard_holds_as_long_as_the_grant(cell: Cell) -> None:
+    """[SAFETY 23] A MultiOp of plain keys is fenced by a lock, at the cell."""
+    async with cell.lock("job") as former:
+        assert (await cell.multiop([former.guard()], [Put(b"k", b"1")])).succeeded
+    assert not (await cell.multiop([former.guard()], [Put(b"k", b"2")])).succeeded
+    async with cell.lock("job") as held:
+        assert not (await cell.multiop([former.guard()], [Put(b"k", b"2")])).succeeded
+        assert (await cell.multiop([held.guard()], [Put(b"k", b"3")])).succeeded
+
+
+async def test_those_who_share_a_lock_have_guards_of_their_own(cell: Cell) -> None:
+    """They have one sequencer; that of one who left is good while another holds it, its guard is not."""
+    async with cell.lock("job", shared=True) as one:
+        async with cell.lock("job", shared=True) as two:
+            assert (await cell.multiop([one.guard(), two.guard()], [Put(b"k", b"1")])).succeeded
+        assert not (await cell.multiop([two.guard()], [Put(b"k", b"2")])).succeeded
+
+
+async def test_what_cannot_begin_is_given_back(fake: FakeCell, cell: Cell) -> None:
+    grant = odd(cell)
+    for error in (ZeroDivisionError(), asyncio.CancelledError()):
+        grant.begins = error
+        with pytest.raises(type(error)):
+            await grant.acquire(lambda: None)
+        await until(lambda: holders(fake) == 0)
+    grant.begins = None
+    async with grant:
+        assert holders(fake) == 1
+
+
+async def test_what_cannot_end_well_is_given_back_and_told(fake: FakeCell, cell: Cell) -> None:
+    grant = odd(cell)
+    grant.ends = ZeroDivisionError()
+    with pytest.raises(ZeroDivisionError):
+        async with grant:
+            pass
+    assert grant.done
+    await until(lambda: holders(fake) == 0)
+    with pytest.raises(ZeroDivisionError) as caught:
+        async with grant:
+            raise KeyError
+    assert isinstance(caught.value.__context__, KeyError)
+    assert not grant.done
+
+
+async def test_one_object_is_acquired_once_at_a_time(fake: FakeCell, cell: Cell) -> None:
+    """Also while it waits."""
+    async with cell.lock("job"):
+        lock = cell.lock("job")
+        waiting = asyncio.ensure_future(lock.acquire(lambda: None))
+        await until(lambda: waiters(fake) == 1)
+        with pytest.raises(ConfigurationError):
+            await lock.acquire(lambda: None)
+    await asyncio.wait_for(waiting, PATIENCE_S)
+    with pytest.raises(ConfigurationError):
+        await lock.acquire(lambda: None)
+    await lock.release()
+    await lock.release()
+    assert holders(fake) == 0
+
+
+async def test_a_grant_says_itself_what_it_takes(cell: Cell) -> None:
+    grant: Grant[Any] = Grant(cell._own_locking())
+    with pytest.raises(NotImplementedError):
+        await grant.acquire(lambda: None)
