@@ -311,7 +311,7 @@ async def test_a_grant_whose_notice_died_with_its_master_is_found(fake: FakeCell
     async with cell.lock("job"):
         waiting = asyncio.ensure_future(wait())
         await until(lambda: waiters(fake) == 1)
-        fake.steward.tell = lambda *_: None  # type: ignore[method-assign]
+        fake.steward.tell = lambda *_: 0  # type: ignore[method-assign]
     await until(lambda: holders(fake) == 1 and waiters(fake) == 0)
     assert not got.is_set()
     fake.fail_over()

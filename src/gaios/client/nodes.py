@@ -24,15 +24,7 @@ from gaios.client.naming import Naming, split
 from gaios.client.node_events import NodeEvents, Wanted, bits_of
 from gaios.client.outside import boottime_ns
 from gaios.client.results import Done, NodeChanged, NodeContents
-from gaios.errors import (
-    ConfigurationError,
-    Error,
-    HandlePoisoned,
-    NotAcquired,
-    Unavailable,
-    Unknown,
-    UnknownHandle,
-)
+from gaios.errors import ConfigurationError, Error, HandlePoisoned, NotAcquired, Unavailable, Unknown, UnknownHandle
 from gaios.lock_api import Changed, LockCommand, LockQuestion, Sequencer, Stat
 
 T = TypeVar("T")
@@ -129,25 +121,28 @@ class Node:
     # -- what it is --------------------------------------------------------------------------------------------------------
 
     async def read(self, *, timeout: float | None = None) -> NodeContents:
-        """A file's whole contents and its numbers, at one moment. Raises `WrongKindOfNode`: it is a directory."""
+        """A file's whole contents and its numbers, at one moment. Raises `WrongKindOfNode`: it is a directory.
+
+        In a session that caches, from memory where it can be: as good as the cell's answer, but for `stat.lock_generation`.
+        """
         question = lock_api.GetContentsAndStat(*self._whose())
-        found = await self._look(question, lock_api.ContentsAndStat, timeout)
+        found = await self._look(question, lock_api.ContentsAndStat, timeout, ("read",))
         return NodeContents(found.contents or b"", found.stat)
 
     async def stat(self, *, timeout: float | None = None) -> Stat:
-        """Its numbers."""
+        """Its numbers; the cell is asked for them always."""
         question = lock_api.GetContentsAndStat(*self._whose(), contents=False)
         return (await self._look(question, lock_api.ContentsAndStat, timeout)).stat
 
     async def children(self, *, timeout: float | None = None) -> dict[str, Stat]:
         """A directory's children by name, in order, with their numbers. More than 1,000 are asked for page by page, not at one moment.
 
-        Raises `WrongKindOfNode`: it is a file. `timeout` counts for each page.
+        From memory as `read`. Raises `WrongKindOfNode`: it is a file. `timeout` counts for each page.
         """
         found: dict[str, Stat] = {}
         while True:
-            question = lock_api.ReadDir(*self._whose(), after=next(reversed(found), ""))
-            page = await self._look(question, lock_api.Children, timeout)
+            after = next(reversed(found), "")
+            page = await self._look(lock_api.ReadDir(*self._whose(), after), lock_api.Children, timeout, ("children", after))
             found.update(page.children)
             if not page.more or not page.children:
                 return found
@@ -260,9 +255,21 @@ class Node:
         lease = self._handle.lease
         return lease.session, lease.token, self._handle.number
 
-    async def _look(self, question: LockQuestion, kind: type[T], timeout: float | None) -> T:
+    async def _look(self, question: LockQuestion, kind: type[T], timeout: float | None, key: tuple[str, ...] = ()) -> T:
+        """Ask, or take what is kept under a key, if there is a key."""
+        session, handle = self._session, self._handle
+        kept_key = (handle.stat.instance, *key)
+        if key and session.cache is not None:
+            self._check()
+            holding.check()
+            session.check_lives(handle.lease)
+            kept = session.cache.get(boottime_ns(), handle.path, kept_key)
+            if kept is not None and isinstance(kept, kind):
+                return kept
+
         async def look() -> T:
-            answer = await self._session.look(question, await self._safe(timeout))
+            left = await self._safe(timeout)
+            answer = await (session.look_cached(handle.path, kept_key, question, left) if key else session.look(question, left))
             if not isinstance(answer, kind):
                 raise strange(answer)
             return answer
