@@ -231,18 +231,19 @@ async def test_absence_that_a_session_was_told_after_its_end_is_not_kept_by_the_
         await until(lambda: fake.steward.knows(former.session))
         ask = inner.ask
 
-        async def ask_late(command: Any, timeout: float | None = None) -> Any:
+        async def ask_late(command: Any, patience_s: float | None = None) -> Any:
             try:
-                return await ask(command, timeout)
+                return await ask(command, patience_s)
             finally:
                 if isinstance(command, lock_api.Open) and command.session == former.session:
                     inner.expire(former)
                     later = await inner._opened()
                     await until(lambda: fake.steward.knows(later.session))
 
-        inner.ask = ask_late  # type: ignore[method-assign]
+        inner.ask = ask_late  # type: ignore[method-assign, assignment]
         with pytest.raises(NoSuchNode):
             await session.open(PATH)
-        assert inner.lease is not former
         assert inner.cache is not None
+        assert inner.lease is not None
+        assert inner.lease is not former
         assert inner.cache.get(inner.lease.end_ns - 1, PATH.removeprefix("/ls/local"), "there") is None
