@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 import gaios
-from gaios.client import Cell
+from gaios.client import Cell, holding
 from gaios.client.held import Held
 from gaios.client.sync import connect
 from gaios.errors import LockLost, LostBeforeCall
@@ -147,3 +147,11 @@ def test_a_thread_finds_out_too(cellar: Cellar, clock: Clock) -> None:
             with pytest.raises(LostBeforeCall):
                 other.put("k", "v")
             clock.sleep(-13)
+
+
+async def test_what_is_acquired_again_is_held_once(cell: Cell) -> None:
+    """[SAFETY 28] Who holds a node's lock is given the same again, however often it asks."""
+    async with cell.open("/ls/local/job", create=True) as node:
+        held = [await node.acquire() for _ in range(3)]
+        assert held[0] is held[1] is held[2]
+        assert holding._held.get().count(held[0]) == 1

@@ -15,7 +15,7 @@ _held: Final[ContextVar[tuple[Held, ...]]] = ContextVar("gaios_held", default=()
 
 def begin(held: Held) -> None:
     """From here on it is held, until `held.end()`."""
-    _held.set((*(each for each in _held.get() if not each.is_over), held))
+    _held.set((*(each for each in _held.get() if not each.is_over and each is not held), held))
 
 
 def check() -> None:

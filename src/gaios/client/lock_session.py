@@ -278,7 +278,7 @@ class LockSession:
             opened = await self.ask(command, patience_s)
         except NoSuchNode:
             if not wanted.create:
-                if self.cache is not None:
+                if self.cache is not None and self.lease is lease:  # what the cell says to one session, no later one may keep
                     with contextlib.suppress(Error):
                         await self.look_cached(wanted.path, _THERE, caching.FindNode(lease.session, lease.token, wanted.path))
                 raise
