@@ -266,6 +266,29 @@ async def test_an_acquire_that_is_cancelled_anywhere_leaves_nothing(cell: Cell, 
             await mine.release()
 
 
+@pytest.mark.parametrize("again", [False, True])
+async def test_an_acquire_that_is_cancelled_as_it_is_granted_leaves_nothing(
+    cell: Cell, fake: FakeCell, monkeypatch: pytest.MonkeyPatch, *, again: bool
+) -> None:
+    """Its caller hears of the cancellation only. Whoever is given the same again meanwhile has it."""
+    async with cell.open(PATH, create=True) as node:
+        acquiring = asyncio.ensure_future(node.acquire())
+        begin = node._session.watchdog.begin
+        loop = asyncio.get_running_loop()
+        monkeypatch.setattr(node._session.watchdog, "begin", lambda: (begin(), loop.call_soon(acquiring.cancel)))
+        await asyncio.sleep(0)
+        same = asyncio.ensure_future(node.acquire()) if again else None
+        with pytest.raises(asyncio.CancelledError):
+            await acquiring
+        if same is not None:
+            (await same).check()
+            assert holders(fake) == 1
+        else:
+            await until(lambda: not holders(fake))
+            monkeypatch.undo()
+            (await node.acquire()).check()
+
+
 async def test_an_overloaded_cell_is_asked_again_to_give_a_lock_back(cell: Cell, fake: FakeCell, monkeypatch: pytest.MonkeyPatch) -> None:
     """An acquire that may still be carried out is undone, whatever is full meanwhile."""
     monkeypatch.setattr(nodes_module, "AGAIN_S", 0)

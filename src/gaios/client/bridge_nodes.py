@@ -54,7 +54,11 @@ class Node:
 
     def __init__(self, twin: Twin, opening: nodes.Opening) -> None:
         self._twin = twin
-        self._node = twin._run(opening.open())
+        try:
+            self._node = twin._run(opening.__aenter__())
+        except BaseException:
+            twin._run(opening.__aexit__(None, None, None))  # interrupted, it may have been opened meanwhile
+            raise
         self._events = NodeEvents(twin, self._node.events())
         self._held: tuple[held_module.Held, Held] | None = None
         self.path = self._node.path

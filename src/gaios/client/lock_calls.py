@@ -117,7 +117,7 @@ class LockCalls(Calling):
             ConfigurationError: a time makes no sense.
         """
         made = LockSession.of(self._shell, timeout=self._timeout, lease_s=lease, grace_s=grace, client=client, caches=caching)
-        self._sessions.append(made)
+        self._sessions = [*(each for each in self._sessions if not each.is_over), made]
         return Session(made, self._naming)
 
     async def check(

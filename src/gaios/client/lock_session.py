@@ -159,8 +159,9 @@ class LockSession:
         for task in tasks:
             task.cancel()
         if lease is not None:
+            was, lease.state = lease.state, State.EXPIRED
             self._shell.let_go(lease.lease)
-            if not self._shell.is_closed and lease.state != State.EXPIRED:
+            if not self._shell.is_closed and was != State.EXPIRED:
                 with contextlib.suppress(Error):  # else it expires
                     await self._shell.call(WRITE, lock_api.encode(lock_api.CloseSession(lease.session, lease.token)), CLOSE_S)
         if tasks:
@@ -388,7 +389,8 @@ class LockSession:
     def expire(self, lease: Lease) -> None:
         """The session is over."""
         if self.lease is lease:
-            self.lease = self.cache = None
+            # Whoever has just been granted something does not listen yet, and looks at its state.
+            self.lease, self.cache, lease.state = None, None, State.EXPIRED
             self._shell.let_go(lease.lease)
             self._fail_all()
 

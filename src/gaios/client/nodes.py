@@ -102,6 +102,8 @@ class Node:
         self.created = handle.created
         """Whether opening made it."""
         self._held: Held | None = None
+        self._fresh: Held | None = None
+        """The same, while nobody was given it yet."""
         self._turn = asyncio.Lock()
         """Of whoever does something with the lock."""
         self._releasing: asyncio.Task[None] | None = None
@@ -186,11 +188,19 @@ class Node:
         if self._held is not None and self._held.why:
             # Who asks for it again knows that it was lost.
             self._let_go()
+        granted: list[Held] = []
         try:
             async with asyncio.timeout(wait or None):
-                held = await self._run(self._acquire(shared=shared, wait=wait is None or wait > 0), _ACQUIRE)
-        except TimeoutError:
-            raise NotAcquired(path=self._handle.path, waited_ms=int((wait or 0.0) * 1_000)) from None
+                held = await self._run(self._acquire(granted, shared=shared, wait=wait is None or wait > 0), _ACQUIRE)
+        except BaseException as error:
+            if granted and self._fresh is granted[0]:
+                # It was granted as its caller was cancelled.
+                self._let_go()
+                self._give_up(error)
+            if isinstance(error, TimeoutError):
+                raise NotAcquired(path=self._handle.path, waited_ms=int((wait or 0.0) * 1_000)) from None
+            raise
+        self._fresh = None
         if held is None:
             raise NotAcquired(path=self._handle.path, waited_ms=0)
         holding.begin(held)
@@ -298,13 +308,14 @@ class Node:
             raise Unavailable(waited_ms=int(timeout * 1_000), reason="the session is in jeopardy, and nothing was sent") from None
         return max(0.0, timeout - (boottime_ns() - began_ns) / 1e9)
 
-    async def _acquire(self, *, shared: bool, wait: bool) -> Held | None:
+    async def _acquire(self, granted: list[Held], *, shared: bool, wait: bool) -> Held | None:
         if not wait and self._turn.locked():
             return None
         async with self._turn:
             await self._session.safe(self._handle.lease)
             held = self._held
             if held is not None and not held.why and held.sequencer.shared == shared:
+                self._fresh = None
                 return held
             await self._settle()
             try:
@@ -315,7 +326,8 @@ class Node:
             self._let_go()
             if sequencer is None:
                 return None
-            held = self._held = Held(self._handle.path, sequencer, self._handle)
+            held = self._held = self._fresh = Held(self._handle.path, sequencer, self._handle)
+            granted.append(held)
             self._handle.lost = held.happened
             held.begins()
             self._session.watchdog.begin()
