@@ -262,7 +262,7 @@ class Steward:
             if self._is_stale:
                 self._look(now, self._book)
             if self._is_quiet and self._charging is None and self.gate.may_charge(now):
-                self._is_quiet, self._due_ns = False, now
+                self._is_quiet, self._due_ns = False, min(now, self._due_ns)
             if now >= self._due_ns and self._charging is None:
                 self._charge(now)
             if self._ready:
