@@ -2,11 +2,9 @@
 # ruff: noqa: PT012 (a lock's body has several statements, and what ends it comes out of it)
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-import gaios
 from gaios.client import Cell
 from gaios.client.held import Held
 from gaios.client.sync import connect
@@ -15,29 +13,7 @@ from tests.client.cellar import Cellar
 from tests.client.clocks import Clock
 from tests.client.fake import FakeCell
 
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
-
-
-@pytest.fixture
-async def fake(clock: Clock) -> AsyncIterator[FakeCell]:
-    async with FakeCell(1) as fake:
-        yield fake
-
-
-@pytest.fixture
-async def cell(fake: FakeCell) -> AsyncIterator[Cell]:
-    async with gaios.connect(fake.endpoints) as cell:
-        yield cell
-
-
-@pytest.fixture
-def cellar() -> Iterator[Cellar]:
-    made = Cellar()
-    yield made
-    made.close()
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 async def test_after_a_pause_a_holders_call_fails_before_anything_is_sent(fake: FakeCell, cell: Cell, clock: Clock) -> None:
