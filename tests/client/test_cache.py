@@ -16,11 +16,10 @@ from gaios.client.tuning import MS
 from gaios.errors import HandleInvalid, NoSuchNode
 from tests.client.clocks import Clock, ring
 from tests.client.fake import FakeCell
-from tests.servers import until
+from tests.servers import PATIENCE_S, until
 
 END_NS = 10**9
 PATH = "/ls/local/svc/primary"
-PATIENCE_S = 60
 
 
 def make() -> tuple[Cache, Lease]:
@@ -89,21 +88,7 @@ def test_it_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [kept.get(1, path, "read") is not None for path in ("/b", "/c", "/d")] == [False, True, True]
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
-
-
-@pytest.fixture
-async def fake(clock: Clock) -> AsyncIterator[FakeCell]:
-    async with FakeCell(3) as fake:
-        yield fake
-
-
-@pytest.fixture
-async def cell(fake: FakeCell) -> AsyncIterator[Cell]:
-    async with gaios.connect(fake.endpoints) as cell:
-        yield cell
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture

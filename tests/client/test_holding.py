@@ -3,11 +3,9 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-import gaios
 from gaios.client import Cell, holding
 from gaios.client.held import Held
 from gaios.client.sync import connect
@@ -17,29 +15,7 @@ from tests.client.clocks import Clock
 from tests.client.fake import FakeCell
 from tests.servers import PATIENCE_S
 
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
-
-
-@pytest.fixture
-async def fake(clock: Clock) -> AsyncIterator[FakeCell]:
-    async with FakeCell(1) as fake:
-        yield fake
-
-
-@pytest.fixture
-async def cell(fake: FakeCell) -> AsyncIterator[Cell]:
-    async with gaios.connect(fake.endpoints) as cell:
-        yield cell
-
-
-@pytest.fixture
-def cellar() -> Iterator[Cellar]:
-    made = Cellar()
-    yield made
-    made.close()
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 async def test_after_a_pause_a_holders_call_fails_before_anything_is_sent(fake: FakeCell, cell: Cell, clock: Clock) -> None:

@@ -1,7 +1,7 @@
 """Claims about open nodes as their users see them; the clocks of client and cell are a test's."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -15,33 +15,11 @@ from gaios.errors import ConfigurationError, HandlePoisoned, LockLost, NotAcquir
 from gaios.lock_api import CONTENTS_BYTES_MAX, LockCommand
 from tests.client.clocks import Clock, ring
 from tests.client.fake import FakeCell
-from tests.servers import until
+from tests.servers import PATIENCE_S, until
 
-PATIENCE_S = 60
 PATH = "/ls/local/svc/primary"
 
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
-
-
-@pytest.fixture
-async def fake(clock: Clock) -> AsyncIterator[FakeCell]:
-    async with FakeCell(3) as fake:
-        yield fake
-
-
-@pytest.fixture
-async def cell(fake: FakeCell) -> AsyncIterator[Cell]:
-    async with gaios.connect(fake.endpoints) as cell:
-        yield cell
-
-
-@pytest.fixture
-async def other(fake: FakeCell) -> AsyncIterator[Cell]:
-    async with gaios.connect(fake.endpoints) as cell:
-        yield cell
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 def waiters(fake: FakeCell) -> int:
