@@ -81,8 +81,8 @@ async def test_verifying_says_nothing_of_a_later_grant() -> None:
     handle.lost = former.append
     look, go = owner.look, asyncio.Event()
 
-    async def late(question: LockQuestion, timeout: float | None = None) -> Any:
-        answer = await look(question, timeout)
+    async def late(question: LockQuestion, _timeout: float | None = None) -> Any:
+        answer = await look(question)
         await go.wait()
         return answer
 

@@ -130,14 +130,14 @@ def test_a_thread_finds_out_too(cellar: Cellar, clock: Clock) -> None:
 async def test_who_is_given_the_same_again_holds_it_once(cell: Cell) -> None:
     """However often it asks: what is kept of it does not grow.  [SAFETY 28]"""
     async with cell.open("/ls/local/svc", create=True) as node:
-        for _ in range(3):
-            held = await node.acquire()
-        assert holding._held.get().count(held) == 1
+        held = [await node.acquire() for _ in range(3)]
+        assert held[0] is held[1] is held[2]
+        assert holding._held.get().count(held[0]) == 1
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_child_holds_nothing(cellar: Cellar, clock: Clock) -> None:
-    """Its parent may give the lock back, and it would not hear of it; a client that it opens itself is stopped by no lock of the parent's."""
+    """Its parent may give the lock back, and it would not hear of it; its own client is stopped by no lock of the parent's."""
     reading, writing = os.pipe()
     with connect(cellar.fake.endpoints) as cell, cell.lock("job") as held:
         child = os.fork()

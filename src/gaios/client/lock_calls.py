@@ -15,7 +15,7 @@ from gaios.client.locking import Locking
 from gaios.client.locks import Lock, OnJeopardy, check_of, path_of
 from gaios.client.naming import Naming, split
 from gaios.client.node_events import Wanted
-from gaios.client.nodes import Create, Opening
+from gaios.client.opening import Create, Opening
 from gaios.client.shell import Shell
 from gaios.errors import InvalidCommand
 from gaios.explanation import Explain, Explanation

@@ -85,10 +85,8 @@ class LockSession:
             raise ConfigurationError(reason=f"a lease has {lowest} to {highest} seconds, not {lease_s!r}")
         if not 0 <= grace_s <= 1e9:
             raise ConfigurationError(reason=f"a grace period is a number of seconds from 0 on, not {grace_s!r}")
-        shown = client or OUTSIDE.get().name()
-        shown = shown.encode()[: lock_api.CLIENT_BYTES_MAX].decode(errors="ignore")
-        lease_ms, grace_ms = int(lease_s * 1_000), int(grace_s * 1_000)
-        return cls(shell, timeout=timeout, lease_ms=lease_ms, grace_ms=grace_ms, client=shown, caches=caches)
+        shown = (client or OUTSIDE.get().name()).encode()[: lock_api.CLIENT_BYTES_MAX].decode(errors="ignore")
+        return cls(shell, timeout=timeout, lease_ms=int(lease_s * 1_000), grace_ms=int(grace_s * 1_000), client=shown, caches=caches)
 
     # -- calls -----------------------------------------------------------------------------------------------------------
 
