@@ -2,13 +2,15 @@
 
     value   = b"" (a no-op)  |  batch header, entry, entry, …
     batch   = version u8 · 0 u8 · 0 u16 · count u32 · time_ms u64             (16 bytes, little-endian)
-    entry   = version u8 · kind u8 · 0 u16 · length u32 · client slot u64 · client index u32 · 0 u32 ·
+    entry   = version u8 · kind u8 · member u16 · length u32 · client slot u64 · client index u32 · round u32 ·
               sequence u64 · acknowledged u64                                 (40 bytes) · command, `length` bytes
 
-Rule 1. A client encodes its entry once. The master checks it, puts it behind others, and never encodes it again.
+Rule 1. A client encodes its entry once. The master checks it, puts it behind others, and changes nothing but round and member.
 Rule 2. `time_ms` is the master's clock, made to grow from batch to batch. It is advice: safety never rests on it.
 Rule 3. A client's identity is (slot, index) of the entry that registered it; `sequence` counts its commands from 1; it has seen
 the answers of all through `acknowledged`.
+Rule 4. (round, member) is 0, or the ballot of the reign to which its master bound a command: under another epoch it does nothing, and is
+not remembered. So what a deposed master proposed, and a later reign recovers, is not carried out behind that reign's own.  [PML §5.3]
 """
 
 import struct
@@ -65,6 +67,8 @@ class Entry(NamedTuple):
     sequence: int
     acknowledged: int
     command: bytes
+    reign: int = 0
+    """The ballot of the reign that it is bound to; 0: none."""
 
 
 REGISTRATION = Entry(Kind.REGISTER, NOBODY, 0, 0, b"")
@@ -77,7 +81,7 @@ def encode(kind: int, identity: Identity, sequence: int, acknowledged: int, comm
 
 def register() -> bytes:
     """The entry with which a client asks for an identity."""
-    return encode(*REGISTRATION)
+    return encode(*REGISTRATION[:5])
 
 
 def epoch(ballot: int) -> bytes:
@@ -88,6 +92,13 @@ def epoch(ballot: int) -> bytes:
 def master(ballot: int, command: bytes) -> bytes:
     """The entry in which a master puts a command of its own."""
     return encode(Kind.MASTER, Identity(ballot, 0), 0, 0, command)
+
+
+def bind(data: bytes, ballot: int) -> bytes:
+    """A client's entry, bound to a reign."""
+    bound = bytearray(data)
+    bound[2:4], bound[20:24] = (ballot & 0xFFFF).to_bytes(2, "little"), (ballot >> 16).to_bytes(4, "little")
+    return bytes(bound)
 
 
 def check_submitted(data: bytes) -> Entry:
@@ -102,7 +113,9 @@ def check_submitted(data: bytes) -> Entry:
         raise InvalidCommand(reason=error.reason) from None
     if end != len(data):
         raise InvalidCommand(reason=f"{len(data) - end} bytes follow the entry")
-    kind, _, sequence, acknowledged, _ = entry
+    kind, _, sequence, acknowledged, _, reign = entry
+    if reign:
+        raise InvalidCommand(reason="a client binds its entry to no reign")
     if kind == _COMMAND:
         if not acknowledged < sequence:
             raise InvalidCommand(reason=f"sequence {sequence} is not above acknowledged {acknowledged}")
@@ -143,12 +156,13 @@ def entries(value: bytes) -> list[Entry]:
         start = at + ENTRY_HEADER_BYTES
         if start > size:
             break
-        version, kind, zero, length, slot, index, zeros, sequence, acknowledged = _unpack_entry(value, at)
+        version, kind, member, length, slot, index, number, sequence, acknowledged = _unpack_entry(value, at)
         at = start + length
-        if version != VERSION or zero or zeros or at > size:
+        if version != VERSION or at > size:
             at = start - ENTRY_HEADER_BYTES
             break
-        found.append(_tuple(Entry, (kind, _tuple(Identity, (slot, index)), sequence, acknowledged, value[start:at])))
+        reign = number << 16 | member
+        found.append(_tuple(Entry, (kind, _tuple(Identity, (slot, index)), sequence, acknowledged, value[start:at], reign)))
     if len(found) < count:
         _decode(value, at)  # says what is wrong
     if at != size:
@@ -172,12 +186,10 @@ def _decode(data: bytes, at: int) -> tuple[Entry, int]:
     start = at + ENTRY_HEADER_BYTES
     if len(data) < start:
         raise ProtocolError(reason=f"{len(data) - at} bytes are shorter than an entry's header")
-    version, kind, zero, length, slot, index, zeros, sequence, acknowledged = _unpack_entry(data, at)
+    version, kind, member, length, slot, index, number, sequence, acknowledged = _unpack_entry(data, at)
     if version != VERSION:
         raise ProtocolError(reason=f"entry format {version} is not known; this version reads {VERSION}")
-    if zero or zeros:
-        raise ProtocolError(reason="an entry's header has bits that this version does not know")
     end = start + length
     if len(data) < end:
         raise ProtocolError(reason=f"an entry claims {length} bytes of command; {len(data) - start} are there")
-    return Entry(kind, Identity(slot, index), sequence, acknowledged, data[start:end]), end
+    return Entry(kind, Identity(slot, index), sequence, acknowledged, data[start:end], number << 16 | member), end

@@ -11,13 +11,14 @@ session's handles, which makes them unforgeable. Each is carried out as one Mult
 Paths are `/ls/local` or `/ls/<cell>` and what is below, of 1 to `PATH_BYTES_MAX` bytes of UTF-8; a name is neither empty, `.` nor `..`,
 and holds no `/` and no NUL. In commands they stand without `/ls/<cell>`: `/` is the root, `/a/b` a node.
 
-Left out on purpose: how a command travels (transport/, client/), how it is carried out (locks/).
+Left out on purpose: how a command travels (transport/, client/), how it is carried out (locks/), caching (caching.py).
 """
 
 from typing import Final, TypeVar
 
 import msgspec
 
+from gaios.caching import FindNode, Found
 from gaios.errors import InvalidCommand, ProtocolError
 from gaios.explanation import Explain, Explanation
 
@@ -208,8 +209,8 @@ class Charge(_Noun, frozen=True, tag=127):
     """The master's own: the clock goes on, the leases of `heard` begin anew, sessions whose leases are over end.  [SAFETY 21]"""
 
     elapsed_ms: int
-    heard: bytes
-    """Sessions heard from since the charge before, in order: LEB128 of the first, then of each difference."""
+    heard: bytes  # sessions heard from since the charge before, in order: LEB128 of the first, then of each difference
+    quiet: bool = False  # nobody ends by it, nor does a lock-delay: caches come first  [SAFETY 24]
 
 
 LockCommand = OpenSession | CloseSession | Open | Close | SetContents | SetAcl | DeleteNode | Acquire | Release | SetSequencer | Charge
@@ -297,7 +298,7 @@ class ListNodes(_Noun, frozen=True, tag=149):
     limit: int = 0
 
 
-LockQuestion = GetContentsAndStat | ReadDir | GetSequencer | CheckSequencer | ListSessions | ListNodes | Explain
+LockQuestion = GetContentsAndStat | ReadDir | GetSequencer | CheckSequencer | ListSessions | ListNodes | FindNode | Explain
 
 
 class ContentsAndStat(_Noun, frozen=True, tag=160):
@@ -361,7 +362,7 @@ class Nodes(_Noun, frozen=True, tag=164):
     more: bool
 
 
-LockAnswer = ContentsAndStat | Children | Acquired | Checked | Sessions | Nodes | Explanation
+LockAnswer = ContentsAndStat | Children | Acquired | Checked | Sessions | Nodes | Found | Explanation
 
 _T = TypeVar("_T")
 _commands: msgspec.msgpack.Decoder[LockCommand] = msgspec.msgpack.Decoder(LockCommand)

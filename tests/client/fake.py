@@ -6,12 +6,13 @@ Every replica answers from the same state; which of them is the master, which an
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Self, cast
 
-from gaios import entry, errors
+from gaios import caching, entry, errors
 from gaios.entry import NOBODY
 from gaios.errors import Error, NotMaster, ProtocolError
-from gaios.locks import LockService, Steward
+from gaios.locks import LockService, Steward, is_lock_command
 from gaios.log.applier import Applier
 from gaios.log.sessions import Bounds, Sessions
 from gaios.server.watches import Watches
@@ -54,7 +55,9 @@ class FakeCell:
         """So many answers to writes from now on never leave, though the writes are carried out."""
         self.refusals: list[tuple[Status, Error]] = []
         """What the next writes are answered, without being carried out."""
-        self.submits = 0
+        self.submits = self.questions = 0
+        self.waiting: dict[Any, Callable[[bytes], None]] = {}
+        """Lock commands at the gate."""
         self.pieces = 0
         """How often bytes came."""
         self.loads = 0
@@ -129,8 +132,15 @@ class FakeCell:
             for (number, request), status, body in self.steward.take(self.now_ns, self.epoch if self.master else 0):
                 error = NotMaster(replica=1, master=self.master_address) if status == Status.NOT_MASTER else None
                 self.say(number, encode_answer(request, status, 0, 0, errors.pack(error) if error else body))
+            for token, data in self.steward.gate.take(self.now_ns):
+                self.go_on(token, data)
             if self.steward.due_ns() > 0:
                 break
+
+    def go_on(self, token: Any, data: bytes) -> None:
+        """A lock command passed the gate: it is bound to the reign, and chosen at once."""
+        self.waiting.pop(token)(entry.bind(data, self.epoch))
+        self.steward.gate.answered(token)
 
     def say(self, number: int, frame: bytes) -> None:
         """To a connection, if it is there."""
@@ -252,19 +262,35 @@ class FakeConnection(asyncio.Protocol):
             self.refuse(request, Status.NOT_MASTER, NotMaster(replica=self.replica.number, master=self.cell.master_address))
         elif self.cell.refusals and entry.check_submitted(data).identity != NOBODY:
             self.refuse(request, *self.cell.refusals.pop(0))
+        elif not is_lock_command(data[entry.ENTRY_HEADER_BYTES :]):
+            self.carry_out(request, data)
         else:
-            status, slot, index, body = self.cell.submit(data)
-            if self.cell.lose_answers:
-                self.cell.lose_answers -= 1
-            else:
-                self.say(encode_answer(request, status, slot, index, body))
+            gate, token = self.cell.steward.gate, (self.number, request)
+            gate.begin(self.cell.now_ns, self.cell.epoch)
+            self.cell.waiting[token] = partial(self.carry_out, request)
+            if gate.admit(self.cell.now_ns, token, data[entry.ENTRY_HEADER_BYTES :], data):
+                self.cell.go_on(token, data)
+            asyncio.get_running_loop().call_soon(self.cell.deliver)
+
+    def carry_out(self, request: int, data: bytes) -> None:
+        status, slot, index, body = self.cell.submit(data)
+        if self.cell.lose_answers:
+            self.cell.lose_answers -= 1
+        else:
+            self.say(encode_answer(request, status, slot, index, body))
 
     def read(self, request: int, question: bytes) -> None:
         if not self.serves():
             self.refuse(request, Status.NOT_MASTER, NotMaster(replica=self.replica.number, master=self.cell.master_address))
             return
+        may = None
+        if question.startswith(caching.CACHED_PREFIX):
+            question, may = self.cell.steward.gate.fetch(self.cell.now_ns, self.cell.epoch, question)
+        self.cell.questions += 1
         try:
             body = self.cell.applier.machine.query(question)
+            if may is not None:
+                body = caching.encode(caching.MayCache(may, body))
         except Error as error:
             self.refuse(request, Status.REFUSED, error)
         else:

@@ -21,13 +21,6 @@ from tests.servers import PATIENCE_S
 
 
 @pytest.fixture
-def cellar() -> Iterator[Cellar]:
-    made = Cellar()
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def cell(cellar: Cellar) -> Iterator[Cell]:
     with connect(cellar.fake.endpoints, timeout=PATIENCE_S) as connected:
         yield connected

@@ -1,5 +1,5 @@
 """What is held: its guard fences the cell's own keys, and giving back fails for nobody's sake."""
-# ruff: noqa: PT012 (what ends a body comes out of it)
+# ruff: noqa: PT012 (a lock's body has several statements, and what ends it comes out of it)
 
 import asyncio
 from typing import Any

@@ -3,11 +3,9 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-import gaios
 from gaios.client import Cell, holding
 from gaios.client.held import Held
 from gaios.client.sync import connect
@@ -17,29 +15,7 @@ from tests.client.clocks import Clock
 from tests.client.fake import FakeCell
 from tests.servers import PATIENCE_S
 
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
-
-
-@pytest.fixture
-async def fake(clock: Clock) -> AsyncIterator[FakeCell]:
-    async with FakeCell(1) as fake:
-        yield fake
-
-
-@pytest.fixture
-async def cell(fake: FakeCell) -> AsyncIterator[Cell]:
-    async with gaios.connect(fake.endpoints) as cell:
-        yield cell
-
-
-@pytest.fixture
-def cellar() -> Iterator[Cellar]:
-    made = Cellar()
-    yield made
-    made.close()
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 async def test_after_a_pause_a_holders_call_fails_before_anything_is_sent(fake: FakeCell, cell: Cell, clock: Clock) -> None:
@@ -154,10 +130,9 @@ def test_a_thread_finds_out_too(cellar: Cellar, clock: Clock) -> None:
 async def test_who_is_given_the_same_again_holds_it_once(cell: Cell) -> None:
     """However often it asks: what is kept of it does not grow.  [SAFETY 28]"""
     async with cell.open("/ls/local/svc", create=True) as node:
-        held = await node.acquire()
-        for _ in range(3):
-            assert await node.acquire() is held
-        assert holding._held.get().count(held) == 1
+        held = [await node.acquire() for _ in range(3)]
+        assert held[0] is held[1] is held[2]
+        assert holding._held.get().count(held[0]) == 1
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")

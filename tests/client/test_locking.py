@@ -3,7 +3,6 @@
 # ruff: noqa: PT012 (a lock's body has several statements, and what ends it comes out of it)
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -16,22 +15,7 @@ from tests.client.clocks import Clock, ring
 from tests.client.fake import FakeCell
 from tests.servers import until
 
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
-
-
-@pytest.fixture
-async def fake(clock: Clock) -> AsyncIterator[FakeCell]:
-    async with FakeCell(1) as fake:
-        yield fake
-
-
-@pytest.fixture
-async def cell(fake: FakeCell) -> AsyncIterator[Cell]:
-    async with gaios.connect(fake.endpoints) as cell:
-        yield cell
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 def handles(fake: FakeCell) -> int:
@@ -109,7 +93,7 @@ async def test_one_whose_file_was_deleted_is_opened_anew(fake: FakeCell, cell: C
     for is_told in (True, False):
         tell = fake.steward.tell
         if not is_told:
-            fake.steward.tell = lambda *_: None  # type: ignore[method-assign]
+            fake.steward.tell = lambda *_: 0  # type: ignore[method-assign]
         async with gaios.connect(fake.endpoints) as other, other.open("/ls/local/locks/job") as node:
             await node.delete()
         if is_told:

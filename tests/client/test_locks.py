@@ -1,8 +1,7 @@
 """Claims about locks as their users see them; the clocks of client and cell are a test's."""
-# ruff: noqa: ASYNC110, PT012 (what is waited for has no event; a lock's body has several statements, and what ends it comes out of it)
+# ruff: noqa: PT012 (what is waited for has no event; a lock's body has several statements, and what ends it comes out of it)
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any
 
@@ -16,38 +15,9 @@ from gaios.client.locks import path_of
 from gaios.errors import ConfigurationError, InvalidCommand, LockLost, NotAcquired, SessionExpired, Unavailable
 from tests.client.clocks import Clock, ring
 from tests.client.fake import FakeCell
+from tests.servers import PATIENCE_S, until
 
-PATIENCE_S = 60
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
-
-
-@pytest.fixture
-async def fake(clock: Clock) -> AsyncIterator[FakeCell]:
-    async with FakeCell(3) as fake:
-        yield fake
-
-
-@pytest.fixture
-async def cell(fake: FakeCell) -> AsyncIterator[Cell]:
-    async with gaios.connect(fake.endpoints) as cell:
-        yield cell
-
-
-@pytest.fixture
-async def other(fake: FakeCell) -> AsyncIterator[Cell]:
-    async with gaios.connect(fake.endpoints) as cell:
-        yield cell
-
-
-async def until(true: Callable[[], object]) -> None:
-    """Wait for something that comes soon."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not true():
-            await asyncio.sleep(0.001)
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 def waiters(fake: FakeCell, path: str = "/locks/job") -> int:
@@ -311,7 +281,7 @@ async def test_a_grant_whose_notice_died_with_its_master_is_found(fake: FakeCell
     async with cell.lock("job"):
         waiting = asyncio.ensure_future(wait())
         await until(lambda: waiters(fake) == 1)
-        fake.steward.tell = lambda *_: None  # type: ignore[method-assign]
+        fake.steward.tell = lambda *_: 0  # type: ignore[method-assign]
     await until(lambda: holders(fake) == 1 and waiters(fake) == 0)
     assert not got.is_set()
     fake.fail_over()

@@ -6,12 +6,13 @@ import pytest
 
 from gaios import api, lock_api
 from gaios import explanation as told
+from gaios.entry import Identity
 from gaios.explain import words
-from gaios.explain.operation import Operation
+from gaios.explain.operation import Attempt, Operation, Story
 from gaios.explain.replay import Replay
 from gaios.explain.words import Told
 from gaios.explanation import Explain, Explanation, Grant, Moment
-from gaios.log import Bounds
+from gaios.log import Bounds, Status
 from tests.explain.parts import EPOCH, Log
 from tests.locks.parts import TOKEN
 
@@ -235,3 +236,10 @@ def test_an_operation_that_is_not_there() -> None:
     assert found.verdict.startswith("operation 2.0:8 is not in this log through slot 2: it was not carried out by then")
     found = of_operation(log, Operation(log.me._replace(index=3), 8))
     assert found.verdict == "there is no client 2.3 in this log through slot 2"
+
+
+def test_an_attempt_that_a_deposed_master_left_behind_is_told_to_do_nothing() -> None:
+    """[PML §5.3] It is no repetition of one that was carried out."""
+    left = Attempt(AT, 0, 0, Status.NOT_MASTER, False, "Close", session=7)
+    story = Story(Operation(Identity(1, 0), 1), registered=AT, attempts=[left])
+    assert "bound to an earlier reign" in words.of_operation(story).chain[-1].text

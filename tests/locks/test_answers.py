@@ -3,9 +3,10 @@
 import pytest
 
 from gaios import errors, lock_api
+from gaios.caching import FindNode
 from gaios.lock_api import GetContentsAndStat, ListNodes, ListSessions, ReadDir
 from gaios.locks import answers
-from tests.locks.parts import Service
+from tests.locks.parts import TOKEN, Service
 
 
 def test_contents_and_numbers_are_of_one_moment() -> None:
@@ -103,3 +104,16 @@ def test_a_question_changes_nothing() -> None:
     service.ask(lock_api.CheckSequencer(lock_api.Sequencer("/f", False, 0, 1)))
     service.machine.check()
     assert list(service.machine.snapshot()) == before
+
+
+def test_a_session_may_ask_whether_there_is_a_node() -> None:
+    """[CHUBBY §2.7] To keep in mind that there is none."""
+    service = Service()
+    session = service.do(lock_api.OpenSession(TOKEN)).session
+    service.do(lock_api.Open(session, TOKEN, "/f", lock_api.MAY_CREATE))
+    assert service.ask(FindNode(session, TOKEN, "/f")).there
+    assert not service.ask(FindNode(session, TOKEN, "/g")).there
+    with pytest.raises(errors.UnknownLockSession):
+        service.ask(FindNode(session, b"x" * 16, "/f"))
+    with pytest.raises(errors.InvalidCommand):
+        service.ask(FindNode(session, TOKEN, "f"))

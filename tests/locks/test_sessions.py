@@ -5,6 +5,7 @@ import pytest
 from gaios import errors, lock_api
 from gaios.lock_api import LEASE_MS, Charged, CloseSession
 from gaios.locks import sessions
+from gaios.locks.heard import encode as encode_heard
 from tests.locks.parts import TOKEN, Client, Service
 
 LONG = lock_api.LEASE_MS_MAX
@@ -258,3 +259,15 @@ def test_the_masters_side_asks_what_it_needs() -> None:
     assert (machine.shortest_lease_ms, machine.clock_ms, machine.sessions()) == (2_000, 700, [a.number, b.number])
     a.do(CloseSession)
     assert (machine.shortest_lease_ms, machine.sessions()) == (LEASE_MS, [b.number])
+
+
+def test_a_quiet_charge_moves_the_clock_and_ends_nobody() -> None:
+    """[SAFETY 24] Who is over by then ends by the next that is not quiet, unless it was heard from meanwhile."""
+    service = Service()
+    first, second = (service.do(lock_api.OpenSession(TOKEN)).session for _ in range(2))
+    service.do(lock_api.Charge(0, b""))
+    charged = service.do(lock_api.Charge(lock_api.LEASE_MS + 1, b"", quiet=True))
+    assert (charged.clock_ms, charged.expired, charged.more) == (lock_api.LEASE_MS + 1, 0, False)
+    assert service.ended == []
+    service.do(lock_api.Charge(0, encode_heard([first])))
+    assert service.ended == [second]

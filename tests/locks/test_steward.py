@@ -8,6 +8,7 @@ import pytest
 from gaios import errors, lock_api
 from gaios.lock_api import Charge, Charged, Notice
 from gaios.locks import steward as room
+from gaios.locks.affects import Affected, Busy
 from gaios.locks.heard import encode as encode_heard
 from gaios.locks.steward import FAR, MS, NOTICES_KEPT, Steward
 from gaios.transport import EXPIRED, NOTICES_MAX, KeepAlive, KeptAlive, Status, decode_kept_alive
@@ -28,6 +29,24 @@ class FakeBook:
     @property
     def shortest_lease_ms(self) -> int:
         return min((lease for _, lease in self.sessions.values()), default=0)
+
+    def caching(self) -> dict[int, int]:
+        return {}
+
+    def path_of(self, session: int, handle: int) -> str:
+        raise NotImplementedError
+
+    def has_node(self, path: str) -> bool:
+        raise NotImplementedError
+
+    def is_ending(self, session: int) -> bool:
+        raise NotImplementedError
+
+    def affected(self, command: lock_api.LockCommand, busy: Busy) -> Affected:
+        raise NotImplementedError
+
+    def affected_by_charge(self, charge: Charge, busy: Busy) -> Affected:
+        raise NotImplementedError
 
     def lease_of(self, session: int, token: bytes) -> int:
         known, lease_ms = self.sessions.get(session, (b"", 0))
@@ -439,3 +458,57 @@ def test_what_is_listed_can_be_read_back(seed: int) -> None:
     dice = random.Random(seed)
     sessions = sorted({dice.randrange(1, 1 << dice.randrange(1, 62)) for _ in range(100)})
     assert listed(Charge(0, encode_heard(sessions))) == sessions
+
+
+def test_notices_that_a_late_keepalive_drops_are_said_to_be_lost() -> None:
+    """One from before the session knew of the reign, read after one that says it does: a connection that was left is read late."""
+    bench = Bench(1)
+    bench.steward.take(bench.now, bench.reign)
+    for number, epoch in ((1, 0), (2, REIGN)):
+        bench.steward.keepalive("one", KeepAlive(number, 1, number, epoch, 0, TOKEN), reign=REIGN, leased=True)
+        bench.steward.take(bench.now, bench.reign)
+    bench.steward.tell(1, Notice(9, 1))
+    bench.steward.keepalive("left", KeepAlive(1, 1, 1, 0, 0, TOKEN), reign=REIGN, leased=True)
+    replies = [decode_kept_alive(reply.body) for reply in bench.steward.take(bench.now, bench.reign)]
+    assert [kept.lost for kept in replies if kept.told] != []
+    assert all(kept.lost or kept.notices for kept in replies if kept.told)
+
+
+def test_a_notice_has_a_number_that_its_acknowledgement_reaches() -> None:
+    """[SAFETY 24] Also when it was dropped with others: then the session hears that some were lost, and forgets everything."""
+    bench = Bench(1)
+    bench.steward.take(bench.now, bench.reign)
+    assert bench.steward.tell(1, Notice(9, 1)) == 0
+    for number, epoch in ((1, 0), (2, REIGN)):
+        bench.steward.keepalive("one", KeepAlive(number, 1, number, epoch, 0, TOKEN), reign=REIGN, leased=True)
+        assert bench.steward.knows(1) == (epoch == REIGN)
+        bench.steward.take(bench.now, bench.reign)
+    assert [bench.steward.tell(1, Notice(9, 1)) for _ in range(3)] == [1, 2, 3]
+    for _ in range(NOTICES_KEPT - 3):
+        bench.steward.tell(1, Notice(9, 1))
+    assert bench.steward.tell(1, Notice(9, 1)) == NOTICES_KEPT + 1
+
+
+def test_a_charge_that_was_quiet_for_caches_charges_no_more_than_was_due_to_who_slept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """[SAFETY 21, 24] What held it up passes by itself, while the master stands still."""
+    bench = begun(2)
+    monkeypatch.setattr(bench.steward.gate, "charge", lambda *_: False)
+    monkeypatch.setattr(bench.steward.gate, "may_charge", lambda *_: False)
+    bench.step(3 * S)
+    assert bench.choose() == Charge(3_000, bench.proposed[-1][1].heard, quiet=True)
+    monkeypatch.undo()
+    bench.step(20 * S)
+    assert not bench.proposed[-1][1].quiet
+    assert bench.choose().elapsed_ms == 3_000
+    assert bench.steward.due_ns() == bench.now + 3 * S
+
+
+def test_a_charge_follows_a_quiet_one_as_soon_as_caches_let_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = begun(2)
+    monkeypatch.setattr(bench.steward.gate, "charge", lambda *_: False)
+    monkeypatch.setattr(bench.steward.gate, "may_charge", lambda *_: False)
+    bench.step(3 * S)
+    bench.choose()
+    monkeypatch.undo()
+    bench.step(S // 2)
+    assert bench.choose() == Charge(500, b"")

@@ -71,6 +71,19 @@ def test_a_machine_hears_of_a_new_epoch_before_its_first_command(monkeypatch: py
     assert heard == [Context(1, 0, 5, 7), Context(1, 1, 5, 9)]
 
 
+def test_a_bound_command_counts_in_its_own_epoch_alone_and_is_carried_out_by_a_retry() -> None:
+    """[PML §5.3] What a deposed master proposed and a later reign recovers is not remembered either: its client may ask again."""
+    under_test = applier()
+    under_test.apply(1, entry.batch([entry.register(), entry.epoch(65_537)], 0))
+    whole = command(entry.Identity(1, 0), 1, b"x")
+    answers, effects = under_test.apply(2, entry.batch([entry.epoch(131_074), entry.bind(whole, 65_537)], 0))
+    assert (answers[1].status, effects) == (Status.NOT_MASTER, [])
+    answers, _ = under_test.apply(3, entry.batch([entry.bind(whole, 131_074), entry.bind(whole, 65_537)], 0))
+    assert [answer.status for answer in answers] == [Status.DONE, Status.NOT_MASTER]
+    answers, _ = under_test.apply(4, entry.batch([entry.bind(whole, 131_074)], 0))
+    assert answers[0].slot == 3, "it was carried out once"
+
+
 def test_an_unknown_kind_stops_the_replica() -> None:
     """[SAFETY 17] Skipping it would be divergence."""
     data = bytearray(entry.register())

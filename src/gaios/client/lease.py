@@ -50,6 +50,7 @@ class Lease:
         "end_ns",
         "epoch",
         "grace_ns",
+        "lapses",
         "lease",
         "lease_ms",
         "link",
@@ -70,6 +71,8 @@ class Lease:
         self.state = State.SAFE
         self.end_ns = end_ns
         """Until then nobody else is given what it holds; by the boot-time clock."""
+        self.lapses = 0
+        """How often it was over when it was extended, whether anybody noticed or not."""
         self.link: Link | None = None
         """Where its KeepAlive is."""
         self.request = 0
@@ -197,6 +200,7 @@ class Leases:
         since_ns = 0
         while lease.sent and lease.sent[0][0] <= kept.listed:
             _, since_ns = lease.sent.popleft()
+        lease.lapses += lease.end_ns <= now
         if since_ns:
             lease.end_ns = max(lease.end_ns, since_ns + shortened_ns(kept.lease_ms))
             if lease.state == State.JEOPARDY and lease.end_ns > now:

@@ -15,7 +15,7 @@ from gaios.client.locking import Locking
 from gaios.client.locks import Lock, OnJeopardy, check_of, path_of
 from gaios.client.naming import Naming, split
 from gaios.client.node_events import Wanted
-from gaios.client.nodes import Create, Opening
+from gaios.client.opening import Create, Opening
 from gaios.client.shell import Shell
 from gaios.errors import InvalidCommand
 from gaios.explanation import Explain, Explanation
@@ -103,18 +103,20 @@ class LockCalls(Calling):
             lock_delay=lock_delay, acl=acl, timeout=timeout,
         )  # fmt: skip
 
-    def session(self, *, lease: float = 12.0, grace: float = 45.0, client: str = "") -> Session:
+    def session(self, *, lease: float = 12.0, grace: float = 45.0, client: str = "", caching: bool = False) -> Session:
         """A session of its own, for locks that are to live and end together: `session.lock(…)`. It ends with this client, or by `close`.
 
         Args:
             lease: seconds, 1 to 60, after which the cell gives its locks up when it does not hear from this client.
             grace: seconds for which this client waits for the cell's verdict after that.
             client: what people are shown of it; empty: this machine's name and the process.
+            caching: keep in memory what its nodes' `read` and `children` gave, and that a node is not there; a change of it, by whomever,
+                waits until this is told, or its lease is over.  [CHUBBY §2.7]
 
         Raises:
             ConfigurationError: a time makes no sense.
         """
-        made = LockSession.of(self._shell, timeout=self._timeout, lease_s=lease, grace_s=grace, client=client)
+        made = LockSession.of(self._shell, timeout=self._timeout, lease_s=lease, grace_s=grace, client=client, caches=caching)
         self._sessions = [*(each for each in self._sessions if not each.is_over), made]
         return Session(made, self._naming)
 

@@ -8,6 +8,7 @@ lives, and a lock's holder looks at the clock first.
 Rule 4. A handle is told all that happens after it was opened, whichever comes first, the notice or the word that it is open.
 """
 # ruff: noqa: ASYNC109 (a call's time-out is the core's business: its outcome depends on what was sent by then)
+# ruff: noqa: ANN401 (what belongs to a command, or to a question)
 
 import asyncio
 import contextlib
@@ -16,7 +17,8 @@ from typing import Any, Final, Self
 
 from msgspec.structs import replace
 
-from gaios import lock_api
+from gaios import caching, lock_api
+from gaios.client.cache import Cache
 from gaios.client.core import READ, WRITE
 from gaios.client.handle import AGAIN_S, NO_ANSWER, Handle, News, strange
 from gaios.client.lease import AskAgain, Lease, State, Told, shortened_ns
@@ -39,6 +41,8 @@ CLOSE_S: Final = 1.0
 """How long closing waits for the cell to say that the session is closed; else it expires."""
 LOCKS: Final = "/locks"
 """Where locks stand that are called by a name. What is made below it is ephemeral: a name that nobody uses leaves nothing behind."""
+_THERE: Final = "there"
+"""Under which a node's absence is kept."""
 EARLY_MAX: Final = 1_024
 """Notices kept for handles of which it is not known yet that they are open; beyond it they are told that some were lost."""
 
@@ -46,8 +50,11 @@ EARLY_MAX: Final = 1_024
 class LockSession:
     """See the module. `lease_ms` and `grace_ms` are as in `lock_api`; `timeout` is in seconds, of one command."""
 
-    def __init__(self, shell: Shell, *, timeout: float, lease_ms: int, grace_ms: int, client: str) -> None:
+    def __init__(self, shell: Shell, *, timeout: float, lease_ms: int, grace_ms: int, client: str, caches: bool = False) -> None:
         self._shell = shell
+        self._caches = caches
+        self.cache: Cache | None = None
+        """While it is open, of one that caches."""
         self.timeout, self._lease_ms, self._grace_ms, self._client = timeout, lease_ms, grace_ms, client
         self.lease: Lease | None = None
         """While it is open."""
@@ -67,7 +74,7 @@ class LockSession:
         self.watchdog = Watchdog(lease_ms)
 
     @classmethod
-    def of(cls, shell: Shell, *, timeout: float, lease_s: float, grace_s: float, client: str) -> Self:
+    def of(cls, shell: Shell, *, timeout: float, lease_s: float, grace_s: float, client: str, caches: bool = False) -> Self:
         """A session as `Cell.session` describes it.
 
         Raises:
@@ -78,13 +85,12 @@ class LockSession:
             raise ConfigurationError(reason=f"a lease has {lowest} to {highest} seconds, not {lease_s!r}")
         if not 0 <= grace_s <= 1e9:
             raise ConfigurationError(reason=f"a grace period is a number of seconds from 0 on, not {grace_s!r}")
-        shown = client or OUTSIDE.get().name()
-        shown = shown.encode()[: lock_api.CLIENT_BYTES_MAX].decode(errors="ignore")
-        return cls(shell, timeout=timeout, lease_ms=int(lease_s * 1_000), grace_ms=int(grace_s * 1_000), client=shown)
+        shown = (client or OUTSIDE.get().name()).encode()[: lock_api.CLIENT_BYTES_MAX].decode(errors="ignore")
+        return cls(shell, timeout=timeout, lease_ms=int(lease_s * 1_000), grace_ms=int(grace_s * 1_000), client=shown, caches=caches)
 
     # -- calls -----------------------------------------------------------------------------------------------------------
 
-    async def ask(self, command: LockCommand, timeout: float | None = None) -> Any:  # noqa: ANN401 (the reply that belongs to the command)
+    async def ask(self, command: LockCommand, timeout: float | None = None) -> Any:
         """One command; its reply."""
         reply = await self._shell.call(WRITE, lock_api.encode(command), self.timeout if timeout is None else timeout)
         try:
@@ -92,9 +98,25 @@ class LockSession:
         except Error as error:
             raise Unknown(reason=f"it was carried out, but the reply cannot be read ({error})") from None
 
-    async def look(self, question: LockQuestion, timeout: float | None = None) -> Any:  # noqa: ANN401 (as above)
+    async def look(self, question: LockQuestion, timeout: float | None = None) -> Any:
         """One question; its answer."""
         return lock_api.decode_answer(await self._shell.call(READ, lock_api.encode(question), self.timeout if timeout is None else timeout))
+
+    async def look_cached(self, path: str, key: object, question: LockQuestion, timeout: float | None = None) -> Any:
+        """One question of a node, whose answer is kept if it may be. What is kept is to be looked for before: see `cache`."""
+        cache = self.cache
+        if cache is None:
+            return await self.look(question, timeout)
+        fill = cache.begin(path)
+        try:
+            asked = caching.encode(caching.Cached(lock_api.encode(question)))
+            may, body = caching.decode_may_cache(await self._shell.call(READ, asked, self.timeout if timeout is None else timeout))
+            answer = lock_api.decode_answer(body)
+            if may:
+                cache.keep(boottime_ns(), fill, key, answer, len(body))
+            return answer
+        finally:
+            cache.leave(fill)
 
     async def safe(self, lease: Lease) -> None:
         """Return when that lease is not over by this clock; in jeopardy, wait for the verdict.  [CHUBBY §2.8; SAFETY 22]
@@ -129,7 +151,7 @@ class LockSession:
         self._is_closed = True
         if self._opening is not None:
             self._opening.cancel()
-        lease, self.lease = self.lease, None
+        lease, self.lease, self.cache = self.lease, None, None
         self._fail_all()
         tasks = list(self._tasks)
         for task in tasks:
@@ -169,7 +191,7 @@ class LockSession:
 
     async def _open(self) -> Lease:
         token, began_ns = OUTSIDE.get().random_bytes(lock_api.TOKEN_BYTES), boottime_ns()
-        reply = await self.ask(lock_api.OpenSession(token, self._lease_ms, client=self._client))
+        reply = await self.ask(lock_api.OpenSession(token, self._lease_ms, self._caches, self._client))
         if not isinstance(reply, SessionOpened):
             raise strange(reply)
         # To open a session is to be heard from: its lease counts from before this was sent.
@@ -177,6 +199,7 @@ class LockSession:
         self._is_known.clear()
         self._is_safe.set()
         self.lease = self._shell.keep_alive(reply.session, token, reply.lease_ms, end_ns, self._grace_ms * MS, self._told)
+        self.cache = Cache(self.lease) if self._caches else None
         return self.lease
 
     async def open(self, wanted: lock_api.Open, *, listener: Callable[[News], None] | None = None, timeout: float | None = None) -> Handle:
@@ -242,13 +265,21 @@ class LockSession:
                 self._early.clear()
 
     async def _ask_to_open(self, lease: Lease, wanted: lock_api.Open) -> lock_api.Opened:
-        # Whoever gives up sooner still needs to know which handle is to be closed.
-        patience_s = (self._lease_ms + self._grace_ms) / 1_000
+        patience_s = (self._lease_ms + self._grace_ms) / 1_000  # who gives up sooner still needs to know which handle is to be closed
         command = replace(wanted, session=lease.session, token=lease.token)
+        if (
+            self.cache is not None
+            and not wanted.create
+            and self.cache.get(boottime_ns(), wanted.path, _THERE) == caching.Found(there=False)
+        ):
+            raise NoSuchNode(path=wanted.path)
         try:
             opened = await self.ask(command, patience_s)
         except NoSuchNode:
             if not wanted.create:
+                if self.cache is not None and self.lease is lease:  # what the cell says to one session, no later one may keep
+                    with contextlib.suppress(Error):
+                        await self.look_cached(wanted.path, _THERE, caching.FindNode(lease.session, lease.token, wanted.path))
                 raise
             directories: list[Handle] = []
             try:
@@ -330,12 +361,17 @@ class LockSession:
         else:
             for notice in told:
                 noted = self._handles.get(notice.handle)
-                if noted is not None:
+                if notice.what == caching.INVALIDATE:
+                    if self.cache is not None:
+                        self.cache.forget(notice.name)
+                elif noted is not None:
                     noted.told(notice)
                 else:
                     self._keep_early(notice)
 
     def _tell(self, news: State | AskAgain) -> None:
+        if self.cache is not None and news != State.SAFE:
+            self.cache.flush()
         for handle in list(self._handles.values()):
             handle.told(news)
             if isinstance(news, AskAgain) and handle.lost is not None:
@@ -352,7 +388,7 @@ class LockSession:
         """The session is over."""
         if self.lease is lease:
             # Whoever has just been granted something does not listen yet, and looks at its state.
-            self.lease, lease.state = None, State.EXPIRED
+            self.lease, self.cache, lease.state = None, None, State.EXPIRED
             self._shell.let_go(lease.lease)
             self._fail_all()
 

@@ -9,9 +9,9 @@ however, is undone before the next.
 # ruff: noqa: ASYNC109 (a call's time-out is the core's business: its outcome depends on what was sent by then)
 
 import asyncio
-from collections.abc import Coroutine, Generator, Iterable
+from collections.abc import Coroutine
 from types import TracebackType
-from typing import Any, Final, Literal, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from gaios import lock_api
 from gaios.client import holding
@@ -19,83 +19,14 @@ from gaios.client.arguments import Value, as_bytes, seconds
 from gaios.client.handle import AGAIN_S, NO_ANSWER, Handle, strange
 from gaios.client.held import Held
 from gaios.client.lock_session import LockSession
-from gaios.client.locks import delay_ms
-from gaios.client.naming import Naming, split
-from gaios.client.node_events import NodeEvents, Wanted, bits_of
+from gaios.client.node_events import NodeEvents
 from gaios.client.outside import boottime_ns
 from gaios.client.results import Done, NodeChanged, NodeContents
-from gaios.errors import (
-    ConfigurationError,
-    Error,
-    HandlePoisoned,
-    NotAcquired,
-    Unavailable,
-    Unknown,
-    UnknownHandle,
-)
+from gaios.errors import ConfigurationError, Error, HandlePoisoned, NotAcquired, Unavailable, Unknown, UnknownHandle
 from gaios.lock_api import Changed, LockCommand, LockQuestion, Sequencer, Stat
 
 T = TypeVar("T")
-Create = Literal["must"] | bool
-_CREATE: Final[dict[Create, int]] = {False: 0, True: lock_api.MAY_CREATE, "must": lock_api.MUST_CREATE}
 _CALL, _WRITE, _ACQUIRE, _RELEASE = range(4)
-
-
-class Opening:
-    """A node to be opened, by `async with` or by `await`: then `close` it."""
-
-    def __init__(self, session: LockSession, naming: Naming, wanted: lock_api.Open, name: str, timeout: float | None) -> None:
-        self._session, self._naming, self._wanted, self._name, self._timeout = session, naming, wanted, name, timeout
-        self._node: Node | None = None
-
-    def __await__(self) -> "Generator[Any, None, Node]":
-        """Open it."""
-        return self.open().__await__()
-
-    async def __aenter__(self) -> "Node":
-        """Open it."""
-        if self._node is not None:
-            raise ConfigurationError(reason=f"{self._name} is open here already", hint="open it anew: cell.open(path)")
-        self._node = await self.open()
-        return self._node
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Close it."""
-        node, self._node = self._node, None
-        if node is not None:
-            await node.close()
-
-    async def open(self) -> "Node":
-        """Open it; the caller closes it."""
-        holding.check()
-        await self._naming.check(self._name, self._session.timeout if self._timeout is None else self._timeout)
-        events = NodeEvents()
-        handle = await self._session.open(self._wanted, listener=events.told, timeout=self._timeout)
-        return Node(self._session, self._name, handle, events)
-
-
-def opening(
-    session: LockSession,
-    naming: Naming,
-    path: str,
-    *,
-    create: Create,
-    directory: bool,
-    ephemeral: bool,
-    contents: Value,
-    write: bool,
-    events: Iterable[Wanted],
-    lock_delay: float,
-    acl: tuple[str, str, str] | None,
-    timeout: float | None,
-) -> Opening:
-    """As `Cell.open`."""
-    if create not in _CREATE:
-        raise ConfigurationError(reason=f"create is False, True or 'must', not {create!r}")
-    wanted = lock_api.Open(
-        0, b"", split(path)[1], _CREATE[create], directory, ephemeral, as_bytes(contents), write, bits_of(events), delay_ms(lock_delay), acl
-    )  # fmt: skip
-    return Opening(session, naming, wanted, path, None if timeout is None else seconds(timeout))
 
 
 class Node:
@@ -131,25 +62,28 @@ class Node:
     # -- what it is --------------------------------------------------------------------------------------------------------
 
     async def read(self, *, timeout: float | None = None) -> NodeContents:
-        """A file's whole contents and its numbers, at one moment. Raises `WrongKindOfNode`: it is a directory."""
+        """A file's whole contents and its numbers, at one moment. Raises `WrongKindOfNode`: it is a directory.
+
+        In a session that caches, from memory where it can be: as good as the cell's answer, but for `stat.lock_generation`.
+        """
         question = lock_api.GetContentsAndStat(*self._whose())
-        found = await self._look(question, lock_api.ContentsAndStat, timeout)
+        found = await self._look(question, lock_api.ContentsAndStat, timeout, ("read",))
         return NodeContents(found.contents or b"", found.stat)
 
     async def stat(self, *, timeout: float | None = None) -> Stat:
-        """Its numbers."""
+        """Its numbers; the cell is asked for them always."""
         question = lock_api.GetContentsAndStat(*self._whose(), contents=False)
         return (await self._look(question, lock_api.ContentsAndStat, timeout)).stat
 
     async def children(self, *, timeout: float | None = None) -> dict[str, Stat]:
         """A directory's children by name, in order, with their numbers. More than 1,000 are asked for page by page, not at one moment.
 
-        Raises `WrongKindOfNode`: it is a file. `timeout` counts for each page.
+        From memory as `read`. Raises `WrongKindOfNode`: it is a file. `timeout` counts for each page.
         """
         found: dict[str, Stat] = {}
         while True:
-            question = lock_api.ReadDir(*self._whose(), after=next(reversed(found), ""))
-            page = await self._look(question, lock_api.Children, timeout)
+            after = next(reversed(found), "")
+            page = await self._look(lock_api.ReadDir(*self._whose(), after), lock_api.Children, timeout, ("children", after))
             found.update(page.children)
             if not page.more or not page.children:
                 return found
@@ -270,9 +204,21 @@ class Node:
         lease = self._handle.lease
         return lease.session, lease.token, self._handle.number
 
-    async def _look(self, question: LockQuestion, kind: type[T], timeout: float | None) -> T:
+    async def _look(self, question: LockQuestion, kind: type[T], timeout: float | None, key: tuple[str, ...] = ()) -> T:
+        """Ask, or take what is kept under a key, if there is a key."""
+        session, handle = self._session, self._handle
+        kept_key = (handle.stat.instance, *key)
+        if key and session.cache is not None:
+            self._check()
+            holding.check()
+            session.check_lives(handle.lease)
+            kept = session.cache.get(boottime_ns(), handle.path, kept_key)
+            if kept is not None and isinstance(kept, kind):
+                return kept
+
         async def look() -> T:
-            answer = await self._session.look(question, await self._safe(timeout))
+            left = await self._safe(timeout)
+            answer = await (session.look_cached(handle.path, kept_key, question, left) if key else session.look(question, left))
             if not isinstance(answer, kind):
                 raise strange(answer)
             return answer

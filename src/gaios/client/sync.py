@@ -16,7 +16,7 @@ from gaios.client.bridge import Lock, Twin, Watch
 from gaios.client.bridge_nodes import Node, Session
 from gaios.client.held import OnJeopardy
 from gaios.client.node_events import Wanted
-from gaios.client.nodes import Create
+from gaios.client.opening import Create
 from gaios.client.recipes.bridge import OnChange, Partitioner, PrefixCache, Singleton
 from gaios.client.recipes.cache import LIMIT_BYTES
 from gaios.client.recipes.once import Mark
@@ -260,18 +260,20 @@ class Cell(Twin):
             ),
         )
 
-    def session(self, *, lease: float = 12.0, grace: float = 45.0, client: str = "") -> Session:
+    def session(self, *, lease: float = 12.0, grace: float = 45.0, client: str = "", caching: bool = False) -> Session:
         """A session of its own, for locks that are to live and end together: `session.lock(…)`. It ends with this client, or by `close`.
 
         Args:
             lease: seconds, 1 to 60, after which the cell gives its locks up when it does not hear from this client.
             grace: seconds for which this client waits for the cell's verdict after that.
             client: what people are shown of it; empty: this machine's name and the process.
+            caching: keep in memory what its nodes' `read` and `children` gave, and that a node is not there; a change of it, by whomever,
+                waits until this is told, or its lease is over.  [CHUBBY §2.7]
 
         Raises:
             ConfigurationError: a time makes no sense.
         """
-        return Session(self, self._cell.session(lease=lease, grace=grace, client=client))
+        return Session(self, self._cell.session(lease=lease, grace=grace, client=client, caching=caching))
 
     def check(self, sequencer: Sequencer | str, name: str | None = None, *, shared: bool = False, timeout: float | None = None) -> bool:
         """Whether a grant is still held: for whoever receives a sequencer, and has to know before it acts.  [CHUBBY §2.4]

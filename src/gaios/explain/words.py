@@ -216,6 +216,8 @@ def _attempt(each: Attempt) -> str:
     what = f"{each.command}{session}, entry {each.index} of the slot,"
     if each.error is not None:
         return f"{what} is refused: {each.error}"
+    if each.status == Status.NOT_MASTER:
+        return f"{what} is bound to an earlier reign, whose master proposed it: in this one it does nothing"
     if not each.first:
         return f"{what} stands here once more: it gets the first one's answer, and changes nothing"
     if each.failed is not None:

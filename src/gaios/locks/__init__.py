@@ -13,11 +13,12 @@ Rule 1. Every command is carried out whole, as one MultiOp of the database, or r
 Rule 2. The state is keys below `\0gaios/` (docs/decisions/0009); all else is made of them.
 Rule 3. What one command may cost is bounded, with a typed error where the bound is met.  [SAFETY 28]
 
-`Steward` is the master's side: how time passes, and how notices travel. Left out on purpose: what a client makes of them (client/).
+`Steward` is the master's side: how time passes, and how notices travel; its `Gate` holds changes of what others may have
+cached. Left out on purpose: what a client makes of them (client/).
 """
 
 from gaios.locks.change import Ended, Told
-from gaios.locks.service import LockService
+from gaios.locks.service import LockService, is_lock_command
 from gaios.locks.steward import Steward
 
-__all__ = ["Ended", "LockService", "Steward", "Told"]
+__all__ = ["Ended", "LockService", "Steward", "Told", "is_lock_command"]

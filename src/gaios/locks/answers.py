@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from gaios import errors
 from gaios.api import PAGE_BYTES_MAX, PAGE_ENTRIES_MAX
+from gaios.caching import FindNode, Found
 from gaios.lock_api import (
     Acquired,
     Checked,
@@ -56,6 +57,11 @@ def _read_dir(state: Change, asked: ReadDir) -> Children:
     _, _, node = access.handle_of(state.index, asked, state.revision - 1)
     found, more = _page(state, node, asked.after, asked.limit)
     return Children(tuple([(keys.name_of(child.path), child.stat) for child in found]), more)
+
+
+def _find_node(state: Change, asked: FindNode) -> Found:
+    access.session_of(state.index, asked, state.revision - 1)
+    return Found(asked.path in state.index.nodes)
 
 
 def _get_sequencer(state: Change, asked: GetSequencer) -> Acquired:
@@ -123,6 +129,7 @@ def _node_info(node: Node) -> NodeInfo:
 
 
 _ANSWERS: Final[dict[type, Callable[[Change, Any], LockAnswer]]] = {
-    GetContentsAndStat: _contents_and_stat, ReadDir: _read_dir, GetSequencer: _get_sequencer, CheckSequencer: _check_sequencer,
+    GetContentsAndStat: _contents_and_stat, FindNode: _find_node,
+    ReadDir: _read_dir, GetSequencer: _get_sequencer, CheckSequencer: _check_sequencer,
     ListSessions: _list_sessions, ListNodes: _list_nodes,
 }  # fmt: skip

@@ -92,6 +92,8 @@ class Index:
     opened: dict[int, None] = field(default_factory=dict)
     """Sessions since the newest charge."""
     ending: dict[int, None] = field(default_factory=dict)
+    caching: dict[int, int] = field(default_factory=dict)
+    """Sessions that keep what they read, and their leases, ms."""
     charges: dict[int, None] = field(default_factory=dict)
     """Those that are kept."""
     delays: dict[str, int] = field(default_factory=dict)
@@ -153,11 +155,14 @@ class Index:
             self.leases[record.lease_ms] = self.leases.get(record.lease_ms, 0) + 1
             if record.charge == self.clock.charge and not record.ending:
                 self.opened[number] = None
+            if record.caching:
+                self.caching[number] = record.lease_ms
         session.record = record
         if record.ending:
             session.heard_ms = session.charge = 0
             self.ending[number] = None
             self.opened.pop(number, None)
+            self.caching.pop(number, None)
 
     def _drop_session(self, key: bytes) -> None:
         session = self.sessions.pop(keys.number_of(key))

@@ -3,6 +3,7 @@
 from typing import Final
 
 from gaios.api import COMMAND_BYTES_MAX, NUMBER_MAX
+from gaios.caching import FindNode
 from gaios.errors import CommandTooLong, InvalidCommand
 from gaios.explanation import Explain
 from gaios.lock_api import (
@@ -79,6 +80,10 @@ def check_question(question: LockQuestion) -> None:
         _check_explain(question)
     elif isinstance(question, ListSessions):
         _check_number("session", question.after, 0)
+    elif isinstance(question, FindNode):
+        _check_token(question.token)
+        _check_number("session", question.session, 1)
+        check_path(question.path)
     else:
         _check_token(question.token)
         _check_number("session", question.session, 1)

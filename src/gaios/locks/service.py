@@ -5,7 +5,8 @@ Rule 2. The state is the database's and nothing else: snapshot, checksum and rev
 Beside it, and no part of it, stand the annals: what was, for `Explain`.
 Rule 3. Effects of a command: first `Told` and `Ended`, for whoever is master; then the events of all keys that it changed.
 
-What the master's side asks: `clock_ms`, `shortest_lease_ms`, `delay_until_ms`, `lease_of`, `sessions`. Its charges come by `apply_own`,
+What the master's side asks: `clock_ms`, `shortest_lease_ms`, `delay_until_ms`, `lease_of`, `sessions`, and what the gate does.
+Its charges come by `apply_own`,
 and only if their ballot is the epoch: the log sees to that.  [SAFETY 14]
 """
 
@@ -18,7 +19,7 @@ from gaios.db import Database
 from gaios.errors import Error, InvalidCommand, InvariantViolated, ProtocolError
 from gaios.explanation import Explain
 from gaios.lock_api import LockCommand, LockReply
-from gaios.locks import answers, limits, locking, sessions, tree
+from gaios.locks import affects, answers, limits, locking, sessions, tree
 from gaios.locks import index as index_module
 from gaios.locks.annals import Annals, Kept
 from gaios.locks.change import Change
@@ -30,6 +31,11 @@ _COMMANDS: Final = b"\x70"
 """The second byte of an encoded command, its tag, is that of `lock_api.OpenSession` or higher."""
 _QUESTIONS: Final = b"\xcc"
 """The second byte of an encoded question: behind it stands a tag of eight bits. The database's have seven."""
+
+
+def is_lock_command(command: bytes) -> bool:
+    """Whether an encoded command is the lock service's, not the database's."""
+    return command[1:2] >= _COMMANDS
 
 
 class _Keys(Database):
@@ -143,6 +149,32 @@ class LockService(Machine):
     def sessions(self) -> list[int]:
         """Those that live, in order."""
         return sorted(number for number, session in self._index.sessions.items() if not session.record.ending)
+
+    def caching(self) -> dict[int, int]:
+        """Sessions that keep what they read, and their leases, ms; not to be changed."""
+        return self._index.caching
+
+    def path_of(self, session: int, handle: int) -> str:
+        """Where a session's handle stands; empty when there is none."""
+        found = self._index.sessions.get(session)
+        known = found.handles.get(handle) if found is not None else None
+        return known.path if known is not None else ""
+
+    def has_node(self, path: str) -> bool:
+        """Is there a node?"""
+        return path in self._index.nodes
+
+    def is_ending(self, session: int) -> bool:
+        """Is there a session that is over, and not all of it gone?"""
+        return session in self._index.ending
+
+    def affected(self, command: LockCommand, busy: affects.Busy) -> affects.Affected:
+        """Which nodes' cached facts a client's command may change."""
+        return affects.of_command(self._index, command, busy)
+
+    def affected_by_charge(self, charge: lock_api.Charge, busy: affects.Busy) -> affects.Affected:
+        """And a charge."""
+        return affects.of_charge(self._index, charge, busy)
 
     # ------------------------------------------------------------------------------------------------------------- inside
 

@@ -57,6 +57,8 @@ def charge(change: Change, asked: Charge) -> Charged:
     change.put(keys.CLOCK, Clock(clock_ms, number))
     if asked.heard or opened:
         change.put(keys.charge(number), ChargeRecord(clock_ms, asked.heard, opened))
+    if asked.quiet:
+        return Charged(clock_ms, 0, more=False)
     over = sorted(
         each.number for each in index.sessions.values() if clock_ms - each.heard_ms > each.record.lease_ms and not each.record.ending
     )

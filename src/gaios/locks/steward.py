@@ -15,6 +15,7 @@ something to tell.
 Rule 4. Whoever comes for the first time in a reign is told of the reign, and from then on of what happens; what happened before, nobody
 promised to tell.
 Rule 5. Too many notices are not kept: they are dropped together, and the session is told that they were.
+Rule 6. Who is to end by a charge, and takes nodes along that others may have cached, ends by a later one: see gate.py.
 """
 
 from collections import deque
@@ -22,11 +23,15 @@ from collections.abc import Callable, Hashable, Sequence
 from itertools import islice
 from typing import Any, Final, NamedTuple, Protocol
 
+from msgspec.structs import replace
+
 from gaios import errors, lock_api
 from gaios.api import RESERVED_PREFIX, Event
 from gaios.lock_api import Charge, Charged, Notice
 from gaios.locks import heard
 from gaios.locks.change import Ended, Told
+from gaios.locks.gate import Book as GateBook
+from gaios.locks.gate import Gate
 from gaios.transport import EXPIRED, NOTICES_MAX, KeepAlive, KeptAlive, Status, encode_kept_alive
 
 MS: Final = 1_000_000
@@ -52,7 +57,7 @@ class Reply(NamedTuple):
     body: bytes
 
 
-class Book(Protocol):
+class Book(GateBook, Protocol):
     """What the applied log says of sessions."""
 
     @property
@@ -74,9 +79,11 @@ class Book(Protocol):
 class _Known:
     """A session that was heard from in this reign."""
 
-    __slots__ = ("lease_ms", "listed", "lost", "notices", "number", "proposed", "sender", "told")
+    __slots__ = ("is_aware", "lease_ms", "listed", "lost", "notices", "number", "proposed", "sender", "told")
 
     def __init__(self) -> None:
+        self.is_aware = False
+        """It has said that it knows of this reign."""
         self.lease_ms = 0
         self.sender: Sender | None = None
         """Of the KeepAlive that is held."""
@@ -99,6 +106,7 @@ class Steward:
     def __init__(self, book: Book | None, propose: Propose) -> None:
         """No `book`: no sessions. `propose` puts a command of this master's own into the log, and tells `charged` what became of it."""
         self._book, self._propose = book, propose
+        self.gate = Gate(book, self.tell, self.knows)
         self._reign = 0
         self._known: dict[int, _Known] = {}
         self._heard: dict[int, None] = {}
@@ -118,6 +126,8 @@ class Steward:
         """Nobody needs the clock."""
         self._is_first = self._is_stale = False
         """The reign's first charge is due; the book may say something new."""
+        self._is_quiet = False
+        """The newest charge was to change no node."""
         self.charges = 0
         """Charges proposed."""
 
@@ -156,9 +166,12 @@ class Steward:
         again = known.number == keepalive.number <= known.listed
         known.number = max(known.number, keepalive.number)
         if keepalive.epoch != reign:
-            self._forget(known, lost=False)
+            # It may have been told of the reign already, and this KeepAlive be from before that, late.
+            self._forget(known, lost=bool(known.notices))
             self._ready[session] = None
             return
+        known.is_aware = True
+        self.gate.heard(session, keepalive.told)
         self._acknowledge(known, keepalive.told)
         if again or known.notices or known.lost:
             self._ready[session] = None
@@ -176,11 +189,19 @@ class Steward:
             elif type(effect) is Ended:
                 self.ended(effect.session)
 
-    def tell(self, session: int, notice: Notice) -> None:
-        """A session is to be told something. Only whoever was heard from in this reign is: others are told of the reign first."""
+    def knows(self, session: int) -> bool:
+        """Whether a session has said that it knows of this reign."""
+        known = self._known.get(session)
+        return known is not None and known.is_aware
+
+    def tell(self, session: int, notice: Notice) -> int:
+        """A session is to be told something: the how manieth notice in this reign.
+
+        Only whoever was heard from in this reign is told: others are told of the reign first.
+        """
         known = self._known.get(session)
         if known is None:
-            return
+            return 0
         if len(known.notices) >= NOTICES_KEPT or self._kept >= NOTICES_KEPT_TOTAL:
             self._forget(known, lost=True)
         else:
@@ -188,6 +209,7 @@ class Steward:
             self._kept += 1
         if known.sender is not None:
             self._ready[session] = None
+        return known.told + len(known.notices)
 
     def changed(self) -> None:
         """Sessions began or ended, or lock-delays did: look into the book."""
@@ -195,6 +217,7 @@ class Steward:
 
     def ended(self, session: int) -> None:
         """A session is over: its client, if it still asks, is told so."""
+        self.gate.ended(session)
         known = self._known.pop(session, None)
         self._heard.pop(session, None)
         self._ready.pop(session, None)
@@ -209,6 +232,7 @@ class Steward:
             return
         listed, self._charging = self._charging, None
         self._is_stale = True
+        self.gate.charged()
         if status != Status.DONE:
             # Refused, or the reign is over, which `take` will see: whoever was listed may have been heard from, or not.
             self._heard.update((session, None) for session in listed if session in self._known)
@@ -231,9 +255,14 @@ class Steward:
                 self._begin(reign)
             else:
                 self._end()
+        if not reign:
+            self.gate.end()  # also of a reign that was over before a turn came
         if reign and self._book is not None:
+            self.gate.begin(now, reign)
             if self._is_stale:
                 self._look(now, self._book)
+            if self._is_quiet and self._charging is None and self.gate.may_charge(now):
+                self._is_quiet, self._due_ns = False, min(now, self._due_ns)
             if now >= self._due_ns and self._charging is None:
                 self._charge(now)
             if self._ready:
@@ -247,7 +276,7 @@ class Steward:
         """When `take` is next worth a turn."""
         if self._replies or self._ready or self._is_stale:
             return 0
-        return self._due_ns if self._charging is None else FAR
+        return min(self._due_ns if self._charging is None else FAR, self.gate.due_ns())
 
     # -- inside ----------------------------------------------------------------------------------------------------------
 
@@ -269,6 +298,7 @@ class Steward:
         self._kept = self._reign = 0
         self._due_ns = FAR
         self._is_idle, self._is_first, self._is_stale = True, False, False
+        self._is_quiet = False
 
     def _look(self, now: int, book: Book) -> None:
         """When is the next charge due?"""
@@ -281,7 +311,7 @@ class Steward:
             # Before anybody needed the clock nobody is to be charged.
             self._is_idle, self._charged_ns = False, now
         due_ms = lease_ms // 4 or lock_api.LEASE_MS // 4
-        if until_ms:
+        if until_ms and not self._is_quiet:
             due_ms = min(due_ms, max(until_ms - book.clock_ms, 0))
         self._due_ns = now if self._is_first else self._charged_ns + due_ms * MS
 
@@ -296,7 +326,10 @@ class Steward:
             known = self._known[session]
             known.proposed = known.number
         self.charges += 1
-        self._propose(self.charges, lock_api.encode(Charge(elapsed_ms, heard.encode(sorted(self._charging)))))
+        charge = Charge(elapsed_ms, heard.encode(sorted(self._charging)))
+        self._is_quiet = not self.gate.charge(now, charge)
+        self.gate.listed(now, self._charging)
+        self._propose(self.charges, lock_api.encode(replace(charge, quiet=True) if self._is_quiet else charge))
 
     def _answer_ready(self) -> None:
         ready = self._ready

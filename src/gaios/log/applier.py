@@ -2,7 +2,8 @@
 
 Rule 1. Everything here is a function of the chosen values: epoch, chain, table and machine are equal at equal slots.
 Rule 2. A deterministic error is an answer. An unknown kind, or any other exception, stops the replica.
-Rule 3. The epoch only grows: an old master's epoch entry that a later reign recovered changes nothing, nor does a command of its own.
+Rule 3. The epoch only grows: an old master's epoch entry that a later reign recovered changes nothing, nor does a command of its own, nor
+a client's that it had bound to its reign.
 """
 
 from collections.abc import Sequence
@@ -99,7 +100,9 @@ class Applier:
         return Answer(Status.DONE, slot, index, body), effects
 
     def _command(self, slot: int, index: int, entry: Entry) -> tuple[Answer, Sequence[Any]]:
-        _, identity, sequence, acknowledged, command = entry
+        _, identity, sequence, acknowledged, command, reign = entry
+        if reign and reign != self.epoch:
+            return Answer(Status.NOT_MASTER, slot, index), ()
         sessions = self.sessions
         session = sessions.find(identity)
         if session is None:

@@ -141,8 +141,8 @@ class Reign:
             slot = self._offer(now, [data for _, data in waiting])
             self.tokens[slot] = [token for token, _ in waiting]
 
-    def submit(self, token: Any, data: bytes) -> None:  # noqa: ANN401 (a token is the shell's own)
-        """A client's entry: checked, then queued."""
+    def submit(self, token: Any, data: bytes, *, bound: bool) -> None:  # noqa: ANN401 (a token is the shell's own)
+        """A client's entry: checked, then queued; `bound`: to this reign."""
         answers = self._steps.output.answers
         try:
             if len(data) > self._options.entry_bytes:
@@ -150,7 +150,7 @@ class Reign:
             submitted = entry.check_submitted(data)
             if submitted.kind == entry.Kind.COMMAND:
                 self._applier.machine.validate(submitted.command)
-            self.queue.put(token, data)
+            self.queue.put(token, entry.bind(data, self.ballot) if bound else data)
         except errors.Overloaded as error:
             answers.append((token, Answer(Status.OVERLOADED, body=errors.pack(error))))
         except errors.InvalidCommand as error:

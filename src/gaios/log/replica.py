@@ -178,11 +178,11 @@ class Replica:
                 self._note(now, member, message, fired=self._steps.take(message, member, now))
         self._settle(now)
 
-    def submit(self, now: int, token: Any, data: bytes) -> None:  # noqa: ANN401 (a token is the shell's own)
-        """A client's entry came; its answer comes in some `Output`."""
+    def submit(self, now: int, token: Any, data: bytes, *, bound: bool = False) -> None:  # noqa: ANN401 (a token is the shell's own)
+        """A client's entry came; its answer comes in some `Output`. `bound`: only this reign may carry it out.  [PML §5.3]"""
         del now  # every event has one
         if self.is_serving:
-            self._reign.submit(token, data)
+            self._reign.submit(token, data, bound=bound)
         else:
             self._steps.output.answers.append((token, Answer(Status.NOT_MASTER)))
 

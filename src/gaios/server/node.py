@@ -22,6 +22,7 @@ from gaios.locks import LockService, Steward
 from gaios.log import Answer, Bounds, Options, Output, RecordKind, Recovered, Replica, codec, recover
 from gaios.machine import Machine
 from gaios.server.commit import GroupCommit, Waiting
+from gaios.server.gated import Gated
 from gaios.server.guests import LOCAL, OWN, Connection, Guest, Guests
 from gaios.server.outbox import Outbox, ToPeer
 from gaios.server.watches import Watches
@@ -87,6 +88,7 @@ class Node:
         machine = replica.applier.machine
         book = machine if isinstance(machine, LockService) else None
         self.steward = Steward(book, lambda number, command: replica.propose_own((OWN, number), command))
+        self.gated = Gated(replica, self.steward, lambda answers: self._answer(0, answers))
         self.commit = GroupCommit(journal, replica.state_record, list(first or ()))
         self._handed_back: list[tuple[Any, ...]] = []
         # What NotMaster and PONG say.
@@ -170,11 +172,11 @@ class Node:
         if kind == Kind.SUBMIT:
             request, entry = decode_submit(body)
             if self._admit(connection, client, request):
-                self.replica.submit(now, (connection, request), entry)
+                self.gated.submit(now, (connection, request), entry)
         elif kind == Kind.READ:
             request, question = decode_submit(body)
             if self._admit(connection, client, request):
-                self.replica.read(now, (connection, request), question)
+                self.gated.read(now, (connection, request), question)
         elif kind == Kind.PING:
             self.guests.say(connection, encode_pong(decode_request(body), *self.standing()))
         elif kind == Kind.WATCH:
@@ -203,11 +205,11 @@ class Node:
 
     def submit(self, now: int, request: int, entry: bytes) -> None:
         """The embedding program's own write; its answer comes in `Effects.local`."""
-        self.replica.submit(now, (LOCAL, request), entry)
+        self.gated.submit(now, (LOCAL, request), entry)
 
     def read(self, now: int, request: int, question: bytes) -> None:
         """The embedding program's own read."""
-        self.replica.read(now, (LOCAL, request), question)
+        self.gated.read(now, (LOCAL, request), question)
 
     def peer_frame(self, now: int, member: int, body: bytes) -> None:
         """A frame came from a member's connection.
@@ -308,7 +310,7 @@ class Node:
             self.watches.applied(output.effects)
             self.steward.applied(output.effects)
         if output.answers:
-            self._answer(now, output.answers)
+            self._answer(now, self.gated.answered(output.answers))
         for member, slot in output.reads:
             where = self.commit.journal.locate(RecordKind.ACCEPT, slot)
             if where is not None and not self.commit.is_unwritten(RecordKind.ACCEPT, slot):
@@ -346,7 +348,7 @@ class Node:
         before = self.steward.charges
         for (connection, request), status, body in self.steward.take(now, self.reign):
             self.guests.say(connection, encode_answer(request, status, 0, 0, self._explain(status, body) if status else body))
-        return self.steward.charges > before
+        return self.gated.attend(now) or self.steward.charges > before
 
     def _explain(self, status: int, body: bytes) -> bytes:
         """A refusal's body: the log's own, or what only this object knows."""
