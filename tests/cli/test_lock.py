@@ -15,6 +15,7 @@ from gaios.cli import lock
 from gaios.cli.lock import end, run
 from gaios.client.held import Held
 from gaios.client.sync import connect
+from gaios.client.watchdog import Watchdog
 from gaios.errors import LockLost
 from tests.cli.conftest import Done
 from tests.client.cellar import Cellar, wait
@@ -144,3 +145,20 @@ async def test_a_command_that_does_not_end_is_killed(tmp_path: Path, monkeypatch
         await end(process)
     assert process.returncode == -signal.SIGKILL
     await end(process)
+
+
+def test_who_runs_a_command_is_not_warned_of_an_event_loop(
+    cellar: Cellar, cli: Cli, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    """`gaios lock` was stopped for a while: that is a matter for who writes programs."""
+
+    async def late(*command: str, **options: object) -> asyncio.subprocess.Process:
+        watchdog = Watchdog(1_000)
+        watchdog._users = 1
+        watchdog._look(0)
+        return await real(*command, **options)  # type: ignore[arg-type]
+
+    real = asyncio.create_subprocess_exec
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", late)
+    assert cli("lock", "job", "--", "true").code == 0
+    assert not [each for each in recwarn if "event loop" in str(each.message)]

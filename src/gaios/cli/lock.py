@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import warnings
 from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
@@ -57,6 +58,8 @@ async def lock(
 
 async def run(command: tuple[str, ...], held: "Held") -> int:
     """The command's exit code. Being cancelled, which is how a lock's loss is told, it ends the command."""
+    # Of an event loop that stood still the client warns who writes programs; here the lock's loss says all there is to say.
+    warnings.filterwarnings("ignore", "the event loop stood still", RuntimeWarning)
     environment = {**os.environ, "GAIOS_SEQUENCER": str(held.sequencer)}
     try:
         process = await asyncio.create_subprocess_exec(*command, env=environment)
