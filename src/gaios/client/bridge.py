@@ -10,7 +10,7 @@ import asyncio
 import os
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
 
@@ -108,12 +108,7 @@ class Twin:
 
     def _iterate(self, found: AsyncIterator[T]) -> Iterator[T]:
         """One after the other what an asynchronous iterator gives."""
-        try:
-            while chunk := self._run(_take(found, CHUNK)):
-                yield from chunk
-        finally:
-            if hasattr(found, "aclose"):
-                self._run(found.aclose())
+        return _iterate(self._run, found, CHUNK)
 
 
 class Watch:
@@ -169,12 +164,7 @@ class Part:
 
     def _iterate(self, found: AsyncIterator[T]) -> Iterator[T]:
         """Each as soon as it is there: the next may be long in coming."""
-        try:
-            while one := self._run(_take(found, 1)):
-                yield from one
-        finally:
-            if hasattr(found, "aclose"):
-                self._run(found.aclose())
+        return _iterate(self._run, found, 1)
 
 
 class Held(Part):
@@ -255,13 +245,31 @@ class Lock(Grant[Held]):
     held = Held
 
 
-async def _take(found: AsyncIterator[T], limit: int) -> list[T]:
+def _iterate(run: Callable[[Coroutine[Any, Any, list[T]]], list[T]], found: AsyncIterator[T], limit: int) -> Iterator[T]:
+    turn = asyncio.Lock()
+    try:
+        while chunk := run(_take(found, limit, turn)):
+            yield from chunk
+    finally:
+        run(_leave(found, turn))
+
+
+async def _take(found: AsyncIterator[T], limit: int, turn: asyncio.Lock) -> list[T]:
     chunk: list[T] = []
-    async for item in found:
-        chunk.append(item)
-        if len(chunk) >= limit:
-            break
+    async with turn:
+        async for item in found:
+            chunk.append(item)
+            if len(chunk) >= limit:
+                break
     return chunk
+
+
+async def _leave(found: AsyncIterator[T], turn: asyncio.Lock) -> list[T]:
+    # Interrupted, what took the next may still be coming to its end.
+    async with turn:
+        if isinstance(found, AsyncGenerator):
+            await found.aclose()
+    return []
 
 
 async def take_for(taking: Coroutine[Any, Any, list[T]], timeout: float | None) -> list[T]:  # noqa: ASYNC109 (None waits for ever)

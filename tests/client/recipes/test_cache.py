@@ -1,6 +1,7 @@
 """A prefix in memory is what stood in the cell at its revision, and never goes back."""
 
 import asyncio
+import os
 import threading
 from functools import partial
 
@@ -174,3 +175,27 @@ def test_any_thread_may_read_it(twin: sync.Cell) -> None:
             cache.until(revision + 1, 0.01)
     with pytest.raises(ConfigurationError):
         cache.get("c/1")
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_is_shown_nothing_old(twin: sync.Cell) -> None:
+    """Nobody keeps it up to date there."""
+    twin.put("c/1", "0")
+    reading, writing = os.pipe()
+    with twin.cached("c/") as cache:
+        child = os.fork()
+        if not child:
+            said = b"nothing"
+            try:
+                for read in (cache.view, lambda: cache.get("c/1"), lambda: len(cache), lambda: cache.revision):
+                    with pytest.raises(ConfigurationError, match="fork"):
+                        read()
+                said = b"refused"
+            finally:
+                os.write(writing, said)
+                os._exit(0)
+        os.waitpid(child, 0)
+        assert os.read(reading, 100) == b"refused"
+        assert len(cache) == 1
+    os.close(reading)
+    os.close(writing)

@@ -2,15 +2,17 @@
 # ruff: noqa: PT012 (what ends a body comes out of it)
 
 import asyncio
+import signal
 import threading
 
 import pytest
 
 from gaios.api import Put
 from gaios.client import Cell, sync
+from gaios.client.lease import State
 from gaios.client.recipes.election import Leader
 from gaios.errors import LockLost, NotAcquired, ProtocolError, StaleSequencer
-from tests.client.cellar import wait
+from tests.client.cellar import Cellar, wait
 from tests.client.clocks import Clock
 from tests.client.fake import FakeCell
 from tests.client.recipes.parts import TURNS, die, handles, lose, until, waiters
@@ -216,3 +218,37 @@ def test_threads_lead_and_observe(twin: sync.Cell) -> None:
     with election.lead("c"):
         observing.join(PATIENCE_S)
     assert ended.is_set()
+
+
+async def test_the_end_of_a_former_term_is_not_that_of_ones_next(cell: Cell) -> None:
+    """The body that lost the one may take its time to end."""
+    election = cell.election("shard")
+    former = election.lead("a")
+    held = await former.acquire(lambda: None)
+    held.happened(State.EXPIRED)
+    cell._own_session().inner.put_away(former._handle)  # type: ignore[arg-type]
+    async with election.lead("b"):
+        await former.release()
+        assert election.is_leader()
+    assert not election.is_leader()
+
+
+def test_an_observing_thread_may_be_interrupted(cellar: Cellar, twin: sync.Cell) -> None:
+    """Ctrl-C: the interrupt comes out, nothing else, and no watch is left."""
+    me = threading.get_ident()
+
+    def interrupt() -> None:
+        wait(lambda: len(cellar.fake.watches))
+        signal.pthread_kill(me, signal.SIGINT)
+
+    alarm = threading.Thread(target=interrupt)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        alarm.start()
+        with pytest.raises(KeyboardInterrupt):
+            for leader in twin.election("shard").observe():
+                assert leader is None
+    finally:
+        signal.signal(signal.SIGINT, before)
+        alarm.join()
+    wait(lambda: not len(cellar.fake.watches))

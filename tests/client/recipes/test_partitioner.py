@@ -208,17 +208,17 @@ def test_threads_work_and_let_go(twin: sync.Cell) -> None:
         def work(held: SyncPartition) -> None:
             assert held.number not in working
             working[held.number] = name
-            while not held.lost.wait(0.005):
-                held.check()
-                if stop.is_set():
-                    del working[held.number]
-                    raise Stop
-            del working[held.number]
             try:
+                while not held.lost.wait(0.005):
+                    held.check()
+                    if stop.is_set():
+                        raise Stop
                 held.check()
             except LockLost as error:
                 raised.append(str(error))
                 raise
+            finally:
+                del working[held.number]
 
         with pytest.raises(Stop):
             twin.partitioner("shards", 4).run(work, member=name)

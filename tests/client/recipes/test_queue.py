@@ -164,6 +164,16 @@ async def test_a_put_whose_answer_is_lost_is_one_item(fake: FakeCell, cell: Cell
     assert await drain(other) == [b"a", b"b"]
 
 
+async def test_no_item_is_lost_when_numbers_begin_anew(cell: Cell) -> None:
+    """Somebody deleted the key that counts them."""
+    queue = cell.queue("mail")
+    await queue.put("one")
+    await queue.put("two")
+    await cell.delete("recipes/queue/mail")
+    await queue.put("three")
+    assert await drain(cell) == [b"one", b"two", b"three"]
+
+
 async def test_many_producers_and_consumers_lose_and_repeat_nothing(fake: FakeCell, cell: Cell, other: Cell) -> None:
     got: list[bytes] = []
 

@@ -2,8 +2,8 @@
 
 Rule 1. What it shows is what stood in the cell at `revision`: whole, and never older than what it showed before.
 Rule 2. It lags behind the cell by what is under way. `until(done.revision)` waits for a write below the prefix that somebody knows of.
-Rule 3. While the cell is away it shows what it knew last. Once it cannot be trusted any more it raises: its client was closed, or it grew
-too large.
+Rule 3. While the cell is away it shows what it knew last. Once it cannot be trusted any more it raises: its client was closed, it grew
+too large, or this process was forked from the one that keeps it.
 Rule 4. It may be read from any thread; reading asks nobody.
 """
 
@@ -18,6 +18,7 @@ from sortedcontainers import SortedDict
 
 from gaios import api
 from gaios.api import Entry
+from gaios.client import fork
 from gaios.client.arguments import Key, as_bytes
 from gaios.client.grant import check_wait
 from gaios.client.keys import Keys
@@ -52,6 +53,7 @@ class PrefixCache:
         self._lock = threading.Lock()
         self._task: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
+        self._forks = fork.count
 
     async def __aenter__(self) -> Self:
         """Fill it."""
@@ -95,25 +97,25 @@ class PrefixCache:
     @property
     def revision(self) -> int:
         """As of which it shows what it shows."""
-        with self._lock:
+        with self._reading():
             return self._checked()
 
     def get(self, key: Key) -> Entry | None:
         """A key's entry; None where there is none, or the key does not have the prefix."""
         name = as_bytes(key)
-        with self._lock:
+        with self._reading():
             self._checked()
             found: Entry | None = self._entries.get(name)
             return found
 
     def view(self) -> View:
         """All of it, at one revision."""
-        with self._lock:
+        with self._reading():
             return View(self._checked(), tuple(self._entries.values()))
 
     def __len__(self) -> int:
         """How many keys."""
-        with self._lock:
+        with self._reading():
             self._checked()
             return len(self._entries)
 
@@ -146,6 +148,12 @@ class PrefixCache:
         return self.revision
 
     # ------------------------------------------------------------------------------------------------------------ inside
+
+    def _reading(self) -> threading.Lock:
+        if self._forks != fork.count:
+            # Nobody keeps it up to date here; and the lock may be one that nobody gives back.
+            raise fork.error()
+        return self._lock
 
     def _checked(self) -> int:
         if self._error is not None:

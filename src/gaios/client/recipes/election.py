@@ -83,7 +83,8 @@ class Leading(Grant[Term]):
         self._election.term = held
 
     async def _end(self, held: Term, *, done: bool) -> None:  # noqa: ARG002 (it resigns in any case)
-        self._election.term = None
+        if self._election.term is held:
+            self._election.term = None
         if not held.why:
             with contextlib.suppress(Error):  # it does not count without its grant
                 await fenced(self._election.keys, held, [Delete(self._election.place.key)])

@@ -125,11 +125,13 @@ class Queue:
         if not 0 <= priority <= PRIORITY_MAX:
             raise ConfigurationError(reason=f"a priority is 0 to {PRIORITY_MAX}, not {priority!r}")
         data = as_bytes(value)
-        number = await self._keys.increment(self._place.key)
-        name = f"{priority:03}-{number.value:020}"
-        key = self._place.keys("item") + name.encode()
-        await self._keys.multiop([Test(key, "absent")], [Put(key, data)])
-        return name
+        while True:
+            number = await self._keys.increment(self._place.key)
+            name = f"{priority:03}-{number.value:020}"
+            key = self._place.keys("item") + name.encode()
+            # It is there if somebody deleted the key that counts.
+            if (await self._keys.multiop([Test(key, "absent")], [Put(key, data)])).succeeded:
+                return name
 
     def get(self, *, wait: float | None = None, on_jeopardy: OnJeopardy = "cancel") -> Getting:
         """The first item that nobody holds, to be held by `async with queue.get() as item`: `item.value`.
