@@ -4,7 +4,7 @@ import asyncio
 import io
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, Self
 
 import pytest
@@ -16,6 +16,7 @@ from gaios.client.aio import Cell
 from gaios.client.status import CellStatus
 from gaios.db import Database
 from gaios.machine import Context
+from tests.client.cellar import Cellar
 
 
 class Done(NamedTuple):
@@ -106,6 +107,15 @@ def cell(monkeypatch: pytest.MonkeyPatch) -> FakeCell:
     made = FakeCell()
     monkeypatch.setattr(gaios, "connect", made.connect, raising=False)
     return made
+
+
+@pytest.fixture
+def cellar(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cellar]:
+    """A cell that answers, for commands that name none."""
+    made = Cellar()
+    monkeypatch.setenv("GAIOS_ENDPOINTS", made.fake.endpoints)
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,14 +23,6 @@ from tests.servers import PATIENCE_S
 
 Cli = Callable[..., Done]
 GAIOS = Path(sys.executable).with_name("gaios")
-
-
-@pytest.fixture
-def cellar(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cellar]:
-    made = Cellar()
-    monkeypatch.setenv("GAIOS_ENDPOINTS", made.fake.endpoints)
-    yield made
-    made.close()
 
 
 def test_the_command_leads_and_its_code_comes_back(cellar: Cellar, cli: Cli) -> None:

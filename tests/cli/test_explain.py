@@ -2,7 +2,7 @@
 # ruff: noqa: PT012 (a lock's body has several statements, and what ends it comes out of it)
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,14 +21,6 @@ from tests.locks.parts import TOKEN
 
 Cli = Callable[..., Done]
 CELL = bytes(range(16))
-
-
-@pytest.fixture
-def cellar(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cellar]:
-    made = Cellar()
-    monkeypatch.setenv("GAIOS_ENDPOINTS", made.fake.endpoints)
-    yield made
-    made.close()
 
 
 def written(path: Path, records: list[Record], member: int = 1) -> Disk:

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,14 +28,6 @@ STUBBORN = (
     "-c",
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); open('up', 'w').close(); time.sleep(600)",
 )
-
-
-@pytest.fixture
-def cellar(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cellar]:
-    made = Cellar()
-    monkeypatch.setenv("GAIOS_ENDPOINTS", made.fake.endpoints)
-    yield made
-    made.close()
 
 
 def test_the_command_finds_its_sequencer_and_its_code_comes_back(cellar: Cellar, cli: Cli) -> None:

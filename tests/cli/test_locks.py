@@ -1,6 +1,6 @@
 """session ls and tree show who is there, and who holds what."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -9,14 +9,6 @@ from tests.cli.conftest import Done
 from tests.client.cellar import Cellar
 
 Cli = Callable[..., Done]
-
-
-@pytest.fixture
-def cellar(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cellar]:
-    made = Cellar()
-    monkeypatch.setenv("GAIOS_ENDPOINTS", made.fake.endpoints)
-    yield made
-    made.close()
 
 
 def test_sessions_are_listed(cellar: Cellar, cli: Cli) -> None:

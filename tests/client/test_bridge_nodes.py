@@ -2,7 +2,6 @@
 
 import inspect
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -12,16 +11,9 @@ from gaios.client import bridge_nodes, lock_sessions, nodes
 from gaios.client.sync import connect
 from tests.client.cellar import Cellar, wait
 from tests.client.clocks import Clock, ring
+from tests.servers import PATIENCE_S
 
 PATH = "/ls/local/svc/primary"
-PATIENCE_S = 60
-
-
-@pytest.fixture
-def cellar() -> Iterator[Cellar]:
-    made = Cellar()
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize(

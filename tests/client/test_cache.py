@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 import gaios
+from gaios import lock_api
 from gaios.client import Cell, cache
 from gaios.client.cache import Cache
 from gaios.client.lease import Lease, State
@@ -14,11 +16,10 @@ from gaios.client.tuning import MS
 from gaios.errors import HandleInvalid, NoSuchNode
 from tests.client.clocks import Clock, ring
 from tests.client.fake import FakeCell
-from tests.servers import until
+from tests.servers import PATIENCE_S, until
 
 END_NS = 10**9
 PATH = "/ls/local/svc/primary"
-PATIENCE_S = 60
 
 
 def make() -> tuple[Cache, Lease]:
@@ -87,21 +88,7 @@ def test_it_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [kept.get(1, path, "read") is not None for path in ("/b", "/c", "/d")] == [False, True, True]
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
-
-
-@pytest.fixture
-async def fake(clock: Clock) -> AsyncIterator[FakeCell]:
-    async with FakeCell(3) as fake:
-        yield fake
-
-
-@pytest.fixture
-async def cell(fake: FakeCell) -> AsyncIterator[Cell]:
-    async with gaios.connect(fake.endpoints) as cell:
-        yield cell
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture
@@ -216,3 +203,32 @@ async def test_a_session_that_does_not_cache_asks_each_time(fake: FakeCell, cell
         for _ in range(3):
             await node.read()
         assert fake.questions - before == 3
+
+
+async def test_absence_that_a_session_was_told_after_its_end_is_not_kept_by_the_next(fake: FakeCell, cell: Cell) -> None:
+    """The cell has it that the former one keeps it, and tells nobody else."""
+    async with cell.session(caching=True) as session:
+        async with session.open("/ls/local/svc", create=True, directory=True) as directory:
+            await directory.children()
+        inner = session.inner
+        former = inner.lease
+        assert former is not None
+        await until(lambda: fake.steward.knows(former.session))
+        ask = inner.ask
+
+        async def ask_late(command: Any, patience_s: float | None = None) -> Any:
+            try:
+                return await ask(command, patience_s)
+            finally:
+                if isinstance(command, lock_api.Open) and command.session == former.session:
+                    inner.expire(former)
+                    later = await inner._opened()
+                    await until(lambda: fake.steward.knows(later.session))
+
+        inner.ask = ask_late  # type: ignore[method-assign, assignment]
+        with pytest.raises(NoSuchNode):
+            await session.open(PATH)
+        assert inner.cache is not None
+        assert inner.lease is not None
+        assert inner.lease is not former
+        assert inner.cache.get(inner.lease.end_ns - 1, PATH.removeprefix("/ls/local"), "there") is None

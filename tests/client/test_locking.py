@@ -3,7 +3,6 @@
 # ruff: noqa: PT012 (a lock's body has several statements, and what ends it comes out of it)
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -16,22 +15,7 @@ from tests.client.clocks import Clock, ring
 from tests.client.fake import FakeCell
 from tests.servers import until
 
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
-
-
-@pytest.fixture
-async def fake(clock: Clock) -> AsyncIterator[FakeCell]:
-    async with FakeCell(1) as fake:
-        yield fake
-
-
-@pytest.fixture
-async def cell(fake: FakeCell) -> AsyncIterator[Cell]:
-    async with gaios.connect(fake.endpoints) as cell:
-        yield cell
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 def handles(fake: FakeCell) -> int:

@@ -1,8 +1,7 @@
 """Claims about locks as their users see them; the clocks of client and cell are a test's."""
-# ruff: noqa: ASYNC110, PT012 (what is waited for has no event; a lock's body has several statements, and what ends it comes out of it)
+# ruff: noqa: PT012 (what is waited for has no event; a lock's body has several statements, and what ends it comes out of it)
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any
 
@@ -16,38 +15,9 @@ from gaios.client.locks import path_of
 from gaios.errors import ConfigurationError, InvalidCommand, LockLost, NotAcquired, SessionExpired, Unavailable
 from tests.client.clocks import Clock, ring
 from tests.client.fake import FakeCell
+from tests.servers import PATIENCE_S, until
 
-PATIENCE_S = 60
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
-
-
-@pytest.fixture
-async def fake(clock: Clock) -> AsyncIterator[FakeCell]:
-    async with FakeCell(3) as fake:
-        yield fake
-
-
-@pytest.fixture
-async def cell(fake: FakeCell) -> AsyncIterator[Cell]:
-    async with gaios.connect(fake.endpoints) as cell:
-        yield cell
-
-
-@pytest.fixture
-async def other(fake: FakeCell) -> AsyncIterator[Cell]:
-    async with gaios.connect(fake.endpoints) as cell:
-        yield cell
-
-
-async def until(true: Callable[[], object]) -> None:
-    """Wait for something that comes soon."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not true():
-            await asyncio.sleep(0.001)
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 def waiters(fake: FakeCell, path: str = "/locks/job") -> int:

@@ -1,29 +1,15 @@
 """Claims about paths that name a cell.  [CHUBBY §2.3]"""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-import gaios
 from gaios.client import Cell, naming
 from gaios.client.naming import cell_of, split
 from gaios.errors import InvalidCommand, NotThisCell, Unavailable
 from tests.client.fake import CELL, NAME, FakeCell
 
 OURS = ["local", NAME, CELL.hex()]
-
-
-@pytest.fixture
-async def fake() -> AsyncIterator[FakeCell]:
-    async with FakeCell(3) as fake:
-        yield fake
-
-
-@pytest.fixture
-async def cell(fake: FakeCell) -> AsyncIterator[Cell]:
-    async with gaios.connect(fake.endpoints) as cell:
-        yield cell
 
 
 @pytest.mark.parametrize(

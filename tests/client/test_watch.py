@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -11,18 +10,6 @@ from gaios.client.aio import Cell, connect
 from gaios.errors import Compacted, KeyTooLong, Unavailable
 from tests.client.fake import FakeCell
 from tests.servers import PATIENCE_S, until
-
-
-@pytest.fixture
-async def fake() -> AsyncIterator[FakeCell]:
-    async with FakeCell(3) as running:
-        yield running
-
-
-@pytest.fixture
-async def cell(fake: FakeCell) -> AsyncIterator[Cell]:
-    async with connect(fake.endpoints, timeout=PATIENCE_S) as connected:
-        yield connected
 
 
 async def test_it_tells_changes_from_a_revision_on(cell: Cell) -> None:

@@ -39,7 +39,7 @@ class FakeBook:
     def has_node(self, path: str) -> bool:
         raise NotImplementedError
 
-    def has_session(self, session: int) -> bool:
+    def is_ending(self, session: int) -> bool:
         raise NotImplementedError
 
     def affected(self, command: lock_api.LockCommand, busy: Busy) -> Affected:

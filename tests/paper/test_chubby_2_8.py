@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from gaios import errors, lock_api
-from gaios.client.lease import State, shortened_ns
+from gaios.client.cache import Cache
+from gaios.client.lease import Lease, State, shortened_ns
 from gaios.client.tuning import MS
 from gaios.lock_api import CONTENTS_MODIFIED, GRACE_MS, LEASE_MS, LEASE_MS_MAX, Notice
 from gaios.transport import KeptAlive
@@ -133,6 +134,18 @@ def test_jeopardy_then_safe() -> None:
     second = bench.alive(B)
     bench.keep(second.request, KeptAlive(LEASE_MS, second.number, 0, 0), B)
     assert bench.told_of() == [State.SAFE]
+
+
+def test_in_jeopardy_the_cache_is_empty_and_disabled() -> None:
+    """[CHUBBY §2.8] In jeopardy the client empties its cache and disables it: it cannot tell whether the master has ended its session."""
+    lease = Lease(1, 2, b"", 1_000, 10 * MS, 0)
+    cache = Cache(lease)
+    cache.keep(0, cache.begin("/f"), "read", b"1", 1)
+    assert cache.get(10 * MS - 1, "/f", "read") == b"1"
+    assert cache.get(10 * MS, "/f", "read") is None
+    cache.keep(10 * MS, cache.begin("/f"), "read", b"1", 1)
+    lease.end_ns = 20 * MS
+    assert cache.get(10 * MS, "/f", "read") is None, "nothing was kept, and nothing came back"
 
 
 def test_jeopardy_then_expired() -> None:

@@ -1,6 +1,9 @@
 """Fail-overs. The nine steps of a new master stand, one by one, in tests/locks/test_failover_together.py."""
 
+import pytest
+
 from gaios import entry, lock_api
+from gaios.client import Cell
 from gaios.client.lease import AskAgain, State
 from gaios.client.tuning import MS
 from gaios.locks import LockService
@@ -9,11 +12,18 @@ from gaios.log import Status
 from gaios.log.applier import Applier
 from gaios.log.sessions import Bounds, Sessions
 from gaios.transport import KeptAlive
+from tests.client.fake import FakeCell
 from tests.client.script import A, B
+from tests.client.test_cache import PATH, be_cached
 from tests.client.test_lease import LEASE_MS, NEXT, REIGN
 from tests.client.test_lease import Bench as ClientBench
 from tests.locks.parts import Service
+from tests.locks.test_gate import LEASE_MS as GATE_LEASE_MS
+from tests.locks.test_gate import Bench as GateBench
 from tests.locks.test_steward import S, begun, listed
+from tests.servers import until
+
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 def test_the_sessions_timer_is_stopped_without_a_master() -> None:
@@ -94,3 +104,31 @@ def test_who_kept_alive_is_listed_by_the_next_charge() -> None:
     bench.hear(8, 2, epoch=NEXT)
     bench.step(3 * S)
     assert listed(bench.proposed[-1][1]) == [8]
+
+
+async def test_clients_flush_their_caches(fake: FakeCell, cell: Cell) -> None:
+    """[CHUBBY §2.9] The new master's fail-over event makes clients flush their caches, for they may have missed invalidations."""
+    async with cell.session(caching=True) as session, session.open(PATH, create=True, contents="one") as node:
+        await be_cached(fake, node)
+        asked = fake.questions
+        fake.fail_over(master=2)
+        await until(lambda: node._handle.lease.epoch == fake.epoch)
+        assert (await node.read()).contents == b"one"
+        assert fake.questions > asked
+
+
+def test_changes_wait_until_every_cacher_knows_of_the_fail_over() -> None:
+    """[CHUBBY §2.9] The master waits until each session acknowledges the fail-over event, or lets itself expire, before it goes on."""
+    bench = GateBench()
+    bench.gate.begin(bench.now, NEXT)
+    bench.gate.heard(1, 0)
+    acknowledged, may_go = bench.admit()
+    assert not may_go
+    bench.gate.heard(2, 0)
+    assert bench.passed() == [acknowledged]
+    bench.gate.begin(bench.now, 2 * NEXT)
+    bench.gate.heard(1, 0)
+    expired, may_go = bench.admit()
+    assert not may_go
+    bench.now += GATE_LEASE_MS * MS
+    assert bench.passed() == [expired]

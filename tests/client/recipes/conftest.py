@@ -1,11 +1,11 @@
-"""A cell in memory and two clients of it, on a test's clock; and one for callers that block."""
+"""The same cells, on a test's clock; and a client of one for callers that block."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 import gaios
-from gaios.client import Cell, sync
+from gaios.client import sync
 from tests.client.cellar import Cellar
 from tests.client.clocks import Clock
 from tests.client.fake import FakeCell
@@ -13,33 +13,13 @@ from tests.servers import PATIENCE_S
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
+async def fake(clock: Clock, fake: FakeCell) -> FakeCell:
+    return fake
 
 
 @pytest.fixture
-async def fake(clock: Clock) -> AsyncIterator[FakeCell]:
-    async with FakeCell(3) as fake:
-        yield fake
-
-
-@pytest.fixture
-async def cell(fake: FakeCell) -> AsyncIterator[Cell]:
-    async with gaios.connect(fake.endpoints, timeout=PATIENCE_S) as cell:
-        yield cell
-
-
-@pytest.fixture
-async def other(fake: FakeCell) -> AsyncIterator[Cell]:
-    async with gaios.connect(fake.endpoints, timeout=PATIENCE_S) as cell:
-        yield cell
-
-
-@pytest.fixture
-def cellar(clock: Clock) -> Iterator[Cellar]:
-    made = Cellar()
-    yield made
-    made.close()
+def cellar(clock: Clock, cellar: Cellar) -> Cellar:
+    return cellar
 
 
 @pytest.fixture
