@@ -5,9 +5,10 @@ from typing import Any
 
 from gaios.client.cache import Cache, Fill
 from gaios.locks.affects import Affected
-from gaios.locks.gate import FAR, Gate
+from gaios.locks.cachers import Cachers
+from gaios.locks.gate import Gate
 from gaios.locks.marks import Marks
-from gaios.sim.museum.exhibit import Exhibit, method, scenario
+from gaios.sim.museum.exhibit import Exhibit, method, scenario, together
 
 _Sound = Callable[..., Any]
 CACHED = scenario("cached-nodes")
@@ -28,14 +29,13 @@ def _forgets_the_old(sound: _Sound) -> _Sound:
 
 
 def _waits_for_ever(sound: _Sound) -> _Sound:
-    """Whoever is gone without a word is waited for until its session has ended."""
+    """Whoever is gone without a word is waited for, although its lease is over."""
 
-    def is_blocked(self: Gate, now: int, affected: Affected) -> bool:
-        for cacher in self._cachers.values():
-            cacher.until_ns = FAR
-        return bool(sound(self, now, affected))
+    def is_waited_for(self: Cachers, now: int, affected: Affected) -> bool:
+        del now
+        return bool(sound(self, 0, affected))
 
-    return is_blocked
+    return is_waited_for
 
 
 # ------------------------------------------------------------------------------------------------------------------ client
@@ -59,7 +59,7 @@ EXHIBITS = [
         "a change waits for a cache whose lease is over",
         "locks",
         "SAFETY 24",
-        method(Gate, "_is_blocked", _waits_for_ever),
+        together(method(Cachers, "is_waited_for", _waits_for_ever), method(Cachers, "drop_lapsed", lambda _: lambda *_: None)),
         ("liveness", "nothing left"),
         CACHED,
     ),
