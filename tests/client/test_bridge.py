@@ -1,10 +1,12 @@
 """The twin without async: the same calls, from any thread, interruptible, and not across a fork."""
 
+import asyncio
 import os
 import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -210,6 +212,60 @@ def test_a_lost_lock_is_found_out_by_check_and_by_the_event(cellar: Cellar, monk
             with pytest.raises(LockLost, match="jeopardy"):
                 hold(ask=ask)
             clock.sleep(-13)
+
+
+def test_who_asks_for_what_another_thread_holds_takes_it_from_nobody(cellar: Cellar) -> None:
+    with connect(cellar.fake.endpoints) as cell:
+        lock = cell.lock("job")
+        with lock as held, ThreadPoolExecutor(1) as pool:
+            with pytest.raises(ConfigurationError):
+                pool.submit(lock.__enter__).result(PATIENCE_S)
+            held.check()
+            assert cell.check(held.sequencer)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_interrupt_leaves_no_lock_and_no_node_behind(cellar: Cellar, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
+    """Ctrl-C strikes before the loop has begun with a call, or when it has just done it."""
+    real = asyncio.run_coroutine_threadsafe
+
+    class Future:
+        def __init__(self, call: Any, loop: asyncio.AbstractEventLoop) -> None:
+            self.call, self.loop = call, loop
+
+        def result(self) -> Any:
+            monkeypatch.undo()
+            if when == "after":
+                real(self.call, self.loop).result(PATIENCE_S)
+            raise KeyboardInterrupt
+
+        def cancel(self) -> None:
+            self.call.close()
+
+    def left() -> bool:
+        nodes = cellar.fake.machine._index.nodes
+        return "/svc" in nodes or ("/locks/job" in nodes and bool(nodes["/locks/job"].holders))
+
+    def interrupt() -> None:
+        monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", Future)
+
+    with connect(cellar.fake.endpoints) as cell:
+        with cell.lock("mine"):  # the session
+            pass
+        lock = cell.lock("job")
+        interrupt()
+        with pytest.raises(KeyboardInterrupt):
+            lock.__enter__()
+        wait(lambda: not left())
+        lock.__enter__()
+        interrupt()
+        with pytest.raises(KeyboardInterrupt):
+            lock.__exit__(None, None, None)
+        wait(lambda: not left())
+        interrupt()
+        with pytest.raises(KeyboardInterrupt):
+            cell.open("/ls/local/svc", create=True, ephemeral=True)
+        wait(lambda: not left())
 
 
 def test_threads_take_turns(cellar: Cellar) -> None:

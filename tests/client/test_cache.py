@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 import gaios
+from gaios import lock_api
 from gaios.client import Cell, cache
 from gaios.client.cache import Cache
 from gaios.client.lease import Lease, State
@@ -201,3 +203,32 @@ async def test_a_session_that_does_not_cache_asks_each_time(fake: FakeCell, cell
         for _ in range(3):
             await node.read()
         assert fake.questions - before == 3
+
+
+async def test_absence_that_a_session_was_told_after_its_end_is_not_kept_by_the_next(fake: FakeCell, cell: Cell) -> None:
+    """The cell has it that the former one keeps it, and tells nobody else."""
+    async with cell.session(caching=True) as session:
+        async with session.open("/ls/local/svc", create=True, directory=True) as directory:
+            await directory.children()
+        inner = session.inner
+        former = inner.lease
+        assert former is not None
+        await until(lambda: fake.steward.knows(former.session))
+        ask = inner.ask
+
+        async def ask_late(command: Any, patience_s: float | None = None) -> Any:
+            try:
+                return await ask(command, patience_s)
+            finally:
+                if isinstance(command, lock_api.Open) and command.session == former.session:
+                    inner.expire(former)
+                    later = await inner._opened()
+                    await until(lambda: fake.steward.knows(later.session))
+
+        inner.ask = ask_late  # type: ignore[method-assign, assignment]
+        with pytest.raises(NoSuchNode):
+            await session.open(PATH)
+        assert inner.cache is not None
+        assert inner.lease is not None
+        assert inner.lease is not former
+        assert inner.cache.get(inner.lease.end_ns - 1, PATH.removeprefix("/ls/local"), "there") is None

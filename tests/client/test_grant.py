@@ -1,4 +1,5 @@
 """What is held: its guard fences the cell's own keys, and giving back fails for nobody's sake."""
+# ruff: noqa: PT012 (a lock's body has several statements, and what ends it comes out of it)
 
 import asyncio
 from typing import Any
@@ -9,8 +10,9 @@ from gaios.api import Put
 from gaios.client import Cell
 from gaios.client.grant import Grant
 from gaios.client.held import Held
+from gaios.client.lease import State
 from gaios.client.locks import Lock
-from gaios.errors import ConfigurationError
+from gaios.errors import ConfigurationError, LockLost
 from tests.client.fake import FakeCell
 from tests.servers import PATIENCE_S, until
 
@@ -104,6 +106,38 @@ async def test_one_object_is_acquired_once_at_a_time(fake: FakeCell, cell: Cell)
     await lock.release()
     await lock.release()
     assert holders(fake) == 0
+
+
+async def test_who_asks_for_what_is_held_changes_nothing_for_its_holder(cell: Cell) -> None:
+    """[SAFETY 22] The body is cancelled at its loss none the less."""
+    lock = cell.lock("job")
+    with pytest.raises(LockLost):
+        async with lock as held:
+            with pytest.raises(ConfigurationError):
+                await lock.__aenter__()
+            asyncio.get_running_loop().call_soon(held.happened, State.EXPIRED)
+            async with asyncio.timeout(PATIENCE_S):
+                await asyncio.Event().wait()
+
+
+async def test_what_was_lost_before_its_body_can_be_acquired_again(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = cell.lock("job")
+    with monkeypatch.context() as patched:
+        patched.setattr(Held, "begins", lambda held: held.happened(State.EXPIRED))
+        with pytest.raises(LockLost):
+            await lock.__aenter__()
+    async with lock as held:
+        held.check()
+
+
+async def test_a_loss_that_the_body_finds_out_itself_cancels_nothing_after_it(cell: Cell) -> None:
+    """Its error comes out, and the cancellation, which it has overtaken, with it: it is no business of what its caller does next."""
+    with pytest.raises(ZeroDivisionError):
+        async with cell.lock("job") as held:
+            held.happened(State.EXPIRED)
+            raise ZeroDivisionError
+    await asyncio.sleep(0)
+    await cell.put("k", "v")
 
 
 async def test_a_grant_says_itself_what_it_takes(cell: Cell) -> None:

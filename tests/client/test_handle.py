@@ -73,6 +73,29 @@ async def test_verifying_tells_the_loss_only_when_it_is_certain() -> None:
     await handle.verify()
 
 
+async def test_verifying_says_nothing_of_a_later_grant() -> None:
+    """A handle that is kept is given back, and granted its lock again, while the answer about the former grant is on its way."""
+    owner = Owner(Acquired(None))
+    handle = make(owner)
+    former: list[State | None] = []
+    handle.lost = former.append
+    look, go = owner.look, asyncio.Event()
+
+    async def late(question: LockQuestion, _timeout: float | None = None) -> Any:
+        answer = await look(question)
+        await go.wait()
+        return answer
+
+    owner.look = late  # type: ignore[method-assign]
+    asking = asyncio.ensure_future(handle.verify())
+    await until(lambda: not owner.answers)
+    later: list[State | None] = []
+    handle.lost = later.append
+    go.set()
+    await asking
+    assert (former, later) == ([], [])
+
+
 async def test_an_overloaded_cell_is_asked_again_whether_the_lock_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
     """It said nothing of the lock: a holder that stopped asking would go on with a lock that it has lost."""
     monkeypatch.setattr(handle_module, "AGAIN_S", 0)

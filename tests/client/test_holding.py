@@ -2,16 +2,18 @@
 # ruff: noqa: PT012 (a lock's body has several statements, and what ends it comes out of it)
 
 import asyncio
+import os
 
 import pytest
 
-from gaios.client import Cell
+from gaios.client import Cell, holding
 from gaios.client.held import Held
 from gaios.client.sync import connect
 from gaios.errors import LockLost, LostBeforeCall
 from tests.client.cellar import Cellar
 from tests.client.clocks import Clock
 from tests.client.fake import FakeCell
+from tests.servers import PATIENCE_S
 
 pytestmark = pytest.mark.usefixtures("clock")
 
@@ -123,3 +125,35 @@ def test_a_thread_finds_out_too(cellar: Cellar, clock: Clock) -> None:
             with pytest.raises(LostBeforeCall):
                 other.put("k", "v")
             clock.sleep(-13)
+
+
+async def test_who_is_given_the_same_again_holds_it_once(cell: Cell) -> None:
+    """However often it asks: what is kept of it does not grow.  [SAFETY 28]"""
+    async with cell.open("/ls/local/svc", create=True) as node:
+        held = [await node.acquire() for _ in range(3)]
+        assert held[0] is held[1] is held[2]
+        assert holding._held.get().count(held[0]) == 1
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_holds_nothing(cellar: Cellar, clock: Clock) -> None:
+    """Its parent may give the lock back, and it would not hear of it; its own client is stopped by no lock of the parent's."""
+    reading, writing = os.pipe()
+    with connect(cellar.fake.endpoints) as cell, cell.lock("job") as held:
+        child = os.fork()
+        if not child:
+            said = b"nothing"
+            try:
+                with pytest.raises(LockLost, match="forked"):
+                    held.check()
+                clock.sleep(13)
+                with connect(cellar.fake.endpoints, timeout=PATIENCE_S) as own:
+                    said = b"checked, then %d" % own.increment("n").value
+            finally:
+                os.write(writing, said)
+                os._exit(0)
+        os.waitpid(child, 0)
+        assert os.read(reading, 100) == b"checked, then 1"
+        held.check()
+    os.close(reading)
+    os.close(writing)

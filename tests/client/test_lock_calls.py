@@ -28,3 +28,11 @@ async def test_a_session_that_makes_no_sense_is_refused(cell: Cell, wrong: dict[
 async def test_a_text_that_is_no_sequencer_is_refused(cell: Cell, text: str, name: str | None) -> None:
     with pytest.raises(InvalidCommand, match="sequencer"):
         await cell.check(text, name)
+
+
+async def test_sessions_that_were_closed_are_forgotten(cell: Cell) -> None:
+    """A client that has one for each job does not grow.  [SAFETY 28]"""
+    for _ in range(5):
+        async with cell.session() as session, session.lock("job"):
+            pass
+    assert len(cell._sessions) == 1

@@ -7,10 +7,11 @@ import pytest
 
 import gaios
 from gaios.client import Cell, lock_session
+from gaios.client.held import Held
 from gaios.client.lock_session import LockSession
 from gaios.client.locking import Locking
 from gaios.client.naming import Naming
-from gaios.errors import Overloaded, Unavailable
+from gaios.errors import LockLost, Overloaded, Unavailable
 from gaios.lock_api import LockCommand
 from tests.client.fake import FakeCell
 from tests.servers import until
@@ -90,3 +91,20 @@ async def test_a_closed_session_opens_nothing() -> None:
             async with session.lock("job"):
                 raise AssertionError
         assert isinstance(cell, Cell)
+
+
+@pytest.mark.parametrize("end", ["close", "expire"])
+async def test_who_was_granted_a_lock_while_its_session_ended_has_lost_it(end: str) -> None:
+    """It listens to the handle a moment too late to be told."""
+    async with FakeCell(1) as fake, gaios.connect(fake.endpoints) as cell:
+        session = cell.session()
+        handle, sequencer = await session.locking.acquire("/locks/job", shared=False, wait_s=None, lock_delay_ms=0)
+        held = Held("/locks/job", sequencer, handle)
+        if end == "close":
+            await session.close()
+        else:
+            session.inner.expire(handle.lease)
+        held.begins()
+        assert held.lost.is_set()
+        with pytest.raises(LockLost, match="its session is over"):
+            held.check()

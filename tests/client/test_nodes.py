@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import pytest
 
@@ -11,8 +10,8 @@ from gaios import errors
 from gaios.client import Cell
 from gaios.client import nodes as nodes_module
 from gaios.client.nodes import Node
-from gaios.errors import ConfigurationError, HandlePoisoned, LockLost, NotAcquired, SessionExpired, Unavailable
-from gaios.lock_api import CONTENTS_BYTES_MAX, LockCommand
+from gaios.errors import HandlePoisoned, LockLost, NotAcquired, SessionExpired, Unavailable
+from gaios.lock_api import LockCommand
 from tests.client.clocks import Clock, ring
 from tests.client.fake import FakeCell
 from tests.servers import PATIENCE_S, until
@@ -78,31 +77,6 @@ async def test_many_children_come_page_by_page(cell: Cell, monkeypatch: pytest.M
         for number in range(8):
             await (await cell.open(f"/ls/local/svc/{number}", create=True)).close()
         assert list(await directory.children()) == [str(number) for number in range(8)]
-
-
-async def test_opening_says_what_has_to_be(cell: Cell) -> None:
-    """[CHUBBY §2.6] Whether it may, must or need not be created, and as what."""
-    with pytest.raises(errors.NoSuchNode):
-        await cell.open(PATH)
-    async with cell.open(PATH, create="must") as node:
-        with pytest.raises(errors.NodeExists):
-            await cell.open(PATH, create="must")
-        with pytest.raises(errors.WrongKindOfNode):
-            await cell.open(PATH, create=True, directory=True)
-        async with cell.open(PATH, write=False) as again:
-            assert not again.created
-            with pytest.raises(errors.ReadOnlyHandle):
-                await again.write("x")
-            with pytest.raises(errors.ReadOnlyHandle):
-                await again.acquire()
-        with pytest.raises(errors.InvalidCommand):
-            await node.write(b"x" * (CONTENTS_BYTES_MAX + 1))
-
-
-@pytest.mark.parametrize("wrong", [{"create": "maybe"}, {"events": ["birthday"]}, {"lock_delay": 61}, {"timeout": -1}], ids=str)
-async def test_what_makes_no_sense_is_refused(cell: Cell, wrong: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError):
-        cell.open(PATH, **wrong)
 
 
 async def test_an_ephemeral_node_goes_with_its_last_handle(cell: Cell, other: Cell) -> None:
@@ -244,6 +218,29 @@ async def test_an_acquire_that_is_cancelled_anywhere_leaves_nothing(cell: Cell, 
             await mine.release()
 
 
+@pytest.mark.parametrize("again", [False, True])
+async def test_an_acquire_that_is_cancelled_as_it_is_granted_leaves_nothing(
+    cell: Cell, fake: FakeCell, monkeypatch: pytest.MonkeyPatch, *, again: bool
+) -> None:
+    """Its caller hears of the cancellation only. Whoever is given the same again meanwhile has it."""
+    async with cell.open(PATH, create=True) as node:
+        acquiring = asyncio.ensure_future(node.acquire())
+        begin = node._session.watchdog.begin
+        loop = asyncio.get_running_loop()
+        monkeypatch.setattr(node._session.watchdog, "begin", lambda: (begin(), loop.call_soon(acquiring.cancel)))
+        await asyncio.sleep(0)
+        same = asyncio.ensure_future(node.acquire()) if again else None
+        with pytest.raises(asyncio.CancelledError):
+            await acquiring
+        if same is not None:
+            (await same).check()
+            assert holders(fake) == 1
+        else:
+            await until(lambda: not holders(fake))
+            monkeypatch.undo()
+            (await node.acquire()).check()
+
+
 async def test_an_overloaded_cell_is_asked_again_to_give_a_lock_back(cell: Cell, fake: FakeCell, monkeypatch: pytest.MonkeyPatch) -> None:
     """An acquire that may still be carried out is undone, whatever is full meanwhile."""
     monkeypatch.setattr(nodes_module, "AGAIN_S", 0)
@@ -346,28 +343,6 @@ async def test_when_the_grace_period_ends_calls_fail_for_good(cell: Cell, fake: 
     await node.close()
     async with cell.open(PATH, create=True) as again:
         assert (await again.write("x")).succeeded
-
-
-async def test_whoever_gives_up_opening_leaves_no_handle(cell: Cell, fake: FakeCell) -> None:
-    """Whether the cell carries it out later or not."""
-    async with cell.open("/ls/local/warm", create=True):
-        pass
-    for replica in fake.replicas:
-        replica.is_frozen = True
-    with pytest.raises(errors.Unknown, match="will be closed"):
-        await cell.open(PATH, create=True, ephemeral=True, timeout=0.05)
-    with pytest.raises(Unavailable):
-        await cell.open(PATH, timeout=0.05)
-    opening = asyncio.ensure_future(cell.open(PATH, create=True, ephemeral=True).open())
-    await asyncio.sleep(0)
-    opening.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await opening
-    for replica in fake.replicas:
-        replica.thaw()
-    await until(lambda: "/svc" in fake.machine._index.nodes)
-    await until(lambda: "/svc/primary" not in fake.machine._index.nodes)
-    await until(lambda: not any(session.handles for session in fake.machine._index.sessions.values()))
 
 
 async def test_nodes_of_a_session_end_with_it(cell: Cell, fake: FakeCell) -> None:

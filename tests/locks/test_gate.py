@@ -7,9 +7,11 @@ import pytest
 from gaios import caching, lock_api
 from gaios.errors import InvalidCommand, Overloaded
 from gaios.lock_api import Charge, LockCommand, Notice
+from gaios.locks import cachers
 from gaios.locks import gate as room
 from gaios.locks.affects import Affected, Busy
-from gaios.locks.gate import FAR, MS, Gate
+from gaios.locks.cachers import FAR, MS
+from gaios.locks.gate import Gate
 
 TOKEN = b"t" * 16
 LEASE_MS = 10_000
@@ -40,7 +42,7 @@ class FakeBook:
     def has_node(self, path: str) -> bool:
         return path in self.nodes
 
-    def has_session(self, session: int) -> bool:
+    def is_ending(self, session: int) -> bool:
         return session in self.ending
 
     def affected(self, command: LockCommand, busy: Busy) -> Affected:
@@ -284,16 +286,122 @@ def test_a_charge_that_changes_what_is_cached_is_quiet_until_that_is_forgotten()
     assert bench.fetch(1)
 
 
+def test_a_charge_takes_nothing_away_on_which_something_under_way_rests() -> None:
+    """It goes into the log ahead of what waits for a slot: what was there when that passed would be made anew behind it, unannounced."""
+    for ends in (frozenset(("/f", "/")), None):
+        bench = Bench()
+        bench.book.affects = frozenset(("/f", "/"))
+        opening, is_free = bench.admit(lock_api.Open(9, TOKEN, "/f", lock_api.MAY_CREATE))
+        assert is_free
+        bench.book.ends = ends
+        assert not bench.gate.charge(bench.now, Charge(0, b""))
+        bench.gate.charged()
+        another, _ = bench.admit(lock_api.Open(8, TOKEN, "/f", lock_api.MAY_CREATE))
+        bench.gate.answered(opening)
+        assert bench.gate.may_charge(bench.now), "who comes meanwhile counts as a change, and does not put it off for ever"
+        assert bench.gate.charge(bench.now, Charge(0, b""))
+        bench.gate.charged()
+        assert not bench.find("/f"), "it may be made anew"
+        bench.gate.answered(another)
+        assert bench.find("/f")
+
+
+def test_a_charge_that_takes_something_else_away_does_not_wait_for_that() -> None:
+    bench = Bench()
+    bench.book.affects = frozenset(("/f", "/"))
+    bench.admit(lock_api.Open(9, TOKEN, "/f", lock_api.MAY_CREATE))
+    bench.book.ends = frozenset(("/g",))
+    assert bench.gate.charge(bench.now, Charge(0, b""))
+
+
+def test_who_closes_its_session_is_not_waited_for() -> None:
+    """Its client forgot everything before it said so, and says no more: who waited for it would wait for its lease."""
+    bench = Bench()
+    assert bench.fetch(1)
+    assert bench.fetch(2)
+    close, is_free = bench.admit(lock_api.CloseSession(1, TOKEN))
+    assert not is_free
+    assert bench.told == [(2, "/f")]
+    bench.gate.heard(2, 1)
+    assert bench.passed() == [close]
+    bench.gate.begin(bench.now, REIGN + 65_536)
+    bench.gate.heard(2, 0)
+    assert not bench.admit(lock_api.CloseSession(1, b"x" * 16))[1], "only its client can say so"
+    assert bench.admit(lock_api.CloseSession(1, TOKEN))[1]
+
+
+def test_a_session_that_was_not_closed_after_all_keeps_nothing_uncachable() -> None:
+    bench = Bench()
+    close, _ = bench.admit(lock_api.CloseSession(9, TOKEN))
+    bench.gate.answered(close)
+    assert bench.fetch(1)
+
+
+def test_time_that_lets_one_pass_is_not_due_again_for_another_who_waits() -> None:
+    """[SAFETY 28] A turn that is due and does nothing would be due again at once, for as long as the other one waits."""
+    bench = Bench()
+    bench.book.sessions = {1: 6 * LEASE_MS, 2: LEASE_MS}
+    assert bench.fetch(1)
+    assert bench.fetch(2)
+    token, _ = bench.admit()
+    bench.now += LEASE_MS * MS
+    assert bench.passed() == []
+    assert bench.gate.due_ns() == bench.now + 5 * LEASE_MS * MS
+    bench.now += 5 * LEASE_MS * MS
+    assert bench.passed() == [token]
+
+
+def test_who_is_found_to_be_over_by_another_change_lets_go_what_waits() -> None:
+    """Of those that may keep what they read in an earlier reign."""
+    bench = Bench()
+    bench.gate.begin(bench.now, REIGN + 65_536)
+    first, _ = bench.admit()
+    bench.now += LEASE_MS * MS
+    _, is_free = bench.admit()
+    assert is_free
+    assert bench.passed() == [first]
+
+
+def test_nothing_is_looked_at_again_unless_something_happened() -> None:
+    """[SAFETY 28] Thousands may be held while turns come for everything else."""
+    bench = Bench()
+    assert bench.fetch(1)
+    bench.admit()
+    looks = len(bench.book.busy)
+    for _ in range(3):
+        assert bench.passed() == []
+    bench.gate.heard(2, 9)
+    bench.gate.heard(1, 0)
+    assert bench.passed() == []
+    assert len(bench.book.busy) == looks
+    bench.gate.heard(1, 1)
+    assert len(bench.passed()) == 1
+
+
+def test_what_may_change_more_meanwhile_is_announced_before_it_passes() -> None:
+    bench = Bench()
+    assert bench.fetch(1)
+    assert bench.find("/g", 2)
+    token, _ = bench.admit()
+    bench.book.affects = frozenset(("/f", "/g"))
+    bench.gate.heard(1, 1)
+    assert bench.passed() == []
+    assert bench.told == [(1, "/f"), (2, "/g")]
+    bench.gate.heard(2, 2)
+    assert bench.passed() == [token]
+
+
 def test_what_is_no_question_to_keep_is_refused() -> None:
     bench = Bench()
-    for inner in (lock_api.encode(lock_api.ListSessions()), b"nonsense"):
+    long = lock_api.encode(caching.FindNode(1, TOKEN, "/" + "x" * 1_000))
+    for inner in (lock_api.encode(lock_api.ListSessions()), b"nonsense", long):
         with pytest.raises(InvalidCommand):
             bench.gate.fetch(bench.now, REIGN, caching.encode(caching.Cached(inner)))
 
 
 def test_it_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """[SAFETY 28]"""
-    monkeypatch.setattr(room, "CACHED_MAX", 2)
+    monkeypatch.setattr(cachers, "CACHED_MAX", 2)
     monkeypatch.setattr(room, "HELD_MAX", 2)
     bench = Bench()
     assert [bench.find(path) for path in ("/a", "/f", "/b", "/a")] == [True, True, False, True]
@@ -305,6 +413,14 @@ def test_it_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "HELD_BYTES_MAX", 10)
     with pytest.raises(Overloaded, match="bytes"):
         bench.admit()
+    bench.book.affects = frozenset(("/elsewhere",))
+    assert bench.admit()[1], "what waits for nobody passes"
+    bench.gate.heard(1, len(bench.told))
+    assert len(bench.passed()) == 2
+    assert bench.fetch(1) is False
+    for token in range(1, bench.tokens + 1):
+        bench.gate.answered(token)
+    assert bench.fetch(1), "what was refused is no change"
 
 
 def test_while_something_that_was_not_looked_at_is_under_way_charges_are_quiet_and_nothing_is_sure_to_be_there() -> None:

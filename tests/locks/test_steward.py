@@ -39,7 +39,7 @@ class FakeBook:
     def has_node(self, path: str) -> bool:
         raise NotImplementedError
 
-    def has_session(self, session: int) -> bool:
+    def is_ending(self, session: int) -> bool:
         raise NotImplementedError
 
     def affected(self, command: lock_api.LockCommand, busy: Busy) -> Affected:
@@ -487,3 +487,28 @@ def test_a_notice_has_a_number_that_its_acknowledgement_reaches() -> None:
     for _ in range(NOTICES_KEPT - 3):
         bench.steward.tell(1, Notice(9, 1))
     assert bench.steward.tell(1, Notice(9, 1)) == NOTICES_KEPT + 1
+
+
+def test_a_charge_that_was_quiet_for_caches_charges_no_more_than_was_due_to_who_slept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """[SAFETY 21, 24] What held it up passes by itself, while the master stands still."""
+    bench = begun(2)
+    monkeypatch.setattr(bench.steward.gate, "charge", lambda *_: False)
+    monkeypatch.setattr(bench.steward.gate, "may_charge", lambda *_: False)
+    bench.step(3 * S)
+    assert bench.choose() == Charge(3_000, bench.proposed[-1][1].heard, quiet=True)
+    monkeypatch.undo()
+    bench.step(20 * S)
+    assert not bench.proposed[-1][1].quiet
+    assert bench.choose().elapsed_ms == 3_000
+    assert bench.steward.due_ns() == bench.now + 3 * S
+
+
+def test_a_charge_follows_a_quiet_one_as_soon_as_caches_let_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = begun(2)
+    monkeypatch.setattr(bench.steward.gate, "charge", lambda *_: False)
+    monkeypatch.setattr(bench.steward.gate, "may_charge", lambda *_: False)
+    bench.step(3 * S)
+    bench.choose()
+    monkeypatch.undo()
+    bench.step(S // 2)
+    assert bench.choose() == Charge(500, b"")

@@ -8,9 +8,10 @@ import pytest
 from gaios import lock_api
 from gaios.client import Cell
 from gaios.client.nodes import Node
+from gaios.client.tuning import MS
 from gaios.errors import NoSuchNode, SessionExpired, Unavailable
 from gaios.lock_api import CONFLICTING_REQUEST
-from gaios.locks.gate import MS, Gate
+from gaios.locks.gate import Gate
 from tests.client.clocks import Clock, ring
 from tests.client.fake import FakeCell
 from tests.client.test_cache import PATH, be_cached

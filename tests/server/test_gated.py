@@ -108,6 +108,31 @@ def test_what_is_held_when_the_reign_ends_is_sent_away() -> None:
     assert bench.answers == [((1, 2), Answer(Status.NOT_MASTER))]
 
 
+def test_what_comes_before_the_first_turn_of_a_reign_is_not_forgotten_in_it() -> None:
+    """Frames are taken before the steward hears of the reign: what they left at the gate is that reign's."""
+    bench = Bench()
+    bench.replica.epoch = REIGN + 65_536
+    opening = lock_api.encode(lock_api.Open(bench.session, TOKEN, "/f"))
+    bench.gated.submit(0, (1, 2), entry.encode(entry.Kind.COMMAND, CLIENT, 1, 0, opening))
+    bench.gated.submit(0, (1, 3), bench.write())
+    bench.steward.take(0, bench.replica.epoch)
+    bench.gated.attend(0)
+    assert bench.answers == []
+    assert [bench.steward.gate.has((1, request)) for request in (2, 3)] == [True, True]
+    assert [token for token, _, _ in bench.submitted] == [(1, 2)]
+
+
+def test_a_reign_that_no_turn_saw_leaves_nothing_behind() -> None:
+    bench = Bench()
+    bench.steward.take(0, 0)
+    bench.gated.submit(0, (1, 3), bench.write())
+    bench.replica.is_serving = False
+    bench.steward.take(0, 0)
+    bench.gated.attend(0)
+    assert bench.answers == [((1, 3), Answer(Status.NOT_MASTER))]
+    assert bench.submitted == []
+
+
 def test_what_cannot_be_asked_so_is_said_so() -> None:
     bench = Bench()
     bench.gated.read(0, (1, 1), caching.encode(caching.Cached(b"nonsense")))

@@ -218,11 +218,13 @@ class Grant(Part, Generic[H]):
     def __enter__(self) -> H:
         """Acquire it."""
         lost = threading.Event()
+        taken: list[held_module.Held] = []
         try:
-            self._held = self._run(self._inner.acquire(lost.set))
+            self._run(self._take(lost, taken))
         except BaseException:
-            self._run(self._inner.release(done=False))  # interrupted, it may have been acquired meanwhile
+            self._run(self._untake(taken))  # interrupted, it may have been acquired meanwhile
             raise
+        (self._held,) = taken
         holding.begin(self._held)
         return self.held(self._twin, self._held, lost)
 
@@ -230,9 +232,21 @@ class Grant(Part, Generic[H]):
         """Release it. Raises `LockLost` if it was lost and the body did not notice."""
         held = self._held
         assert held is not None
-        self._run(self._inner.release(done=kind is None))
+        try:
+            self._run(self._inner.release(done=kind is None))
+        except BaseException:
+            self._run(self._inner.release(done=False))  # interrupted, that may not even have begun
+            raise
         if kind is None and held.why:
             raise held.error(held.why)
+
+    async def _take(self, lost: threading.Event, taken: list[held_module.Held]) -> None:
+        taken.append(await self._inner.acquire(lost.set))
+
+    async def _untake(self, taken: list[held_module.Held]) -> None:
+        # What another thread has of it is that one's.
+        if taken:
+            await self._inner.release(done=False)
 
 
 class Lock(Grant[Held]):

@@ -8,12 +8,12 @@ from types import TracebackType
 from typing import Self
 
 from gaios.client import held as held_module
-from gaios.client import holding, lock_sessions, node_events, nodes
+from gaios.client import holding, lock_sessions, node_events, opening
 from gaios.client.arguments import Value
 from gaios.client.bridge import Held, Lock, Twin, take_for
 from gaios.client.held import OnJeopardy
 from gaios.client.node_events import NodeEvent, Wanted
-from gaios.client.nodes import Create
+from gaios.client.opening import Create
 from gaios.client.results import Done, NodeChanged, NodeContents
 from gaios.errors import NotAcquired
 from gaios.lock_api import Sequencer, Stat
@@ -52,9 +52,13 @@ class NodeEvents:
 class Node:
     """An open node: a file or a directory, and its lock; made by `Cell.open`. Use it with `with`, or close it. See `client.nodes.Node`."""
 
-    def __init__(self, twin: Twin, opening: nodes.Opening) -> None:
+    def __init__(self, twin: Twin, opening: opening.Opening) -> None:
         self._twin = twin
-        self._node = twin._run(opening.open())
+        try:
+            self._node = twin._run(opening.__aenter__())
+        except BaseException:
+            twin._run(opening.__aexit__(None, None, None))  # interrupted, it may have been opened meanwhile
+            raise
         self._events = NodeEvents(twin, self._node.events())
         self._held: tuple[held_module.Held, Held] | None = None
         self.path = self._node.path

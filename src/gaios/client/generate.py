@@ -69,7 +69,7 @@ from gaios.client.bridge import Lock, Twin, Watch
 from gaios.client.bridge_nodes import Node, Session
 from gaios.client.held import OnJeopardy
 from gaios.client.node_events import Wanted
-from gaios.client.nodes import Create
+from gaios.client.opening import Create
 from gaios.client.recipes.bridge import OnChange, Partitioner, PrefixCache, Singleton
 from gaios.client.recipes.cache import LIMIT_BYTES
 from gaios.client.recipes.once import Mark

@@ -41,7 +41,6 @@ class Grant(Generic[H]):
 
     async def __aenter__(self) -> H:
         """Acquire it."""
-        self._task = None
         held = await self.acquire(self._cancel_body)
         holding.begin(held)
         self._task = asyncio.current_task()
@@ -49,6 +48,7 @@ class Grant(Generic[H]):
         self._has_cancelled = False
         if held.why:
             # Lost before the body began.
+            self._task = None
             await self.release(done=False)
             raise held.error(held.why)
         return held
@@ -59,8 +59,8 @@ class Grant(Generic[H]):
         is_ours = False
         if self._has_cancelled and task is not None:
             is_ours = task.uncancel() <= self._cancelling
-            if is_ours and kind is None:
-                # The body ended just before it was cancelled.
+            if is_ours and kind is not asyncio.CancelledError:
+                # The body ended just before it was cancelled: it, and nothing after it.
                 with contextlib.suppress(asyncio.CancelledError):
                     await asyncio.sleep(0)
         await self.release(done=kind is None)

@@ -100,14 +100,16 @@ class Handle:
 
     async def verify(self) -> None:
         """What told of the lock's loss may be lost: is it still held?"""
+        lost = self.lost
         try:
             sequencer = (await self.look_patiently()).sequencer
         except (HandleInvalid, UnknownHandle):
             sequencer = None
         except Error:
             return  # the session's end is told otherwise
-        if self.lost is not None and sequencer is None:
-            self.lost(None)
+        if lost is not None and lost is self.lost and sequencer is None:
+            # Else it is about a grant that was given back meanwhile.
+            lost(None)
 
     def told(self, news: News) -> None:
         """Something happened to it, or to its session."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final, Literal, Protocol
 
 from gaios.api import Test
+from gaios.client import fork
 from gaios.client.handle import Handle
 from gaios.client.lease import State
 from gaios.client.outside import boottime_ns
@@ -15,6 +16,7 @@ OnJeopardy = Literal["cancel", "wait"]
 _JEOPARDY: Final = "its session is in jeopardy: the cell was not heard from for a lease, and may give the lock to somebody else"
 _EXPIRED: Final = "its session is over"
 _RELEASED: Final = "it was released"
+_FORKED: Final = "this process was forked from the one that holds it"
 _INVALID: Final = "the node was deleted, or the lock was taken away"
 
 
@@ -44,6 +46,7 @@ class Held:
         self._lease = handle.lease
         self._handle = handle.number
         self._waits = on_jeopardy == "wait"
+        self._forks = fork.count
 
     def check(self) -> None:
         """Raise `LockLost` unless the lock is certain to be held at this moment. Asks nobody; takes a microsecond; from any thread."""
@@ -57,7 +60,7 @@ class Held:
 
     def check_call(self) -> None:
         """Raise `LostBeforeCall` if its holder may call nobody: as `check`, but who waits for the verdict may until that comes."""
-        why = "" if self.is_over else self.why or ("" if self._waits else self._why_now())
+        why = "" if self.is_over or self._forks != fork.count else self.why or ("" if self._waits else self._why_now())
         if why:
             raise LostBeforeCall(path=self.path, sequencer=str(self.sequencer), reason=why)
 
@@ -91,6 +94,8 @@ class Held:
         self.happened(self._lease.state if boottime_ns() < self._lease.end_ns else State.JEOPARDY)
 
     def _why_now(self) -> str:
+        if self._forks != fork.count:
+            return _FORKED
         return _JEOPARDY if boottime_ns() >= self._lease.end_ns else ""
 
 

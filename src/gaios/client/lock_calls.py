@@ -15,7 +15,7 @@ from gaios.client.locking import Locking
 from gaios.client.locks import Lock, OnJeopardy, check_of, path_of
 from gaios.client.naming import Naming, split
 from gaios.client.node_events import Wanted
-from gaios.client.nodes import Create, Opening
+from gaios.client.opening import Create, Opening
 from gaios.client.shell import Shell
 from gaios.errors import InvalidCommand
 from gaios.explanation import Explain, Explanation
@@ -117,7 +117,7 @@ class LockCalls(Calling):
             ConfigurationError: a time makes no sense.
         """
         made = LockSession.of(self._shell, timeout=self._timeout, lease_s=lease, grace_s=grace, client=client, caches=caching)
-        self._sessions.append(made)
+        self._sessions = [*(each for each in self._sessions if not each.is_over), made]
         return Session(made, self._naming)
 
     async def check(

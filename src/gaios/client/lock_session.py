@@ -85,10 +85,8 @@ class LockSession:
             raise ConfigurationError(reason=f"a lease has {lowest} to {highest} seconds, not {lease_s!r}")
         if not 0 <= grace_s <= 1e9:
             raise ConfigurationError(reason=f"a grace period is a number of seconds from 0 on, not {grace_s!r}")
-        shown = client or OUTSIDE.get().name()
-        shown = shown.encode()[: lock_api.CLIENT_BYTES_MAX].decode(errors="ignore")
-        lease_ms, grace_ms = int(lease_s * 1_000), int(grace_s * 1_000)
-        return cls(shell, timeout=timeout, lease_ms=lease_ms, grace_ms=grace_ms, client=shown, caches=caches)
+        shown = (client or OUTSIDE.get().name()).encode()[: lock_api.CLIENT_BYTES_MAX].decode(errors="ignore")
+        return cls(shell, timeout=timeout, lease_ms=int(lease_s * 1_000), grace_ms=int(grace_s * 1_000), client=shown, caches=caches)
 
     # -- calls -----------------------------------------------------------------------------------------------------------
 
@@ -159,8 +157,9 @@ class LockSession:
         for task in tasks:
             task.cancel()
         if lease is not None:
+            was, lease.state = lease.state, State.EXPIRED
             self._shell.let_go(lease.lease)
-            if not self._shell.is_closed and lease.state != State.EXPIRED:
+            if not self._shell.is_closed and was != State.EXPIRED:
                 with contextlib.suppress(Error):  # else it expires
                     await self._shell.call(WRITE, lock_api.encode(lock_api.CloseSession(lease.session, lease.token)), CLOSE_S)
         if tasks:
@@ -278,7 +277,7 @@ class LockSession:
             opened = await self.ask(command, patience_s)
         except NoSuchNode:
             if not wanted.create:
-                if self.cache is not None:
+                if self.cache is not None and self.lease is lease:  # what the cell says to one session, no later one may keep
                     with contextlib.suppress(Error):
                         await self.look_cached(wanted.path, _THERE, caching.FindNode(lease.session, lease.token, wanted.path))
                 raise
@@ -388,7 +387,8 @@ class LockSession:
     def expire(self, lease: Lease) -> None:
         """The session is over."""
         if self.lease is lease:
-            self.lease = self.cache = None
+            # Whoever has just been granted something does not listen yet, and looks at its state.
+            self.lease, self.cache, lease.state = None, None, State.EXPIRED
             self._shell.let_go(lease.lease)
             self._fail_all()
 

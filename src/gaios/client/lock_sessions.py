@@ -11,7 +11,7 @@ from gaios.client.locking import Locking
 from gaios.client.locks import Lock, OnJeopardy, path_of
 from gaios.client.naming import Naming
 from gaios.client.node_events import Wanted
-from gaios.client.nodes import Create, Opening, opening
+from gaios.client.opening import Create, Opening, opening
 from gaios.client.outside import boottime_ns
 
 

@@ -9,9 +9,9 @@ however, is undone before the next.
 # ruff: noqa: ASYNC109 (a call's time-out is the core's business: its outcome depends on what was sent by then)
 
 import asyncio
-from collections.abc import Coroutine, Generator, Iterable
+from collections.abc import Coroutine
 from types import TracebackType
-from typing import Any, Final, Literal, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from gaios import lock_api
 from gaios.client import holding
@@ -19,75 +19,14 @@ from gaios.client.arguments import Value, as_bytes, seconds
 from gaios.client.handle import AGAIN_S, NO_ANSWER, Handle, strange
 from gaios.client.held import Held
 from gaios.client.lock_session import LockSession
-from gaios.client.locks import delay_ms
-from gaios.client.naming import Naming, split
-from gaios.client.node_events import NodeEvents, Wanted, bits_of
+from gaios.client.node_events import NodeEvents
 from gaios.client.outside import boottime_ns
 from gaios.client.results import Done, NodeChanged, NodeContents
 from gaios.errors import ConfigurationError, Error, HandlePoisoned, NotAcquired, Unavailable, Unknown, UnknownHandle
 from gaios.lock_api import Changed, LockCommand, LockQuestion, Sequencer, Stat
 
 T = TypeVar("T")
-Create = Literal["must"] | bool
-_CREATE: Final[dict[Create, int]] = {False: 0, True: lock_api.MAY_CREATE, "must": lock_api.MUST_CREATE}
 _CALL, _WRITE, _ACQUIRE, _RELEASE = range(4)
-
-
-class Opening:
-    """A node to be opened, by `async with` or by `await`: then `close` it."""
-
-    def __init__(self, session: LockSession, naming: Naming, wanted: lock_api.Open, name: str, timeout: float | None) -> None:
-        self._session, self._naming, self._wanted, self._name, self._timeout = session, naming, wanted, name, timeout
-        self._node: Node | None = None
-
-    def __await__(self) -> "Generator[Any, None, Node]":
-        """Open it."""
-        return self.open().__await__()
-
-    async def __aenter__(self) -> "Node":
-        """Open it."""
-        if self._node is not None:
-            raise ConfigurationError(reason=f"{self._name} is open here already", hint="open it anew: cell.open(path)")
-        self._node = await self.open()
-        return self._node
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Close it."""
-        node, self._node = self._node, None
-        if node is not None:
-            await node.close()
-
-    async def open(self) -> "Node":
-        """Open it; the caller closes it."""
-        holding.check()
-        await self._naming.check(self._name, self._session.timeout if self._timeout is None else self._timeout)
-        events = NodeEvents()
-        handle = await self._session.open(self._wanted, listener=events.told, timeout=self._timeout)
-        return Node(self._session, self._name, handle, events)
-
-
-def opening(
-    session: LockSession,
-    naming: Naming,
-    path: str,
-    *,
-    create: Create,
-    directory: bool,
-    ephemeral: bool,
-    contents: Value,
-    write: bool,
-    events: Iterable[Wanted],
-    lock_delay: float,
-    acl: tuple[str, str, str] | None,
-    timeout: float | None,
-) -> Opening:
-    """As `Cell.open`."""
-    if create not in _CREATE:
-        raise ConfigurationError(reason=f"create is False, True or 'must', not {create!r}")
-    wanted = lock_api.Open(
-        0, b"", split(path)[1], _CREATE[create], directory, ephemeral, as_bytes(contents), write, bits_of(events), delay_ms(lock_delay), acl
-    )  # fmt: skip
-    return Opening(session, naming, wanted, path, None if timeout is None else seconds(timeout))
 
 
 class Node:
@@ -102,6 +41,8 @@ class Node:
         self.created = handle.created
         """Whether opening made it."""
         self._held: Held | None = None
+        self._fresh: Held | None = None
+        """The same, while nobody was given it yet."""
         self._turn = asyncio.Lock()
         """Of whoever does something with the lock."""
         self._releasing: asyncio.Task[None] | None = None
@@ -186,11 +127,19 @@ class Node:
         if self._held is not None and self._held.why:
             # Who asks for it again knows that it was lost.
             self._let_go()
+        granted: list[Held] = []
         try:
             async with asyncio.timeout(wait or None):
-                held = await self._run(self._acquire(shared=shared, wait=wait is None or wait > 0), _ACQUIRE)
-        except TimeoutError:
-            raise NotAcquired(path=self._handle.path, waited_ms=int((wait or 0.0) * 1_000)) from None
+                held = await self._run(self._acquire(granted, shared=shared, wait=wait is None or wait > 0), _ACQUIRE)
+        except BaseException as error:
+            if granted and self._fresh is granted[0]:
+                # It was granted as its caller was cancelled.
+                self._let_go()
+                self._give_up(error)
+            if isinstance(error, TimeoutError):
+                raise NotAcquired(path=self._handle.path, waited_ms=int((wait or 0.0) * 1_000)) from None
+            raise
+        self._fresh = None
         if held is None:
             raise NotAcquired(path=self._handle.path, waited_ms=0)
         holding.begin(held)
@@ -298,13 +247,14 @@ class Node:
             raise Unavailable(waited_ms=int(timeout * 1_000), reason="the session is in jeopardy, and nothing was sent") from None
         return max(0.0, timeout - (boottime_ns() - began_ns) / 1e9)
 
-    async def _acquire(self, *, shared: bool, wait: bool) -> Held | None:
+    async def _acquire(self, granted: list[Held], *, shared: bool, wait: bool) -> Held | None:
         if not wait and self._turn.locked():
             return None
         async with self._turn:
             await self._session.safe(self._handle.lease)
             held = self._held
             if held is not None and not held.why and held.sequencer.shared == shared:
+                self._fresh = None
                 return held
             await self._settle()
             try:
@@ -315,7 +265,8 @@ class Node:
             self._let_go()
             if sequencer is None:
                 return None
-            held = self._held = Held(self._handle.path, sequencer, self._handle)
+            held = self._held = self._fresh = Held(self._handle.path, sequencer, self._handle)
+            granted.append(held)
             self._handle.lost = held.happened
             held.begins()
             self._session.watchdog.begin()

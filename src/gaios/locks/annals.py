@@ -138,10 +138,15 @@ class Annals:
 
     def _go(self, paths: list[str], change: Change) -> None:
         """Ephemeral nodes went with the last handle of them, or of what stood in them."""
-        closed = [keys.handle_of(key)[:2] for key, value in change.keys.items() if key[keys.KIND] == _HANDLE and value is None]
-        for path in paths:
-            sessions = {session for at, session in closed if at == path or at.startswith(path + "/")}
-            self._nodes.append((path, tuple(sorted(sessions))))
+        sessions: dict[str, set[int]] = {path: set() for path in paths}
+        for key, value in change.keys.items():
+            if key[keys.KIND] == _HANDLE and value is None:
+                path, session, _ = keys.handle_of(key)
+                # What went above it went with it: up to the first directory that stays.
+                while path in sessions:
+                    sessions[path].add(session)
+                    path = keys.parent_of(path)
+        self._nodes.extend((path, tuple(sorted(found))) for path, found in sessions.items())
 
     def _charges_since(self, number: int) -> tuple[told.Charge, ...]:
         """The charge from which a lease counts, then the newest through now."""

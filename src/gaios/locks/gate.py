@@ -12,27 +12,24 @@ earlier, and answers from its cache no longer.
 Rule 4. At the beginning of a reign every caching session may keep anything, until it says that it knows of the reign, or its lease counted
 from then is over. Every lock command is bound to its reign by the log, so that no change from before comes to light later.
 Rule 5. A charge that would change what is cached is made *quiet* instead: leases go on, nobody ends yet.
-Rule 6. Everything is bounded: beyond it answers are uncachable, and commands `Overloaded`.  [SAFETY 28]
+Rule 6. A charge goes into the log ahead of what waits for a slot: it is quiet also while that rests on what it would take away.
+Rule 7. Everything is bounded: beyond it answers are uncachable, and commands `Overloaded`.  [SAFETY 28]
 
-Left out on purpose: which nodes a command changes (affects.py), how notices travel (steward.py).
+Left out on purpose: which nodes a command changes (affects.py), who may keep what (cachers.py), how notices travel (steward.py).
 """
 
 from collections.abc import Callable, Hashable, Iterable
 from typing import Final, NamedTuple, Protocol
 
 from gaios import lock_api
-from gaios.caching import INVALIDATE, FindNode, decode_cached
+from gaios.caching import FindNode, decode_cached
 from gaios.errors import InvalidCommand, Overloaded
 from gaios.lock_api import Charge, CloseSession, LockCommand, Notice, Open, OpenSession
+from gaios.locks import limits
 from gaios.locks.affects import NOTHING, Affected, Busy
+from gaios.locks.cachers import FAR, MS, Cachers
 from gaios.locks.marks import Marks
 
-MS: Final = 1_000_000
-FAR: Final = 1 << 62
-CACHED_MAX: Final = 4_096
-"""Nodes that one session may keep in mind."""
-CACHED_TOTAL_MAX: Final = 1 << 18
-"""And all sessions: some 50 MB."""
 HELD_MAX: Final = 4_096
 """Commands that are held."""
 HELD_BYTES_MAX: Final = 64 << 20
@@ -55,8 +52,8 @@ class Book(Protocol):
     def has_node(self, path: str) -> bool:
         """Is there a node?"""
 
-    def has_session(self, session: int) -> bool:
-        """Is there a session, be it ending?"""
+    def is_ending(self, session: int) -> bool:
+        """Is there a session that is over, and not all of it gone?"""
 
     def affected(self, command: LockCommand, busy: Busy) -> Affected:
         """Which nodes' cached facts a client's command may change."""
@@ -74,43 +71,27 @@ class _Change(NamedTuple):
     affected: Affected
 
 
-class _Cacher:
-    """A caching session that may keep something."""
-
-    __slots__ = ("acknowledged", "lease_ms", "nodes", "told", "until_ns")
-
-    def __init__(self, lease_ms: int, now: int) -> None:
-        self.lease_ms = lease_ms
-        self.until_ns = now + lease_ms * MS
-        """Its client's lease is over then, by this master's clock."""
-        self.nodes: set[str] = set()
-        """Of which it may keep something, and was not told to forget it."""
-        self.told: dict[str, int] = {}
-        """What it was told to forget and did not acknowledge, and the notice's number; empty: everything."""
-        self.acknowledged = 0
-        """Through which notice."""
-
-
 class Gate:
     """See the module."""
 
     def __init__(self, book: Book | None, tell: Callable[[int, Notice], int], knows: Callable[[int], bool]) -> None:
         """`tell` sends a notice, and says its number; `knows`: whether a session has said that it knows of the reign."""
-        self._book, self._tell, self._knows = book, tell, knows
+        self._book, self._knows = book, knows
         self._reign = 0
-        self._cachers: dict[int, _Cacher] = {}
-        self._cached: dict[str, set[int]] = {}
-        """By node: who may keep something of it."""
-        self._total = 0
+        self._cachers = Cachers(tell)
         self._unaware: dict[int, int] = {}
         """Caching sessions that may keep what they read in an earlier reign, and until when."""
         self._held: dict[Token, _Change] = {}
         self._held_bytes = 0
+        self._is_stirred = False
+        """Somebody was waited for, and is not any more."""
         self._under_way: dict[Token, _Change] = {}
         self._unseen: set[Token] = set()
         """Under way, and not looked at: nobody cached when they came."""
         self._openers: dict[Token, int] = {}
         """Under way: those that open handles, of which session; or sessions, 0."""
+        self._resting: dict[Token, str] = {}
+        """Under way: those that would create a node, which is there and nobody takes away."""
         self._closing: dict[int, Affected] = {}
         """Sessions that were closed by commands under way, and may be ending after that."""
         self._marks = Marks()
@@ -134,12 +115,16 @@ class Gate:
 
     def end(self) -> None:
         """The reign is over."""
+        if not self._reign:
+            return
         self.refused += self._held
         for each in (
-            self._cachers, self._cached, self._unaware, self._held, self._under_way, self._unseen, self._openers, self._closing, self._marks
+            self._cachers, self._unaware, self._held, self._under_way, self._unseen, self._openers, self._resting, self._closing,
+            self._marks,
         ):  # fmt: skip
             each.clear()
-        self._total = self._held_bytes = self._reign = 0
+        self._held_bytes = self._reign = 0
+        self._is_stirred = False
         self._charge = NOTHING
         self._is_quiet = self._is_charge_unseen = False
 
@@ -158,9 +143,16 @@ class Gate:
             asked = lock_api.decode_command(command)
         except InvalidCommand:
             return True  # it is refused where all commands are looked at
+        if isinstance(asked, CloseSession) and self._book.lease_of(asked.session, asked.token):
+            self.ended(asked.session)  # its client forgot everything, and says no more
         affected = self._affected(asked)
         change = _Change(asked, data, affected)
         if not affected and affected is not None:
+            self._go(token, change)
+            return True
+        self._cachers.forget(affected)
+        if not self._is_blocked(now, affected):
+            self._marks.add(affected)
             self._go(token, change)
             return True
         if len(self._held) >= HELD_MAX:
@@ -168,10 +160,6 @@ class Gate:
         if self._held_bytes + len(data) > HELD_BYTES_MAX:
             raise Overloaded(what="the gate before changes of nodes", limit=HELD_BYTES_MAX, unit="bytes of commands that wait")
         self._marks.add(affected)
-        self._forget(affected)
-        if not self._is_blocked(now, affected):
-            self._go(token, change)
-            return True
         self._held[token] = change
         self._held_bytes += len(data)
         return False
@@ -194,7 +182,8 @@ class Gate:
         if change is None:
             return
         self._openers.pop(token, None)
-        if isinstance(change.command, CloseSession) and self._book is not None and self._book.has_session(change.command.session):
+        self._resting.pop(token, None)
+        if isinstance(change.command, CloseSession) and self._book is not None and self._book.is_ending(change.command.session):
             # It is ending: charges go on with it, also such as were proposed when nobody knew.
             before = self._closing.get(change.command.session, NOTHING)
             self._closing[change.command.session] = None if before is None or change.affected is None else before | change.affected
@@ -208,6 +197,7 @@ class Gate:
         asked = lock_api.decode_question(inner)
         if not isinstance(asked, lock_api.GetContentsAndStat | lock_api.ReadDir | FindNode):
             raise InvalidCommand(reason=f"the answer to a {type(asked).__name__} is not one to keep")
+        limits.check_question(asked)
         self.begin(now, reign)
         if not reign or self._book is None:
             return inner, False
@@ -216,25 +206,18 @@ class Gate:
 
     def heard(self, session: int, told: int) -> None:
         """A session that knows of the reign has seen every notice through this one."""
-        self._unaware.pop(session, None)
-        cacher = self._cachers.get(session)
-        if cacher is not None and told > cacher.acknowledged:
-            cacher.acknowledged = told
-            for path in [path for path, number in cacher.told.items() if number <= told]:
-                del cacher.told[path]
+        was_unaware = self._unaware.pop(session, None) is not None
+        self._is_stirred |= self._cachers.acknowledged(session, told) or was_unaware
 
     def listed(self, now: int, sessions: Iterable[int]) -> None:
         """A charge is proposed that lists them."""
-        if self._cachers:
-            for session in sessions:
-                cacher = self._cachers.get(session)
-                if cacher is not None:
-                    cacher.until_ns = now + cacher.lease_ms * MS
+        self._cachers.listed(now, sessions)
 
     def ended(self, session: int) -> None:
         """A session is over: so was its client's lease, or its client has closed it."""
         self._unaware.pop(session, None)
-        self._drop(session)
+        self._cachers.drop(session)
+        self._is_stirred = True
 
     def charge(self, now: int, charge: Charge) -> bool:
         """A charge is to be proposed; whether it may change nodes, else it has to be quiet."""
@@ -247,7 +230,7 @@ class Gate:
         self._marks.remove(self._charge)
         self._charge = book.affected_by_charge(charge, self._is_busy)
         self._marks.add(self._charge)
-        self._forget(self._charge)
+        self._cachers.forget(self._charge)
         self._is_quiet = not self.may_charge(now)
         return not self._is_quiet
 
@@ -261,25 +244,29 @@ class Gate:
     def may_charge(self, now: int) -> bool:
         """Whether what makes a charge quiet is out of the way."""
         # A session may be ending soon that was closed when nobody looked.
-        return not (self._unseen or self._is_blocked(now, self._charge))
+        return not (self._unseen or self._takes_away() or self._is_blocked(now, self._charge))
 
     def take(self, now: int) -> list[tuple[Token, bytes]]:
         """Commands that were held and are to be proposed now, in this order."""
         if self._closing and self._book is not None:
-            for session in [session for session in self._closing if not self._book.has_session(session)]:
+            for session in [session for session in self._closing if not self._book.is_ending(session)]:
                 self._marks.remove(self._closing.pop(session))
-        if not self._held:
+        if not self._held or not (self._is_stirred or now >= self.due_ns()):
             return []
+        self._is_stirred = False
+        self._cachers.drop_lapsed(now)
         found: list[tuple[Token, bytes]] = []
         for token, held in list(self._held.items()):
             change = held
             assert change.command is not None
+            if self._is_blocked(now, change.affected):
+                continue
             affected = self._affected(change.command, change.affected)
             if affected != change.affected:
                 # What it may change became more meanwhile.
                 self._marks.add(affected)
                 self._marks.remove(change.affected)
-                self._forget(affected)
+                self._cachers.forget(affected)
                 change = self._held[token] = change._replace(affected=affected)
             if not self._is_blocked(now, affected):
                 del self._held[token]
@@ -292,7 +279,7 @@ class Gate:
         """When time alone may let something pass."""
         if not self._held:
             return FAR
-        return min([each.until_ns for each in self._cachers.values() if each.told] + list(self._unaware.values()), default=0)
+        return min(self._cachers.due_ns(), min(self._unaware.values(), default=FAR))
 
     # -- inside ----------------------------------------------------------------------------------------------------------
 
@@ -321,6 +308,8 @@ class Gate:
         self._under_way[token] = change._replace(data=b"")
         if isinstance(change.command, Open):
             self._openers[token] = change.command.session
+            if change.command.create and not change.affected and change.affected is not None:
+                self._resting[token] = change.command.path
         elif isinstance(change.command, OpenSession):
             self._openers[token] = 0
 
@@ -331,39 +320,13 @@ class Gate:
             return False
         if self._unseen or self._is_charge_unseen or session in self._unaware or self._marks.has(path):
             return False
-        cacher = self._cachers.get(session)
-        if cacher is None:
-            cacher = self._cachers[session] = _Cacher(lease_ms, now)
-        if path not in cacher.nodes:
-            if len(cacher.nodes) >= CACHED_MAX or self._total >= CACHED_TOTAL_MAX:
-                return False
-            cacher.nodes.add(path)
-            self._cached.setdefault(path, set()).add(session)
-            self._total += 1
-        return True
+        return self._cachers.add(now, session, lease_ms, path)
 
-    def _forget(self, affected: Affected) -> None:
-        """Tell whoever may keep something of these nodes to forget it."""
-        if affected is None:
-            for session, cacher in self._cachers.items():
-                if cacher.nodes:
-                    for path in cacher.nodes:
-                        self._leave(path, session)
-                    cacher.nodes.clear()
-                    cacher.told[""] = self._tell(session, Notice(0, INVALIDATE))
-            return
-        for path in sorted(affected & self._cached.keys()):
-            for session in sorted(self._cached[path]):
-                cacher = self._cachers[session]
-                cacher.nodes.discard(path)
-                self._leave(path, session)
-                cacher.told[path] = self._tell(session, Notice(0, INVALIDATE, path))
-
-    def _leave(self, path: str, session: int) -> None:
-        self._cached[path].discard(session)
-        if not self._cached[path]:
-            del self._cached[path]
-        self._total -= 1
+    def _takes_away(self) -> bool:
+        """May the charge take a node away on which something under way rests?"""
+        if self._charge is None:
+            return bool(self._resting)
+        return bool(self._resting) and not self._charge.isdisjoint(self._resting.values())
 
     def _is_blocked(self, now: int, affected: Affected) -> bool:
         """Must a change wait for somebody?"""
@@ -371,18 +334,5 @@ class Gate:
             return False
         for session in [session for session, until_ns in self._unaware.items() if until_ns <= now]:
             del self._unaware[session]
-        if self._unaware:
-            return True
-        for session, cacher in list(self._cachers.items()):
-            if cacher.told and (affected is None or "" in cacher.told or not affected.isdisjoint(cacher.told)):
-                if cacher.until_ns > now:
-                    return True
-                # Its lease is over: it forgot everything. It comes back as one that keeps nothing.
-                self._drop(session)
-        return False
-
-    def _drop(self, session: int) -> None:
-        cacher = self._cachers.pop(session, None)
-        if cacher is not None:
-            for path in cacher.nodes:
-                self._leave(path, session)
+            self._is_stirred = True
+        return bool(self._unaware) or self._cachers.is_waited_for(now, affected)

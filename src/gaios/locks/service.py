@@ -164,9 +164,9 @@ class LockService(Machine):
         """Is there a node?"""
         return path in self._index.nodes
 
-    def has_session(self, session: int) -> bool:
-        """Is there a session, be it ending?"""
-        return session in self._index.sessions
+    def is_ending(self, session: int) -> bool:
+        """Is there a session that is over, and not all of it gone?"""
+        return session in self._index.ending
 
     def affected(self, command: LockCommand, busy: affects.Busy) -> affects.Affected:
         """Which nodes' cached facts a client's command may change."""

@@ -255,12 +255,14 @@ class Steward:
                 self._begin(reign)
             else:
                 self._end()
+        if not reign:
+            self.gate.end()  # also of a reign that was over before a turn came
         if reign and self._book is not None:
             self.gate.begin(now, reign)
             if self._is_stale:
                 self._look(now, self._book)
             if self._is_quiet and self._charging is None and self.gate.may_charge(now):
-                self._is_quiet, self._due_ns = False, now
+                self._is_quiet, self._due_ns = False, min(now, self._due_ns)
             if now >= self._due_ns and self._charging is None:
                 self._charge(now)
             if self._ready:
@@ -297,7 +299,6 @@ class Steward:
         self._due_ns = FAR
         self._is_idle, self._is_first, self._is_stale = True, False, False
         self._is_quiet = False
-        self.gate.end()
 
     def _look(self, now: int, book: Book) -> None:
         """When is the next charge due?"""

@@ -4,6 +4,8 @@ Legal but rare settings are drawn often: tiny batches, tiny segments, early time
 should break here first.  [reliability §1.2, BUGGIFY]
 """
 
+from typing import Any
+
 import msgspec
 from msgspec.structs import replace
 
@@ -38,6 +40,10 @@ class Locks(msgspec.Struct, frozen=True, kw_only=True):
     file: int = 2
     node: int = 2
     meddle: int = 1
+    cached: int = 0
+    """And about what caches keep: files, lists of children and absent nodes are read again and again, and now and then changed."""
+    caching: float = 0.0
+    """How often a session caches what it reads."""
     shared: float = 0.25
     """How often a lock is to be shared."""
     waits: float = 0.7
@@ -54,7 +60,8 @@ class Locks(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """They must have something to do."""
-        if min(self.lock, self.file, self.node, self.meddle) < 0 or not self.lock + self.file + self.node + self.meddle:
+        weights = (self.lock, self.file, self.node, self.meddle, self.cached)
+        if min(weights) < 0 or not any(weights):
             raise ValueError("weights are 0 or more, and one at least is more")
         if not self.leases_ms or not all(LEASE_MS_MIN <= lease_ms <= LEASE_MS_MAX for lease_ms in self.leases_ms):
             raise ValueError(f"leases_ms are {LEASE_MS_MIN} to {LEASE_MS_MAX}, and one at least")
@@ -177,4 +184,10 @@ def _locks(dice: Dice) -> Locks:
         delay_ms=dice.pick((500, 2_000, 5_000)),
         keeps=dice.pick((0.0, 0.1, 0.5)),
         abandons=dice.pick((0.0, 0.3, 0.7)),
+        **_caching(dice.split("caching")),
     )
+
+
+def _caching(dice: Dice) -> dict[str, Any]:
+    """Some of these cache, in half of those seeds."""
+    return {"cached": dice.pick((2, 8)), "caching": dice.pick((0.3, 1.0))} if dice.chance(0.5) else {}

@@ -9,7 +9,7 @@ import pytest
 from gaios.client import Cell, sync
 from gaios.client.recipes.bridge import Partition as SyncPartition
 from gaios.client.recipes.partitioner import PARTITIONS_MAX, Partition, share
-from gaios.errors import ConfigurationError, Disagreement, LockLost
+from gaios.errors import ConfigurationError, Disagreement, LockLost, LostBeforeCall
 from tests.client.cellar import wait
 from tests.client.clocks import Clock
 from tests.client.fake import FakeCell
@@ -234,3 +234,28 @@ def test_threads_work_and_let_go(twin: sync.Cell) -> None:
     for thread in threads:
         thread.join(PATIENCE_S)
         assert not thread.is_alive()
+
+
+def test_a_threads_calls_fail_after_its_lease(twin: sync.Cell, clock: Clock) -> None:
+    """[SAFETY 22] As those of a task do; what is another's it may bring to an end."""
+    told: list[type[Exception]] = []
+
+    def work(held: SyncPartition) -> None:
+        held.held.hand_over()  # type: ignore[attr-defined]
+        with pytest.raises(LockLost, match="another member"):
+            held.check()
+        twin.put("k", "done")
+        clock.sleep(13)
+        try:
+            twin.put("k", "too late")
+        except LockLost as error:
+            told.append(type(error))
+            raise
+
+    with pytest.raises(LockLost):
+        twin.partitioner("shards", 1).run(work)
+    assert told == [LostBeforeCall]
+    clock.sleep(-13)
+    entry = twin.get("k")
+    assert entry is not None
+    assert entry.value == b"done"

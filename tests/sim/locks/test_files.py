@@ -5,7 +5,7 @@ from gaios.lock_api import Changed, ContentsAndStat, LockCommand, LockQuestion, 
 from gaios.sim.checkers.linearizability import linearizability
 from gaios.sim.history import DONE, REFUSED, UNKNOWN
 from gaios.sim.locks.files import project_files
-from gaios.sim.locks.history import Asked
+from gaios.sim.locks.history import Asked, Recalled
 
 TOKEN = b"t" * 16
 
@@ -58,6 +58,17 @@ def test_steps_are_those_of_a_register() -> None:
 def test_a_stale_read_and_a_swap_that_must_have_failed_are_found() -> None:
     assert judged(*GOOD[:5], read(6, b"b", 2))
     assert judged(*GOOD[:3], write(4, b"c", 1))
+
+
+def recalled(number: int, contents: bytes, path: str = "/f/0") -> Recalled:
+    answer = ContentsAndStat(contents, stat(1))
+    return Recalled(number, 1, path, lock_api.GetContentsAndStat(2, TOKEN, 7), answer, number * 10 + 6, number * 10 + 7, number, number)
+
+
+def test_what_a_cache_answered_is_a_read_like_any_other() -> None:
+    for contents, wrong in ((b"b", 0), (b"a", 1)):
+        found, undecided = linearizability(project_files(GOOD, [recalled(3, contents), recalled(3, b"x", path="/c/0")]))
+        assert (len(found), undecided) == (wrong, [])
 
 
 def test_a_file_is_created_once() -> None:

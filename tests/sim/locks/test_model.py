@@ -40,7 +40,7 @@ class Both:
         before = self.service.revision
         answer, told = self.ask(command)
         if isinstance(command, lock_api.Charge):
-            expected: object = self.model.charge(command.elapsed_ms, heard or [], before + 1)
+            expected: object = self.model.charge(command.elapsed_ms, heard or [], before + 1, quiet=command.quiet)
             changed = True
         else:
             expected, changed = self.model.apply(command, before + 1)
@@ -63,7 +63,7 @@ def commands(dice: Random, sessions: list[tuple[int, bytes]], handles: list[tupl
             dice.random() < 0.9, dice.choice([0, 127, 64, 1, 2]), dice.choice([0, 500]),
         )  # fmt: skip
     of = dice.choice(handles)
-    kind = dice.choice(["acquire", "acquire", "acquire", "release", "close", "write", "delete", "set"])
+    kind = dice.choice(["acquire", "acquire", "acquire", "release", "close", "write", "delete", "set", "acl"])
     match kind:
         case "acquire":
             return lock_api.Acquire(*of, shared=dice.random() < 0.4, wait=dice.random() < 0.7)
@@ -73,6 +73,8 @@ def commands(dice: Random, sessions: list[tuple[int, bytes]], handles: list[tupl
             return lock_api.Close(*of)
         case "write":
             return lock_api.SetContents(*of, b"%d" % dice.randrange(99), dice.choice([None, None, 1, 2]))
+        case "acl":
+            return lock_api.SetAcl(*of, ("", "", f"a{dice.randrange(9)}"), dice.choice([None, None, 1, 2]))
         case "delete":
             return lock_api.DeleteNode(*of)
         case _:
@@ -94,7 +96,7 @@ def test_the_service_does_what_the_model_says(seed: int) -> None:
             sessions.append((opened.session, token))
         elif dice.random() < 0.1:
             heard = sorted(session for session, _ in sessions if dice.random() < 0.7)
-            both.both(lock_api.Charge(dice.choice([0, 250, 600]), bytes(_steps(heard))), heard)
+            both.both(lock_api.Charge(dice.choice([0, 250, 600]), bytes(_steps(heard)), quiet=dice.random() < 0.3), heard)
         elif dice.random() < 0.02:
             both.both(lock_api.CloseSession(*dice.choice(sessions)))
         else:

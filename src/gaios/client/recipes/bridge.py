@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import contextvars
 import functools
 import threading
 from collections.abc import Callable, Coroutine, Iterator
@@ -175,7 +176,9 @@ async def _in_thread(work: Callable[[threading.Event], None], held: partitioner.
         else:
             ended.set_exception(error)
 
-    threading.Thread(target=run, name=f"gaios-partition-{held.number}", daemon=True).start()
+    # The thread holds what this task does: its calls fail after its lease.
+    context = contextvars.copy_context()
+    threading.Thread(target=context.run, args=(run,), name=f"gaios-partition-{held.number}", daemon=True).start()
     try:
         await asyncio.shield(ended)
     except asyncio.CancelledError:

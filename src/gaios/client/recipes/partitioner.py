@@ -30,11 +30,18 @@ class Partition(Held):
     number: int = 0
     """Which one, from 0 on."""
 
+    _is_anothers = False
+
     def hand_over(self) -> None:
-        """It is another member's: from here on `check` raises, and `lost` is set."""
-        if not self.why:
-            self.why = "it is for another member of the group to work on"
-            self.lost.set()
+        """It is another member's: from here on `check` raises, and `lost` is set; but it is held, and its holder may end what it does."""
+        self._is_anothers = True
+        self.lost.set()
+
+    def check(self) -> None:
+        """As every lock's; it also raises when the partition is for another member to work on."""
+        super().check()
+        if self._is_anothers:
+            raise self.error("it is for another member of the group to work on")
 
 
 class _Owning(Grant[Partition]):

@@ -11,7 +11,8 @@ from gaios.client.lock_session import LockSession
 from gaios.client.locking import Locking
 from gaios.client.naming import LOCAL
 from gaios.client.node_events import KEPT_MAX
-from gaios.client.nodes import Node, Opening
+from gaios.client.nodes import Node
+from gaios.client.opening import Opening
 from gaios.errors import Compacted, NotAcquired, Overloaded, Unavailable
 from gaios.lock_api import Sequencer
 

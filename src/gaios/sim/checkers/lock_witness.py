@@ -7,7 +7,7 @@
 4. Commands stand in the log in the order of real time.
 5. Each replica's state at the end is the model's: nobody holds, waits or is open who is not so by the log.
 
-A cache at the client adds questions that it answers itself: rule 3 is what they have to keep, too.
+What a client answers out of its cache, cache_linearizable.py judges.
 """
 
 from bisect import bisect_left, bisect_right
@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gaios import lock_api
+from gaios.caching import FindNode, Found
 from gaios.lock_api import Acquired, Children, ContentsAndStat, LockCommand
 from gaios.sim.history import DONE, REFUSED, UNKNOWN, Violation
 from gaios.sim.locks.facts import Facts, of_model
@@ -167,6 +168,8 @@ def _moment(call: Asked, least: int, most: int, log: LockLog) -> int | None:
         points.update(_between(handle, least, most))
         if handle:
             points.update(_between(log.nodes.get(handle[0].path, ()), least, most))
+        if isinstance(request, FindNode):
+            points.update(_between(log.nodes.get(request.path, ()), least, most))
         over = log.ended.get(getattr(request, "session", 0))
         if over is not None and least < over.revision <= most:
             points.add(over.revision)
@@ -193,6 +196,8 @@ def _is_right(call: Asked, revision: int, log: LockLog) -> bool:
     over, standing = log.ended.get(session), log.standing(handle, revision)
     if over is not None and over.revision <= revision:
         return call.refusal == "SessionExpired"
+    if isinstance(request, FindNode):
+        return reply == Found(log.at(request.path, revision).stat is not None)
     if standing is None or standing.refusal:
         return call.refusal == (standing.refusal if standing is not None else "UnknownHandle")
     node = log.at(standing.path, revision)

@@ -9,13 +9,13 @@ from gaios import lock_api
 from gaios.lock_api import ContentsAndStat, Open, Opened, SetContents
 from gaios.sim.checkers.linearizability import Step
 from gaios.sim.history import DONE, REFUSED
-from gaios.sim.locks.history import Asked
+from gaios.sim.locks.history import Asked, Recalled
 
 FILES = "/f/"
 
 
-def project_files(asked: Iterable[Asked]) -> dict[bytes, list[Step]]:
-    """Each file's steps."""
+def project_files(asked: Iterable[Asked], recalled: Iterable[Recalled] = ()) -> dict[bytes, list[Step]]:
+    """Each file's steps; what a cache answered is a read like any other."""
     asked = list(asked)
     paths = {
         call.reply.handle: call.request.path
@@ -36,6 +36,9 @@ def project_files(asked: Iterable[Asked]) -> dict[bytes, list[Step]]:
         if step is not None:
             kind, argument, result = step
             steps.setdefault(path.encode(), []).append(Step(call.number, kind, argument, result, call.began, call.ended))
+    for kept in recalled:
+        if isinstance(kept.answer, ContentsAndStat) and kept.path.startswith(FILES):
+            steps.setdefault(kept.path.encode(), []).append(Step(kept.number, "read", None, kept.answer.contents, kept.began, kept.ended))
     return steps
 
 

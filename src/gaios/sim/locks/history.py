@@ -41,6 +41,21 @@ class Asked(NamedTuple):
     error: str = ""
 
 
+class Recalled(NamedTuple):
+    """A session's client answered a question of a node out of its cache. It asked nobody."""
+
+    number: int
+    client: int
+    path: str
+    question: LockQuestion
+    answer: LockAnswer
+    began: int
+    ended: int
+    """As in `Asked`."""
+    began_ns: int
+    ended_ns: int
+
+
 class Belief(NamedTuple):
     """A client was sure that it holds a lock."""
 
@@ -100,11 +115,12 @@ class Records:
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
+        self.recalled: list[Recalled] = []
         self.beliefs: list[Belief] = []
         self.written: list[Written] = []
         self.lives: list[Life] = []
         self.numbers = 0
-        """Questions and commands so far."""
+        """Questions and commands so far, those that a cache answered too."""
         self.settled_ns = 1 << 62
         """Since then the world is quiet."""
         self.bound_ns = 0

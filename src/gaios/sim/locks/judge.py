@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from gaios import lock_api
+from gaios.sim.checkers.cache_linearizable import cache_linearizable
 from gaios.sim.checkers.events_complete import events_complete
 from gaios.sim.checkers.linearizability import linearizability
 from gaios.sim.checkers.lock_delay import lock_delay
@@ -51,6 +52,7 @@ def judge_locks(
     by_revision = {revision: first_ns[slot] for revision, slot in log.slots.items()}
     found += events_complete(records.lives, log.told, by_revision, records.settled_ns)
     found += nothing_left(states, waited=0 < records.bound_ns <= end_ns)
+    found += cache_linearizable(records.recalled, log, first_ns)
     found += lock_witness(records.asked, records.lives, log, first_ns)
-    by_search, undecided = linearizability(project_files(records.asked))
+    by_search, undecided = linearizability(project_files(records.asked, records.recalled))
     return found + by_search, len(undecided)

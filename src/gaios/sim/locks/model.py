@@ -2,7 +2,7 @@
 
 Whoever judges histories must not ask the accused: `replay.py` carries the log out on this.
 
-Left out, because no simulated client uses them: access lists, and ends of sessions that are too much for one charge.
+Left out, because no simulated client uses them: access lists that keep somebody out, and ends of sessions that are too much for one charge.
 """
 
 from collections.abc import Callable
@@ -106,14 +106,16 @@ class Model:
         self._end(asked.session, lost=False)
         return Changed(self.revision, True), True
 
-    def charge(self, elapsed_ms: int, heard: list[int], revision: int) -> Reply:
-        """The clock goes on; who was heard from has a new lease, whose lease is over ends; so do lock-delays."""
+    def charge(self, elapsed_ms: int, heard: list[int], revision: int, *, quiet: bool = False) -> Reply:
+        """The clock goes on; who was heard from has a new lease, whose lease is over ends; so do lock-delays. Quiet: nothing ends."""
         self._begin(revision)
         self.clock_ms += elapsed_ms
         for number, session in self.sessions.items():
             if number in self.opened or number in heard:
                 session.heard_ms = self.clock_ms
         self.opened.clear()
+        if quiet:
+            return lock_api.Charged(self.clock_ms, 0, False)
         over = [number for number, session in sorted(self.sessions.items()) if self.clock_ms - session.heard_ms > session.lease_ms]
         dying = {handle for number in over for handle in self.sessions[number].handles}
         for number in over:
@@ -146,7 +148,7 @@ class Model:
                 raise Refusal("NoSuchNode")
             if not above.directory:
                 raise Refusal("WrongKindOfNode")
-            node = Node(path, self.revision, asked.directory, asked.ephemeral, asked.contents, int(not asked.directory))
+            node = Node(path, self.revision, asked.directory, asked.ephemeral, asked.contents, above.acl, int(not asked.directory))
             self.nodes[path] = node
             self._touch(path)
             self._tell_above(path, lock_api.CHILD_ADDED)
@@ -177,6 +179,16 @@ class Model:
         node.contents, node.written = asked.contents, node.written + 1
         self._touch(node.path)
         self._tell(node, lock_api.CONTENTS_MODIFIED)
+        self._tell_above(node.path, lock_api.CHILD_MODIFIED)
+        return Changed(self.revision, True, self.stat(node)), True
+
+    def set_acl(self, asked: lock_api.SetAcl) -> tuple[Reply, bool]:
+        """If the generation is the one that is named."""
+        node = self._writer(asked).node
+        if asked.generation not in (None, node.listed):
+            return Changed(self.revision - 1, False, self.stat(node)), False
+        node.acl, node.listed = asked.acl, node.listed + 1
+        self._touch(node.path)
         self._tell_above(node.path, lock_api.CHILD_MODIFIED)
         return Changed(self.revision, True, self.stat(node)), True
 
@@ -224,7 +236,15 @@ class Model:
         """A node's numbers."""
         facts = (0, 0) if node.directory else (xxh3_64_intdigest(node.contents), len(node.contents))
         return Stat(
-            node.instance, node.written, node.locked, 1, *facts, len(self._children(node)), node.directory, node.ephemeral, ("", "", "")
+            node.instance,
+            node.written,
+            node.locked,
+            node.listed,
+            *facts,
+            len(self._children(node)),
+            node.directory,
+            node.ephemeral,
+            node.acl,
         )
 
     def children(self, node: Node) -> tuple[tuple[str, Stat], ...]:
@@ -357,6 +377,7 @@ _DO: dict[type, Callable[[Model, Any], tuple[Reply, bool]]] = {
     lock_api.Open: Model.open_node,
     lock_api.Close: Model.close,
     lock_api.SetContents: Model.set_contents,
+    lock_api.SetAcl: Model.set_acl,
     lock_api.DeleteNode: Model.delete_node,
     lock_api.Acquire: Model.acquire,
     lock_api.Release: Model.release,

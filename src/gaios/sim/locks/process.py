@@ -11,7 +11,8 @@ Rule 3. All that is asked is written down, with its outcome; of a process that i
 from collections.abc import Callable
 from typing import Any
 
-from gaios import errors, lock_api
+from gaios import caching, errors, lock_api
+from gaios.client.cache import Cache
 from gaios.client.core import READ, WRITE
 from gaios.client.handle import NO_ANSWER
 from gaios.client.lease import AskAgain, Lease, State, Told, shortened_ns
@@ -59,13 +60,16 @@ class Session:
         self.process, self.token, self.life = process, token, life
         self.number = life.session
         self.lease: Lease = None  # type: ignore[assignment] # until `keep`
+        self.cache: Cache | None = None
+        """Of one that caches."""
         self.handles: dict[int, Handle] = {}
         self.is_over = False
         self._end_ns = 0
 
-    def keep(self, end_ns: int, grace_ns: int) -> None:
+    def keep(self, end_ns: int, grace_ns: int, *, caches: bool) -> None:
         """Keep it alive from now on."""
         self.lease = self.process.client.keep_alive(self.number, self.token, self.life.lease_ms, end_ns, grace_ns, self._told)
+        self.cache = Cache(self.lease) if caches else None
         self.kept()
 
     def kept(self) -> None:
@@ -115,6 +119,8 @@ class Session:
 
     def _told(self, told: Told) -> None:
         process = self.process
+        if self.cache is not None and (isinstance(told, AskAgain) or told in {State.JEOPARDY, State.EXPIRED}):
+            self.cache.flush()
         if isinstance(told, State):
             process.world.note(f"session {self.number} {told.name}")
             if told == State.EXPIRED:
@@ -134,6 +140,11 @@ class Session:
                     process.tasks.begin(self._verify(handle, handle.held))
         else:
             for notice in told:
+                if notice.what == caching.INVALIDATE:
+                    process.world.note(f"forget {self.number} {notice.name}")
+                    if self.cache is not None:
+                        self.cache.forget(notice.name)
+                    continue
                 self._hint(notice)
                 noted = self.handles.get(notice.handle)
                 if noted is None:
@@ -167,7 +178,10 @@ class Session:
     def do(self, kind: Callable[..., Any], handle: Handle | None, *arguments: Any, **named: Any) -> Program:  # noqa: ANN401 (the noun's)
         """Ask something in its name; of a handle, unless that is None. What says that it is over ends it here."""
         of = () if handle is None else (handle.number,)
-        reply = yield self.process.ask(kind(self.number, self.token, *of, *arguments, **named))
+        return self.heard((yield self.process.ask(kind(self.number, self.token, *of, *arguments, **named))))
+
+    def heard(self, reply: Any) -> Any:  # noqa: ANN401 (of whatever was asked, or an error)
+        """The same reply; what says that the session is over ends it here."""
         if isinstance(reply, errors.SessionExpired) and not self.is_over:
             self.process.world.count("a session heard from a command that it is over")
             self.over(EXPIRED)
@@ -186,14 +200,17 @@ class Process:
         self.sessions: dict[int, Session] = {}
         client.on_answer = self._kept
 
-    def ask(self, request: LockCommand | LockQuestion) -> Wait:
-        """Ask something; the reply or the error comes later."""
+    def ask(self, request: LockCommand | LockQuestion, leave: list[int] | None = None) -> Wait:
+        """Ask something; the reply or the error comes later. `leave`: the answer is to be kept; if it may be, its bytes are put there."""
         world, records, wait = self.world, self.records, Wait()
         records.numbers += 1
         number, began, began_ns = records.numbers, world.next_order(), world.now_ns
         world.note(f"asked {number} by {self.client.number}")
 
         def finish(outcome: Outcome, whose: tuple[int, int, int], place: tuple[int, int]) -> None:
+            if leave is not None and isinstance(outcome, bytes):
+                may, outcome = caching.decode_may_cache(outcome)
+                leave.extend([len(outcome)] * may)
             asked = Asked(number, self.client.number, request, began, began_ns, None, 0, UNKNOWN, None, "", whose)
             asked = _with(asked, outcome, place)
             if asked.outcome != UNKNOWN:
@@ -203,19 +220,22 @@ class Process:
             wait.set(outcome if asked.reply is None else asked.reply)
 
         is_command = isinstance(request, LockCommand)
-        self.client.call(WRITE if is_command else READ, lock_api.encode(request), self.deadline_ns, finish)
+        payload = lock_api.encode(request)
+        if leave is not None:
+            payload = caching.encode(caching.Cached(payload))
+        self.client.call(WRITE if is_command else READ, payload, self.deadline_ns, finish)
         return wait
 
-    def open_session(self, lease_ms: int, grace_ns: int) -> Program:
+    def open_session(self, lease_ms: int, grace_ns: int, *, caches: bool = False) -> Program:
         """A new session; None when the cell did not say that there is one."""
         token, began_ns = self.dice.bytes(lock_api.TOKEN_BYTES), self.client.now()
-        opened = yield self.ask(lock_api.OpenSession(token, lease_ms, client=f"client {self.client.number}"))
+        opened = yield self.ask(lock_api.OpenSession(token, lease_ms, caches, f"client {self.client.number}"))
         if not isinstance(opened, lock_api.SessionOpened):
             return None
         life = Life(opened.session, self.client.number, opened.lease_ms, self.world.now_ns)
         self.records.lives.append(life)
         session = self.sessions[opened.session] = Session(self, token, life)
-        session.keep(began_ns + shortened_ns(opened.lease_ms), grace_ns)
+        session.keep(began_ns + shortened_ns(opened.lease_ms), grace_ns, caches=caches)
         return session
 
     def close_session(self, session: Session) -> Program:

@@ -93,7 +93,7 @@ class LockLog:
         is_first, self._charged_epoch = epoch != self._charged_epoch, epoch
         self.charges.append(Charged(*place, ballot, epoch, is_first, command.elapsed_ms, due_ms))
         self._shortest_ms = self._shortest()
-        reply = self.model.charge(command.elapsed_ms, heard.decode(command.heard), revision + 1)
+        reply = self.model.charge(command.elapsed_ms, heard.decode(command.heard), revision + 1, quiet=command.quiet)
         return self._done(place, reply, revision + 1, changed=True)
 
     def at(self, path: str, revision: int) -> Version:

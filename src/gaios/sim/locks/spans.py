@@ -21,6 +21,9 @@ def bars(records: Records, end_ns: int) -> Iterator[Bar]:
     """All of a run that ended then."""
     for asked in records.asked:
         yield Bar(asked.began_ns, asked.ended_ns or end_ns, asked.client, f"call {asked.outcome}", _say(asked))
+    for kept in records.recalled:
+        said = f"lock call {kept.number}: {words.lock_request(kept.question)} → from its cache, {type(kept.answer).__name__}"
+        yield Bar(kept.began_ns, kept.ended_ns, kept.client, "call done", said)
     for life in records.lives:
         until_ns = life.ended_ns or end_ns
         yield Bar(life.opened_ns, until_ns, life.client, "session", f"session {life.session}, {life.lease_ms} ms, {life.how or 'lives'}")

@@ -15,8 +15,11 @@ class Node:
     directory: bool
     ephemeral: bool
     contents: bytes = b""
+    acl: tuple[str, str, str] = ("", "", "")
     written: int = 0
     locked: int = 0
+    listed: int = 1
+    """How often its access lists were named."""
     opens: list[int] = field(default_factory=list)
     holders: dict[int, int] = field(default_factory=dict)
     """Handle → the revision of its grant."""
