@@ -171,7 +171,7 @@ def zookeeper_cell(directory: Path, replicas: int) -> Iterator[tuple[list[int], 
     servers = [f"server.{i + 1}=127.0.0.1:{ports[replicas + i]}:{ports[2 * replicas + i]}" for i in range(replicas)]
     processes = []
     for i, port in enumerate(clients):
-        where = directory / f"zookeeper-{i}"
+        where = directory.resolve() / f"zookeeper-{i}"  # it runs there
         where.mkdir()
         (where / "myid").write_text(f"{i + 1}\n")
         settings = ("tickTime=2000", "initLimit=10", "syncLimit=5", "maxClientCnxns=0", "admin.enableServer=false")
