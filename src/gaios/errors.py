@@ -385,14 +385,15 @@ class ProtocolError(Error):
 
 
 class NotAcquired(Error):
-    """A lock was not free in time; nobody waits for it any more."""
+    """A lock was not free in time; nobody waits for it any more. `why`, if it is not because somebody else has it."""
 
     definite = True
 
-    def __init__(self, *, path: str, waited_ms: int) -> None:
-        self.path, self.waited_ms = path, waited_ms
-        self.hint = f"see who has it: {_explained(path)}"
-        super().__init__(f"the lock {path} " + (f"was not free within {waited_ms} ms" if waited_ms else "is not free"))
+    def __init__(self, *, path: str, waited_ms: int, why: str = "") -> None:
+        self.path, self.waited_ms, self.why = path, waited_ms, why
+        self.hint = "see which replicas answer: gaios status" if why else f"see who has it: {_explained(path)}"
+        told = f"was not acquired within {waited_ms} ms: {why}" if why else f"was not free within {waited_ms} ms"
+        super().__init__(f"the lock {path} {told if waited_ms else 'is not free'}")
 
 
 class NotInTime(Error):

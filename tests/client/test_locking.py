@@ -140,3 +140,11 @@ async def test_waiting_is_bounded_also_while_nobody_opens_the_handle(fake: FakeC
     fake.replicas[0].thaw()
     await use(cell, "warm")
     await until(lambda: set(fake.machine._index.nodes) <= {"/", "/locks", "/locks/warm"})
+
+
+async def test_who_meets_no_cell_is_told_that_and_not_that_the_lock_is_taken() -> None:
+    async with gaios.connect("127.0.0.1:1") as nobody:
+        with pytest.raises(NotAcquired, match="within 50 ms: the cell did not answer") as caught:
+            async with nobody.lock("job", wait=0.05):
+                raise AssertionError
+    assert "gaios status" in caught.value.hint

@@ -37,7 +37,8 @@ class Locking:
             async with asyncio.timeout(wait_s or None):
                 found = await self._acquire(path, lock_delay_ms, shared=shared, wait=wait_s is None or wait_s > 0)
         except TimeoutError:
-            raise NotAcquired(path=path, waited_ms=int((wait_s or 0.0) * 1_000)) from None
+            why = "" if self.session.lease is not None else "the cell did not answer"
+            raise NotAcquired(path=path, waited_ms=int((wait_s or 0.0) * 1_000), why=why) from None
         if found is None:
             raise NotAcquired(path=path, waited_ms=0)
         return found

@@ -81,6 +81,8 @@ def path_of(name: str) -> str:
         _, path = split(name)
     elif name.startswith("/"):
         raise InvalidCommand(reason=f"{name!r} is no lock's name: write a name, as in jobs/nightly, or a path that begins with /ls/")
+    elif {"", ".", ".."}.intersection(name.split("/")):
+        raise InvalidCommand(reason=f"{name!r} is no lock's name: between two slashes stands something, and neither . nor ..")
     else:
         path = f"{LOCKS}/{name}"
     if len(path.encode(errors="surrogatepass")) > lock_api.PATH_BYTES_MAX:

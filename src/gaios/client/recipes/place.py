@@ -45,6 +45,6 @@ def place(kind: str, name: str) -> Place:
     for segment in name.split("/"):
         if segment in {"", ".", ".."} or segment.startswith("~") or "\0" in segment:
             raise InvalidCommand(
-                reason=f"{name!r} is no name of a {kind}: a segment is neither empty, '.' nor '..', holds no NUL, and does not begin with ~"
+                reason=f"{name!r} names no {kind}: a segment is neither empty, '.' nor '..', holds no NUL, and does not begin with ~"
             )
     return Place(f"{kind} {name}", f"/recipes/{kind}/{name}", b"recipes/%s/%s" % (kind.encode(), data))
