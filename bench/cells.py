@@ -8,10 +8,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+P = TypeVar("P", bound=asyncio.Protocol)
 _TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
 
 
@@ -63,6 +64,18 @@ class Gateway(asyncio.Protocol):
         return self._waiting
 
 
+@contextlib.asynccontextmanager
+async def connected(protocol: Callable[[], P], ports: Sequence[int], clients: int) -> AsyncIterator[list[P]]:
+    """A connection a client, spread over all nodes."""
+    async with contextlib.AsyncExitStack() as stack:
+        found = []
+        for client in range(clients):
+            transport, made = await asyncio.get_running_loop().create_connection(protocol, "127.0.0.1", ports[client % len(ports)])
+            stack.callback(transport.close)
+            found.append(made)
+        yield found
+
+
 def free_ports(count: int) -> list[int]:
     """Ports that nobody listens on at this moment."""
     with contextlib.ExitStack() as stack:
@@ -70,6 +83,17 @@ def free_ports(count: int) -> list[int]:
         for each in sockets:
             each.bind(("127.0.0.1", 0))
         return [each.getsockname()[1] for each in sockets]
+
+
+@contextlib.contextmanager
+def _killed(processes: Sequence["subprocess.Popen[bytes]"]) -> Iterator[None]:
+    """At the end."""
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
 
 
 @contextlib.contextmanager
@@ -94,12 +118,8 @@ def etcd_cell(directory: Path, replicas: int) -> Iterator[tuple[list[int], list[
         }
         words = [word for name, value in flags.items() for word in (f"--{name}", value)]
         processes.append(subprocess.Popen(["etcd", *words], stderr=subprocess.DEVNULL))
-    try:
+    with _killed(processes):
         yield clients, [process.pid for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
 
 
 @contextlib.contextmanager
@@ -151,7 +171,7 @@ def zookeeper_cell(directory: Path, replicas: int) -> Iterator[tuple[list[int], 
     servers = [f"server.{i + 1}=127.0.0.1:{ports[replicas + i]}:{ports[2 * replicas + i]}" for i in range(replicas)]
     processes = []
     for i, port in enumerate(clients):
-        where = directory / f"zookeeper-{i}"
+        where = directory.resolve() / f"zookeeper-{i}"  # it runs there
         where.mkdir()
         (where / "myid").write_text(f"{i + 1}\n")
         settings = ("tickTime=2000", "initLimit=10", "syncLimit=5", "maxClientCnxns=0", "admin.enableServer=false")
@@ -160,9 +180,5 @@ def zookeeper_cell(directory: Path, replicas: int) -> Iterator[tuple[list[int], 
         words = ["java", "-Xmx1000m", "-cp", "/usr/share/java/zookeeper.jar", "-Djava.awt.headless=true"]
         main = ["org.apache.zookeeper.server.quorum.QuorumPeerMain", str(where / "zoo.cfg")]
         processes.append(subprocess.Popen([*words, *main], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=where))
-    try:
+    with _killed(processes):
         yield clients, [process.pid for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import gaios
-from bench.cells import Gateway, etcd_cell, gaios_cell, process_seconds, ready, zookeeper_cell
+from bench.cells import Gateway, connected, etcd_cell, gaios_cell, process_seconds, ready, zookeeper_cell
 from gaios.cli import figures
 from gaios.cli.load import Operation, closed_loop
 
@@ -110,52 +110,40 @@ class ZooKeeper(asyncio.Protocol):
 @contextlib.asynccontextmanager
 async def zookeeper_locks(ports: Sequence[int], clients: int) -> AsyncIterator[list[Operation]]:
     """Spread over all nodes."""
-    loop = asyncio.get_running_loop()
-    transports, operations = [], list[Operation]()
-    for client in range(clients):
-        transport, session = await loop.create_connection(ZooKeeper, "127.0.0.1", ports[client % len(ports)])
-        transports.append(transport)
-        await session.begin()
-        await session.make(b"/lock-%d" % client)
+    async with connected(ZooKeeper, ports, clients) as sessions:
+        operations = list[Operation]()
+        for client, session in enumerate(sessions):
+            await session.begin()
+            await session.make(b"/lock-%d" % client)
 
-        def operation(_: int, session: ZooKeeper = session, path: bytes = b"/lock-%d" % client) -> "Coroutine[Any, Any, None]":
-            return session.lock(path)
+            def operation(_: int, session: ZooKeeper = session, path: bytes = b"/lock-%d" % client) -> "Coroutine[Any, Any, None]":
+                return session.lock(path)
 
-        operations.append(operation)
-    try:
+            operations.append(operation)
         yield operations
-    finally:
-        for transport in transports:
-            transport.close()
 
 
 @contextlib.asynccontextmanager
 async def etcd_locks(ports: Sequence[int], clients: int) -> AsyncIterator[list[Operation]]:
     """Spread over all nodes."""
-    loop = asyncio.get_running_loop()
-    transports, operations = [], list[Operation]()
-    for client in range(clients):
-        transport, gateway = await loop.create_connection(Gateway, "127.0.0.1", ports[client % len(ports)])
-        transports.append(transport)
-        granted = await gateway.post("/v3/lease/grant", b'{"TTL":%d}' % LEASE_S)
-        lease = granted.partition(b'"ID":"')[2].partition(b'"')[0]
-        key = b64encode(b"lock-%d" % client)
-        absent = b'{"target":"CREATE","key":"%s","create_revision":"0"}' % key
-        put = b'{"requestPut":{"key":"%s","value":"","lease":"%s"}}' % (key, lease)
-        acquire, release = b'{"compare":[%s],"success":[%s]}' % (absent, put), b'{"key":"%s"}' % key
+    async with connected(Gateway, ports, clients) as gateways:
+        operations = list[Operation]()
+        for client, gateway in enumerate(gateways):
+            granted = await gateway.post("/v3/lease/grant", b'{"TTL":%d}' % LEASE_S)
+            lease = granted.partition(b'"ID":"')[2].partition(b'"')[0]
+            key = b64encode(b"lock-%d" % client)
+            absent = b'{"target":"CREATE","key":"%s","create_revision":"0"}' % key
+            put = b'{"requestPut":{"key":"%s","value":"","lease":"%s"}}' % (key, lease)
+            acquire, release = b'{"compare":[%s],"success":[%s]}' % (absent, put), b'{"key":"%s"}' % key
 
-        async def operation(_: int, gateway: Gateway = gateway, acquire: bytes = acquire, release: bytes = release) -> None:
-            if b'"succeeded":true' not in await gateway.post("/v3/kv/txn", acquire):
-                raise RuntimeError("somebody else has this lock")
-            if b'"deleted":"1"' not in await gateway.post("/v3/kv/deleterange", release):
-                raise RuntimeError("the lock was lost")
+            async def operation(_: int, gateway: Gateway = gateway, acquire: bytes = acquire, release: bytes = release) -> None:
+                if b'"succeeded":true' not in await gateway.post("/v3/kv/txn", acquire):
+                    raise RuntimeError("somebody else has this lock")
+                if b'"deleted":"1"' not in await gateway.post("/v3/kv/deleterange", release):
+                    raise RuntimeError("the lock was lost")
 
-        operations.append(operation)
-    try:
+            operations.append(operation)
         yield operations
-    finally:
-        for transport in transports:
-            transport.close()
 
 
 @contextlib.asynccontextmanager

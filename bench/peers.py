@@ -30,7 +30,7 @@ from typing import Any, Final
 
 import gaios
 import gaios.client
-from bench.cells import Gateway, etcd_cell, gaios_cell, process_seconds, ready
+from bench.cells import Gateway, connected, etcd_cell, gaios_cell, process_seconds, ready
 from gaios.cli import figures
 from gaios.cli.load import Operation, closed_loop
 
@@ -47,25 +47,19 @@ KEYS: Final = 10_000
 @contextlib.asynccontextmanager
 async def etcd_operations(ports: Sequence[int], arguments: argparse.Namespace) -> AsyncIterator[list[Operation]]:
     """One gateway connection a client, spread over all nodes."""
-    loop = asyncio.get_running_loop()
-    transports, operations = [], list[Operation]()
     value = b64encode(bytes(arguments.value_bytes)).decode()
-    for client in range(arguments.clients):
-        transport, gateway = await loop.create_connection(Gateway, "127.0.0.1", ports[client % len(ports)])
-        transports.append(transport)
+    async with connected(Gateway, ports, arguments.clients) as gateways:
+        operations = list[Operation]()
+        for client, gateway in enumerate(gateways):
 
-        def operation(count: int, client: int = client, gateway: Gateway = gateway) -> "asyncio.Future[bytes]":
-            key = b64encode(b"%08d" % ((count * arguments.clients + client) % KEYS)).decode()
-            if arguments.operation == "get":
-                return gateway.post("/v3/kv/range", f'{{"key":"{key}"}}'.encode())
-            return gateway.post("/v3/kv/put", f'{{"key":"{key}","value":"{value}"}}'.encode())
+            def operation(count: int, client: int = client, gateway: Gateway = gateway) -> "asyncio.Future[bytes]":
+                key = b64encode(b"%08d" % ((count * arguments.clients + client) % KEYS)).decode()
+                if arguments.operation == "get":
+                    return gateway.post("/v3/kv/range", f'{{"key":"{key}"}}'.encode())
+                return gateway.post("/v3/kv/put", f'{{"key":"{key}","value":"{value}"}}'.encode())
 
-        operations.append(operation)
-    try:
+            operations.append(operation)
         yield operations
-    finally:
-        for transport in transports:
-            transport.close()
 
 
 @contextlib.asynccontextmanager

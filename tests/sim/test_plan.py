@@ -25,3 +25,5 @@ def test_clients_have_sessions_in_some_seeds_and_their_leases_are_short() -> Non
     assert all(min(locks.leases_ms) <= 2_000 for locks in with_sessions)
     assert {locks.locks for locks in with_sessions} >= {1, 2, 4}
     assert all(locks == Locks() for locks in drawn if not locks.clients)
+    assert 20 < sum(locks.caching > 0 for locks in with_sessions) < 60
+    assert all(bool(locks.cached) == (locks.caching > 0) for locks in drawn)

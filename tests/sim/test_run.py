@@ -12,7 +12,7 @@ import pytest
 from gaios.sim import Report, RunOptions, run
 from gaios.sim.partitions import KINDS
 
-SEEDS = 60
+SEEDS = 64
 """Of the gate; searching is a campaign's work."""
 SOMETIMES = {
     "a master was elected",

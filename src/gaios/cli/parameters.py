@@ -121,7 +121,7 @@ class Client(Form):
     ] = ENDPOINTS_DEFAULT
     timeout: Annotated[
         float,
-        Parameter(converter=seconds(TIMEOUT_MAX_S), help="Seconds to wait for an answer; for watch and bench, to connect."),
+        Parameter(converter=seconds(TIMEOUT_MAX_S), help="Seconds to wait for an answer; for watch, lock, elect and bench, to connect."),
     ] = TIMEOUT_DEFAULT_S
 
 

@@ -10,7 +10,7 @@ from gaios.sim.checkers.witness import replay
 from gaios.sim.effective import effective, read
 from gaios.sim.faults import S
 from gaios.sim.history import Final
-from gaios.sim.locks.history import Hint, Records
+from gaios.sim.locks.history import Hint, Recalled, Records
 from gaios.sim.locks.judge import judge_locks
 from gaios.sim.locks.replay import LockLog
 from gaios.sim.locks.state import Session
@@ -88,6 +88,15 @@ def other_contents(run: Run) -> None:
             run.records.asked[at] = asked._replace(reply=lock_api.ContentsAndStat(b"never", asked.reply.stat))
 
 
+def a_stale_cache(run: Run) -> None:
+    asked = next(asked for asked in run.records.asked if isinstance(asked.reply, lock_api.ContentsAndStat))
+    assert isinstance(asked.request, lock_api.GetContentsAndStat)
+    assert isinstance(asked.reply, lock_api.ContentsAndStat)
+    path = run.log.handles[asked.request.handle][0].path
+    answer = lock_api.ContentsAndStat(b"never", asked.reply.stat)
+    run.records.recalled.append(Recalled(0, 1, path, asked.request, answer, asked.began, asked.began + 1, asked.ended_ns, asked.ended_ns))
+
+
 def test_a_good_run_is_not_accused() -> None:
     assert Run().judged() == set()
 
@@ -103,6 +112,7 @@ def test_a_good_run_is_not_accused() -> None:
         (an_event_of_nothing, "events complete"),
         (another_answer, "lock service by witness"),
         (other_contents, "linearizability"),
+        (a_stale_cache, "cache linearizable"),
     ],
 )
 def test_each_checker_can_refuse(spoil: Callable[[Run], None], accused: str) -> None:

@@ -90,6 +90,8 @@ def go_over(worker: Worker, session: Session) -> Program:
             else:
                 yield from find(session, found)
         yield session.process.tasks.sleep(dice.around(worker.locks.hold_ns // 8))
+    if dice.chance(worker.locks.keeps):
+        return  # open until the session ends, which a charge has to wait for when others keep what goes with it
     if handle is not None and not session.is_over:
         yield from worker.close(session, handle)
     if not session.is_over:

@@ -4,12 +4,34 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gaios.sim.museum import client_bugs, db_bugs, lock_bugs, log_bugs, paxos_bugs, server_bugs, session_bugs, storage_bugs, transport_bugs
+from gaios.sim.museum import (
+    cache_bugs,
+    client_bugs,
+    db_bugs,
+    lock_bugs,
+    log_bugs,
+    paxos_bugs,
+    server_bugs,
+    session_bugs,
+    storage_bugs,
+    transport_bugs,
+)
 from gaios.sim.museum.exhibit import Exhibit
 
 EXHIBITS: list[Exhibit] = [
     exhibit
-    for layer in (paxos_bugs, log_bugs, storage_bugs, db_bugs, transport_bugs, server_bugs, client_bugs, lock_bugs, session_bugs)
+    for layer in (
+        paxos_bugs,
+        log_bugs,
+        storage_bugs,
+        db_bugs,
+        transport_bugs,
+        server_bugs,
+        client_bugs,
+        lock_bugs,
+        session_bugs,
+        cache_bugs,
+    )
     for exhibit in layer.EXHIBITS
 ]
 PINS = Path(__file__).with_name("pins.json")

@@ -1,0 +1,78 @@
+"""Bugs of the client cache: changes that do not wait for it, or for ever; notices, leases and answers that its client mistakes."""
+
+from collections.abc import Callable
+from typing import Any
+
+from gaios.client.cache import Cache, Fill
+from gaios.locks.affects import Affected
+from gaios.locks.cachers import Cachers
+from gaios.locks.gate import Gate
+from gaios.locks.marks import Marks
+from gaios.sim.museum.exhibit import Exhibit, method, scenario, together
+
+_Sound = Callable[..., Any]
+CACHED = scenario("cached-nodes")
+THROUGH = scenario("cached-through-masters")
+STALE = ("cache linearizable", "linearizability")
+
+# -------------------------------------------------------------------------------------------------------------------- gate
+
+
+def _forgets_the_old(sound: _Sound) -> _Sound:
+    """A new master waits for nobody who read under the one before."""
+
+    def begin(self: Gate, now: int, reign: int) -> None:
+        sound(self, now, reign)
+        self._unaware.clear()
+
+    return begin
+
+
+def _waits_for_ever(sound: _Sound) -> _Sound:
+    """Whoever is gone without a word is waited for, although its lease is over."""
+
+    def is_waited_for(self: Cachers, now: int, affected: Affected) -> bool:
+        del now
+        return bool(sound(self, 0, affected))
+
+    return is_waited_for
+
+
+# ------------------------------------------------------------------------------------------------------------------ client
+
+
+def _keeps_what_is_late(sound: _Sound) -> _Sound:
+    """An answer that comes after the notice to forget its node is kept."""
+
+    def keep(self: Cache, now: int, fill: Fill, key: Any, found: Any, size: int) -> None:
+        fill.is_good = True
+        sound(self, now, fill, key, found, size)
+
+    return keep
+
+
+EXHIBITS = [
+    Exhibit("a change waits for no cache", "locks", "SAFETY 24", method(Gate, "_is_blocked", lambda _: lambda *_: False), STALE, CACHED),
+    Exhibit("a new master waits for no cache", "locks", "SAFETY 24", method(Gate, "begin", _forgets_the_old), STALE, THROUGH),
+    Exhibit("what is being changed may be kept", "locks", "SAFETY 24", method(Marks, "has", lambda _: lambda *_: False), STALE, CACHED),
+    Exhibit(
+        "a change waits for a cache whose lease is over",
+        "locks",
+        "SAFETY 24",
+        together(method(Cachers, "is_waited_for", _waits_for_ever), method(Cachers, "drop_lapsed", lambda _: lambda *_: None)),
+        ("liveness", "nothing left"),
+        CACHED,
+    ),
+    Exhibit(
+        "a notice is acknowledged and not carried out",
+        "client",
+        "SAFETY 24",
+        method(Cache, "forget", lambda _: lambda *_: None),
+        STALE,
+        CACHED,
+    ),
+    Exhibit(
+        "a cache does not look at its lease", "client", "SAFETY 24", method(Cache, "_is_safe", lambda _: lambda *_: True), STALE, CACHED
+    ),
+    Exhibit("an answer is kept after its notice", "client", "SAFETY 24", method(Cache, "keep", _keeps_what_is_late), STALE, CACHED),
+]
