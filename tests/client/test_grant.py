@@ -2,13 +2,11 @@
 # ruff: noqa: PT012 (a lock's body has several statements, and what ends it comes out of it)
 
 import asyncio
-from typing import Any
 
 import pytest
 
 from gaios.api import Put
 from gaios.client import Cell
-from gaios.client.grant import Grant
 from gaios.client.held import Held
 from gaios.client.lease import State
 from gaios.client.locks import Lock
@@ -138,9 +136,3 @@ async def test_a_loss_that_the_body_finds_out_itself_cancels_nothing_after_it(ce
             raise ZeroDivisionError
     await asyncio.sleep(0)
     await cell.put("k", "v")
-
-
-async def test_a_grant_says_itself_what_it_takes(cell: Cell) -> None:
-    grant: Grant[Any] = Grant(cell._own_locking())
-    with pytest.raises(NotImplementedError):
-        await grant.acquire(lambda: None)

@@ -11,6 +11,7 @@ Rule 5. Giving back never fails for the cell's sake: what cannot be released now
 
 import asyncio
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from types import TracebackType
 from typing import Generic, TypeVar
@@ -24,7 +25,7 @@ from gaios.errors import ConfigurationError
 H = TypeVar("H", bound=Held)
 
 
-class Grant(Generic[H]):
+class Grant(ABC, Generic[H]):
     """Something to be held by `async with`; it is acquired anew each time. What it is says `_take`."""
 
     def __init__(self, locking: Locking, *, on_jeopardy: OnJeopardy = "cancel") -> None:
@@ -109,9 +110,9 @@ class Grant(Generic[H]):
             raise
         await self._give_back(handle)
 
+    @abstractmethod
     async def _take(self) -> tuple[H, Handle]:
         """Get a grant."""
-        raise NotImplementedError
 
     async def _begin(self, held: H) -> None:
         """What is done before the body; if it fails, the grant is given back."""
