@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from gaios import caching, lock_api
 from gaios.client.cache import Cache, Fill
@@ -97,7 +96,7 @@ class Client:
             for _, body in Decoder(1 << 20, magic=False).feed(data):
                 keepalive = decode_keepalive(body)
                 if self.number == self.world.mute:
-                    keepalive = replace(keepalive, told=0)
+                    keepalive = keepalive._replace(told=0)
                 self.wire.up.append(("keepalive", keepalive.request, keepalive))
         self.wire.link.out = []
         told, self.leases.told = self.leases.told, []

@@ -146,7 +146,7 @@ def test_what_is_told_later_is_waited_for_as_long_as_the_lease_goes_then() -> No
 
 
 def test_who_lives_and_does_not_acknowledge_is_told_to_forget_everything_and_keeps_nothing_before_it_does() -> None:
-    """[SAFETY 24] Else it would be waited for with each node that it keeps, and charges that end one session after the other be quiet for ever."""
+    """[SAFETY 24] Else it would be waited for with each of its nodes, and charges that end one session after the other stay quiet."""
     bench = Bench()
     cachers = bench.cachers
     cachers.forget(frozenset(("/f",)))

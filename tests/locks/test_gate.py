@@ -493,3 +493,12 @@ def test_a_charge_when_nobody_caches_any_more_lets_go_what_the_quiet_one_before_
     bench.gate.charged()
     bench.book.sessions = before
     assert bench.fetch(1)
+
+
+def test_what_is_held_passes_also_when_a_charge_finds_first_that_nobody_is_waited_for_any_more() -> None:
+    bench = Bench()
+    assert bench.fetch(1)
+    token, _ = bench.admit()
+    bench.now += LEASE_MS * MS
+    bench.gate.charge(bench.now, Charge(0, b""))
+    assert bench.passed() == [token]

@@ -128,20 +128,24 @@ class Cachers:
             self._answered(session, cacher, path)
         self._take_all(session, cacher)
 
-    def drop_lapsed(self, now: int) -> None:
-        """Those that were waited for for long enough."""
+    def drop_lapsed(self, now: int) -> bool:
+        """Those that were waited for for long enough; whether there were any."""
+        found = False
         for session, cacher in list(self._asked.items()):
             if cacher.until_ns <= now:
                 self.drop(session)
+                found = True
                 continue
             late = [path for path, _ in takewhile(lambda told: told[1][1] <= now, cacher.told.items())]
             if late:
+                found = True
                 cacher.owes = max(cacher.told[path][0] for path in late)
                 for path in late:
                     self._answered(session, cacher, path)
                 if cacher.nodes:
                     # One notice; a change waits for it only where it changes one of these.
                     cacher.owes = self._ask(session, cacher, "", self._take_all(session, cacher))
+        return found
 
     def is_waited_for(self, now: int, affected: Affected) -> bool:
         """Did somebody whose lease runs not yet acknowledge to have forgotten these nodes?"""

@@ -235,7 +235,7 @@ class Gate:
         self._marks.add(self._charge)
         self._cachers.forget(self._charge)
         self._is_quiet = not self.may_charge(now)
-        self._cachers.drop_lapsed(now)
+        self._is_stirred |= self._cachers.drop_lapsed(now)
         return not self._is_quiet
 
     def charged(self) -> None:
