@@ -367,9 +367,9 @@ class Node:
     def _admit(self, connection: Connection, client: Guest, request: int) -> bool:
         """Take note of a request, or refuse it.
 
-        Two under one number would be taken for one another: the first answer would count as both's, at the gate as at the client. A refusal
-        under that number could not be told from an answer to the first, either; and no client that counts ever sends this. So it breaks the
-        protocol, whatever the two ask for, and costs the connection: what was under way goes on, unanswered.
+        Two under one number would be taken for one another: the first answer would count as both's, at the gate as at the client; and a
+        refusal under that number could not be told from an answer to the first. So the second breaks the protocol (its rule 1), whatever
+        the two ask for, and costs the connection; what was under way goes on, unanswered.
         """
         if request in client.open:
             raise errors.ProtocolError(reason=f"a request came under the number {request}, which one that is not answered yet has")
