@@ -24,7 +24,8 @@ simulator's disk) does it.
 Operations (`words.py`) are carried out in order; what each promises about crashes is rule 3 there. Not carried out, or failed, means:
 stop. A `Reader` has `names()`, `size(name)`, `read(name, offset, length)`.
 
-Files: `promise-1`, `promise-2`, `wal/00000001.wal` …; `wal/next` and `wal/new` on their way to a number; `lock` is the shell's.
+Files: `promise-1`, `promise-2`, `wal/00000001.wal` …; `wal/next` and `wal/new` on their way to a number;
+`snap/….snap`, one a snapshot (`snapshot.py`), and `snap/new` on its way to a name; `lock` is the shell's.
 
 Left out on purpose: when to drop old segments (a snapshot's work), repair of damaged records (they are refused).
 """
