@@ -14,6 +14,7 @@ from xxhash import xxh3_128_digest
 from gaios import errors
 from gaios.entry import Entry, Identity, Kind, batch_time_ms, entries
 from gaios.log.answers import Answer, Status
+from gaios.log.options import Options
 from gaios.log.records import CHAIN_START
 from gaios.log.sessions import Sessions
 from gaios.log.snapshots import VERSION, Capture, Part
@@ -46,12 +47,21 @@ class Applier:
         self.since = 0
         """The slot that asked for the last one; `bytes_since`: of the values behind that."""
         self.bytes_since = 0
+        self.size = 0
+        """Bytes of the newest snapshot here."""
+        self.base = 0
+        """The state came from a snapshot behind this slot; only what is above was applied here."""
 
     def capture(self, config: int, members: bytes, feature: int = FEATURE) -> Capture:
         """A snapshot of this moment, to be made by and by; the configuration and the feature level are those there.  [SAFETY 26]"""
         sessions, machine = self.sessions.snapshot(), self.machine.snapshot()
         part = Part(VERSION, self.applied, self.chain, self.time_ms, self.epoch, config, members, feature, len(self.sessions))
         return Capture(part, sessions, machine)
+
+    def wants_snapshot(self, options: Options) -> bool:
+        """Whether it is time for another."""
+        slots = self.applied - self.since
+        return self.bytes_since >= max(options.snapshot_bytes, self.size) or slots >= options.snapshot_slots
 
     def restore(self, part: Part, sessions: Iterable[bytes]) -> None:
         """Take over a snapshot's state but for the machine's, which is restored already.
@@ -60,7 +70,7 @@ class Applier:
             ProtocolError: the pieces are not an exactly-once table.
         """
         self.sessions.restore(sessions)
-        self.applied = self.since = part.slot
+        self.applied = self.since = self.base = part.slot
         self.epoch, self.chain, self.time_ms = part.epoch, part.chain, part.time_ms
         self.asked, self.bytes_since = False, 0
 

@@ -342,6 +342,8 @@ class Seat:
             self._door.slow(node, event[1])
         elif kind == "spare":
             node.spare_done()
+        elif kind == "snapshot":
+            node.snapshot_done(now)
 
     # -- effects ---------------------------------------------------------------------------------------------------------
 
@@ -349,12 +351,12 @@ class Seat:
         if life != self.life or self.node is None:
             return
         world = self.world
-        disk, spare, to_peers, to_clients, _, deadline_ns = effects
-        if disk is not None:
-            self.disk.submit(disk, lambda: self._disk_done(life, "disk"), lambda: self._disk_failed(life))
+        disk, spare, to_peers, to_clients, _, deadline_ns, snapshot = effects
         if spare is not None and self._makes_spares:
             world.count("a spare segment was made")
-            self.disk.submit(spare, lambda: self._disk_done(life, "spare"), lambda: self._disk_failed(life))
+        for which, operations in (("disk", disk), ("spare", spare if self._makes_spares else None), ("snapshot", snapshot)):
+            if operations is not None:
+                self.disk.submit(operations, partial(self._disk_done, life, which), partial(self._disk_failed, life))
         last, frame = None, b""
         for member, body, _ in to_peers:
             world.note(f"send {self.replica} {member}", body)
