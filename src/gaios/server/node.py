@@ -280,7 +280,7 @@ class Node:
 
     def status(self, now: int) -> dict[str, Any]:
         """This replica's own facts.  [INTERFACE `status`]"""
-        return {**self._facts, **facts_of(self.replica_id, self.replica, now)}
+        return {**self._facts, **facts_of(self.replica_id, self.replica, now), **self.snapshots.facts()}
 
     # -- inside ----------------------------------------------------------------------------------------------------------
 

@@ -350,11 +350,10 @@ class Seat:
     def _carry_out(self, life: int, effects: Effects) -> None:
         if life != self.life or self.node is None:
             return
-        world = self.world
-        disk, spare, to_peers, to_clients, _, deadline_ns, snapshot = effects
+        world, (disk, spare, to_peers, to_clients, _, deadline_ns, snapshot) = self.world, effects
         if spare is not None and self._makes_spares:
             world.count("a spare segment was made")
-        for which, operations in (("disk", disk), ("spare", spare if self._makes_spares else None), ("snapshot", snapshot)):
+        for which, operations in zip(("disk", "spare", "snapshot"), (disk, spare if self._makes_spares else None, snapshot), strict=True):
             if operations is not None:
                 self.disk.submit(operations, partial(self._disk_done, life, which), partial(self._disk_failed, life))
         last, frame = None, b""
