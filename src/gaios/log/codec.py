@@ -75,7 +75,7 @@ def _check(member: int, message: object) -> Message:
         if message[-2] >= BALLOT_END or message[-1] >= SLOT_END:
             raise ProtocolError(reason="a poll tells of a ballot, or a slot, that no cell reaches")
         return tuple(message)
-    if type(message) is list and message and message[0] in TRANSFERS:
+    if type(message) is list and message and type(message[0]) is int and message[0] in TRANSFERS:
         kinds = _TRANSFER_FIELDS[message[0]]
         if tuple(type(field) for field in message[1:]) != kinds:
             raise ProtocolError(reason="a message about a snapshot has other fields than that kind has")
