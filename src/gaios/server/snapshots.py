@@ -165,6 +165,8 @@ class Snapshots:
         """What is to be said to peers."""
         self._cell, self._replica, self._log, self._reader = found.cell, replica, log, reader
         self._fetching: Fetching | None = None
+        self._outdated: list[int] = []
+        """Slots of snapshots that one which was taken over has made useless."""
         self._files: dict[int, File] = {}
         """Those that peers ask for parts of."""
         self._spoilt = list(found.spoilt)
@@ -304,11 +306,11 @@ class Snapshots:
         base = unpack(closing, File(self._reader, slot, self._cell).chunks())
         replica.applier.machine.restore(base.machine)
         self._cut = replica.install(now, base)
-        gone = [kept.handle.slot for kept in self.kept if kept.handle.slot < slot] + [spoilt for spoilt in self._spoilt if spoilt < slot]
+        self._outdated = [kept.handle.slot for kept in self.kept if kept.handle.slot < slot]
+        self._outdated += [spoilt for spoilt in self._spoilt if spoilt < slot]
         self.kept = [kept for kept in self.kept if kept.handle.slot >= slot]
         self._spoilt = [spoilt for spoilt in self._spoilt if spoilt > slot]
         self._through = max(self._through, slot)
-        self._remove(gone)
         self.installed += 1
 
     def _remove(self, gone: list[int]) -> None:
@@ -343,6 +345,9 @@ class Snapshots:
             self._offer()
         if self._cut and number >= self._cut:
             self._cut = 0
+            # Until now a start would have gone on from one of these: it did not know yet that the newest's slot is chosen.
+            self._remove(self._outdated)
+            self._outdated = []
             self._truncate(now)
 
     def _retain(self, now: int) -> None:

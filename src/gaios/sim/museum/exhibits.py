@@ -13,6 +13,7 @@ from gaios.sim.museum import (
     paxos_bugs,
     server_bugs,
     session_bugs,
+    snapshot_bugs,
     storage_bugs,
     transport_bugs,
 )
@@ -31,6 +32,7 @@ EXHIBITS: list[Exhibit] = [
         lock_bugs,
         session_bugs,
         cache_bugs,
+        snapshot_bugs,
     )
     for exhibit in layer.EXHIBITS
 ]
