@@ -1,7 +1,7 @@
 """What a snapshot costs, in a loop and in a cell: `python -m bench.snapshots [KEYS] [SECONDS]`.
 
 In one process: what the call holds up, the longest slice (of processor time: a busy machine adds its own), all of it, and a restore. In a
-cell of three on this machine: p99 of puts while no snapshot is taken and while one is, by whether any replica has `snap/new` at that moment;
+cell of three on this machine: p99 of puts while no snapshot is taken and while one is: any replica has `snap/new` at that moment;
 then the time from the start of all three, after they were stopped, to an acknowledged put. The promise is a ratio of at most 1.5 with
 1,000,000 keys, and slices of at most 2 ms.
 """
