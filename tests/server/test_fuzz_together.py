@@ -58,6 +58,7 @@ def test_a_node_survives_any_frame_of_a_client(seed: int) -> None:
             node.client_frame(cell.now, 1 + number % 5, dice.choice(kinds), mangled(dice, seeds))
         except errors.ProtocolError:
             refused += 1
+            node.client_gone(1 + number % 5)
         if number % 500 == 0:
             cell.now += 1_000_000
             node.tick(cell.now)

@@ -300,7 +300,7 @@ class Node:
                 body = self._explain(status, body)
             client = clients.get(connection)
             if client is not None:
-                client.open -= 1
+                client.open.discard(request)
                 client.out.append(encode_answer(request, status, slot, index, body))
                 talking[connection] = client
             elif connection == OWN:
@@ -330,9 +330,16 @@ class Node:
         return errors.pack(errors.Unknown(reason="mastership was lost while the command was under way"))
 
     def _admit(self, connection: Connection, client: Guest, request: int) -> bool:
-        """Count a request, or refuse it."""
-        if client.open < self.limits.requests:
-            client.open += 1
+        """Take note of a request, or refuse it.
+
+        Two under one number would be taken for one another: the first answer would count as both's, at the gate as at the client; and a
+        refusal under that number could not be told from an answer to the first. So the second breaks the protocol (its rule 1), whatever
+        the two ask for, and costs the connection; what was under way goes on, unanswered.
+        """
+        if request in client.open:
+            raise errors.ProtocolError(reason=f"a request came under the number {request}, which one that is not answered yet has")
+        if len(client.open) < self.limits.requests:
+            client.open.add(request)
             return True
         self.answered += 1
         self.refused += 1
