@@ -5,9 +5,11 @@
     ACCEPT   slot, ballot, value
     CHOSEN   every slot through this one is chosen as last recorded, and the chain's hash there   (lazily written)
     TRUNCATE slots through this one were dropped
+    SNAPSHOT the snapshot behind this slot is durable: its handle                 (behind the mark that its slot is chosen)
 
 Rule 1. Folding is a maximum for marks and the newest record for a slot: records may be folded again without harm.
-Rule 2. A CHOSEN mark that was lost is learned again from peers; it speaks of values that stand before it in the log.
+Rule 2. What was truncated is chosen, and a snapshot of this replica's own that says more than its marks do is none.
+Rule 3. A CHOSEN mark that was lost is learned again from peers; it speaks of values that stand before it in the log.
 """
 
 from collections.abc import Iterable
@@ -31,6 +33,7 @@ class RecordKind(IntEnum):
     ACCEPT = 2
     CHOSEN = 3
     TRUNCATE = 4
+    SNAPSHOT = 6
 
 
 class Copies(msgspec.Struct, array_like=True, frozen=True):
@@ -65,6 +68,8 @@ class Recovered(msgspec.Struct):
     accepted: dict[int, tuple[int, bytes]] = {}
     chains: dict[int, bytes] = {}
     """Hashes of the log's chain that this replica had written down, by slot: a replay must come to the same.  [SAFETY 16]"""
+    snapshots: dict[int, bytes] = {}
+    """Handles of the snapshots that were recorded as durable, by slot; older ones may be gone, and so may their records."""
 
 
 _ACCEPT, _CHOSEN = int(RecordKind.ACCEPT), int(RecordKind.CHOSEN)
@@ -100,6 +105,8 @@ def _fold(copies: Copies, records: Iterable[Record]) -> Recovered:
             chains[slot] = payload
         elif kind == RecordKind.TRUNCATE:
             found.truncated = max(found.truncated, slot)
+        elif kind == RecordKind.SNAPSHOT:
+            found.snapshots[slot] = payload
         elif kind == RecordKind.STATE:
             state = _state.decode(payload)
             found.promised = max(found.promised, state.promised)
@@ -110,4 +117,6 @@ def _fold(copies: Copies, records: Iterable[Record]) -> Recovered:
                 found.accepted[at] = (accepted_in, value)
         else:
             raise ProtocolError(reason=f"a record of kind {kind} is not known: it was written by a newer version")
+    # The mark was durable when it was truncated, and may stand in a segment that went with that.
+    found.chosen = max(found.chosen, found.truncated)
     return found

@@ -13,7 +13,7 @@ Left out on purpose: bytes on disk (storage/), frames (transport/), who is a cli
 
 from collections import deque
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from gaios import errors
 from gaios.log.answers import Answer, Status
@@ -23,13 +23,17 @@ from gaios.log.codec import POLL, POLLED, Message
 from gaios.log.election import Election
 from gaios.log.options import MS, Options
 from gaios.log.output import OTHERS, Output
-from gaios.log.records import Record, Recovered
+from gaios.log.records import Record, Recovered, encode
 from gaios.log.reign import Reign
 from gaios.log.sessions import Bounds, Sessions
+from gaios.log.snapshots import Handle, Unpacked, encode_handle
 from gaios.log.standing import Standing
 from gaios.log.steps import Steps
 from gaios.machine import Machine
 from gaios.paxos import core
+
+DROPPED_SLOTS: Final = 10_000
+"""Dropped in one go: a millisecond."""
 
 
 class Replica(Standing):
@@ -55,8 +59,10 @@ class Replica(Standing):
         wall_ms: int = 0,
         options: Options | None = None,
         bounds: Bounds | None = None,
+        base: Unpacked | None = None,
         participant: type[core.Participant] = core.Participant,
     ) -> None:
+        """`base` is what `machine` was restored from, a snapshot behind a slot that `recovered` knows to be chosen."""
         self.options = options = options or Options()
         self.me, self.members, self.config, self.boot, self.nonce = me, dict(members), config, boot, nonce
         self.peers = tuple(sorted(member for member in members if member != me))
@@ -66,6 +72,8 @@ class Replica(Standing):
         self._steps = Steps(self.core, options, boot, nonce)
         self._steps.restore(recovered)
         self.applier = Applier(machine, Sessions(bounds or Bounds()))
+        if base is not None:
+            self.applier.restore(base.part, base.sessions)
         self._reign = Reign(self._steps, self.applier, options, me, self.peers, now, wall_ms)
         self._election = Election(options, nonce, now)
         self._catchup = Catchup(options, self.peers)
@@ -73,8 +81,9 @@ class Replica(Standing):
         self._master = self._cached_bytes = 0
         self._resend_due = self._boost_after = self._awake_ns = now
         self._unsynced: deque[tuple[int, int]] = deque()
-        self._chains = recovered.chains
+        self._chains = {slot: chain for slot, chain in recovered.chains.items() if slot > self.applied}
         self._evicted = recovered.truncated
+        self._cached_bytes = sum([len(value) for slot, (_, value) in self.core.acc.items() if slot <= self.applied])
         self._steps.take((core.BOOT,), me, now)
 
     def state_record(self) -> Record:
@@ -174,6 +183,25 @@ class Replica(Standing):
             self._reign.end()
             self._election.stand_back(now, 2 * self.options.term_ms)
 
+    def snapshot_is_durable(self, now: int, handle: Handle) -> int:
+        """A snapshot that was captured is durable under its name: in which Output that is written down.  [PML §5.5; SAFETY 26]"""
+        del now  # every event has one
+        self.applier.size = handle.size
+        return self._steps.snapshot(handle.slot, encode_handle(handle))
+
+    def truncate(self, now: int, through: int) -> int:
+        """Drop values through a slot which a snapshot covers whose record is durable; in which Output that is written down.  [SAFETY 26]
+
+        A few at a time: the rest is for the next call.
+        """
+        participant = self.core
+        through = min(through, participant.truncated + DROPPED_SLOTS)
+        for slot in range(self._evicted + 1, through + 1):
+            self._cached_bytes -= len(participant.acc[slot][1])
+        self._evicted = max(self._evicted, through)
+        self._steps.take((core.TRUNCATE, through), self.me, now)
+        return self._steps.output.number
+
     def deadline_ns(self) -> int:
         """When `tick` is due next."""
         if self.applier.applied < self.core.chosen:
@@ -261,10 +289,17 @@ class Replica(Standing):
             if expected and expected != applier.chain:
                 raise errors.InvariantViolated(invariant="the log's chain", detail=f"replay of slot {slot} differs from what was recorded")
             self._cached_bytes += len(value)
+            if applier.asked:
+                self._steps.output.captures.append(applier.capture(self.config, encode(sorted(self.members.items()))))
         self._steps.applied(applier.applied, applier.chain)
-        while self._cached_bytes > self.options.cache_bytes and self._evicted < min(applier.applied, self._steps.durable_mark):
+        self._evict()
+
+    def _evict(self) -> None:
+        """Applied values leave memory, the oldest first; the disk has them. A few at a time: a start may find many."""
+        through = min(self.applier.applied, self._steps.durable_mark, self._evicted + DROPPED_SLOTS)
+        while self._cached_bytes > self.options.cache_bytes and self._evicted < through:
             self._evicted += 1
-            self._cached_bytes -= len(accepted.pop(self._evicted)[1])
+            self._cached_bytes -= len(self.core.acc.pop(self._evicted)[1])
 
     def _fetch(self, now: int, member: int, message: Message) -> int:
         """A peer asks for a chosen value: supply it, from memory or by way of the disk; about how many bytes go out."""

@@ -22,6 +22,8 @@ class Disk:
         """Of the copies: the promise, the longest term, the boot."""
         self.promised = self.chosen = self.truncated = 0
         """Of copies and records together."""
+        self.snapshot = 0
+        """Behind this slot a snapshot is durable."""
         self.accepted: dict[int, Accepted] = {}
         self.flying: Handed | None = None
         """The batch that was handed over and is not known to be durable."""
@@ -84,6 +86,7 @@ class Disk:
         self.copied = self.promised = start.promised
         self.longest, self.boot = start.longest, start.boot - 1
         self.chosen, self.truncated, self.accepted = start.chosen, start.truncated, told
+        self.snapshot = start.chosen  # there may be one
 
     # -- inside ----------------------------------------------------------------------------------------------------------
 
@@ -113,6 +116,8 @@ class Disk:
             self.chosen = max(self.chosen, slot)
         elif kind == RecordKind.TRUNCATE:
             self.truncated = max(self.truncated, slot)
+        elif kind == RecordKind.SNAPSHOT:
+            self.snapshot = max(self.snapshot, slot)
         else:
             raise Illegal("V3 what is written", "a record of a known kind", f"kind {kind}")
 

@@ -160,6 +160,9 @@ class Life:
             self._cell.accepted(slot, ballot, value)
             self._unwritten.append((number, (int(RecordKind.ACCEPT), slot, ballot, value)))
         elif field == core.F_TRUNCATED:
+            if write[1] > self._disk.snapshot:
+                expected = f"nothing truncated above slot {self._disk.snapshot}, behind which a snapshot is durable"
+                raise Illegal("V3 truncated behind a snapshot", expected, f"through slot {write[1]}")
             self._unwritten.append((number, (int(RecordKind.TRUNCATE), write[1], 0, b"")))
 
     def _sends(self, number: int, to: int, message: Any) -> None:  # noqa: ANN401 (an event)
@@ -187,7 +190,9 @@ class Life:
                 raise Illegal("V3 what leaves is true", f"nothing above slot {known} called chosen in ballot {message[1]}", shown(message))
         elif tag == core.CHOSEN:
             _, slot, ballot, value = message
-            if slot > self._core.chosen or self._core.acc.get(slot) != (ballot, value):
+            if slot <= self._core.truncated:
+                self._cell.believed(slot, ballot, value)
+            elif slot > self._core.chosen or self._core.acc.get(slot) != (ballot, value):
                 raise Illegal("V3 what leaves is true", f"a chosen value as accepted here: {self._core.acc.get(slot)}", shown(message))
         elif tag in core.MESSAGES:
             sent = self._provenance(message)
@@ -257,6 +262,9 @@ class Life:
             elif kind == RecordKind.CHOSEN:
                 if slot > participant.chosen:
                     raise Illegal("V3 what is written", f"a mark of at most slot {participant.chosen}", f"one of slot {slot}")
+            elif kind == RecordKind.SNAPSHOT:
+                if slot > participant.chosen:
+                    raise Illegal("V3 what is written", f"a snapshot behind at most slot {participant.chosen}", f"one behind slot {slot}")
             elif kind != RecordKind.ACCEPT or (slot, ballot, value) not in self._found:
                 expected = _record(*self._unwritten[0][1]) if self._unwritten else "only records that a step wanted"
                 raise Illegal("V3 what is written", expected, _record(*record))
