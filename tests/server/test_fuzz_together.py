@@ -98,7 +98,7 @@ def test_a_node_survives_any_frame_of_a_peer(seed: int) -> None:
         # What still is a frame of member 1 may say anything: members are trusted not to lie, and frames carry checksums.
         if sender != 1:
             with pytest.raises(errors.ProtocolError):
-                node.peer_frame(cell.now, 1, data)
+                node.peer_frame(cell.now, 1, cell.nodes[1].replica.nonce, data)
             refused += 1
     assert refused > INPUTS // 2
     assert node.status(cell.now) == before

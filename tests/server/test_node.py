@@ -187,7 +187,7 @@ def test_a_malformed_command_is_answered_and_a_malformed_frame_is_refused() -> N
         with pytest.raises(errors.ProtocolError):
             node.client_frame(cell.now, CLIENT, kind, data)
     with pytest.raises(errors.ProtocolError):
-        node.peer_frame(cell.now, 2, b"\xc1")
+        node.peer_frame(cell.now, 2, 0, b"\xc1")
 
 
 def test_a_peer_may_speak_only_for_itself() -> None:
@@ -197,7 +197,7 @@ def test_a_peer_may_speak_only_for_itself() -> None:
     cell.nodes[1].tick(cell.now + 5_000 * MS)
     frames = cell.nodes[1].drain(cell.now + 5_000 * MS).to_peers
     with pytest.raises(errors.ProtocolError, match="member 3 sent a frame of member 1"):
-        cell.nodes[2].peer_frame(cell.now, 3, frames[0][1])
+        cell.nodes[2].peer_frame(cell.now, 3, 0, frames[0][1])
 
 
 def test_a_watch_is_told_what_any_replica_applies_until_it_is_cancelled() -> None:

@@ -112,7 +112,7 @@ class Node:
             Identity(cell, member, 0), reader, segment_bytes=segment_bytes, indexed={RecordKind.ACCEPT}, directory=directory
         )
         try:
-            recovered: Recovered = recover(found.copies, found.records)
+            recovered: Recovered = recover(found.copies, found.records, directory)
         except errors.ProtocolError as error:
             raise errors.StateDamaged(file=directory, offset=0, kind="version", detail=error.reason) from None
         snapshots = load(reader, cell, recovered, machine, directory)
@@ -198,16 +198,17 @@ class Node:
         """The embedding program's own read."""
         self.gated.read(now, (LOCAL, request), question)
 
-    def peer_frame(self, now: int, member: int, body: bytes) -> None:
-        """A frame came from a member's connection.
+    def peer_frame(self, now: int, member: int, nonce: int, body: bytes) -> None:
+        """A frame came from a member's connection, which was opened with that nonce.
 
         Raises:
             ProtocolError: it breaks the protocol's rules, or speaks for another member; the connection is to be closed.
+            StateLost: this replica is a copy of an older state, or has one that runs.
         """
         sender, boot, _, messages = codec.decode(body)
         if sender != member:
             raise errors.ProtocolError(reason=f"member {member} sent a frame of member {sender}")
-        self.replica.receive(now, member, boot, messages)
+        self.replica.receive(now, member, boot, nonce, messages)
 
     def disk_done(self, now: int) -> None:
         """The batch in flight is carried out and durable."""
@@ -255,7 +256,7 @@ class Node:
                     continue
             if self._handed_back:
                 messages, self._handed_back = self._handed_back, []
-                replica.receive(now, replica.me, replica.boot, messages)
+                replica.receive(now, replica.me, replica.boot, replica.nonce, messages)
             elif not self._attend(now):
                 break
         disk = self.commit.batch(now)
