@@ -6,11 +6,12 @@ import pytest
 
 from gaios import entry, errors
 from gaios.log import Options, recover
-from gaios.log.snapshots import Capture, Part, encode_handle
+from gaios.log.snapshots import Capture, Handle, Part, encode_handle
 from gaios.server.node import Node
 from gaios.server.snapshots import Found, Snapshots
 from gaios.storage import Identity, Journal, verify
 from gaios.storage.snapshot import NEW, File, name, slots
+from gaios.transport import Decoder, Kind, Watch, decode_events, encode_watch
 from tests.server.parts import CELL, MS, HandCell, S, put
 
 SMALL = Options(snapshot_slots=20, snapshot_pause_us=1_000, snapshot_stagger_ms=1)
@@ -213,7 +214,7 @@ def capture(slot: int, size: int) -> Capture:
 
 def beginnings(cell: HandCell, node: Node) -> int:
     """When a node begins to write what is asked for now."""
-    snapshots = Snapshots(Found(CELL, None, [], [], [], []), node.replica, node)
+    snapshots = Snapshots(Found(CELL, None, [], [], [], []), node.replica, node, cell.disks[node.replica.me])
     snapshots.take(cell.now, [capture(7, 1)])
     return snapshots.due_ns() - cell.now
 
@@ -232,7 +233,7 @@ def test_it_is_written_in_slices_with_pauses_between() -> None:
     """And never more than a little is gathered before the disk has it."""
     cell = HandCell(1)
     cell.elect()
-    snapshots = Snapshots(Found(CELL, None, [], [], [], []), cell.nodes[1].replica, cell.nodes[1])
+    snapshots = Snapshots(Found(CELL, None, [], [], [], []), cell.nodes[1].replica, cell.nodes[1], cell.disks[1])
     snapshots.take(cell.now, [capture(7, 40_000_000)])
     flights, now, slices = 0, cell.now, 0
     while snapshots.due_ns() < 1 << 61:
@@ -255,7 +256,7 @@ def test_what_is_asked_for_while_one_is_written_is_not_taken() -> None:
     """It would never be done in a cell whose log grows quicker than its disk writes."""
     cell = HandCell(1)
     cell.elect()
-    snapshots = Snapshots(Found(CELL, None, [], [], [], []), cell.nodes[1].replica, cell.nodes[1])
+    snapshots = Snapshots(Found(CELL, None, [], [], [], []), cell.nodes[1].replica, cell.nodes[1], cell.disks[1])
     snapshots.take(cell.now, [capture(7, 1_000_000), capture(9, 1)])
     assert snapshots.skipped == 1
 
@@ -268,3 +269,101 @@ def test_a_recorded_handle_is_the_one_of_the_file() -> None:
     _, found = Journal.open(Identity(CELL, 2, 0), cell.disks[2])
     assert recover(found.copies, found.records).snapshots[kept.handle.slot] == encode_handle(kept.handle)
     assert kept.stored == cell.disks[2].size(name(kept.handle.slot))
+
+
+def away(options: Options, puts: int) -> tuple[HandCell, Client, int]:
+    """A cell of three, one of which heard nothing of most of it and whose peers have truncated what it lacks."""
+    cell = HandCell(3, options=options, segment_bytes=4_096)
+    client = Client(cell)
+    client.put(5)
+    behind = next(member for member in cell.members if member != cell.elect())
+    cell.cut.add(behind)
+    client.put(puts)
+    cell.run(S)
+    assert cell.nodes[cell.elect()].replica.core.truncated > cell.nodes[behind].replica.chosen
+    return cell, client, behind
+
+
+def test_a_replica_that_lacks_what_was_truncated_takes_a_snapshot() -> None:
+    """[PML §5.5] And goes on with the log above it, in the same state."""
+    cell, client, behind = away(SHORT, 120)
+    cell.cut.clear()
+    cell.run(2 * S)
+    client.put(3)
+    cell.run(S)
+    node, master = cell.nodes[behind], cell.nodes[cell.elect()]
+    assert node.snapshots.installed == 1
+    assert node.replica.applied == master.replica.applied
+    assert b"".join(node.replica.applier.machine.snapshot()) == b"".join(master.replica.applier.machine.snapshot())
+    assert verify(cell.disks[behind]) == []
+    again = cell.start(behind)
+    assert again.replica.applier.base >= node.replica.applier.base
+    cell.run(S)
+    assert again.replica.applied == master.replica.applied
+
+
+def test_promises_and_votes_above_it_stay() -> None:
+    """[SAFETY 6, 8] A snapshot says what is chosen, and nothing of what this replica promised."""
+    cell, _, behind = away(SHORT, 120)
+    before = cell.nodes[behind].replica.core.promised
+    cell.cut.clear()
+    cell.run(2 * S)
+    replica = cell.nodes[behind].replica
+    assert replica.core.promised >= before
+    assert replica.core.truncated == replica.applier.base > 0
+    again = cell.start(behind).replica
+    assert (again.core.promised, again.core.truncated) == (replica.core.promised, replica.core.truncated)
+
+
+def test_until_its_record_is_durable_a_fetched_snapshot_is_nothing() -> None:
+    """Killed at any moment of it, the replica starts with what it had or with all of it."""
+    cell, _, behind = away(SHORT, 120)
+    had = cell.nodes[behind].replica.applied
+    cell.cut.clear()
+    for _ in range(400):
+        cell.run(5 * MS)
+        applied = cell.start(behind).replica.applier
+        assert applied.base == 0 or applied.base > had
+        if applied.base:
+            break
+    cell.run(2 * S)
+    assert cell.nodes[behind].replica.applied == cell.nodes[cell.elect()].replica.applied
+
+
+def test_a_watch_sees_what_was_passed_over() -> None:
+    """The history comes with the snapshot."""
+    cell, _, behind = away(SHORT, 120)
+    body = Decoder(1 << 30, magic=False).feed(encode_watch(1, Watch(b"k", b"l", 0)))[0][1]
+    cell.nodes[behind].client_frame(cell.now, 5, Kind.WATCH, body)
+    cell.drain(behind)
+    cell.cut.clear()
+    cell.run(2 * S)
+    assert cell.nodes[behind].snapshots.installed == 1
+    events = [decode_events(body) for kind, body in cell.frames[behind][5] if kind == Kind.EVENTS]
+    assert sum(len(each.events) for each in events) >= 115
+
+
+def test_who_has_no_snapshot_of_that_name_says_so() -> None:
+    """And who asked goes elsewhere."""
+    cell = live(SMALL, 50)
+    node = cell.nodes[1]
+    kept = node.snapshots.newest
+    assert kept is not None
+    node.snapshots.heard(cell.now, 2, (107, kept.handle.slot, bytes(32), 0))
+    node.snapshots.heard(cell.now, 2, (107, kept.handle.slot, kept.handle.digest, 99))
+    node.snapshots.heard(cell.now, 2, (107, kept.handle.slot, kept.handle.digest, 1))
+    assert [message[0] for _, message in node.snapshots.said] == [109, 109, 108]
+
+
+def test_what_is_offered_and_does_not_help_is_not_fetched() -> None:
+    """Another cell's, an older one, and bytes that are no handle."""
+    cell = live(SMALL, 50)
+    snapshots = cell.nodes[1].snapshots
+    kept = snapshots.newest
+    assert kept is not None
+    told = {field: getattr(kept.handle, field) for field in kept.handle.__struct_fields__}
+    strange = Handle(**{**told, "slot": 10_000, "cell": bytes(16)})
+    for data in (encode_handle(kept.handle), encode_handle(strange), b"?"):
+        snapshots.heard(cell.now, 2, (106, data))
+    assert snapshots.work(cell.now) is None
+    assert snapshots.said == []

@@ -8,7 +8,7 @@ A shell carries an `Output` out like this, and only like this:
        then `Replica.synced(number)` is called.
     4. `at_once` and `answers` may leave before.
 
-`captures` are snapshots to be made by and by, beside all of that.  [SAFETY 26]
+`captures` are snapshots to be made by and by, `transfers` what peers say of theirs: both beside all of that.  [SAFETY 26]
 """
 
 from typing import Any
@@ -25,7 +25,7 @@ OTHERS = 0
 class Output:
     """One step's consequences. `number` counts Outputs from 1."""
 
-    __slots__ = ("after", "answers", "at_once", "captures", "copies", "effects", "number", "reads", "records")
+    __slots__ = ("after", "answers", "at_once", "captures", "copies", "effects", "number", "reads", "records", "transfers")
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -36,6 +36,8 @@ class Output:
         self.answers: list[tuple[Any, Answer]] = []
         self.effects: list[Any] = []
         self.captures: list[Capture] = []
+        self.transfers: list[tuple[int, Message]] = []
+        """What members said about snapshots."""
         self.reads: list[tuple[int, int]] = []
         """(member, slot): a peer wants a chosen value that is only on the disk; hand it to `Replica.supply`."""
 
@@ -43,4 +45,4 @@ class Output:
         """Whether there is anything to do."""
         if self.at_once or self.after or self.answers or self.records:
             return True
-        return bool(self.effects or self.reads or self.captures or self.copies is not None)
+        return bool(self.effects or self.reads or self.captures or self.transfers or self.copies is not None)

@@ -20,7 +20,7 @@ from gaios.log.answers import Answer, Status
 from gaios.log.applier import Applier
 from gaios.log.boots import Boots, lineage
 from gaios.log.catchup import Catchup
-from gaios.log.codec import BOOT, BOOTED, POLL, POLLED, Message
+from gaios.log.codec import BOOT, BOOTED, OFFER, POLL, POLLED, TRANSFERS, Message
 from gaios.log.election import Election
 from gaios.log.options import MS, Options
 from gaios.log.output import OTHERS, Output
@@ -68,6 +68,8 @@ class Replica(Standing):
         self.me, self.members, self.config, self.boot, self.nonce = me, dict(members), config, boot, nonce
         self.peers = tuple(sorted(member for member in members if member != me))
         self.core = participant(me, config, sum(1 << member for member in self.members))
+        self.offer = b""
+        """The handle of the newest snapshot whose record is durable: for peers that ask for what was truncated."""
         self.polls = 0
         """How often this replica polled since its start."""
         self._steps = Steps(self.core, options, lineage(me, recovered, boot, nonce))
@@ -131,6 +133,8 @@ class Replica(Standing):
                 self._polled(now, member, message)
             elif tag == POLLED:
                 self._count_poll(now, member, message)
+            elif tag in TRANSFERS:
+                self._steps.output.transfers.append((member, message))
             else:
                 self._note(now, member, message, fired=self._steps.take(message, member, now))
         self._settle(now)
@@ -215,6 +219,23 @@ class Replica(Standing):
             self._cached_bytes -= len(participant.acc[slot][1])
         self._evicted = max(self._evicted, through)
         self._steps.take((core.TRUNCATE, through), self.me, now)
+        return self._steps.output.number
+
+    def lacks(self, slot: int) -> bool:
+        """Whether a peer's snapshot behind that slot would help."""
+        return self.core.chosen < slot and not self.core.leads()
+
+    def install(self, now: int, base: Unpacked) -> int:
+        """Go on behind a snapshot instead of through the log; in which Output that is written down.  [PML §5.5; SAFETY 6, 26]
+
+        The machine was restored from it, and its record is durable. Promises, and votes above it, stay.
+        """
+        slot = base.part.slot
+        self._steps.take((core.INSTALL, slot), self.me, now)
+        self.applier.restore(base.part, base.sessions)
+        self._chains = {at: chain for at, chain in self._chains.items() if at > slot}
+        self._evicted, self._cached_bytes = slot, 0
+        self._steps.applied(slot, self.applier.chain)
         return self._steps.output.number
 
     def deadline_ns(self) -> int:
@@ -332,7 +353,11 @@ class Replica(Standing):
     def _fetch(self, now: int, member: int, message: Message) -> int:
         """A peer asks for a chosen value: supply it, from memory or by way of the disk; about how many bytes go out."""
         slot = message[1]
-        if self.core.truncated < slot <= self._evicted:
+        if slot <= self.core.truncated:
+            if self.offer:
+                self._steps.output.at_once.append((member, (OFFER, self.offer)))
+            return self.options.supply_bytes
+        if slot <= self._evicted:
             self._steps.output.reads.append((member, slot))
             return self.options.batch_bytes
         self._steps.take(message, member, now)

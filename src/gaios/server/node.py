@@ -73,7 +73,7 @@ class Node:
         self.steward = Steward(book, lambda number, command: replica.propose_own((OWN, number), command))
         self.gated = Gated(replica, self.steward, lambda answers: self._answer(0, answers))
         self.commit = GroupCommit(journal, replica.state_record, list(first or ()))
-        self.snapshots = Snapshots(found or Found(bytes(16), None, [], [], [], []), replica, self)
+        self.snapshots = Snapshots(found or Found(bytes(16), None, [], [], [], []), replica, self, reader)
         self._handed_back: list[tuple[Any, ...]] = []
         # What NotMaster and PONG say.
         self._told = 0
@@ -216,7 +216,10 @@ class Node:
         self._release(after)
         if number:
             self.replica.synced(now, number)
+            installed = self.snapshots.installed
             self.snapshots.synced(now, number)
+            if self.snapshots.installed > installed:
+                self.watches.jumped()
 
     def snapshot_done(self, now: int) -> None:
         """What `Effects.snapshot` held is carried out and durable."""
@@ -267,6 +270,8 @@ class Node:
             self.guests.say(connection, frame)
         local, self._local = self._local, []
         snapshot = self.snapshots.work(now)
+        self._outbox.add(self.snapshots.said)
+        self.snapshots.said = []
         deadline = min(replica.deadline_ns(), self.watches.due_ns(), self.steward.due_ns(), self.commit.due_ns(), self.snapshots.due_ns())
         return Effects(disk, spare, self._outbox.take(), list(self.guests.take()), local, deadline, snapshot)
 
@@ -297,6 +302,8 @@ class Node:
             self.steward.applied(output.effects)
         if output.captures:
             self.snapshots.take(now, output.captures)
+        for member, message in output.transfers:
+            self.snapshots.heard(now, member, message)
         if output.answers:
             self._answer(now, self.gated.answered(output.answers))
         for member, slot in output.reads:

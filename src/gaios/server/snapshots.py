@@ -6,17 +6,22 @@
 Rule 1. One at a time: what the log asks for while one is written is not taken. What is left of one that a crash cut short is removed.
 Rule 2. Nothing is truncated, given up or removed before the record of a newer snapshot is durable, and never what the oldest of
 `keep_snapshots` needs: should the newest be damaged, a start takes the one before, and more of the log.
-Rule 3. A start takes the newest snapshot that is whole, and none that says more than the log's marks do: its record stands behind a mark.
+Rule 3. Who lacks what its peers have truncated fetches a snapshot instead of taking one (fetching.py). It is adopted whole, when its record
+is durable: a crash before that leaves what was there, and the fetching begins anew.
+Rule 4. A start takes the newest snapshot that is whole, and none that says more than the log's marks do: its record stands behind a mark.
 """
 
 from collections import deque
+from contextlib import suppress
 from typing import Any, Final, NamedTuple, Protocol
 
 from gaios.errors import ProtocolError, StateDamaged
 from gaios.log import Recovered, Replica
+from gaios.log.codec import ASK, GONE, OFFER, PART, Message
 from gaios.log.options import MS
-from gaios.log.snapshots import Capture, Closing, Handle, Unpacked, encode_handle, read_closing, unpack
+from gaios.log.snapshots import Capture, Closing, Handle, Unpacked, encode_handle, read_closing, read_handle, unpack
 from gaios.machine import Machine
+from gaios.server.fetching import Fetching
 from gaios.storage import Operation, Reader, Remove, SyncDirectory
 from gaios.storage.snapshot import DIRECTORY, NEW, File, Writer, name, slots
 
@@ -150,13 +155,18 @@ def _damaged(slot: int, kind: str, detail: str) -> StateDamaged:
 class Snapshots:
     """See the module."""
 
-    def __init__(self, found: Found, replica: Replica, log: Log) -> None:
+    def __init__(self, found: Found, replica: Replica, log: Log, reader: Reader) -> None:
         self.kept = found.kept
         """Durable ones, oldest first."""
         self.why = found.why
-        self.taken = self.skipped = 0
+        self.taken = self.skipped = self.installed = 0
         """Since the start."""
-        self._cell, self._replica, self._log = found.cell, replica, log
+        self.said: list[tuple[int, Message]] = []
+        """What is to be said to peers."""
+        self._cell, self._replica, self._log, self._reader = found.cell, replica, log, reader
+        self._fetching: Fetching | None = None
+        self._files: dict[int, File] = {}
+        """Those that peers ask for parts of."""
         self._spoilt = list(found.spoilt)
         self._capture: Capture | None = None
         self._writer: Writer | None = None
@@ -172,6 +182,7 @@ class Snapshots:
         """The Outputs with the records of the newest snapshot, and of a truncation, that are waited for; 0: none."""
         self._through = replica.core.truncated
         """The log through this slot goes."""
+        self._offer()
 
     @property
     def newest(self) -> Kept | None:
@@ -186,7 +197,7 @@ class Snapshots:
         """The log asks for these; replicas begin one after the other, the master last."""
         for capture in captures:
             slot = capture.part.slot
-            if self._capture is not None or self._closing is not None or (self.newest is not None and self.newest.handle.slot >= slot):
+            if self._is_busy or (self.newest is not None and self.newest.handle.slot >= slot):
                 self.skipped += 1
                 continue
             replica = self._replica
@@ -196,9 +207,12 @@ class Snapshots:
 
     def work(self, now: int) -> list[Operation] | None:
         """What is to be carried out beside the log's batches; `done` is to be called then, and only then this again gives anything."""
+        if self._fetching is not None and len(self._operations) < 2 * FLIGHT_OPERATIONS:
+            self.said += self._fetching.ask(now)
         if self._capture is not None and now >= self._due and len(self._operations) < 2 * FLIGHT_OPERATIONS:
             self._slice(now, self._capture)
-        if self._flies or not self._operations or (self._capture is not None and len(self._operations) < FLIGHT_OPERATIONS):
+        grows = self._capture is not None or self._fetching is not None
+        if self._flies or not self._operations or (grows and len(self._operations) < FLIGHT_OPERATIONS):
             return None
         operations = list(self._operations)
         self._operations.clear()
@@ -213,16 +227,100 @@ class Snapshots:
         for chunk in capture.take():
             self._operations += self._writer.chunk(chunk)
         if capture.is_done:
-            self._closing = capture.closing(self._cell)
-            if capture.part.slot in self._spoilt:
-                self._spoilt.remove(capture.part.slot)
-                self._operations.append(Remove(name(capture.part.slot)))
-            self._operations += self._writer.end(self._closing.encode())
+            self._end(self._writer, capture.closing(self._cell))
             self._capture, self._due = None, FAR
+
+    def _end(self, writer: Writer, closing: Closing) -> None:
+        self._closing = closing
+        if writer.slot in self._spoilt:
+            self._spoilt.remove(writer.slot)
+            self._operations.append(Remove(name(writer.slot)))
+        self._operations += writer.end(closing.encode())
 
     def due_ns(self) -> int:
         """When `work` is worth asking although nothing came."""
-        return FAR if self._flies and len(self._operations) >= 2 * FLIGHT_OPERATIONS else self._due
+        if self._flies and len(self._operations) >= 2 * FLIGHT_OPERATIONS:
+            return FAR
+        return min(self._due, self._fetching.due_ns() if self._fetching is not None else FAR)
+
+    # -- peers' ----------------------------------------------------------------------------------------------------------
+
+    def heard(self, now: int, member: int, message: Message) -> None:
+        """A peer offers a snapshot, asks for a part of one of ours, sends one, or does not have what we asked for."""
+        tag, fetching = message[0], self._fetching
+        if tag == OFFER:
+            with suppress(ProtocolError):
+                self._offered(member, read_handle(message[1]))
+        elif tag == ASK:
+            self._serve(member, *message[1:])
+        elif fetching is not None and (fetching.handle.slot, fetching.handle.digest) == message[1:3]:
+            if tag == GONE:
+                fetching.gone(member)
+            elif self._writer is not None:
+                for chunk in fetching.came(now, member, *message[3:]):
+                    self._operations += self._writer.chunk(chunk)
+                if fetching.is_whole and fetching.closing is not None:
+                    self._fetching = None
+                    self._end(self._writer, fetching.closing)
+            if fetching.is_hopeless:
+                self._abandon()
+
+    def _offered(self, member: int, handle: Handle) -> None:
+        """Fetch it, if it would help and nothing is on its way; what this replica itself was about to take is of no use to anybody then."""
+        replica = self._replica
+        if handle.cell != self._cell or not replica.lacks(handle.slot) or self._fetching is not None or self._closing is not None:
+            return
+        self._abandon()
+        sources = [member, *(peer for peer in replica.peers if peer != member)]
+        self._fetching = Fetching(handle, sources, replica.options.retransmit_ms * MS * 2)
+        self._writer = Writer(self._cell, handle.slot)
+        self._operations += self._writer.begin()
+
+    def _abandon(self) -> None:
+        """Whatever is on its way is nothing."""
+        if self._writer is not None:
+            self._operations += (Remove(NEW), SyncDirectory(DIRECTORY))
+        self._capture, self._fetching, self._writer, self._due = None, None, None, FAR
+
+    def _serve(self, member: int, slot: int, digest: bytes, part: int) -> None:
+        """A peer asks for a part."""
+        kept = next((each for each in self.kept if each.handle.slot == slot and each.handle.digest == digest), None)
+        answer: Message = (GONE, slot, digest)
+        if kept is not None:
+            with suppress(StateDamaged):
+                file = self._files.get(slot)
+                if file is None:
+                    file = self._files[slot] = File(self._reader, slot, self._cell)
+                answer = (PART, slot, digest, part, file.chunk(part - 1) if part else file.closing())
+        self.said.append((member, answer))
+
+    def _offer(self) -> None:
+        """Peers that ask for what is truncated are offered the newest."""
+        self._replica.offer = encode_handle(self.kept[-1].handle) if self.kept else b""
+
+    def _install(self, now: int, closing: Closing) -> None:
+        """Adopt a peer's snapshot, whose record is durable by now."""
+        replica, slot = self._replica, closing.handle.slot
+        base = unpack(closing, File(self._reader, slot, self._cell).chunks())
+        replica.applier.machine.restore(base.machine)
+        self._cut = replica.install(now, base)
+        gone = [kept.handle.slot for kept in self.kept if kept.handle.slot < slot] + [spoilt for spoilt in self._spoilt if spoilt < slot]
+        self.kept = [kept for kept in self.kept if kept.handle.slot >= slot]
+        self._spoilt = [spoilt for spoilt in self._spoilt if spoilt > slot]
+        self._through = max(self._through, slot)
+        self._remove(gone)
+        self.installed += 1
+
+    def _remove(self, gone: list[int]) -> None:
+        if gone:
+            self._operations += (*(Remove(name(slot)) for slot in gone), SyncDirectory(DIRECTORY))
+            self._files = {slot: file for slot, file in self._files.items() if slot not in gone}
+
+    # -- their records ---------------------------------------------------------------------------------------------------
+
+    @property
+    def _is_busy(self) -> bool:
+        return self._capture is not None or self._fetching is not None or self._closing is not None
 
     def done(self, now: int) -> None:
         """What `work` gave was carried out."""
@@ -234,10 +332,15 @@ class Snapshots:
     def synced(self, now: int, number: int) -> None:
         """The log is durable through an Output."""
         if self._recorded and number >= self._recorded and self._closing is not None and self._writer is not None:
-            self.kept.append(Kept(self._closing.handle, self._writer.stored))
-            self.taken += 1
+            closing, stored = self._closing, self._writer.stored
             self._recorded, self._closing, self._writer = 0, None, None
-            self._retain(now)
+            self.kept.append(Kept(closing.handle, stored))
+            if self._replica.lacks(closing.handle.slot):
+                self._install(now, closing)
+            else:
+                self.taken += 1
+                self._retain(now)
+            self._offer()
         if self._cut and number >= self._cut:
             self._cut = 0
             self._truncate(now)
@@ -259,8 +362,7 @@ class Snapshots:
                 del self.kept[0]
             else:
                 break
-        if gone:
-            self._operations += (*(Remove(name(slot)) for slot in gone), SyncDirectory(DIRECTORY))
+        self._remove(gone)
         if not self._cut:
             self._truncate(now)
 

@@ -38,7 +38,7 @@ def judge(seen: Observations, keys: list[bytes], finals: Mapping[int, Final], en
         end_ns: when the run ended.
     """
     found = list(seen.broken)
-    found += agreement(seen.applied)
+    found += agreement(seen.applied, seen.jumps)
     found += identical_state(seen.applied, finals)
     if found:
         # Replicas that disagree, or stopped: what their records say of all else means little.

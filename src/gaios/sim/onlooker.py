@@ -166,7 +166,7 @@ class Onlooker:
         self._serving = self._behind = False
         self._recovering = self._waited = self._overloaded = self._turns = 0
         self._due_ns = self._restless = 0
-        self._taken = self._skipped = 0
+        self._taken = self._skipped = self._installed = 0
         self._core: Any = None
         self._held: _Standing | None = None
         """How it stood at its last turn, if it held a lease then."""
@@ -178,7 +178,7 @@ class Onlooker:
         self._life, self._overloaded, self._boot = life, 0, node.replica.boot
         self._speech.binds = False
         participant = self._core = node.replica.core
-        self._taken = self._skipped = 0
+        self._taken = self._skipped = self._installed = 0
         if node.replica.applier.base:
             self._world.count("a replica started from a snapshot")
         if node.snapshots.why:
@@ -247,6 +247,9 @@ class Onlooker:
         if (node.snapshots.taken, node.snapshots.skipped) != (self._taken, self._skipped):
             world.count("a snapshot was taken" if node.snapshots.taken > self._taken else "a snapshot was asked for while one was taken")
             self._taken, self._skipped = node.snapshots.taken, node.snapshots.skipped
+        if node.snapshots.installed != self._installed:
+            self._installed = node.snapshots.installed
+            world.count("a replica caught up by a snapshot")
         behind = replica.is_behind
         if behind != self._behind:
             self._behind = behind

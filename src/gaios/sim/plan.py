@@ -175,7 +175,8 @@ def _snapshots(dice: Dice) -> dict[str, int]:
         "snapshot_bytes": dice.skewed(300, 100_000),
         "snapshot_pause_us": dice.pick((100, 5_000, 100_000)),
         "snapshot_stagger_ms": dice.pick((1, 20, 300)),
-        "keep_snapshots": 1_000,
+        "keep_snapshots": dice.pick((2, 2, 3)),
+        "keep_bytes": dice.pick((1, 1, 30_000, 1 << 30)),
     }
 
 

@@ -155,6 +155,7 @@ class File:
             StateDamaged: it does not begin like that snapshot's file.
         """
         self.file, self.slot, self._reader = name(slot), slot, reader
+        self._places: list[Frame] = []
         block = reader.read(self.file, 0, OPENING_BYTES)
         if len(block) < OPENING_BYTES or block[:8] != _MAGIC or not _is_sealed(block):
             raise self._damaged(0, "opening", "no intact opening block stands at the start")
@@ -175,6 +176,18 @@ class File:
         for frame in self._frames():
             if frame.kind == _CHUNK:
                 yield self._payload(frame)
+
+    def chunk(self, number: int) -> bytes:
+        """One of them; where each stands is found once.
+
+        Raises:
+            StateDamaged: it is not what was written, or there is none of that number.
+        """
+        if not self._places:
+            self._places = [frame for frame in self._frames() if frame.kind == _CHUNK]
+        if not 0 <= number < len(self._places):
+            raise self._damaged(0, "frame", f"it has {len(self._places)} chunks, and none of number {number}")
+        return self._payload(self._places[number])
 
     def closing(self) -> bytes:
         """What the maker said of the chunks.

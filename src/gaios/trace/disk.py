@@ -135,7 +135,7 @@ class Disk:
 
     def _differs(self, start: Start) -> tuple[str, str] | None:
         """Where a start differs from this state: expected, found."""
-        mine = (self.boot + 1, self.promised, self.longest, self.chosen, self.truncated)
+        mine = (self.boot + 1, self.promised, self.longest, max(self.chosen, self.truncated), self.truncated)
         if mine != (start.boot, start.promised, start.longest, start.chosen, start.truncated):
             return self._summary(), _found(start)
         told = {slot: (ballot, value) for slot, ballot, value in start.accepted}
@@ -146,7 +146,7 @@ class Disk:
         return f"slot {slot} {_entry(kept.get(slot))}", _entry(told.get(slot))
 
     def _summary(self) -> str:
-        return _state_text(self.boot + 1, self.promised, self.longest, self.chosen, self.truncated)
+        return _state_text(self.boot + 1, self.promised, self.longest, max(self.chosen, self.truncated), self.truncated)
 
 
 def _check_syncs(batch: Handed) -> None:

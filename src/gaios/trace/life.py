@@ -159,7 +159,7 @@ class Life:
         out.sends.clear()
         if fired and tag == core.ACCEPTED:
             self._cell.vote(step.src, event[3], event[1])
-        for slot in range(chosen + 1, participant.chosen + 1):
+        for slot in range(chosen + 1 if tag != core.INSTALL else participant.chosen + 1, participant.chosen + 1):
             self._cell.believed(slot, *participant.acc[slot])
         if participant.leads():
             self._led[participant.bal] = participant.chosen
@@ -285,12 +285,9 @@ class Life:
             elif kind == RecordKind.CHOSEN:
                 if slot > participant.chosen:
                     raise Illegal("V3 what is written", f"a mark of at most slot {participant.chosen}", f"one of slot {slot}")
-            elif kind == RecordKind.SNAPSHOT:
-                if slot > participant.chosen:
-                    raise Illegal("V3 what is written", f"a snapshot behind at most slot {participant.chosen}", f"one behind slot {slot}")
-            elif kind == RecordKind.BOOT:
-                pass
-            elif kind != RecordKind.ACCEPT or (slot, ballot, value) not in self._found:
+            elif kind not in {RecordKind.SNAPSHOT, RecordKind.BOOT} and (
+                kind != RecordKind.ACCEPT or (slot, ballot, value) not in self._found
+            ):
                 expected = _record(*self._unwritten[0][1]) if self._unwritten else "only records that a step wanted"
                 raise Illegal("V3 what is written", expected, _record(*record))
 
