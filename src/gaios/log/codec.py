@@ -84,7 +84,7 @@ def _check(member: int, message: object) -> Message:
         return tuple(message)
     if type(message) is list and message and message[0] in (BOOT, BOOTED):
         return _check_boots(message)
-    if type(message) is list and message and message[0] in TRANSFERS:
+    if type(message) is list and message and type(message[0]) is int and message[0] in TRANSFERS:
         kinds = _TRANSFER_FIELDS[message[0]]
         if tuple(type(field) for field in message[1:]) != kinds:
             raise ProtocolError(reason="a message about a snapshot has other fields than that kind has")
