@@ -56,6 +56,7 @@ class Node:
         self.effects: list[Any] = []
         self.disk_works = True
         self.up = True
+        cell.nodes[me] = self
         self.start()
 
     def start(self) -> None:
@@ -111,7 +112,9 @@ class Cell:
         self.now = 1_000_000 * MS
         self.wire: deque[tuple[int, int, int, bytes]] = deque()
         self.cut: Callable[[int, int, Message], bool] = lambda _from, _to, _message: False
-        self.nodes = {member: Node(self, member) for member in self.members}
+        self.nodes: dict[int, Node] = {}
+        for member in self.members:
+            Node(self, member)
 
     def send(self, me: int, said: Iterable[tuple[int, Message]]) -> None:
         """What leaves together is one frame to each, through the real codec; a cut link takes messages out of it."""
@@ -134,7 +137,8 @@ class Cell:
             if not node.up or (me == to and boot != node.boot):
                 continue
             member, boot, _, messages = codec.decode(data)
-            node.replica.receive(self.now, member, boot, messages)
+            nonce = member * 1000 + boot
+            node.replica.receive(self.now, member, boot, nonce, messages)
             node.replica.check()
             node.drain()
         raise AssertionError("the cell never comes to rest")

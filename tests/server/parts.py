@@ -139,7 +139,7 @@ class HandCell:
                 to, member, body = self.wire.popleft()
                 assert Decoder(1 << 30, magic=False).feed(encode_peer(body)) == [(Kind.PEER, body)]
                 if to in self.nodes:
-                    self.nodes[to].peer_frame(self.now, member, body)
+                    self.nodes[to].peer_frame(self.now, member, self.nodes[member].replica.nonce, body)
                     self.drain(to)
             if not self.hold_disks:
                 for member in list(self.pending):

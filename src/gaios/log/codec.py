@@ -1,7 +1,7 @@
 """What replicas say to each other, as bytes.  [SAFETY 4]
 
     frame = [member, boot, configuration number, [message, …]]      (msgpack)
-    message = [tag, field, …]: those of the core (paxos/), the two of elections and the four of snapshots below
+    message = [tag, field, …]: those of the core (paxos/), and those of elections, boots and snapshots below
 
 Rule 1. Decoding is total: bytes become checked messages or a `ProtocolError`, nothing else.
 Rule 2. What only the owner of a ballot may say is taken from nobody else, and numbers that no cell reaches in its life are refused: one of
@@ -21,6 +21,13 @@ POLL: Final = 100
 """(POLL, number, promised, chosen): would you promise me? Changes nothing.  [SAFETY 9]"""
 POLLED: Final = 101
 """(POLLED, number, yes, promised, chosen): the answer, and how far the answerer is."""
+BOOT: Final = 102
+"""(BOOT, [(boot, nonce), …]): the boots of the sender's directory since the last that was registered; its own is the last.  [SAFETY 3]"""
+BOOTED: Final = 103
+"""(BOOTED, boot, nonce, [(member, boot, nonce, seen, ballot, slot), …]): an answer to that boot of the receiver, or 0, 0: what is known of
+members, as `records.Boot`. Of the receiver it is durable."""
+LINEAGE_MAX: Final = 256
+"""Boots that a member may have begun since the last that was registered: with their nonces they fit into a copy and a frame."""
 OFFER: Final = 106
 """(OFFER, handle): what you ask for was truncated here; this snapshot covers it.  [PML §5.5]"""
 ASK: Final = 107
@@ -75,6 +82,8 @@ def _check(member: int, message: object) -> Message:
         if message[-2] >= BALLOT_END or message[-1] >= SLOT_END:
             raise ProtocolError(reason="a poll tells of a ballot, or a slot, that no cell reaches")
         return tuple(message)
+    if type(message) is list and message and message[0] in (BOOT, BOOTED):
+        return _check_boots(message)
     if type(message) is list and message and type(message[0]) is int and message[0] in TRANSFERS:
         kinds = _TRANSFER_FIELDS[message[0]]
         if tuple(type(field) for field in message[1:]) != kinds:
@@ -96,3 +105,19 @@ def _check(member: int, message: object) -> Message:
     if tag in _TERMED and checked[4] > TERM_MS_MAX * MS:
         raise ProtocolError(reason=f"a lease of {checked[4]} ns is longer than any")
     return checked
+
+
+def _check_boots(message: list[Any]) -> Message:
+    tag, *numbers, rows = message if len(message) == (2 if message[0] == BOOT else 4) else (0, None)
+    width, most = (2, LINEAGE_MAX) if tag == BOOT else (6, 1 << 16)
+    if type(rows) is not list or len(rows) > most or not all(type(row) is list and len(row) == width for row in rows):
+        raise ProtocolError(reason="a message about boots does not have its fields")
+    if not all(type(number) is int and 0 <= number < _WORD for row in (numbers, *rows) for number in row):
+        raise ProtocolError(reason="a message about boots has a field that is not a number in range")
+    if tag == BOOT:
+        boots = [boot for boot, _ in rows]
+        if not boots or any(after <= before for before, after in zip([0, *boots], boots, strict=False)):
+            raise ProtocolError(reason="a member's boots do not rise")
+    elif any(row[4] >= BALLOT_END or row[5] >= SLOT_END for row in rows):
+        raise ProtocolError(reason="a message about boots tells of a ballot, or a slot, that no cell reaches")
+    return (tag, *numbers, [tuple(row) for row in rows])

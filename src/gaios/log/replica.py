@@ -2,7 +2,7 @@
 
     receive · submit · read · tick · synced  ──►  Replica  ──►  output()
                                                      │
-         steps (the generated core) ── election · reign (queue) · catchup · applier (table, machine)
+         steps (the generated core) ── boots · election · reign (queue) · catchup · applier (table, machine)
 
 Rule 1. No clock, disk, socket, dice: events and `now` come in, an `Output` comes out, and the shell carries it out in its order.
 Rule 2. What is promised, accepted, chosen, granted is the core's alone; this room decides only *when*.
@@ -18,8 +18,9 @@ from typing import Any, Final
 from gaios import errors
 from gaios.log.answers import Answer, Status
 from gaios.log.applier import Applier
+from gaios.log.boots import Boots, lineage
 from gaios.log.catchup import Catchup
-from gaios.log.codec import OFFER, POLL, POLLED, TRANSFERS, Message
+from gaios.log.codec import BOOT, BOOTED, OFFER, POLL, POLLED, TRANSFERS, Message
 from gaios.log.election import Election
 from gaios.log.options import MS, Options
 from gaios.log.output import OTHERS, Output
@@ -71,26 +72,27 @@ class Replica(Standing):
         """The handle of the newest snapshot whose record is durable: for peers that ask for what was truncated."""
         self.polls = 0
         """How often this replica polled since its start."""
-        self._steps = Steps(self.core, options, boot, nonce)
+        self._steps = Steps(self.core, options, lineage(me, recovered, boot, nonce))
         self._steps.restore(recovered)
+        self.boots = Boots(self._steps, options, me, self.members, recovered, now)
         self.applier = Applier(machine, Sessions(bounds or Bounds()))
         if base is not None:
             self.applier.restore(base.part, base.sessions)
         self._reign = Reign(self._steps, self.applier, options, me, self.peers, now, wall_ms)
         self._election = Election(options, nonce, now)
         self._catchup = Catchup(options, self.peers)
-        self._boots: dict[int, int] = {}
         self._master = self._cached_bytes = 0
         self._resend_due = self._boost_after = self._awake_ns = now
         self._unsynced: deque[tuple[int, int]] = deque()
         self._chains = {slot: chain for slot, chain in recovered.chains.items() if slot > self.applied}
         self._evicted = recovered.truncated
         self._cached_bytes = sum([len(value) for slot, (_, value) in self.core.acc.items() if slot <= self.applied])
-        self._steps.take((core.BOOT,), me, now)
+        self._has_begun = False
+        self._begin()
 
     def state_record(self) -> Record:
         """Everything durable, for the head of a new segment.  [SAFETY 15]"""
-        return self._steps.state_record()
+        return self._steps.state_record(self.boots.entries())
 
     def check(self) -> None:
         """Raise `InvariantViolated` when an invariant of the class does not hold."""
@@ -104,18 +106,27 @@ class Replica(Standing):
 
     # -- events ----------------------------------------------------------------------------------------------------------
 
-    def receive(self, now: int, member: int, boot: int, messages: list[Message]) -> None:
-        """A frame came from a member; this replica's own `after` messages come back here too.
+    def receive(self, now: int, member: int, boot: int, nonce: int, messages: list[Message]) -> None:
+        """A frame came from a member, in a boot of it; this replica's own `after` messages come back here too.
 
         While the disk hangs nothing is heard: no answer could leave, and those that wait for it must not gather without bound.
+
+        Raises:
+            StateLost: a peer has seen a newer boot, or another one, of this replica, or remembers more of it than it does.
         """
-        if member not in self.members or boot < self._boots.get(member, 0) or (member != self.me and self._is_hung(now)):
+        if member not in self.members or (member != self.me and self._is_hung(now)):
             return
-        self._boots[member] = boot
+        if member != self.me and not self.boots.hears(member, boot, nonce, messages):
+            return
         supplied = 0
         for message in messages:
             tag = message[0]
-            if tag == core.FETCH:
+            if tag in (BOOT, BOOTED):
+                self.boots.take(now, member, message)
+                self._begin()
+            elif not self._has_begun:
+                continue
+            elif tag == core.FETCH:
                 if supplied < self.options.supply_bytes:
                     supplied += self._fetch(now, member, message)
             elif tag == POLL:
@@ -170,7 +181,11 @@ class Replica(Standing):
         due = self.deadline_ns()
         if due and now - due > self.options.term_ms * MS // 2:
             self._awake_ns = now  # this tick is that late: the process slept
-        if self._reign.ballot:
+        self.boots.tick(now, leads=self._reign.ballot > 0)
+        self._begin()
+        if not self._has_begun:
+            pass
+        elif self._reign.ballot:
             if self._is_hung(now) or not self._reign.tick(now, self._awake_ns):
                 self.retire(now)
         elif self._is_candidate:
@@ -227,7 +242,9 @@ class Replica(Standing):
         """When `tick` is due next."""
         if self.applier.applied < self.core.chosen:
             return 0
-        due = self._steps.due_ns()
+        due = min(self._steps.due_ns(), self.boots.due_ns())
+        if not self._has_begun:
+            return due
         if self._reign.ballot:
             return min(due, self._reign.due_ns())
         if self._catchup.known > self.core.chosen:
@@ -247,6 +264,15 @@ class Replica(Standing):
 
     # -- inside ----------------------------------------------------------------------------------------------------------
 
+    def _begin(self) -> None:
+        """Take part from now on, if the boot is registered: until then nothing happens to the core.
+
+        What it may have granted it granted before its start: the time that it withholds promises counts from there.  [SAFETY 3, 11]
+        """
+        if not self._has_begun and self.boots.is_registered:
+            self._has_begun = True
+            self._steps.take((core.BOOT,), self.me, self.boots.began_ns)
+
     @property
     def _is_candidate(self) -> bool:
         return self.core.phase in (core.PREPARING, core.RECOVERING) and self.core.bal == self.core.promised
@@ -258,6 +284,7 @@ class Replica(Standing):
     def _note(self, now: int, member: int, message: Message, *, fired: bool) -> None:
         """What a message says beyond the step that it caused, if any."""
         tag = message[0]
+        self.boots.heard(member, message)
         if tag in (core.LEARN, core.PROMISE):
             self._catchup.heard(member, message[3])
         elif tag in (core.HEARTBEAT, core.ACCEPT):
@@ -289,11 +316,12 @@ class Replica(Standing):
         if self.applier.applied < participant.chosen:
             self._apply(now)
         reign.retry_reads(now)
-        if not reign.ballot and self._catchup.known > participant.chosen:
+        if self._has_begun and not reign.ballot and self._catchup.known > participant.chosen:
             source, slots = self._catchup.wanted(now, participant.chosen)
             for slot in slots:
                 self._steps.take((core.SEEK, slot, source), self.me, now)
         self._steps.rest(now)
+        self.boots.rest(now)
 
     def _apply(self, now: int) -> None:
         """Apply chosen values, a bounded number in one go; the rest at the next event, which is due at once."""

@@ -1,6 +1,7 @@
 """Where a replica stands: all that a shell, or a person, may ask of it without changing anything.  [INTERFACE `status`]"""
 
 from gaios.log.applier import Applier
+from gaios.log.boots import Boots
 from gaios.log.catchup import Catchup
 from gaios.log.reign import Reign
 from gaios.paxos import core
@@ -14,6 +15,7 @@ class Standing:
     """Each member's replica id."""
     core: core.Participant
     applier: Applier
+    boots: Boots
     _reign: Reign
     _catchup: Catchup
     _master: int
@@ -79,3 +81,8 @@ class Standing:
             return 0
         ends = sorted(self.core.grants.values(), reverse=True)
         return ends[len(self.members) // 2] - now
+
+    @property
+    def why(self) -> list[str]:
+        """Sentences that say what is unusual here; none when nothing is."""
+        return [why for why in (self.boots.why(),) if why]

@@ -12,7 +12,7 @@ def facts(replica_id: int, replica: Replica, now: int) -> dict[str, Any]:
         "member": replica.me,
         "boot": replica.boot,
         "role": replica.role,
-        "voting": True,
+        "voting": replica.boots.is_registered,
         "master": replica.members.get(replica.master),
         "ballot": replica.ballot,
         "epoch": replica.epoch,
@@ -21,4 +21,5 @@ def facts(replica_id: int, replica: Replica, now: int) -> dict[str, Any]:
         "lease_ms": replica.lease_ns(now) // 1_000_000,
         "chain": replica.applier.chain.hex(),
         "checksum": replica.applier.machine.checksum(),
+        "why": replica.why,
     }

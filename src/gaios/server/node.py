@@ -112,7 +112,7 @@ class Node:
             Identity(cell, member, 0), reader, segment_bytes=segment_bytes, indexed={RecordKind.ACCEPT}, directory=directory
         )
         try:
-            recovered: Recovered = recover(found.copies, found.records)
+            recovered: Recovered = recover(found.copies, found.records, directory)
         except errors.ProtocolError as error:
             raise errors.StateDamaged(file=directory, offset=0, kind="version", detail=error.reason) from None
         snapshots = load(reader, cell, recovered, machine, directory)
@@ -198,16 +198,17 @@ class Node:
         """The embedding program's own read."""
         self.gated.read(now, (LOCAL, request), question)
 
-    def peer_frame(self, now: int, member: int, body: bytes) -> None:
-        """A frame came from a member's connection.
+    def peer_frame(self, now: int, member: int, nonce: int, body: bytes) -> None:
+        """A frame came from a member's connection, which was opened with that nonce.
 
         Raises:
             ProtocolError: it breaks the protocol's rules, or speaks for another member; the connection is to be closed.
+            StateLost: this replica is a copy of an older state, or has one that runs.
         """
         sender, boot, _, messages = codec.decode(body)
         if sender != member:
             raise errors.ProtocolError(reason=f"member {member} sent a frame of member {sender}")
-        self.replica.receive(now, member, boot, messages)
+        self.replica.receive(now, member, boot, nonce, messages)
 
     def disk_done(self, now: int) -> None:
         """The batch in flight is carried out and durable."""
@@ -258,7 +259,7 @@ class Node:
                     continue
             if self._handed_back:
                 messages, self._handed_back = self._handed_back, []
-                replica.receive(now, replica.me, replica.boot, messages)
+                replica.receive(now, replica.me, replica.boot, replica.nonce, messages)
             elif not self._attend(now):
                 break
         disk = self.commit.batch(now)
@@ -329,7 +330,7 @@ class Node:
                 body = self._explain(status, body)
             client = clients.get(connection)
             if client is not None:
-                client.open -= 1
+                client.open.discard(request)
                 client.out.append(encode_answer(request, status, slot, index, body))
                 talking[connection] = client
             elif connection == OWN:
@@ -359,9 +360,16 @@ class Node:
         return errors.pack(errors.Unknown(reason="mastership was lost while the command was under way"))
 
     def _admit(self, connection: Connection, client: Guest, request: int) -> bool:
-        """Count a request, or refuse it."""
-        if client.open < self.limits.requests:
-            client.open += 1
+        """Take note of a request, or refuse it.
+
+        Two under one number would be taken for one another: the first answer would count as both's, at the gate as at the client; and a
+        refusal under that number could not be told from an answer to the first. So the second breaks the protocol (its rule 1), whatever
+        the two ask for, and costs the connection; what was under way goes on, unanswered.
+        """
+        if request in client.open:
+            raise errors.ProtocolError(reason=f"a request came under the number {request}, which one that is not answered yet has")
+        if len(client.open) < self.limits.requests:
+            client.open.add(request)
             return True
         self.answered += 1
         self.refused += 1

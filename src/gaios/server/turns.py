@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from gaios import errors
@@ -59,6 +59,8 @@ class Turns:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Ends when the replica does, with the error that stopped it, if any."""
         self.metrics, self._log = metrics, log
+        self.on_durable: Callable[[], None] | None = None
+        """Called once, when the start's batch is durable."""
         self._disk, self._links, self._clients = disk, links, clients
         self._loop = asyncio.get_running_loop()
         self._inbox: deque[tuple[ClientConnection, list[Frame]]] = deque()
@@ -135,8 +137,8 @@ class Turns:
             self.fail(error)
         self.wake()
 
-    def peer_frames(self, member: int, bodies: list[bytes]) -> None:
-        """A peer's messages, at once.
+    def peer_frames(self, member: int, nonce: int, bodies: list[bytes]) -> None:
+        """A peer's messages, at once; `nonce` is that of its connection.
 
         Raises:
             ProtocolError: they break the protocol's rules.
@@ -147,7 +149,7 @@ class Turns:
         try:
             now = clock()
             for body in bodies:
-                self.node.peer_frame(now, member, body)
+                self.node.peer_frame(now, member, nonce, body)
         except errors.ProtocolError:
             raise
         except Exception as error:  # noqa: BLE001 (whatever it is, this replica must not go on)
@@ -344,6 +346,9 @@ class Turns:
                 self.node.disk_done(now)
             except Exception as error:  # noqa: BLE001 (whatever it is, this replica must not go on)
                 self.fail(error)
+            if self.on_durable is not None:
+                on_durable, self.on_durable = self.on_durable, None
+                on_durable()
             self.turn()
 
     def _expect(self) -> "tuple[int, asyncio.Future[Answer]]":

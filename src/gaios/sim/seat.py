@@ -96,12 +96,14 @@ class Seat:
         self._suspended = False
         """The whole machine stands still."""
         self._door = Door(world, replica, cell, self._put)
+        self._others: list[Seat] = []
         self._receivers: dict[int, Deliver] = {}
+        """Where this process' frames to the others go: a connection has its nonce."""
         self._frames = Decoder(PEER_BYTES_MAX, magic=False)
 
     def meet(self, others: Iterable["Seat"]) -> None:
         """Learn where frames to the other seats go."""
-        self._receivers = {other.replica: partial(other.frame, self.replica) for other in others}
+        self._others = list(others)
 
     # -- coming and going ------------------------------------------------------------------------------------------------
 
@@ -117,6 +119,7 @@ class Seat:
         self.life += 1
         self.world.note(f"start {self.replica}")
         machine, self.refusal = self.make_machine(), None
+        nonce = int.from_bytes(self._dice.bytes(8), "little") >> 1
         try:
             begin = Node.start if self.sink is None else partial(start_recorded, self.sink)
             node = begin(
@@ -126,7 +129,7 @@ class Seat:
                 clients={replica: address(replica) for replica in self.members},
                 reader=self.disk,
                 machine=machine,
-                nonce=int.from_bytes(self._dice.bytes(8), "little"),
+                nonce=nonce,
                 now=self.clock.read(self.world.now_ns),
                 wall_ms=self._wall_ms(),
                 options=self._options,
@@ -144,6 +147,7 @@ class Seat:
         machine.boot = self.life
         self.onlooker.started(self.life, node)
         self.node = node
+        self._receivers = {other.replica: partial(other.frame, self.replica, nonce) for other in self._others}
         self._inbox, self._turn_at, self._armed_ns, self._deadline_ns, self._pause, self._asleep = [], -1, -1, -1, None, None
         self._suspended = False
         self._free_ns = self.world.now_ns
@@ -207,16 +211,17 @@ class Seat:
 
     # -- events ----------------------------------------------------------------------------------------------------------
 
-    def frame(self, member: int, data: bytes) -> None:
-        """Bytes came from a peer."""
+    def frame(self, member: int, nonce: int, data: bytes) -> None:
+        """Bytes came from a peer, on a connection that was opened with that nonce."""
         if self._suspended:
             self.world.count("a frame came to a suspended machine")
         elif self.node is not None:
             misdirect = self.network.faults.misdirect
             if misdirect and self._dice.throw() < misdirect:
                 self.world.count("a frame came from the wrong member")
-                member = self._dice.pick(list(self.members))
-            self._put(("peer", member, data))
+                other = self._dice.pick(self._others)
+                member, nonce = other.replica, other.node.replica.nonce if other.node is not None else 0
+            self._put(("peer", member, nonce, data))
 
     def accept(self, connection: Connection) -> None:
         """A client dialled."""
@@ -315,11 +320,11 @@ class Seat:
     def _hand_in(self, node: Node, now: int, event: tuple[Any, ...]) -> None:
         kind = event[0]
         if kind == "peer":
-            _, member, data = event
+            _, member, nonce, data = event
             try:
                 for frame_kind, body in self._frames.feed(data):
                     if frame_kind == Kind.PEER:
-                        node.peer_frame(now, member, body)
+                        node.peer_frame(now, member, nonce, body)
             except errors.ProtocolError:
                 self.world.count("a damaged frame was refused")
                 self._frames = Decoder(PEER_BYTES_MAX, magic=False)
