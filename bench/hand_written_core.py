@@ -254,7 +254,7 @@ class Participant:
         for slot in range(self.truncated + 1, mark + 1):
             self.acc.pop(slot, None)
         self.truncated = self.chosen = mark
-        out.writes.append((F_TRUNCATED, mark))
+        out.writes += ((F_TRUNCATED, mark), (F_CHOSEN, mark))
         return True
 
     def on_boot(self, event: Event, src: int, now: int, out: Out) -> bool:
