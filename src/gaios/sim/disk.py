@@ -12,7 +12,7 @@ Three batches at a time: the log's, beside it one that makes a spare file and on
 Rule 3. The first failure ends its batch: nothing of it is tried after that.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from gaios.errors import StateMissing
@@ -328,6 +328,13 @@ class Disk:
         self._names.clear()
         self._durable_names.clear()
         self._pending_names.clear()
+
+    def put_back(self, files: Mapping[str, bytes]) -> None:
+        """Other files stand in place of all that was there, durably."""
+        self.erase()
+        for name, data in files.items():
+            self._names[name] = self._durable_names[name] = file = File()
+            file.durable += data
 
     def damage(self, name: str, offset: int, mask: int) -> None:
         """Rot: flip bits of one durable byte. For scenarios about damage that no crash explains."""

@@ -23,6 +23,7 @@ from gaios.sim.disk import Disk
 from gaios.sim.history import Lease, Life, Violation
 from gaios.sim.levels import levels
 from gaios.sim.observations import Observations, watch_applier
+from gaios.sim.outcasts import STAYS_OUT, is_expected
 from gaios.sim.world import World
 from gaios.storage import Identity, Journal
 
@@ -162,6 +163,8 @@ class Onlooker:
         disk.on_refusal = partial(self.found, "disk")
         self._lease = LeaseWatch(observations, replica, clock)
         self._speech = Speech()
+        self.is_out = False
+        """Whether its disk is empty, or an older one."""
         self._life = self._slots = self._boot = self._lived = 0
         self._serving = self._behind = False
         self._recovering = self._waited = self._overloaded = self._turns = 0
@@ -270,6 +273,9 @@ class Onlooker:
         if self._speech.binds and self._lived != self._life:
             self._lived = self._life
             self._observations.lives.append(Life(self._replica, self._life, self._boot))
+            if self.is_out:
+                detail = f"replica {self._replica} takes part at {self._world.now_ns} ns, in boot {self._boot}, without its state"
+                self._observations.broken.append(Violation(STAYS_OUT, detail))
         slots = self._slots if self._slots > LOOK_SLOTS else LOOK_SLOTS
         if self._dice.throw() * slots < look * LOOK_SLOTS:
             self._imagine_power_cut()
@@ -288,11 +294,16 @@ class Onlooker:
         self._remember(recovered.promised, recovered.longest_ns, recovered.accepted, recovered.truncated)
 
     def _remember(self, promised: int, longest_ns: int, accepted: dict[int, tuple[int, bytes]], truncated: int) -> None:
+        if self.is_out:
+            return
         said = self._speech.said()
         self._observations.starts.append(Remembered(self._replica, self._life, said, promised, longest_ns, accepted, truncated))
 
     def found(self, where: str, error: Exception) -> None:
         """The process stopped by itself."""
+        if self.is_out and is_expected(error):
+            self._world.count(f"a replica without its state stopped: {type(error).__name__}")
+            return
         frames = traceback.extract_tb(error.__traceback__)
         last = f"{frames[-1].filename.rpartition('gaios/')[2]}:{frames[-1].lineno}" if frames else ""
         self._world.note(f"stopped {self._replica} {type(error).__name__}")

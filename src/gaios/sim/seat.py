@@ -74,10 +74,10 @@ class Seat:
         self.clock = Clock(self._dice.split("clock"), faults.drift_ppm, drift_ppm)
         self.disk = Disk(world, self._dice.split("disk"), faults.disk, str(replica))
         self.node: Node | None = None
-        identity, dice = Identity(cell, replica, 0), self._dice.split("onlooker")
-        self.onlooker = Onlooker(world, observations, dice, replica, identity, self.clock, self.disk, options.queue_entries)
+        self.identity, dice = Identity(cell, replica, 0), self._dice.split("onlooker")
+        self.onlooker = Onlooker(world, observations, dice, replica, self.identity, self.clock, self.disk, options.queue_entries)
         self.is_lost = False
-        """Whether its disk is gone, so that it will not start."""
+        """Whether its state is gone, so that it must stay out."""
         self.refusal: errors.Error | None = None
         """Why the last start failed."""
         self.life = 0
@@ -98,11 +98,10 @@ class Seat:
         self._door = Door(world, replica, cell, self._put)
         self._others: list[Seat] = []
         self._receivers: dict[int, Deliver] = {}
-        """Where this process' frames to the others go: a connection has its nonce."""
         self._frames = Decoder(PEER_BYTES_MAX, magic=False)
 
     def meet(self, others: Iterable["Seat"]) -> None:
-        """Learn where frames to the other seats go."""
+        """Learn who the others are."""
         self._others = list(others)
 
     # -- coming and going ------------------------------------------------------------------------------------------------
@@ -110,7 +109,7 @@ class Seat:
     def create(self) -> None:
         """Make the directory, durably, as `gaios init` does."""
         state = Record(RecordKind.STATE, 0, 0, encode(State(0, 0, 0, 0, [])))
-        for operation in create(Identity(self._cell, self.replica, 0), encode(Copies()), state, segment_bytes=self._segment_bytes):
+        for operation in create(self.identity, encode(Copies()), state, segment_bytes=self._segment_bytes):
             self.disk.execute(operation)
 
     def start(self) -> None:
@@ -139,10 +138,7 @@ class Seat:
             )
         except errors.Error as error:
             self.refusal = error
-            if self.is_lost and isinstance(error, errors.StateMissing):
-                self.world.count("a replica refused to start without its state")
-            else:
-                self.onlooker.found("start", error)
+            self.onlooker.found("start", error)
             return
         machine.boot = self.life
         self.onlooker.started(self.life, node)
@@ -173,7 +169,7 @@ class Seat:
     def lose_disk(self) -> None:
         """The disk of a dead replica is replaced by an empty one."""
         self.disk.erase()
-        self.is_lost = True
+        self.is_lost = self.onlooker.is_out = True
 
     def stop(self, *, power: bool) -> None:
         """The process is killed; with `power`, so is its machine."""
