@@ -156,15 +156,15 @@ class Replica:
 
     # -- events ----------------------------------------------------------------------------------------------------------
 
-    def receive(self, now: int, member: int, boot: int, messages: list[Message]) -> None:
-        """A frame came from a member; this replica's own `after` messages come back here too.
+    def receive(self, now: int, member: int, boot: int, messages: list[Message]) -> bool:
+        """A frame came from a member; this replica's own `after` messages come back here too. False: `output` has nothing more for it.
 
         While the disk hangs nothing is heard: no answer could leave, and those that wait for it must not gather without bound.
         """
         if member not in self.members or boot < self._boots.get(member, 0) or (member != self.me and self._is_hung(now)):
-            return
+            return False
         self._boots[member] = boot
-        supplied = 0
+        supplied, chosen = 0, self.core.chosen
         for message in messages:
             tag = message[0]
             if tag == core.FETCH:
@@ -177,6 +177,7 @@ class Replica:
             else:
                 self._note(now, member, message, fired=self._steps.take(message, member, now))
         self._settle(now)
+        return bool(self._steps.output) or self.core.chosen != chosen
 
     def submit(self, now: int, token: Any, data: bytes, *, bound: bool = False) -> None:  # noqa: ANN401 (a token is the shell's own)
         """A client's entry came; its answer comes in some `Output`. `bound`: only this reign may carry it out.  [PML §5.3]"""

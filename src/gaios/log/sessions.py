@@ -53,7 +53,7 @@ class Session:
         if through == self.acknowledged + 1:
             self.acknowledged = through
             answer = answers.pop(through, None)
-            return len(answer.body) if answer is not None else 0
+            return len(answer[3]) if answer is not None else 0
         if through <= self.acknowledged:
             return 0
         if through - self.acknowledged <= len(answers):
@@ -100,8 +100,9 @@ class Sessions:
         Raises:
             Overloaded: the client leaves too many answers unacknowledged to get another; this attempt is not remembered.
         """
-        before = _FORGOTTEN if sequence <= session.acknowledged else session.answers.get(sequence)
-        if acknowledged > session.acknowledged:
+        seen = session.acknowledged
+        before = _FORGOTTEN if sequence <= seen else session.answers.get(sequence)
+        if acknowledged > seen:
             self._bytes -= session.acknowledge(acknowledged)
         if before is None and len(session.answers) >= self._bounds.answers:
             raise Overloaded(what="a client's unacknowledged answers", limit=len(session.answers), unit="answers")
@@ -109,10 +110,11 @@ class Sessions:
 
     def remember(self, session: Session, sequence: int, answer: Answer) -> None:
         """Keep an answer until the client acknowledges it."""
-        if len(answer.body) > self._bounds.answer_bytes:
-            answer = Answer(Status.STALE, answer.slot, answer.index)
+        size = len(answer[3])
+        if size > self._bounds.answer_bytes:
+            answer, size = Answer(Status.STALE, answer.slot, answer.index), 0
         session.answers[sequence] = answer
-        self._bytes += len(answer.body)
+        self._bytes += size
         while self._bytes > self._bounds.table_bytes:
             self._forget_one()
 

@@ -95,11 +95,11 @@ class RecordedReplica(Replica):
         kind = inspect.signature(Replica).parameters["participant"].default
         super().__init__(participant=listening(kind, notes), **arguments)
 
-    def receive(self, now: int, member: int, boot: int, messages: list[Message]) -> None:
+    def receive(self, now: int, member: int, boot: int, messages: list[Message]) -> bool:
         """As `Replica.receive`."""
         if member != self.me:
             self.notes.entries.append(Came(now, member, boot, [slim(message) for message in messages]))
-        super().receive(now, member, boot, messages)
+        return super().receive(now, member, boot, messages)
 
 
 class RecordedCommit(GroupCommit):
