@@ -269,10 +269,7 @@ encode = msgspec.msgpack.Encoder().encode
 
 def decode_command(data: bytes) -> Command:
     """Raises `InvalidCommand` for anything that `encode` did not make of a `MultiOp` or a `Compact`. Limits: see `check`."""
-    try:  # not by `_decode`: every replica comes here for every command
-        return _commands.decode(data)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as cause:
-        raise InvalidCommand(reason=str(cause)) from None
+    return _decode(_commands, data, InvalidCommand)
 
 
 def decode_question(data: bytes) -> Question:
@@ -310,8 +307,8 @@ def check(command: Command, data: bytes | None = None) -> bytes:
     if isinstance(command, Compact):
         _check_number("revision", command.revision, 1)
     else:
-        for where, count in (("guard", len(command.guard)), ("then", len(command.then)), ("otherwise", len(command.otherwise))):
-            if count > OPERATIONS_MAX:
+        for where in ("guard", "then", "otherwise"):
+            if (count := len(getattr(command, where))) > OPERATIONS_MAX:
                 raise TooManyOperations(where=where, count=count, limit=OPERATIONS_MAX)
         for test in command.guard:
             _check_test(test)

@@ -24,6 +24,7 @@ VERSION = 1
 _BATCH = struct.Struct("<BBHIQ")
 _ENTRY = struct.Struct("<BBHIQIIQQ")
 _unpack_entry = _ENTRY.unpack_from
+_tuple = tuple.__new__
 BATCH_HEADER_BYTES = _BATCH.size
 ENTRY_HEADER_BYTES = _ENTRY.size
 NOOP = b""
@@ -204,4 +205,5 @@ def _decode(data: bytes, at: int) -> tuple[Entry, int]:
     end = start + length
     if len(data) < end:
         raise ProtocolError(reason=f"an entry claims {length} bytes of command; {len(data) - start} are there")
-    return Entry(kind, Identity(slot, index), sequence, acknowledged, data[start:end], number << 16 | member), end
+    # Past the named tuples' own constructors: the master comes here for every command.
+    return _tuple(Entry, (kind, _tuple(Identity, (slot, index)), sequence, acknowledged, data[start:end], number << 16 | member)), end

@@ -58,7 +58,9 @@ class Database(Machine):
 
     def validate(self, command: bytes) -> None:
         """Check a command's form and limits. Raises `InvalidCommand` or one of its kinds: see `api.check`."""
-        api.check(api.decode_command(command), command)
+        decoded = api.decode_command(command)
+        if _plain_put(decoded) is None:
+            api.check(decoded, command)
 
     def begin_epoch(self, context: Context) -> None:
         """From here on `EPOCH_KEY` reads as this reign's."""
@@ -80,12 +82,9 @@ class Database(Machine):
         if store.sweeping:
             store.sweep(SWEEP_RECORDS)
         decoded = api.decode_command(command)
-        if type(decoded) is MultiOp and not decoded.guard and len(decoded.then) == 1 and type(put := decoded.then[0]) is Put:
-            # The most frequent command by far, at a third of the general way's cost.
-            key, value = put.key, put.value
-            if not 0 < len(key) <= KEY_BYTES_MAX or len(value) > VALUE_BYTES_MAX or key.startswith(RESERVED_PREFIX) or decoded.otherwise:
-                api.check(decoded, command)
-            event = store.put(key, value)
+        put = _plain_put(decoded)
+        if put is not None:
+            event = store.put(put.key, put.value)
             revision = api.encode(store.revision)
             return _PUT_HEAD + revision + _PUT_MIDDLE + revision, (event,)
         api.check(decoded, command)
@@ -225,3 +224,13 @@ class Database(Machine):
         else:
             reply, events = multiop.carry_out(store, self._epoch, command)
         return reply, events
+
+
+def _plain_put(command: api.Command) -> Put | None:
+    """The put that a command is, if it is nothing else and keeps all limits: the most frequent by far, at a third of the others' cost."""
+    if type(command) is not MultiOp or command.guard or command.otherwise or len(command.then) != 1:
+        return None
+    put = command.then[0]
+    if type(put) is not Put or len(put.value) > VALUE_BYTES_MAX:
+        return None
+    return put if 0 < len(put.key) <= KEY_BYTES_MAX and not put.key.startswith(RESERVED_PREFIX) else None
