@@ -70,7 +70,7 @@ class Sessions:
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
-        self._known: OrderedDict[Identity, Session] = OrderedDict()
+        self._known: OrderedDict[tuple[int, int], Session] = OrderedDict()
         self._bytes = 0
 
     def __len__(self) -> int:
@@ -87,7 +87,7 @@ class Sessions:
             self._forget_one()
         self._known[identity] = Session()
 
-    def find(self, identity: Identity) -> Session | None:
+    def find(self, identity: tuple[int, int]) -> Session | None:
         """The client's session, now the most recently used one; None for a stranger."""
         session = self._known.get(identity)
         if session is not None:
