@@ -73,6 +73,10 @@ class Entry(NamedTuple):
     """The ballot of the reign that it is bound to; 0: none."""
 
 
+Plain = tuple[int, tuple[int, int], int, int, bytes, int]
+"""An `Entry`'s fields in their order, without the classes."""
+
+
 REGISTRATION = Entry(Kind.REGISTER, NOBODY, 0, 0, b"")
 
 
@@ -153,12 +157,22 @@ def entries(value: bytes) -> list[Entry]:
     Raises:
         ProtocolError: the value is not a batch of this format.
     """
+    return [as_entry(plain) for plain in plain_entries(value)]
+
+
+def as_entry(plain: Plain) -> Entry:
+    """The same with the classes."""
+    kind, identity, sequence, acknowledged, command, reign = plain
+    return Entry(kind, Identity(*identity), sequence, acknowledged, command, reign)
+
+
+def plain_entries(value: bytes) -> list[Plain]:
+    """As `entries`, at a third of the price: every replica comes here for every entry."""
     if not value:
         return []
     count, _ = _batch_header(value)
-    found: list[Entry] = []
+    found: list[Plain] = []
     at, size = BATCH_HEADER_BYTES, len(value)
-    # Every replica comes here for every entry: past the named tuples' own constructors, and past a call an entry, at half the price.
     for _ in range(count):
         start = at + ENTRY_HEADER_BYTES
         if start > size:
@@ -168,8 +182,7 @@ def entries(value: bytes) -> list[Entry]:
         if version != VERSION or at > size:
             at = start - ENTRY_HEADER_BYTES
             break
-        reign = number << 16 | member
-        found.append(_tuple(Entry, (kind, _tuple(Identity, (slot, index)), sequence, acknowledged, value[start:at], reign)))
+        found.append((kind, (slot, index), sequence, acknowledged, value[start:at], number << 16 | member))
     if len(found) < count:
         _decode(value, at)  # says what is wrong
     if at != size:
@@ -199,4 +212,5 @@ def _decode(data: bytes, at: int) -> tuple[Entry, int]:
     end = start + length
     if len(data) < end:
         raise ProtocolError(reason=f"an entry claims {length} bytes of command; {len(data) - start} are there")
-    return Entry(kind, Identity(slot, index), sequence, acknowledged, data[start:end], number << 16 | member), end
+    # Past the named tuples' own constructors: the master comes here for every command.
+    return _tuple(Entry, (kind, _tuple(Identity, (slot, index)), sequence, acknowledged, data[start:end], number << 16 | member)), end

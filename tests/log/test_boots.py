@@ -132,7 +132,7 @@ def test_an_older_copy_is_refused_however_often_it_is_started(attempts: int) -> 
         cell.wire.clear()  # it is killed before it hears an answer
     node.start()
     assert not node.replica.boots.is_registered
-    with pytest.raises(StateLost, match="copy of it|copy of an older state"):
+    with pytest.raises(StateLost, match=r"copy of it|copy of an older state"):
         cell.run(100)
 
 

@@ -79,6 +79,8 @@ class HandCell:
         """What clients were sent: by member and connection."""
         self.local: list[Any] = []
         self.spares = 0
+        self.due_ns: dict[int, int] = {}
+        """When each node last wanted its next turn."""
         self.cut: set[int] = set()
         """Members that hear nothing and are not heard."""
         for member in self.members:
@@ -109,6 +111,7 @@ class HandCell:
         node = self.nodes[member]
         effects = node.drain(self.now)
         node.check()
+        self.due_ns[member] = effects.deadline_ns
         if effects.disk is not None:
             self.pending[member] = effects.disk
         if effects.spare is not None:
@@ -139,8 +142,11 @@ class HandCell:
                 to, member, body = self.wire.popleft()
                 assert Decoder(1 << 30, magic=False).feed(encode_peer(body)) == [(Kind.PEER, body)]
                 if to in self.nodes:
-                    self.nodes[to].peer_frame(self.now, member, self.nodes[member].replica.nonce, body)
-                    self.drain(to)
+                    news = self.nodes[to].peer_frame(self.now, member, self.nodes[member].replica.nonce, body)
+                    due_ns, effects = self.due_ns[to], self.drain(to)
+                    if not news and self.now < due_ns:
+                        assert not any((effects.disk, effects.to_peers, effects.to_clients, effects.local))
+                        assert effects.deadline_ns >= due_ns
             if not self.hold_disks:
                 for member in list(self.pending):
                     self.sync(member)

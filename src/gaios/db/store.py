@@ -28,7 +28,7 @@ from sortedcontainers import SortedList
 
 from gaios.api import FIRST_REVISION, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, RESERVED_PREFIX, Event, prefix_end
 from gaios.db.bounds import DATABASE_BYTES_MAX, HISTORY_BYTES_MAX, RECORD_MEMORY_BYTES, SCAN_KEYS_MAX
-from gaios.db.records import MASK, cost, digest, memory, successor, within
+from gaios.db.records import MASK, cost, digest, digest_put, memory, within
 from gaios.db.view import View
 from gaios.errors import Compacted, DatabaseFull, FutureRevision, InvariantViolated, TooMuchWork
 
@@ -88,6 +88,7 @@ class Store:
             raise DatabaseFull(limit=DATABASE_BYTES_MAX)
         revision = self.revision = self.revision + 1
         history = self.histories.get(key)
+        version, created = 1, revision
         if history is None:
             record = Event(key, value, 1, revision, revision)
             self.histories[key] = [record]
@@ -97,11 +98,13 @@ class Store:
             if last.value is None:
                 self.dead.remove(key)
                 self.live.add(key)
+            else:
+                version, created = last.version + 1, last.create_revision
             # With the key's first copy of itself: a record of a short value is a fifth smaller for it.
-            record = successor(last, last.key, value, revision)
+            record = Event(last.key, value, version, created, revision)
             history.append(record)
         self._log.append(record)
-        self.total = (self.total + digest(record)) & MASK
+        self.total = (self.total + digest_put(key, value, version, created, revision)) & MASK
         self.bytes += size
         self.log_bytes += size
         if self.log_bytes > HISTORY_BYTES_MAX:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from xxhash import xxh3_128_digest
 
 from gaios import errors
-from gaios.entry import Entry, Identity, Kind, batch_time_ms, entries
+from gaios.entry import Entry, Identity, Kind, Plain, as_entry, batch_time_ms, plain_entries
 from gaios.log.answers import Answer, Status
 from gaios.log.options import Options
 from gaios.log.records import CHAIN_START
@@ -86,7 +86,7 @@ class Applier:
         if slot != self.applied + 1:
             raise errors.InvariantViolated(invariant="slots are applied in order", detail=f"slot {slot} after {self.applied}")
         try:
-            found = entries(value)
+            found = plain_entries(value)
         except errors.ProtocolError as error:
             # It was chosen, so it is not the sender's fault: this version is too old for it, or something is broken.
             raise errors.InvariantViolated(invariant="chosen values can be read", detail=f"slot {slot}: {error.reason}") from None
@@ -98,22 +98,20 @@ class Applier:
         self.time_ms = max(self.time_ms, batch_time_ms(value))
         answers: list[Answer] = []
         effects: list[Any] = []
-        for index, entry in enumerate(found):
-            if entry[0] == _COMMAND:
-                answer, caused = self._command(slot, index, entry)
-                if caused:
-                    effects.extend(caused)
-            elif entry[0] == Kind.MASTER:
-                answer, caused = self._of_the_master(slot, index, entry)
-                effects.extend(caused)
+        for index, plain in enumerate(found):
+            if plain[0] == _COMMAND:
+                answer, caused = self._command(slot, index, plain)
             else:
-                answer = self._own(slot, index, entry)
+                answer, caused = self._own(slot, index, as_entry(plain))
             answers.append(answer)
+            effects.extend(caused)
         self._failed = False
         return answers, effects
 
-    def _own(self, slot: int, index: int, entry: Entry) -> Answer:
-        """An entry that is the log's own."""
+    def _own(self, slot: int, index: int, entry: Entry) -> tuple[Answer, Sequence[Any]]:
+        """An entry that is no client's command: the master's, or the log's own."""
+        if entry.kind == Kind.MASTER:
+            return self._of_the_master(slot, index, entry)
         if entry.kind == Kind.REGISTER:
             self.sessions.register(Identity(slot, index))
         elif entry.kind == Kind.EPOCH:
@@ -122,12 +120,12 @@ class Applier:
                 self.machine.begin_epoch(Context(slot, index, self.time_ms, self.epoch))
         elif entry.kind == Kind.SNAPSHOT:
             if entry.identity.slot != self.epoch:
-                return Answer(Status.NOT_MASTER, slot, index)
+                return Answer(Status.NOT_MASTER, slot, index), ()
             self.asked = True
             self.since, self.bytes_since = slot, 0
         else:
             raise errors.UnknownKind(slot=slot, index=index, kind=entry.kind)
-        return Answer(Status.DONE, slot, index)
+        return Answer(Status.DONE, slot, index), ()
 
     def _of_the_master(self, slot: int, index: int, entry: Entry) -> tuple[Answer, Sequence[Any]]:
         """A master's own command, guarded by the epoch: an old master's, recovered behind a newer epoch, does nothing.  [SAFETY 14]"""
@@ -141,14 +139,14 @@ class Applier:
             return Answer(Status.REFUSED, slot, index, errors.pack(error)), ()
         return Answer(Status.DONE, slot, index, body), effects
 
-    def _command(self, slot: int, index: int, entry: Entry) -> tuple[Answer, Sequence[Any]]:
+    def _command(self, slot: int, index: int, entry: Plain) -> tuple[Answer, Sequence[Any]]:
         _, identity, sequence, acknowledged, command, reign = entry
         if reign and reign != self.epoch:
             return Answer(Status.NOT_MASTER, slot, index), ()
         sessions = self.sessions
         session = sessions.find(identity)
         if session is None:
-            error = errors.UnknownSession(slot=identity.slot, index=identity.index)
+            error = errors.UnknownSession(slot=identity[0], index=identity[1])
             return Answer(Status.UNKNOWN_SESSION, slot, index, errors.pack(error)), ()
         try:
             before = sessions.recall(session, sequence, acknowledged)

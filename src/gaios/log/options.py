@@ -59,8 +59,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Chosen values asked for at a time."""
     supply_bytes: int = 4 << 20
     """Chosen values supplied in answer to one message; the rest is asked for again."""
-    cache_bytes: int = 64 << 20
-    """Applied values kept in memory for lagging peers; older ones are read from the disk."""
+    cache_bytes: int = 16 << 20
+    """Applied values kept in memory for lagging peers, some seconds of a busy cell's; older ones are read from the disk."""
     apply_entries: int = 250
     """Entries applied in one go, some 2 ms: while a start replays its log, polls and heartbeats are answered in between."""
     snapshot_bytes: int = 32 << 20

@@ -20,6 +20,7 @@ from gaios.log.rally import Rally
 from gaios.log.steps import FAR, Steps
 from gaios.paxos import core
 
+_COMMAND: Final = int(entry.Kind.COMMAND)
 OWN_MAX: Final = 16
 """Entries of the master's own that wait for a slot."""
 
@@ -158,7 +159,7 @@ class Reign:
             if len(data) > self._options.entry_bytes:
                 raise errors.CommandTooLong(length=len(data), limit=self._options.entry_bytes)
             submitted = entry.check_submitted(data)
-            if submitted.kind == entry.Kind.COMMAND:
+            if submitted.kind == _COMMAND:
                 self._applier.machine.validate(submitted.command)
             self.queue.put(token, entry.bind(data, self.ballot) if bound else data)
         except errors.Overloaded as error:

@@ -106,8 +106,10 @@ class Replica(Standing):
 
     # -- events ----------------------------------------------------------------------------------------------------------
 
-    def receive(self, now: int, member: int, boot: int, nonce: int, messages: list[Message]) -> None:
+    def receive(self, now: int, member: int, boot: int, nonce: int, messages: list[Message]) -> bool:
         """A frame came from a member, in a boot of it; this replica's own `after` messages come back here too.
+
+        False: `output` has nothing more for it.
 
         While the disk hangs nothing is heard: no answer could leave, and those that wait for it must not gather without bound.
 
@@ -115,10 +117,10 @@ class Replica(Standing):
             StateLost: a peer has seen a newer boot, or another one, of this replica, or remembers more of it than it does.
         """
         if member not in self.members or (member != self.me and self._is_hung(now)):
-            return
+            return False
         if member != self.me and not self.boots.hears(member, boot, nonce, messages):
-            return
-        supplied = 0
+            return bool(self._steps.output)
+        supplied, chosen = 0, self.core.chosen
         for message in messages:
             tag = message[0]
             if tag in (BOOT, BOOTED):
@@ -138,6 +140,7 @@ class Replica(Standing):
             else:
                 self._note(now, member, message, fired=self._steps.take(message, member, now))
         self._settle(now)
+        return bool(self._steps.output) or self.core.chosen != chosen
 
     def submit(self, now: int, token: Any, data: bytes, *, bound: bool = False) -> None:  # noqa: ANN401 (a token is the shell's own)
         """A client's entry came; its answer comes in some `Output`. `bound`: only this reign may carry it out.  [PML §5.3]"""

@@ -60,7 +60,7 @@ class Session:
         if through == self.acknowledged + 1:
             self.acknowledged = through
             answer = answers.pop(through, None)
-            return len(answer.body) if answer is not None else 0
+            return len(answer[3]) if answer is not None else 0
         if through <= self.acknowledged:
             return 0
         if through - self.acknowledged <= len(answers):
@@ -77,9 +77,9 @@ class Sessions:
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
-        self._known: OrderedDict[Identity, Session] = OrderedDict()
+        self._known: OrderedDict[tuple[int, int], Session] = OrderedDict()
         self._bytes = 0
-        self._kept: list[dict[Identity, bytes]] = []
+        self._kept: list[dict[tuple[int, int], bytes]] = []
         """For each snapshot that is not read to its end: sessions as they were at its call, of those that were used since."""
 
     def __len__(self) -> int:
@@ -96,7 +96,7 @@ class Sessions:
             self._forget_one()
         self._known[identity] = Session(identity)
 
-    def find(self, identity: Identity) -> Session | None:
+    def find(self, identity: tuple[int, int]) -> Session | None:
         """The client's session, now the most recently used one; None for a stranger."""
         session = self._known.get(identity)
         if session is not None:
@@ -112,8 +112,9 @@ class Sessions:
         Raises:
             Overloaded: the client leaves too many answers unacknowledged to get another; this attempt is not remembered.
         """
-        before = _FORGOTTEN if sequence <= session.acknowledged else session.answers.get(sequence)
-        if acknowledged > session.acknowledged:
+        seen = session.acknowledged
+        before = _FORGOTTEN if sequence <= seen else session.answers.get(sequence)
+        if acknowledged > seen:
             self._bytes -= session.acknowledge(acknowledged)
         if before is None and len(session.answers) >= self._bounds.answers:
             raise Overloaded(what="a client's unacknowledged answers", limit=len(session.answers), unit="answers")
@@ -121,10 +122,11 @@ class Sessions:
 
     def remember(self, session: Session, sequence: int, answer: Answer) -> None:
         """Keep an answer until the client acknowledges it."""
-        if len(answer.body) > self._bounds.answer_bytes:
-            answer = Answer(Status.STALE, answer.slot, answer.index)
+        size = len(answer[3])
+        if size > self._bounds.answer_bytes:
+            answer, size = Answer(Status.STALE, answer.slot, answer.index), 0
         session.answers[sequence] = answer
-        self._bytes += len(answer.body)
+        self._bytes += size
         while self._bytes > self._bounds.table_bytes:
             self._forget_one()
 
@@ -151,7 +153,7 @@ class Sessions:
         Raises:
             ProtocolError: the chunks are not one; nothing is changed.
         """
-        known: OrderedDict[Identity, Session] = OrderedDict()
+        known: OrderedDict[tuple[int, int], Session] = OrderedDict()
         try:
             for identity, acknowledged, answers in map(_decode, chunks):
                 session = known[Identity(*identity)] = Session(Identity(*identity))

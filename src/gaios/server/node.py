@@ -41,6 +41,9 @@ from gaios.transport import (
     encode_pong,
 )
 
+_SUBMIT = int(Kind.SUBMIT)
+"""A plain number: an enumeration's member costs more to compare with, and this one is compared with at every request."""
+
 
 class Node:
     """See the module."""
@@ -78,6 +81,7 @@ class Node:
         # What NotMaster and PONG say.
         self._told = 0
         self._refusal = b""
+        self._deadline_ns = 0
         self.answered = 0
         """Requests answered; `refused`: with something else than the reply; `overloaded`: because something was full."""
         self.refused = self.overloaded = 0
@@ -156,7 +160,7 @@ class Node:
             ProtocolError: it breaks the protocol's rules; the connection is to be closed.
         """
         client = self.guests.all.get(connection) or self.client_came(connection)
-        if kind == Kind.SUBMIT:
+        if kind == _SUBMIT:
             request, entry = decode_submit(body)
             if self._admit(connection, client, request):
                 self.gated.submit(now, (connection, request), entry)
@@ -198,8 +202,10 @@ class Node:
         """The embedding program's own read."""
         self.gated.read(now, (LOCAL, request), question)
 
-    def peer_frame(self, now: int, member: int, nonce: int, body: bytes) -> None:
+    def peer_frame(self, now: int, member: int, nonce: int, body: bytes) -> bool:
         """A frame came from a member's connection, which was opened with that nonce.
+
+        False: nothing came of it, and `drain` need not be called for it.
 
         Raises:
             ProtocolError: it breaks the protocol's rules, or speaks for another member; the connection is to be closed.
@@ -208,7 +214,8 @@ class Node:
         sender, boot, _, messages = codec.decode(body)
         if sender != member:
             raise errors.ProtocolError(reason=f"member {member} sent a frame of member {sender}")
-        self.replica.receive(now, member, boot, nonce, messages)
+        news = self.replica.receive(now, member, boot, nonce, messages)
+        return news or self.replica.master != self._told or self.replica.deadline_ns() < self._deadline_ns
 
     def disk_done(self, now: int) -> None:
         """The batch in flight is carried out and durable."""
@@ -272,8 +279,10 @@ class Node:
         snapshot = self.snapshots.work(now)
         self._outbox.add(self.snapshots.said)
         self.snapshots.said = []
-        deadline = min(replica.deadline_ns(), self.watches.due_ns(), self.steward.due_ns(), self.commit.due_ns(), self.snapshots.due_ns())
-        return Effects(disk, spare, self._outbox.take(), list(self.guests.take()), local, deadline, snapshot)
+        self._deadline_ns = min(
+            replica.deadline_ns(), self.watches.due_ns(), self.steward.due_ns(), self.commit.due_ns(), self.snapshots.due_ns()
+        )
+        return Effects(disk, spare, self._outbox.take(), list(self.guests.take()), local, self._deadline_ns, snapshot)
 
     def check(self) -> None:
         """Raise `InvariantViolated` when an invariant of the log, or of what it is kept with, does not hold."""

@@ -96,11 +96,11 @@ class RecordedReplica(Replica):
         accepted = [(slot, ballot, digest(value)) for slot, (ballot, value) in sorted(participant.acc.items())]
         notes.found = (participant.promised, participant.longest, participant.chosen, participant.truncated, accepted)
 
-    def receive(self, now: int, member: int, boot: int, nonce: int, messages: list[Message]) -> None:
+    def receive(self, now: int, member: int, boot: int, nonce: int, messages: list[Message]) -> bool:
         """As `Replica.receive`."""
         if member != self.me:
             self.notes.entries.append(Came(now, member, boot, [slim(message) for message in messages]))
-        super().receive(now, member, boot, nonce, messages)
+        return super().receive(now, member, boot, nonce, messages)
 
 
 class RecordedCommit(GroupCommit):

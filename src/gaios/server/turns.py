@@ -42,6 +42,8 @@ YIELD_NS: Final = 3_000_000_000
 YIELD_S: Final = 0.01
 """For so long after each portion."""
 FAR: Final = 1 << 62
+_SUBMIT, _READ, _KEEPALIVE = int(Kind.SUBMIT), int(Kind.READ), int(Kind.KEEPALIVE)
+"""Plain numbers: an enumeration's members cost more to compare with, and these are compared with at every request."""
 
 
 def clock() -> int:
@@ -78,7 +80,7 @@ class Turns:
         """Let a turn come once what the loop has at hand is done."""
         if not self._scheduled:
             self._scheduled = True
-            self._loop.call_soon(self.turn)
+            self._loop.call_soon(self._on_wake)
 
     def turn(self) -> None:
         """One turn."""
@@ -113,14 +115,19 @@ class Turns:
 
         A master with a slot in flight would only queue a write: a few are left for the turn in which that slot is done.
         """
-        if any(kind == Kind.KEEPALIVE for kind, _ in frames):
-            self._keep_alive(connection, [body for kind, body in frames if kind == Kind.KEEPALIVE])
-            frames = [frame for frame in frames if frame[0] != Kind.KEEPALIVE]
-            if not frames:
-                return
+        may_wait = True
+        for kind, _ in frames:
+            if kind != _SUBMIT:
+                may_wait = False
+                if kind == _KEEPALIVE:
+                    self._keep_alive(connection, [body for kind, body in frames if kind == _KEEPALIVE])
+                    frames = [frame for frame in frames if frame[0] != _KEEPALIVE]
+                    break
+        if not frames:
+            return
         self._inbox.append((connection, frames))
         connection.queued += 1
-        if len(self._inbox) >= GATHER_PIECES or not self.node.replica.in_flight or any(kind != Kind.SUBMIT for kind, _ in frames):
+        if not may_wait or len(self._inbox) >= GATHER_PIECES or not self.node.replica.in_flight:
             self.wake()
 
     def _keep_alive(self, connection: ClientConnection, bodies: list[bytes]) -> None:
@@ -138,7 +145,7 @@ class Turns:
         self.wake()
 
     def peer_frames(self, member: int, nonce: int, bodies: list[bytes]) -> None:
-        """A peer's messages, at once; `nonce` is that of its connection.
+        """A peer's messages, at once; `nonce` is that of its connection. Most votes beyond a majority's need no turn.
 
         Raises:
             ProtocolError: they break the protocol's rules.
@@ -149,12 +156,12 @@ class Turns:
         try:
             now = clock()
             for body in bodies:
-                self.node.peer_frame(now, member, nonce, body)
+                if self.node.peer_frame(now, member, nonce, body):
+                    self.wake()
         except errors.ProtocolError:
             raise
         except Exception as error:  # noqa: BLE001 (whatever it is, this replica must not go on)
             self.fail(error)
-        self.wake()
 
     def submit(self, entry: bytes) -> "asyncio.Future[Answer]":
         """The embedding program's own write."""
@@ -223,7 +230,7 @@ class Turns:
                         break
                     done += 1
                     node.client_frame(now, number, kind, body)
-                    if kind == Kind.READ:
+                    if kind == _READ:
                         reads += 1
                         if reads >= TURN_READS:
                             reads = 0
@@ -296,7 +303,15 @@ class Turns:
 
     def _on_timer(self) -> None:
         self._timer, self._timer_ns = None, FAR
-        self.turn()
+        now = clock()
+        if now >= self._deadline_ns:
+            self.turn()
+        else:  # what was due when it was set has been done
+            self._arm(now, self._deadline_ns)
+
+    def _on_wake(self) -> None:
+        if self._scheduled:  # no other turn came before
+            self.turn()
 
     def _show(self) -> None:
         replica = self.node.replica

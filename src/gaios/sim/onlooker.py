@@ -14,6 +14,7 @@ from gaios import errors
 from gaios.locks import LockService
 from gaios.log import recover
 from gaios.paxos import core
+from gaios.server.effects import Effects
 from gaios.server.node import Node
 from gaios.server.snapshots import load
 from gaios.sim.checkers.persist_then_say import Remembered, Said
@@ -227,8 +228,16 @@ class Onlooker:
         if self._lease.see(true_ns, ballot, until):
             self._world.count("a lease lapsed while its master lived")
 
-    def turned(self, node: Node, now: int, due_ns: int) -> None:
-        """It did a turn; `now` is its own, and when it wants the next one: 0 for at once, as there is more to apply."""
+    def turned(self, node: Node, now: int, effects: Effects, asked: bool) -> None:
+        """It did a turn; `now` is its own. What it wants the next one for may be due at once (0), as there is more to apply.
+
+        `asked`: a real process would have taken a turn for what came; otherwise this one must have brought nothing.
+        """
+        due_ns = effects.deadline_ns
+        if not asked and now < self._due_ns:
+            self._world.count("what came needed no turn")
+            if any((effects.disk, effects.to_peers, effects.to_clients, effects.local, due_ns < self._due_ns)):
+                self.found("run", errors.InvariantViolated(invariant="what needs no turn has no effects", detail=f"{effects!r:.200}"))
         if not 0 < due_ns <= now or due_ns != self._due_ns:
             self._due_ns, self._restless = due_ns, 0
         else:

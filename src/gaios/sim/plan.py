@@ -133,7 +133,7 @@ def draw(dice: Dice) -> Plan:
         queue_entries=dice.pick((2, 8)) if overload or (small and dice.chance(0.5)) else 8_192,
         seek_slots=dice.pick((1, 2, 64)) if small else 64,
         supply_bytes=dice.pick((1, 200, 4 << 20)) if small else 4 << 20,
-        cache_bytes=dice.pick((1, 2_000, 64 << 20)) if small else 64 << 20,
+        cache_bytes=dice.pick((1, 2_000, 16 << 20)) if small else 16 << 20,
         apply_entries=dice.pick((1, 3, 2_000)) if small else 2_000,
         retransmit_ms=dice.pick((120, 120, dice.skewed(10, 400))),
         campaign_ms=dice.pick((400, 400, dice.skewed(50, 1_000))),

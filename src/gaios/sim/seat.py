@@ -290,15 +290,14 @@ class Seat:
         inbox, self._inbox = self._inbox, []
         node, now = self.node, self.now()
         try:
-            for event in inbox:
-                self._hand_in(node, now, event)
+            asked = [self._hand_in(node, now, event) for event in inbox]
             effects = node.drain(now)
             node.check()
         except Exception as error:  # noqa: BLE001 (whatever it is, it is a finding)
             self.onlooker.found("run", error)
             self._fall(disk_failed=False)
             return
-        self.onlooker.turned(node, now, effects.deadline_ns)
+        self.onlooker.turned(node, now, effects, any(asked))
         self._free_ns = self.world.now_ns + self._turn_ns
         if self._pause is not None and self._pause[0] == "carry out":
             self._resume_at(partial(self._carry_on, effects=effects))
@@ -313,21 +312,21 @@ class Seat:
         if self._inbox and self._turn_at < 0:
             self._turn_later()
 
-    def _hand_in(self, node: Node, now: int, event: tuple[Any, ...]) -> None:
+    def _hand_in(self, node: Node, now: int, event: tuple[Any, ...]) -> bool:
+        """Whether a turn was worth while for this: a real process, which takes none for what is not, would be right."""
         kind = event[0]
         if kind == "peer":
             _, member, nonce, data = event
             try:
-                for frame_kind, body in self._frames.feed(data):
-                    if frame_kind == Kind.PEER:
-                        node.peer_frame(now, member, nonce, body)
+                found = [node.peer_frame(now, member, nonce, body) for kind, body in self._frames.feed(data) if kind == Kind.PEER]
+                damaged = self._frames.held_bytes > 0  # a damaged length: frames fare alone, so its rest never comes
             except errors.ProtocolError:
+                found, damaged = [True], True
+            if damaged:
                 self.world.count("a damaged frame was refused")
                 self._frames = Decoder(PEER_BYTES_MAX, magic=False)
-            if self._frames.held_bytes:  # a damaged length: frames fare alone, so its rest never comes
-                self.world.count("a damaged frame was refused")
-                self._frames = Decoder(PEER_BYTES_MAX, magic=False)
-        elif kind == "client":
+            return any(found)
+        if kind == "client":
             self._door.bytes_came(node, now, event[1], event[2])
         elif kind == "tick":
             node.tick(now)
@@ -345,6 +344,7 @@ class Seat:
             node.spare_done()
         elif kind == "snapshot":
             node.snapshot_done(now)
+        return True
 
     # -- effects ---------------------------------------------------------------------------------------------------------
 
