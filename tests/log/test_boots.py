@@ -132,12 +132,12 @@ def test_an_older_copy_is_refused_however_often_it_is_started(attempts: int) -> 
         cell.wire.clear()  # it is killed before it hears an answer
     node.start()
     assert not node.replica.boots.is_registered
-    with pytest.raises(StateLost, match="copy of it|copy of an older state"):
+    with pytest.raises(StateLost, match=r"copy of it|copy of an older state"):
         cell.run(100)
 
 
 def test_of_two_processes_with_one_boot_both_stop() -> None:
-    """Rule 5 [reliability §3, 15]: the clone is refused, and the one that runs hears of it."""
+    """Rule 5: the clone is refused, and the one that runs hears of it."""
     cell = Cell(3)
     load(cell)
     node = cell.nodes[3]
