@@ -18,17 +18,12 @@ def test_an_older_directory_is_put_back_where_others_know_a_later_boot() -> None
     seat.start()
     cell.world.run(6 * S)
     assert seat.node is not None
-    boot = seat.node.replica.boot
     seat.stop(power=False)
     assert shelf.put_back(seat, seats)
     seat.is_lost = seat.onlooker.is_out = True
-    for _ in range(4):
-        seat.start()
-        assert seat.node is not None
-        assert seat.node.replica.boot <= boot + 3
-        cell.world.run(cell.world.now_ns + S)
-        assert seat.node is None, "it was refused, and stopped"
-    assert cell.world.sometimes["a replica without its state stopped: StateLost"] == 4
+    seat.start()
+    cell.world.run(cell.world.now_ns + 4 * S)
+    assert cell.world.sometimes["a replica without its state stopped: StateLost"] >= 4, "it is started again each time"
     assert not cell.observations.broken
 
 
