@@ -137,7 +137,7 @@ def test_an_older_copy_is_refused_however_often_it_is_started(attempts: int) -> 
 
 
 def test_of_two_processes_with_one_boot_both_stop() -> None:
-    """Rule 5 [reliability §3, 15]: the clone is refused, and the one that runs hears of it."""
+    """Rule 5: the clone is refused, and the one that runs hears of it."""
     cell = Cell(3)
     load(cell)
     node = cell.nodes[3]

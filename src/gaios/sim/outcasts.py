@@ -1,4 +1,4 @@
-"""Replicas that lost their state: what an operator may do to a directory, and what must come of it.  [SAFETY 2, 3, 8; reliability §3, 14]
+"""Replicas that lost their state: what an operator may do to a directory, and what must come of it.  [SAFETY 2, 3, 8]
 
 Rule 1. A directory is put back as it was in an earlier life, and only where a majority of the others has a later boot of its replica on
 its disk: then every majority that it could register with has somebody who knows better.

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gaios.sim.museum import (
+    boot_bugs,
     cache_bugs,
     client_bugs,
     db_bugs,
@@ -24,6 +25,7 @@ EXHIBITS: list[Exhibit] = [
     for layer in (
         paxos_bugs,
         log_bugs,
+        boot_bugs,
         storage_bugs,
         db_bugs,
         transport_bugs,
