@@ -136,7 +136,7 @@ class Sessions:
         next(reading)  # it has begun: should nobody read it to its end, its end comes when it is forgotten
         return reading
 
-    def _read(self, sessions: list[Session], kept: dict[Identity, bytes]) -> Iterator[bytes]:
+    def _read(self, sessions: list[Session], kept: dict[tuple[int, int], bytes]) -> Iterator[bytes]:
         self._kept.append(kept)
         try:
             yield b""
