@@ -42,6 +42,8 @@ class Kind(IntEnum):
     """A new master's first own value; `client slot` holds its ballot.  [SAFETY 14]"""
     MASTER = 4
     """A command that a master itself originates; `client slot` holds its ballot, and under another epoch it does nothing.  [SAFETY 14]"""
+    SNAPSHOT = 6
+    """A master asks for a snapshot behind this slot; `client slot` as above.  [SAFETY 14, 26]"""
 
 
 _COMMAND = int(Kind.COMMAND)
@@ -92,6 +94,11 @@ def epoch(ballot: int) -> bytes:
 def master(ballot: int, command: bytes) -> bytes:
     """The entry in which a master puts a command of its own."""
     return encode(Kind.MASTER, Identity(ballot, 0), 0, 0, command)
+
+
+def snapshot(ballot: int) -> bytes:
+    """The entry in which a master asks every replica for a snapshot behind its slot."""
+    return encode(Kind.SNAPSHOT, Identity(ballot, 0), 0, 0, b"")
 
 
 def bind(data: bytes, ballot: int) -> bytes:

@@ -365,9 +365,6 @@ def test_the_newest_record_of_a_slot_is_found_on_disk() -> None:
         assert found.read(memory, where) == value(1, 30)
         assert found.locate(VALUE, 3) is None
         assert found.locate(9, 1) is None
-        found.forget(VALUE, 2)
-        assert found.locate(VALUE, 1) is None
-        assert found.locate(VALUE, 2) is not None
 
 
 def test_a_located_record_that_rots_is_not_handed_out() -> None:

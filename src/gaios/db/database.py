@@ -112,13 +112,12 @@ class Database(Machine):
         return (store.total + digest_numbers(_NUMBERS, store.revision, store.compacted, self._epoch, store.log_length)) & MASK
 
     def snapshot(self) -> Iterator[bytes]:
-        """See `gaios.db.snapshot`. Costs a copy of the records' list now, and their encoding as the chunks are asked for."""
+        """See `gaios.db.snapshot`. Costs nothing now, and finding and encoding a chunk's records when it is asked for."""
         store = self._store
-        base, log = store.parts()
         header = snapshot.Header(
-            snapshot.FORMAT, self.version, store.revision, store.compacted, self._epoch, len(base), len(log), self.checksum()
+            snapshot.FORMAT, self.version, store.revision, store.compacted, self._epoch, store.base, store.log_length, self.checksum()
         )
-        return snapshot.write(header, base, log)
+        return snapshot.write(header, store.view())
 
     def restore(self, chunks: Iterable[bytes]) -> None:
         """Replace everything by a snapshot's state, or raise `ProtocolError` with nothing changed."""

@@ -6,7 +6,7 @@ Rule 3. The epoch only grows: an old master's epoch entry that a later reign rec
 a client's that it had bound to its reign.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from xxhash import xxh3_128_digest
@@ -14,13 +14,17 @@ from xxhash import xxh3_128_digest
 from gaios import errors
 from gaios.entry import Entry, Identity, Kind, batch_time_ms, entries
 from gaios.log.answers import Answer, Status
+from gaios.log.options import Options
 from gaios.log.records import CHAIN_START
 from gaios.log.sessions import Sessions
+from gaios.log.snapshots import VERSION, Capture, Part
 from gaios.machine import Context, Machine
 
 _COMMAND: Final = int(Kind.COMMAND)
 _DONE: Final = int(Status.DONE)
 _tuple = tuple.__new__
+FEATURE: Final = 1
+"""The feature level of a cell whose log has not raised it."""
 
 
 def extend(chain: bytes, slot: int, value: bytes) -> bytes:
@@ -38,6 +42,37 @@ class Applier:
         self.epoch = 0
         self.chain = CHAIN_START
         self.time_ms = 0
+        self.asked = False
+        """Whether the newest slot asks for a snapshot behind it."""
+        self.since = 0
+        """The slot that asked for the last one; `bytes_since`: of the values behind that."""
+        self.bytes_since = 0
+        self.size = 0
+        """Bytes of the newest snapshot here."""
+        self.base = 0
+        """The state came from a snapshot behind this slot; only what is above was applied here."""
+
+    def capture(self, config: int, members: bytes, feature: int = FEATURE) -> Capture:
+        """A snapshot of this moment, to be made by and by; the configuration and the feature level are those there.  [SAFETY 26]"""
+        sessions, machine = self.sessions.snapshot(), self.machine.snapshot()
+        part = Part(VERSION, self.applied, self.chain, self.time_ms, self.epoch, config, members, feature, len(self.sessions))
+        return Capture(part, sessions, machine)
+
+    def wants_snapshot(self, options: Options) -> bool:
+        """Whether it is time for another."""
+        slots = self.applied - self.since
+        return self.bytes_since >= max(options.snapshot_bytes, self.size) or slots >= options.snapshot_slots
+
+    def restore(self, part: Part, sessions: Iterable[bytes]) -> None:
+        """Take over a snapshot's state but for the machine's, which is restored already.
+
+        Raises:
+            ProtocolError: the pieces are not an exactly-once table.
+        """
+        self.sessions.restore(sessions)
+        self.applied = self.since = self.base = part.slot
+        self.epoch, self.chain, self.time_ms = part.epoch, part.chain, part.time_ms
+        self.asked, self.bytes_since = False, 0
 
     def apply(self, slot: int, value: bytes) -> tuple[list[Answer], list[Any]]:
         """Carry out the next slot's value: an answer for each entry, and the machine's effects.
@@ -57,6 +92,8 @@ class Applier:
             raise errors.InvariantViolated(invariant="chosen values can be read", detail=f"slot {slot}: {error.reason}") from None
         self.chain = extend(self.chain, slot, value)
         self.applied = slot
+        self.bytes_since += len(value)
+        self.asked = False
         self._failed = True
         self.time_ms = max(self.time_ms, batch_time_ms(value))
         answers: list[Answer] = []
@@ -83,6 +120,11 @@ class Applier:
             if entry.identity.slot > self.epoch:
                 self.epoch = entry.identity.slot
                 self.machine.begin_epoch(Context(slot, index, self.time_ms, self.epoch))
+        elif entry.kind == Kind.SNAPSHOT:
+            if entry.identity.slot != self.epoch:
+                return Answer(Status.NOT_MASTER, slot, index)
+            self.asked = True
+            self.since, self.bytes_since = slot, 0
         else:
             raise errors.UnknownKind(slot=slot, index=index, kind=entry.kind)
         return Answer(Status.DONE, slot, index)

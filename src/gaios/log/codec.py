@@ -1,7 +1,7 @@
 """What replicas say to each other, as bytes.  [SAFETY 4]
 
     frame = [member, boot, configuration number, [message, …]]      (msgpack)
-    message = [tag, field, …]: those of the core (paxos/), and those of elections and boots below
+    message = [tag, field, …]: those of the core (paxos/), and those of elections, boots and snapshots below
 
 Rule 1. Decoding is total: bytes become checked messages or a `ProtocolError`, nothing else.
 Rule 2. What only the owner of a ballot may say is taken from nobody else, and numbers that no cell reaches in its life are refused: one of
@@ -28,6 +28,16 @@ BOOTED: Final = 103
 members, as `records.Boot`. Of the receiver it is durable."""
 LINEAGE_MAX: Final = 256
 """Boots that a member may have begun since the last that was registered: with their nonces they fit into a copy and a frame."""
+OFFER: Final = 106
+"""(OFFER, handle): what you ask for was truncated here; this snapshot covers it.  [PML §5.5]"""
+ASK: Final = 107
+"""(ASK, slot, digest, part): give me a part of that snapshot; 0 is its closing, n is chunk n - 1."""
+PART: Final = 108
+"""(PART, slot, digest, part, bytes): here it is."""
+GONE: Final = 109
+"""(GONE, slot, digest): I do not have that snapshot."""
+TRANSFERS: Final = frozenset({OFFER, ASK, PART, GONE})
+_TRANSFER_FIELDS: Final = {OFFER: (bytes,), ASK: (int, bytes, int), PART: (int, bytes, int, bytes), GONE: (int, bytes)}
 FRAME_MESSAGES_MAX: Final = 4_096
 _WORD: Final = 1 << 63
 BALLOT_END: Final = 1 << 62
@@ -74,6 +84,13 @@ def _check(member: int, message: object) -> Message:
         return tuple(message)
     if type(message) is list and message and message[0] in (BOOT, BOOTED):
         return _check_boots(message)
+    if type(message) is list and message and type(message[0]) is int and message[0] in TRANSFERS:
+        kinds = _TRANSFER_FIELDS[message[0]]
+        if tuple(type(field) for field in message[1:]) != kinds:
+            raise ProtocolError(reason="a message about a snapshot has other fields than that kind has")
+        if not all(0 <= field < SLOT_END for field in message[1:] if type(field) is int):
+            raise ProtocolError(reason="a message about a snapshot has a number out of range")
+        return tuple(message)
     checked = check_message(message)
     tag = checked[0]
     if tag == core.FETCH:

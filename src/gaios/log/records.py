@@ -6,9 +6,11 @@
     CHOSEN   every slot through this one is chosen as last recorded, and the chain's hash there   (lazily written)
     TRUNCATE slots through this one were dropped
     BOOT     a member's newest boot, and the newest of its acknowledgements that were seen: a peer's, or this replica's once registered
+    SNAPSHOT the snapshot behind this slot is durable: its handle                 (behind the mark that its slot is chosen)
 
 Rule 1. Folding is a maximum for marks and the newest record for a slot: records may be folded again without harm.
-Rule 2. A CHOSEN mark that was lost is learned again from peers; it speaks of values that stand before it in the log.
+Rule 2. What was truncated is chosen, and a snapshot of this replica's own that says more than its marks do is none.
+Rule 3. A CHOSEN mark that was lost is learned again from peers; it speaks of values that stand before it in the log.
 """
 
 from collections.abc import Iterable
@@ -33,6 +35,7 @@ class RecordKind(IntEnum):
     CHOSEN = 3
     TRUNCATE = 4
     BOOT = 5
+    SNAPSHOT = 6
 
 
 class Boot(NamedTuple):
@@ -84,6 +87,8 @@ class Recovered(msgspec.Struct):
     accepted: dict[int, tuple[int, bytes]] = {}
     chains: dict[int, bytes] = {}
     """Hashes of the log's chain that this replica had written down, by slot: a replay must come to the same.  [SAFETY 16]"""
+    snapshots: dict[int, bytes] = {}
+    """Handles of the snapshots that were recorded as durable, by slot; older ones may be gone, and so may their records."""
     boots: dict[int, Boot] = {}
     """Of peers, and this replica's own that was registered last."""
     directory: str = "the replica's directory"
@@ -124,6 +129,8 @@ def _fold(copies: Copies, records: Iterable[Record], directory: str) -> Recovere
             chains[slot] = payload
         elif kind == RecordKind.TRUNCATE:
             found.truncated = max(found.truncated, slot)
+        elif kind == RecordKind.SNAPSHOT:
+            found.snapshots[slot] = payload
         elif kind == RecordKind.STATE:
             state = _state.decode(payload)
             found.promised = max(found.promised, state.promised)
@@ -137,4 +144,6 @@ def _fold(copies: Copies, records: Iterable[Record], directory: str) -> Recovere
             found.boots[slot] = _boot.decode(payload)
         else:
             raise ProtocolError(reason=f"a record of kind {kind} is not known: it was written by a newer version")
+    # The mark was durable when it was truncated, and may stand in a segment that went with that.
+    found.chosen = max(found.chosen, found.truncated)
     return found

@@ -13,24 +13,28 @@ Left out on purpose: bytes on disk (storage/), frames (transport/), who is a cli
 
 from collections import deque
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from gaios import errors
 from gaios.log.answers import Answer, Status
 from gaios.log.applier import Applier
 from gaios.log.boots import Boots, lineage
 from gaios.log.catchup import Catchup
-from gaios.log.codec import BOOT, BOOTED, POLL, POLLED, Message
+from gaios.log.codec import BOOT, BOOTED, OFFER, POLL, POLLED, TRANSFERS, Message
 from gaios.log.election import Election
 from gaios.log.options import MS, Options
 from gaios.log.output import OTHERS, Output
-from gaios.log.records import Record, Recovered
+from gaios.log.records import Record, Recovered, encode
 from gaios.log.reign import Reign
 from gaios.log.sessions import Bounds, Sessions
+from gaios.log.snapshots import Handle, Unpacked, encode_handle
 from gaios.log.standing import Standing
 from gaios.log.steps import Steps
 from gaios.machine import Machine
 from gaios.paxos import core
+
+DROPPED_SLOTS: Final = 10_000
+"""Dropped in one go: a millisecond."""
 
 
 class Replica(Standing):
@@ -56,26 +60,33 @@ class Replica(Standing):
         wall_ms: int = 0,
         options: Options | None = None,
         bounds: Bounds | None = None,
+        base: Unpacked | None = None,
         participant: type[core.Participant] = core.Participant,
     ) -> None:
+        """`base` is what `machine` was restored from, a snapshot behind a slot that `recovered` knows to be chosen."""
         self.options = options = options or Options()
         self.me, self.members, self.config, self.boot, self.nonce = me, dict(members), config, boot, nonce
         self.peers = tuple(sorted(member for member in members if member != me))
         self.core = participant(me, config, sum(1 << member for member in self.members))
+        self.offer = b""
+        """The handle of the newest snapshot whose record is durable: for peers that ask for what was truncated."""
         self.polls = 0
         """How often this replica polled since its start."""
         self._steps = Steps(self.core, options, lineage(me, recovered, boot, nonce))
         self._steps.restore(recovered)
         self.boots = Boots(self._steps, options, me, self.members, recovered, now)
         self.applier = Applier(machine, Sessions(bounds or Bounds()))
+        if base is not None:
+            self.applier.restore(base.part, base.sessions)
         self._reign = Reign(self._steps, self.applier, options, me, self.peers, now, wall_ms)
         self._election = Election(options, nonce, now)
         self._catchup = Catchup(options, self.peers)
         self._master = self._cached_bytes = 0
         self._resend_due = self._boost_after = self._awake_ns = now
         self._unsynced: deque[tuple[int, int]] = deque()
-        self._chains = recovered.chains
+        self._chains = {slot: chain for slot, chain in recovered.chains.items() if slot > self.applied}
         self._evicted = recovered.truncated
+        self._cached_bytes = sum([len(value) for slot, (_, value) in self.core.acc.items() if slot <= self.applied])
         self._has_begun = False
         self._begin()
 
@@ -122,6 +133,8 @@ class Replica(Standing):
                 self._polled(now, member, message)
             elif tag == POLLED:
                 self._count_poll(now, member, message)
+            elif tag in TRANSFERS:
+                self._steps.output.transfers.append((member, message))
             else:
                 self._note(now, member, message, fired=self._steps.take(message, member, now))
         self._settle(now)
@@ -188,6 +201,42 @@ class Replica(Standing):
             self._steps.take((core.ABDICATE,), self.me, now)
             self._reign.end()
             self._election.stand_back(now, 2 * self.options.term_ms)
+
+    def snapshot_is_durable(self, now: int, handle: Handle) -> int:
+        """A snapshot that was captured is durable under its name: in which Output that is written down.  [PML §5.5; SAFETY 26]"""
+        del now  # every event has one
+        self.applier.size = handle.size
+        return self._steps.snapshot(handle.slot, encode_handle(handle))
+
+    def truncate(self, now: int, through: int) -> int:
+        """Drop values through a slot which a snapshot covers whose record is durable; in which Output that is written down.  [SAFETY 26]
+
+        A few at a time: the rest is for the next call.
+        """
+        participant = self.core
+        through = min(through, participant.truncated + DROPPED_SLOTS)
+        for slot in range(self._evicted + 1, through + 1):
+            self._cached_bytes -= len(participant.acc[slot][1])
+        self._evicted = max(self._evicted, through)
+        self._steps.take((core.TRUNCATE, through), self.me, now)
+        return self._steps.output.number
+
+    def lacks(self, slot: int) -> bool:
+        """Whether a peer's snapshot behind that slot would help."""
+        return self.core.chosen < slot and not self.core.leads()
+
+    def install(self, now: int, base: Unpacked) -> int:
+        """Go on behind a snapshot instead of through the log; in which Output that is written down.  [PML §5.5; SAFETY 6, 26]
+
+        The machine was restored from it, and its record is durable. Promises, and votes above it, stay.
+        """
+        slot = base.part.slot
+        self._steps.take((core.INSTALL, slot), self.me, now)
+        self.applier.restore(base.part, base.sessions)
+        self._chains = {at: chain for at, chain in self._chains.items() if at > slot}
+        self._evicted, self._cached_bytes = slot, 0
+        self._steps.applied(slot, self.applier.chain)
+        return self._steps.output.number
 
     def deadline_ns(self) -> int:
         """When `tick` is due next."""
@@ -289,15 +338,26 @@ class Replica(Standing):
             if expected and expected != applier.chain:
                 raise errors.InvariantViolated(invariant="the log's chain", detail=f"replay of slot {slot} differs from what was recorded")
             self._cached_bytes += len(value)
+            if applier.asked:
+                self._steps.output.captures.append(applier.capture(self.config, encode(sorted(self.members.items()))))
         self._steps.applied(applier.applied, applier.chain)
-        while self._cached_bytes > self.options.cache_bytes and self._evicted < min(applier.applied, self._steps.durable_mark):
+        self._evict()
+
+    def _evict(self) -> None:
+        """Applied values leave memory, the oldest first; the disk has them. A few at a time: a start may find many."""
+        through = min(self.applier.applied, self._steps.durable_mark, self._evicted + DROPPED_SLOTS)
+        while self._cached_bytes > self.options.cache_bytes and self._evicted < through:
             self._evicted += 1
-            self._cached_bytes -= len(accepted.pop(self._evicted)[1])
+            self._cached_bytes -= len(self.core.acc.pop(self._evicted)[1])
 
     def _fetch(self, now: int, member: int, message: Message) -> int:
         """A peer asks for a chosen value: supply it, from memory or by way of the disk; about how many bytes go out."""
         slot = message[1]
-        if self.core.truncated < slot <= self._evicted:
+        if slot <= self.core.truncated:
+            if self.offer:
+                self._steps.output.at_once.append((member, (OFFER, self.offer)))
+            return self.options.supply_bytes
+        if slot <= self._evicted:
             self._steps.output.reads.append((member, slot))
             return self.options.batch_bytes
         self._steps.take(message, member, now)

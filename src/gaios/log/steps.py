@@ -73,6 +73,13 @@ class Steps:
         """The chain's hash at the newest applied slot, to be written with the next mark."""
         self._chain = (slot, chain)
 
+    def snapshot(self, slot: int, handle: bytes) -> int:
+        """The snapshot behind a slot is durable: write that down, behind the mark that the slot is chosen; in which Output.  [SAFETY 26]"""
+        if self.core.chosen > self._marked:
+            self._mark()
+        self.output.records.append((RecordKind.SNAPSHOT, slot, 0, handle))
+        return self.output.number
+
     def learn(self, now: int) -> None:
         """Tell the others what is chosen, with the next message."""
         self._learn = (core.LEARN, self.core.bal, self.core.config, self.core.chosen)

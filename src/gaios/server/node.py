@@ -27,6 +27,7 @@ from gaios.server.facts import facts as facts_of
 from gaios.server.gated import Gated
 from gaios.server.guests import LOCAL, OWN, Connection, Guest, Guests
 from gaios.server.outbox import Outbox
+from gaios.server.snapshots import Found, Snapshots, load
 from gaios.server.watches import Watches
 from gaios.storage import SEGMENT_BYTES, Identity, Journal, Operation, Reader
 from gaios.transport import (
@@ -54,6 +55,7 @@ class Node:
         clients: Mapping[int, str],
         facts: Mapping[str, Any] | None = None,
         first: list[Operation] | None = None,
+        found: Found | None = None,
         limits: Limits | None = None,
     ) -> None:
         """Take over a recovered replica. `first` are operations without which it may not vote; `clients` maps replica ids to addresses."""
@@ -71,6 +73,7 @@ class Node:
         self.steward = Steward(book, lambda number, command: replica.propose_own((OWN, number), command))
         self.gated = Gated(replica, self.steward, lambda answers: self._answer(0, answers))
         self.commit = GroupCommit(journal, replica.state_record, list(first or ()))
+        self.snapshots = Snapshots(found or Found(bytes(16), None, [], [], [], []), replica, self, reader)
         self._handed_back: list[tuple[Any, ...]] = []
         # What NotMaster and PONG say.
         self._told = 0
@@ -112,6 +115,7 @@ class Node:
             recovered: Recovered = recover(found.copies, found.records, directory)
         except errors.ProtocolError as error:
             raise errors.StateDamaged(file=directory, offset=0, kind="version", detail=error.reason) from None
+        snapshots = load(reader, cell, recovered, machine, directory)
         boot = journal.boot = recovered.copies.boot + 1
         replica = make(
             me=member,
@@ -125,6 +129,7 @@ class Node:
             wall_ms=wall_ms,
             options=options,
             bounds=bounds,
+            base=snapshots.base,
         )
         return cls(
             replica_id=members[member],
@@ -134,6 +139,7 @@ class Node:
             clients=clients,
             facts=facts,
             first=found.operations,
+            found=snapshots,
             limits=limits,
         )
 
@@ -210,6 +216,22 @@ class Node:
         self._release(after)
         if number:
             self.replica.synced(now, number)
+            installed = self.snapshots.installed
+            self.snapshots.synced(now, number)
+            if self.snapshots.installed > installed:
+                self.watches.jumped()
+
+    def snapshot_done(self, now: int) -> None:
+        """What `Effects.snapshot` held is carried out and durable."""
+        self.snapshots.done(now)
+
+    def kept_bytes(self, through: int) -> int:
+        """See `server.snapshots.Log`."""
+        return self.commit.kept_bytes(through)
+
+    def give_up(self, through: int) -> None:
+        """See `server.snapshots.Log`."""
+        self.commit.give_up(through)
 
     def spare_done(self) -> None:
         """The new file is made and durable."""
@@ -247,8 +269,11 @@ class Node:
         for connection, frame in self.watches.take(now):
             self.guests.say(connection, frame)
         local, self._local = self._local, []
-        deadline = min(replica.deadline_ns(), self.watches.due_ns(), self.steward.due_ns(), self.commit.due_ns())
-        return Effects(disk, spare, self._outbox.take(), list(self.guests.take()), local, deadline)
+        snapshot = self.snapshots.work(now)
+        self._outbox.add(self.snapshots.said)
+        self.snapshots.said = []
+        deadline = min(replica.deadline_ns(), self.watches.due_ns(), self.steward.due_ns(), self.commit.due_ns(), self.snapshots.due_ns())
+        return Effects(disk, spare, self._outbox.take(), list(self.guests.take()), local, deadline, snapshot)
 
     def check(self) -> None:
         """Raise `InvariantViolated` when an invariant of the log, or of what it is kept with, does not hold."""
@@ -261,7 +286,7 @@ class Node:
 
     def status(self, now: int) -> dict[str, Any]:
         """This replica's own facts.  [INTERFACE `status`]"""
-        return {**self._facts, **facts_of(self.replica_id, self.replica, now)}
+        return {**self._facts, **facts_of(self.replica_id, self.replica, now), **self.snapshots.facts()}
 
     # -- inside ----------------------------------------------------------------------------------------------------------
 
@@ -275,6 +300,10 @@ class Node:
         if output.effects:
             self.watches.applied(output.effects)
             self.steward.applied(output.effects)
+        if output.captures:
+            self.snapshots.take(now, output.captures)
+        for member, message in output.transfers:
+            self.snapshots.heard(now, member, message)
         if output.answers:
             self._answer(now, self.gated.answered(output.answers))
         for member, slot in output.reads:
@@ -301,7 +330,7 @@ class Node:
                 body = self._explain(status, body)
             client = clients.get(connection)
             if client is not None:
-                client.open -= 1
+                client.open.discard(request)
                 client.out.append(encode_answer(request, status, slot, index, body))
                 talking[connection] = client
             elif connection == OWN:
@@ -331,9 +360,16 @@ class Node:
         return errors.pack(errors.Unknown(reason="mastership was lost while the command was under way"))
 
     def _admit(self, connection: Connection, client: Guest, request: int) -> bool:
-        """Count a request, or refuse it."""
-        if client.open < self.limits.requests:
-            client.open += 1
+        """Take note of a request, or refuse it.
+
+        Two under one number would be taken for one another: the first answer would count as both's, at the gate as at the client; and a
+        refusal under that number could not be told from an answer to the first. So the second breaks the protocol (its rule 1), whatever
+        the two ask for, and costs the connection; what was under way goes on, unanswered.
+        """
+        if request in client.open:
+            raise errors.ProtocolError(reason=f"a request came under the number {request}, which one that is not answered yet has")
+        if len(client.open) < self.limits.requests:
+            client.open.add(request)
             return True
         self.answered += 1
         self.refused += 1

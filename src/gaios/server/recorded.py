@@ -125,7 +125,9 @@ class RecordedCommit(GroupCommit):
         self._opened = None
         operations = super().batch(now)
         if operations is not None:
-            self._notes.entries.append(_handed(operations, copies, self._opened, records))
+            # Beside what gathers stand the batches of the journal's own: a mark, old segments that go.
+            own = self._flying_records is not records
+            self._notes.entries.append(_handed(operations, None if own else copies, self._opened, [] if own else records))
         return operations
 
     def done(self, now: int) -> tuple[Waiting, int]:

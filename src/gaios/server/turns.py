@@ -270,6 +270,8 @@ class Turns:
             self._disk.execute(effects.disk, self._executed)
         if effects.spare is not None:
             self._disk.execute_aside(effects.spare, self._made_spare)
+        if effects.snapshot is not None:
+            self._disk.execute_aside(effects.snapshot, self._wrote_snapshot)
         self._deadline_ns = effects.deadline_ns
         if effects.deadline_ns < self._timer_ns:
             self._arm(now, effects.deadline_ns)
@@ -315,6 +317,18 @@ class Turns:
         """On a thread of its own."""
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._on_spare, failure)
+
+    def _wrote_snapshot(self, failure: errors.DiskFailed | None) -> None:
+        """On a thread of its own."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._on_snapshot, failure)
+
+    def _on_snapshot(self, failure: errors.DiskFailed | None) -> None:
+        if failure is not None:
+            self.fail(failure)
+        elif not self.done.done():
+            self.node.snapshot_done(clock())
+            self.wake()
 
     def _on_spare(self, failure: errors.DiskFailed | None) -> None:
         if failure is not None:

@@ -11,9 +11,11 @@ from typing import Any
 import msgspec
 
 from gaios import errors
+from gaios.locks import LockService
 from gaios.log import recover
 from gaios.paxos import core
 from gaios.server.node import Node
+from gaios.server.snapshots import load
 from gaios.sim.checkers.persist_then_say import Remembered, Said
 from gaios.sim.clock import Clock
 from gaios.sim.dice import Dice
@@ -167,6 +169,7 @@ class Onlooker:
         self._serving = self._behind = False
         self._recovering = self._waited = self._overloaded = self._turns = 0
         self._due_ns = self._restless = 0
+        self._taken = self._skipped = self._installed = 0
         self._core: Any = None
         self._held: _Standing | None = None
         """How it stood at its last turn, if it held a lease then."""
@@ -178,7 +181,12 @@ class Onlooker:
         self._life, self._overloaded, self._boot = life, 0, node.replica.boot
         self._speech.binds = False
         participant = self._core = node.replica.core
-        self._remember(participant.promised, participant.longest, dict(participant.acc))
+        self._taken = self._skipped = self._installed = 0
+        if node.replica.applier.base:
+            self._world.count("a replica started from a snapshot")
+        if node.snapshots.why:
+            self._world.count("a replica started from an older snapshot")
+        self._remember(participant.promised, participant.longest, dict(participant.acc), participant.truncated)
         watch_applier(self._observations, self._replica, life, node.replica.applier, lambda: self._world.now_ns)
 
     def stopped(self) -> None:
@@ -239,6 +247,12 @@ class Onlooker:
         if participant.best and participant.bal != self._recovering:
             self._recovering = participant.bal
             world.count("a promise carried values")
+        if (node.snapshots.taken, node.snapshots.skipped) != (self._taken, self._skipped):
+            world.count("a snapshot was taken" if node.snapshots.taken > self._taken else "a snapshot was asked for while one was taken")
+            self._taken, self._skipped = node.snapshots.taken, node.snapshots.skipped
+        if node.snapshots.installed != self._installed:
+            self._installed = node.snapshots.installed
+            world.count("a replica caught up by a snapshot")
         behind = replica.is_behind
         if behind != self._behind:
             self._behind = behind
@@ -269,17 +283,21 @@ class Onlooker:
     def _imagine_power_cut(self) -> None:
         """Would a start remember what was just said, if the power went now and every un-synced byte with it?"""
         try:
-            _, found = Journal.open(self._identity, self._disk.durable())
+            durable = self._disk.durable()
+            _, found = Journal.open(self._identity, durable)
             recovered = recover(found.copies, found.records)
+            if recovered.truncated:
+                load(durable, self._identity.cell, recovered, LockService(), "imagined")
         except errors.Error as error:
             self.found("imagined power cut", error)
             return
-        self._remember(recovered.promised, recovered.longest_ns, recovered.accepted)
+        self._remember(recovered.promised, recovered.longest_ns, recovered.accepted, recovered.truncated)
 
-    def _remember(self, promised: int, longest_ns: int, accepted: dict[int, tuple[int, bytes]]) -> None:
+    def _remember(self, promised: int, longest_ns: int, accepted: dict[int, tuple[int, bytes]], truncated: int) -> None:
         if self.is_out:
             return
-        self._observations.starts.append(Remembered(self._replica, self._life, self._speech.said(), promised, longest_ns, accepted))
+        said = self._speech.said()
+        self._observations.starts.append(Remembered(self._replica, self._life, said, promised, longest_ns, accepted, truncated))
 
     def found(self, where: str, error: Exception) -> None:
         """The process stopped by itself."""

@@ -96,8 +96,7 @@ class Seat:
         self._suspended = False
         """The whole machine stands still."""
         self._door = Door(world, replica, cell, self._put)
-        self._others: list[Seat] = []
-        self._receivers: dict[int, Deliver] = {}
+        self._others, self._receivers = list[Seat](), dict[int, Deliver]()
         self._frames = Decoder(PEER_BYTES_MAX, magic=False)
 
     def meet(self, others: Iterable["Seat"]) -> None:
@@ -343,19 +342,20 @@ class Seat:
             self._door.slow(node, event[1])
         elif kind == "spare":
             node.spare_done()
+        elif kind == "snapshot":
+            node.snapshot_done(now)
 
     # -- effects ---------------------------------------------------------------------------------------------------------
 
     def _carry_out(self, life: int, effects: Effects) -> None:
         if life != self.life or self.node is None:
             return
-        world = self.world
-        disk, spare, to_peers, to_clients, _, deadline_ns = effects
-        if disk is not None:
-            self.disk.submit(disk, lambda: self._disk_done(life, "disk"), lambda: self._disk_failed(life))
+        world, (disk, spare, to_peers, to_clients, _, deadline_ns, snapshot) = self.world, effects
         if spare is not None and self._makes_spares:
             world.count("a spare segment was made")
-            self.disk.submit(spare, lambda: self._disk_done(life, "spare"), lambda: self._disk_failed(life))
+        for which, operations in zip(("disk", "spare", "snapshot"), (disk, spare if self._makes_spares else None, snapshot), strict=True):
+            if operations is not None:
+                self.disk.submit(operations, partial(self._disk_done, life, which), partial(self._disk_failed, life))
         last, frame = None, b""
         for member, body, _ in to_peers:
             world.note(f"send {self.replica} {member}", body)

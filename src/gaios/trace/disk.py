@@ -25,6 +25,8 @@ class Disk:
         """Of the copies: the promise, the longest term, the boot."""
         self.promised = self.chosen = self.truncated = 0
         """Of copies and records together."""
+        self.snapshot = 0
+        """Behind this slot a snapshot is durable."""
         self.accepted: dict[int, Accepted] = {}
         self.boots: dict[int, tuple[int, int]] | None = {}
         """The newest boot of each member, with its nonce, that was written down here; None: nobody recorded what was."""
@@ -92,6 +94,7 @@ class Disk:
         self.copied = self.promised = start.promised
         self.longest, self.boot = start.longest, start.boot - 1
         self.chosen, self.truncated, self.accepted = start.chosen, start.truncated, told
+        self.snapshot = start.chosen  # there may be one
         self.boots = None
 
     # -- inside ----------------------------------------------------------------------------------------------------------
@@ -122,6 +125,8 @@ class Disk:
             self.chosen = max(self.chosen, slot)
         elif kind == RecordKind.TRUNCATE:
             self.truncated = max(self.truncated, slot)
+        elif kind == RecordKind.SNAPSHOT:
+            self.snapshot = max(self.snapshot, slot)
         elif kind == RecordKind.BOOT:
             if self.boots is not None:
                 self.boots[slot] = _boot(value)[:2]
@@ -130,7 +135,7 @@ class Disk:
 
     def _differs(self, start: Start) -> tuple[str, str] | None:
         """Where a start differs from this state: expected, found."""
-        mine = (self.boot + 1, self.promised, self.longest, self.chosen, self.truncated)
+        mine = (self.boot + 1, self.promised, self.longest, max(self.chosen, self.truncated), self.truncated)
         if mine != (start.boot, start.promised, start.longest, start.chosen, start.truncated):
             return self._summary(), _found(start)
         told = {slot: (ballot, value) for slot, ballot, value in start.accepted}
@@ -141,7 +146,7 @@ class Disk:
         return f"slot {slot} {_entry(kept.get(slot))}", _entry(told.get(slot))
 
     def _summary(self) -> str:
-        return _state_text(self.boot + 1, self.promised, self.longest, self.chosen, self.truncated)
+        return _state_text(self.boot + 1, self.promised, self.longest, max(self.chosen, self.truncated), self.truncated)
 
 
 def _check_syncs(batch: Handed) -> None:

@@ -159,7 +159,7 @@ class Life:
         out.sends.clear()
         if fired and tag == core.ACCEPTED:
             self._cell.vote(step.src, event[3], event[1])
-        for slot in range(chosen + 1, participant.chosen + 1):
+        for slot in range(chosen + 1 if tag != core.INSTALL else participant.chosen + 1, participant.chosen + 1):
             self._cell.believed(slot, *participant.acc[slot])
         if participant.leads():
             self._led[participant.bal] = participant.chosen
@@ -177,6 +177,9 @@ class Life:
             self._cell.accepted(slot, ballot, value)
             self._unwritten.append((number, (int(RecordKind.ACCEPT), slot, ballot, value)))
         elif field == core.F_TRUNCATED:
+            if write[1] > self._disk.snapshot:
+                expected = f"nothing truncated above slot {self._disk.snapshot}, behind which a snapshot is durable"
+                raise Illegal("V3 truncated behind a snapshot", expected, f"through slot {write[1]}")
             self._unwritten.append((number, (int(RecordKind.TRUNCATE), write[1], 0, b"")))
 
     def _sends(self, number: int, to: int, message: Any) -> None:  # noqa: ANN401 (an event)
@@ -204,7 +207,9 @@ class Life:
                 raise Illegal("V3 what leaves is true", f"nothing above slot {known} called chosen in ballot {message[1]}", shown(message))
         elif tag == core.CHOSEN:
             _, slot, ballot, value = message
-            if slot > self._core.chosen or self._core.acc.get(slot) != (ballot, value):
+            if slot <= self._core.truncated:
+                self._cell.believed(slot, ballot, value)
+            elif slot > self._core.chosen or self._core.acc.get(slot) != (ballot, value):
                 raise Illegal("V3 what leaves is true", f"a chosen value as accepted here: {self._core.acc.get(slot)}", shown(message))
         elif tag == BOOTED and message[1]:
             boots = self._disk.boots
@@ -280,9 +285,9 @@ class Life:
             elif kind == RecordKind.CHOSEN:
                 if slot > participant.chosen:
                     raise Illegal("V3 what is written", f"a mark of at most slot {participant.chosen}", f"one of slot {slot}")
-            elif kind == RecordKind.BOOT:
-                pass
-            elif kind != RecordKind.ACCEPT or (slot, ballot, value) not in self._found:
+            elif kind not in {RecordKind.SNAPSHOT, RecordKind.BOOT} and (
+                kind != RecordKind.ACCEPT or (slot, ballot, value) not in self._found
+            ):
                 expected = _record(*self._unwritten[0][1]) if self._unwritten else "only records that a step wanted"
                 raise Illegal("V3 what is written", expected, _record(*record))
 
