@@ -80,6 +80,7 @@ async def test_a_peers_older_boot_or_second_nonce_is_turned_away(tmp_path: Path)
         host, port = config.address(settings[0].me.peer)
         with socket.create_connection((host, port)) as first:
             first.sendall(b"\x89gaios\r\n" + hello("peer", cell=CELL.bytes, member=2, boot=5, nonce=1))
+            await until(lambda: any(inbound.member == 2 for inbound in replica._doors._inbound))
             first.sendall(encode_peer(codec.encode(2, 5, 0, [(codec.BOOT, [(5, 1)])])))
             await until(lambda: replica.node.replica.boots.refusal(2, 4, 1))
             for boot, nonce in ((4, 1), (5, 2)):

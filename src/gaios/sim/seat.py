@@ -96,8 +96,7 @@ class Seat:
         self._suspended = False
         """The whole machine stands still."""
         self._door = Door(world, replica, cell, self._put)
-        self._others: list[Seat] = []
-        self._receivers: dict[int, Deliver] = {}
+        self._others, self._receivers = list[Seat](), dict[int, Deliver]()
         self._frames = Decoder(PEER_BYTES_MAX, magic=False)
 
     def meet(self, others: Iterable["Seat"]) -> None:
