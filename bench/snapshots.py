@@ -31,8 +31,8 @@ CLIENTS: Final = 16
 PUTS: Final = 120
 """Keys of one MultiOp while the cell is filled."""
 LOOK_S: Final = 0.02
-SLOTS: Final = "4000"
-"""A snapshot about every ten seconds."""
+SLOTS: Final = "16000"
+"""A snapshot now and then, so that there are puts without one to compare with."""
 GAIOS: Final = str(Path(sys.executable).parent / "gaios")
 
 

@@ -70,8 +70,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """And slots: small values take their time in a replay, too."""
     snapshot_pause_us: int = 5_000
     """Between slices of a snapshot, each of a millisecond: it takes a sixth of a loop."""
-    snapshot_stagger_ms: int = 2_000
-    """Each replica begins to write its snapshot so much later than the one before it, the master last."""
+    snapshot_stagger_ms: int = 10_000
+    """Each replica begins to write its snapshot so much later than the one before it, the master last: a million keys take so long."""
     keep_snapshots: int = 2
     """Kept always, with the log above the oldest: should the newest be damaged, the one before and more of the log do."""
     keep_hours: int = 72

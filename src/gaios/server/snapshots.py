@@ -80,6 +80,9 @@ def load(reader: Reader, cell: bytes, recovered: Recovered, machine: Machine, di
         if slot > recovered.chosen:
             found.leftovers.append(name(slot))  # not recorded: nothing that was said rests on it
             continue
+        if slot < recovered.truncated:
+            found.spoilt.append(slot)  # one that was taken over has made it useless
+            continue
         try:
             closing = closings[slot] = _closing(reader, cell, slot, recovered)
         except StateDamaged as error:

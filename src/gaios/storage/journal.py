@@ -155,12 +155,14 @@ class Journal:
         last = found.segments[-1]
         journal = cls(identity, found.tail, last.opening.size, copy, segment_bytes, indexes)
         journal._tops = tops
-        leftovers = [segment.name(number) for number in segment.numbers(names) if number < known.first]
-        leftovers += [*found.dropped, *(name for name in (SPARE, MADE) if name in names)]
+        given_up = [segment.name(number) for number in segment.numbers(names) if number < known.first]
+        leftovers = [*found.dropped, *(name for name in (SPARE, MADE) if name in names)]
         # Synced even without leftovers: a process that was killed right after a rename left a name that only the cache knows.
         operations: list[Operation] = [*(Remove(name) for name in reversed(leftovers)), SyncDirectory(segment.DIRECTORY)]
         operations += journal._settle(reader, found)
         operations += promise.repair(copy, names)
+        # Not before the copies that say so are durable: a killed process may have left them in the cache only.
+        operations += (*map(Remove, given_up), SyncDirectory(segment.DIRECTORY)) if given_up else ()
         return journal, Recovered(copy.payload, records, operations, found.cut)
 
     def _settle(self, reader: Reader, found: Scan) -> list[Operation]:
@@ -304,9 +306,7 @@ class Journal:
     def prepare(self) -> list[Operation]:
         """Make the next segment ahead, once the present one is half full; nothing if there is no need.
 
-        It may run beside batches, in the background, or behind one. Call `prepared` when it was carried out. A shell that never calls
-        it only has a slower batch at the start of each segment.
-        A large batch may fill half of the segment that it opens; the next spare then waits for the batch after it.
+        It may run beside batches, or behind one; call `prepared` then. Without it each segment only begins with a slower batch.
         """
         if self._spare is not False or self._takes_spare or self._encoder.offset * 2 < self._size:
             return []
