@@ -61,12 +61,12 @@ async def follower(cell: local.LocalCell) -> int:
 
 
 async def votes(cell: local.LocalCell, replica: int) -> None:
-    """Until its boot is registered."""
+    """Until its boot is registered with a majority of the others."""
     admin = next(each.admin for each in cell.founders if each.id == replica)
     async with asyncio.timeout(PATIENCE_S):
         while True:
             with contextlib.suppress(OSError, msgspec.DecodeError):
-                if msgspec.json.decode((await get(admin, "/status"))[1])["voting"]:
+                if not msgspec.json.decode((await get(admin, "/status"))[1])["why"]:
                     return
             await asyncio.sleep(0.05)
 

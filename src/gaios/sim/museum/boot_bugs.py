@@ -8,7 +8,7 @@ from gaios.log.records import Boot
 from gaios.sim.museum.exhibit import Exhibit, method, scenario
 
 
-def _at_once(sound: Callable[..., Any]) -> Callable[..., Any]:
+def at_once(sound: Callable[..., Any]) -> Callable[..., Any]:
     """A replica takes part from its start on, whoever has heard of its boot."""
 
     def init(self: Boots, *arguments: Any) -> None:
@@ -35,7 +35,7 @@ EXHIBITS = [
         "a replica takes part before others have recorded its boot",
         "log",
         "SAFETY 3",
-        method(Boots, "__init__", _at_once),
+        method(Boots, "__init__", at_once),
         ("lost state stays out",),
         scenario("older-directories"),
     ),
