@@ -104,7 +104,7 @@ class HandCell:
             self.pending[member] = effects.disk
         if effects.spare is not None:
             self.disks[member].execute(effects.spare)
-            node.spare_done()
+            node.spare_done(self.now)
             self.spares += 1
         for to, body, _ in effects.to_peers:
             if member not in self.cut and to not in self.cut:

@@ -20,6 +20,7 @@ from gaios.api import (
     CompactResult,
     Event,
     History,
+    Increment,
     MultiOp,
     MultiOpResult,
     Overview,
@@ -56,6 +57,11 @@ class Database(Machine):
     def validate(self, command: bytes) -> None:
         """Check a command's form and limits. Raises `InvalidCommand` or one of its kinds: see `api.check`."""
         api.check(api.decode_command(command), command)
+
+    def grows(self, command: bytes) -> bool:
+        """Whether it would put anything, whichever way its guard goes."""
+        decoded = api.decode_command(command)
+        return isinstance(decoded, MultiOp) and any(isinstance(op, (Put, Increment)) for op in (*decoded.then, *decoded.otherwise))
 
     def begin_epoch(self, context: Context) -> None:
         """From here on `EPOCH_KEY` reads as this reign's."""

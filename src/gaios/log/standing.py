@@ -3,6 +3,7 @@
 from gaios.log.applier import Applier
 from gaios.log.catchup import Catchup
 from gaios.log.reign import Reign
+from gaios.log.space import Space
 from gaios.paxos import core
 
 
@@ -14,6 +15,7 @@ class Standing:
     """Each member's replica id."""
     core: core.Participant
     applier: Applier
+    space: Space
     _reign: Reign
     _catchup: Catchup
     _master: int
@@ -72,6 +74,15 @@ class Standing:
     def is_behind(self) -> bool:
         """Whether chosen values are known to be missing or not yet applied."""
         return self.applier.applied < self.core.chosen or self._catchup.known > self.core.chosen
+
+    @property
+    def why(self) -> list[str]:
+        """What is unusual about this replica, in sentences."""
+        return [*self.space.why(self.members[self.me])]
+
+    def followers(self, now: int) -> list[int]:
+        """The members whose leases this master has, itself included."""
+        return [member for member, until in self.core.grants.items() if now < until]
 
     def lease_ns(self, now: int) -> int:
         """How long the lease lasts yet; 0 without one."""

@@ -267,7 +267,7 @@ class Turns:
             self.metrics.batches.add(self.node.commit.newest)
             self._disk.execute(effects.disk, self._executed)
         if effects.spare is not None:
-            self._disk.execute_aside(effects.spare, self._made_spare)
+            self._disk.execute_aside(effects.spare, self._made_spare, self._no_room)
         self._deadline_ns = effects.deadline_ns
         if effects.deadline_ns < self._timer_ns:
             self._arm(now, effects.deadline_ns)
@@ -317,8 +317,19 @@ class Turns:
     def _on_spare(self, failure: errors.DiskFailed | None) -> None:
         if failure is not None:
             self.fail(failure)
-        else:
-            self.node.spare_done()
+        elif not self.done.done():
+            self.node.spare_done(clock())
+            self.wake()
+
+    def _no_room(self) -> None:
+        """On a thread of its own."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._on_no_room)
+
+    def _on_no_room(self) -> None:
+        if not self.done.done():
+            self.node.no_room(clock())
+            self.wake()
 
     def _on_disk(self, failure: errors.DiskFailed | None) -> None:
         if failure is not None:

@@ -141,7 +141,7 @@ class Seat:
             else:
                 self.onlooker.found("start", error)
             return
-        machine.boot = self.life
+        machine.boot, node.commit.makes_ahead = self.life, self._makes_spares
         self.onlooker.started(self.life, node)
         self.node = node
         self._inbox, self._turn_at, self._armed_ns, self._deadline_ns, self._pause, self._asleep = [], -1, -1, -1, None, None
@@ -341,7 +341,10 @@ class Seat:
         elif kind == "slow":
             self._door.slow(node, event[1])
         elif kind == "spare":
-            node.spare_done()
+            node.spare_done(now)
+        elif kind == "no room":
+            self.world.count("there was no room for a new segment")
+            node.no_room(now)
 
     # -- effects ---------------------------------------------------------------------------------------------------------
 
@@ -352,9 +355,11 @@ class Seat:
         disk, spare, to_peers, to_clients, _, deadline_ns = effects
         if disk is not None:
             self.disk.submit(disk, lambda: self._disk_done(life, "disk"), lambda: self._disk_failed(life))
-        if spare is not None and self._makes_spares:
+        if spare is not None:
             world.count("a spare segment was made")
-            self.disk.submit(spare, lambda: self._disk_done(life, "spare"), lambda: self._disk_failed(life))
+            self.disk.submit(
+                spare, lambda: self._disk_done(life, "spare"), lambda: self._disk_failed(life), lambda: self._disk_done(life, "no room")
+            )
         last, frame = None, b""
         for member, body, _ in to_peers:
             world.note(f"send {self.replica} {member}", body)

@@ -6,6 +6,7 @@ Rule 3. The first failure of any kind is the end: nothing is tried again, a fail
 clean and the next sync would succeed without them. Every later batch is answered with the same error.  [mission: fsyncgate]
 Rule 4. A write that the kernel cut short is continued; one that makes no progress is a failure.
 Rule 5. A file that was deleted under us is a failure: it can still be written and synced, and nothing of that would be found again.
+Rule 6. That there is no room for a *new* file is no failure: nothing stands in it yet. What was made of it is taken away.  [SAFETY 28]
 
 Left out on purpose: O_DIRECT and io_uring; one fdatasync of a zero-filled file costs some 140 µs here, most of it the device's.
 """
@@ -15,10 +16,11 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
+from typing import Final
 
 from gaios.errors import ConfigurationError, DirectoryInUse, DiskFailed
 from gaios.storage.copies import NAMES as PROMISES
@@ -35,6 +37,7 @@ DESCRIPTORS_MAX = 16
 LOOK_S = 1.0
 """How often, at most, a file that was synced is asked whether somebody deleted it."""
 Done = Callable[[DiskFailed | None], object]
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Directory:
@@ -160,12 +163,12 @@ class Disk:
         if failure is not None:
             raise failure
 
-    def execute_aside(self, operations: Iterable[Operation], done: Done) -> None:
+    def execute_aside(self, operations: Iterable[Operation], done: Done, no_room: Callable[[], object]) -> None:
         """Carry out what makes a new file, beside the disk thread: a spare segment must not hold up the next batch.
 
-        `done` is called on a thread of its own, with the failure or None.
+        `done` is called on a thread of its own, with the failure or None; `no_room` instead, when the file system has none for the file.
         """
-        thread = Thread(target=self._aside, args=(operations, done), name="disk aside", daemon=True)
+        thread = Thread(target=self._aside, args=(operations, done, no_room), name="disk aside", daemon=True)
         self._asides = [aside for aside in self._asides if aside.is_alive()] + [thread]
         thread.start()
 
@@ -189,20 +192,33 @@ class Disk:
                 self._carry_out(self._hands, operations)
             done(self.failure)
 
-    def _aside(self, operations: Iterable[Operation], done: Done) -> None:
+    def _aside(self, operations: Iterable[Operation], done: Done, no_room: Callable[[], object]) -> None:
         hands = _Hands(self.path)
-        self._carry_out(hands, operations)
+        has_room = self._carry_out(hands, operations, aside=True)
         hands.close()
-        done(self.failure)
+        if has_room:
+            done(self.failure)
+        else:
+            no_room()
 
-    def _carry_out(self, hands: "_Hands", operations: Iterable[Operation]) -> None:
+    def _carry_out(self, hands: "_Hands", operations: Iterable[Operation], *, aside: bool = False) -> bool:
+        """Whether there was room for a new file, which only one made `aside` may be without."""
+        made: list[str] = []
         for operation in operations:
             try:
                 hands.perform(operation)
+                if isinstance(operation, Create):
+                    made.append(operation.name)
             except Exception as error:  # noqa: BLE001  a disk thread that died in silence would leave the replica waiting for ever
+                if aside and isinstance(error, OSError) and error.errno in NO_ROOM:
+                    for name in made:
+                        with suppress(OSError):
+                            hands.perform(Remove(name))
+                    return False
                 if self.failure is None:
                     self.failure = _failed(_file(operation), type(operation).__name__.lower(), error)
-                return
+                return True
+        return True
 
 
 class _Hands:
@@ -255,8 +271,13 @@ class _Hands:
         (self.path / name).parent.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
         descriptor = os.open(self.path / name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
         self._keep(name, descriptor)
-        for offset in range(0, size, len(ZEROS)):
-            _write(descriptor, ZEROS[: size - offset], offset)
+        try:
+            for offset in range(0, size, len(ZEROS)):
+                _write(descriptor, ZEROS[: size - offset], offset)
+        except OSError:
+            # What fits of a file that does not fit takes the room that others need.
+            (self.path / name).unlink(missing_ok=True)
+            raise
 
     def _descriptor(self, name: str) -> int:
         descriptor = self._descriptors.get(name)
