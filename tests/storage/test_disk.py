@@ -3,6 +3,7 @@
 import errno
 import itertools
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -295,3 +296,26 @@ def test_a_process_killed_before_any_operation_loses_nothing(tmp_path: Path, par
     assert len(more) == child.BATCHES
     check(directory, acknowledged + more)
     assert before > 30, "a child carries out more operations than that"
+
+
+@pytest.mark.parametrize("how", ["deleted", "moved", "replaced"])
+def test_a_directory_that_went_away_is_a_failure(disk: Disk, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    """It can still be written and synced, and nobody would find it again; an idle disk notices, too."""
+    monkeypatch.setattr("gaios.storage.disk.LOOK_S", 0.0)
+    disk.execute_now([Create("file", 4)])
+    disk.execute_now([])
+    if how == "deleted":
+        shutil.rmtree(disk.path)
+    else:
+        disk.path.rename(disk.path.with_name("moved"))
+    if how == "replaced":
+        Disk(disk.path, create=True).close()
+    with pytest.raises(DiskFailed, match="another directory" if how == "replaced" else "deleted it, or moved it away"):
+        disk.execute_now([])
+
+
+def test_whoever_holds_it_is_written_in_place(disk: Disk) -> None:
+    """A supervisor reads it; on a full disk there is no room for it elsewhere."""
+    disk.sign(123_456)
+    disk.sign(7)
+    assert int((disk.path / LOCK).read_text()) == 7
