@@ -119,7 +119,7 @@ def test_a_master_that_has_no_room_and_dies_is_followed_when_there_is_room() -> 
 
 
 def test_it_is_told_again_to_whoever_was_away() -> None:
-    cell, master, client = running()
+    cell, master, _ = running()
     away = others(cell, master)[0]
     cell.cut = lambda a, b, _m: away.me in (a, b)
     fill(cell, Room.SHORT, *others(cell, master)[1:4], master)
@@ -127,4 +127,45 @@ def test_it_is_told_again_to_whoever_was_away() -> None:
     cell.run(1_500)
     assert away.replica.space.full(cell.now) == sorted(node.me for node in cell.nodes.values() if node is not away)
     assert [bool(node.replica.why) for node in cell.nodes.values()] == [node is not away for node in cell.nodes.values()]
-    del client
+
+
+def test_a_handover_leaves_nobody_in_doubt() -> None:
+    """What is in flight is waited for, what waits is refused: it can be asked of the next master."""
+    cell, master, client = running()
+    master.replica.submit(cell.now, "proposed", client.command(b"x"))
+    master.drain()
+    master.replica.set_room(cell.now, Room.SHORT)
+    master.replica.submit(cell.now, "waiting", client.command(b"del"))
+    master.drain()
+    assert cell.masters == [master.me]
+    cell.settle()
+    assert cell.masters == []
+    assert master.answers["proposed"].status == Status.DONE
+    assert master.answers["waiting"].status == Status.NOT_MASTER
+
+
+def test_a_handover_does_not_wait_for_ever() -> None:
+    cell, master, client = running()
+    cell.cut = lambda a, _b, _m: a == master.me
+    master.replica.submit(cell.now, "proposed", client.command(b"x"))
+    master.drain()
+    master.replica.set_room(cell.now, Room.SHORT)
+    cell.run(cell.options.term_ms // 2 + 150)
+    assert not master.replica.is_serving
+    assert master.answers["proposed"].status == Status.IN_DOUBT
+
+
+def test_a_slow_master_hands_over() -> None:
+    """Its own syncs take a hundred milliseconds, those of the others next to nothing."""
+    cell, master, client = running()
+    began = cell.now
+    while cell.masters == [master.me] and cell.now < began + 10_000 * MS:
+        master.disk_works = False
+        cell.submit(master, client.command(b"x"))
+        cell.run(100)
+        master.disk_works = True
+        master.sync()
+        master.drain()
+        cell.settle()
+    assert master.replica.handovers == 1
+    assert cell.elect() is not master

@@ -79,7 +79,7 @@ class Pace:
         if now < self._again_ns:
             return False
         own, others = _middle(self._own, now, [now - began for began in waiting]), _middle(self._others, now, [])
-        if not own or not others or own <= max(FACTOR * others, FLOOR_MS * MS):
+        if own is None or others is None or own <= max(FACTOR * others, FLOOR_MS * MS):
             return False
         self._again_ns = now + self._wait_ms * MS
         self._wait_ms = min(2 * self._wait_ms, AGAIN_MS_MAX)
@@ -90,9 +90,9 @@ class Pace:
         return at < self._again_ns
 
 
-def _middle(samples: _Samples, now: int, ages: list[int]) -> int:
-    """The median of the fresh ones, and of those that are still open, with their ages; 0 if they are too few."""
+def _middle(samples: _Samples, now: int, ages: list[int]) -> int | None:
+    """The median of the fresh ones, and of those that are still open, with their ages; None if they are too few."""
     while samples and samples[0][0] < now - FRESH_NS:
         samples.popleft()
     found = sorted([took for _, took in samples] + ages)
-    return found[len(found) // 2] if len(found) >= SAMPLES_MIN else 0
+    return found[len(found) // 2] if len(found) >= SAMPLES_MIN else None

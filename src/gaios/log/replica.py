@@ -66,6 +66,8 @@ class Replica(Standing):
         """How often this replica polled since its start."""
         self.handovers = 0
         """How often it let another reign because its disk was full or slow."""
+        self._leave_by = 0
+        """It is about to: nothing new is proposed, and at that time, at the latest, it goes. 0: it is not."""
         self._steps = Steps(self.core, options, boot, nonce)
         self._steps.restore(recovered)
         self.applier = Applier(machine, Sessions(bounds or Bounds()))
@@ -193,7 +195,7 @@ class Replica(Standing):
             return 0
         due = min(self._steps.due_ns(), self.space.due_ns())
         if self._reign.ballot:
-            return min(due, self._reign.due_ns())
+            return min(due, self._reign.due_ns(), self._leave_by or FAR)
         if self._catchup.known > self.core.chosen and self.space.room != Room.NONE:
             due = min(due, self._catchup.retry_at)
         if self._is_candidate:
@@ -202,7 +204,7 @@ class Replica(Standing):
 
     def output(self, now: int) -> Output | None:
         """What there is to do now; None when there is nothing. Call it until it says None."""
-        if self._reign.ballot and not (self.space.is_uneven and self.space.refuses_all(now, self.followers(now))):
+        if self._reign.ballot and not self._leave_by and not (self.space.is_uneven and self.space.refuses_all(now, self.followers(now))):
             self._reign.propose(now)
         if self.space.is_due(now):
             self._steps.output.at_once.append((OTHERS, (ROOM, int(self.space.room))))
@@ -229,8 +231,15 @@ class Replica(Standing):
         if not self._reign.ballot:
             return
         slow = self._reign.pace.is_slow(now, [began for _, began in self._unsynced])
-        if slow or self.space.hands_over(now, self.followers(now)):
+        if not self._leave_by and (slow or self.space.hands_over(now, self.followers(now))):
             self.handovers += 1
+            self._leave_by = now + self.options.term_ms * MS // 2
+        self._leave_if_due(now)
+
+    def _leave_if_due(self, now: int) -> None:
+        """Hand over once nothing is in flight, so that nobody is left in doubt."""
+        if self._leave_by and (now >= self._leave_by or not (self._reign.ballot and (self._reign.in_flight or self._reign.tokens))):
+            self._leave_by = 0
             self.retire(now)
 
     def _full(self, now: int) -> errors.DiskFull | None:
@@ -288,6 +297,7 @@ class Replica(Standing):
             source, slots = self._catchup.wanted(now, participant.chosen)
             for slot in slots:
                 self._steps.take((core.SEEK, slot, source), self.me, now)
+        self._leave_if_due(now)
         self._steps.rest(now)
 
     def _apply(self, now: int) -> None:

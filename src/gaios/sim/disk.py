@@ -172,6 +172,8 @@ class Disk:
         """
         faults, dice, at = self.faults, self._dice, max(self._world.now_ns, self._still_until)
         assert len(self._batches) < 2, "one batch, and one beside it, at a time"
+        if no_room is not None:
+            self._world.count("a spare segment was made")
         batch = _Batch(operations, done, failed, no_room)
         batch.hangs = at > self._world.now_ns
         self._batches.append(batch)
@@ -213,6 +215,7 @@ class Disk:
         if not batch.refused:
             self._fail(batch.failing)
         elif isinstance(batch.failing, Create) and batch.no_room is not None and batch.failing.name not in self._names:
+            self._world.count("there was no room for a new segment")
             batch.no_room()
             return
         batch.failed()

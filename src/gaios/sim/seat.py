@@ -343,7 +343,6 @@ class Seat:
         elif kind == "spare":
             node.spare_done(now)
         elif kind == "no room":
-            self.world.count("there was no room for a new segment")
             node.no_room(now)
 
     # -- effects ---------------------------------------------------------------------------------------------------------
@@ -351,15 +350,12 @@ class Seat:
     def _carry_out(self, life: int, effects: Effects) -> None:
         if life != self.life or self.node is None:
             return
-        world = self.world
-        disk, spare, to_peers, to_clients, _, deadline_ns = effects
+        world, (disk, spare, to_peers, to_clients, _, deadline_ns) = self.world, effects
+        done, failed = partial(self._disk_done, life), partial(self._disk_failed, life)
         if disk is not None:
-            self.disk.submit(disk, lambda: self._disk_done(life, "disk"), lambda: self._disk_failed(life))
+            self.disk.submit(disk, partial(done, "disk"), failed)
         if spare is not None:
-            world.count("a spare segment was made")
-            self.disk.submit(
-                spare, lambda: self._disk_done(life, "spare"), lambda: self._disk_failed(life), lambda: self._disk_done(life, "no room")
-            )
+            self.disk.submit(spare, partial(done, "spare"), failed, partial(done, "no room"))
         last, frame = None, b""
         for member, body, _ in to_peers:
             world.note(f"send {self.replica} {member}", body)
