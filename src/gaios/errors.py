@@ -13,6 +13,7 @@
     │   ├── NotANumber             increment of a value that is not a decimal number
     │   ├── TooMuchWork            a MultiOp or page would look at, change or return too much at once
     │   ├── DatabaseFull           the database holds as much as it may; deletes and compactions still work
+    │   ├── DiskFull               the disks of too many replicas are full; reads, deletes and compactions still work
     │   ├── UnknownSession         the cell does not know this client (any more)
     │   ├── InvalidToken           that is no fencing token
     │   ├── Fenced                 whoever receives the change has seen a newer token: the lock was lost
@@ -212,6 +213,19 @@ class DatabaseFull(Refused):
     def __init__(self, *, limit: int) -> None:
         self.limit = limit
         super().__init__(f"the database holds all of its {limit} bytes; delete keys, then compact: gaios compact REV")
+
+
+class DiskFull(Refused):
+    """The cell's log has no room for what grows, because the disks of `replicas` are full; ids, as `2, 3`. Nothing was proposed.
+
+    `reserve`: there is some left in which reads, KeepAlives, deletes and compactions go on; else reads alone do.  [SAFETY 28]
+    """
+
+    def __init__(self, *, replicas: str, reserve: bool) -> None:
+        self.replicas, self.reserve = replicas, reserve
+        self.hint = "free space on their file systems, it goes on by itself; gaios status shows them"
+        goes_on = "reads, deletes and compactions still work" if reserve else "reads still work"
+        super().__init__(f"no room for a write: the disk of replica {replicas} is full; {goes_on}; nothing was changed")
 
 
 class UnknownSession(Refused):

@@ -44,6 +44,14 @@ class Machine(ABC):
             InvalidCommand: it would be refused at every state.
         """
 
+    def grows(self, command: bytes) -> bool:
+        """Whether the state may take more room after a valid command: such ones are refused while disks are full.  [SAFETY 28]
+
+        Those that delete or give up should say no: they are what makes room. Yes unless overridden.
+        """
+        del command
+        return True
+
     def begin_epoch(self, context: Context) -> None:  # noqa: B027 (most machines need not know)
         """A master's reign begins here in the log; every later command's context has this epoch.  [PML §5.3; SAFETY 14]
 

@@ -14,7 +14,7 @@ from gaios.machine import Context, Machine
 
 
 class Register(Machine):
-    """Appends what it is told; `fail` is a deterministic error, `bad` is malformed."""
+    """Appends what it is told; `fail` is a deterministic error, `bad` is malformed, `del` makes room."""
 
     def __init__(self) -> None:
         self.log: list[bytes] = []
@@ -23,6 +23,9 @@ class Register(Machine):
     def validate(self, command: bytes) -> None:
         if command == b"bad":
             raise InvalidCommand(reason="bad")
+
+    def grows(self, command: bytes) -> bool:
+        return command != b"del"
 
     def apply(self, command: bytes, context: Context) -> tuple[bytes, Sequence[Any]]:
         if command == b"fail":

@@ -8,7 +8,7 @@ import pytest
 
 from gaios.errors import ProtocolError
 from gaios.log import codec
-from gaios.log.codec import POLL, POLLED
+from gaios.log.codec import POLL, POLLED, ROOM
 from gaios.paxos import core
 
 MESSAGES: list[codec.Message] = [
@@ -24,6 +24,7 @@ MESSAGES: list[codec.Message] = [
     (core.RELEASE, 1 << 16 | 1, 1),
     (POLL, 1, 2, 3),
     (POLLED, 1, 1, 2, 3),
+    (ROOM, 2),
 ]
 FUZZED = 100_000
 
@@ -69,6 +70,11 @@ def test_what_no_correct_member_says_is_refused(message: object) -> None:
         5,
         [],
         (POLL, 1, 2),
+        (ROOM,),
+        (ROOM, 3),
+        (ROOM, -1),
+        (ROOM, "1"),
+        (ROOM, 1, 1),
         (POLLED, 1, 1, 2, -3),
         (POLL, 1, 2, "3"),
     ],

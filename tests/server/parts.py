@@ -116,7 +116,7 @@ class HandCell:
             self.pending[member] = effects.disk
         if effects.spare is not None:
             self.disks[member].execute(effects.spare)
-            node.spare_done()
+            node.spare_done(self.now)
             self.spares += 1
         if effects.snapshot is not None:
             self.disks[member].execute(effects.snapshot)

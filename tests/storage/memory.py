@@ -204,9 +204,9 @@ def story(life: Life, rounds: int, segment_bytes: int = 1024) -> Iterator[Operat
         life.acknowledged, life.acknowledged_copies = len(life.written), len(life.copies)
         if number % 2:
             yield from carried(journal.mark())
-        if number % 4 == 2 and (making := journal.prepare()):
+        if number % 4 == 2 and (making := journal.prepare(wants_reserve=number % 8 == 6)):
             yield from carried(making)
-            journal.prepared()
+            journal.spares.made()
     yield from carried(journal.close())
 
 

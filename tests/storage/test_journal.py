@@ -118,7 +118,7 @@ def test_a_spare_segment_is_used_by_renaming_it() -> None:
     assert making == [Create("wal/next", 1024), Sync("wal/next"), SyncDirectory("wal")]
     assert journal.prepare() == []
     memory.execute(making)
-    journal.prepared()
+    journal.spares.made()
     operations = journal.batch(None, [value(2, 400)], lambda: STATE)
     assert Rename("wal/next", "wal/00000002.wal") in operations
     memory.execute(operations)
@@ -131,7 +131,7 @@ def test_no_spare_is_made_while_the_last_one_is_being_renamed() -> None:
     journal = started(memory)
     memory.execute(journal.batch(None, [value(1, 400)], lambda: STATE))
     memory.execute(journal.prepare())
-    journal.prepared()
+    journal.spares.made()
     taking = journal.batch(None, [value(2, 600)], lambda: STATE)
     assert Rename("wal/next", "wal/00000002.wal") in taking
     assert journal.prepare() == []
@@ -149,7 +149,7 @@ def test_a_segment_that_is_still_being_made_is_not_waited_for() -> None:
     operations = journal.batch(None, [value(2, 400)], lambda: STATE)
     assert Create("wal/new", 1024) in operations
     memory.execute([*operations, *making])
-    journal.prepared()
+    journal.spares.made()
     assert Rename("wal/next", "wal/00000003.wal") in journal.batch(None, [value(3, 400)], lambda: STATE)
 
 

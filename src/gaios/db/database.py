@@ -21,6 +21,7 @@ from gaios.api import (
     CompactResult,
     Event,
     History,
+    Increment,
     MultiOp,
     MultiOpResult,
     Overview,
@@ -61,6 +62,11 @@ class Database(Machine):
         decoded = api.decode_command(command)
         if _plain_put(decoded) is None:
             api.check(decoded, command)
+
+    def grows(self, command: bytes) -> bool:
+        """Whether it would put anything, whichever way its guard goes."""
+        decoded = api.decode_command(command)
+        return isinstance(decoded, MultiOp) and any(isinstance(op, (Put, Increment)) for op in (*decoded.then, *decoded.otherwise))
 
     def begin_epoch(self, context: Context) -> None:
         """From here on `EPOCH_KEY` reads as this reign's."""

@@ -68,6 +68,12 @@ class LockService(Machine):
         else:
             _decode(command)
 
+    def grows(self, command: bytes) -> bool:
+        """Whether it puts, opens or acquires anything; what gives up and deletes does not."""
+        if command[1:2] < _COMMANDS:
+            return self.database.grows(command)
+        return not isinstance(_decode(command), (lock_api.CloseSession, lock_api.Close, lock_api.DeleteNode, lock_api.Release))
+
     def begin_epoch(self, context: Context) -> None:
         """See `Database.begin_epoch`."""
         self.database.begin_epoch(context)

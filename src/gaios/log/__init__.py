@@ -11,6 +11,7 @@ from gaios.log.output import OTHERS, Output
 from gaios.log.records import Copies, Record, RecordKind, Recovered, encode, recover
 from gaios.log.replica import Replica
 from gaios.log.sessions import Bounds
+from gaios.log.space import Room
 
 __all__ = [
     "OTHERS",
@@ -23,6 +24,7 @@ __all__ = [
     "RecordKind",
     "Recovered",
     "Replica",
+    "Room",
     "Status",
     "codec",
     "encode",

@@ -1,7 +1,7 @@
 """What replicas say to each other, as bytes.  [SAFETY 4]
 
     frame = [member, boot, configuration number, [message, …]]      (msgpack)
-    message = [tag, field, …]: those of the core (paxos/), and those of elections, boots and snapshots below
+    message = [tag, field, …]: those of the core (paxos/), and those of log/ below
 
 Rule 1. Decoding is total: bytes become checked messages or a `ProtocolError`, nothing else.
 Rule 2. What only the owner of a ballot may say is taken from nobody else, and numbers that no cell reaches in its life are refused: one of
@@ -14,6 +14,7 @@ import msgspec
 
 from gaios.errors import ProtocolError
 from gaios.log.options import MS, TERM_MS_MAX
+from gaios.log.space import Room
 from gaios.paxos import core
 from gaios.paxos.codec import check_message
 
@@ -38,6 +39,8 @@ GONE: Final = 109
 """(GONE, slot, digest): I do not have that snapshot."""
 TRANSFERS: Final = frozenset({OFFER, ASK, PART, GONE})
 _TRANSFER_FIELDS: Final = {OFFER: (bytes,), ASK: (int, bytes, int), PART: (int, bytes, int, bytes), GONE: (int, bytes)}
+ROOM: Final = 117
+"""(ROOM, room): what the sender's disk has left for the log, see `space.Room`."""
 FRAME_MESSAGES_MAX: Final = 4_096
 _WORD: Final = 1 << 63
 BALLOT_END: Final = 1 << 62
@@ -90,6 +93,10 @@ def _check(member: int, message: object) -> Message:
             raise ProtocolError(reason="a message about a snapshot has other fields than that kind has")
         if not all(0 <= field < SLOT_END for field in message[1:] if type(field) is int):
             raise ProtocolError(reason="a message about a snapshot has a number out of range")
+        return tuple(message)
+    if type(message) is list and message and message[0] == ROOM:
+        if len(message) != 2 or type(message[1]) is not int or not 0 <= message[1] <= max(Room):
+            raise ProtocolError(reason="a disk has more or less room than there is")
         return tuple(message)
     checked = check_message(message)
     tag = checked[0]

@@ -15,6 +15,7 @@ from gaios import entry, errors
 from gaios.log.answers import Answer, Status
 from gaios.log.applier import Applier
 from gaios.log.options import MS, Options
+from gaios.log.pace import Pace
 from gaios.log.queue import Queue
 from gaios.log.rally import Rally
 from gaios.log.steps import FAR, Steps
@@ -36,6 +37,7 @@ class Reign:
         self._rally = Rally(options)
         self.tokens: dict[int, list[Any]] = {}
         """Who waits for each open proposal, by slot."""
+        self.pace = Pace(len(peers) + 1, now)
         self._steps, self._core, self._applier, self._options = steps, steps.core, applier, options
         self._me, self._peers = me, peers
         self._started_ns, self._wall_ms = now, wall_ms
@@ -65,6 +67,7 @@ class Reign:
         self.count += 1
         self._epoch_offered = False
         self._snapshot_slot = 0
+        self.pace.begin(now)
         self._lease_seen_ns = self._progress_ns = now
         self._resend_due = now + self._options.retransmit_ms * MS
         for slot in range(self._core.chosen + 1, self._core.next):
@@ -152,8 +155,8 @@ class Reign:
         if self.is_serving and self.in_flight < self._options.pipeline:
             self._snapshot_slot = self._offer(now, [entry.snapshot(self.ballot)])
 
-    def submit(self, token: Any, data: bytes, *, bound: bool) -> None:  # noqa: ANN401 (a token is the shell's own)
-        """A client's entry: checked, then queued; `bound`: to this reign."""
+    def submit(self, token: Any, data: bytes, *, bound: bool, full: errors.DiskFull | None = None) -> None:  # noqa: ANN401 (as below)
+        """A client's entry: checked, then queued; `bound`: to this reign; `full`: why nothing that grows is taken, if so."""
         answers = self._steps.output.answers
         try:
             if len(data) > self._options.entry_bytes:
@@ -161,11 +164,17 @@ class Reign:
             submitted = entry.check_submitted(data)
             if submitted.kind == _COMMAND:
                 self._applier.machine.validate(submitted.command)
+            if full is not None and not (full.reserve and self._makes_room(submitted)):
+                raise full
             self.queue.put(token, entry.bind(data, self.ballot) if bound else data)
         except errors.Overloaded as error:
             answers.append((token, Answer(Status.OVERLOADED, body=errors.pack(error))))
-        except errors.InvalidCommand as error:
+        except (errors.InvalidCommand, errors.DiskFull) as error:
             answers.append((token, Answer(Status.INVALID, body=errors.pack(error))))
+
+    def _makes_room(self, submitted: entry.Entry) -> bool:
+        """Whether an entry is taken in the reserve: registrations are, for whoever deletes needs one."""
+        return submitted.kind != entry.Kind.COMMAND or not self._applier.machine.grows(submitted.command)
 
     def add_own(self, token: Any, command: bytes) -> None:  # noqa: ANN401 (a token is the shell's own)
         """A command of the master's own, for the next slot.
@@ -224,6 +233,7 @@ class Reign:
         if not self._steps.take((core.PROPOSE, entry.batch(entries, self._time_ms(now))), self._me, now):
             raise errors.InvariantViolated(invariant="a master can propose", detail=f"slot {slot} was refused")
         self._sent_ns[slot] = now
+        self.pace.proposed(now, slot)
         return slot
 
     def _resend(self, now: int) -> None:

@@ -20,7 +20,7 @@ from gaios.log.answers import Answer, Status
 from gaios.log.applier import Applier
 from gaios.log.boots import Boots, lineage
 from gaios.log.catchup import Catchup
-from gaios.log.codec import BOOT, BOOTED, OFFER, POLL, POLLED, TRANSFERS, Message
+from gaios.log.codec import BOOT, BOOTED, OFFER, POLL, POLLED, ROOM, TRANSFERS, Message
 from gaios.log.election import Election
 from gaios.log.options import MS, Options
 from gaios.log.output import OTHERS, Output
@@ -28,8 +28,9 @@ from gaios.log.records import Record, Recovered, encode
 from gaios.log.reign import Reign
 from gaios.log.sessions import Bounds, Sessions
 from gaios.log.snapshots import Handle, Unpacked, encode_handle
+from gaios.log.space import Room, Space
 from gaios.log.standing import Standing
-from gaios.log.steps import Steps
+from gaios.log.steps import FAR, Steps
 from gaios.machine import Machine
 from gaios.paxos import core
 
@@ -72,6 +73,10 @@ class Replica(Standing):
         """The handle of the newest snapshot whose record is durable: for peers that ask for what was truncated."""
         self.polls = 0
         """How often this replica polled since its start."""
+        self.handovers = 0
+        """How often it let another reign because its disk was full or slow."""
+        self._leave_by = 0
+        """It is about to: nothing new is proposed, and at that time, at the latest, it goes. 0: it is not."""
         self._steps = Steps(self.core, options, lineage(me, recovered, boot, nonce))
         self._steps.restore(recovered)
         self.boots = Boots(self._steps, options, me, self.members, recovered, now)
@@ -81,6 +86,7 @@ class Replica(Standing):
         self._reign = Reign(self._steps, self.applier, options, me, self.peers, now, wall_ms)
         self._election = Election(options, nonce, now)
         self._catchup = Catchup(options, self.peers)
+        self.space = Space(me, sorted(members), now)
         self._master = self._cached_bytes = 0
         self._resend_due = self._boost_after = self._awake_ns = now
         self._unsynced: deque[tuple[int, int]] = deque()
@@ -137,6 +143,10 @@ class Replica(Standing):
                 self._count_poll(now, member, message)
             elif tag in TRANSFERS:
                 self._steps.output.transfers.append((member, message))
+            elif tag == ROOM:
+                self.space.heard(now, member, message[1])
+            elif self.space.room == Room.NONE and tag in (core.ACCEPT, core.CHOSEN):
+                continue  # it could not be written down: as if it were lost
             else:
                 self._note(now, member, message, fired=self._steps.take(message, member, now))
         self._settle(now)
@@ -144,9 +154,8 @@ class Replica(Standing):
 
     def submit(self, now: int, token: Any, data: bytes, *, bound: bool = False) -> None:  # noqa: ANN401 (a token is the shell's own)
         """A client's entry came; its answer comes in some `Output`. `bound`: only this reign may carry it out.  [PML §5.3]"""
-        del now  # every event has one
         if self.is_serving:
-            self._reign.submit(token, data, bound=bound)
+            self._reign.submit(token, data, bound=bound, full=self._full(now))
         else:
             self._steps.output.answers.append((token, Answer(Status.NOT_MASTER)))
 
@@ -175,7 +184,7 @@ class Replica(Standing):
     def synced(self, now: int, number: int) -> None:
         """Every record through Output `number` is durable."""
         while self._unsynced and self._unsynced[0][0] <= number:
-            self._unsynced.popleft()
+            self._reign.pace.synced(now, self._unsynced.popleft()[1])
         self._steps.synced(number)
         self._settle(now)
 
@@ -191,9 +200,10 @@ class Replica(Standing):
         elif self._reign.ballot:
             if self._is_hung(now) or not self._reign.tick(now, self._awake_ns):
                 self.retire(now)
+            self._hand_over_if_unfit(now)
         elif self._is_candidate:
             self._tick_candidate(now)
-        elif now >= self._election.due_ns(self.core.granted_until):
+        elif now >= self._poll_due_ns():
             self._poll(now)
         self._steps.tick(now)
         self._settle(now)
@@ -241,25 +251,32 @@ class Replica(Standing):
         self._steps.applied(slot, self.applier.chain)
         return self._steps.output.number
 
+    def set_room(self, now: int, room: Room) -> None:
+        """What this replica's disk has left for the log, as the shell found; to be told before `output`."""
+        if self.space.tell(now, room):
+            self._hand_over_if_unfit(now)
+
     def deadline_ns(self) -> int:
         """When `tick` is due next."""
         if self.applier.applied < self.core.chosen:
             return 0
-        due = min(self._steps.due_ns(), self.boots.due_ns())
+        due = min(self._steps.due_ns(), self.boots.due_ns(), self.space.due_ns())
         if not self._has_begun:
             return due
         if self._reign.ballot:
-            return min(due, self._reign.due_ns())
-        if self._catchup.known > self.core.chosen:
+            return min(due, self._reign.due_ns(), self._leave_by or FAR)
+        if self._catchup.known > self.core.chosen and self.space.room != Room.NONE:
             due = min(due, self._catchup.retry_at)
         if self._is_candidate:
             return min(due, self._resend_due, self._election.give_up_at)
-        return min(due, self._election.due_ns(self.core.granted_until))
+        return min(due, self._poll_due_ns())
 
     def output(self, now: int) -> Output | None:
         """What there is to do now; None when there is nothing. Call it until it says None."""
-        if self._reign.ballot:
+        if self._reign.ballot and not self._leave_by and not (self.space.is_uneven and self.space.refuses_all(now, self.followers(now))):
             self._reign.propose(now)
+        if self.space.is_due(now):
+            self._steps.output.at_once.append((OTHERS, (ROOM, int(self.space.room))))
         output = self._steps.hand_over(now)
         if output is not None and (output.records or output.copies is not None):
             self._unsynced.append((output.number, now))
@@ -280,6 +297,39 @@ class Replica(Standing):
     def _is_candidate(self) -> bool:
         return self.core.phase in (core.PREPARING, core.RECOVERING) and self.core.bal == self.core.promised
 
+    def _poll_due_ns(self) -> int:
+        """When to poll: later where the disk has less room than others, and not at all where nothing could be written down."""
+        if self.space.room == Room.NONE:
+            return FAR
+        due, term_ms = self._election.due_ns(self.core.granted_until), self.options.term_ms
+        return due + (self.space.wait_ms(term_ms) + term_ms * self._reign.pace.stands_back(due)) * MS
+
+    def _hand_over_if_unfit(self, now: int) -> None:
+        """A master that others would do better than lets them."""
+        if not self._reign.ballot:
+            return
+        slow = self._reign.pace.is_slow(now, [began for _, began in self._unsynced])
+        if not self._leave_by and (slow or self.space.hands_over(now, self.followers(now))):
+            self.handovers += 1
+            self._leave_by = now + self.options.term_ms * MS // 2
+        self._leave_if_due(now)
+
+    def _leave_if_due(self, now: int) -> None:
+        """Hand over once nothing is in flight, so that nobody is left in doubt."""
+        if self._leave_by and (now >= self._leave_by or not (self._reign.ballot and (self._reign.in_flight or self._reign.tokens))):
+            self._leave_by = 0
+            self.retire(now)
+
+    def _full(self, now: int) -> errors.DiskFull | None:
+        """Why nothing that grows is taken, if so."""
+        if not self.space.is_uneven:
+            return None
+        followers = self.followers(now)
+        if not self.space.refuses_growth(now, followers):
+            return None
+        replicas = ", ".join(str(self.members[member]) for member in self.space.full(now))
+        return errors.DiskFull(replicas=replicas, reserve=not self.space.refuses_all(now, followers))
+
     def _is_hung(self, now: int) -> bool:
         """Whether the disk has not finished for a term what it was given, while this process was awake."""
         return bool(self._unsynced) and now - max(self._unsynced[0][1], self._awake_ns) >= self.options.term_ms * MS
@@ -294,6 +344,9 @@ class Replica(Standing):
             if message[1] == self.core.promised:
                 self._master = member
                 self._election.ended()
+        elif tag == core.ACCEPTED:
+            if member != self.me and fired:
+                self._reign.pace.accepted(now, message[3], member)
         elif tag == core.PREPARE:
             self._election.seen = max(self._election.seen, message[1])
             promise = self._steps.promise
@@ -319,10 +372,11 @@ class Replica(Standing):
         if self.applier.applied < participant.chosen:
             self._apply(now)
         reign.retry_reads(now)
-        if self._has_begun and not reign.ballot and self._catchup.known > participant.chosen:
+        if self._has_begun and not reign.ballot and self._catchup.known > participant.chosen and self.space.room != Room.NONE:
             source, slots = self._catchup.wanted(now, participant.chosen)
             for slot in slots:
                 self._steps.take((core.SEEK, slot, source), self.me, now)
+        self._leave_if_due(now)
         self._steps.rest(now)
         self.boots.rest(now)
 

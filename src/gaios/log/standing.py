@@ -4,6 +4,7 @@ from gaios.log.applier import Applier
 from gaios.log.boots import Boots
 from gaios.log.catchup import Catchup
 from gaios.log.reign import Reign
+from gaios.log.space import Space
 from gaios.paxos import core
 
 
@@ -16,6 +17,7 @@ class Standing:
     core: core.Participant
     applier: Applier
     boots: Boots
+    space: Space
     _reign: Reign
     _catchup: Catchup
     _master: int
@@ -75,14 +77,18 @@ class Standing:
         """Whether chosen values are known to be missing or not yet applied."""
         return self.applier.applied < self.core.chosen or self._catchup.known > self.core.chosen
 
+    @property
+    def why(self) -> list[str]:
+        """What is unusual about this replica, in sentences."""
+        return [*(why for why in (self.boots.why(),) if why), *self.space.why(self.members[self.me])]
+
+    def followers(self, now: int) -> list[int]:
+        """The members whose leases this master has, itself included."""
+        return [member for member, until in self.core.grants.items() if now < until]
+
     def lease_ns(self, now: int) -> int:
         """How long the lease lasts yet; 0 without one."""
         if not self.core.holds_lease(now):
             return 0
         ends = sorted(self.core.grants.values(), reverse=True)
         return ends[len(self.members) // 2] - now
-
-    @property
-    def why(self) -> list[str]:
-        """Sentences that say what is unusual here; none when nothing is."""
-        return [why for why in (self.boots.why(),) if why]

@@ -19,7 +19,7 @@ from gaios.errors import AnotherCell, ConfigurationError, DirectoryInUse, StateM
 from gaios.log import Copies, encode
 from gaios.log.records import RecordKind, State
 from gaios.server import config
-from gaios.storage import Identity, Record
+from gaios.storage import Identity, Record, access
 from gaios.storage import create as create_files
 from gaios.storage.disk import LOCK, Disk, is_running
 
@@ -42,7 +42,7 @@ def create(settings: config.Settings) -> None:
         where.mkdir(mode=0o700, parents=True, exist_ok=True)
         there = sorted(entry.name for entry in where.iterdir() if entry.name != "lost+found")
     except OSError as error:
-        raise ConfigurationError(reason=f"cannot use {where} as a directory: {error.strerror}") from None
+        raise access.refusal(where, error) from None
     if MANIFEST in there and CREATING not in there:
         raise ConfigurationError(reason=f"{where} is the directory of a replica already", hint="start it: gaios serve")
     if there and CREATING not in there:
@@ -82,18 +82,21 @@ def open_(settings: config.Settings) -> Disk:
         StateMissing: it was never made, or its manifest is gone.
         AnotherCell: it belongs to another cell or member.
         DirectoryInUse: another process holds it.
-        ConfigurationError: its founders are not those of the configuration.
+        ConfigurationError: its founders are not those of the configuration, or others may write into it.
+        DiskFailed: its file system is read-only, or fails.
     """
     where = Path(settings.dir)
     if not where.is_dir():
         raise StateMissing(directory=str(where), what="the directory")
+    warnings = access.check(where)
     if not (where / MANIFEST).exists():
         raise StateMissing(directory=str(where), what=MANIFEST)
     if (where / CREATING).exists():
         raise StateMissing(directory=str(where), what="the end of its creation (make it anew)")
     check_manifest(settings, where / MANIFEST)
     disk = _lock(where)
-    (where / LOCK).write_text(f"{os.getpid()}\n", "ascii")
+    disk.warnings = warnings
+    disk.sign(os.getpid())
     return disk
 
 

@@ -24,7 +24,7 @@ class Effects(NamedTuple):
     disk: list[Operation] | None
     """A batch to carry out in order; `disk_done` is to be called when its last operation returned. Never given while one is in flight."""
     spare: list[Operation] | None
-    """A new file to be made beside that, then `spare_done` is to be called; a shell that does not has slower batches now and then."""
+    """A new file to be made beside that; then `spare_done` is to be called, or `no_room` when there is none: a batch may wait for it."""
     to_peers: list[ToPeer]
     to_clients: list[tuple[Connection, bytes]]  # whole frames, joined
     local: list[tuple[int, Answer]]  # answers to the embedding program's own requests

@@ -240,9 +240,13 @@ class Node:
         """See `server.snapshots.Log`."""
         self.commit.give_up(through)
 
-    def spare_done(self) -> None:
+    def spare_done(self, now: int) -> None:
         """The new file is made and durable."""
-        self.commit.journal.prepared()
+        self.commit.made(now)
+
+    def no_room(self, now: int) -> None:
+        """There is no room for the new file: it is tried again, and meanwhile this replica lives on its reserve."""
+        self.commit.no_room(now)
 
     def tick(self, now: int) -> None:
         """Time passed."""
@@ -258,6 +262,7 @@ class Node:
     def drain(self, now: int) -> Effects:
         """Everything there is to do now. Call it after events, once a turn of the loop."""
         replica = self.replica
+        replica.set_room(now, self.commit.room)
         while True:
             output = replica.output(now)
             if output is not None:
@@ -270,7 +275,7 @@ class Node:
             elif not self._attend(now):
                 break
         disk = self.commit.batch(now)
-        spare = self.commit.spare() if disk is not None else None
+        spare = self.commit.spare(now, began=disk is not None)
         if replica.master != self._told:
             self._announce()
         for connection, frame in self.watches.take(now):

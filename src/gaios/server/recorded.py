@@ -124,6 +124,8 @@ class RecordedCommit(GroupCommit):
         copies, records = self._copies, self._records
         self._opened = None
         operations = super().batch(now)
+        if self._lacking:  # all that gathered stays where it is
+            copies, records, self._opened = None, [], None
         if operations is not None:
             # Beside what gathers stand the batches of the journal's own: a mark, old segments that go.
             own = self._flying_records is not records

@@ -95,8 +95,11 @@ class Replica:
         self._session = Session(turns.submit)
         turns.on_durable = self._doors.dial
         await self._doors.open(turns, self)
+        for warning in self._disk.warnings:
+            self.log.warning("directory", reason=warning)
         self.log.info("started", boot=node.replica.boot, pid=os.getpid(), slot=node.replica.chosen, **settings.listens)
         turns.wake()
+        turns.look()
 
     async def stop(self) -> None:
         """Stop cleanly: let nobody in, give up the lease, finish the disk's batch, leave the mark."""

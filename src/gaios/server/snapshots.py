@@ -22,7 +22,7 @@ from gaios.log.options import MS
 from gaios.log.snapshots import Capture, Closing, Handle, Unpacked, encode_handle, read_closing, read_handle, unpack
 from gaios.machine import Machine
 from gaios.server.fetching import Fetching
-from gaios.storage import Operation, Reader, Remove, SyncDirectory
+from gaios.storage import Create, Operation, Reader, Remove, SyncDirectory
 from gaios.storage.snapshot import DIRECTORY, NEW, File, Writer, name, slots
 
 FLIGHT_OPERATIONS: Final = 6
@@ -181,7 +181,7 @@ class Snapshots:
         self._operations: deque[Operation] = deque(Remove(file) for file in found.leftovers)
         if found.leftovers:
             self._operations.append(SyncDirectory(DIRECTORY))
-        self._flies = self._ends = False
+        self._flies = self._ends = self._begins = False
         self._recorded = 0
         self._cut = 0
         """The Outputs with the records of the newest snapshot, and of a truncation, that are waited for; 0: none."""
@@ -222,6 +222,7 @@ class Snapshots:
         operations = list(self._operations)
         self._operations.clear()
         self._flies, self._ends = True, self._closing is not None and not self._recorded
+        self._begins = Create(NEW, 0) in operations
         return operations
 
     def _slice(self, now: int, capture: Capture) -> None:
@@ -333,6 +334,18 @@ class Snapshots:
         if self._ends and self._closing is not None:
             self._ends = False
             self._recorded = self._replica.snapshot_is_durable(now, self._closing.handle)
+
+    def no_room(self) -> None:
+        """The disk is too full for what `work` gave: nothing of it stays, and the next snapshot that is asked for is tried again."""
+        self._flies = self._ends = False
+        if self._recorded:
+            return
+        self.skipped += 1
+        self._operations.clear()
+        self._closing = None
+        if self._begins:  # whoever found no room has removed what was begun there
+            self._writer = None
+        self._abandon()
 
     def synced(self, now: int, number: int) -> None:
         """The log is durable through an Output."""

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from gaios import errors
-from gaios.log import Answer
+from gaios.log import Answer, Room
 from gaios.server.clients import ClientConnection, Frame
 from gaios.server.effects import Effects
 from gaios.server.links import Link
@@ -41,6 +41,8 @@ YIELD_NS: Final = 3_000_000_000
 """So long after its start a follower that replays its log leaves the processors to the master, who has to do so before it serves."""
 YIELD_S: Final = 0.01
 """For so long after each portion."""
+LOOK_S: Final = 5.0
+"""An idle replica asks so often whether its directory is still there."""
 FAR: Final = 1 << 62
 _SUBMIT, _READ, _KEEPALIVE = int(Kind.SUBMIT), int(Kind.READ), int(Kind.KEEPALIVE)
 """Plain numbers: an enumeration's members cost more to compare with, and these are compared with at every request."""
@@ -75,6 +77,13 @@ class Turns:
         self._local: dict[int, asyncio.Future[Answer]] = {}
         self._requests = 0
         self._shown: tuple[str, int, int] = ("", 0, 0)
+        self._room = Room.PLENTY
+        self._looking: asyncio.TimerHandle | None = None
+
+    def look(self) -> None:
+        """Ask the disk now and then whether its directory is still there: an idle replica would not notice for days."""
+        self._looking = self._loop.call_later(LOOK_S, self.look)
+        self._disk.execute((), self._looked)
 
     def wake(self) -> None:
         """Let a turn come once what the loop has at hand is done."""
@@ -205,8 +214,9 @@ class Turns:
 
     def close(self) -> None:
         """No more turns."""
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._looking):
+            if timer is not None:
+                timer.cancel()
         for future in list(self._local.values()):
             future.cancel()
         if not self.done.done():
@@ -276,15 +286,17 @@ class Turns:
             self.metrics.batches.add(self.node.commit.newest)
             self._disk.execute(effects.disk, self._executed)
         if effects.spare is not None:
-            self._disk.execute_aside(effects.spare, self._made_spare)
+            self._disk.execute_aside(effects.spare, self._made_spare, self._no_room)
         if effects.snapshot is not None:
-            self._disk.execute_aside(effects.snapshot, self._wrote_snapshot)
+            self._disk.execute_aside(effects.snapshot, self._wrote_snapshot, self._no_room_for_snapshot)
         self._deadline_ns = effects.deadline_ns
         if effects.deadline_ns < self._timer_ns:
             self._arm(now, effects.deadline_ns)
         replica = self.node.replica
         if (replica.role, replica.ballot, replica.master) != self._shown:
             self._show()
+        if replica.space.room != self._room:
+            self._show_room(replica.space.room)
 
     def _arm(self, now: int, deadline: int) -> None:
         """See to it that a turn comes when something is due. An earlier timer stays: it will look again."""
@@ -323,10 +335,25 @@ class Turns:
             event = "lost_mastership" if before == "master" else "follows" if master else "seeks_master"
         self._log.info(event, ballot=ballot, master=master or None, slot=replica.chosen)
 
+    def _show_room(self, room: Room) -> None:
+        """Once each time it changes."""
+        self._room = room
+        if room == Room.PLENTY:
+            self._log.info("disk_has_room", free_bytes=self.node.commit.journal.free_bytes())
+        else:
+            event = "disk_full" if room == Room.SHORT else "disk_full_no_reserve"
+            self._log.warning(event, left_bytes=self.node.commit.journal.free_bytes(), hint="free space; it goes on by itself")
+
     def _executed(self, failure: errors.DiskFailed | None) -> None:
         """On the disk's thread."""
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(self._on_disk, failure)
+
+    def _looked(self, failure: errors.DiskFailed | None) -> None:
+        """On the disk's thread."""
+        if failure is not None:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self.fail, failure)
 
     def _made_spare(self, failure: errors.DiskFailed | None) -> None:
         """On a thread of its own."""
@@ -348,8 +375,29 @@ class Turns:
     def _on_spare(self, failure: errors.DiskFailed | None) -> None:
         if failure is not None:
             self.fail(failure)
-        else:
-            self.node.spare_done()
+        elif not self.done.done():
+            self.node.spare_done(clock())
+            self.wake()
+
+    def _no_room(self) -> None:
+        """On a thread of its own."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._on_no_room)
+
+    def _no_room_for_snapshot(self) -> None:
+        """On a thread of its own."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._on_no_room_for_snapshot)
+
+    def _on_no_room_for_snapshot(self) -> None:
+        if not self.done.done():
+            self.node.snapshots.no_room()
+            self.wake()
+
+    def _on_no_room(self) -> None:
+        if not self.done.done():
+            self.node.no_room(clock())
+            self.wake()
 
     def _on_disk(self, failure: errors.DiskFailed | None) -> None:
         if failure is not None:

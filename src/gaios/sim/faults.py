@@ -32,6 +32,9 @@ class DiskFaults(msgspec.Struct, frozen=True, kw_only=True):
     hang_every_ns: int = 0
     """A disk stands still: nothing that it was given, or is given, returns."""
     hang_ns: int = 10 * S
+    full_every_ns: int = 0
+    """Disks have no room for new files: one, some, or all, as where they share a file system."""
+    full_ns: int = 5 * S
 
 
 class NetworkFaults(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,6 +148,8 @@ def swarm(dice: Dice, drift_bound_ppm: int) -> Faults:
         hang_ns=dice.skewed(100 * MS, 20 * S),
         tear=dice.pick((0.0, 0.0, 0.5)),
         crash_point=rate(0.0003, 0.01),
+        full_every_ns=fills.skewed(S, 10 * S) if (fills := dice.split("fills")).chance(0.3) else 0,
+        full_ns=fills.skewed(500 * MS, 20 * S),
     )
     network = NetworkFaults(
         delay_ns=dice.skewed(20 * US, 5 * MS),

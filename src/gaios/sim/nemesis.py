@@ -53,6 +53,7 @@ class Nemesis:
             (process.crash_every_ns, self._crash),
             (process.pause_every_ns, self._pause),
             (self._faults.disk.hang_every_ns, self._hang),
+            (self._faults.disk.full_every_ns, self._fill),
             (network.partition_every_ns, self._partition),
             (network.clog_every_ns, self._clog),
             (network.break_every_ns, self._break_one),
@@ -77,6 +78,7 @@ class Nemesis:
         for seat in self._seats:
             seat.disk.faults = self._faults.calm().disk
             seat.disk.go_on()
+            seat.disk.is_full = False
             seat.resume()
             if seat.node is None and not seat.is_lost:
                 seat.start()
@@ -185,6 +187,18 @@ class Nemesis:
         if seat is not None:
             self._world.count("a disk hung")
             seat.disk.stand_still(self._dice.around(self._faults.disk.hang_ns))
+
+    def _fill(self) -> None:
+        """Somebody fills disks, and takes it away again after a while."""
+        which = self._dice.pick(("one", "some", "all"))
+        seats = [self._dice.pick(self._seats)] if which == "one" else self._dice.some(self._seats) if which == "some" else list(self._seats)
+        for seat in seats:
+            self._world.count("a disk was full")
+            seat.disk.is_full = True
+            self._world.after(self._dice.around(self._faults.disk.full_ns), self._empty, seat)
+
+    def _empty(self, seat: Seat) -> None:
+        seat.disk.is_full = False
 
     def _stall(self) -> None:
         """A client stands still for a while."""

@@ -79,7 +79,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     turn_ns: int = 30 * US
     """What a turn of a replica's loop takes: events that come meanwhile wait for the next."""
     makes_spares: bool = True
-    """Segments are made ahead, beside other batches."""
+    """Segments are made ahead, beside other batches; else when a batch lacks one."""
     clients: int = 5
     operations: int = 150
     """Of all clients together, in safety mode."""

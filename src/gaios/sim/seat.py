@@ -139,7 +139,7 @@ class Seat:
             self.refusal = error
             self.onlooker.found("start", error)
             return
-        machine.boot = self.life
+        machine.boot, node.commit.makes_ahead = self.life, self._makes_spares
         self.onlooker.started(self.life, node)
         self.node = node
         self._receivers = {other.replica: partial(other.frame, self.replica, nonce) for other in self._others}
@@ -340,7 +340,11 @@ class Seat:
         elif kind == "slow":
             self._door.slow(node, event[1])
         elif kind == "spare":
-            node.spare_done()
+            node.spare_done(now)
+        elif kind == "no room":
+            node.no_room(now)
+        elif kind == "no room for a snapshot":
+            node.snapshots.no_room()
         elif kind == "snapshot":
             node.snapshot_done(now)
         return True
@@ -351,11 +355,13 @@ class Seat:
         if life != self.life or self.node is None:
             return
         world, (disk, spare, to_peers, to_clients, _, deadline_ns, snapshot) = self.world, effects
-        if spare is not None and self._makes_spares:
-            world.count("a spare segment was made")
-        for which, operations in zip(("disk", "spare", "snapshot"), (disk, spare if self._makes_spares else None, snapshot), strict=True):
-            if operations is not None:
-                self.disk.submit(operations, partial(self._disk_done, life, which), partial(self._disk_failed, life))
+        done, failed = partial(self._disk_done, life), partial(self._disk_failed, life)
+        if disk is not None:
+            self.disk.submit(disk, partial(done, "disk"), failed)
+        if spare is not None:
+            self.disk.submit(spare, partial(done, "spare"), failed, partial(done, "no room"))
+        if snapshot is not None:
+            self.disk.submit(snapshot, partial(done, "snapshot"), failed, partial(done, "no room for a snapshot"))
         last, frame = None, b""
         for member, body, _ in to_peers:
             world.note(f"send {self.replica} {member}", body)

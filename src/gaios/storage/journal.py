@@ -4,6 +4,7 @@ Rule 1. No I/O: the journal answers with operations, and a shell carries them ou
 Rule 2. One batch is in flight: the next one is asked for only after all operations of the one before were carried out, its last sync
 included. Marks and the making of spare segments may follow behind a batch in the same queue.
 Rule 3. A batch is one write and one sync, unless it begins a segment. Copies are written, and synced one after the other, before it.
+It makes no file if its caller asked `lacks` first, so it cannot fail for lack of space (spares.py).
 Rule 4. At the first operation that fails the replica stops: no journal goes on after that.
 """
 
@@ -17,7 +18,8 @@ from gaios.storage.copies import Copy
 from gaios.storage.index import Index
 from gaios.storage.record import HEADER_BYTES, MARK, OPEN, STATE, Encoder, Header, Location
 from gaios.storage.scan import Scan, Tail, missing, scan
-from gaios.storage.segment import MADE, OPENING_BYTES, SEGMENT_BYTES, SPARE
+from gaios.storage.segment import MADE, OPENING_BYTES, SEGMENT_BYTES
+from gaios.storage.spares import KEPT, Spares, unfit
 from gaios.storage.words import (
     Create,
     Identity,
@@ -71,15 +73,16 @@ class Journal:
         "_mark",
         "_open",
         "_payload",
-        "_segment_bytes",
         "_size",
-        "_spare",
-        "_takes_spare",
         "_tops",
         "boot",
+        "segment_bytes",
+        "spares",
     )
 
-    def __init__(self, identity: Identity, tail: Tail, size: int, copy: Copy, segment_bytes: int, indexes: dict[int, Index]) -> None:
+    def __init__(
+        self, identity: Identity, tail: Tail, size: int, copy: Copy, segment_bytes: int, indexes: dict[int, Index], spares: Spares
+    ) -> None:
         self.boot = identity.boot
         """Written into new segments; the caller sets it once it knows."""
         self._identity = identity
@@ -92,12 +95,10 @@ class Journal:
         self._generation, self._first, self._payload = copy.generation, copy.first, copy.payload
         self._tops: dict[int, int] = {}
         """The highest slot among the indexed records of each segment."""
-        self._segment_bytes = segment_bytes
+        self.segment_bytes = segment_bytes
         self._indexes = indexes
-        self._spare: bool | None = False
-        """Is a prepared segment at hand? None while one is being made."""
-        self._takes_spare = False
-        """The newest batch renames the spare: until it is carried out the name is in use."""
+        self.spares = spares
+        """Files that stand ready for the next segments."""
 
     # ------------------------------------------------------------------------------------------------------------ start
 
@@ -153,10 +154,11 @@ class Journal:
                 raise AnotherCell(what=found.damage.file, found=found.damage.detail, expected=expected)
             raise StateDamaged(**found.damage._asdict())
         last = found.segments[-1]
-        journal = cls(identity, found.tail, last.opening.size, copy, segment_bytes, indexes)
+        left = {name: reader.size(name) for name in (*KEPT, MADE) if name in names}
+        journal = cls(identity, found.tail, last.opening.size, copy, segment_bytes, indexes, Spares(segment_bytes, left))
         journal._tops = tops
         given_up = [segment.name(number) for number in segment.numbers(names) if number < known.first]
-        leftovers = [*found.dropped, *(name for name in (SPARE, MADE) if name in names)]
+        leftovers = [*found.dropped, *unfit(left, segment_bytes)]
         # Synced even without leftovers: a process that was killed right after a rename left a name that only the cache knows.
         operations: list[Operation] = [*(Remove(name) for name in reversed(leftovers)), SyncDirectory(segment.DIRECTORY)]
         operations += journal._settle(reader, found)
@@ -192,7 +194,8 @@ class Journal:
         Returns:
             Operations that end in a `Sync`; none if there is nothing to write.
         """
-        operations, self._takes_spare = list[Operation](), False
+        operations = list[Operation]()
+        self.spares.carried_out()
         if copies is not None:
             self._payload = copies
             operations += self._write_copies()
@@ -252,10 +255,11 @@ class Journal:
         kind, slot, ballot, payload = state()
         if kind != STATE:
             raise InvariantViolated(invariant="segments open with a state record", detail=f"the caller gave kind {kind}")
-        room = OPENING_BYTES + record.size(len(payload)) + needed + RESERVE_BYTES
-        size = max(self._segment_bytes, room)
+        size = max(self.segment_bytes, OPENING_BYTES + record.size(len(payload)) + needed + RESERVE_BYTES)
         if size > segment.SEGMENT_BYTES_MAX:
             raise InvariantViolated(invariant="segments are bounded", detail=f"a batch needs {size} bytes")
+        ready = self.spares.take(size)
+        size = ready.size if ready is not None else size
         self._batch += 1
         encoder = self._encoder
         encoder.segment += 1
@@ -275,10 +279,8 @@ class Journal:
         encoder.add(parts, kind, slot, ballot, payload, self._batch, count)
         self._size = size
         file = segment.name(encoder.segment)
-        making: list[Operation] = [Create(MADE, size), Sync(MADE), Rename(MADE, file)]
-        if self._spare and size == self._segment_bytes:
-            making = [Rename(SPARE, file)]
-            self._spare, self._takes_spare = False, True
+        made: list[Operation] = [Create(MADE, size), Sync(MADE)] if ready is None else []
+        making: list[Operation] = [*made, Rename(MADE if ready is None else ready.name, file)]
         return making, [SyncDirectory(segment.DIRECTORY)]
 
     def _add_mark(self, parts: list[bytes], left: int, batch: int) -> None:
@@ -303,19 +305,30 @@ class Journal:
         """The last operations of a clean shutdown: a mark, synced, so that no damage can be taken for an unfinished write."""
         return [*self.mark(), Sync(segment.name(self._encoder.segment))]
 
-    def prepare(self) -> list[Operation]:
-        """Make the next segment ahead, once the present one is half full; nothing if there is no need.
+    def lacks(self, records: list[tuple[int, int, int, bytes]], state: Callable[[], Record]) -> int:
+        """The size of the file that has to be made before these can be a batch; 0: they can.
 
-        It may run beside batches, or behind one; call `prepared` then. Without it each segment only begins with a slower batch.
+        A segment of unusual length is to hold what comes while it is made, too.
         """
-        if self._spare is not False or self._takes_spare or self._encoder.offset * 2 < self._size:
-            return []
-        self._spare = None
-        return [Create(SPARE, self._segment_bytes), Sync(SPARE), SyncDirectory(segment.DIRECTORY)]
+        needed = sum([record.size(len(payload)) for _, _, _, payload in records])
+        if not records or self._encoder.offset + needed + RESERVE_BYTES <= self._size:
+            return 0
+        room = OPENING_BYTES + record.size(len(state()[3])) + needed + RESERVE_BYTES
+        if self.spares.has(max(room, self.segment_bytes)):
+            return 0
+        return self.segment_bytes if room <= self.segment_bytes else min(room + self.segment_bytes, segment.SEGMENT_BYTES_MAX)
 
-    def prepared(self) -> None:
-        """All that `prepare` asked for was carried out."""
-        self._spare = True
+    def free_bytes(self) -> int:
+        """What can be written without a new file."""
+        return self._size - self._encoder.offset + self.spares.ready_bytes
+
+    def prepare(self, *, wants_reserve: bool = False, lacking: int = 0) -> list[Operation]:
+        """Make a file ahead: the next segment once the present one is half full, the reserve, or what a batch lacks; nothing if no need.
+
+        It runs beside batches, in the background. Call `spares.made` when it was carried out, `spares.no_room` when there was none for it.
+        A large batch may fill half of the segment that it opens; the next spare then waits for the batch after it.
+        """
+        return self.spares.prepare(wants_next=self._encoder.offset * 2 >= self._size, wants_reserve=wants_reserve, lacking=lacking)
 
     # ---------------------------------------------------------------------------------------------------------- reading
 
@@ -341,7 +354,7 @@ class Journal:
 
     def kept_bytes(self, through: int) -> int:
         """About how long the log would be if it gave up what `give_up(through)` would."""
-        return (self._encoder.segment - self._first_above(through) + 1) * self._segment_bytes
+        return (self._encoder.segment - self._first_above(through) + 1) * self.segment_bytes
 
     def give_up(self, through: int) -> list[Operation]:
         """Drop the whole segments that hold no indexed record of a slot above `through`; nothing if there is none. Not beside a batch.

@@ -9,6 +9,7 @@ from gaios.log.records import State
 from gaios.sim.museum.boot_bugs import at_once
 from gaios.sim.museum.exhibit import Exhibit, method, scenario, together
 from gaios.storage import Identity, Journal, Record, create
+from gaios.storage.spares import Spares
 from gaios.storage.words import Operation, Sync, SyncDirectory, Write
 
 
@@ -60,9 +61,9 @@ def _believes_cache(sound: Callable[..., Any]) -> Callable[..., Any]:
 def _does_not_look(sound: Callable[..., Any]) -> Callable[..., Any]:
     """We had it: a batch may fill half of the segment that it opens, and have not renamed the spare one yet when the next is made."""
 
-    def prepare(self: Journal) -> Any:
-        self._takes_spare = False
-        return sound(self)
+    def prepare(self: Spares, **named: Any) -> Any:
+        self.carried_out()
+        return sound(self, **named)
 
     return prepare
 
@@ -112,7 +113,7 @@ EXHIBITS = [
         "a spare segment is made under a name that is still in use",
         "storage",
         "SAFETY 15",
-        method(Journal, "prepare", _does_not_look),
+        method(Spares, "prepare", _does_not_look),
         ("no replica stops by itself",),
         scenario("large-batches"),
     ),
