@@ -438,11 +438,11 @@ def test_old_segments_are_given_up_whole_and_no_others() -> None:
     assert journal.give_up(through - 1) == []
     again, recovered = Journal.open(ME, memory, segment_bytes=1024, indexed={VALUE})
     assert values(recovered)[0].slot == through
-    for found in (journal, again):
-        assert found.locate(VALUE, through - 1) is None or found is again
-        where = found.locate(VALUE, through)
+    for each in (journal, again):
+        assert each.locate(VALUE, through - 1) is None or each is again
+        where = each.locate(VALUE, through)
         assert where is not None
-        assert found.read(memory, where) == value(through)
+        assert each.read(memory, where) == value(through)
 
 
 @pytest.mark.seeds(60)
