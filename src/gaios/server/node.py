@@ -276,6 +276,7 @@ class Node:
                 break
         disk = self.commit.batch(now)
         spare = self.commit.spare(now, began=disk is not None)
+        replica.set_room(now, self.commit.room)  # the batch took some: what that means is for the next turn, due at once
         if replica.master != self._told:
             self._announce()
         for connection, frame in self.watches.take(now):
