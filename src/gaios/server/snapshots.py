@@ -335,8 +335,9 @@ class Snapshots:
             self._ends = False
             self._recorded = self._replica.snapshot_is_durable(now, self._closing.handle)
 
-    def no_room(self) -> None:
+    def no_room(self, now: int) -> None:
         """The disk is too full for what `work` gave: nothing of it stays, and the next snapshot that is asked for is tried again."""
+        del now  # every event has one
         self._flies = self._ends = False
         if self._recorded:
             return

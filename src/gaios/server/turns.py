@@ -286,9 +286,10 @@ class Turns:
             self.metrics.batches.add(self.node.commit.newest)
             self._disk.execute(effects.disk, self._executed)
         if effects.spare is not None:
-            self._disk.execute_aside(effects.spare, self._made_spare, self._no_room)
+            self._disk.execute_aside(effects.spare, self._back_here(self.node.spare_done), self._back_here(self.node.no_room))
         if effects.snapshot is not None:
-            self._disk.execute_aside(effects.snapshot, self._wrote_snapshot, self._no_room_for_snapshot)
+            node = self.node
+            self._disk.execute_aside(effects.snapshot, self._back_here(node.snapshot_done), self._back_here(node.snapshots.no_room))
         self._deadline_ns = effects.deadline_ns
         if effects.deadline_ns < self._timer_ns:
             self._arm(now, effects.deadline_ns)
@@ -355,48 +356,20 @@ class Turns:
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self.fail, failure)
 
-    def _made_spare(self, failure: errors.DiskFailed | None) -> None:
-        """On a thread of its own."""
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._on_spare, failure)
+    def _back_here(self, tell: Callable[[int], None]) -> Callable[..., None]:
+        """What a thread of its own calls, with the failure if there was one, to have something told here, with the time."""
 
-    def _wrote_snapshot(self, failure: errors.DiskFailed | None) -> None:
-        """On a thread of its own."""
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._on_snapshot, failure)
+        def come(failure: errors.DiskFailed | None = None) -> None:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._on_aside, tell, failure)
 
-    def _on_snapshot(self, failure: errors.DiskFailed | None) -> None:
+        return come
+
+    def _on_aside(self, tell: Callable[[int], None], failure: errors.DiskFailed | None) -> None:
         if failure is not None:
             self.fail(failure)
         elif not self.done.done():
-            self.node.snapshot_done(clock())
-            self.wake()
-
-    def _on_spare(self, failure: errors.DiskFailed | None) -> None:
-        if failure is not None:
-            self.fail(failure)
-        elif not self.done.done():
-            self.node.spare_done(clock())
-            self.wake()
-
-    def _no_room(self) -> None:
-        """On a thread of its own."""
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._on_no_room)
-
-    def _no_room_for_snapshot(self) -> None:
-        """On a thread of its own."""
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._on_no_room_for_snapshot)
-
-    def _on_no_room_for_snapshot(self) -> None:
-        if not self.done.done():
-            self.node.snapshots.no_room()
-            self.wake()
-
-    def _on_no_room(self) -> None:
-        if not self.done.done():
-            self.node.no_room(clock())
+            tell(clock())
             self.wake()
 
     def _on_disk(self, failure: errors.DiskFailed | None) -> None:

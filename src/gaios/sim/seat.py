@@ -344,7 +344,7 @@ class Seat:
         elif kind == "no room":
             node.no_room(now)
         elif kind == "no room for a snapshot":
-            node.snapshots.no_room()
+            node.snapshots.no_room(now)
         elif kind == "snapshot":
             node.snapshot_done(now)
         return True
