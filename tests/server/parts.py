@@ -74,6 +74,8 @@ class HandCell:
         self.pending: dict[int, list[Operation]] = {}
         """A node's batch that is not carried out yet, while `hold_disks`."""
         self.hold_disks = False
+        self.full: set[int] = set()
+        """Whose disks have no room for a snapshot."""
         self.wire: deque[tuple[int, int, bytes]] = deque()
         self.frames: dict[int, dict[int, list[tuple[int, bytes]]]] = {}
         """What clients were sent: by member and connection."""
@@ -118,7 +120,9 @@ class HandCell:
             self.disks[member].execute(effects.spare)
             node.spare_done(self.now)
             self.spares += 1
-        if effects.snapshot is not None:
+        if effects.snapshot is not None and member in self.full:
+            node.snapshots.no_room(self.now)
+        elif effects.snapshot is not None:
             self.disks[member].execute(effects.snapshot)
             node.snapshot_done(self.now)
         for to, body, _ in effects.to_peers:

@@ -108,6 +108,23 @@ def test_a_client_is_remembered_through_a_snapshot() -> None:
     assert cell.answers(master, 9)[0].slot < cell.nodes[master].replica.applied - 1
 
 
+def test_a_disk_without_room_costs_a_snapshot_and_nothing_else() -> None:
+    """Nothing of what was begun stays, and the next one that the log asks for is taken."""
+    cell = HandCell(3, options=SMALL)
+    cell.full = {1}
+    client = Client(cell)
+    client.put(45)
+    cell.run(S)
+    assert taken(cell, 1) == []
+    assert len(taken(cell, 2)) > 1
+    assert NEW not in cell.disks[1].names()
+    assert cell.nodes[1].snapshots.skipped > 0
+    cell.full = set()
+    client.put(25)
+    cell.run(S)
+    assert taken(cell, 1)[-1] == taken(cell, 2)[-1]
+
+
 @pytest.mark.parametrize("how", ["payload", "closing", "opening", "emptied"])
 def test_a_damaged_newest_snapshot_costs_nothing_but_time(how: str) -> None:
     """The one before it, and more of the log; what is wrong is said, and made good when the log comes by."""
