@@ -42,6 +42,8 @@ class Kind(IntEnum):
     """A new master's first own value; `client slot` holds its ballot.  [SAFETY 14]"""
     MASTER = 4
     """A command that a master itself originates; `client slot` holds its ballot, and under another epoch it does nothing.  [SAFETY 14]"""
+    CHECK = 7
+    """A master asks all to compare their states behind this slot; `client slot` holds its ballot, as above.  [PML §6.2; SAFETY 14, 25]"""
 
 
 _COMMAND = int(Kind.COMMAND)
@@ -92,6 +94,11 @@ def epoch(ballot: int) -> bytes:
 def master(ballot: int, command: bytes) -> bytes:
     """The entry in which a master puts a command of its own."""
     return encode(Kind.MASTER, Identity(ballot, 0), 0, 0, command)
+
+
+def check(ballot: int) -> bytes:
+    """The entry with which a master has all replicas compare themselves."""
+    return encode(Kind.CHECK, Identity(ballot, 0), 0, 0, b"")
 
 
 def bind(data: bytes, ballot: int) -> bytes:

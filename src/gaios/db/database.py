@@ -111,6 +111,10 @@ class Database(Machine):
         store = self._store
         return (store.total + digest_numbers(_NUMBERS, store.revision, store.compacted, self._epoch, store.log_length)) & MASK
 
+    def recheck(self, records: int) -> bool:
+        """See `Machine.recheck`: compute the next records' digests anew; a walk through all of them must come to what `checksum` holds."""
+        return self._store.recheck(records)
+
     def snapshot(self) -> Iterator[bytes]:
         """See `gaios.db.snapshot`. Costs a copy of the records' list now, and their encoding as the chunks are asked for."""
         store = self._store

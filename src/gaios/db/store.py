@@ -29,6 +29,7 @@ from sortedcontainers import SortedList
 from gaios.api import FIRST_REVISION, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, RESERVED_PREFIX, Event, prefix_end
 from gaios.db.bounds import DATABASE_BYTES_MAX, HISTORY_BYTES_MAX, RECORD_MEMORY_BYTES, SCAN_KEYS_MAX
 from gaios.db.records import MASK, cost, digest, memory, successor, within
+from gaios.db.walk import Walk
 from gaios.errors import Compacted, DatabaseFull, FutureRevision, InvariantViolated, TooMuchWork
 
 HISTORY_SCAN_MAX = 20_000
@@ -49,6 +50,7 @@ class Store:
     __slots__ = (
         "_first",
         "_log",
+        "_walk",
         "bytes",
         "compacted",
         "dead",
@@ -71,6 +73,7 @@ class Store:
         """Whether the log begins with records from before the compaction point."""
         self._log: list[Event] = []
         self._first = 0
+        self._walk: Walk | None = None
 
     # ------------------------------------------------------------------------------------------------------------ writing
 
@@ -206,13 +209,19 @@ class Store:
         if record.value is not None and history[1] is record and history[0].value is not None:
             # A put behind a put: nearly always, and at every put of a cell that is full of history.
             gone = history.pop(0)
-            self.total = (self.total - digest(gone)) & MASK
+            gone_digest = digest(gone)
+            self.total = (self.total - gone_digest) & MASK
+            if self._walk is not None:
+                self._walk.dropped(gone, gone_digest)
             self.bytes -= memory(gone)
             return
         swept_delete = record.value is None and record.mod_revision < self.compacted
         end = bisect_left(history, record.mod_revision, key=_mod_revision) + swept_delete
         for gone in history[:end]:
-            self.total = (self.total - digest(gone)) & MASK
+            gone_digest = digest(gone)
+            self.total = (self.total - gone_digest) & MASK
+            if self._walk is not None:
+                self._walk.dropped(gone, gone_digest)
             self.bytes -= 0 if gone.value is None else memory(gone)
         if end == len(history):
             del self.histories[record.key]
@@ -316,6 +325,12 @@ class Store:
                     return page[:whole], revision
                 page.append(record)
         return page, max(from_revision, self.revision + 1)
+
+    def recheck(self, limit: int) -> bool:
+        """Look at so many more records; False at the end of a walk that did not come to `total`."""
+        walk = self._walk or Walk(self.revision, self.total)
+        self._walk = walk if walk.go_on(self.histories, self.live, self.dead, limit) else None
+        return self._walk is not None or walk.is_right
 
     def parts(self) -> tuple[list[Event], list[Event]]:
         """Base and log, copied: what a snapshot holds."""

@@ -4,18 +4,20 @@ Rule 1. Everything here is a function of the chosen values: epoch, chain, table 
 Rule 2. A deterministic error is an answer. An unknown kind, or any other exception, stops the replica.
 Rule 3. The epoch only grows: an old master's epoch entry that a later reign recovered changes nothing, nor does a command of its own, nor
 a client's that it had bound to its reign.
+Rule 4. At a check that is its master's the state is summed up behind the whole slot, so that equal slots have equal sums.  [SAFETY 25]
 """
 
 from collections.abc import Sequence
 from typing import Any, Final
 
-from xxhash import xxh3_128_digest
+from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
 from gaios import errors
 from gaios.entry import Entry, Identity, Kind, batch_time_ms, entries
 from gaios.log.answers import Answer, Status
 from gaios.log.records import CHAIN_START
 from gaios.log.sessions import Sessions
+from gaios.log.sums import Sum
 from gaios.machine import Context, Machine
 
 _COMMAND: Final = int(Kind.COMMAND)
@@ -38,6 +40,24 @@ class Applier:
         self.epoch = 0
         self.chain = CHAIN_START
         self.time_ms = 0
+        self.sums: list[Sum] = []
+        """Of the checks since somebody took them."""
+        self.checked = 0
+        """The slot of the newest check."""
+        self._empty = tuple(machine.snapshot())
+
+    def sum(self) -> Sum:
+        """What this replica's state comes to, behind the last slot that it applied."""
+        return Sum(self.applied, self.chain, self.machine.checksum(), self.sessions.trail)
+
+    def begin_anew(self) -> None:
+        """Forget everything, so that the log can be applied again from its first slot."""
+        self.machine.restore(self._empty)
+        self.sessions.clear()
+        self._failed = False
+        self.applied = self.epoch = self.time_ms = self.checked = 0
+        self.chain = CHAIN_START
+        self.sums.clear()
 
     def apply(self, slot: int, value: bytes) -> tuple[list[Answer], list[Any]]:
         """Carry out the next slot's value: an answer for each entry, and the machine's effects.
@@ -72,6 +92,10 @@ class Applier:
             else:
                 answer = self._own(slot, index, entry)
             answers.append(answer)
+        said = b"".join([answer[3] for answer in answers])
+        self.sessions.trail = xxh3_64_intdigest(said + bytes([answer[0] for answer in answers]), self.sessions.trail)
+        if self.checked == slot:
+            self.sums.append(self.sum())
         self._failed = False
         return answers, effects
 
@@ -83,6 +107,10 @@ class Applier:
             if entry.identity.slot > self.epoch:
                 self.epoch = entry.identity.slot
                 self.machine.begin_epoch(Context(slot, index, self.time_ms, self.epoch))
+        elif entry.kind == Kind.CHECK:
+            if entry.identity.slot != self.epoch:
+                return Answer(Status.NOT_MASTER, slot, index)
+            self.checked = slot
         else:
             raise errors.UnknownKind(slot=slot, index=index, kind=entry.kind)
         return Answer(Status.DONE, slot, index)

@@ -1,7 +1,7 @@
 """What replicas say to each other, as bytes.  [SAFETY 4]
 
     frame = [member, boot, configuration number, [message, …]]      (msgpack)
-    message = [tag, field, …]: those of the core (paxos/), and the two of elections below
+    message = [tag, field, …]: those of the core (paxos/), the two of elections and the one of comparisons below
 
 Rule 1. Decoding is total: bytes become checked messages or a `ProtocolError`, nothing else.
 Rule 2. What only the owner of a ballot may say is taken from nobody else, and numbers that no cell reaches in its life are refused: one of
@@ -14,6 +14,7 @@ import msgspec
 
 from gaios.errors import ProtocolError
 from gaios.log.options import MS, TERM_MS_MAX
+from gaios.log.records import CHAIN_BYTES
 from gaios.paxos import core
 from gaios.paxos.codec import check_message
 
@@ -21,6 +22,8 @@ POLL: Final = 100
 """(POLL, number, promised, chosen): would you promise me? Changes nothing.  [SAFETY 9]"""
 POLLED: Final = 101
 """(POLLED, number, yes, promised, chosen): the answer, and how far the answerer is."""
+SUM: Final = 104
+"""(SUM, slot, chain, checksum, trail, asks): what my state came to behind that slot; 1: tell me yours.  [PML §6.2; SAFETY 25]"""
 FRAME_MESSAGES_MAX: Final = 4_096
 _WORD: Final = 1 << 63
 BALLOT_END: Final = 1 << 62
@@ -57,6 +60,8 @@ def decode(data: bytes) -> tuple[int, int, int, list[Message]]:
 
 
 def _check(member: int, message: object) -> Message:
+    if type(message) is list and message and message[0] == SUM:
+        return _check_sum(message)
     if type(message) is list and message and message[0] in (POLL, POLLED):
         if not all(type(field) is int and 0 <= field < _WORD for field in message):
             raise ProtocolError(reason="a poll's field is not a number in range")
@@ -79,3 +84,14 @@ def _check(member: int, message: object) -> Message:
     if tag in _TERMED and checked[4] > TERM_MS_MAX * MS:
         raise ProtocolError(reason=f"a lease of {checked[4]} ns is longer than any")
     return checked
+
+
+def _check_sum(message: list[Any]) -> Message:
+    if len(message) != 6:
+        raise ProtocolError(reason=f"a sum of {len(message)} fields")
+    _, slot, chain, checksum, trail, asks = message
+    if not all(type(field) is int and field >= 0 for field in (slot, checksum, trail, asks)) or type(chain) is not bytes:
+        raise ProtocolError(reason="a sum's field is of another kind")
+    if not 0 < slot < SLOT_END or len(chain) != CHAIN_BYTES or max(checksum, trail) >= 1 << 64 or asks > 1:
+        raise ProtocolError(reason="a sum's field is out of range")
+    return tuple(message)

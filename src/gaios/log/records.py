@@ -5,6 +5,7 @@
     ACCEPT   slot, ballot, value
     CHOSEN   every slot through this one is chosen as last recorded, and the chain's hash there   (lazily written)
     TRUNCATE slots through this one were dropped
+    QUARANTINE the database differs from the other replicas' and must not be served; empty: no more   (doubt.py)
 
 Rule 1. Folding is a maximum for marks and the newest record for a slot: records may be folded again without harm.
 Rule 2. A CHOSEN mark that was lost is learned again from peers; it speaks of values that stand before it in the log.
@@ -31,6 +32,7 @@ class RecordKind(IntEnum):
     ACCEPT = 2
     CHOSEN = 3
     TRUNCATE = 4
+    QUARANTINE = 9
 
 
 class Copies(msgspec.Struct, array_like=True, frozen=True):
@@ -52,6 +54,8 @@ class State(msgspec.Struct, array_like=True, frozen=True):
     truncated: int
     accepted: list[tuple[int, int, bytes]]
     """slot, ballot, value, of every slot above `chosen`."""
+    quarantine: bytes = b""
+    """The newest QUARANTINE record's payload."""
 
 
 class Recovered(msgspec.Struct):
@@ -65,6 +69,8 @@ class Recovered(msgspec.Struct):
     accepted: dict[int, tuple[int, bytes]] = {}
     chains: dict[int, bytes] = {}
     """Hashes of the log's chain that this replica had written down, by slot: a replay must come to the same.  [SAFETY 16]"""
+    quarantine: bytes = b""
+    """Why its database must not be served; empty when it may."""
 
 
 _ACCEPT, _CHOSEN = int(RecordKind.ACCEPT), int(RecordKind.CHOSEN)
@@ -106,8 +112,11 @@ def _fold(copies: Copies, records: Iterable[Record]) -> Recovered:
             found.longest_ns = max(found.longest_ns, state.longest_ns)
             found.chosen = max(found.chosen, state.chosen)
             found.truncated = max(found.truncated, state.truncated)
+            found.quarantine = state.quarantine
             for at, accepted_in, value in state.accepted:
                 found.accepted[at] = (accepted_in, value)
+        elif kind == RecordKind.QUARANTINE:
+            found.quarantine = payload
         else:
             raise ProtocolError(reason=f"a record of kind {kind} is not known: it was written by a newer version")
     return found

@@ -5,6 +5,8 @@ Rule 2. A read is answered after a lease check with a `now` taken after it came.
 Rule 3. A reign ends when the core says so, or when its work reaches no majority, its own disk, or no lease for a term.
 Rule 4. At its end every open token is answered: what was proposed is in doubt, what was not is refused.
 Rule 5. What the master itself has to say goes with the next batch, before what clients wait for, and ends with the reign.  [SAFETY 14, 28]
+Rule 6. While anything changes a check goes into the log now and then, last in a batch that goes anyway; before the cell comes to rest, one
+goes alone.  [PML §6.2; SAFETY 25]
 """
 
 from collections import deque
@@ -43,6 +45,7 @@ class Reign:
         """Entries of this master's own that wait for a slot, with their tokens."""
         self._sent_ns: dict[int, int] = {}
         self._epoch_offered = False
+        self._check_due, self._check_slot = FAR, 0
         self._beat_due = self._resend_due = FAR
         self._progress_ns = self._lease_seen_ns = now
 
@@ -62,6 +65,7 @@ class Reign:
         self.count += 1
         self._epoch_offered = False
         self._lease_seen_ns = self._progress_ns = now
+        self._check_due, self._check_slot = now + self._options.check_ms * MS, 0
         self._resend_due = now + self._options.retransmit_ms * MS
         for slot in range(self._core.chosen + 1, self._core.next):
             self._sent_ns[slot] = now
@@ -121,6 +125,8 @@ class Reign:
         self._sent_ns.pop(slot, None)
         tokens = self.tokens.pop(slot, None)
         if tokens is not None:
+            if slot == self._check_slot:
+                answers = answers[:-1]  # nobody waits for the check's
             self._steps.output.answers.extend(zip(tokens, answers, strict=True))
 
     def propose(self, now: int) -> None:
@@ -138,8 +144,12 @@ class Reign:
             waiting = [*self._own, *self.queue.batch()]
             self._own.clear()
             self._rally.went(len(waiting), in_flight)
-            slot = self._offer(now, [data for _, data in waiting])
+            data = [data for _, data in waiting]
+            slot = self._offer_checked(now, data) if now >= self._check_due else self._offer(now, data)
             self.tokens[slot] = [token for token, _ in waiting]
+        alone_due = self._check_due + self._options.beat_ms * MS
+        if now >= alone_due and self.is_serving and not self.in_flight and self._applier.applied > self._applier.checked:
+            self._offer_checked(now, [])
 
     def submit(self, token: Any, data: bytes, *, bound: bool) -> None:  # noqa: ANN401 (a token is the shell's own)
         """A client's entry: checked, then queued; `bound`: to this reign."""
@@ -214,6 +224,14 @@ class Reign:
             raise errors.InvariantViolated(invariant="a master can propose", detail=f"slot {slot} was refused")
         self._sent_ns[slot] = now
         return slot
+
+    def _offer_checked(self, now: int, entries: list[bytes]) -> int:
+        """The same, and all replicas compare themselves behind it; while they have not come to the last check there is no other."""
+        if self._check_slot > self._applier.applied:
+            return self._offer(now, entries)
+        self._check_due = now + self._options.check_ms * MS
+        self._check_slot = self._offer(now, [*entries, entry.check(self.ballot)])
+        return self._check_slot
 
     def _resend(self, now: int) -> None:
         """Send open proposals again to whoever has not accepted them."""

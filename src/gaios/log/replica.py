@@ -19,7 +19,8 @@ from gaios import errors
 from gaios.log.answers import Answer, Status
 from gaios.log.applier import Applier
 from gaios.log.catchup import Catchup
-from gaios.log.codec import POLL, POLLED, Message
+from gaios.log.codec import POLL, POLLED, SUM, Message
+from gaios.log.doubt import Doubt
 from gaios.log.election import Election
 from gaios.log.options import MS, Options
 from gaios.log.output import OTHERS, Output
@@ -68,6 +69,7 @@ class Replica(Standing):
         self.applier = Applier(machine, Sessions(bounds or Bounds()))
         self._reign = Reign(self._steps, self.applier, options, me, self.peers, now, wall_ms)
         self._election = Election(options, nonce, now)
+        self.doubt = Doubt(self._steps, self.applier, options, me, boot, tuple(self.members), now)
         self._catchup = Catchup(options, self.peers)
         self._boots: dict[int, int] = {}
         self._master = self._cached_bytes = 0
@@ -75,6 +77,13 @@ class Replica(Standing):
         self._unsynced: deque[tuple[int, int]] = deque()
         self._chains = recovered.chains
         self._evicted = recovered.truncated
+        self._read: dict[int, bytes] = {}
+        """Chosen values that came back from the disk, to be applied again."""
+        self._asked = 0
+        self._is_blocked = False
+        """A chosen value is nowhere here: nothing can be applied any more."""
+        self._seen = 0
+        """Every slot through this one was applied once."""
         self._steps.take((core.BOOT,), me, now)
 
     def state_record(self) -> Record:
@@ -111,6 +120,8 @@ class Replica(Standing):
                 self._polled(now, member, message)
             elif tag == POLLED:
                 self._count_poll(now, member, message)
+            elif tag == SUM:
+                self.doubt.hear(now, member, message)
             else:
                 self._note(now, member, message, fired=self._steps.take(message, member, now))
         self._settle(now)
@@ -143,13 +154,17 @@ class Replica(Standing):
     def supply(self, now: int, member: int, slot: int, ballot: int, value: bytes) -> None:
         """A chosen value that `Output.reads` asked the shell for was read from the disk."""
         del now  # every event has one
-        self._steps.output.at_once.append((member, (core.CHOSEN, slot, ballot, value)))
+        if member == self.me:
+            self._read[slot], self._asked = value, 0
+        else:
+            self._steps.output.at_once.append((member, (core.CHOSEN, slot, ballot, value)))
 
     def synced(self, now: int, number: int) -> None:
         """Every record through Output `number` is durable."""
         while self._unsynced and self._unsynced[0][0] <= number:
             self._unsynced.popleft()
         self._steps.synced(number)
+        self.doubt.synced(now, number)
         self._settle(now)
 
     def tick(self, now: int) -> None:
@@ -162,9 +177,10 @@ class Replica(Standing):
                 self.retire(now)
         elif self._is_candidate:
             self._tick_candidate(now)
-        elif now >= self._election.due_ns(self.core.granted_until):
+        elif self.doubt.may_serve and now >= self._election.due_ns(self.core.granted_until):
             self._poll(now)
         self._steps.tick(now)
+        self.doubt.tick(now)
         self._settle(now)
 
     def retire(self, now: int) -> None:
@@ -176,16 +192,16 @@ class Replica(Standing):
 
     def deadline_ns(self) -> int:
         """When `tick` is due next."""
-        if self.applier.applied < self.core.chosen:
+        if self.applier.applied < self.core.chosen and not self._is_blocked:
             return 0
-        due = self._steps.due_ns()
+        due = min(self._steps.due_ns(), self.doubt.due_ns())
         if self._reign.ballot:
             return min(due, self._reign.due_ns())
         if self._catchup.known > self.core.chosen:
             due = min(due, self._catchup.retry_at)
         if self._is_candidate:
             return min(due, self._resend_due, self._election.give_up_at)
-        return min(due, self._election.due_ns(self.core.granted_until))
+        return min(due, self._election.due_ns(self.core.granted_until)) if self.doubt.may_serve else due
 
     def output(self, now: int) -> Output | None:
         """What there is to do now; None when there is nothing. Call it until it says None."""
@@ -228,6 +244,8 @@ class Replica(Standing):
         participant, reign = self.core, self._reign
         if participant.phase == core.RECOVERING:
             self._steps.take((core.RECOVER,), self.me, now)
+        if not self.doubt.may_serve:
+            self._stand_down(now)
         if reign.ballot and not (participant.leads() and participant.bal == reign.ballot):
             reign.end()
         if participant.leads() and not reign.ballot:
@@ -237,8 +255,10 @@ class Replica(Standing):
             reign.begin(now)
         elif not reign.ballot and not self._is_candidate:
             reign.refuse_waiting()
-        if self.applier.applied < participant.chosen:
+        if self.applier.applied < participant.chosen and not self._is_blocked:
             self._apply(now)
+            if not self.doubt.may_serve:
+                self._stand_down(now)
         reign.retry_reads(now)
         if not reign.ballot and self._catchup.known > participant.chosen:
             source, slots = self._catchup.wanted(now, participant.chosen)
@@ -246,25 +266,53 @@ class Replica(Standing):
                 self._steps.take((core.SEEK, slot, source), self.me, now)
         self._steps.rest(now)
 
+    def _stand_down(self, now: int) -> None:
+        """Who doubts its own database leads nobody.  [SAFETY 25]"""
+        if self.core.leads() or self._is_candidate:
+            self._steps.take((core.ABDICATE,), self.me, now)
+            self._election.stand_back(now, 2 * self.options.term_ms)
+        if self._reign.ballot:
+            self._reign.end()
+
     def _apply(self, now: int) -> None:
         """Apply chosen values, a bounded number in one go; the rest at the next event, which is due at once."""
         applier, accepted, budget = self.applier, self.core.acc, self.options.apply_entries
         effects = self._steps.output.effects
         while applier.applied < self.core.chosen and budget > 0:
             slot = applier.applied + 1
-            value = accepted[slot][1]
+            value = accepted[slot][1] if slot > self._evicted else self._read.pop(slot, None)
+            if value is None:
+                self._read_back(slot)
+                break
             answers, caused = applier.apply(slot, value)
-            effects.extend(caused)
+            if self.doubt.may_serve:
+                effects.extend(caused)
             budget -= 1 + len(answers)
             self._reign.applied(now, slot, answers)
             expected = self._chains.pop(slot, b"") if self._chains else b""
             if expected and expected != applier.chain:
                 raise errors.InvariantViolated(invariant="the log's chain", detail=f"replay of slot {slot} differs from what was recorded")
-            self._cached_bytes += len(value)
+            if slot > self._seen:
+                self._seen = slot
+                self._cached_bytes += len(value)
         self._steps.applied(applier.applied, applier.chain)
+        self.doubt.applied(now)
         while self._cached_bytes > self.options.cache_bytes and self._evicted < min(applier.applied, self._steps.durable_mark):
             self._evicted += 1
             self._cached_bytes -= len(accepted.pop(self._evicted)[1])
+
+    def _read_back(self, slot: int) -> None:
+        """Values that are on the disk alone are to be applied again: the shell hands them to `supply`."""
+        reads = self._steps.output.reads
+        if any(member == self.me for member, _ in reads):
+            return
+        if slot == self._asked:
+            self._is_blocked = True
+            self.doubt.give_up(f"slot {slot} is not on its disk")
+            return
+        self._asked = slot
+        last = min(self._evicted, self.core.chosen, slot + self.options.seek_slots - 1)
+        reads.extend((self.me, at) for at in range(slot, last + 1))
 
     def _fetch(self, now: int, member: int, message: Message) -> int:
         """A peer asks for a chosen value: supply it, from memory or by way of the disk; about how many bytes go out."""
@@ -305,7 +353,7 @@ class Replica(Standing):
 
     def _consider(self, now: int) -> None:
         """Campaign if a majority said yes."""
-        if self.core.quorum(self._election.yes) and now >= self.core.granted_until and not self._reign.ballot:
+        if self.doubt.may_serve and self.core.quorum(self._election.yes) and now >= self.core.granted_until and not self._reign.ballot:
             self._campaign(now)
 
     def _campaign(self, now: int) -> None:

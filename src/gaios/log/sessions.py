@@ -72,6 +72,8 @@ class Sessions:
         self._bounds = bounds
         self._known: OrderedDict[Identity, Session] = OrderedDict()
         self._bytes = 0
+        self.trail = 0
+        """A running hash of everything that was ever answered: what replicas compare of this table, see sums.py."""
 
     def __len__(self) -> int:
         """How many clients are known."""
@@ -117,7 +119,8 @@ class Sessions:
             self._forget_one()
 
     def snapshot(self) -> Iterator[bytes]:
-        """The table as canonical chunks, longest unused client first."""
+        """The table as canonical chunks: the trail, then the clients, longest unused first."""
+        yield msgspec.msgpack.encode(self.trail)
         for identity, session in self._known.items():
             yield msgspec.msgpack.encode((identity, session.acknowledged, sorted(session.answers.items())))
 
@@ -125,6 +128,7 @@ class Sessions:
         """Replace the table by a snapshot's."""
         self._known.clear()
         self._bytes = 0
+        self.trail = msgspec.msgpack.decode(next(chunks), type=int)
         kind = tuple[tuple[int, int], int, list[tuple[int, tuple[int, int, int, bytes]]]]
         for chunk in chunks:
             identity, acknowledged, answers = msgspec.msgpack.decode(chunk, type=kind)
@@ -132,6 +136,11 @@ class Sessions:
             session.acknowledged = acknowledged
             session.answers = {sequence: Answer(*answer) for sequence, answer in answers}
             self._bytes += session.bytes
+
+    def clear(self) -> None:
+        """Nobody is known, and nothing was answered: as before the first slot."""
+        self._known.clear()
+        self._bytes = self.trail = 0
 
     def _forget_one(self) -> None:
         """The longest unused client."""

@@ -2,6 +2,7 @@
 
 from gaios.log.applier import Applier
 from gaios.log.catchup import Catchup
+from gaios.log.doubt import Doubt
 from gaios.log.reign import Reign
 from gaios.paxos import core
 
@@ -14,6 +15,7 @@ class Standing:
     """Each member's replica id."""
     core: core.Participant
     applier: Applier
+    doubt: Doubt
     _reign: Reign
     _catchup: Catchup
     _master: int
@@ -72,6 +74,11 @@ class Standing:
     def is_behind(self) -> bool:
         """Whether chosen values are known to be missing or not yet applied."""
         return self.applier.applied < self.core.chosen or self._catchup.known > self.core.chosen
+
+    @property
+    def why(self) -> list[str]:
+        """Sentences about what is unusual here."""
+        return self.doubt.why(self.members)
 
     def lease_ns(self, now: int) -> int:
         """How long the lease lasts yet; 0 without one."""

@@ -39,6 +39,8 @@ class Steps:
         self._mark_due = FAR
         self._learn: Message | None = None
         self._learn_due = FAR
+        self.quarantine = b""
+        """The payload of the newest QUARANTINE record."""
 
     def restore(self, recovered: Recovered) -> None:
         """Take over what the disk held; the boot is written down before anything is said.
@@ -51,6 +53,7 @@ class Steps:
         participant.longest = recovered.longest_ns
         participant.chosen = self._marked = self._durable_mark = recovered.chosen
         participant.truncated = recovered.truncated
+        self.quarantine = recovered.quarantine
         participant.acc = {slot: held for slot, held in recovered.accepted.items() if slot > recovered.truncated}
         above = sorted(slot for slot in participant.acc if slot > recovered.chosen)
         self.output.records.extend((RecordKind.ACCEPT, slot, *participant.acc[slot]) for slot in above)
@@ -71,6 +74,12 @@ class Steps:
     def applied(self, slot: int, chain: bytes) -> None:
         """The chain's hash at the newest applied slot, to be written with the next mark."""
         self._chain = (slot, chain)
+
+    def judge(self, slot: int, payload: bytes) -> int:
+        """Write down that the database must not be served, or (empty) that it may again; which Output's records say so."""
+        self.quarantine = payload
+        self.output.records.append((RecordKind.QUARANTINE, slot, 0, payload))
+        return self.output.number
 
     def learn(self, now: int) -> None:
         """Tell the others what is chosen, with the next message."""
@@ -136,7 +145,7 @@ class Steps:
         participant, mark = self.core, self._durable_mark
         slots = range(mark + 1, participant.chosen + core.WINDOW + 1)
         above = [(slot, *participant.acc[slot]) for slot in slots if slot in participant.acc]
-        state = State(participant.promised, participant.longest, mark, participant.truncated, above)
+        state = State(participant.promised, participant.longest, mark, participant.truncated, above, self.quarantine)
         return (RecordKind.STATE, mark, participant.promised, encode(state))
 
     def _send(self, sends: list[tuple[int, Message]], now: int) -> None:

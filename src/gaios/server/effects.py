@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from gaios.log import Answer
+from gaios.log import Answer, Evidence
 from gaios.server.guests import Connection
 from gaios.server.outbox import ToPeer
 from gaios.storage import Operation
@@ -29,3 +29,5 @@ class Effects(NamedTuple):
     to_clients: list[tuple[Connection, bytes]]  # whole frames, joined
     local: list[tuple[int, Answer]]  # answers to the embedding program's own requests
     deadline_ns: int  # when `tick` is due
+    evidence: Evidence | None = None
+    """To be kept for people, beside everything else. With `fatal`, this replica then stops with that error and does nothing else."""

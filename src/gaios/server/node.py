@@ -27,6 +27,7 @@ from gaios.server.facts import facts as facts_of
 from gaios.server.gated import Gated
 from gaios.server.guests import LOCAL, OWN, Connection, Guest, Guests
 from gaios.server.outbox import Outbox
+from gaios.server.seclusion import FAR, Seclusion
 from gaios.server.watches import Watches
 from gaios.storage import SEGMENT_BYTES, Identity, Journal, Operation, Reader
 from gaios.transport import (
@@ -70,6 +71,7 @@ class Node:
         book = machine if isinstance(machine, LockService) else None
         self.steward = Steward(book, lambda number, command: replica.propose_own((OWN, number), command))
         self.gated = Gated(replica, self.steward, lambda answers: self._answer(0, answers))
+        self.seclusion = Seclusion(replica, self.watches)
         self.commit = GroupCommit(journal, replica.state_record, list(first or ()))
         self._handed_back: list[tuple[Any, ...]] = []
         # What NotMaster and PONG say.
@@ -162,7 +164,7 @@ class Node:
             self.guests.say(connection, encode_pong(decode_request(body), *self.standing()))
         elif kind == Kind.WATCH:
             request, watch = decode_watch(body)
-            self.guests.say(connection, self.watches.begin(now, connection, request, watch))
+            self.guests.say(connection, self.seclusion.refusal(request) or self.watches.begin(now, connection, request, watch))
         elif kind == Kind.CANCEL:
             self.watches.cancel(connection, decode_request(body))
         elif kind == Kind.KEEPALIVE:
@@ -239,15 +241,23 @@ class Node:
                 replica.receive(now, replica.me, replica.boot, messages)
             elif not self._attend(now):
                 break
+        if self.seclusion.is_due:
+            for connection, frame in self.seclusion.attend():
+                self.guests.say(connection, frame)
+        evidence, replica.doubt.evidence = replica.doubt.evidence, None
+        if evidence is not None and evidence.fatal is not None:
+            return Effects(None, None, [], [], [], self.steward.due_ns(), evidence)
         disk = self.commit.batch(now)
         spare = self.commit.spare() if disk is not None else None
         if replica.master != self._told:
             self._announce()
-        for connection, frame in self.watches.take(now):
-            self.guests.say(connection, frame)
+        if replica.doubt.may_serve:
+            for connection, frame in self.watches.take(now):
+                self.guests.say(connection, frame)
         local, self._local = self._local, []
-        deadline = min(replica.deadline_ns(), self.watches.due_ns(), self.steward.due_ns(), self.commit.due_ns())
-        return Effects(disk, spare, self._outbox.take(), list(self.guests.take()), local, deadline)
+        watched = self.watches.due_ns() if replica.doubt.may_serve else FAR
+        deadline = min(replica.deadline_ns(), watched, self.steward.due_ns(), self.commit.due_ns())
+        return Effects(disk, spare, self._outbox.take(), list(self.guests.take()), local, deadline, evidence)
 
     def check(self) -> None:
         """Raise `InvariantViolated` when an invariant of the log, or of what it is kept with, does not hold."""
@@ -322,6 +332,9 @@ class Node:
         if body:
             return body
         if status == Status.NOT_MASTER:
+            doubt = self.seclusion.reason()
+            if doubt:
+                return doubt
             if not self._refusal:
                 self._refusal = errors.pack(errors.NotMaster(replica=self.replica_id, master=self.standing()[1]))
             return self._refusal

@@ -19,7 +19,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from gaios import errors
-from gaios.log import Answer
+from gaios.log import Answer, Evidence
+from gaios.server import evidence
 from gaios.server.clients import ClientConnection, Frame
 from gaios.server.effects import Effects
 from gaios.server.links import Link
@@ -246,6 +247,8 @@ class Turns:
             self.wake()
 
     def _carry_out(self, now: int, effects: Effects) -> None:
+        if effects.evidence is not None:
+            self._keep(effects.evidence)
         links = self._links
         last, frame = b"", b""
         for member, body, urgent in effects.to_peers:
@@ -274,6 +277,21 @@ class Turns:
         replica = self.node.replica
         if (replica.role, replica.ballot, replica.master) != self._shown:
             self._show()
+        if replica.doubt.news:
+            for event, fields in replica.doubt.news:
+                self._log.warning(event, **fields)
+            replica.doubt.news.clear()
+
+    def _keep(self, found: Evidence) -> None:
+        """Keep it; raises what it ends with, if it does, once it is kept."""
+
+        def said(event: str, what: str) -> None:
+            self._log.warning(event, see=what)
+
+        if found.fatal is not None:
+            evidence.keep(self._disk.path, found, said)
+            raise found.fatal
+        evidence.keep_aside(self._disk.path, found, said)
 
     def _arm(self, now: int, deadline: int) -> None:
         """See to it that a turn comes when something is due. An earlier timer stays: it will look again."""

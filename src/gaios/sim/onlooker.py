@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from gaios import errors
-from gaios.log import recover
+from gaios.log import Evidence, recover
 from gaios.paxos import core
 from gaios.server.node import Node
 from gaios.sim.checkers.persist_then_say import Remembered, Said
@@ -249,6 +249,15 @@ class Onlooker:
         if waiting > self._waited:
             self._waited = waiting
             self._observations.level(self._replica, "waiting entries", self._waited, self._queue)
+
+    def kept(self, evidence: Evidence | None) -> None:
+        """It wants evidence kept, as a shell would; raises what it stops with then."""
+        if evidence is None:
+            return
+        self._world.count("evidence of a wrong state was kept")
+        self._world.note(f"evidence {self._replica} {evidence.name} {sum(map(len, evidence.chunks))}")
+        if evidence.fatal is not None:
+            raise evidence.fatal
 
     def spoke(self, body: bytes) -> None:
         """A frame leaves."""

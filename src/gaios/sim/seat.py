@@ -292,6 +292,7 @@ class Seat:
             for event in inbox:
                 self._hand_in(node, now, event)
             effects = node.drain(now)
+            self.onlooker.kept(effects.evidence)
             node.check()
         except Exception as error:  # noqa: BLE001 (whatever it is, it is a finding)
             self.onlooker.found("run", error)
@@ -349,7 +350,7 @@ class Seat:
         if life != self.life or self.node is None:
             return
         world = self.world
-        disk, spare, to_peers, to_clients, _, deadline_ns = effects
+        disk, spare, to_peers, to_clients, _, deadline_ns, _ = effects
         if disk is not None:
             self.disk.submit(disk, lambda: self._disk_done(life, "disk"), lambda: self._disk_failed(life))
         if spare is not None and self._makes_spares:

@@ -257,6 +257,8 @@ class Life:
             elif kind == RecordKind.CHOSEN:
                 if slot > participant.chosen:
                     raise Illegal("V3 what is written", f"a mark of at most slot {participant.chosen}", f"one of slot {slot}")
+            elif kind == RecordKind.QUARANTINE:
+                pass  # the database's affair
             elif kind != RecordKind.ACCEPT or (slot, ballot, value) not in self._found:
                 expected = _record(*self._unwritten[0][1]) if self._unwritten else "only records that a step wanted"
                 raise Illegal("V3 what is written", expected, _record(*record))
