@@ -89,6 +89,8 @@ def test_the_json_has_the_interfaces_keys_and_null_for_the_unknown() -> None:
         "ballot",
         "chosen",
         "applied",
+        "repairing",
+        "why",
     ]
     assert data["tolerates"] is None
     assert data["replicas"][0]["pid"] is None

@@ -10,7 +10,8 @@ Rule 1. What is doubted serves nobody: no reads, no watches, and it never leads,
 It goes on voting and supplying, for what is promised and accepted does not come from the database.
 Rule 2. That it is doubted is durable before it is said, and a start knows it: the same program on the same log may go wrong again.
 Rule 3. It is rebuilt from the log alone, and believed only when a majority came to the same.
-Rule 4. Without a majority everyone doubts itself: the cell stops serving, and says so. If replays agree, it goes on by itself.
+Rule 4. Without a majority everyone doubts itself: the cell stops serving, and says so. If replays agree, it goes on by itself: who waits to
+be believed compares itself behind the newest slot that it has, for without a master there are no checks.
 Rule 5. Chains that differ are no matter of the database: replicas disagree about what was chosen. Whoever is in the minority stops.
 
 Left out on purpose: where evidence is kept (server/evidence.py), a rebuild without the log's beginning.
@@ -158,6 +159,7 @@ class Doubt:
             newest = self.sums.newest()
             if newest is not None:
                 self._say(newest, asks=not self.may_serve)
+            self._recheck(now)
             if self.may_serve:
                 for own in self.sums.ring():
                     if own.slot > self.agreed and self.may_serve:
@@ -169,8 +171,8 @@ class Doubt:
         """A member says what it came to."""
         _, slot, chain, checksum, trail, asks = message
         self.sums.hear(member, Sum(slot, chain, checksum, trail))
-        mine = self.sums.own(slot)
-        if mine is None or self.phase is Phase.REBUILDING:
+        mine = self._mine(slot)
+        if mine is None:
             return
         if asks:
             self._steps.output.at_once.append((member, (SUM, *mine, 0)))
@@ -191,11 +193,7 @@ class Doubt:
         if now >= self._ask_due:
             self._ask(now)
         if now >= self._recheck_due:
-            self._recheck_due = now + self._options.check_ms * MS
-            if self.may_serve and not self._applier.machine.recheck(RECHECK_RECORDS):
-                newest = self.sums.newest()
-                reason = "what stands in its memory is not what was put there; suspect this machine's memory"
-                self._quarantine(newest.slot if newest is not None else 0, Judgement(Finding.OPEN), reason)
+            self._recheck(now)
 
     def due_ns(self) -> int:
         """When `tick` is due."""
@@ -203,8 +201,24 @@ class Doubt:
 
     # -- inside ----------------------------------------------------------------------------------------------------------
 
+    def _mine(self, slot: int) -> Sum | None:
+        """What this replica came to behind a slot, if it can tell: it is at a check, or it is where the replica is now."""
+        if not slot or self.phase is Phase.REBUILDING:
+            return None
+        if slot == self._applier.applied and self.sums.own(slot) is None:
+            self.sums.note(self._applier.sum())
+        return self.sums.own(slot)
+
     def _say(self, own: Sum, *, asks: bool) -> None:
         self._steps.output.at_once.append((OTHERS, (SUM, *own, int(asks))))
+
+    def _recheck(self, now: int) -> None:
+        """What flips in memory changes no sum: look at a part of it again."""
+        self._recheck_due = now + self._options.check_ms * MS
+        if self.may_serve and not self._applier.machine.recheck(RECHECK_RECORDS):
+            newest = self.sums.newest()
+            reason = "what stands in its memory is not what was put there; suspect this machine's memory"
+            self._quarantine(newest.slot if newest is not None else 0, Judgement(Finding.OPEN), reason)
 
     def _ask(self, now: int) -> None:
         """In a dispute, or when it waits to be believed again: whoever knows the slot is to say what it came to."""
@@ -219,7 +233,8 @@ class Doubt:
                 self._quarantine(self._dispute, judgement, "replicas differ, and too few answer to tell who is wrong")
                 return
         else:
-            own = self.sums.newest()
+            # Behind whatever it has: where nobody leads there may be no check to compare at.
+            own = self._mine(self._applier.applied)
         if own is not None:
             self._say(own, asks=True)
         slowly = self.phase is Phase.STUCK

@@ -121,6 +121,7 @@ class Replica(Standing):
             elif tag == POLLED:
                 self._count_poll(now, member, message)
             elif tag == SUM:
+                self._catchup.heard(member, message[1])
                 self.doubt.hear(now, member, message)
             else:
                 self._note(now, member, message, fired=self._steps.take(message, member, now))

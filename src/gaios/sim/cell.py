@@ -1,5 +1,6 @@
 """A simulated cell: replicas, clients, the network between them, and what makes faults happen."""
 
+from gaios.server.node import Node
 from gaios.sim.client import SimulatedClient
 from gaios.sim.nemesis import Nemesis
 from gaios.sim.network import Network
@@ -62,4 +63,8 @@ class Cell:
         """Whether every replica whose disk is not lost has applied all that any knows to be chosen."""
         nodes = [seat.node for seat in self.seats.values() if not seat.is_lost]
         applied = {node.replica.applied if node is not None else -1 for node in nodes}
-        return len(applied) == 1 and all(node is not None and not node.replica.is_behind for node in nodes)
+        return len(applied) == 1 and all(node is not None and _is_at_rest(node) for node in nodes)
+
+
+def _is_at_rest(node: Node) -> bool:
+    return not node.replica.is_behind and node.replica.doubt.may_serve
