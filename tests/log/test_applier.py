@@ -212,7 +212,9 @@ def test_the_log_can_be_applied_again_from_its_beginning() -> None:
     for _ in range(2):
         for slot, value in enumerate(values, 1):
             under_test.apply(slot, value)
-        found.append((list(under_test.sums), list(under_test.sessions.snapshot()), under_test.epoch, under_test.time_ms, under_test.checked))
+        found.append(
+            (list(under_test.sums), list(under_test.sessions.snapshot()), under_test.epoch, under_test.time_ms, under_test.checked)
+        )
         under_test.begin_anew()
         assert under_test.sum() == (0, CHAIN_START, 0, 0)
         assert under_test.sums == []

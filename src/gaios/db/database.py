@@ -176,6 +176,10 @@ class Database(Machine):
         """The put that stands under a key, a reserved one too."""
         return self._store.current(key)
 
+    def records(self) -> Iterator[Event]:
+        """The newest record of every key that was not forgotten, reserved ones and deletes included, in order. As `reserved`."""
+        return self._store.newest()
+
     def reserved(self, key: bytes, end: bytes) -> Iterator[bytes]:
         """The reserved keys in `[key, end)`, in order. Nothing may be changed meanwhile."""
         return self._store.reserved(key, end)

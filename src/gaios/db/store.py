@@ -265,6 +265,10 @@ class Store:
         """The same of a range of reserved keys."""
         return _all_between(self.live, key, end)
 
+    def newest(self) -> Iterator[Event]:
+        """Each key's last record, in order of keys. The store must not change meanwhile."""
+        return (self.histories[key][-1] for key in merge(self.live, self.dead))
+
     @property
     def keys(self) -> int:
         """How many keys are live, but for reserved ones."""

@@ -156,9 +156,10 @@ class Doubt:
             self._fresh = True
         if self._fresh:
             self._fresh = False
-            newest = self.sums.newest()
-            if newest is not None:
-                self._say(newest, asks=not self.may_serve)
+            ring = self.sums.ring()
+            if ring:
+                # Who could not compare itself last time may have missed what the others said, and does not wait for the next.
+                self._say(ring[-1], asks=not self.may_serve or (len(ring) > 1 and self.agreed < ring[-2].slot))
             self._recheck(now)
             if self.may_serve:
                 for own in self.sums.ring():

@@ -2,6 +2,7 @@
 
 from gaios.server.node import Node
 from gaios.sim.client import SimulatedClient
+from gaios.sim.faults import MS
 from gaios.sim.nemesis import Nemesis
 from gaios.sim.network import Network
 from gaios.sim.observations import Observations
@@ -16,6 +17,7 @@ class Cell:
     def __init__(self, world: World, plan: Plan, observations: Observations) -> None:
         self.world, self.plan, self.observations = world, plan, observations
         faults = plan.faults
+        observations.patience_ns = (2 * plan.options.term_ms + plan.options.retransmit_ms) * MS
         self.network = Network(world, world.dice.split("network"), faults.network)
         cell = world.dice.split("cell").bytes(16)
         self.seats = {

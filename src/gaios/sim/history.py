@@ -135,6 +135,8 @@ class Flip(NamedTuple):
     replica: int
     boot: int
     key: bytes
+    is_summed: bool = False
+    """The wrong value is in the state's checksum: only a comparison shows it, and when its record is dropped nothing is wrong any more."""
 
 
 class Compared(NamedTuple):

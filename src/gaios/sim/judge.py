@@ -43,7 +43,7 @@ def judge(seen: Observations, keys: list[bytes], finals: Mapping[int, Final], en
     wrong = tainted(seen.flips)
     sound = [applied for applied in seen.applied if applied.at_ns < wrong.get(applied[1:3], 1 << 62)] if wrong else seen.applied
     found += identical_state(sound, finals)
-    found += quarantined(seen.flips, seen.compared)
+    found += quarantined(seen.flips, seen.compared, seen.doubted, seen.applied, seen.patience_ns)
     if found:
         # Replicas that disagree, or stopped: what their records say of all else means little.
         return found, 0

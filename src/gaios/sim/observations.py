@@ -43,6 +43,8 @@ class Observations:
         self.flips: list[Flip] = []
         self.compared: list[Compared] = []
         self.doubted: list[Doubted] = []
+        self.patience_ns = 0
+        """How long a replica waits for others' sums before it decides without them."""
         self.broken: list[Violation] = []
         """Replicas that stopped by themselves, and what else is wrong as soon as it is seen."""
         self._levels: dict[tuple[int, str], Level] = {}
@@ -75,7 +77,6 @@ class ObservedService(LockService):
         """As `LockService.apply_own`."""
         self._observations.charged.append(_new(Executed, (self._replica, self.boot, context[0], context[1])))
         return super().apply_own(command, context)
-
 
     def restore(self, chunks: Iterable[bytes]) -> None:
         """As `LockService.restore`."""

@@ -12,6 +12,7 @@ import msgspec
 
 from gaios import errors
 from gaios.log import Evidence, Replica, recover
+from gaios.log.doubt import Phase
 from gaios.paxos import core
 from gaios.server.node import Node
 from gaios.sim.checkers.persist_then_say import Remembered, Said
@@ -164,6 +165,8 @@ class Onlooker:
         self._life = self._slots = self._boot = self._lived = 0
         self._serving = self._behind = False
         self._quarantines = self._checked = 0
+        self._was_told = False
+        """Its doubt was durable at its last turn."""
         self._recovering = self._waited = self._overloaded = self._turns = 0
         self._due_ns = self._restless = 0
         self._core: Any = None
@@ -176,6 +179,9 @@ class Onlooker:
         """A process was started, and has read its disk."""
         self._life, self._overloaded, self._boot = life, 0, node.replica.boot
         self._quarantines = self._checked = 0
+        if self._was_told and node.replica.doubt.phase is Phase.SOUND:
+            self._observations.broken.append(Violation(QUARANTINED, f"replica {self._replica} was in quarantine, and forgot it"))
+        self._was_told = False
         self._speech.binds = False
         participant = self._core = node.replica.core
         self._remember(participant.promised, participant.longest, dict(participant.acc))
@@ -265,7 +271,8 @@ class Onlooker:
         if applier.checked != self._checked and applier.applied == replica.chosen:
             self._checked = applier.checked
             seen.compared.append(Compared(self._world.now_ns, self._replica, boot, applier.checked))
-        if serving and not doubt.may_serve:
+        self._was_told = doubt.is_repairing
+        if serving and doubt.phase is not Phase.SOUND:
             detail = f"replica {self._replica} serves at {self._world.now_ns} ns, and doubts its database"
             seen.broken.append(Violation(QUARANTINED, detail))
 

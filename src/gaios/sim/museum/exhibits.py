@@ -14,6 +14,7 @@ from gaios.sim.museum import (
     server_bugs,
     session_bugs,
     storage_bugs,
+    sums_bugs,
     transport_bugs,
 )
 from gaios.sim.museum.exhibit import Exhibit
@@ -23,6 +24,7 @@ EXHIBITS: list[Exhibit] = [
     for layer in (
         paxos_bugs,
         log_bugs,
+        sums_bugs,
         storage_bugs,
         db_bugs,
         transport_bugs,
