@@ -61,7 +61,13 @@ def _trusts(sound: Callable[..., Any]) -> Callable[..., Any]:
 BAD_MEMORY = scenario("bad-memory")
 CAUGHT = ("quarantined", "identical state")
 EXHIBITS = [
-    Exhibit("sums of different slots are compared", "log", "SAFETY 25", method(Sums, "hear", _whatever_slot), ("quarantined",)),
+    Exhibit(
+        "sums of different slots are compared",
+        "log",
+        "SAFETY 25",
+        method(Sums, "hear", _whatever_slot),
+        ("quarantined", "no replica stops by itself"),
+    ),
     Exhibit("the minority is believed", "log", "SAFETY 25", method(Sums, "judge", _the_few), CAUGHT, BAD_MEMORY),
     Exhibit("a replica in quarantine serves", "log", "SAFETY 25", method(Doubt, "may_serve", _serves_on), CAUGHT, BAD_MEMORY),
     Exhibit("quarantine is forgotten at a restart", "log", "SAFETY 25", method(records, "_fold", _forgets), ("quarantined",), BAD_MEMORY),
