@@ -8,7 +8,9 @@ Rule 1. Only sums of one slot are compared: states of different slots differ rig
 Rule 2. A sum is right when a majority of all members, silent ones counted, came to it; whoever came to another one is wrong. Nothing less
 is proof: two that agree among five may be wrong together.
 Rule 3. A member's newest word about a slot counts. It may have rebuilt its state since it said another.
-Rule 4. Only the newest slots are kept: a state that differs goes on to differ.  [SAFETY 28]
+Rule 4. The exactly-once table has no sum of its contents, which would cost two hashes a command. It is compared by what it answers: all
+answers of a slot go into the trail at once, so a table that differs is found when it first answers otherwise.
+Rule 5. Only the newest slots are kept: a state that differs goes on to differ.  [SAFETY 28]
 """
 
 from collections.abc import Iterable, Mapping
