@@ -194,10 +194,13 @@ def test_what_nobody_recorded_is_told_and_not_taken_for_fine(copy: Path) -> None
 
 
 def test_a_boot_that_nobody_recorded_leaves_a_gap_that_is_told(copy: Path, restless: list[Path]) -> None:
-    restless[1].unlink()
+    # A start that died before its boot was durable has its number in common with the next one, and leaves no gap.
+    boots = [int(path.name.split("-")[3]) for path in restless]
+    at = next(at for at in range(1, len(boots) - 1) if boots.count(boots[at]) == boots.count(boots[at + 1]) == 1)
+    restless[at].unlink()
     report = check([str(copy)])
     assert not report.violations
-    assert any(restless[2].name in note for note in report.notes)
+    assert any(restless[at + 1].name in note for note in report.notes)
 
 
 def test_a_recording_that_was_stopped_is_checked_as_far_as_it_goes(copy: Path) -> None:
