@@ -39,7 +39,7 @@ def copy(sound: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def restless(copy: Path) -> list[Path]:
-    """The recordings of the member that came to most boots, in the order of these; the first is boot 1."""
+    """The recordings of the member with the most boots, in their order; the first is boot 1, and one that was cut short is begun anew."""
     found: dict[str, list[Path]] = {}
     for path in copy.iterdir():
         found.setdefault(path.name.split("-")[1], []).append(path)

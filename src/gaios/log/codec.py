@@ -1,7 +1,7 @@
 """What replicas say to each other, as bytes.  [SAFETY 4]
 
     frame = [member, boot, configuration number, [message, …]]      (msgpack)
-    message = [tag, field, …]: those of the core (paxos/), the two of elections and the one of comparisons below
+    message = [tag, field, …]: those of the core (paxos/), and those of elections, boots, comparisons and snapshots below
 
 Rule 1. Decoding is total: bytes become checked messages or a `ProtocolError`, nothing else.
 Rule 2. What only the owner of a ballot may say is taken from nobody else, and numbers that no cell reaches in its life are refused: one of
@@ -22,8 +22,25 @@ POLL: Final = 100
 """(POLL, number, promised, chosen): would you promise me? Changes nothing.  [SAFETY 9]"""
 POLLED: Final = 101
 """(POLLED, number, yes, promised, chosen): the answer, and how far the answerer is."""
+BOOT: Final = 102
+"""(BOOT, [(boot, nonce), …]): the boots of the sender's directory since the last that was registered; its own is the last.  [SAFETY 3]"""
+BOOTED: Final = 103
+"""(BOOTED, boot, nonce, [(member, boot, nonce, seen, ballot, slot), …]): an answer to that boot of the receiver, or 0, 0: what is known of
+members, as `records.Boot`. Of the receiver it is durable."""
+LINEAGE_MAX: Final = 256
+"""Boots that a member may have begun since the last that was registered: with their nonces they fit into a copy and a frame."""
 SUM: Final = 104
 """(SUM, slot, chain, checksum, trail, asks): what my state came to behind that slot; 1: tell me yours.  [PML §6.2; SAFETY 25]"""
+OFFER: Final = 106
+"""(OFFER, handle): what you ask for was truncated here; this snapshot covers it.  [PML §5.5]"""
+ASK: Final = 107
+"""(ASK, slot, digest, part): give me a part of that snapshot; 0 is its closing, n is chunk n - 1."""
+PART: Final = 108
+"""(PART, slot, digest, part, bytes): here it is."""
+GONE: Final = 109
+"""(GONE, slot, digest): I do not have that snapshot."""
+TRANSFERS: Final = frozenset({OFFER, ASK, PART, GONE})
+_TRANSFER_FIELDS: Final = {OFFER: (bytes,), ASK: (int, bytes, int), PART: (int, bytes, int, bytes), GONE: (int, bytes)}
 FRAME_MESSAGES_MAX: Final = 4_096
 _WORD: Final = 1 << 63
 BALLOT_END: Final = 1 << 62
@@ -70,6 +87,15 @@ def _check(member: int, message: object) -> Message:
         if message[-2] >= BALLOT_END or message[-1] >= SLOT_END:
             raise ProtocolError(reason="a poll tells of a ballot, or a slot, that no cell reaches")
         return tuple(message)
+    if type(message) is list and message and message[0] in (BOOT, BOOTED):
+        return _check_boots(message)
+    if type(message) is list and message and type(message[0]) is int and message[0] in TRANSFERS:
+        kinds = _TRANSFER_FIELDS[message[0]]
+        if tuple(type(field) for field in message[1:]) != kinds:
+            raise ProtocolError(reason="a message about a snapshot has other fields than that kind has")
+        if not all(0 <= field < SLOT_END for field in message[1:] if type(field) is int):
+            raise ProtocolError(reason="a message about a snapshot has a number out of range")
+        return tuple(message)
     checked = check_message(message)
     tag = checked[0]
     if tag == core.FETCH:
@@ -95,3 +121,19 @@ def _check_sum(message: list[Any]) -> Message:
     if not 0 < slot < SLOT_END or len(chain) != CHAIN_BYTES or max(checksum, trail) >= 1 << 64 or asks > 1:
         raise ProtocolError(reason="a sum's field is out of range")
     return tuple(message)
+
+
+def _check_boots(message: list[Any]) -> Message:
+    tag, *numbers, rows = message if len(message) == (2 if message[0] == BOOT else 4) else (0, None)
+    width, most = (2, LINEAGE_MAX) if tag == BOOT else (6, 1 << 16)
+    if type(rows) is not list or len(rows) > most or not all(type(row) is list and len(row) == width for row in rows):
+        raise ProtocolError(reason="a message about boots does not have its fields")
+    if not all(type(number) is int and 0 <= number < _WORD for row in (numbers, *rows) for number in row):
+        raise ProtocolError(reason="a message about boots has a field that is not a number in range")
+    if tag == BOOT:
+        boots = [boot for boot, _ in rows]
+        if not boots or any(after <= before for before, after in zip([0, *boots], boots, strict=False)):
+            raise ProtocolError(reason="a member's boots do not rise")
+    elif any(row[4] >= BALLOT_END or row[5] >= SLOT_END for row in rows):
+        raise ProtocolError(reason="a message about boots tells of a ballot, or a slot, that no cell reaches")
+    return (tag, *numbers, [tuple(row) for row in rows])

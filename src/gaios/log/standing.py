@@ -1,6 +1,7 @@
 """Where a replica stands: all that a shell, or a person, may ask of it without changing anything.  [INTERFACE `status`]"""
 
 from gaios.log.applier import Applier
+from gaios.log.boots import Boots
 from gaios.log.catchup import Catchup
 from gaios.log.doubt import Doubt
 from gaios.log.reign import Reign
@@ -15,6 +16,7 @@ class Standing:
     """Each member's replica id."""
     core: core.Participant
     applier: Applier
+    boots: Boots
     doubt: Doubt
     _reign: Reign
     _catchup: Catchup
@@ -77,8 +79,8 @@ class Standing:
 
     @property
     def why(self) -> list[str]:
-        """Sentences about what is unusual here."""
-        return self.doubt.why(self.members)
+        """Sentences that say what is unusual here; none when nothing is."""
+        return [*(why for why in (self.boots.why(),) if why), *self.doubt.why(self.members)]
 
     def lease_ns(self, now: int) -> int:
         """How long the lease lasts yet; 0 without one."""

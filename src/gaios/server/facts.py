@@ -3,9 +3,10 @@
 from typing import Any
 
 from gaios.log import Replica
+from gaios.server.snapshots import Snapshots
 
 
-def facts(replica_id: int, replica: Replica, now: int) -> dict[str, Any]:
+def facts(replica_id: int, replica: Replica, snapshots: Snapshots, now: int) -> dict[str, Any]:
     """By name; times in ms, checksums as the machine has them."""
     return {
         "id": replica_id,
@@ -22,5 +23,6 @@ def facts(replica_id: int, replica: Replica, now: int) -> dict[str, Any]:
         "chain": replica.applier.chain.hex(),
         "checksum": replica.applier.machine.checksum(),
         "repairing": replica.doubt.is_repairing,
-        "why": replica.why,
+        "snapshot": snapshots.newest.handle.slot if snapshots.newest is not None else 0,
+        "why": [*replica.why, *snapshots.why],
     }

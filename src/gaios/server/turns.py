@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from gaios import errors
@@ -43,6 +43,8 @@ YIELD_NS: Final = 3_000_000_000
 YIELD_S: Final = 0.01
 """For so long after each portion."""
 FAR: Final = 1 << 62
+_SUBMIT, _READ, _KEEPALIVE = int(Kind.SUBMIT), int(Kind.READ), int(Kind.KEEPALIVE)
+"""Plain numbers: an enumeration's members cost more to compare with, and these are compared with at every request."""
 
 
 def clock() -> int:
@@ -60,6 +62,8 @@ class Turns:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Ends when the replica does, with the error that stopped it, if any."""
         self.metrics, self._log = metrics, log
+        self.on_durable: Callable[[], None] | None = None
+        """Called once, when the start's batch is durable."""
         self._disk, self._links, self._clients = disk, links, clients
         self._loop = asyncio.get_running_loop()
         self._inbox: deque[tuple[ClientConnection, list[Frame]]] = deque()
@@ -77,7 +81,7 @@ class Turns:
         """Let a turn come once what the loop has at hand is done."""
         if not self._scheduled:
             self._scheduled = True
-            self._loop.call_soon(self.turn)
+            self._loop.call_soon(self._on_wake)
 
     def turn(self) -> None:
         """One turn."""
@@ -112,14 +116,19 @@ class Turns:
 
         A master with a slot in flight would only queue a write: a few are left for the turn in which that slot is done.
         """
-        if any(kind == Kind.KEEPALIVE for kind, _ in frames):
-            self._keep_alive(connection, [body for kind, body in frames if kind == Kind.KEEPALIVE])
-            frames = [frame for frame in frames if frame[0] != Kind.KEEPALIVE]
-            if not frames:
-                return
+        may_wait = True
+        for kind, _ in frames:
+            if kind != _SUBMIT:
+                may_wait = False
+                if kind == _KEEPALIVE:
+                    self._keep_alive(connection, [body for kind, body in frames if kind == _KEEPALIVE])
+                    frames = [frame for frame in frames if frame[0] != _KEEPALIVE]
+                    break
+        if not frames:
+            return
         self._inbox.append((connection, frames))
         connection.queued += 1
-        if len(self._inbox) >= GATHER_PIECES or not self.node.replica.in_flight or any(kind != Kind.SUBMIT for kind, _ in frames):
+        if not may_wait or len(self._inbox) >= GATHER_PIECES or not self.node.replica.in_flight:
             self.wake()
 
     def _keep_alive(self, connection: ClientConnection, bodies: list[bytes]) -> None:
@@ -136,8 +145,8 @@ class Turns:
             self.fail(error)
         self.wake()
 
-    def peer_frames(self, member: int, bodies: list[bytes]) -> None:
-        """A peer's messages, at once.
+    def peer_frames(self, member: int, nonce: int, bodies: list[bytes]) -> None:
+        """A peer's messages, at once; `nonce` is that of its connection. Most votes beyond a majority's need no turn.
 
         Raises:
             ProtocolError: they break the protocol's rules.
@@ -148,12 +157,12 @@ class Turns:
         try:
             now = clock()
             for body in bodies:
-                self.node.peer_frame(now, member, body)
+                if self.node.peer_frame(now, member, nonce, body):
+                    self.wake()
         except errors.ProtocolError:
             raise
         except Exception as error:  # noqa: BLE001 (whatever it is, this replica must not go on)
             self.fail(error)
-        self.wake()
 
     def submit(self, entry: bytes) -> "asyncio.Future[Answer]":
         """The embedding program's own write."""
@@ -222,7 +231,7 @@ class Turns:
                         break
                     done += 1
                     node.client_frame(now, number, kind, body)
-                    if kind == Kind.READ:
+                    if kind == _READ:
                         reads += 1
                         if reads >= TURN_READS:
                             reads = 0
@@ -271,6 +280,8 @@ class Turns:
             self._disk.execute(effects.disk, self._executed)
         if effects.spare is not None:
             self._disk.execute_aside(effects.spare, self._made_spare)
+        if effects.snapshot is not None:
+            self._disk.execute_aside(effects.snapshot, self._wrote_snapshot)
         self._deadline_ns = effects.deadline_ns
         if effects.deadline_ns < self._timer_ns:
             self._arm(now, effects.deadline_ns)
@@ -310,7 +321,15 @@ class Turns:
 
     def _on_timer(self) -> None:
         self._timer, self._timer_ns = None, FAR
-        self.turn()
+        now = clock()
+        if now >= self._deadline_ns:
+            self.turn()
+        else:  # what was due when it was set has been done
+            self._arm(now, self._deadline_ns)
+
+    def _on_wake(self) -> None:
+        if self._scheduled:  # no other turn came before
+            self.turn()
 
     def _show(self) -> None:
         replica = self.node.replica
@@ -332,6 +351,18 @@ class Turns:
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._on_spare, failure)
 
+    def _wrote_snapshot(self, failure: errors.DiskFailed | None) -> None:
+        """On a thread of its own."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._on_snapshot, failure)
+
+    def _on_snapshot(self, failure: errors.DiskFailed | None) -> None:
+        if failure is not None:
+            self.fail(failure)
+        elif not self.done.done():
+            self.node.snapshot_done(clock())
+            self.wake()
+
     def _on_spare(self, failure: errors.DiskFailed | None) -> None:
         if failure is not None:
             self.fail(failure)
@@ -348,6 +379,9 @@ class Turns:
                 self.node.disk_done(now)
             except Exception as error:  # noqa: BLE001 (whatever it is, this replica must not go on)
                 self.fail(error)
+            if self.on_durable is not None:
+                on_durable, self.on_durable = self.on_durable, None
+                on_durable()
             self.turn()
 
     def _expect(self) -> "tuple[int, asyncio.Future[Answer]]":

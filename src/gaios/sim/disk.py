@@ -8,11 +8,11 @@
 
 Rule 1. A file's contents and the names that lead to it are made durable apart: `Sync` keeps a file, `SyncDirectory` the names.
 Rule 2. Operations of a batch are executed one after the other, each with its own time, so a crash falls between any two, or into one.
-Two batches at a time: the log's, and the one that makes a spare file beside it, as the two threads of the real disk do.
+Three batches at a time: the log's, beside it one that makes a spare file and one that writes a snapshot, as the real disk's threads do.
 Rule 3. The first failure ends its batch: nothing of it is tried after that.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from gaios.errors import StateMissing
@@ -154,12 +154,12 @@ class Disk:
         self._pending_names = [change for change in self._pending_names if change not in here]
 
     def submit(self, operations: Sequence[Operation], done: Callable[[], None], failed: Callable[[], None]) -> None:
-        """Carry operations out one after the other, as one disk thread does; a second batch may run beside, and touches other files.
+        """Carry operations out one after the other, as one disk thread does; two more batches may run beside, and touch other files.
 
         `done` is called when the last returned; `failed` when one failed, and none after it is tried.
         """
         faults, dice, at = self.faults, self._dice, max(self._world.now_ns, self._still_until)
-        assert len(self._batches) < 2, "one batch, and one beside it, at a time"
+        assert len(self._batches) < 3, "one batch, and two beside it, at a time"
         batch = _Batch(operations, done, failed)
         batch.hangs = at > self._world.now_ns
         self._batches.append(batch)
@@ -328,6 +328,13 @@ class Disk:
         self._names.clear()
         self._durable_names.clear()
         self._pending_names.clear()
+
+    def put_back(self, files: Mapping[str, bytes]) -> None:
+        """Other files stand in place of all that was there, durably."""
+        self.erase()
+        for name, data in files.items():
+            self._names[name] = self._durable_names[name] = file = File()
+            file.durable += data
 
     def damage(self, name: str, offset: int, mask: int) -> None:
         """Rot: flip bits of one durable byte. For scenarios about damage that no crash explains."""

@@ -17,16 +17,18 @@ simulator's disk) does it.
     operations = journal.mark()     when a batch's sync has returned and nothing else is to be written
     operations = journal.prepare()  at any time, also in the background; then journal.prepared()
     operations = journal.close()    a clean shutdown's last
-    journal.locate(kind, slot) -> Location | None;  journal.read(reader, location) -> Record;  journal.forget(kind, below)
+    journal.locate(kind, slot) -> Location | None;  journal.read(reader, location) -> Record
+    operations = journal.give_up(through)      whole old segments that a durable snapshot covers; between two batches
 
     verify(reader) -> list[Problem]
 
 Operations (`words.py`) are carried out in order; what each promises about crashes is rule 3 there. Not carried out, or failed, means:
 stop. A `Reader` has `names()`, `size(name)`, `read(name, offset, length)`.
 
-Files: `promise-1`, `promise-2`, `wal/00000001.wal` …; `wal/next` and `wal/new` on their way to a number; `lock` is the shell's.
+Files: `promise-1`, `promise-2`, `wal/00000001.wal` …; `wal/next` and `wal/new` on their way to a number;
+`snap/….snap`, one a snapshot (`snapshot.py`), and `snap/new` on its way to a name; `lock` is the shell's.
 
-Left out on purpose: when to drop old segments (a snapshot's work), repair of damaged records (they are refused).
+Left out on purpose: when to give up old segments (a snapshot's work), repair of damaged records (they are refused).
 """
 
 from gaios.storage.journal import Journal, Recovered, create
