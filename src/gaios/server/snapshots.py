@@ -13,7 +13,7 @@ Rule 4. A start takes the newest snapshot that is whole, and none that says more
 
 from collections import deque
 from contextlib import suppress
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from gaios.errors import ProtocolError, StateDamaged
 from gaios.log import Recovered, Replica
@@ -193,10 +193,6 @@ class Snapshots:
     def newest(self) -> Kept | None:
         """The newest that a start would find."""
         return self.kept[-1] if self.kept else None
-
-    def facts(self) -> dict[str, Any]:
-        """For a status."""
-        return {"snapshot": self.newest.handle.slot if self.newest is not None else 0, "why": list(self.why)}
 
     def take(self, now: int, captures: list[Capture]) -> None:
         """The log asks for these; replicas begin one after the other, the master last."""

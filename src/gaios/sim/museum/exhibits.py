@@ -16,6 +16,7 @@ from gaios.sim.museum import (
     session_bugs,
     snapshot_bugs,
     storage_bugs,
+    sums_bugs,
     transport_bugs,
 )
 from gaios.sim.museum.exhibit import Exhibit
@@ -26,6 +27,7 @@ EXHIBITS: list[Exhibit] = [
         paxos_bugs,
         log_bugs,
         boot_bugs,
+        sums_bugs,
         storage_bugs,
         db_bugs,
         transport_bugs,
