@@ -121,7 +121,8 @@ class Reign:
         """When `tick` is due, or another look at what waits."""
         if self._core.next - 1 > self._core.chosen:
             return min(self._beat_due, self._resend_due)
-        return min(self._beat_due, self._rally.until_ns or FAR) if self.queue.waiting else self._beat_due
+        due = min(self._beat_due, self._rally.until_ns or FAR) if self.queue.waiting else self._beat_due
+        return min(due, self._alone_due) if self._wants_check else due
 
     def applied(self, now: int, slot: int, answers: list[Answer]) -> None:
         """A slot was applied: answer who waits for it."""
@@ -153,9 +154,18 @@ class Reign:
             data = [data for _, data in waiting]
             slot = self._offer_checked(now, data) if now >= self._check_due else self._offer(now, data)
             self.tokens[slot] = [token for token, _ in waiting]
-        alone_due = self._check_due + self._options.beat_ms * MS
-        if now >= alone_due and self.is_serving and not self.in_flight and self._applier.applied > self._applier.checked:
+        if now >= self._alone_due and not self.in_flight and self._wants_check:
             self._offer_checked(now, [])
+
+    @property
+    def _alone_due(self) -> int:
+        """When a check goes that no batch took along."""
+        return self._check_due + self._options.beat_ms * MS
+
+    @property
+    def _wants_check(self) -> bool:
+        """Whether anything was applied since the last one."""
+        return self.is_serving and self._applier.applied > self._applier.checked
 
     def _ask_for_snapshot(self, now: int) -> None:
         """Of every replica, behind a slot of its own.  [SAFETY 26]"""

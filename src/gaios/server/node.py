@@ -27,7 +27,7 @@ from gaios.server.facts import facts as facts_of
 from gaios.server.gated import Gated
 from gaios.server.guests import LOCAL, OWN, Connection, Guest, Guests
 from gaios.server.outbox import Outbox
-from gaios.server.seclusion import FAR, Seclusion
+from gaios.server.seclusion import Seclusion
 from gaios.server.snapshots import Found, Snapshots, load
 from gaios.server.watches import Watches
 from gaios.storage import SEGMENT_BYTES, Identity, Journal, Operation, Reader
@@ -63,11 +63,9 @@ class Node:
         limits: Limits | None = None,
     ) -> None:
         """Take over a recovered replica. `first` are operations without which it may not vote; `clients` maps replica ids to addresses."""
-        self.replica, self._reader = replica, reader
-        self.replica_id = replica_id
+        self.replica, self._reader, self.replica_id = replica, reader, replica_id
         self.limits = limits or Limits()
-        self._facts = dict(facts or {})
-        self._addresses = dict(clients)
+        self._facts, self._addresses = dict(facts or {}), dict(clients)
         self.guests = Guests()
         self._local: list[tuple[int, Answer]] = []
         self._outbox = Outbox(replica.peers, lambda messages: codec.encode(replica.me, replica.boot, replica.config, messages))
@@ -78,7 +76,7 @@ class Node:
         self.gated = Gated(replica, self.steward, lambda answers: self._answer(0, answers))
         self.seclusion = Seclusion(replica, self.watches)
         self.commit = GroupCommit(journal, replica.state_record, list(first or ()))
-        self.snapshots = Snapshots(found or Found(bytes(16), None, [], [], [], []), replica, self, reader)
+        self.snapshots = Snapshots(found or Found(bytes(16), None, (), [], [], [], []), replica, self, reader)
         self._handed_back: list[tuple[Any, ...]] = []
         # What NotMaster and PONG say.
         self._told = 0
@@ -121,7 +119,6 @@ class Node:
             recovered: Recovered = recover(found.copies, found.records, directory)
         except errors.ProtocolError as error:
             raise errors.StateDamaged(file=directory, offset=0, kind="version", detail=error.reason) from None
-        empty = tuple(chunk for chunk in machine.snapshot() if chunk)
         snapshots = load(reader, cell, recovered, machine, directory)
         boot = journal.boot = recovered.copies.boot + 1
         replica = make(
@@ -137,7 +134,7 @@ class Node:
             options=options,
             bounds=bounds,
             base=snapshots.base,
-            empty=empty,
+            empty=snapshots.empty,
         )
         return cls(
             replica_id=members[member],
@@ -273,9 +270,6 @@ class Node:
                 replica.receive(now, replica.me, replica.boot, replica.nonce, messages)
             elif not self._attend(now):
                 break
-        if self.seclusion.is_due:
-            for connection, frame in self.seclusion.attend():
-                self.guests.say(connection, frame)
         evidence, replica.doubt.evidence = replica.doubt.evidence, None
         if evidence is not None and evidence.fatal is not None:
             return Effects(None, None, [], [], [], self.steward.due_ns(), None, evidence)
@@ -283,14 +277,13 @@ class Node:
         spare = self.commit.spare() if disk is not None else None
         if replica.master != self._told:
             self._announce()
-        if replica.doubt.may_serve:
-            for connection, frame in self.watches.take(now):
-                self.guests.say(connection, frame)
+        for connection, frame in self.seclusion.take(now):
+            self.guests.say(connection, frame)
         local, self._local = self._local, []
         snapshot = self.snapshots.work(now)
         self._outbox.add(self.snapshots.said)
         self.snapshots.said = []
-        watched = self.watches.due_ns() if replica.doubt.may_serve else FAR
+        watched = self.seclusion.due_ns()
         self._deadline_ns = min(replica.deadline_ns(), watched, self.steward.due_ns(), self.commit.due_ns(), self.snapshots.due_ns())
         return Effects(disk, spare, self._outbox.take(), list(self.guests.take()), local, self._deadline_ns, snapshot, evidence)
 
@@ -371,8 +364,7 @@ class Node:
         if body:
             return body
         if status == Status.NOT_MASTER:
-            doubt = self.seclusion.reason()
-            if doubt:
+            if doubt := self.seclusion.reason():
                 return doubt
             if not self._refusal:
                 self._refusal = errors.pack(errors.NotMaster(replica=self.replica_id, master=self.standing()[1]))
@@ -382,16 +374,8 @@ class Node:
         return errors.pack(errors.Unknown(reason="mastership was lost while the command was under way"))
 
     def _admit(self, connection: Connection, client: Guest, request: int) -> bool:
-        """Take note of a request, or refuse it.
-
-        Two under one number would be taken for one another: the first answer would count as both's, at the gate as at the client; and a
-        refusal under that number could not be told from an answer to the first. So the second breaks the protocol (its rule 1), whatever
-        the two ask for, and costs the connection; what was under way goes on, unanswered.
-        """
-        if request in client.open:
-            raise errors.ProtocolError(reason=f"a request came under the number {request}, which one that is not answered yet has")
-        if len(client.open) < self.limits.requests:
-            client.open.add(request)
+        """Take note of a request, or refuse it."""
+        if client.admit(request, self.limits.requests):
             return True
         self.answered += 1
         self.refused += 1
