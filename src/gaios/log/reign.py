@@ -119,9 +119,11 @@ class Reign:
 
     def due_ns(self) -> int:
         """When `tick` is due, or another look at what waits."""
-        if self._core.next - 1 > self._core.chosen:
-            return min(self._beat_due, self._resend_due)
-        due = min(self._beat_due, self._rally.until_ns or FAR) if self.queue.waiting else self._beat_due
+        due, in_flight = self._beat_due, self.in_flight
+        if self.queue.waiting and self._rally.until_ns and in_flight < self._options.pipeline:
+            due = min(due, self._rally.until_ns)  # a slot of the master's own may be in flight: nobody's crowd is there
+        if in_flight:
+            return min(due, self._resend_due)
         return min(due, self._alone_due) if self._wants_check else due
 
     def applied(self, now: int, slot: int, answers: list[Answer]) -> None:
