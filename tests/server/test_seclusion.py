@@ -129,3 +129,14 @@ def test_watches_begin_again_when_it_is_believed_again() -> None:
     assert len(ends(cell, odd)) == 1
     assert len(cell.nodes[odd].watches) == 1
     assert cell.nodes[odd].status(cell.now)["repairing"] is False
+
+
+def test_while_it_is_doubted_nothing_of_a_watch_is_due() -> None:
+    cell = HandCell()
+    _, odd = poisoned(cell, "follower")
+    node = cell.nodes[odd]
+    assert node.seclusion.due_ns() == FAR
+    assert node.seclusion.take(cell.now + 100 * S) == []
+    sound = next(member for member in cell.members if member != odd)
+    watch(cell, sound, 1)
+    assert cell.nodes[sound].seclusion.due_ns() < FAR

@@ -11,10 +11,10 @@ def audit(store: Store) -> None:
     Raises:
         InvariantViolated: something differs.
     """
+    _same("rule 2: a key with records is live or dead", sorted([*store.live, *store.dead]), sorted(store.histories))
     base, log = store.parts()
     again = Store()
     again.load(base, log, store.revision, store.compacted)
-    _same("rule 2: a key with records is live or dead", sorted([*store.live, *store.dead]), sorted(store.histories))
     _same("rule 1: histories are base and log", store.histories, again.histories)
     _same("rule 2: live keys", list(store.live), list(again.live))
     _same("rule 2: dead keys", list(store.dead), list(again.dead))

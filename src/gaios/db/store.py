@@ -18,18 +18,18 @@ Costs: a read is O(log of its key's records), a put O(1), O(log keys) when the k
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from heapq import merge
-from itertools import chain
 from operator import attrgetter
 from typing import Any
 
 from sortedcontainers import SortedList
 
-from gaios.api import FIRST_REVISION, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, RESERVED_PREFIX, Event, prefix_end
+from gaios.api import FIRST_REVISION, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, RESERVED_PREFIX, Event
 from gaios.db.bounds import DATABASE_BYTES_MAX, HISTORY_BYTES_MAX, RECORD_MEMORY_BYTES, SCAN_KEYS_MAX
 from gaios.db.records import MASK, cost, digest, digest_put, memory, within
-from gaios.db.view import View
+from gaios.db.spans import RESERVED_END, all_between, between
+from gaios.db.view import View, read
 from gaios.db.walk import Walk
 from gaios.errors import Compacted, DatabaseFull, FutureRevision, TooMuchWork
 
@@ -39,8 +39,6 @@ SWEEP_RECORDS = 8
 """Records that a command sweeps at least, while some are left: 20 µs, and more than all but the widest MultiOps add."""
 TRIM_AT = 4_096
 """Swept records that wait for their place in the log's list to be given back, so that giving back costs nothing on average."""
-
-RESERVED_END = prefix_end(RESERVED_PREFIX)
 
 _mod_revision = attrgetter("mod_revision")
 
@@ -274,11 +272,11 @@ class Store:
 
     def between(self, key: bytes, end: bytes) -> Iterator[bytes]:
         """The keys that are live in `[key, end)`, in order, but for reserved ones. The store must not change meanwhile."""
-        return _between(self.live, key, end)
+        return between(self.live, key, end)
 
     def reserved(self, key: bytes, end: bytes) -> Iterator[bytes]:
         """The same of a range of reserved keys."""
-        return _all_between(self.live, key, end)
+        return all_between(self.live, key, end)
 
     def newest(self) -> Iterator[Event]:
         """Each key's last record, in order of keys. The store must not change meanwhile."""
@@ -305,7 +303,7 @@ class Store:
                 yield self.histories[name][-1]
         else:
             passed = 0
-            for name in merge(self.between(key, end), _between(self.dead, key, end)):
+            for name in merge(self.between(key, end), between(self.dead, key, end)):
                 record = self.at(name, revision)
                 if record is not None:
                     passed = 0
@@ -353,19 +351,9 @@ class Store:
 
     def view(self) -> Iterator[Event | None]:
         """Base, then log, as they are at this call, whatever is done to the store while they are read. `None`: see `gaios.db.view`."""
-        reading = self._read(View(self), self._log, self._first, len(self._log))
+        reading = read(self._views, View(self), self._log, self._first, len(self._log))
         next(reading)  # it has begun: should nobody read it to its end, its end comes when it is forgotten
         return reading
-
-    def _read(self, view: View, log: list[Event], start: int, stop: int) -> Iterator[Event | None]:
-        self._views.append(view)
-        try:
-            yield None
-            yield from view.base()
-            for at in range(start, stop):
-                yield log[at]
-        finally:
-            self._views.remove(view)
 
     @property
     def horizon(self) -> tuple[int, bytes]:
@@ -378,19 +366,3 @@ class Store:
         log = self._log[self._first :]
         firsts = (self.histories[key][0] for key in sorted([*self.live, *self.dead]))
         return [record for record in firsts if (record.mod_revision, record.key) < self.horizon], log
-
-
-def _between(keys: Any, key: bytes, end: bytes) -> Iterator[bytes]:  # noqa: ANN401 (sortedcontainers ships no types)
-    if key >= RESERVED_END or (end and end <= RESERVED_PREFIX):
-        return _all_between(keys, key, end)
-    return chain(_all_between(keys, key, RESERVED_PREFIX), _all_between(keys, RESERVED_END, end))
-
-
-def _all_between(keys: Any, key: bytes, end: bytes) -> Iterator[bytes]:  # noqa: ANN401 (as above)
-    if not end:
-        found: Iterable[bytes] = keys.irange(key)
-    elif key < end:
-        found = keys.irange(key, end, (True, False))
-    else:
-        found = ()
-    return iter(found)

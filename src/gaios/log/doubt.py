@@ -320,7 +320,7 @@ class Doubt:
     def _rebuild(self) -> None:
         """Apply the whole log again, if this replica still has all of it."""
         if self._steps.core.truncated:
-            self.give_up(f"its log begins behind slot {self._steps.core.truncated}")
+            self.give_up(f"its log begins behind slot {self._steps.core.truncated}; started anew, it is rebuilt from an older snapshot")
             return
         self._rebuilds += 1
         self._applier.begin_anew()
@@ -360,6 +360,11 @@ class Doubt:
             "ring": [list(each) for each in self.sums.ring()],
         }
         return Evidence(f"slot-{slot}-boot-{self._boot}-{self.quarantines}", head, applier.machine.snapshot(), fatal)
+
+
+def trusted(payload: bytes, chosen: int) -> int:
+    """Through which slot a database may be taken over that stands beside a QUARANTINE record's payload; all, without one."""
+    return _read(payload).agreed if payload else chosen
 
 
 def _read(payload: bytes) -> Quarantine:

@@ -122,17 +122,12 @@ class Reign:
 
     def due_ns(self) -> int:
         """When `tick` is due, or another look at what waits."""
-        if self._core.next - 1 > self._core.chosen:
-            return min(self._beat_due, self._resend_due)
-        due = min(self._beat_due, self._alone_due_ns())
-        return min(due, self._rally.until_ns or FAR) if self.queue.waiting else due
-
-    def _alone_due_ns(self) -> int:
-        """When a check goes alone, as nothing else goes: there is something that was not compared yet."""
-        applier = self._applier
-        if self.is_serving and applier.applied > applier.checked and self._check_slot <= applier.applied:
-            return self._check_due + self._options.beat_ms * MS
-        return FAR
+        due, in_flight = self._beat_due, self.in_flight
+        if self.queue.waiting and self._rally.until_ns and in_flight < self._options.pipeline:
+            due = min(due, self._rally.until_ns)  # a slot of the master's own may be in flight: nobody's crowd is there
+        if in_flight:
+            return min(due, self._resend_due)
+        return min(due, self._alone_due) if self._wants_check else due
 
     def applied(self, now: int, slot: int, answers: list[Answer]) -> None:
         """A slot was applied: answer who waits for it."""
@@ -164,8 +159,18 @@ class Reign:
             data = [data for _, data in waiting]
             slot = self._offer_checked(now, data) if now >= self._check_due else self._offer(now, data)
             self.tokens[slot] = [token for token, _ in waiting]
-        if not self.in_flight and now >= self._alone_due_ns():
+        if now >= self._alone_due and not self.in_flight and self._wants_check:
             self._offer_checked(now, [])
+
+    @property
+    def _alone_due(self) -> int:
+        """When a check goes that no batch took along."""
+        return self._check_due + self._options.beat_ms * MS
+
+    @property
+    def _wants_check(self) -> bool:
+        """Whether anything was applied since the last one."""
+        return self.is_serving and self._applier.applied > self._applier.checked and self._check_slot <= self._applier.applied
 
     def _ask_for_snapshot(self, now: int) -> None:
         """Of every replica, behind a slot of its own.  [SAFETY 26]"""

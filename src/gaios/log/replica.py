@@ -327,7 +327,7 @@ class Replica(Electing, Applying):
         """A peer asks for a chosen value: supply it, from memory or by way of the disk; about how many bytes go out."""
         slot = message[1]
         if slot <= self.core.truncated:
-            if self.offer:
+            if self.offer and self.doubt.may_serve:
                 self._steps.output.at_once.append((member, (OFFER, self.offer)))
             return self.options.supply_bytes
         if slot <= self._evicted:

@@ -70,8 +70,7 @@ class Answering:
         if body:
             return body
         if status == Status.NOT_MASTER:
-            doubt = self.seclusion.reason()
-            if doubt:
+            if doubt := self.seclusion.reason():
                 return doubt
             if not self._refusal:
                 self._refusal = errors.pack(errors.NotMaster(replica=self.replica_id, master=self.standing()[1]))
@@ -81,16 +80,8 @@ class Answering:
         return errors.pack(errors.Unknown(reason="mastership was lost while the command was under way"))
 
     def _admit(self, connection: Connection, client: Guest, request: int) -> bool:
-        """Take note of a request, or refuse it.
-
-        Two under one number would be taken for one another: the first answer would count as both's, at the gate as at the client; and a
-        refusal under that number could not be told from an answer to the first. So the second breaks the protocol (its rule 1), whatever
-        the two ask for, and costs the connection; what was under way goes on, unanswered.
-        """
-        if request in client.open:
-            raise errors.ProtocolError(reason=f"a request came under the number {request}, which one that is not answered yet has")
-        if len(client.open) < self.limits.requests:
-            client.open.add(request)
+        """Take note of a request, or refuse it."""
+        if client.admit(request, self.limits.requests):
             return True
         self.answered += 1
         self.refused += 1

@@ -28,7 +28,7 @@ from gaios.server.facts import facts as facts_of
 from gaios.server.gated import Gated
 from gaios.server.guests import LOCAL, OWN, Connection, Guest, Guests
 from gaios.server.outbox import Outbox
-from gaios.server.seclusion import FAR, Seclusion
+from gaios.server.seclusion import Seclusion
 from gaios.server.snapshots import Found, Snapshots, load
 from gaios.server.watches import Watches
 from gaios.storage import SEGMENT_BYTES, Identity, Journal, Operation, Reader
@@ -64,11 +64,9 @@ class Node(Answering):
         limits: Limits | None = None,
     ) -> None:
         """Take over a recovered replica. `first` are operations without which it may not vote; `clients` maps replica ids to addresses."""
-        self.replica, self._reader = replica, reader
-        self.replica_id = replica_id
+        self.replica, self._reader, self.replica_id = replica, reader, replica_id
         self.limits = limits or Limits()
-        self._facts = dict(facts or {})
-        self._addresses = dict(clients)
+        self._facts, self._addresses = dict(facts or {}), dict(clients)
         self.guests = Guests()
         self._local: list[tuple[int, Answer]] = []
         self._outbox = Outbox(replica.peers, lambda messages: codec.encode(replica.me, replica.boot, replica.config, messages))
@@ -79,7 +77,7 @@ class Node(Answering):
         self.gated = Gated(replica, self.steward, lambda answers: self._answer(0, answers))
         self.seclusion = Seclusion(replica, self.watches)
         self.commit = GroupCommit(journal, replica.state_record, list(first or ()))
-        self.snapshots = Snapshots(found or Found(bytes(16), None, [], [], [], []), replica, self, reader)
+        self.snapshots = Snapshots(found or Found(bytes(16), None, (), [], [], [], []), replica, self, reader)
         self._handed_back: list[tuple[Any, ...]] = []
         self._told, self._refusal = 0, b""
         self._deadline_ns = 0
@@ -118,7 +116,6 @@ class Node(Answering):
             recovered: Recovered = recover(found.copies, found.records, directory)
         except errors.ProtocolError as error:
             raise errors.StateDamaged(file=directory, offset=0, kind="version", detail=error.reason) from None
-        empty = tuple(chunk for chunk in machine.snapshot() if chunk)
         snapshots = load(reader, cell, recovered, machine, directory)
         boot = journal.boot = recovered.copies.boot + 1
         replica = make(
@@ -134,7 +131,7 @@ class Node(Answering):
             options=options,
             bounds=bounds,
             base=snapshots.base,
-            empty=empty,
+            empty=snapshots.empty,
         )
         return cls(
             replica_id=members[member],
@@ -275,9 +272,6 @@ class Node(Answering):
                 replica.receive(now, replica.me, replica.boot, replica.nonce, messages)
             elif not self._attend(now):
                 break
-        if self.seclusion.is_due:
-            for connection, frame in self.seclusion.attend():
-                self.guests.say(connection, frame)
         evidence, replica.doubt.evidence = replica.doubt.evidence, None
         if evidence is not None and evidence.fatal is not None:
             return Effects(None, None, [], [], [], self.steward.due_ns(), None, evidence)
@@ -286,14 +280,13 @@ class Node(Answering):
         replica.set_room(now, self.commit.room)  # the batch took some: what that means is for the next turn, due at once
         if replica.master != self._told:
             self._announce()
-        if replica.doubt.may_serve:
-            for connection, frame in self.watches.take(now):
-                self.guests.say(connection, frame)
+        for connection, frame in self.seclusion.take(now):
+            self.guests.say(connection, frame)
         local, self._local = self._local, []
         snapshot = self.snapshots.work(now)
         self._outbox.add(self.snapshots.said)
         self.snapshots.said = []
-        watched = self.watches.due_ns() if replica.doubt.may_serve else FAR
+        watched = self.seclusion.due_ns()
         self._deadline_ns = min(replica.deadline_ns(), watched, self.steward.due_ns(), self.commit.due_ns(), self.snapshots.due_ns())
         return Effects(disk, spare, self._outbox.take(), list(self.guests.take()), local, self._deadline_ns, snapshot, evidence)
 

@@ -38,6 +38,15 @@ class Seclusion:
             self._watches.open()
         return ended
 
+    def take(self, now: int) -> list[ToClient]:
+        """What watchers are sent now: the ends of their watches, or events."""
+        ended = self.attend() if self.is_due else []
+        return ended + self._watches.take(now) if self._replica.doubt.may_serve else ended
+
+    def due_ns(self) -> int:
+        """When `take` is next worth a turn."""
+        return self._watches.due_ns() if self._replica.doubt.may_serve else FAR
+
     def refusal(self, request: int) -> bytes:
         """The answer to who wants to watch here; empty when it may."""
         if self._replica.doubt.may_serve:

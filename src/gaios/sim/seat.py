@@ -285,8 +285,7 @@ class Seat:
     def _take(self, life: int) -> None:
         if life != self.life or self.node is None:
             return
-        self._turn_at = -1
-        inbox, self._inbox = self._inbox, []
+        self._turn_at, inbox, self._inbox = -1, self._inbox, []
         node, now = self.node, self.now()
         try:
             asked = [self._hand_in(node, now, event) for event in inbox]
