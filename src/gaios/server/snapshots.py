@@ -76,7 +76,7 @@ def load(reader: Reader, cell: bytes, recovered: Recovered, machine: Machine, di
     """Restore a machine from the newest snapshot that is whole.
 
     Raises:
-        StateDamaged: the log begins behind all of them, or a newer version made one.
+        StateDamaged: the log begins behind all of them that can be restored.
     """
     names = reader.names()
     empty = tuple(piece for piece in machine.snapshot() if piece)
@@ -103,8 +103,6 @@ def load(reader: Reader, cell: bytes, recovered: Recovered, machine: Machine, di
             _prove(reader, closings[slot])
             return found._replace(base=_restore(reader, closings[slot], machine, recovered))
         except StateDamaged as error:
-            if error.kind == "version":
-                raise
             del found.kept[at - 1]
             found.spoilt.append(slot)
             found.why.append(str(error))

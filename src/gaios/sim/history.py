@@ -97,6 +97,8 @@ class Final(NamedTuple):
     """The lock service's keys: value and create revision."""
     base: int = 0
     """It came from a snapshot behind this slot, and applied only what is above."""
+    serves: bool = True
+    """Whether it would: a replica that doubts its database, and cannot rebuild it alone, does not."""
 
 
 class Executed(NamedTuple):

@@ -163,7 +163,9 @@ class Recording:
                 self.open(lane, group, text(), number)
 
     def _submitted(self, replica: int, original: Callable[..., None]) -> Callable[..., None]:
-        def submit(operations: Sequence[Operation], done: Callable[[], None], failed: Callable[[], None]) -> None:
+        def submit(
+            operations: Sequence[Operation], done: Callable[[], None], failed: Callable[[], None], no_room: Callable[[], None] | None = None
+        ) -> None:
             group = "disk beside" if (replica, "disk") in self._open else "disk"
             self.open(replica, group, words.joined(map(_operation, operations)))
 
@@ -171,7 +173,9 @@ class Recording:
                 self.close(replica, group, how)
                 tell()
 
-            original(operations, partial(ended, done, ""), partial(ended, failed, " (failed)"))
+            original(
+                operations, partial(ended, done, ""), partial(ended, failed, " (failed)"), no_room and partial(ended, no_room, " (no room)")
+            )
 
         return submit
 

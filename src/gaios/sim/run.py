@@ -147,7 +147,8 @@ def finals(cell: Cell) -> dict[int, Final]:
             values = {entry.key: entry.value for entry in page.entries}
             snapshot = b"".join([*applier.machine.snapshot(), *applier.sessions.snapshot()])
             hashed, dropped = blake2b(snapshot).digest(), _dropped(seat.node, seat.disk)
-            found[replica] = Final(seat.life, applier.applied, values, hashed, dropped, _reserved(applier.machine), applier.base)
+            serves = seat.node.replica.doubt.may_serve
+            found[replica] = Final(seat.life, applier.applied, values, hashed, dropped, _reserved(applier.machine), applier.base, serves)
     return found
 
 
