@@ -42,6 +42,8 @@ class Kind(IntEnum):
     """A new master's first own value; `client slot` holds its ballot.  [SAFETY 14]"""
     MASTER = 4
     """A command that a master itself originates; `client slot` holds its ballot, and under another epoch it does nothing.  [SAFETY 14]"""
+    CONFIG = 5
+    """A configuration, alone in its slot; `client slot` holds the ballot in which it was proposed first.  [SAFETY 18]"""
 
 
 _COMMAND = int(Kind.COMMAND)
@@ -92,6 +94,11 @@ def epoch(ballot: int) -> bytes:
 def master(ballot: int, command: bytes) -> bytes:
     """The entry in which a master puts a command of its own."""
     return encode(Kind.MASTER, Identity(ballot, 0), 0, 0, command)
+
+
+def configuration(ballot: int, command: bytes) -> bytes:
+    """The entry in which a master puts a configuration."""
+    return encode(Kind.CONFIG, Identity(ballot, 0), 0, 0, command)
 
 
 def bind(data: bytes, ballot: int) -> bytes:

@@ -99,10 +99,10 @@ def test_every_place_where_the_text_has_values_is_known() -> None:
 
 def test_the_essence_of_a_state_tells_every_field_apart() -> None:
     """But for `acc`, which log/ keeps in part."""
-    made = core.Participant(1, 0, 0b1110)
+    made = core.Participant(1, 0b1110)
     before = essence(made)
     for name in FIELDS:
-        other = core.Participant(1, 0, 0b1110)
+        other = core.Participant(1, 0b1110)
         setattr(other, name, {3: (4, b"v")} if name == "best" else {3: 4} if name in {"votes", "grants"} else 5)
         changed = [one for one, two in zip(FIELDS, zip(before, essence(other), strict=True), strict=True) if two[0] != two[1]]
         assert changed == [name]

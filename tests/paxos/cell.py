@@ -29,7 +29,7 @@ class Node:
 
     def __init__(self, core: ModuleType, me: int, voters: int, offset: int, ppm: int) -> None:
         self.core, self.me, self.voters, self.offset, self.ppm = core, me, voters, offset, ppm
-        self.durable: dict[str, Any] = {"promised": 0, "acc": {}, "chosen": 0, "truncated": 0, "longest": 0}
+        self.durable: dict[str, Any] = {"promised": 0, "acc": {}, "chosen": 0, "truncated": 0, "config": 0, "voters": 0, "longest": 0}
         self.life = 0
         self.marked = 0
         self.waiting: list[tuple[list[tuple[Any, ...]], list[tuple[int, Message]]]] = []
@@ -43,7 +43,7 @@ class Node:
         """A new life, with what the disk holds."""
         self.life += 1
         self.waiting = []
-        self.participant = self.core.Participant(self.me, 1, self.voters)
+        self.participant = self.core.Participant(self.me, self.voters)
         self.marked = self.durable["chosen"]
         self.participant.restore(**{**self.durable, "acc": dict(self.durable["acc"])})
 
@@ -251,7 +251,7 @@ class Cell:
         """What a log does when it has nothing else to do."""
         core, dice, participant = self.core, self.dice, node.participant
         known = max(other.participant.chosen for other in self.nodes.values())
-        if participant.phase == core.RECOVERING:
+        if participant.phase == core.PREPARING:
             self.input(node, (core.RECOVER,))
         if participant.chosen < known or dice.random() < 0.1:
             slot = participant.chosen + dice.randint(0, 1)

@@ -19,7 +19,7 @@ MEANING = Meaning(SCOPE.model, TINY, MODULE, SCOPE.maker.constants)
 def world(sent: dict[str, list[Said]], **fields: Any) -> World:
     people = {}
     for me in TINY.members:
-        people[me] = MODULE.Participant(me, 1, 0b1110)
+        people[me] = MODULE.Participant(me, 0b1110)
         for name, value in fields.items():
             setattr(people[me], name, value)
     ghosts = {me: {"clock": 0, "first": 0} for me in TINY.members}

@@ -27,7 +27,7 @@ class Member:
     def __init__(self, me: int, accepted: list[tuple[int, int, bytes]] | None = None) -> None:
         start = Start(b"", b"", me, 1, NONCE, 0, 0b1110, "clock", 0, 0, 0, 0, 0, 0, accepted or [])
         self.me, self.now, self.number = me, 1_000, 0
-        self.core = core.Participant(me, 0, 0b1110)
+        self.core = core.Participant(me, 0b1110)
         self.core.acc = {slot: (ballot, value) for slot, ballot, value in start.accepted}
         self.cell = Cell()
         self.cell.voters = 0b1110

@@ -24,28 +24,28 @@ class Chosen(Msg):   slot: Slot; bal: Ballot; val: Value
 
 class Participant(Role):
     match event:
-        case Propose(v) if leads() and next <= chosen + WINDOW:
+        case Propose(v) if leads() and next <= chosen + WINDOW and fence <= chosen:
             "P2a: the leader puts a value into the next slot"
             "[PML §4.2; PMS §2.2; SAFETY 5]"
             send(Accept(bal, config, next, v))
             send(Accepted(bal, config, next))
             acc[next] = Entry(bal, v); next = next + 1
 
-        case Accept(b, c, s, v) if c == config and b >= promised and s <= chosen and me in voters:
+        case Accept(b, c, s, v) if b >= promised and s <= chosen:
             "P2b-known: that slot is chosen, so this is its value; vote for it again"
             "[PMS §2.2; SAFETY 5, 6]"
             promised = b
-            send(Accepted(b, config, s))
+            send(Accepted(b, c, s))
 
-        case Accept(b, c, s, v) if c == config and b >= promised and s <= chosen + WINDOW and me in voters:
+        case Accept(b, c, s, v) if b >= promised and s <= chosen + WINDOW:
             "P2b: accept durably, tell the leader"
             "[PML §4.2; PMS §2.2, §2.5; SAFETY 5]"
             promised = b
             if acc[s].bal != b:
                 acc[s] = Entry(b, v)
-            send(Accepted(b, config, s))
+            send(Accepted(b, c, s))
 
-        case Accepted(b, c, s, src=q) if c == config and b == bal and leads() and s > chosen and s < next:
+        case Accepted(b, c, s, src=q) if b == bal and b == promised and phase != IDLE and s > chosen and s < next:
             "P3: a majority accepted: chosen, once every slot below is"
             "[PML §4.1; PMS §2.3]"
             w = votes[s] | {q}
@@ -54,13 +54,20 @@ class Participant(Role):
                 chosen = n
                 votes -= range(s, n + 1)
                 send(Learn(bal, config, n))
+                if numbered(acc[n].val) > 0:
+                    config = numbered(acc[n].val); voters = listed(acc[n].val)
             else:
                 votes[s] = w
 
-        case Learn(b, c, k) if c == config and k > chosen and not leads():
-            "L: what I accepted in that ballot, without a gap, is chosen"
-            "[PML §4.1; PMS §2.3]"
-            chosen = chosen + run(acc[s].bal == b for s in range(chosen + 1, min(k, chosen + WINDOW) + 1))
+        case Learn(b, c, k) if k > chosen and not leads():
+            "L: what I accepted in that ballot, without a gap and through the first configuration, is chosen"
+            "[PML §4.1; PMS §2.3; SAFETY 18]"
+            t = min(k, chosen + WINDOW)
+            n = chosen + run(acc[s].bal == b and numbered(acc[s].val) == 0 for s in range(chosen + 1, t + 1))
+            if n < t and acc[n + 1].bal == b:
+                chosen = n + 1; config = numbered(acc[n + 1].val); voters = listed(acc[n + 1].val)
+            else:
+                chosen = n
 
         case Seek(s, q) if s > chosen and q != me:
             "C0: ask for a chosen value"
@@ -76,6 +83,8 @@ class Participant(Role):
             "C2: learn a chosen value"
             "[PML §4.2; SAFETY 6]"
             acc[s] = Entry(b, v); chosen = s
+            if numbered(v) > 0:
+                config = numbered(v); voters = listed(v)
 
         case Truncate(k) if k > truncated and k <= chosen:
             "T: drop what a snapshot covers"

@@ -17,7 +17,7 @@ from gaios.spec.configuration import Configuration
 
 _ROUND: Final = {"ROUND": 4}
 _CLOCKS: Final = {**_ROUND, "SKEW": 1, "DRIFT_PPM": 334_000, "LAST": 3}
-_MARKED: Final = {"mark": "chosen"}
+_MARKED: Final = {"mark": "chosen", "known": "config", "them": "voters"}
 """The mark of what is chosen is written with the step: what its lateness does is the business of `late-marks`."""
 _VALUES: Final = ("Campaign", "Recover", "Propose")
 _LEASE: Final = ("Campaign", "Recover", "Beat", "Tick")

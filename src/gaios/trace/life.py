@@ -43,7 +43,7 @@ class Life:
         self.start, self.me = start, start.member
         self._cell, self._disk, self._module = cell, disk, module
         self._out = module.Out()
-        self._core = module.Participant(start.member, start.config, start.voters)
+        self._core = module.Participant(start.member, start.voters)
         accepted = {slot: (ballot, value) for slot, ballot, value in start.accepted}
         self._core.restore(promised=start.promised, acc=accepted, chosen=start.chosen, truncated=start.truncated, longest=start.longest)
         self._found = {(slot, ballot, value) for slot, ballot, value in start.accepted if slot > start.chosen}
