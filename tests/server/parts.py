@@ -14,7 +14,8 @@ from gaios.log import Copies, RecordKind, encode
 from gaios.log.records import State
 from gaios.machine import Machine
 from gaios.server import config
-from gaios.server.node import Effects, Limits, Node
+from gaios.server.effects import Effects, Limits
+from gaios.server.node import Node
 from gaios.storage import Create, Identity, Operation, Record, Remove, Rename, Write, create
 from gaios.transport import Answer, Decoder, Kind, decode_answer, encode_peer, encode_submit
 

@@ -5,8 +5,8 @@ import pytest
 
 from gaios import api, entry, errors
 from gaios.log import Status
+from gaios.server.effects import Limits
 from gaios.server.guests import LOCAL
-from gaios.server.node import Limits
 from gaios.transport import Kind, Watch, decode_events, decode_pong, decode_watch_end, encode_read, encode_request, encode_watch
 from tests.server.parts import MS, HandCell, put
 

@@ -1,7 +1,7 @@
 """What is bounded is looked at, and full things are seen to be full."""
 
 from gaios.log import Bounds
-from gaios.server.node import Limits
+from gaios.server.effects import Limits
 from gaios.sim.levels import levels
 from tests.sim.small import worked
 

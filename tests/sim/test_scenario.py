@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from gaios.errors import ConfigurationError
 from gaios.log import Options
-from gaios.server.node import Limits
+from gaios.server.effects import Limits
 from gaios.sim import RunOptions, run
 from gaios.sim.dice import Dice
 from gaios.sim.faults import DiskFaults, Faults, NetworkFaults

@@ -33,6 +33,8 @@ PURE_FILES = (
     "client/core.py",
     "client/cache.py",
     "fencing/token.py",
+    "server/effects.py",
+    "server/facts.py",
     "server/node.py",
     "server/gated.py",
 )

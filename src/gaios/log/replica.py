@@ -26,12 +26,13 @@ from gaios.log.output import OTHERS, Output
 from gaios.log.records import Record, Recovered
 from gaios.log.reign import Reign
 from gaios.log.sessions import Bounds, Sessions
+from gaios.log.standing import Standing
 from gaios.log.steps import Steps
 from gaios.machine import Machine
 from gaios.paxos import core
 
 
-class Replica:
+class Replica(Standing):
     """See the module. Members are numbers, `members` maps each to its replica id; `wall_ms` is the wall clock now, for advice only.
 
     Invariants, checked by `check()`:
@@ -75,70 +76,6 @@ class Replica:
         self._chains = recovered.chains
         self._evicted = recovered.truncated
         self._steps.take((core.BOOT,), me, now)
-
-    # -- what the shell may ask ------------------------------------------------------------------------------------------
-
-    @property
-    def is_serving(self) -> bool:
-        """Whether this is a master whose epoch is applied: it takes writes, and reads under its lease."""
-        return self._reign.is_serving
-
-    @property
-    def role(self) -> str:
-        """`master` or `replica`."""
-        return "master" if self.is_serving else "replica"
-
-    @property
-    def master(self) -> int:
-        """The member that this replica takes for the master, itself exactly while it serves; 0: none."""
-        return self.me if self._reign.is_serving else self._master
-
-    @property
-    def ballot(self) -> int:
-        """The newest ballot promised."""
-        return self.core.promised
-
-    @property
-    def chosen(self) -> int:
-        """Every slot through this one is known to be chosen."""
-        return self.core.chosen
-
-    @property
-    def applied(self) -> int:
-        """Every slot through this one is applied."""
-        return self.applier.applied
-
-    @property
-    def epoch(self) -> int:
-        """The ballot of the newest reign that the applied log knows."""
-        return self.applier.epoch
-
-    @property
-    def reigns(self) -> int:
-        """How often this replica became master since its start."""
-        return self._reign.count
-
-    @property
-    def waiting(self) -> int:
-        """Entries that wait for a slot."""
-        return len(self._reign.queue.waiting)
-
-    @property
-    def in_flight(self) -> int:
-        """Slots that this master proposed and does not know to be chosen yet; 0 at any other replica."""
-        return self._reign.in_flight if self._reign.ballot else 0
-
-    @property
-    def is_behind(self) -> bool:
-        """Whether chosen values are known to be missing or not yet applied."""
-        return self.applier.applied < self.core.chosen or self._catchup.known > self.core.chosen
-
-    def lease_ns(self, now: int) -> int:
-        """How long the lease lasts yet; 0 without one."""
-        if not self.core.holds_lease(now):
-            return 0
-        ends = sorted(self.core.grants.values(), reverse=True)
-        return ends[len(self.members) // 2] - now
 
     def state_record(self) -> Record:
         """Everything durable, for the head of a new segment.  [SAFETY 15]"""

@@ -13,7 +13,7 @@ Rule 4. Everything is bounded: a client's requests and watches, and, by the log,
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import msgspec
 
@@ -22,9 +22,11 @@ from gaios.locks import LockService, Steward
 from gaios.log import Answer, Bounds, Options, Output, RecordKind, Recovered, Replica, codec, recover
 from gaios.machine import Machine
 from gaios.server.commit import GroupCommit, Waiting
+from gaios.server.effects import Effects, Limits
+from gaios.server.facts import facts as facts_of
 from gaios.server.gated import Gated
 from gaios.server.guests import LOCAL, OWN, Connection, Guest, Guests
-from gaios.server.outbox import Outbox, ToPeer
+from gaios.server.outbox import Outbox
 from gaios.server.watches import Watches
 from gaios.storage import SEGMENT_BYTES, Identity, Journal, Operation, Reader
 from gaios.transport import (
@@ -37,27 +39,6 @@ from gaios.transport import (
     encode_answer,
     encode_pong,
 )
-
-
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What one client may take up."""
-
-    requests: int = 1_024
-    """Requests under way: enough to fill a batch alone."""
-    watches: int = 256
-
-
-class Effects(NamedTuple):
-    """What a turn wants done."""
-
-    disk: list[Operation] | None
-    """A batch to carry out in order; `disk_done` is to be called when its last operation returned. Never given while one is in flight."""
-    spare: list[Operation] | None
-    """A new file to be made beside that, then `spare_done` is to be called; a shell that does not has slower batches now and then."""
-    to_peers: list[ToPeer]
-    to_clients: list[tuple[Connection, bytes]]  # whole frames, joined
-    local: list[tuple[int, Answer]]  # answers to the embedding program's own requests
-    deadline_ns: int  # when `tick` is due
 
 
 class Node:
@@ -279,23 +260,7 @@ class Node:
 
     def status(self, now: int) -> dict[str, Any]:
         """This replica's own facts.  [INTERFACE `status`]"""
-        replica = self.replica
-        return {
-            **self._facts,
-            "id": self.replica_id,
-            "member": replica.me,
-            "boot": replica.boot,
-            "role": replica.role,
-            "voting": True,
-            "master": replica.members.get(replica.master),
-            "ballot": replica.ballot,
-            "epoch": replica.epoch,
-            "chosen": replica.chosen,
-            "applied": replica.applied,
-            "lease_ms": replica.lease_ns(now) // 1_000_000,
-            "chain": replica.applier.chain.hex(),
-            "checksum": replica.applier.machine.checksum(),
-        }
+        return {**self._facts, **facts_of(self.replica_id, self.replica, now)}
 
     # -- inside ----------------------------------------------------------------------------------------------------------
 

@@ -23,7 +23,8 @@ from gaios.log.recording import Came, Done, Entry, Frame, Handed, Left, Start, S
 from gaios.log.records import Copies, State
 from gaios.paxos import core
 from gaios.server.commit import GroupCommit, Waiting
-from gaios.server.node import Effects, Node
+from gaios.server.effects import Effects
+from gaios.server.node import Node
 from gaios.server.outbox import Outbox
 from gaios.storage import Create, Journal, Operation, Remove, Rename, Sync, SyncDirectory, Write
 

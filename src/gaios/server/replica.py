@@ -19,11 +19,12 @@ from gaios import errors
 from gaios.machine import Machine
 from gaios.server import config, directory
 from gaios.server.doors import Doors
+from gaios.server.effects import Limits
 from gaios.server.embed import Session
 from gaios.server.links import Link
 from gaios.server.logs import Logger
 from gaios.server.metrics import Metrics, render
-from gaios.server.node import Limits, Node
+from gaios.server.node import Node
 from gaios.server.recorded import start_recorded
 from gaios.server.recorder import of_this_machine
 from gaios.server.turns import Turns, clock

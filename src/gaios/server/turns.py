@@ -21,10 +21,11 @@ from typing import Final
 from gaios import errors
 from gaios.log import Answer
 from gaios.server.clients import ClientConnection, Frame
+from gaios.server.effects import Effects
 from gaios.server.links import Link
 from gaios.server.logs import Logger
 from gaios.server.metrics import Metrics
-from gaios.server.node import Effects, Node
+from gaios.server.node import Node
 from gaios.storage.disk import Disk
 from gaios.transport import Kind, encode_peer
 

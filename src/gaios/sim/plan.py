@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from gaios.lock_api import LEASE_MS_MAX, LEASE_MS_MIN
 from gaios.log import Bounds, Options
-from gaios.server.node import Limits
+from gaios.server.effects import Limits
 from gaios.sim.dice import Dice
 from gaios.sim.faults import MS, US, Faults, S, swarm
 from gaios.sim.operations import Mix

@@ -24,7 +24,7 @@ from msgspec.structs import fields, replace
 
 from gaios.errors import ConfigurationError
 from gaios.log import Bounds, Options
-from gaios.server.node import Limits
+from gaios.server.effects import Limits
 from gaios.sim.faults import ClientFaults, DiskFaults, Faults, NetworkFaults, ProcessFaults
 from gaios.sim.operations import Mix
 from gaios.sim.partitions import KINDS

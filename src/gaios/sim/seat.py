@@ -16,7 +16,8 @@ from typing import Any
 from gaios import errors
 from gaios.log import Bounds, Copies, Options, RecordKind, encode
 from gaios.log.records import State
-from gaios.server.node import Effects, Limits, Node
+from gaios.server.effects import Effects, Limits
+from gaios.server.node import Node
 from gaios.server.recorded import start_recorded
 from gaios.server.recorder import Recorder
 from gaios.sim.clock import Clock

@@ -20,7 +20,7 @@ from gaios.client import Cell, connect
 from gaios.client.endpoints import split
 from gaios.log import Bounds, Options
 from gaios.machine import Machine
-from gaios.server.node import Limits
+from gaios.server.effects import Limits
 from gaios.sim.checkers.agreement import agreement
 from gaios.sim.checkers.epoch_monotone import epoch_monotone
 from gaios.sim.checkers.identical_state import identical_state

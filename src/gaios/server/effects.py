@@ -1,0 +1,31 @@
+"""What a turn of a node wants done, and what it lets one client take up.  [STYLE 1]"""
+
+from typing import NamedTuple
+
+import msgspec
+
+from gaios.log import Answer
+from gaios.server.guests import Connection
+from gaios.server.outbox import ToPeer
+from gaios.storage import Operation
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What one client may take up."""
+
+    requests: int = 1_024
+    """Requests under way: enough to fill a batch alone."""
+    watches: int = 256
+
+
+class Effects(NamedTuple):
+    """What a turn wants done."""
+
+    disk: list[Operation] | None
+    """A batch to carry out in order; `disk_done` is to be called when its last operation returned. Never given while one is in flight."""
+    spare: list[Operation] | None
+    """A new file to be made beside that, then `spare_done` is to be called; a shell that does not has slower batches now and then."""
+    to_peers: list[ToPeer]
+    to_clients: list[tuple[Connection, bytes]]  # whole frames, joined
+    local: list[tuple[int, Answer]]  # answers to the embedding program's own requests
+    deadline_ns: int  # when `tick` is due

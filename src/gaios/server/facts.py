@@ -1,0 +1,24 @@
+"""A replica's own facts, as its status shows them.  [INTERFACE `status`]"""
+
+from typing import Any
+
+from gaios.log import Replica
+
+
+def facts(replica_id: int, replica: Replica, now: int) -> dict[str, Any]:
+    """By name; times in ms, checksums as the machine has them."""
+    return {
+        "id": replica_id,
+        "member": replica.me,
+        "boot": replica.boot,
+        "role": replica.role,
+        "voting": True,
+        "master": replica.members.get(replica.master),
+        "ballot": replica.ballot,
+        "epoch": replica.epoch,
+        "chosen": replica.chosen,
+        "applied": replica.applied,
+        "lease_ms": replica.lease_ns(now) // 1_000_000,
+        "chain": replica.applier.chain.hex(),
+        "checksum": replica.applier.machine.checksum(),
+    }
