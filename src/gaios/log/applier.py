@@ -37,6 +37,8 @@ class Applier:
         self._failed = False
         self.epoch = 0
         self.chain = CHAIN_START
+        self.configuration = b""
+        """The newest configuration's bytes; empty: the founders'."""
         self.time_ms = 0
 
     def apply(self, slot: int, value: bytes) -> tuple[list[Answer], list[Any]]:
@@ -83,6 +85,8 @@ class Applier:
             if entry.identity.slot > self.epoch:
                 self.epoch = entry.identity.slot
                 self.machine.begin_epoch(Context(slot, index, self.time_ms, self.epoch))
+        elif entry.kind == Kind.CONFIG and index == 0:
+            self.configuration = entry.command
         else:
             raise errors.UnknownKind(slot=slot, index=index, kind=entry.kind)
         return Answer(Status.DONE, slot, index)

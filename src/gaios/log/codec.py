@@ -1,7 +1,7 @@
 """What replicas say to each other, as bytes.  [SAFETY 4]
 
     frame = [member, boot, configuration number, [message, …]]      (msgpack)
-    message = [tag, field, …]: those of the core (paxos/), and the two of elections below
+    message = [tag, field, …]: those of the core (paxos/), and the three of log/ below
 
 Rule 1. Decoding is total: bytes become checked messages or a `ProtocolError`, nothing else.
 Rule 2. What only the owner of a ballot may say is taken from nobody else, and numbers that no cell reaches in its life are refused: one of
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from gaios import configuration
 from gaios.errors import ProtocolError
 from gaios.log.options import MS, TERM_MS_MAX
 from gaios.paxos import core
@@ -21,6 +22,9 @@ POLL: Final = 100
 """(POLL, number, promised, chosen): would you promise me? Changes nothing.  [SAFETY 9]"""
 POLLED: Final = 101
 """(POLLED, number, yes, promised, chosen): the answer, and how far the answerer is."""
+NEWS: Final = 113
+"""(NEWS, configuration): these are the members. Whoever does not know it yet talks to them too.  [SAFETY 18]"""
+CONFIGURATION_BYTES_MAX: Final = 4_096
 FRAME_MESSAGES_MAX: Final = 4_096
 _WORD: Final = 1 << 63
 BALLOT_END: Final = 1 << 62
@@ -57,6 +61,11 @@ def decode(data: bytes) -> tuple[int, int, int, list[Message]]:
 
 
 def _check(member: int, message: object) -> Message:
+    if type(message) is list and message and message[0] == NEWS:
+        if len(message) != 2 or type(message[1]) is not bytes or len(message[1]) > CONFIGURATION_BYTES_MAX:
+            raise ProtocolError(reason="news of no configuration")
+        configuration.decode(message[1])
+        return tuple(message)
     if type(message) is list and message and message[0] in (POLL, POLLED):
         if not all(type(field) is int and 0 <= field < _WORD for field in message):
             raise ProtocolError(reason="a poll's field is not a number in range")

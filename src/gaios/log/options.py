@@ -39,6 +39,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Followers hear what is chosen with the next value, or after this when there is none."""
     mark_ms: int = 300
     """An idle replica writes down what it knows to be chosen after this."""
+    probe_ms: int = 200
+    """While the members change, the master asks the others how far they are this often."""
     pipeline: int = 2
     """Slots in flight, where a batch is full: one on the disks while the next is on the wire. More makes no more speed."""
     linger_us: int = 2_000

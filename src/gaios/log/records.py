@@ -63,6 +63,8 @@ class Recovered(msgspec.Struct):
     chosen: int = 0
     truncated: int = 0
     accepted: dict[int, tuple[int, bytes]] = {}
+    configuration: bytes = b""
+    """The members as a snapshot that ends at `truncated` has them; empty: the founders."""
     chains: dict[int, bytes] = {}
     """Hashes of the log's chain that this replica had written down, by slot: a replay must come to the same.  [SAFETY 16]"""
 

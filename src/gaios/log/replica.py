@@ -15,21 +15,28 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from gaios import errors
+from gaios import configuration, errors
+from gaios.configuration import Configuration
 from gaios.log.answers import Answer, Status
 from gaios.log.applier import Applier
 from gaios.log.catchup import Catchup
-from gaios.log.codec import POLL, POLLED, Message
+from gaios.log.changes import Changes
+from gaios.log.codec import NEWS, POLL, POLLED, Message
 from gaios.log.election import Election
 from gaios.log.options import MS, Options
 from gaios.log.output import OTHERS, Output
 from gaios.log.records import Record, Recovered
 from gaios.log.reign import Reign
+from gaios.log.roster import Roster
 from gaios.log.sessions import Bounds, Sessions
 from gaios.log.standing import Standing
 from gaios.log.steps import Steps
 from gaios.machine import Machine
 from gaios.paxos import core
+
+
+_ASKING = frozenset({POLL, core.FETCH})
+"""What a member that left may still ask: so it learns that it left."""
 
 
 class Replica(Standing):
@@ -46,7 +53,6 @@ class Replica(Standing):
         *,
         me: int,
         members: Mapping[int, int],
-        config: int,
         boot: int,
         nonce: int,
         recovered: Recovered,
@@ -56,19 +62,23 @@ class Replica(Standing):
         options: Options | None = None,
         bounds: Bounds | None = None,
         participant: type[core.Participant] = core.Participant,
+        told: Configuration | None = None,
     ) -> None:
         self.options = options = options or Options()
-        self.me, self.members, self.config, self.boot, self.nonce = me, dict(members), config, boot, nonce
-        self.peers = tuple(sorted(member for member in members if member != me))
-        self.core = participant(me, config, sum(1 << member for member in self.members))
+        self.me, self.boot, self.nonce = me, boot, nonce
+        self.core = participant(me, sum(1 << member for member in members))
+        self._roster = roster = Roster(me, members, told)
+        base = configuration.decode(recovered.configuration) if recovered.configuration else None
+        roster.recover(recovered.accepted, recovered.chosen, base, recovered.truncated)
         self.polls = 0
         """How often this replica polled since its start."""
         self._steps = Steps(self.core, options, boot, nonce)
-        self._steps.restore(recovered)
+        self._steps.restore(recovered, roster.newest)
         self.applier = Applier(machine, Sessions(bounds or Bounds()))
-        self._reign = Reign(self._steps, self.applier, options, me, self.peers, now, wall_ms)
+        self._reign = Reign(self._steps, self.applier, options, me, roster, now, wall_ms)
+        self._changes = Changes(self._steps, self._reign, roster, options, now)
         self._election = Election(options, nonce, now)
-        self._catchup = Catchup(options, self.peers)
+        self._catchup = Catchup(options, roster.peers)
         self._boots: dict[int, int] = {}
         self._master = self._cached_bytes = 0
         self._resend_due = self._boost_after = self._awake_ns = now
@@ -98,13 +108,17 @@ class Replica(Standing):
 
         While the disk hangs nothing is heard: no answer could leave, and those that wait for it must not gather without bound.
         """
-        if member not in self.members or boot < self._boots.get(member, 0) or (member != self.me and self._is_hung(now)):
+        if boot < self._boots.get(member, 0) or (member != self.me and self._is_hung(now)):
             return
         self._boots[member] = boot
         supplied = 0
         for message in messages:
             tag = message[0]
-            if tag == core.FETCH:
+            if tag == NEWS:
+                self._hear_news(message)
+            elif member not in self._roster.places and member != self.me and (member not in self._roster.known or tag not in _ASKING):
+                continue
+            elif tag == core.FETCH:
                 if supplied < self.options.supply_bytes:
                     supplied += self._fetch(now, member, message)
             elif tag == POLL:
@@ -130,6 +144,17 @@ class Replica(Standing):
         """
         if self.is_serving:
             self._reign.add_own(token, command)
+        else:
+            self._steps.output.answers.append((token, Answer(Status.NOT_MASTER)))
+
+    def change(self, now: int, token: Any, members: Configuration) -> None:  # noqa: ANN401 (a token is the shell's own)
+        """Put a configuration into the log, as a master; DONE: it is chosen.  [PML §5.4; SAFETY 18]
+
+        NOT_MASTER: nothing was proposed; INVALID: it does not follow the newest, or the one before is not settled; IN_DOUBT: look again.
+        """
+        del now  # every event has one
+        if self.is_serving:
+            self._changes.propose(token, members)
         else:
             self._steps.output.answers.append((token, Answer(Status.NOT_MASTER)))
 
@@ -160,6 +185,8 @@ class Replica(Standing):
         if self._reign.ballot:
             if self._is_hung(now) or not self._reign.tick(now, self._awake_ns):
                 self.retire(now)
+            else:
+                self._changes.tick(now)
         elif self._is_candidate:
             self._tick_candidate(now)
         elif now >= self._election.due_ns(self.core.granted_until):
@@ -180,7 +207,7 @@ class Replica(Standing):
             return 0
         due = self._steps.due_ns()
         if self._reign.ballot:
-            return min(due, self._reign.due_ns())
+            return min(due, self._reign.due_ns(), self._changes.due_ns())
         if self._catchup.known > self.core.chosen:
             due = min(due, self._catchup.retry_at)
         if self._is_candidate:
@@ -200,7 +227,11 @@ class Replica(Standing):
 
     @property
     def _is_candidate(self) -> bool:
-        return self.core.phase in (core.PREPARING, core.RECOVERING) and self.core.bal == self.core.promised
+        return self.core.phase == core.PREPARING and self.core.bal == self.core.promised
+
+    @property
+    def _may_lead(self) -> bool:
+        return self.core.electors() >> self.me & 1 == 1
 
     def _is_hung(self, now: int) -> bool:
         """Whether the disk has not finished for a term what it was given, while this process was awake."""
@@ -226,7 +257,9 @@ class Replica(Standing):
     def _settle(self, now: int) -> None:
         """Bring everything to rest after an event: recover, begin or end a reign, apply, answer reads, ask for what is missing."""
         participant, reign = self.core, self._reign
-        if participant.phase == core.RECOVERING:
+        if participant.config != self._roster.newest.number:
+            self._follow(now)
+        if participant.phase == core.PREPARING and participant.quorum(participant.proms):
             self._steps.take((core.RECOVER,), self.me, now)
         if reign.ballot and not (participant.leads() and participant.bal == reign.ballot):
             reign.end()
@@ -239,12 +272,29 @@ class Replica(Standing):
             reign.refuse_waiting()
         if self.applier.applied < participant.chosen:
             self._apply(now)
+        if reign.ballot and self.applier.applied == participant.chosen and not participant.electors() >> self.me & 1:
+            self._steps.output.at_once.append((OTHERS, (core.LEARN, participant.bal, participant.config, participant.chosen)))
+            self.retire(now)
         reign.retry_reads(now)
         if not reign.ballot and self._catchup.known > participant.chosen:
             source, slots = self._catchup.wanted(now, participant.chosen)
             for slot in slots:
                 self._steps.take((core.SEEK, slot, source), self.me, now)
         self._steps.rest(now)
+
+    def _follow(self, now: int) -> None:
+        """The members changed: talk to the new ones; a candidate asks them for promises at once.  [SAFETY 18]"""
+        participant = self.core
+        self._roster.follow(participant.config, participant.acc, participant.chosen)
+        self._catchup.peers = self._roster.peers
+        if self._is_candidate:
+            self._election.extend(now)
+            self._resend_due = now
+
+    def _hear_news(self, message: Message) -> None:
+        """Somebody knows the members better: talk to them too, and hear from them what was chosen."""
+        if self._roster.told(configuration.decode(message[1])):
+            self._catchup.peers = self._roster.peers
 
     def _apply(self, now: int) -> None:
         """Apply chosen values, a bounded number in one go; the rest at the next event, which is due at once."""
@@ -282,30 +332,33 @@ class Replica(Standing):
         number = self._election.poll(now, self.me)
         self.polls += 1
         self._master = 0
-        self._steps.output.at_once.append((OTHERS, (POLL, number, self.core.promised, self.core.chosen)))
+        said = (*self._changes.news(), (POLL, number, self.core.promised, self.core.chosen))
+        self._steps.output.at_once.extend((OTHERS, message) for message in said)
         self._consider(now)
 
     def _polled(self, now: int, member: int, message: Message) -> None:
         """A replica asks whether it might be elected: yes only when no lease of ours is out.  [SAFETY 9]"""
         _, number, promised, chosen = message
-        yes = now >= self.core.granted_until and not self._reign.ballot
+        yes = now >= self.core.granted_until and not self._reign.ballot and self._roster.votes(member)
         if yes:
             self._election.give_way(now, member, self.me)
         self._catchup.heard(member, chosen)
         self._election.seen = max(self._election.seen, promised)
-        self._steps.output.at_once.append((member, (POLLED, number, int(yes), self.core.promised, self.core.chosen)))
+        said = (*self._changes.news(), (POLLED, number, int(yes), self.core.promised, self.core.chosen))
+        self._steps.output.at_once.extend((member, each) for each in said)
         if self._reign.ballot and promised > self._reign.ballot and now >= self._boost_after:
             self._boost(now)
 
     def _count_poll(self, now: int, member: int, message: Message) -> None:
         _, number, yes, promised, chosen = message
         self._election.polled(member, number, yes=yes == 1, promised=promised)
+        self._roster.hear(member, chosen)
         self._catchup.heard(member, chosen)
         self._consider(now)
 
     def _consider(self, now: int) -> None:
         """Campaign if a majority said yes."""
-        if self.core.quorum(self._election.yes) and now >= self.core.granted_until and not self._reign.ballot:
+        if not self._reign.ballot and self.core.quorum(self._election.yes) and now >= self.core.granted_until and self._may_lead:
             self._campaign(now)
 
     def _campaign(self, now: int) -> None:
@@ -331,6 +384,10 @@ class Replica(Standing):
             self._election.failed(now)
         elif now >= self._resend_due:
             self._resend_due = now + self.options.retransmit_ms * MS
-            if self.core.phase == core.PREPARING:
-                message = (core.PREPARE, self.core.bal, self.config)
-                self._steps.output.after.extend((peer, message) for peer in self.peers if not self.core.proms >> peer & 1)
+            participant = self.core
+            if not participant.quorum(participant.proms):
+                message: Message = (core.PREPARE, participant.bal, participant.config)
+                self._steps.output.after.extend((peer, message) for peer in self.peers if not participant.proms >> peer & 1)
+            for slot in range(participant.chosen + 1, participant.next):
+                message = (core.ACCEPT, participant.bal, participant.config, slot, participant.acc[slot][1])
+                self._steps.output.at_once.extend((OTHERS, message) for _ in self.peers[:1])

@@ -1,8 +1,10 @@
 """Where a replica stands: all that a shell, or a person, may ask of it without changing anything.  [INTERFACE `status`]"""
 
+from gaios.configuration import Configuration
 from gaios.log.applier import Applier
 from gaios.log.catchup import Catchup
 from gaios.log.reign import Reign
+from gaios.log.roster import Roster
 from gaios.paxos import core
 
 
@@ -10,13 +12,37 @@ class Standing:
     """The part of a `Replica` that only looks."""
 
     me: int
-    members: dict[int, int]
-    """Each member's replica id."""
+    _roster: Roster
     core: core.Participant
     applier: Applier
     _reign: Reign
     _catchup: Catchup
     _master: int
+
+    @property
+    def members(self) -> dict[int, int]:
+        """Each present member's replica id."""
+        return self._roster.places
+
+    @property
+    def peers(self) -> tuple[int, ...]:
+        """The other members, in order; a new tuple when they change."""
+        return self._roster.peers
+
+    @property
+    def config(self) -> int:
+        """The number of the configuration that governs what is proposed next."""
+        return self.core.config
+
+    @property
+    def configuration(self) -> Configuration:
+        """That configuration."""
+        return self._roster.newest
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether those whom it removed may be switched off; a master knows.  [SAFETY 18]"""
+        return self._roster.settled(self.core.chosen)
 
     @property
     def is_serving(self) -> bool:
@@ -77,5 +103,6 @@ class Standing:
         """How long the lease lasts yet; 0 without one."""
         if not self.core.holds_lease(now):
             return 0
-        ends = sorted(self.core.grants.values(), reverse=True)
-        return ends[len(self.members) // 2] - now
+        electors = self.core.electors()
+        ends = sorted((until for member, until in self.core.grants.items() if electors >> member & 1), reverse=True)
+        return ends[electors.bit_count() // 2] - now

@@ -11,6 +11,7 @@ it was made from may stand behind it in the same write, and a torn write may kee
 from collections import deque
 from typing import Any, Final
 
+from gaios.configuration import Configuration
 from gaios.log.codec import Message
 from gaios.log.options import MS, Options
 from gaios.log.output import OTHERS, Output
@@ -40,8 +41,8 @@ class Steps:
         self._learn: Message | None = None
         self._learn_due = FAR
 
-    def restore(self, recovered: Recovered) -> None:
-        """Take over what the disk held; the boot is written down before anything is said.
+    def restore(self, recovered: Recovered, members: Configuration) -> None:
+        """Take over what the disk held, and the members as of its mark; the boot is written down before anything is said.
 
         What was accepted above the mark is written again: some of it may stand in a state record alone, its own record torn off behind
         it, and whoever later looks up that slot's newest record on the disk must find this value and not an older one.
@@ -51,6 +52,7 @@ class Steps:
         participant.longest = recovered.longest_ns
         participant.chosen = self._marked = self._durable_mark = recovered.chosen
         participant.truncated = recovered.truncated
+        participant.config, participant.voters = members.number, members.voters if members.number else 0
         participant.acc = {slot: held for slot, held in recovered.accepted.items() if slot > recovered.truncated}
         above = sorted(slot for slot in participant.acc if slot > recovered.chosen)
         self.output.records.extend((RecordKind.ACCEPT, slot, *participant.acc[slot]) for slot in above)

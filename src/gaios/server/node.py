@@ -116,7 +116,6 @@ class Node:
         replica = make(
             me=member,
             members=members,
-            config=0,
             boot=boot,
             nonce=nonce,
             recovered=recovered,
