@@ -9,6 +9,7 @@ Rule 3. A place has one member at a time. Who does not vote is a learner: counte
 Rule 4. What the protocol asks of a value (`numbered`, `listed`) is asked of every value, so telling that one is no configuration is cheap.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -160,6 +161,12 @@ def decode(data: bytes) -> Configuration:
 def is_configuration(value: bytes) -> bool:
     """Whether a slot's value is one."""
     return value[_KIND_AT : _KIND_AT + 1] == _CONFIG
+
+
+def newest(accepted: Mapping[int, tuple[int, bytes]], chosen: int, above: int = 0) -> tuple[int, "Configuration"] | None:
+    """The last configuration among chosen values (slot: ballot, value) above a slot, and where it stands."""
+    slot = max((slot for slot, (_, value) in accepted.items() if above < slot <= chosen and is_configuration(value)), default=0)
+    return (slot, of_value(accepted[slot][1])) if slot else None
 
 
 @lru_cache(maxsize=64)

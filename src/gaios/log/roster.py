@@ -10,7 +10,7 @@ copies of what was chosen below it: they must not be switched off, and the next 
 
 from collections.abc import Mapping
 
-from gaios.configuration import Configuration, founders, is_configuration, of_value
+from gaios.configuration import Configuration, founders, is_configuration, newest, of_value
 
 
 class Roster:
@@ -50,9 +50,9 @@ class Roster:
         """The newest configuration that a start finds chosen. `base`: the one of a snapshot, which ends at slot `at`."""
         if base is not None:
             self.adopt(base, at)
-        changes = [slot for slot, (_, value) in accepted.items() if self.slot < slot <= chosen and is_configuration(value)]
-        if changes:
-            self.adopt(of_value(accepted[max(changes)][1]), max(changes))
+        found = newest(accepted, chosen, self.slot)
+        if found is not None:
+            self.adopt(found[1], found[0])
 
     def follow(self, number: int, accepted: Mapping[int, tuple[int, bytes]], chosen: int) -> None:
         """The core went over to this configuration; it stands somewhere at or below `chosen`."""

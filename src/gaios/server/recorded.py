@@ -201,7 +201,7 @@ def start_recorded(sink: Sink, *, cell: bytes, now: int, wall_ms: int, **argumen
         boot=replica.boot,
         nonce=replica.nonce,
         config=replica.config,
-        voters=replica.core.voters,
+        voters=replica.core.founders,
         clock=sink.clock,
         began_ns=sink.true_ns(now),
         wall_ms=wall_ms,

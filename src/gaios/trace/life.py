@@ -11,6 +11,7 @@ accepted above the mark at the start, and full state records.
 from collections import Counter, deque
 from typing import Any, Final, NamedTuple
 
+from gaios.configuration import newest
 from gaios.log.recording import FIELDS, Came, Done, Entry, Frame, Handed, Left, Start, Step, encode, essence
 from gaios.log.records import RecordKind
 from gaios.paxos import core
@@ -45,7 +46,16 @@ class Life:
         self._out = module.Out()
         self._core = module.Participant(start.member, start.voters)
         accepted = {slot: (ballot, value) for slot, ballot, value in start.accepted}
-        self._core.restore(promised=start.promised, acc=accepted, chosen=start.chosen, truncated=start.truncated, longest=start.longest)
+        found = newest(accepted, start.chosen)
+        self._core.restore(
+            promised=start.promised,
+            acc=accepted,
+            chosen=start.chosen,
+            truncated=start.truncated,
+            config=start.config,
+            voters=found[1].voters if found else 0,
+            longest=start.longest,
+        )
         self._found = {(slot, ballot, value) for slot, ballot, value in start.accepted if slot > start.chosen}
         self._now = 0
         self._came: Counter[bytes] = Counter()
