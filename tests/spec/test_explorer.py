@@ -21,7 +21,7 @@ def test_nothing_is_violated_and_every_rule_of_the_scope_fires() -> None:
     assert {"P1a", "P1b", "P1c", "P2a", "P2a-again", "P2b", "P2b-known", "P3", "L"} == set(report.fired)
 
 
-@pytest.mark.parametrize("name", ["stale-configuration", "release"])
+@pytest.mark.parametrize("name", ["growing", "release"])
 def test_it_counts_the_states_that_are_pinned(name: str) -> None:
     """The number that Spin counted."""
     assert Explorer(scope(find(name))).explore().states == read_pins()["configurations"][name]["states"]

@@ -39,14 +39,18 @@ def one_value_a_ballot_and_slot(b: Ballot, s: Slot, v: Value, w: Value) -> bool:
     return v == w or not (proposed(b, s, v) and proposed(b, s, w))
 
 @invariant
-def agreement(b: Ballot, c: Ballot, s: Slot, v: Value, w: Value) -> bool:
-    return v == w or not (decided(b, s) and decided(c, s) and proposed(b, s, v) and proposed(c, s, w))
+def agreement(b: Ballot, c: Ballot, s: Slot) -> bool:
+    return b >= c or not (
+        decided(b, s) and decided(c, s)
+        and any(proposed(b, s, v) and any(v != w and proposed(c, s, w) for w in Value) for v in Value)
+    )
 
 @invariant
-def a_chosen_value_is_held_by_a_majority(b: Ballot, s: Slot, v: Value) -> bool:
-    return (
-        not (decided(b, s) and proposed(b, s, v))
-        or enough(b, s, {q for q in Member if q.lost or s <= q.truncated or q.acc[s].bal > 0 and q.acc[s].val == v})
+def a_chosen_value_is_held_by_a_majority(b: Ballot, s: Slot) -> bool:
+    return not decided(b, s) or any(
+        proposed(b, s, v)
+        and enough(b, s, {q for q in Member if q.lost or s <= q.truncated or q.acc[s].bal > 0 and q.acc[s].val == v})
+        for v in Value
     )
 
 @invariant
@@ -56,6 +60,10 @@ def chosen_through_is_true(q: Member, s: Slot) -> bool:
 @invariant
 def a_configuration_is_chosen(q: Member) -> bool:
     return q.config == 0 or any(numbered(v) == q.config and listed(v) == q.voters and installed(v) for v in Value)
+
+@invariant
+def who_knows_a_configuration_goes_by_it(q: Member, s: Slot) -> bool:
+    return s > q.chosen or numbered(q.acc[s].val) <= q.config
 
 @invariant
 def truncated_is_chosen(q: Member) -> bool:

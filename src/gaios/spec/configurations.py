@@ -13,6 +13,7 @@ DRIFT_PPM = 334,000 and rounded down ends 2 ticks early.
 
 from typing import Final
 
+from gaios.spec import membership
 from gaios.spec.configuration import Configuration
 
 _ROUND: Final = {"ROUND": 4}
@@ -86,18 +87,7 @@ SMALL: Final = (
         same=_MARKED,
         without=("Learn",),
     ),
-    Configuration(
-        "stale-configuration",
-        "Member 1 missed that members 2, 3, 4 now govern: no majority hears both.  [SAFETY 4, 18]",
-        members=(1, 2, 3, 4),
-        ballots=(1, 3),
-        inputs=_VALUES,
-        values={1: (1,), 2: (), 3: (2,), 4: ()},
-        told={"config": {1: 0, 2: 1, 3: 1, 4: 1}, "voters": {1: 0b01110, 2: 0b11100, 3: 0b11100, 4: 0b11100}},
-        constants={"ROUND": 5},
-        same=_MARKED,
-        without=("Learn",),
-    ),
+    *membership.SMALL,
 )
 
 CI: Final = (
@@ -297,6 +287,7 @@ CI: Final = (
         same=_MARKED,
         without=("Learn",),
     ),
+    *membership.CI,
 )
 
 LARGE: Final = (
@@ -369,6 +360,7 @@ LARGE: Final = (
         bits=32,
         seconds_max=60,
     ),
+    *membership.LARGE,
 )
 
 SCOPES: Final = {"small": SMALL, "ci": (*SMALL, *CI), "large": (*SMALL, *CI, *LARGE)}

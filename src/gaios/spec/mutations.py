@@ -1,28 +1,12 @@
 """Bugs planted in the text, each with the configuration that must catch it; and harmless changes, which nothing may catch.
 
-Rule 1. A mutation is an edit of the text, as a person would make it by mistake. An edit that no longer matches is an error.  [STYLE 3]
-Rule 2. A mutation that is caught by one configuration `alone` shows why that configuration is there: no other of the gate's catches it.
+Those of the members stand in membership_mutations.py.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
-Edit = tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Mutation:
-    """One planted bug."""
-
-    name: str
-    rule: str
-    """What it breaks, as a citation."""
-    edits: tuple[Edit, ...]
-    configuration: str
-    """The configuration that catches it; that must not catch it, when it is harmless."""
-    is_harmless: bool = False
-    alone: bool = False
-
+from gaios.spec import membership_mutations
+from gaios.spec.mutation import Mutation
 
 _PROMISED: Final = "b >= promised and s <= chosen + WINDOW"
 
@@ -86,7 +70,7 @@ MUTATIONS: Final = (
     Mutation(
         "a leader votes without writing",
         "SAFETY 5",
-        (("            acc |= {s: Entry(bal, best[s].val) for s in range(chosen + 1, t + 1)}\n", ""),),
+        (("            acc |= {s: Entry(bal, best[s].val) for s in range(chosen + 1, e + 1)}\n", ""),),
         "one-slot",
     ),
     Mutation(
@@ -266,6 +250,7 @@ MUTATIONS: Final = (
         (("return q.chosen >= q.first and q.holds_lease", "return q.holds_lease"),),
         "epoch",
     ),
+    *membership_mutations.MUTATIONS,
     Mutation(
         "a repeated proposal is written again",
         "PMS §2.2",
