@@ -29,15 +29,15 @@ def test_who_joins_learns_first() -> None:
     assert joined.places == {1: 1, 2: 2, 3: 3, 4: 9}
     promoted = joined.promoted(4)
     assert promoted.voters == 0b11110
-    assert promoted.member(4) == Member(4, 9, True, "h:1", "h:2", "h:3")  # noqa: FBT003
+    assert promoted.member(4) == Member(4, 9, True, "h:1", "h:2", "h:3")
 
 
 def test_a_replacement_keeps_place_and_addresses() -> None:
     """[SAFETY 8]"""
     joined = FOUNDERS.added(4, votes=True, peer="h:1")
     replaced = joined.replaced(4, peer="h:9")
-    assert replaced.at(4) == Member(5, 4, False, "h:9")  # noqa: FBT003
-    assert joined.replaced(4).at(4) == Member(5, 4, False, "h:1")  # noqa: FBT003
+    assert replaced.at(4) == Member(5, 4, False, "h:9")
+    assert joined.replaced(4).at(4) == Member(5, 4, False, "h:1")
 
 
 @pytest.mark.parametrize(

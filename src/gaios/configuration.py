@@ -108,7 +108,7 @@ class Configuration(msgspec.Struct, array_like=True, frozen=True):
         old = self.member(number)
         if old is None:
             raise InvalidCommand(reason=f"member {number} is not in configuration {self.number}")
-        new = Member(self.next_member, old.place, False, peer or old.peer, client or old.client, admin or old.admin)  # noqa: FBT003
+        new = Member(self.next_member, old.place, False, peer or old.peer, client or old.client, admin or old.admin)
         return self._next(tuple(new if each is old else each for each in self.members), self.next_member + 1)
 
     def _next(self, members: tuple[Member, ...], next_member: int) -> "Configuration":

@@ -47,7 +47,7 @@ def test_a_proposal_leaves_at_once_and_the_vote_waits() -> None:
     assert out.writes == [(core.F_ACC, 1, participant.bal, b"x")]
     assert out.sends == [
         (core.OTHERS, (core.ACCEPT, participant.bal, 0, 1, b"x")),
-        (1, (core.ACCEPTED, participant.bal, 1, 1)),
+        (1, (core.ACCEPTED, participant.bal, 0, 1)),
     ]
     assert core.ACCEPTED in core.AFTER
     assert not {core.ACCEPT, core.LEARN, core.HEARTBEAT} & core.AFTER

@@ -148,7 +148,7 @@ def test_a_scope_is_checked_from_end_to_end(monkeypatch: pytest.MonkeyPatch) -> 
     if outcome is not None:
         assert outcome.states == 787
         assert lines[0].startswith("[1/2] growing: 787 states in ")
-        assert any(problem.startswith("rule L (") for problem in outcome.problems), "one configuration does not fire every rule"
+        assert any(problem.startswith("rule C2 (") for problem in outcome.problems), "one configuration does not fire every rule"
         told = outcome.json()
         assert {"states", "seconds", "violations", "mutations"} <= set(told)
         assert told["violations"] == outcome.problems

@@ -1,8 +1,8 @@
 """How a master changes the members of its cell: one voter at a time, a learner first.  [PML §5.4; SAFETY 14, 18]
 
 Rule 1. A change is proposed by a serving master, when the one before it is settled (roster.py), and alone.
-Rule 2. Who joins is a learner, told everything and counted for nothing. When it has caught up any master makes it a voter: what is still to be
-done stands in the configuration itself, so a change that a master began the next one finishes.
+Rule 2. Who joins is a learner, told everything and counted for nothing. When it has caught up any master makes it a voter: what is still
+to be done stands in the configuration itself, so a change that a master began the next one finishes.
 Rule 3. A master that is no voter any more says so to the others and goes.
 
 Safety does not rest on this file but for rule 1's order, which the core's guard holds a second time.
@@ -46,20 +46,28 @@ class Changes:
         configuration.check()
         newest = self.roster.newest
         if configuration.number != newest.number + 1:
-            raise errors.InvalidCommand(reason=f"configuration {configuration.number} does not follow {newest.number}: look again who the members are")
+            raise errors.InvalidCommand(
+                reason=f"configuration {configuration.number} does not follow {newest.number}: look again who the members are"
+            )
         if (configuration.voters ^ newest.voters).bit_count() > 1:
             raise errors.InvalidCommand(reason="a change adds or removes one voter")
         if configuration.next_member < newest.next_member:
             raise errors.InvalidCommand(reason=f"member numbers below {newest.next_member} were given already")
         if self._reign.is_changing or not self.roster.settled(self._core.chosen):
-            raise errors.InvalidCommand(reason=f"the change to configuration {newest.number + self._reign.is_changing} is not settled: ask again")
+            raise errors.InvalidCommand(
+                reason=f"the change to configuration {newest.number + self._reign.is_changing} is not settled: ask again"
+            )
 
     def due_ns(self) -> int:
         """When a master looks again; never, while nothing is to be done."""
         return self._due if self._has_work() else FAR
 
     def _has_work(self) -> bool:
-        return self._reign.is_serving and bool(self.roster.slot) and (bool(self.roster.learners()) or not self.roster.settled(self._core.chosen))
+        return (
+            self._reign.is_serving
+            and bool(self.roster.slot)
+            and (bool(self.roster.learners()) or not self.roster.settled(self._core.chosen))
+        )
 
     def tick(self, now: int) -> None:
         """A master with something to do asks the others how far they are, and promotes who has caught up."""

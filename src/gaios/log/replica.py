@@ -34,7 +34,6 @@ from gaios.log.steps import Steps
 from gaios.machine import Machine
 from gaios.paxos import core
 
-
 _ASKING = frozenset({POLL, core.FETCH})
 """What a member that left may still ask: so it learns that it left."""
 

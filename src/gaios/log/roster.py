@@ -1,11 +1,11 @@
 """Who the members are, as this replica knows it: whom it talks to, whom it answers.  [PML §5.4; SAFETY 9, 18]
 
 Rule 1. Whom the protocol *counts* is the core's alone, from chosen values; this file only decides to whom messages go and who is heard.
-Rule 2. A newer configuration than the log knows may be told by others (a new replica's invitation, NEWS): its members are talked to as well,
-and count for nothing until the log says so.
+Rule 2. A newer configuration than the log knows may be told by others (a new replica's invitation, NEWS): its members are talked to as
+well, and count for nothing until the log says so.
 Rule 3. Who left is answered when it asks, and told nothing else: so it learns that it left, and cannot disturb.
-Rule 4. A configuration is settled when a majority of its voters knows it to be chosen. Before, those whom it removed may still hold the only
-copies of what was chosen below it: they must not be switched off, and the next change waits.
+Rule 4. A configuration is settled when a majority of its voters knows it to be chosen. Before, those whom it removed may still hold the
+only copies of what was chosen below it: they must not be switched off, and the next change waits.
 """
 
 from collections.abc import Mapping

@@ -1,5 +1,5 @@
 # Generated from ballots.spec.py, members.spec.py, values.spec.py, leases.spec.py; do not edit; run `make fix`.
-# sha256 of the texts: b55001af99e99d8fa22e8110b6af7869a36c915333658e68c31425c2bc274beb
+# sha256 of the texts: ea8d9831495ffd1796ecfb76ea4c0578a634c13b8b532cb1dc15283515068268
 """What may reach the core from another member: every field of every message, its type and its range.
 
 Rule 1. A check is total: any object becomes a message of the core, or a `ProtocolError`.

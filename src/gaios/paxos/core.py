@@ -1,5 +1,5 @@
 # Generated from ballots.spec.py, members.spec.py, values.spec.py, leases.spec.py; do not edit; run `make fix`.
-# sha256 of the texts: b55001af99e99d8fa22e8110b6af7869a36c915333658e68c31425c2bc274beb
+# sha256 of the texts: ea8d9831495ffd1796ecfb76ea4c0578a634c13b8b532cb1dc15283515068268
 # ruff: noqa: ARG002, RUF023
 """The core: what is promised, accepted, chosen and granted. The specification, as Python.
 
@@ -114,10 +114,10 @@ RULES: Final = (
     ("P2b", "Accept", "values.spec.py:40"),
     ("P3", "Accepted", "values.spec.py:48"),
     ("L", "Learn", "values.spec.py:62"),
-    ("C0", "Seek", "values.spec.py:72"),
-    ("C1", "Fetch", "values.spec.py:77"),
-    ("C2", "Chosen", "values.spec.py:82"),
-    ("T", "Truncate", "values.spec.py:89"),
+    ("C0", "Seek", "values.spec.py:71"),
+    ("C1", "Fetch", "values.spec.py:76"),
+    ("C2", "Chosen", "values.spec.py:81"),
+    ("T", "Truncate", "values.spec.py:88"),
     ("B", "Boot", "leases.spec.py:36"),
     ("L1", "Beat", "leases.spec.py:41"),
     ("L2", "Heartbeat", "leases.spec.py:48"),
@@ -204,7 +204,9 @@ class Participant:
         self.granted_until = 0
         self.grants: dict[int, int] = {}
 
-    def restore(self, *, 
+    def restore(
+        self,
+        *,
         promised: int,
         acc: dict[int, tuple[int, bytes]],
         chosen: int,
@@ -364,7 +366,7 @@ class Participant:
     def on_seek(self, event: Seek, src: int, now: int, out: Out) -> bool:
         """C0: ask for a chosen value."""
         _, s, q = event
-        # C0 (values.spec.py:72)
+        # C0 (values.spec.py:71)
         if s > self.chosen and q != self.me:
             out.sends.append((q, (FETCH, s)))
             return True
@@ -373,7 +375,7 @@ class Participant:
     def on_truncate(self, event: Truncate, src: int, now: int, out: Out) -> bool:
         """T: drop what a snapshot covers."""
         _, k = event
-        # T (values.spec.py:89)
+        # T (values.spec.py:88)
         if k > self.truncated and k <= self.chosen:
             end = k + 1
             key = self.truncated + 1
@@ -463,11 +465,11 @@ class Participant:
             while s < end and acc.get(s, NO_ENTRY)[0] == b and numbered(acc.get(s, NO_ENTRY)[1]) == 0:
                 s += 1
             n = s - 1
+            value = n + 1 if n < t and acc.get(n + 1, NO_ENTRY)[0] == b else n
+            if self.chosen != value:
+                self.chosen = value
+                out.writes.append((F_CHOSEN, value))
             if n < t and acc.get(n + 1, NO_ENTRY)[0] == b:
-                value = n + 1
-                if self.chosen != value:
-                    self.chosen = value
-                    out.writes.append((F_CHOSEN, value))
                 value = numbered(acc.get(n + 1, NO_ENTRY)[1])
                 if self.config != value:
                     self.config = value
@@ -476,17 +478,13 @@ class Participant:
                 if self.voters != value:
                     self.voters = value
                     out.writes.append((F_VOTERS, value))
-            else:
-                if self.chosen != n:
-                    self.chosen = n
-                    out.writes.append((F_CHOSEN, n))
             return True
         return False
 
     def on_fetch(self, event: Fetch, src: int, now: int, out: Out) -> bool:
         """C1: supply a chosen value."""
         _, s = event
-        # C1 (values.spec.py:77)
+        # C1 (values.spec.py:76)
         if s > self.truncated and s <= self.chosen:
             out.sends.append((src, (CHOSEN, s, self.acc.get(s, NO_ENTRY)[0], self.acc.get(s, NO_ENTRY)[1])))
             return True
@@ -495,7 +493,7 @@ class Participant:
     def on_chosen(self, event: Chosen, src: int, now: int, out: Out) -> bool:
         """C2: learn a chosen value."""
         _, s, b, v = event
-        # C2 (values.spec.py:82)
+        # C2 (values.spec.py:81)
         if s == self.chosen + 1 and not (self.phase == LEADING and self.bal == self.promised):
             self.acc[s] = (b, v)
             out.writes.append((F_ACC, s, b, v))

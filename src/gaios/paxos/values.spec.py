@@ -64,10 +64,9 @@ class Participant(Role):
             "[PML §4.1; PMS §2.3; SAFETY 18]"
             t = min(k, chosen + WINDOW)
             n = chosen + run(acc[s].bal == b and numbered(acc[s].val) == 0 for s in range(chosen + 1, t + 1))
+            chosen = n + 1 if n < t and acc[n + 1].bal == b else n
             if n < t and acc[n + 1].bal == b:
-                chosen = n + 1; config = numbered(acc[n + 1].val); voters = listed(acc[n + 1].val)
-            else:
-                chosen = n
+                config = numbered(acc[n + 1].val); voters = listed(acc[n + 1].val)
 
         case Seek(s, q) if s > chosen and q != me:
             "C0: ask for a chosen value"

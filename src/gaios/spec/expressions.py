@@ -373,7 +373,9 @@ def define_functions(vocabulary: Vocabulary) -> None:
         match node.body:
             case [ast.Return(value=ast.expr() as value)]:
                 body = reader.read(value, result)
-            case [ast.Expr(value=ast.Constant(value=types.EllipsisType()))] if len(parameters) == 1 and isinstance(parameters[0].sort, Opaque):
+            case [ast.Expr(value=ast.Constant(value=types.EllipsisType()))] if len(parameters) == 1 and isinstance(
+                parameters[0].sort, Opaque
+            ):
                 body = Table(result, text.place(node), node.name, parameters[0])
             case _:
                 raise complaint(text.place(node), "a function is one `return`; what is told of one opaque value from outside is `...`")

@@ -1,8 +1,9 @@
 """The configurations that change the members of the cell: slices, since all of it at once does not fit.  [SAFETY 8, 11, 18, 29]
 
-Rule 1. Here a value may be a configuration: `tables` says which, its number, and whom it lists. Proposers choose among `values` as elsewhere.
-Rule 2. Changes are as rough as they can be: the new electorate may share nobody with the old one. What holds for these holds for one voter at
-a time, and three members show more than five would.
+Rule 1. Here a value may be a configuration: `tables` says which, its number, and whom it lists. Proposers choose among `values`, as
+elsewhere.
+Rule 2. Changes are as rough as they can be: the new electorate may share nobody with the old one. What holds for these holds for one
+voter at a time, and three members show more than five would.
 """
 
 from collections.abc import Mapping
@@ -150,8 +151,23 @@ CI: Final = (
         without=("Learn",),
     ),
     Configuration(
+        "change-after-change",
+        "Two changes, one after the other: 1 hands over to 2, and 2 back to 1.",
+        must_fire=("M", "P2a-again", "L"),
+        members=(1, 2),
+        ballots=(1, 2),
+        slots=3,
+        inputs=_VALUES,
+        only={"Change": (1, 2)},
+        values={1: (1, 3), 2: (2, 4)},
+        tables=_tables(v3=(1, 0b100), v4=(2, 0b010)),
+        told=_founders(0b010, (1, 2)),
+        constants={**_ROUND, "WINDOW": 3},
+        same=_MARKED,
+    ),
+    Configuration(
         "lost-disk",
-        "Member 3 loses its disk and says nothing any more; member 4 takes its place, the old leader's slots are recovered.  [SAFETY 8, 29]",
+        "Member 3 loses its disk and says nothing more; member 4 takes its place, and slots are recovered.  [SAFETY 8, 29]",
         must_fire=("M", "P1b", "P2a-again"),
         members=(1, 2, 3, 4),
         ballots=(1, 2),
@@ -182,22 +198,6 @@ LARGE: Final = (
         constants={"ROUND": 5},
         same=_MARKED,
         without=("Learn",),
-        bits=32,
-        seconds_max=60,
-    ),
-    Configuration(
-        "change-after-change",
-        "Two changes, one after the other: 1 hands over to 2, and 2 back to 1.",
-        members=(1, 2),
-        ballots=(1, 2),
-        slots=3,
-        inputs=_VALUES,
-        only={"Change": (1, 2)},
-        values={1: (1, 3), 2: (2, 4)},
-        tables=_tables(v3=(1, 0b100), v4=(2, 0b010)),
-        told=_founders(0b010, (1, 2)),
-        constants={**_ROUND, "WINDOW": 3},
-        same=_MARKED,
         bits=32,
         seconds_max=60,
     ),

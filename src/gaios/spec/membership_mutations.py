@@ -20,7 +20,7 @@ MUTATIONS: Final = (
         "votes of the old members count",
         "SAFETY 18",
         (("if quorum(w) and s == chosen + 1:", "if most(w, founders) and s == chosen + 1:"),),
-        "change",
+        "growing",
     ),
     Mutation(
         "recovery goes past a configuration",
@@ -31,7 +31,12 @@ MUTATIONS: Final = (
     Mutation(
         "who learns of a configuration does not go over to it",
         "SAFETY 18",
-        (("acc[s] = Entry(b, v); chosen = s\n            if numbered(v) > 0:", "acc[s] = Entry(b, v); chosen = s\n            if s == 0:"),),
+        (
+            (
+                "acc[s] = Entry(b, v); chosen = s\n            if numbered(v) > 0:",
+                "acc[s] = Entry(b, v); chosen = s\n            if s == 0:",
+            ),
+        ),
         "change",
     ),
     Mutation(

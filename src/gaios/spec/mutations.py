@@ -100,9 +100,7 @@ MUTATIONS: Final = (
     Mutation(
         "a mark of what is chosen is believed without a look",
         "SAFETY 6",
-        (
-            ("            else:\n                chosen = n\n", "            else:\n                chosen = t\n"),
-        ),
+        (("acc[n + 1].bal == b else n", "acc[n + 1].bal == b else t"),),
         "one-slot",
     ),
     Mutation(
@@ -133,7 +131,10 @@ MUTATIONS: Final = (
         "two-slots",
     ),
     Mutation(
-        "a leader proposes above its window", "SAFETY 6", (("if leads() and next <= chosen + WINDOW and", "if leads() and"),), "narrow-window"
+        "a leader proposes above its window",
+        "SAFETY 6",
+        (("if leads() and next <= chosen + WINDOW and", "if leads() and"),),
+        "narrow-window",
     ),
     Mutation("a vote overtakes the mark", "SAFETY 6", (("s <= mark + WINDOW or mark == chosen", "s <= mark + WINDOW + 1"),), "late-marks"),
     Mutation(
@@ -230,7 +231,7 @@ MUTATIONS: Final = (
     Mutation(
         "a dead ballot's release ends another's lease",
         "SAFETY 10",
-        (('case Release(b, c) if b == promised:', 'case Release(b, c):'),),
+        (("case Release(b, c) if b == promised:", "case Release(b, c):"),),
         "release",
     ),
     Mutation(

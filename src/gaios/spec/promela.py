@@ -38,8 +38,8 @@ class Promela:
     """The number of the scope's instance that stands on a line."""
 
 
-def emit_promela(scope: Scope) -> Promela:
-    """The model's text."""
+def emit_promela(scope: Scope, *, shares: bool = True) -> Promela:
+    """The model's text. `shares`: what stands in several formulas is computed once; Spin cannot do that in breadth."""
     result = Promela("")
     lines = [f"/* {scope.configuration.name}: generated from {', '.join(text.name for text in scope.model.texts)} */"]
     lines += _COUNTERS.format(size=len(scope.instances)).splitlines()
@@ -47,7 +47,8 @@ def emit_promela(scope: Scope) -> Promela:
     lines += [f"unsigned {name} : {max(1, max(scope.held[name]).bit_length())};" for name in cells]
     kept = max((len(_early(instance)) for instance in scope.instances), default=0)
     lines += [f"byte t{index};" for index in range(kept)]
-    shared = [_shared([term for term in instance.updates.values() if isinstance(term, Formula)]) for instance in scope.instances]
+    terms = [[term for term in instance.updates.values() if isinstance(term, Formula)] if shares else [] for instance in scope.instances]
+    shared = [_shared(each) for each in terms]
     lines += [f"hidden int u{index};" for index in range(max(map(len, shared), default=0))]
     lines += ["active proctype gaios() {", "end: do"]
 

@@ -188,7 +188,7 @@ class Emitter:
         add()
         durable = self._durable()
         items = [f"{item.name}: {python_type(item.sort)}" for item in durable]
-        self.lines.bracketed("def restore(self, *, ", items, ") -> None:")
+        self.lines.bracketed("def restore(", ["self", "*", *items], ") -> None:")
         add('    """Take up what was durable; all else is as after a start."""')
         for item in durable:
             add(f"    self.{item.name} = {item.name}")

@@ -67,7 +67,7 @@ def _asks_one_only(sound: Callable[..., Any]) -> Callable[..., Any]:
 
     def wanted(self: Catchup, now: int, chosen: int) -> tuple[int, range]:
         _, slots = sound(self, now, chosen)
-        return self._peers[0], slots
+        return self.peers[0], slots
 
     return wanted
 

@@ -60,9 +60,7 @@ EXHIBITS = [
         "paxos",
         "SAFETY 10",
         together(
-            text(
-                ("case Prepare(b, c) if b > promised and now >= granted_until:", "case Prepare(b, c) if b > promised:")
-            ),
+            text(("case Prepare(b, c) if b > promised and now >= granted_until:", "case Prepare(b, c) if b > promised:")),
         ),
         ("lease exclusivity",),
         scenario("flapping-links"),
