@@ -2,7 +2,9 @@
 
 from gaios import entry
 from gaios.configuration import Configuration, founders
+from gaios.log.codec import POLL
 from gaios.log.roster import Roster
+from gaios.paxos import core
 
 FOUNDERS = founders({1: 1, 2: 2, 3: 3})
 
@@ -36,6 +38,9 @@ def test_who_left_is_known_and_nothing_is_sent_to_it() -> None:
     assert roster.peers == (2,)
     assert 3 in roster.known
     assert not roster.votes(3)
+    assert roster.hears(2) is roster.hears(1) is None
+    assert roster.hears(3) == frozenset({POLL, core.FETCH})
+    assert roster.hears(9) == frozenset(), "a stranger is heard once it is known"
 
 
 def test_news_is_talked_to_and_counts_for_nothing() -> None:

@@ -143,7 +143,9 @@ class Reign:
             self._offer(now, [entry.epoch(self.ballot)])
         if self._change is not None and self.is_serving and participant.next - 1 == participant.chosen:
             self._offer_change(now, *self._change)
-        while (self.queue.waiting or self._own) and self.is_serving and self.in_flight < self._options.pipeline and not self.is_changing:
+        while (self.queue.waiting or self._own) and self.is_serving and self.in_flight < self._options.pipeline:
+            if self.is_changing:
+                break
             in_flight = sum(map(len, self.tokens.values()))
             if not self._own and not self.queue.fills_a_batch and not self._rally.is_time(now, len(self.queue), in_flight):
                 break

@@ -34,9 +34,6 @@ from gaios.log.steps import Steps
 from gaios.machine import Machine
 from gaios.paxos import core
 
-_ASKING = frozenset({POLL, core.FETCH})
-"""What a member that left may still ask: so it learns that it left."""
-
 
 class Replica(Standing):
     """See the module. Members are numbers, `members` maps each to its replica id; `wall_ms` is the wall clock now, for advice only.
@@ -110,12 +107,13 @@ class Replica(Standing):
         if boot < self._boots.get(member, 0) or (member != self.me and self._is_hung(now)):
             return
         self._boots[member] = boot
-        supplied = 0
+        supplied, hears = 0, self._roster.hears(member)
         for message in messages:
             tag = message[0]
             if tag == NEWS:
                 self._hear_news(message)
-            elif member not in self._roster.places and member != self.me and (member not in self._roster.known or tag not in _ASKING):
+                hears = self._roster.hears(member)
+            elif hears is not None and tag not in hears:
                 continue
             elif tag == core.FETCH:
                 if supplied < self.options.supply_bytes:

@@ -9,8 +9,15 @@ only copies of what was chosen below it: they must not be switched off, and the 
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 from gaios.configuration import Configuration, founders, is_configuration, newest, of_value
+from gaios.log.codec import POLL
+from gaios.paxos import core
+
+_ASKING: Final = frozenset({POLL, core.FETCH})
+"""What a member that left may still ask: so it learns that it left."""
+_NOTHING: Final = frozenset[int]()
 
 
 class Roster:
@@ -74,6 +81,12 @@ class Roster:
         self._told = configuration
         self._refresh()
         return True
+
+    def hears(self, member: int) -> frozenset[int] | None:
+        """Which messages of a member are heard; None: all."""
+        if member in self.places or member == self._me:
+            return None
+        return _ASKING if member in self.known else _NOTHING
 
     def hear(self, member: int, chosen: int) -> None:
         """A member says through which slot it knows everything to be chosen."""
