@@ -3,13 +3,17 @@
     copies   promised ballot, longest lease term granted, boot, nonce        (two checksummed files, by storage/)
     STATE    all of it, and every accepted value above `chosen`              (first in each segment)
     ACCEPT   slot, ballot, value
-    CHOSEN   every slot through this one is chosen as last recorded, and the chain's hash there   (lazily written)
+    CHOSEN   every slot through this one is chosen as last recorded, and the chain's hash there   (lazily written);
+             where others have a ballot, the highest slot that was accepted
     TRUNCATE slots through this one were dropped
+    REPAIR   these bytes of the log are damaged and needed no more   (written by storage/'s rules)
+    FAULT    what was accepted in this slot cannot be read any more; it was of no newer ballot than this
 
 Rule 1. Folding is a maximum for marks and the newest record for a slot: records may be folded again without harm.
 Rule 2. A CHOSEN mark that was lost is learned again from peers; it speaks of values that stand before it in the log.
 """
 
+import struct
 from collections.abc import Iterable
 from enum import IntEnum
 from typing import Final
@@ -20,6 +24,8 @@ from gaios.errors import ProtocolError
 
 Record = tuple[int, int, int, bytes]
 """kind, slot, ballot, payload: what storage/ calls a record."""
+Place = tuple[int, int, int]
+"""Damaged bytes of the log: segment, start, end."""
 CHAIN_BYTES: Final = 16
 CHAIN_START: Final = bytes(CHAIN_BYTES)
 
@@ -31,6 +37,8 @@ class RecordKind(IntEnum):
     ACCEPT = 2
     CHOSEN = 3
     TRUNCATE = 4
+    REPAIR = 7
+    FAULT = 10
 
 
 class Copies(msgspec.Struct, array_like=True, frozen=True):
@@ -52,6 +60,8 @@ class State(msgspec.Struct, array_like=True, frozen=True):
     truncated: int
     accepted: list[tuple[int, int, bytes]]
     """slot, ballot, value, of every slot above `chosen`."""
+    faulty: list[tuple[int, int]] = []
+    """slot, ballot, of every slot above `chosen` whose accepted value was lost."""
 
 
 class Recovered(msgspec.Struct):
@@ -65,13 +75,31 @@ class Recovered(msgspec.Struct):
     accepted: dict[int, tuple[int, bytes]] = {}
     chains: dict[int, bytes] = {}
     """Hashes of the log's chain that this replica had written down, by slot: a replay must come to the same.  [SAFETY 16]"""
+    top: int = 0
+    """The highest slot that was ever accepted, as far as anything tells."""
+    faulty: dict[int, int] = {}
+    """Slots whose accepted value was lost, each with the newest ballot that it may have been of.  [SAFETY 6]"""
+    waiting: dict[Place, set[int]] = {}
+    """Damaged places of the log, each with the slots that are to be written anew before it is needed no more."""
+    silent_through: int = 0
+    """Until every slot through this one is chosen, nothing may be promised or voted for: nobody can tell what was accepted up to there."""
 
 
+_OF_DAMAGE: Final = frozenset({RecordKind.REPAIR, RecordKind.FAULT})
 _ACCEPT, _CHOSEN = int(RecordKind.ACCEPT), int(RecordKind.CHOSEN)
 """Plain numbers: an enumeration's member costs more to compare with, and these two are compared with at every record."""
 _copies = msgspec.msgpack.Decoder(Copies)
 _state = msgspec.msgpack.Decoder(State)
+decode_state = _state.decode
 encode = msgspec.msgpack.Encoder().encode
+
+
+_PLACE = struct.Struct("<III")
+
+
+def encode_places(places: Iterable[Place]) -> bytes:
+    """A REPAIR record's payload, as storage/ reads it: three words of 32 bits for each place."""
+    return b"".join(_PLACE.pack(*place) for place in places)
 
 
 def recover(copies: bytes, records: Iterable[Record]) -> Recovered:
@@ -81,13 +109,18 @@ def recover(copies: bytes, records: Iterable[Record]) -> Recovered:
         ProtocolError: intact bytes that this version cannot read.
     """
     try:
-        return _fold(_copies.decode(copies), records)
+        decoded = _copies.decode(copies)
+        return fold(Recovered(decoded, decoded.promised, decoded.longest_ns), records)
     except msgspec.DecodeError as error:
         raise ProtocolError(reason=f"a durable record cannot be read: {error}") from None
 
 
-def _fold(copies: Copies, records: Iterable[Record]) -> Recovered:
-    found = Recovered(copies, copies.promised, copies.longest_ns)
+def fold(found: Recovered, records: Iterable[Record]) -> Recovered:
+    """Take up more records.
+
+    Raises:
+        msgspec.DecodeError, ProtocolError: intact bytes that this version cannot read.
+    """
     accepted, chains = found.accepted, found.chains
     for kind, slot, ballot, payload in records:
         if kind == _ACCEPT:
@@ -101,13 +134,15 @@ def _fold(copies: Copies, records: Iterable[Record]) -> Recovered:
         elif kind == RecordKind.TRUNCATE:
             found.truncated = max(found.truncated, slot)
         elif kind == RecordKind.STATE:
-            state = _state.decode(payload)
+            state = decode_state(payload)
             found.promised = max(found.promised, state.promised)
             found.longest_ns = max(found.longest_ns, state.longest_ns)
             found.chosen = max(found.chosen, state.chosen)
             found.truncated = max(found.truncated, state.truncated)
             for at, accepted_in, value in state.accepted:
                 found.accepted[at] = (accepted_in, value)
+        elif kind in _OF_DAMAGE:
+            pass  # what they say matters where something is damaged: damage.py
         else:
             raise ProtocolError(reason=f"a record of kind {kind} is not known: it was written by a newer version")
     return found

@@ -13,7 +13,7 @@ Left out on purpose: bytes on disk (storage/), frames (transport/), who is a cli
 
 from collections import deque
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from gaios import errors
 from gaios.log.answers import Answer, Status
@@ -23,13 +23,17 @@ from gaios.log.codec import POLL, POLLED, Message
 from gaios.log.election import Election
 from gaios.log.options import MS, Options
 from gaios.log.output import OTHERS, Output
-from gaios.log.records import Record, Recovered
+from gaios.log.records import Place, Record, Recovered
 from gaios.log.reign import Reign
+from gaios.log.repair import Repair
 from gaios.log.sessions import Bounds, Sessions
 from gaios.log.standing import Standing
 from gaios.log.steps import Steps
 from gaios.machine import Machine
 from gaios.paxos import core
+
+_SPEAKS: Final = frozenset({core.PREPARE, core.ACCEPT, core.HEARTBEAT})
+"""What a replica answers with a promise, a vote or a grant."""
 
 
 class Replica(Standing):
@@ -75,6 +79,9 @@ class Replica(Standing):
         self._unsynced: deque[tuple[int, int]] = deque()
         self._chains = recovered.chains
         self._evicted = recovered.truncated
+        self._repair = Repair(self.core, options, self.peers)
+        if recovered.waiting or recovered.faulty:
+            self._steps.know_damage(recovered.waiting, recovered.faulty, now)
         self._steps.take((core.BOOT,), me, now)
 
     def state_record(self) -> Record:
@@ -112,7 +119,8 @@ class Replica(Standing):
             elif tag == POLLED:
                 self._count_poll(now, member, message)
             else:
-                self._note(now, member, message, fired=self._steps.take(message, member, now))
+                heard = tag not in _SPEAKS or not self._steps.is_silent
+                self._note(now, member, message, fired=heard and self._steps.take(message, member, now))
         self._settle(now)
 
     def submit(self, now: int, token: Any, data: bytes, *, bound: bool = False) -> None:  # noqa: ANN401 (a token is the shell's own)
@@ -145,6 +153,20 @@ class Replica(Standing):
         del now  # every event has one
         self._steps.output.at_once.append((member, (core.CHOSEN, slot, ballot, value)))
 
+    def rotted(self, now: int, place: Place, slots: list[int]) -> None:
+        """Bytes of the log are damaged, found while running; the newest records of these slots stand there.  [SAFETY 15]
+
+        What is in memory is written again at once, the rest is fetched from peers.
+        """
+        lost = {}
+        for slot in slots:
+            if slot in self.core.acc:
+                self._steps.write_again(slot)
+            elif slot > self.core.truncated:
+                lost[slot] = self.core.promised
+        self._steps.know_damage({place: set(lost)}, lost, now)
+        self._settle(now)
+
     def synced(self, now: int, number: int) -> None:
         """Every record through Output `number` is durable."""
         while self._unsynced and self._unsynced[0][0] <= number:
@@ -162,7 +184,7 @@ class Replica(Standing):
                 self.retire(now)
         elif self._is_candidate:
             self._tick_candidate(now)
-        elif now >= self._election.due_ns(self.core.granted_until):
+        elif now >= self._election.due_ns(self.core.granted_until) and not self._steps.is_silent:
             self._poll(now)
         self._steps.tick(now)
         self._settle(now)
@@ -176,16 +198,18 @@ class Replica(Standing):
 
     def deadline_ns(self) -> int:
         """When `tick` is due next."""
-        if self.applier.applied < self.core.chosen:
+        if self.applier.applied < self.core.chosen and self.applier.applied + 1 not in self.core.faulty:
             return 0
         due = self._steps.due_ns()
+        if self.core.faulty:
+            due = min(due, self._repair.due_ns())
         if self._reign.ballot:
             return min(due, self._reign.due_ns())
         if self._catchup.known > self.core.chosen:
             due = min(due, self._catchup.retry_at)
         if self._is_candidate:
             return min(due, self._resend_due, self._election.give_up_at)
-        return min(due, self._election.due_ns(self.core.granted_until))
+        return due if self._steps.is_silent else min(due, self._election.due_ns(self.core.granted_until))
 
     def output(self, now: int) -> Output | None:
         """What there is to do now; None when there is nothing. Call it until it says None."""
@@ -220,8 +244,11 @@ class Replica(Standing):
             promise = self._steps.promise
             if not fired and promise is not None and promise[1] == message[1] == self.core.promised:
                 self._steps.output.after.append((member, promise))
-        elif tag == core.CHOSEN and fired and self._is_candidate:
-            self._election.extend(now)
+        elif tag == core.CHOSEN and fired:
+            if self._is_candidate:
+                self._election.extend(now)
+            if message[1] <= self._evicted:
+                self.core.acc.pop(message[1], None)
 
     def _settle(self, now: int) -> None:
         """Bring everything to rest after an event: recover, begin or end a reign, apply, answer reads, ask for what is missing."""
@@ -244,6 +271,10 @@ class Replica(Standing):
             source, slots = self._catchup.wanted(now, participant.chosen)
             for slot in slots:
                 self._steps.take((core.SEEK, slot, source), self.me, now)
+        if self.core.faulty:
+            source, missing = self._repair.wanted(now)
+            for slot in missing:
+                self._steps.take((core.SEEK, slot, source), self.me, now)
         self._steps.rest(now)
 
     def _apply(self, now: int) -> None:
@@ -252,6 +283,8 @@ class Replica(Standing):
         effects = self._steps.output.effects
         while applier.applied < self.core.chosen and budget > 0:
             slot = applier.applied + 1
+            if slot in self.core.faulty:
+                break
             value = accepted[slot][1]
             answers, caused = applier.apply(slot, value)
             effects.extend(caused)
@@ -269,7 +302,7 @@ class Replica(Standing):
     def _fetch(self, now: int, member: int, message: Message) -> int:
         """A peer asks for a chosen value: supply it, from memory or by way of the disk; about how many bytes go out."""
         slot = message[1]
-        if self.core.truncated < slot <= self._evicted:
+        if self.core.truncated < slot <= self._evicted and slot not in self.core.faulty:
             self._steps.output.reads.append((member, slot))
             return self.options.batch_bytes
         self._steps.take(message, member, now)
@@ -288,7 +321,7 @@ class Replica(Standing):
     def _polled(self, now: int, member: int, message: Message) -> None:
         """A replica asks whether it might be elected: yes only when no lease of ours is out.  [SAFETY 9]"""
         _, number, promised, chosen = message
-        yes = now >= self.core.granted_until and not self._reign.ballot
+        yes = now >= self.core.granted_until and not self._reign.ballot and not self._steps.is_silent
         if yes:
             self._election.give_way(now, member, self.me)
         self._catchup.heard(member, chosen)
@@ -331,6 +364,6 @@ class Replica(Standing):
             self._election.failed(now)
         elif now >= self._resend_due:
             self._resend_due = now + self.options.retransmit_ms * MS
-            if self.core.phase == core.PREPARING:
+            if self.core.gathers():
                 message = (core.PREPARE, self.core.bal, self.config)
                 self._steps.output.after.extend((peer, message) for peer in self.peers if not self.core.proms >> peer & 1)

@@ -3,6 +3,8 @@
 from gaios.log.applier import Applier
 from gaios.log.catchup import Catchup
 from gaios.log.reign import Reign
+from gaios.log.repair import Repair
+from gaios.log.steps import Steps
 from gaios.paxos import core
 
 
@@ -16,6 +18,8 @@ class Standing:
     applier: Applier
     _reign: Reign
     _catchup: Catchup
+    _steps: Steps
+    _repair: Repair
     _master: int
 
     @property
@@ -72,6 +76,23 @@ class Standing:
     def is_behind(self) -> bool:
         """Whether chosen values are known to be missing or not yet applied."""
         return self.applier.applied < self.core.chosen or self._catchup.known > self.core.chosen
+
+    @property
+    def is_repairing(self) -> bool:
+        """Whether something that was durable here is lost, and yet to be fetched from peers."""
+        return self._steps.is_silent or self._repair.is_due
+
+    @property
+    def why(self) -> list[str]:
+        """Sentences about what is unusual here, for people."""
+        told = []
+        lost = sum(1 for slot in self.core.faulty if slot <= self.core.chosen)
+        if lost:
+            told.append(f"the records of {lost} chosen slots are damaged: they are fetched from peers; see docs/operations/damage.md")
+        if self._steps.is_silent:
+            through = self._steps.silent_through
+            told.append(f"it does not vote until slot {through} is chosen, because nobody can tell what it voted for up to there")
+        return told
 
     def lease_ns(self, now: int) -> int:
         """How long the lease lasts yet; 0 without one."""

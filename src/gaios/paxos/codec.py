@@ -1,5 +1,5 @@
-# Generated from ballots.spec.py, values.spec.py, leases.spec.py; do not edit; run `make fix`.
-# sha256 of the texts: dcd2be0c909dddb75218d5e2e7aeff37257111ee8ec40b5d13989e4a49e9dfc7
+# Generated from ballots.spec.py, values.spec.py, leases.spec.py, damage.spec.py; do not edit; run `make fix`.
+# sha256 of the texts: c13df5ff69415234e3815fc878d0351666c4415c4ac246cbcf4121d0b1a88c90
 """What may reach the core from another member: every field of every message, its type and its range.
 
 Rule 1. A check is total: any object becomes a message of the core, or a `ProtocolError`.
@@ -234,4 +234,5 @@ _CHECKS: Final[tuple[Callable[[_Raw], tuple[Any, ...]], ...]] = (
     _heartbeat,
     _grant,
     _release,
+    _input,
 )

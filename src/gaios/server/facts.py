@@ -21,4 +21,6 @@ def facts(replica_id: int, replica: Replica, now: int) -> dict[str, Any]:
         "lease_ms": replica.lease_ns(now) // 1_000_000,
         "chain": replica.applier.chain.hex(),
         "checksum": replica.applier.machine.checksum(),
+        "repairing": replica.is_repairing,
+        "why": replica.why,
     }

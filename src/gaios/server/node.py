@@ -19,8 +19,9 @@ import msgspec
 
 from gaios import errors
 from gaios.locks import LockService, Steward
-from gaios.log import Answer, Bounds, Options, Output, RecordKind, Recovered, Replica, codec, recover
+from gaios.log import Answer, Bounds, Options, Output, RecordKind, Replica, codec
 from gaios.machine import Machine
+from gaios.server import damage
 from gaios.server.commit import GroupCommit, Waiting
 from gaios.server.effects import Effects, Limits
 from gaios.server.facts import facts as facts_of
@@ -28,7 +29,7 @@ from gaios.server.gated import Gated
 from gaios.server.guests import LOCAL, OWN, Connection, Guest, Guests
 from gaios.server.outbox import Outbox
 from gaios.server.watches import Watches
-from gaios.storage import SEGMENT_BYTES, Identity, Journal, Operation, Reader
+from gaios.storage import SEGMENT_BYTES, Damage, Identity, Journal, Operation, Reader
 from gaios.transport import (
     Kind,
     Status,
@@ -71,6 +72,7 @@ class Node:
         self.steward = Steward(book, lambda number, command: replica.propose_own((OWN, number), command))
         self.gated = Gated(replica, self.steward, lambda answers: self._answer(0, answers))
         self.commit = GroupCommit(journal, replica.state_record, list(first or ()))
+        self.damages = damage.Damages(replica, journal)
         self._handed_back: list[tuple[Any, ...]] = []
         # What NotMaster and PONG say.
         self._told = 0
@@ -109,7 +111,7 @@ class Node:
             Identity(cell, member, 0), reader, segment_bytes=segment_bytes, indexed={RecordKind.ACCEPT}, directory=directory
         )
         try:
-            recovered: Recovered = recover(found.copies, found.records)
+            recovered = damage.recovered(found)
         except errors.ProtocolError as error:
             raise errors.StateDamaged(file=directory, offset=0, kind="version", detail=error.reason) from None
         boot = journal.boot = recovered.copies.boot + 1
@@ -210,6 +212,11 @@ class Node:
         if number:
             self.replica.synced(now, number)
 
+    def scrubbed(self, now: int, found: list[Damage]) -> None:
+        """A scrub found these bytes of the log damaged."""
+        for each in found:
+            self.damages.found_at(now, each.place)
+
     def spare_done(self) -> None:
         """The new file is made and durable."""
         self.commit.journal.prepared()
@@ -279,8 +286,12 @@ class Node:
         for member, slot in output.reads:
             where = self.commit.journal.locate(RecordKind.ACCEPT, slot)
             if where is not None and not self.commit.is_unwritten(RecordKind.ACCEPT, slot):
-                record = self.commit.journal.read(self._reader, where)
-                self.replica.supply(now, member, slot, record.ballot, record.payload)
+                try:
+                    record = self.commit.journal.read(self._reader, where)
+                except errors.StateDamaged:
+                    self.damages.found_at(now, where.place)
+                else:
+                    self.replica.supply(now, member, slot, record.ballot, record.payload)
 
     def _release(self, after: Waiting) -> None:
         if after:

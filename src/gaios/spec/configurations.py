@@ -14,6 +14,7 @@ DRIFT_PPM = 334,000 and rounded down ends 2 ticks early.
 from typing import Final
 
 from gaios.spec.configuration import Configuration
+from gaios.spec.configurations_damage import DAMAGE
 
 _ROUND: Final = {"ROUND": 4}
 _CLOCKS: Final = {**_ROUND, "SKEW": 1, "DRIFT_PPM": 334_000, "LAST": 3}
@@ -371,7 +372,7 @@ LARGE: Final = (
     ),
 )
 
-SCOPES: Final = {"small": SMALL, "ci": (*SMALL, *CI), "large": (*SMALL, *CI, *LARGE)}
+SCOPES: Final = {"small": SMALL, "ci": (*SMALL, *CI, *DAMAGE), "large": (*SMALL, *CI, *DAMAGE, *LARGE)}
 
 
 def find(name: str) -> Configuration:

@@ -45,7 +45,9 @@ class Life:
         self._out = module.Out()
         self._core = module.Participant(start.member, start.config, start.voters)
         accepted = {slot: (ballot, value) for slot, ballot, value in start.accepted}
-        self._core.restore(promised=start.promised, acc=accepted, chosen=start.chosen, truncated=start.truncated, longest=start.longest)
+        self._core.restore(
+            promised=start.promised, acc=accepted, chosen=start.chosen, truncated=start.truncated, longest=start.longest, faulty={}
+        )
         self._found = {(slot, ballot, value) for slot, ballot, value in start.accepted if slot > start.chosen}
         self._now = 0
         self._came: Counter[bytes] = Counter()
@@ -275,8 +277,8 @@ class Life:
     def _done(self) -> None:
         batch = self._disk.done()
         self._flying.clear()
-        for _, slot, ballot, value in batch.records:
-            if ballot:
+        for kind, slot, ballot, value in batch.records:
+            if kind == RecordKind.ACCEPT:
                 self._cell.durable(self.me, slot, ballot, value)
 
 
