@@ -246,6 +246,17 @@ class Participant:
         out.writes.append((F_TRUNCATED, mark))
         return True
 
+    def on_install(self, event: Event, src: int, now: int, out: Out) -> bool:
+        """Go on behind a peer's snapshot."""
+        _, mark = event
+        if mark <= self.chosen or self.leads():
+            return False
+        for slot in range(self.truncated + 1, mark + 1):
+            self.acc.pop(slot, None)
+        self.truncated = self.chosen = mark
+        out.writes += ((F_TRUNCATED, mark), (F_CHOSEN, mark))
+        return True
+
     def on_boot(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Withhold promises."""
         self.granted_until = now + self.longest

@@ -42,6 +42,8 @@ class Kind(IntEnum):
     """A new master's first own value; `client slot` holds its ballot.  [SAFETY 14]"""
     MASTER = 4
     """A command that a master itself originates; `client slot` holds its ballot, and under another epoch it does nothing.  [SAFETY 14]"""
+    SNAPSHOT = 6
+    """A master asks for a snapshot behind this slot; `client slot` as above.  [SAFETY 14, 26]"""
 
 
 _COMMAND = int(Kind.COMMAND)
@@ -71,6 +73,10 @@ class Entry(NamedTuple):
     """The ballot of the reign that it is bound to; 0: none."""
 
 
+Plain = tuple[int, tuple[int, int], int, int, bytes, int]
+"""An `Entry`'s fields in their order, without the classes."""
+
+
 REGISTRATION = Entry(Kind.REGISTER, NOBODY, 0, 0, b"")
 
 
@@ -92,6 +98,11 @@ def epoch(ballot: int) -> bytes:
 def master(ballot: int, command: bytes) -> bytes:
     """The entry in which a master puts a command of its own."""
     return encode(Kind.MASTER, Identity(ballot, 0), 0, 0, command)
+
+
+def snapshot(ballot: int) -> bytes:
+    """The entry in which a master asks every replica for a snapshot behind its slot."""
+    return encode(Kind.SNAPSHOT, Identity(ballot, 0), 0, 0, b"")
 
 
 def bind(data: bytes, ballot: int) -> bytes:
@@ -146,12 +157,22 @@ def entries(value: bytes) -> list[Entry]:
     Raises:
         ProtocolError: the value is not a batch of this format.
     """
+    return [as_entry(plain) for plain in plain_entries(value)]
+
+
+def as_entry(plain: Plain) -> Entry:
+    """The same with the classes."""
+    kind, identity, sequence, acknowledged, command, reign = plain
+    return Entry(kind, Identity(*identity), sequence, acknowledged, command, reign)
+
+
+def plain_entries(value: bytes) -> list[Plain]:
+    """As `entries`, at a third of the price: every replica comes here for every entry."""
     if not value:
         return []
     count, _ = _batch_header(value)
-    found: list[Entry] = []
+    found: list[Plain] = []
     at, size = BATCH_HEADER_BYTES, len(value)
-    # Every replica comes here for every entry: past the named tuples' own constructors, and past a call an entry, at half the price.
     for _ in range(count):
         start = at + ENTRY_HEADER_BYTES
         if start > size:
@@ -161,8 +182,7 @@ def entries(value: bytes) -> list[Entry]:
         if version != VERSION or at > size:
             at = start - ENTRY_HEADER_BYTES
             break
-        reign = number << 16 | member
-        found.append(_tuple(Entry, (kind, _tuple(Identity, (slot, index)), sequence, acknowledged, value[start:at], reign)))
+        found.append((kind, (slot, index), sequence, acknowledged, value[start:at], number << 16 | member))
     if len(found) < count:
         _decode(value, at)  # says what is wrong
     if at != size:
@@ -192,4 +212,5 @@ def _decode(data: bytes, at: int) -> tuple[Entry, int]:
     end = start + length
     if len(data) < end:
         raise ProtocolError(reason=f"an entry claims {length} bytes of command; {len(data) - start} are there")
-    return Entry(kind, Identity(slot, index), sequence, acknowledged, data[start:end], number << 16 | member), end
+    # Past the named tuples' own constructors: the master comes here for every command.
+    return _tuple(Entry, (kind, _tuple(Identity, (slot, index)), sequence, acknowledged, data[start:end], number << 16 | member)), end

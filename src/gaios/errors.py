@@ -24,6 +24,7 @@
     ├── StaleRequest               it was carried out and answered before; the answer is forgotten
     ├── Unknown                    the outcome is not known: it may have taken effect, now or later
     ├── ProtocolError              bytes that break the wire's rules
+    │   └── BootRefused            a member that comes in a boot which is not its newest
     ├── NotAcquired                a lock that was not free in time
     ├── NotInTime                  something that was waited for did not happen in time
     ├── NotDue                     somebody has done it in this period already
@@ -35,6 +36,7 @@
     │   └── AnotherCell · DirectoryInUse
     ├── PortTaken                  a listening address is in use
     ├── StateMissing               a listed replica's directory or promise state is not there
+    ├── StateLost                  its directory holds an older state than the cell has seen of it, or is a copy of one in use
     ├── StateDamaged               bytes on disk that must not be trusted
     ├── ReplicaFailed              replicas of a local cell that cannot start from their disks
     ├── DiskFailed                 a write or sync failed: this replica has stopped
@@ -398,6 +400,13 @@ class ProtocolError(Error):
         super().__init__(f"protocol error: {reason}")
 
 
+class BootRefused(ProtocolError):
+    """A peer has seen a newer boot of the member that dials, or another process with the same one: this one must stop.  [SAFETY 3]"""
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(reason=reason)
+
+
 class NotAcquired(Error):
     """A lock was not free in time; nobody waits for it any more. `why`, if it is not because somebody else has it."""
 
@@ -519,6 +528,21 @@ class StateMissing(Error):
             "that could undo acknowledged writes; the other replicas go on without this one as long as a majority is intact"
         )
         super().__init__(f"{directory}: {what} is missing")
+
+
+class StateLost(Error):
+    """A replica's directory is behind what the cell has seen of this replica, or a copy of it is in use. Exit code 4.  [SAFETY 3, 8]"""
+
+    definite = True
+
+    def __init__(self, *, directory: str, what: str) -> None:
+        self.directory, self.what = directory, what
+        self.hint = (
+            "never start it again on this directory: it could undo acknowledged writes; if its own latest directory is elsewhere, "
+            "as on a disk that was not mounted, stop what runs on a copy of it, put that directory back and start it once; "
+            "the other replicas go on without this one as long as a majority is intact"
+        )
+        super().__init__(f"{directory}: {what}")
 
 
 class StateDamaged(Error):

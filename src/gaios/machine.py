@@ -89,11 +89,14 @@ class Machine(ABC):
 
     @abstractmethod
     def snapshot(self) -> Iterator[bytes]:
-        """The whole state as canonical chunks: equal states give equal bytes. The state is that of the call, whatever is applied after."""
+        """The whole state as canonical chunks: equal states give equal bytes. The state is that of the call, whatever is applied after.
+
+        Making a chunk should take a millisecond at most. An empty one is none: it only lets others work, and `restore` is not given it.
+        """
 
     @abstractmethod
     def restore(self, chunks: Iterable[bytes]) -> None:
-        """Replace the whole state by a snapshot's.
+        """Replace the whole state by a snapshot's, or raise with nothing changed.
 
         Raises:
             ProtocolError: the chunks are not a snapshot of this version.

@@ -2,13 +2,14 @@
 
 One applied state stands for the log; what a master proposed is applied in its order, or comes to light in a later reign, or never does.
 Frames are delayed, lost with their connections, and read late by masters that their clients have left. Clocks drift. Whatever is answered
-from a cache is compared with the state of that very moment: since a change waits for the caches, they may never differ.  [SAFETY 24]
+from a cache is compared with the state of that very moment: since a change waits for the caches, they may never differ. And no change waits
+for longer than it should, also where a client hears all and acknowledges nothing.  [SAFETY 24]
 """
 
 import contextlib
 import random
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pytest
@@ -21,8 +22,8 @@ from gaios.client.state import Link
 from gaios.client.tuning import MS
 from gaios.errors import Error
 from gaios.lock_api import Charge, Notice
-from gaios.locks import LockService, Steward
-from gaios.locks.cachers import FAR
+from gaios.locks import LockService, Steward, steward
+from gaios.locks.cachers import FAR, Cachers
 from gaios.locks.change import Ended
 from gaios.locks.gate import Gate
 from gaios.locks.marks import Marks
@@ -94,6 +95,8 @@ class Client:
         for data in self.wire.link.out:
             for _, body in Decoder(1 << 20, magic=False).feed(data):
                 keepalive = decode_keepalive(body)
+                if self.number == self.world.mute:
+                    keepalive = keepalive._replace(told=0)
                 self.wire.up.append(("keepalive", keepalive.request, keepalive))
         self.wire.link.out = []
         told, self.leases.told = self.leases.told, []
@@ -171,7 +174,8 @@ class World:
     """A command is bound to the reign in which it was proposed."""
     pauses = 0.03
 
-    def __init__(self, seed: int, *, clients: int = 3) -> None:
+    def __init__(self, seed: int, *, clients: int = 3, mute: int = 0) -> None:
+        """`mute`: a client that acknowledges nothing, although it carries it out."""
         self.seed, self.random = seed, random.Random(seed)
         self.now = 10**12
         self.machine = LockService()
@@ -184,6 +188,11 @@ class World:
         """What deposed masters proposed, to be recovered by some later one."""
         self.late: list[Wire] = []
         self.tokens = 0
+        self.mute = mute
+        self.waits: dict[Any, int] = {}
+        """What the gate holds, and since when."""
+        self.looked = self.now
+        """When the gate was last asked what may pass."""
         self.steward = self.make_steward()
         self.begin_epoch()
         self.owner = self.do(lock_api.OpenSession(TOKEN, 60_000)).session
@@ -216,6 +225,7 @@ class World:
             self.proposed.append((self.reign, ("t", self.tokens), data))
         else:
             self.counts["held"] += 1
+            self.waits[("t", self.tokens)] = self.now
 
     def do(self, command: Any) -> Any:
         """One that changes no node, from the client to its answer."""
@@ -263,6 +273,7 @@ class World:
             for _ in range(self.random.randint(0, len(self.buried))):
                 self.recover(*self.buried.pop())
         self.reign = self.newest
+        self.waits.clear()
         self.steward = self.make_steward()
         self.begin_epoch()
 
@@ -283,6 +294,11 @@ class World:
             wire.down.append(("keepalive", request, (status, body)))
         for token, data in self.steward.gate.take(self.now):
             self.proposed.append((self.reign, token, data))
+            del self.waits[token]
+        # What one may change can become more while it waits, once: the session to be closed opened something else.
+        late = [token for token, since in self.waits.items() if self.looked - since > 2 * LEASE_MS * MS]
+        assert not late, f"seed {self.seed}: {late} waits for too long"
+        self.looked = self.now
 
     def serve(self, wire: Wire) -> None:
         """The next frame that came over a connection."""
@@ -402,17 +418,17 @@ def _is_quiet(data: bytes) -> bool:
     return isinstance(command, Charge) and command.quiet
 
 
-def run(seed: int, steps: int = 4_000) -> Counter[str]:
-    world = World(seed)
+def run(seed: int, steps: int = 4_000, mute: int = 0) -> Counter[str]:
+    world = World(seed, mute=mute)
     for _ in range(steps):
         world.step()
     return world.counts
 
 
-def run_all(seeds: range) -> Counter[str]:
+def run_all(seeds: range, mute: int = 0) -> Counter[str]:
     counts: Counter[str] = Counter()
     for seed in seeds:
-        counts.update(run(seed))
+        counts.update(run(seed, mute=mute))
     return counts
 
 
@@ -430,7 +446,15 @@ def heard_all(self: Gate, session: int, told: int) -> None:
     self._is_stirred = self._cachers.acknowledged(session, FAR)
 
 
-_begin, _heard = Gate.begin, Gate.heard
+def listed_for_all(self: Cachers, now: int, sessions: Iterable[int]) -> None:
+    """Charges extend what it was told of before, too."""
+    sessions = list(sessions)
+    _listed(self, now, sessions)
+    for cacher in (self._asked[session] for session in sessions if session in self._asked):
+        cacher.told = {path: (number, cacher.until_ns) for path, (number, _) in cacher.told.items()}
+
+
+_begin, _heard, _listed = Gate.begin, Gate.heard, Cachers.listed
 BREAKS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], range]] = {
     # What breaks it, and seeds of which one shows that.
     "a change waits for nobody": (break_gate("_is_blocked", lambda *_: False), range(3)),
@@ -460,6 +484,25 @@ def test_each_rule_is_needed(name: str, monkeypatch: pytest.MonkeyPatch) -> None
 def test_what_a_cache_answers_is_what_is_there(seed: int) -> None:
     counts = run(seed)
     assert min(counts[each] for each in ("hit read", "hit find", "hit list")) > 3, counts
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_client_that_acknowledges_nothing_reads_what_is_there_and_holds_up_nobody_for_longer_than_a_lease(seed: int) -> None:
+    counts = run(seed, mute=1)
+    assert counts["held"] > 3, counts
+
+
+def test_it_would_hold_up_others_for_as_long_as_it_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """[SAFETY 30]"""
+    monkeypatch.setattr(Cachers, "listed", listed_for_all)
+    with pytest.raises(AssertionError, match="waits for too long"):
+        run_all(range(6), mute=1)
+
+
+def test_answers_that_leave_something_out_and_notices_that_are_lost_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steward, "NOTICES_MAX", 1)
+    monkeypatch.setattr(steward, "NOTICES_KEPT", 3)
+    run_all(range(40, 46))
 
 
 def test_everything_happened() -> None:

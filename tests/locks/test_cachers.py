@@ -62,8 +62,8 @@ def test_nobody_is_waited_for_after_its_lease() -> None:
     bench = Bench()
     cachers = bench.cachers
     assert cachers.due_ns() == FAR
-    cachers.forget(frozenset(("/g",)))
     cachers.listed(5, [1, 2, 3])
+    cachers.forget(frozenset(("/g",)))
     assert cachers.due_ns() == 5 + LEASE_NS
     cachers.drop_lapsed(4 + LEASE_NS)
     assert cachers.is_waited_for(4 + LEASE_NS, frozenset(("/g",)))
@@ -118,3 +118,61 @@ def test_what_is_kept_again_after_it_was_told_is_waited_for_by_the_later_notice(
     assert cachers.is_waited_for(0, frozenset(("/g",)))
     assert cachers.acknowledged(2, 2)
     assert not cachers.is_waited_for(0, frozenset(("/g",)))
+
+
+def test_who_is_listed_but_acknowledges_nothing_is_waited_for_no_longer_than_its_lease() -> None:
+    """[SAFETY 24] The lease that it had when it was told: charges after that extend it by an answer, and that tells it."""
+    bench = Bench()
+    cachers = bench.cachers
+    cachers.forget(frozenset(("/f",)))
+    cachers.listed(LEASE_NS // 2, [1, 2])
+    assert cachers.due_ns() == LEASE_NS
+    assert cachers.is_waited_for(LEASE_NS - 1, frozenset(("/f",)))
+    assert not cachers.is_waited_for(LEASE_NS, frozenset(("/f",)))
+    assert not cachers.is_waited_for(LEASE_NS, None)
+
+
+def test_what_is_told_later_is_waited_for_as_long_as_the_lease_goes_then() -> None:
+    bench = Bench()
+    cachers = bench.cachers
+    cachers.forget(frozenset(("/f",)))
+    cachers.listed(LEASE_NS // 2, [1, 2])
+    cachers.forget(frozenset(("/g",)))
+    assert cachers.is_waited_for(LEASE_NS, frozenset(("/g",)))
+    assert cachers.is_waited_for(LEASE_NS, None)
+    cachers.drop_lapsed(LEASE_NS)
+    assert cachers.due_ns() == LEASE_NS // 2 + LEASE_NS
+    assert not cachers.is_waited_for(LEASE_NS // 2 + LEASE_NS, None)
+
+
+def test_who_lives_and_does_not_acknowledge_is_told_to_forget_everything_and_keeps_nothing_before_it_does() -> None:
+    """[SAFETY 24] Else it would be waited for with each of its nodes, and charges that end one session after the other stay quiet."""
+    bench = Bench()
+    cachers = bench.cachers
+    cachers.forget(frozenset(("/f",)))
+    cachers.listed(LEASE_NS // 2, [1, 2])
+    assert cachers.acknowledged(1, 1)
+    cachers.drop_lapsed(LEASE_NS)
+    assert bench.told == [(1, "/f"), (2, "/f"), (2, "")]
+    assert [cachers.is_waited_for(LEASE_NS, frozenset((path,))) for path in ("/f", "/g", "/h")] == [False, True, False]
+    assert not cachers.add(LEASE_NS, 2, LEASE_MS, "/h")
+    assert cachers.add(LEASE_NS, 1, LEASE_MS, "/h")
+    cachers.forget(frozenset(("/g",)))
+    assert len(bench.told) == 3
+    assert not cachers.acknowledged(2, 2)
+    assert not cachers.add(LEASE_NS, 2, LEASE_MS, "/h")
+    assert cachers.acknowledged(2, 3)
+    assert cachers.add(LEASE_NS, 2, LEASE_MS, "/h")
+    assert not cachers.is_waited_for(LEASE_NS, None)
+
+
+def test_who_kept_nothing_else_owes_its_word_too() -> None:
+    bench = Bench()
+    cachers = bench.cachers
+    cachers.forget(frozenset(("/f",)))
+    cachers.listed(LEASE_NS // 2, [1, 2])
+    cachers.drop_lapsed(LEASE_NS)
+    assert bench.told == [(1, "/f"), (2, "/f"), (2, "")]
+    assert not cachers.add(LEASE_NS, 1, LEASE_MS, "/f")
+    assert not cachers.acknowledged(1, 1), "nobody waits for that any more"
+    assert cachers.add(LEASE_NS, 1, LEASE_MS, "/f")

@@ -439,3 +439,66 @@ def test_while_something_that_was_not_looked_at_is_under_way_charges_are_quiet_a
     assert bench.gate.may_charge(bench.now)
     bench.gate.answered(opening)
     assert bench.fetch(1)
+
+
+def test_a_session_that_is_listed_and_never_acknowledges_holds_up_a_change_for_a_lease() -> None:
+    """[SAFETY 24] And no further one: it is given no leave any more until it does."""
+    bench = Bench()
+    assert bench.fetch(1)
+    token, is_free = bench.admit()
+    assert not is_free
+    until_ns = bench.now + LEASE_MS * MS
+    while bench.now < until_ns:
+        assert bench.passed() == []
+        bench.gate.heard(1, 0)
+        bench.gate.listed(bench.now, [1, 2])
+        bench.now += LEASE_MS * MS // 4
+    assert bench.gate.due_ns() == until_ns
+    assert bench.passed() == [token]
+    bench.gate.answered(token)
+    assert not bench.fetch(1)
+    assert bench.admit()[1]
+    bench.gate.answered(bench.tokens)
+    bench.gate.heard(1, 1)
+    assert bench.fetch(1)
+
+
+def test_charges_that_end_one_session_after_the_other_wait_for_who_never_acknowledges_for_two_leases() -> None:
+    """[SAFETY 24] However many nodes it keeps that are to go, and whenever the next is."""
+    bench = Bench()
+    began = bench.now
+    assert all(bench.find(f"/{number}") for number in range(20))
+    for number in range(20):
+        bench.book.ends = frozenset(f"/{each}" for each in range(number + 1))
+        if bench.gate.charge(bench.now, Charge(0, b"")):
+            break
+        bench.gate.charged()
+        bench.gate.listed(bench.now, [1, 2])
+        bench.now += LEASE_MS * MS // 4
+        bench.gate.listed(bench.now, [1, 2])
+    assert LEASE_MS * MS <= bench.now - began <= 2 * LEASE_MS * MS
+
+
+def test_a_charge_when_nobody_caches_any_more_lets_go_what_the_quiet_one_before_it_marked() -> None:
+    """Else it would be uncachable to whoever caches next, until some later charge."""
+    bench = Bench()
+    assert bench.fetch(1)
+    bench.book.ends = frozenset(("/f",))
+    assert not bench.gate.charge(bench.now, Charge(0, b""))
+    bench.gate.charged()
+    before, bench.book.sessions = bench.book.sessions, {}
+    for session in (1, 2):
+        bench.gate.ended(session)
+    assert bench.gate.charge(bench.now, Charge(0, b""))
+    bench.gate.charged()
+    bench.book.sessions = before
+    assert bench.fetch(1)
+
+
+def test_what_is_held_passes_also_when_a_charge_finds_first_that_nobody_is_waited_for_any_more() -> None:
+    bench = Bench()
+    assert bench.fetch(1)
+    token, _ = bench.admit()
+    bench.now += LEASE_MS * MS
+    bench.gate.charge(bench.now, Charge(0, b""))
+    assert bench.passed() == [token]

@@ -25,6 +25,12 @@ class FakeBook:
         self.sessions: dict[int, tuple[bytes, int]] = {}
         self.clock_ms = 500
         self.delay_until_ms = 0
+        self._changes = 0
+
+    @property
+    def changes(self) -> int:
+        self._changes += 1  # something did, whenever it is asked
+        return self._changes
 
     @property
     def shortest_lease_ms(self) -> int:
@@ -270,6 +276,25 @@ def test_notices_come_in_portions() -> None:
     assert [notice.revision for notice in bench.last(3).notices] == list(range(NOTICES_MAX, NOTICES_MAX + 10))
 
 
+def test_an_answer_that_leaves_something_out_extends_no_lease() -> None:
+    """[SAFETY 24] The gate need not wait for the word of who believes in a longer lease: it was told what to forget with that."""
+    bench = begun(3)
+    bench.hear(3, 2)
+    bench.step(3 * S)
+    for number in range(2 * NOTICES_MAX + 1):
+        bench.steward.tell(3, Notice(11, 1, "", number))
+    bench.choose()
+    assert (bench.last(3).listed, bench.last(3).told) == (0, NOTICES_MAX)
+    bench.hear(3, 3, told=NOTICES_MAX)
+    assert (bench.last(3).listed, bench.last(3).told) == (0, 2 * NOTICES_MAX)
+    bench.hear(3, 4, told=2 * NOTICES_MAX)
+    assert (bench.last(3).listed, bench.last(3).told) == (2, 2 * NOTICES_MAX + 1)
+    for number in range(NOTICES_MAX + 1):
+        bench.steward.tell(3, Notice(11, 1, "", number))
+    bench.hear(3, 5, told=2 * NOTICES_MAX + 1)
+    assert bench.last(3).listed == 2, "what was said before stands"
+
+
 def test_too_many_notices_are_dropped_and_that_is_told() -> None:
     """[SAFETY 28] Never silently."""
     bench = begun(3)
@@ -472,6 +497,25 @@ def test_notices_that_a_late_keepalive_drops_are_said_to_be_lost() -> None:
     replies = [decode_kept_alive(reply.body) for reply in bench.steward.take(bench.now, bench.reign)]
     assert [kept.lost for kept in replies if kept.told] != []
     assert all(kept.lost or kept.notices for kept in replies if kept.told)
+
+
+@pytest.mark.parametrize("late", [1, 2, 3])
+def test_what_was_lost_is_said_however_many_keepalives_come_late(monkeypatch: pytest.MonkeyPatch, late: int) -> None:
+    """[SAFETY 24] Connections that were left, one after the other, are read late: none of them takes the word from who is there."""
+    monkeypatch.setattr(room, "NOTICES_KEPT", 1)
+    bench = begun(3)
+    bench.hear(3, 2)
+    for number in range(2):
+        bench.steward.tell(3, Notice(11, 1, "", number))
+    for _ in range(late):
+        bench.hear(3, 1, epoch=7)
+    bench.hear(3, 3, told=1)
+    assert bench.last(3).lost
+    bench.hear(3, 4, told=bench.last(3).told)
+    assert len(bench.proposed) == 1
+    bench.step(3 * S)
+    bench.choose()
+    assert not bench.last(3).lost
 
 
 def test_a_notice_has_a_number_that_its_acknowledgement_reaches() -> None:

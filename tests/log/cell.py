@@ -51,7 +51,7 @@ class Node:
     """A replica, and what its disk holds."""
 
     def __init__(self, cell: "Cell", me: int) -> None:
-        self.cell, self.me, self.boot = cell, me, 0
+        self.cell, self.me, self.boot, self.lot = cell, me, 0, 0
         self.copies = encode(Copies())
         self.records: list[Record] = []
         self.pending: list[Output] = []
@@ -59,6 +59,7 @@ class Node:
         self.effects: list[Any] = []
         self.disk_works = True
         self.up = True
+        cell.nodes[me] = self
         self.start()
 
     def start(self) -> None:
@@ -72,13 +73,17 @@ class Node:
             members={member: member for member in self.cell.members},
             config=1,
             boot=self.boot,
-            nonce=self.me * 1000 + self.boot,
+            nonce=self.nonce(self.boot),
             recovered=recover(self.copies, self.records) if self.boot > 1 else Recovered(Copies()),
             machine=self.machine,
             options=self.cell.options,
             now=self.cell.now,
         )
         self.drain()
+
+    def nonce(self, boot: int) -> int:
+        """Of its boot of this number; other lots draw others."""
+        return self.lot * 100_000 + self.me * 1_000 + boot
 
     def drain(self) -> None:
         """Carry out everything that the replica wants done."""
@@ -114,7 +119,9 @@ class Cell:
         self.now = 1_000_000 * MS
         self.wire: deque[tuple[int, int, int, bytes]] = deque()
         self.cut: Callable[[int, int, Message], bool] = lambda _from, _to, _message: False
-        self.nodes = {member: Node(self, member) for member in self.members}
+        self.nodes: dict[int, Node] = {}
+        for member in self.members:
+            Node(self, member)
 
     def send(self, me: int, said: Iterable[tuple[int, Message]]) -> None:
         """What leaves together is one frame to each, through the real codec; a cut link takes messages out of it."""
@@ -137,7 +144,7 @@ class Cell:
             if not node.up or (me == to and boot != node.boot):
                 continue
             member, boot, _, messages = codec.decode(data)
-            node.replica.receive(self.now, member, boot, messages)
+            node.replica.receive(self.now, member, boot, self.nodes[member].nonce(boot), messages)
             node.replica.check()
             node.drain()
         raise AssertionError("the cell never comes to rest")

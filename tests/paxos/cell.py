@@ -57,6 +57,7 @@ class Node:
             else:
                 self.durable[name] = values[0]
                 if name == "truncated":
+                    self.durable["chosen"] = max(self.durable["chosen"], values[0])
                     self.durable["acc"] = {slot: entry for slot, entry in self.durable["acc"].items() if slot > values[0]}
 
 
@@ -270,6 +271,10 @@ class Cell:
         durable = min(other.durable["chosen"] for other in self.nodes.values())
         if durable > participant.truncated and dice.random() < 0.05:
             self.input(node, (core.TRUNCATE, dice.randint(participant.truncated, durable)))
+        marked = max(other.durable["chosen"] for other in self.nodes.values())
+        if marked > participant.chosen and dice.random() < 0.02:
+            # A peer's snapshot, which has its record behind its mark.
+            self.input(node, (core.INSTALL, dice.randint(participant.chosen, marked)))
 
     def settle(self, rounds: int = 60) -> bool:
         """Without faults: does a leader come, and does every member learn a new value? A leader that gets nowhere gives up, as in log/."""

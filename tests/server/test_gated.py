@@ -89,16 +89,6 @@ def test_a_lock_command_is_bound_and_waits_for_who_keeps_what_it_changes() -> No
     assert bench.fetch(5)
 
 
-def test_a_number_in_use_is_refused() -> None:
-    """Its answer would be taken for the change's, which is still under way."""
-    bench = Bench()
-    bench.gated.submit(0, (1, 2), bench.write())
-    bench.gated.read(0, (1, 2), bench.question())
-    bench.gated.submit(0, (1, 2), bench.write())
-    assert [(token, answer.status) for token, answer in bench.answers] == [((1, 2), Status.INVALID)] * 2
-    assert (len(bench.submitted), bench.asked) == (1, [])
-
-
 def test_what_is_held_when_the_reign_ends_is_sent_away() -> None:
     bench = Bench()
     assert bench.fetch(1)

@@ -7,7 +7,17 @@ from gaios import api, entry, errors
 from gaios.log import Status
 from gaios.server.effects import Limits
 from gaios.server.guests import LOCAL
-from gaios.transport import Kind, Watch, decode_events, decode_pong, decode_watch_end, encode_read, encode_request, encode_watch
+from gaios.transport import (
+    Kind,
+    Watch,
+    decode_events,
+    decode_pong,
+    decode_watch_end,
+    encode_read,
+    encode_request,
+    encode_submit,
+    encode_watch,
+)
 from tests.server.parts import MS, HandCell, put
 
 CLIENT = 1
@@ -140,6 +150,31 @@ def test_a_client_may_have_so_many_requests_under_way_and_no_more() -> None:
     assert cell.answers(master, CLIENT)[-1].status == Status.DONE
 
 
+@pytest.mark.parametrize("first", [Kind.SUBMIT, Kind.READ])
+@pytest.mark.parametrize("second", [Kind.SUBMIT, Kind.READ])
+def test_a_number_that_is_under_way_comes_once(first: int, second: int) -> None:
+    """[SAFETY 24] The answer to one would be taken for the other's, at the gate too, and what that is to change be kept by caches.
+
+    Once it is answered it may come again: a client sends so what was refused.
+    """
+    cell = HandCell()
+    master = cell.elect()
+    identity = registered(cell, master)
+    node = cell.nodes[master]
+    frames: dict[int, bytes] = {
+        Kind.SUBMIT: body(encode_submit(2, put(identity, 1, b"k", b"v"))),
+        Kind.READ: body(encode_read(2, api.encode(api.Range(b"k", b"z", 5, 0)))),
+    }
+    node.client_frame(cell.now, CLIENT, first, frames[first])
+    with pytest.raises(errors.ProtocolError, match="under the number 2"):
+        node.client_frame(cell.now, CLIENT, second, frames[second])
+    node.client_frame(cell.now, CLIENT + 1, second, frames[second])
+    cell.drain(master)
+    cell.settle()
+    assert [answer.request for answer in cell.answers(master, CLIENT)].count(2) == 1
+    node.client_frame(cell.now, CLIENT, second, frames[second])
+
+
 def test_a_malformed_command_is_answered_and_a_malformed_frame_is_refused() -> None:
     cell = HandCell()
     master = cell.elect()
@@ -152,7 +187,7 @@ def test_a_malformed_command_is_answered_and_a_malformed_frame_is_refused() -> N
         with pytest.raises(errors.ProtocolError):
             node.client_frame(cell.now, CLIENT, kind, data)
     with pytest.raises(errors.ProtocolError):
-        node.peer_frame(cell.now, 2, b"\xc1")
+        node.peer_frame(cell.now, 2, 0, b"\xc1")
 
 
 def test_a_peer_may_speak_only_for_itself() -> None:
@@ -162,7 +197,7 @@ def test_a_peer_may_speak_only_for_itself() -> None:
     cell.nodes[1].tick(cell.now + 5_000 * MS)
     frames = cell.nodes[1].drain(cell.now + 5_000 * MS).to_peers
     with pytest.raises(errors.ProtocolError, match="member 3 sent a frame of member 1"):
-        cell.nodes[2].peer_frame(cell.now, 3, frames[0][1])
+        cell.nodes[2].peer_frame(cell.now, 3, 0, frames[0][1])
 
 
 def test_a_watch_is_told_what_any_replica_applies_until_it_is_cancelled() -> None:

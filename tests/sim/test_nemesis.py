@@ -92,7 +92,7 @@ def test_a_replica_that_lost_its_disk_stays_down_and_never_a_majority() -> None:
     """[SAFETY 2, 8]."""
     cell = troubled(Faults(process=ProcessFaults(crash_every_ns=S, down_ns=100 * MS, lose_disk=0.5)))
     assert cell.world.sometimes["a disk was lost for good"] == 2
-    assert cell.world.sometimes["a replica refused to start without its state"] >= 2
+    assert cell.world.sometimes["a replica without its state stopped: StateMissing"] >= 2
     cell.nemesis.stop()
     cell.world.run(cell.world.now_ns + 5 * S)
     assert sum(seat.node is not None for seat in cell.seats.values()) == 3

@@ -1,5 +1,7 @@
 """Batches, marks, segments and copies; the crash points are in `test_crash_together.py`."""
 
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -365,9 +367,6 @@ def test_the_newest_record_of_a_slot_is_found_on_disk() -> None:
         assert found.read(memory, where) == value(1, 30)
         assert found.locate(VALUE, 3) is None
         assert found.locate(9, 1) is None
-        found.forget(VALUE, 2)
-        assert found.locate(VALUE, 1) is None
-        assert found.locate(VALUE, 2) is not None
 
 
 def test_a_located_record_that_rots_is_not_handed_out() -> None:
@@ -416,3 +415,43 @@ def test_an_interrupted_creation_starts_over() -> None:
     memory.execute(create(ME, b"promise", STATE)[:3])
     memory.execute(create(ME, b"promise", STATE, leftovers=memory.names()))
     assert Journal.open(ME, memory)[1].copies == b"promise"
+
+
+def long(segments: int = 8) -> tuple[Memory, Journal]:
+    """A log of so many segments, and slots that grow."""
+    memory = fresh()
+    journal = started(memory)
+    for slot in range(1, 1_000):
+        memory.execute(journal.batch(None, [value(slot)], lambda: STATE))
+        if journal._encoder.segment == segments:
+            break
+    return memory, journal
+
+
+def test_old_segments_are_given_up_whole_and_no_others() -> None:
+    """Those that hold nothing above the slot; what is above is found as before, also by a start."""
+    memory, journal = long()
+    through = next(slot for slot in range(1, 1_000) if (found := journal.locate(VALUE, slot)) is not None and found.segment == 5)
+    assert journal.kept_bytes(through - 1) == 4 * 1_024
+    memory.execute(journal.give_up(through - 1))
+    assert [name for name in memory.names() if name.endswith(("1.wal", "4.wal"))] == []
+    assert journal.give_up(through - 1) == []
+    again, recovered = Journal.open(ME, memory, segment_bytes=1024, indexed={VALUE})
+    assert values(recovered)[0].slot == through
+    for each in (journal, again):
+        assert each.locate(VALUE, through - 1) is None or each is again
+        where = each.locate(VALUE, through)
+        assert where is not None
+        assert each.read(memory, where) == value(through)
+
+
+@pytest.mark.seeds(60)
+def test_a_crash_while_segments_are_given_up_leaves_a_log(seed: int) -> None:
+    """Killed at any operation, started, and cut off at any operation of that: what the copies name is there."""
+    dice = Random(seed)
+    memory, journal = long()
+    operations = journal.give_up(dice.randrange(1, 30))
+    memory.execute(operations[: dice.randrange(len(operations) + 1)])
+    _, recovered = Journal.open(ME, memory, segment_bytes=1024)  # the process was killed: what it wrote is seen, and need not be durable
+    memory.execute(recovered.operations[: dice.randrange(len(recovered.operations) + 1)])
+    Journal.open(ME, memory.crashed(some_kept(seed)), segment_bytes=1024)

@@ -16,7 +16,7 @@ STANDARD = frozenset(
     {"__future__", "abc", "array", "bisect", "collections", "contextlib", "dataclasses", "enum", "functools", "hashlib", "heapq"}
     | {"itertools", "operator", "re", "string", "struct", "types", "typing", "zlib"}
 )
-LIBRARIES = frozenset({"google_crc32c", "msgspec", "sortedcontainers", "xxhash"})
+LIBRARIES = frozenset({"google_crc32c", "msgspec", "sortedcontainers", "xxhash", "zstandard"})
 ALLOWED = STANDARD | LIBRARIES | {"gaios"}
 FORBIDDEN_CALLS = frozenset({"__import__", "breakpoint", "compile", "eval", "exec", "hash", "id", "input", "open", "print"})
 """Built-in functions that reach the world, or whose result differs from process to process.  [SAFETY 27]"""
@@ -38,7 +38,7 @@ PURE_FILES = (
     "server/node.py",
     "server/gated.py",
 )
-SHELLS = frozenset({"storage/access.py", "storage/disk.py"})
+SHELLS = frozenset({"storage/disk.py", "storage/access.py"})
 """The thin shells that stand in otherwise pure rooms: they read, write and sync."""
 
 

@@ -63,6 +63,7 @@ _CODES: Final[tuple[tuple[type[errors.Error], int], ...]] = (
     (errors.Unknown, UNAVAILABLE),
     (errors.ReplicaFailed, STATE),
     (errors.StateMissing, STATE),
+    (errors.StateLost, STATE),
     (errors.StateDamaged, STATE),
     (errors.DiskFailed, STATE),
     # A restart would meet the same log entry, or the same contradiction, again.

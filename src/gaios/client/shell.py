@@ -177,6 +177,9 @@ class Shell:
         if self._is_closed:
             return
         output = self.core.drain()
+        for lease, news in output.leases:  # first: what is to be forgotten is, before anybody is given or reads anything
+            if lease in self._leases:
+                self._leases[lease](news)
         for endpoint in output.close:
             self._hang_up(endpoint)
         for endpoint in output.dial:
@@ -204,9 +207,6 @@ class Shell:
                 feed.end(told)
             else:
                 feed.add(told)
-        for lease, news in output.leases:
-            if lease in self._leases:
-                self._leases[lease](news)
         self._set_timer()
 
     def _set_timer(self) -> None:

@@ -9,7 +9,6 @@ Rule 3. Anything but what a database gave out is a `ProtocolError`, and restores
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
 from typing import Final, NamedTuple
 
 import msgspec
@@ -41,12 +40,15 @@ _records: msgspec.msgpack.Decoder[list[Event]] = msgspec.msgpack.Decoder(list[Ev
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def write(header: Header, base: Sequence[Event], log: Sequence[Event]) -> Iterator[bytes]:
-    """The chunks, each made when it is asked for."""
+def write(header: Header, parts: Iterable[Event | None]) -> Iterator[bytes]:
+    """The chunks, each made when it is asked for, of the base's records and then the log's; an empty one for each `None` among them."""
     yield _encode(header)
     records: list[Event] = []
     size = 0
-    for record in chain(base, log):
+    for record in parts:
+        if record is None:
+            yield b""
+            continue
         bytes_ = cost(record)
         if records and size + bytes_ > CHUNK_BYTES:
             yield _encode(records)
@@ -72,6 +74,8 @@ def read(chunks: Iterable[bytes], version: int) -> tuple[Header, list[Event], li
         _check(FIRST_REVISION <= header.compacted <= header.revision <= NUMBER_MAX, "its revisions are out of order")
         records: list[Event] = []
         for chunk in source:
+            if not chunk:
+                continue
             records += _records.decode(chunk)
             _check(len(records) <= header.base + header.log, "it has more records than it says")
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:

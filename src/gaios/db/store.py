@@ -28,7 +28,8 @@ from sortedcontainers import SortedList
 
 from gaios.api import FIRST_REVISION, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, RESERVED_PREFIX, Event, prefix_end
 from gaios.db.bounds import DATABASE_BYTES_MAX, HISTORY_BYTES_MAX, RECORD_MEMORY_BYTES, SCAN_KEYS_MAX
-from gaios.db.records import MASK, cost, digest, memory, successor, within
+from gaios.db.records import MASK, cost, digest, digest_put, memory, within
+from gaios.db.view import View
 from gaios.errors import Compacted, DatabaseFull, FutureRevision, InvariantViolated, TooMuchWork
 
 HISTORY_SCAN_MAX = 20_000
@@ -49,6 +50,8 @@ class Store:
     __slots__ = (
         "_first",
         "_log",
+        "_views",
+        "base",
         "bytes",
         "compacted",
         "dead",
@@ -67,6 +70,10 @@ class Store:
         self.live: Any = SortedList()
         self.dead: Any = SortedList()
         self.total = self.bytes = self.log_bytes = 0
+        self.base = 0
+        """Records that are not in the log."""
+        self._views: list[View] = []
+        """Who still reads a state that is past."""
         self.sweeping = False
         """Whether the log begins with records from before the compaction point."""
         self._log: list[Event] = []
@@ -81,6 +88,7 @@ class Store:
             raise DatabaseFull(limit=DATABASE_BYTES_MAX)
         revision = self.revision = self.revision + 1
         history = self.histories.get(key)
+        version, created = 1, revision
         if history is None:
             record = Event(key, value, 1, revision, revision)
             self.histories[key] = [record]
@@ -90,11 +98,13 @@ class Store:
             if last.value is None:
                 self.dead.remove(key)
                 self.live.add(key)
+            else:
+                version, created = last.version + 1, last.create_revision
             # With the key's first copy of itself: a record of a short value is a fifth smaller for it.
-            record = successor(last, last.key, value, revision)
+            record = Event(last.key, value, version, created, revision)
             history.append(record)
         self._log.append(record)
-        self.total = (self.total + digest(record)) & MASK
+        self.total = (self.total + digest_put(key, value, version, created, revision)) & MASK
         self.bytes += size
         self.log_bytes += size
         if self.log_bytes > HISTORY_BYTES_MAX:
@@ -142,7 +152,7 @@ class Store:
             self.bytes += 0 if record.value is None else memory(record)
         self.live.update(key for key, history in self.histories.items() if history[-1].value is not None)
         self.dead.update(key for key, history in self.histories.items() if history[-1].value is None)
-        self._log, self.revision, self.compacted = log, revision, compacted
+        self._log, self.revision, self.compacted, self.base = log, revision, compacted, len(base)
         self.log_bytes = sum(map(memory, log))
         self.sweeping = self._is_behind()
 
@@ -185,10 +195,11 @@ class Store:
             last[log[at].key] = log[at]
             self.log_bytes -= memory(log[at])
             at += 1
+        self.base += at - self._first
         for record in last.values():
             self._forget_before(record)
         self._first = at
-        if at >= TRIM_AT and at * 2 >= len(log):
+        if at >= TRIM_AT and at * 2 >= len(log) and not self._views:
             del log[:at]
             self._first = 0
         self.sweeping = self._is_behind()
@@ -203,9 +214,12 @@ class Store:
         history = self.histories[record.key]
         if record.value is not None and history[0] is record:
             return
+        for view in self._views:
+            view.keep(history[0])
         if record.value is not None and history[1] is record and history[0].value is not None:
             # A put behind a put: nearly always, and at every put of a cell that is full of history.
             gone = history.pop(0)
+            self.base -= 1
             self.total = (self.total - digest(gone)) & MASK
             self.bytes -= memory(gone)
             return
@@ -214,6 +228,7 @@ class Store:
         for gone in history[:end]:
             self.total = (self.total - digest(gone)) & MASK
             self.bytes -= 0 if gone.value is None else memory(gone)
+        self.base -= end
         if end == len(history):
             del self.histories[record.key]
             self.dead.remove(record.key)
@@ -317,12 +332,33 @@ class Store:
                 page.append(record)
         return page, max(from_revision, self.revision + 1)
 
+    def view(self) -> Iterator[Event | None]:
+        """Base, then log, as they are at this call, whatever is done to the store while they are read. `None`: see `gaios.db.view`."""
+        reading = self._read(View(self), self._log, self._first, len(self._log))
+        next(reading)  # it has begun: should nobody read it to its end, its end comes when it is forgotten
+        return reading
+
+    def _read(self, view: View, log: list[Event], start: int, stop: int) -> Iterator[Event | None]:
+        self._views.append(view)
+        try:
+            yield None
+            yield from view.base()
+            for at in range(start, stop):
+                yield log[at]
+        finally:
+            self._views.remove(view)
+
+    @property
+    def horizon(self) -> tuple[int, bytes]:
+        """Revision and key of the log's first record: what is before that is the base's."""
+        log, first = self._log, self._first
+        return (log[first].mod_revision, log[first].key) if first < len(log) else (self.revision + 1, b"")
+
     def parts(self) -> tuple[list[Event], list[Event]]:
-        """Base and log, copied: what a snapshot holds."""
+        """Base and log, copied."""
         log = self._log[self._first :]
-        horizon = (log[0].mod_revision, log[0].key) if log else (self.revision + 1, b"")
         firsts = (self.histories[key][0] for key in sorted([*self.live, *self.dead]))
-        return [record for record in firsts if (record.mod_revision, record.key) < horizon], log
+        return [record for record in firsts if (record.mod_revision, record.key) < self.horizon], log
 
     # ----------------------------------------------------------------------------------------------------------- checking
 
@@ -337,6 +373,7 @@ class Store:
         _same("rule 2: dead keys", list(self.dead), list(again.dead))
         _same("rule 3: whether records are left behind", self.sweeping, again.sweeping)
         _same("rule 4: total", self.total, again.total)
+        _same("rule 4: records of the base", self.base, again.base)
         _same("rule 4: bytes", (self.bytes, self.log_bytes), (again.bytes, again.log_bytes))
         _same("records of the log are in order", sorted(log, key=lambda record: (record.mod_revision, record.key)), log)
         _same("one record a key and revision", len({(record.mod_revision, record.key) for record in log}), len(log))

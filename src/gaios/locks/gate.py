@@ -6,9 +6,10 @@
 
 Rule 1. A session may keep an answer only if that was asked for through `fetch`, in this reign, after it had told that it knows of the reign
 (so that it kept nothing older), while no change of the node was held or under way. Else the answer is *uncachable*: no read waits.
-Rule 2. A change is proposed when each session that may keep what it changes has acknowledged the notice to forget it, or its lease is over.
+Rule 2. A change is proposed when each session that may keep what it changes has acknowledged the notice to forget it, or the lease is over
+that it had when it was told.
 Rule 3. A lease is over when its length has passed since the newest charge that lists the session was proposed: its client counts from
-earlier, and answers from its cache no longer.
+earlier, and answers from its cache no longer. A later charge extends it by an answer that tells of the notice: then it forgot.
 Rule 4. At the beginning of a reign every caching session may keep anything, until it says that it knows of the reign, or its lease counted
 from then is over. Every lock command is bound to its reign by the log, so that no change from before comes to light later.
 Rule 5. A charge that would change what is cached is made *quiet* instead: leases go on, nobody ends yet.
@@ -224,14 +225,17 @@ class Gate:
         book = self._book
         if book is None:
             return True
+        # Of the charge before; if that was quiet its marks are still there.
+        self._marks.remove(self._charge)
+        self._charge, self._is_quiet = NOTHING, False
         self._is_charge_unseen = not book.caching()
         if self._is_charge_unseen:
             return True
-        self._marks.remove(self._charge)
         self._charge = book.affected_by_charge(charge, self._is_busy)
         self._marks.add(self._charge)
         self._cachers.forget(self._charge)
         self._is_quiet = not self.may_charge(now)
+        self._is_stirred |= self._cachers.drop_lapsed(now)
         return not self._is_quiet
 
     def charged(self) -> None:
@@ -254,7 +258,6 @@ class Gate:
         if not self._held or not (self._is_stirred or now >= self.due_ns()):
             return []
         self._is_stirred = False
-        self._cachers.drop_lapsed(now)
         found: list[tuple[Token, bytes]] = []
         for token, held in list(self._held.items()):
             change = held
@@ -273,6 +276,7 @@ class Gate:
                 self._held_bytes -= len(change.data)
                 self._go(token, change)
                 found.append((token, change.data))
+        self._cachers.drop_lapsed(now)
         return found
 
     def due_ns(self) -> int:

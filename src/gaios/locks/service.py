@@ -54,6 +54,8 @@ class LockService(Machine):
         self.database: Database = _Keys()
         """For watches: nobody else may change it."""
         self._index = Index()
+        self.changes = 0
+        """Commands that changed a key of the lock service; every effect of any other is an event of a plain key."""
         self._kept = kept
         self._annals = Annals(kept)
 
@@ -207,6 +209,7 @@ class LockService(Machine):
             raise
         if not change.keys:
             return lock_api.encode(reply), ()
+        self.changes += 1
         self._annals.note(asked, change, context)
         events = self.database.change(change.keys, context)
         return lock_api.encode(reply), (*change.effects, *events)

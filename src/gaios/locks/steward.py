@@ -16,6 +16,8 @@ Rule 4. Whoever comes for the first time in a reign is told of the reign, and fr
 promised to tell.
 Rule 5. Too many notices are not kept: they are dropped together, and the session is told that they were.
 Rule 6. Who is to end by a charge, and takes nodes along that others may have cached, ends by a later one: see gate.py.
+Rule 7. An answer that extends a lease tells all that there is to tell; one that leaves something out says of no newer KeepAlive that it is
+listed. So a client that believes in a longer lease has been told what to forget, and the gate need not wait for its word (cachers.py).
 """
 
 from collections import deque
@@ -61,6 +63,10 @@ class Book(GateBook, Protocol):
     """What the applied log says of sessions."""
 
     @property
+    def changes(self) -> int:
+        """How many commands changed what is the lock service's."""
+
+    @property
     def clock_ms(self) -> int:
         """The sessions' clock."""
 
@@ -79,7 +85,7 @@ class Book(GateBook, Protocol):
 class _Known:
     """A session that was heard from in this reign."""
 
-    __slots__ = ("is_aware", "lease_ms", "listed", "lost", "notices", "number", "proposed", "sender", "told")
+    __slots__ = ("is_aware", "lease_ms", "listed", "lost", "notices", "number", "proposed", "said", "sender", "told")
 
     def __init__(self) -> None:
         self.is_aware = False
@@ -93,6 +99,8 @@ class _Known:
         """Of the newest that a charge under way lists."""
         self.listed = 0
         """Of the newest that a chosen charge lists."""
+        self.said = 0
+        """Of the newest that was said to be listed, with all that there was to tell."""
         self.notices: deque[Notice] = deque()
         self.told = 0
         """How many there were in this reign before the first that is kept."""
@@ -128,6 +136,8 @@ class Steward:
         """The reign's first charge is due; the book may say something new."""
         self._is_quiet = False
         """The newest charge was to change no node."""
+        self._changes = 0
+        """Of the book, whose effects were seen: at most turns there is none, and every replica comes by."""
         self.charges = 0
         """Charges proposed."""
 
@@ -166,8 +176,9 @@ class Steward:
         again = known.number == keepalive.number <= known.listed
         known.number = max(known.number, keepalive.number)
         if keepalive.epoch != reign:
-            # It may have been told of the reign already, and this KeepAlive be from before that, late.
-            self._forget(known, lost=bool(known.notices))
+            # It may have been told of the reign already, and this KeepAlive be from before that, late: what it is not told any more, it is
+            # told to be lost, however many such come.
+            self._forget(known, lost=bool(known.notices or known.lost))
             self._ready[session] = None
             return
         known.is_aware = True
@@ -178,8 +189,9 @@ class Steward:
 
     def applied(self, effects: Sequence[Any]) -> None:
         """What the machine's effects mean for sessions."""
-        if self._book is None:
+        if self._book is None or self._book.changes == self._changes:
             return
+        self._changes = self._book.changes
         for effect in effects:
             if type(effect) is Event:
                 if effect.key.startswith(RESERVED_PREFIX):
@@ -342,7 +354,9 @@ class Steward:
     def _answer(self, known: _Known) -> None:
         """Answer the KeepAlive that is held, with all that there is to tell."""
         notices = tuple(islice(known.notices, NOTICES_MAX))
-        kept = KeptAlive(known.lease_ms, known.listed, self._reign, known.told + len(notices), known.lost > 0, notices)
+        if len(notices) == len(known.notices):
+            known.said = known.listed
+        kept = KeptAlive(known.lease_ms, known.said, self._reign, known.told + len(notices), known.lost > 0, notices)
         self._replies.append(Reply(known.sender, Status.DONE, encode_kept_alive(kept)))
         known.sender = None
 

@@ -6,21 +6,25 @@ Rule 3. The epoch only grows: an old master's epoch entry that a later reign rec
 a client's that it had bound to its reign.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from xxhash import xxh3_128_digest
 
 from gaios import errors
-from gaios.entry import Entry, Identity, Kind, batch_time_ms, entries
+from gaios.entry import Entry, Identity, Kind, Plain, as_entry, batch_time_ms, plain_entries
 from gaios.log.answers import Answer, Status
+from gaios.log.options import Options
 from gaios.log.records import CHAIN_START
 from gaios.log.sessions import Sessions
+from gaios.log.snapshots import VERSION, Capture, Part
 from gaios.machine import Context, Machine
 
 _COMMAND: Final = int(Kind.COMMAND)
 _DONE: Final = int(Status.DONE)
 _tuple = tuple.__new__
+FEATURE: Final = 1
+"""The feature level of a cell whose log has not raised it."""
 
 
 def extend(chain: bytes, slot: int, value: bytes) -> bytes:
@@ -38,6 +42,37 @@ class Applier:
         self.epoch = 0
         self.chain = CHAIN_START
         self.time_ms = 0
+        self.asked = False
+        """Whether the newest slot asks for a snapshot behind it."""
+        self.since = 0
+        """The slot that asked for the last one; `bytes_since`: of the values behind that."""
+        self.bytes_since = 0
+        self.size = 0
+        """Bytes of the newest snapshot here."""
+        self.base = 0
+        """The state came from a snapshot behind this slot; only what is above was applied here."""
+
+    def capture(self, config: int, members: bytes, feature: int = FEATURE) -> Capture:
+        """A snapshot of this moment, to be made by and by; the configuration and the feature level are those there.  [SAFETY 26]"""
+        sessions, machine = self.sessions.snapshot(), self.machine.snapshot()
+        part = Part(VERSION, self.applied, self.chain, self.time_ms, self.epoch, config, members, feature, len(self.sessions))
+        return Capture(part, sessions, machine)
+
+    def wants_snapshot(self, options: Options) -> bool:
+        """Whether it is time for another."""
+        slots = self.applied - self.since
+        return self.bytes_since >= max(options.snapshot_bytes, self.size) or slots >= options.snapshot_slots
+
+    def restore(self, part: Part, sessions: Iterable[bytes]) -> None:
+        """Take over a snapshot's state but for the machine's, which is restored already.
+
+        Raises:
+            ProtocolError: the pieces are not an exactly-once table.
+        """
+        self.sessions.restore(sessions)
+        self.applied = self.since = self.base = part.slot
+        self.epoch, self.chain, self.time_ms = part.epoch, part.chain, part.time_ms
+        self.asked, self.bytes_since = False, 0
 
     def apply(self, slot: int, value: bytes) -> tuple[list[Answer], list[Any]]:
         """Carry out the next slot's value: an answer for each entry, and the machine's effects.
@@ -51,41 +86,46 @@ class Applier:
         if slot != self.applied + 1:
             raise errors.InvariantViolated(invariant="slots are applied in order", detail=f"slot {slot} after {self.applied}")
         try:
-            found = entries(value)
+            found = plain_entries(value)
         except errors.ProtocolError as error:
             # It was chosen, so it is not the sender's fault: this version is too old for it, or something is broken.
             raise errors.InvariantViolated(invariant="chosen values can be read", detail=f"slot {slot}: {error.reason}") from None
         self.chain = extend(self.chain, slot, value)
         self.applied = slot
+        self.bytes_since += len(value)
+        self.asked = False
         self._failed = True
         self.time_ms = max(self.time_ms, batch_time_ms(value))
         answers: list[Answer] = []
         effects: list[Any] = []
-        for index, entry in enumerate(found):
-            if entry[0] == _COMMAND:
-                answer, caused = self._command(slot, index, entry)
-                if caused:
-                    effects.extend(caused)
-            elif entry[0] == Kind.MASTER:
-                answer, caused = self._of_the_master(slot, index, entry)
-                effects.extend(caused)
+        for index, plain in enumerate(found):
+            if plain[0] == _COMMAND:
+                answer, caused = self._command(slot, index, plain)
             else:
-                answer = self._own(slot, index, entry)
+                answer, caused = self._own(slot, index, as_entry(plain))
             answers.append(answer)
+            effects.extend(caused)
         self._failed = False
         return answers, effects
 
-    def _own(self, slot: int, index: int, entry: Entry) -> Answer:
-        """An entry that is the log's own."""
+    def _own(self, slot: int, index: int, entry: Entry) -> tuple[Answer, Sequence[Any]]:
+        """An entry that is no client's command: the master's, or the log's own."""
+        if entry.kind == Kind.MASTER:
+            return self._of_the_master(slot, index, entry)
         if entry.kind == Kind.REGISTER:
             self.sessions.register(Identity(slot, index))
         elif entry.kind == Kind.EPOCH:
             if entry.identity.slot > self.epoch:
                 self.epoch = entry.identity.slot
                 self.machine.begin_epoch(Context(slot, index, self.time_ms, self.epoch))
+        elif entry.kind == Kind.SNAPSHOT:
+            if entry.identity.slot != self.epoch:
+                return Answer(Status.NOT_MASTER, slot, index), ()
+            self.asked = True
+            self.since, self.bytes_since = slot, 0
         else:
             raise errors.UnknownKind(slot=slot, index=index, kind=entry.kind)
-        return Answer(Status.DONE, slot, index)
+        return Answer(Status.DONE, slot, index), ()
 
     def _of_the_master(self, slot: int, index: int, entry: Entry) -> tuple[Answer, Sequence[Any]]:
         """A master's own command, guarded by the epoch: an old master's, recovered behind a newer epoch, does nothing.  [SAFETY 14]"""
@@ -99,14 +139,14 @@ class Applier:
             return Answer(Status.REFUSED, slot, index, errors.pack(error)), ()
         return Answer(Status.DONE, slot, index, body), effects
 
-    def _command(self, slot: int, index: int, entry: Entry) -> tuple[Answer, Sequence[Any]]:
+    def _command(self, slot: int, index: int, entry: Plain) -> tuple[Answer, Sequence[Any]]:
         _, identity, sequence, acknowledged, command, reign = entry
         if reign and reign != self.epoch:
             return Answer(Status.NOT_MASTER, slot, index), ()
         sessions = self.sessions
         session = sessions.find(identity)
         if session is None:
-            error = errors.UnknownSession(slot=identity.slot, index=identity.index)
+            error = errors.UnknownSession(slot=identity[0], index=identity[1])
             return Answer(Status.UNKNOWN_SESSION, slot, index, errors.pack(error)), ()
         try:
             before = sessions.recall(session, sequence, acknowledged)

@@ -22,6 +22,23 @@ POLL: Final = 100
 """(POLL, number, promised, chosen): would you promise me? Changes nothing.  [SAFETY 9]"""
 POLLED: Final = 101
 """(POLLED, number, yes, promised, chosen): the answer, and how far the answerer is."""
+BOOT: Final = 102
+"""(BOOT, [(boot, nonce), …]): the boots of the sender's directory since the last that was registered; its own is the last.  [SAFETY 3]"""
+BOOTED: Final = 103
+"""(BOOTED, boot, nonce, [(member, boot, nonce, seen, ballot, slot), …]): an answer to that boot of the receiver, or 0, 0: what is known of
+members, as `records.Boot`. Of the receiver it is durable."""
+LINEAGE_MAX: Final = 256
+"""Boots that a member may have begun since the last that was registered: with their nonces they fit into a copy and a frame."""
+OFFER: Final = 106
+"""(OFFER, handle): what you ask for was truncated here; this snapshot covers it.  [PML §5.5]"""
+ASK: Final = 107
+"""(ASK, slot, digest, part): give me a part of that snapshot; 0 is its closing, n is chunk n - 1."""
+PART: Final = 108
+"""(PART, slot, digest, part, bytes): here it is."""
+GONE: Final = 109
+"""(GONE, slot, digest): I do not have that snapshot."""
+TRANSFERS: Final = frozenset({OFFER, ASK, PART, GONE})
+_TRANSFER_FIELDS: Final = {OFFER: (bytes,), ASK: (int, bytes, int), PART: (int, bytes, int, bytes), GONE: (int, bytes)}
 ROOM: Final = 117
 """(ROOM, room): what the sender's disk has left for the log, see `space.Room`."""
 FRAME_MESSAGES_MAX: Final = 4_096
@@ -68,6 +85,15 @@ def _check(member: int, message: object) -> Message:
         if message[-2] >= BALLOT_END or message[-1] >= SLOT_END:
             raise ProtocolError(reason="a poll tells of a ballot, or a slot, that no cell reaches")
         return tuple(message)
+    if type(message) is list and message and message[0] in (BOOT, BOOTED):
+        return _check_boots(message)
+    if type(message) is list and message and type(message[0]) is int and message[0] in TRANSFERS:
+        kinds = _TRANSFER_FIELDS[message[0]]
+        if tuple(type(field) for field in message[1:]) != kinds:
+            raise ProtocolError(reason="a message about a snapshot has other fields than that kind has")
+        if not all(0 <= field < SLOT_END for field in message[1:] if type(field) is int):
+            raise ProtocolError(reason="a message about a snapshot has a number out of range")
+        return tuple(message)
     if type(message) is list and message and message[0] == ROOM:
         if len(message) != 2 or type(message[1]) is not int or not 0 <= message[1] <= max(Room):
             raise ProtocolError(reason="a disk has more or less room than there is")
@@ -86,3 +112,19 @@ def _check(member: int, message: object) -> Message:
     if tag in _TERMED and checked[4] > TERM_MS_MAX * MS:
         raise ProtocolError(reason=f"a lease of {checked[4]} ns is longer than any")
     return checked
+
+
+def _check_boots(message: list[Any]) -> Message:
+    tag, *numbers, rows = message if len(message) == (2 if message[0] == BOOT else 4) else (0, None)
+    width, most = (2, LINEAGE_MAX) if tag == BOOT else (6, 1 << 16)
+    if type(rows) is not list or len(rows) > most or not all(type(row) is list and len(row) == width for row in rows):
+        raise ProtocolError(reason="a message about boots does not have its fields")
+    if not all(type(number) is int and 0 <= number < _WORD for row in (numbers, *rows) for number in row):
+        raise ProtocolError(reason="a message about boots has a field that is not a number in range")
+    if tag == BOOT:
+        boots = [boot for boot, _ in rows]
+        if not boots or any(after <= before for before, after in zip([0, *boots], boots, strict=False)):
+            raise ProtocolError(reason="a member's boots do not rise")
+    elif any(row[4] >= BALLOT_END or row[5] >= SLOT_END for row in rows):
+        raise ProtocolError(reason="a message about boots tells of a ballot, or a slot, that no cell reaches")
+    return (tag, *numbers, [tuple(row) for row in rows])

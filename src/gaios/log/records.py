@@ -5,14 +5,17 @@
     ACCEPT   slot, ballot, value
     CHOSEN   every slot through this one is chosen as last recorded, and the chain's hash there   (lazily written)
     TRUNCATE slots through this one were dropped
+    BOOT     a member's newest boot, and the newest of its acknowledgements that were seen: a peer's, or this replica's once registered
+    SNAPSHOT the snapshot behind this slot is durable: its handle                 (behind the mark that its slot is chosen)
 
 Rule 1. Folding is a maximum for marks and the newest record for a slot: records may be folded again without harm.
-Rule 2. A CHOSEN mark that was lost is learned again from peers; it speaks of values that stand before it in the log.
+Rule 2. What was truncated is chosen, and a snapshot of this replica's own that says more than its marks do is none.
+Rule 3. A CHOSEN mark that was lost is learned again from peers; it speaks of values that stand before it in the log.
 """
 
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -31,6 +34,21 @@ class RecordKind(IntEnum):
     ACCEPT = 2
     CHOSEN = 3
     TRUNCATE = 4
+    BOOT = 5
+    SNAPSHOT = 6
+
+
+class Boot(NamedTuple):
+    """What is remembered of a member.  [SAFETY 3]"""
+
+    boot: int
+    nonce: int
+    seen: int = 0
+    """The boot in which it acknowledged something new last."""
+    ballot: int = 0
+    """It promised this one."""
+    slot: int = 0
+    """It accepted a value there."""
 
 
 class Copies(msgspec.Struct, array_like=True, frozen=True):
@@ -40,6 +58,8 @@ class Copies(msgspec.Struct, array_like=True, frozen=True):
     longest_ns: int = 0
     boot: int = 0
     nonce: int = 0
+    lineage: list[tuple[int, int]] = []
+    """Boots, each with its nonce, from the last that is known to be registered to this one.  [SAFETY 3]"""
 
 
 class State(msgspec.Struct, array_like=True, frozen=True):
@@ -52,6 +72,8 @@ class State(msgspec.Struct, array_like=True, frozen=True):
     truncated: int
     accepted: list[tuple[int, int, bytes]]
     """slot, ballot, value, of every slot above `chosen`."""
+    boots: list[tuple[int, Boot]] = []
+    """By member."""
 
 
 class Recovered(msgspec.Struct):
@@ -65,29 +87,36 @@ class Recovered(msgspec.Struct):
     accepted: dict[int, tuple[int, bytes]] = {}
     chains: dict[int, bytes] = {}
     """Hashes of the log's chain that this replica had written down, by slot: a replay must come to the same.  [SAFETY 16]"""
+    snapshots: dict[int, bytes] = {}
+    """Handles of the snapshots that were recorded as durable, by slot; older ones may be gone, and so may their records."""
+    boots: dict[int, Boot] = {}
+    """Of peers, and this replica's own that was registered last."""
+    directory: str = "the replica's directory"
+    """What errors call it."""
 
 
 _ACCEPT, _CHOSEN = int(RecordKind.ACCEPT), int(RecordKind.CHOSEN)
 """Plain numbers: an enumeration's member costs more to compare with, and these two are compared with at every record."""
 _copies = msgspec.msgpack.Decoder(Copies)
 _state = msgspec.msgpack.Decoder(State)
+_boot = msgspec.msgpack.Decoder(Boot)
 encode = msgspec.msgpack.Encoder().encode
 
 
-def recover(copies: bytes, records: Iterable[Record]) -> Recovered:
-    """Fold what the disk holds.
+def recover(copies: bytes, records: Iterable[Record], directory: str = "the replica's directory") -> Recovered:
+    """Fold what the disk holds; `directory` is what errors call it.
 
     Raises:
         ProtocolError: intact bytes that this version cannot read.
     """
     try:
-        return _fold(_copies.decode(copies), records)
+        return _fold(_copies.decode(copies), records, directory)
     except msgspec.DecodeError as error:
         raise ProtocolError(reason=f"a durable record cannot be read: {error}") from None
 
 
-def _fold(copies: Copies, records: Iterable[Record]) -> Recovered:
-    found = Recovered(copies, copies.promised, copies.longest_ns)
+def _fold(copies: Copies, records: Iterable[Record], directory: str) -> Recovered:
+    found = Recovered(copies, copies.promised, copies.longest_ns, directory=directory)
     accepted, chains = found.accepted, found.chains
     for kind, slot, ballot, payload in records:
         if kind == _ACCEPT:
@@ -100,6 +129,8 @@ def _fold(copies: Copies, records: Iterable[Record]) -> Recovered:
             chains[slot] = payload
         elif kind == RecordKind.TRUNCATE:
             found.truncated = max(found.truncated, slot)
+        elif kind == RecordKind.SNAPSHOT:
+            found.snapshots[slot] = payload
         elif kind == RecordKind.STATE:
             state = _state.decode(payload)
             found.promised = max(found.promised, state.promised)
@@ -108,6 +139,11 @@ def _fold(copies: Copies, records: Iterable[Record]) -> Recovered:
             found.truncated = max(found.truncated, state.truncated)
             for at, accepted_in, value in state.accepted:
                 found.accepted[at] = (accepted_in, value)
+            found.boots.update(state.boots)
+        elif kind == RecordKind.BOOT:
+            found.boots[slot] = _boot.decode(payload)
         else:
             raise ProtocolError(reason=f"a record of kind {kind} is not known: it was written by a newer version")
+    # The mark was durable when it was truncated, and may stand in a segment that went with that.
+    found.chosen = max(found.chosen, found.truncated)
     return found

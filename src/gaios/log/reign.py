@@ -21,6 +21,7 @@ from gaios.log.rally import Rally
 from gaios.log.steps import FAR, Steps
 from gaios.paxos import core
 
+_COMMAND: Final = int(entry.Kind.COMMAND)
 OWN_MAX: Final = 16
 """Entries of the master's own that wait for a slot."""
 
@@ -45,6 +46,8 @@ class Reign:
         """Entries of this master's own that wait for a slot, with their tokens."""
         self._sent_ns: dict[int, int] = {}
         self._epoch_offered = False
+        self._snapshot_slot = 0
+        """Where this reign asked for a snapshot last."""
         self._beat_due = self._resend_due = FAR
         self._progress_ns = self._lease_seen_ns = now
 
@@ -63,6 +66,7 @@ class Reign:
         self.ballot = self._core.bal
         self.count += 1
         self._epoch_offered = False
+        self._snapshot_slot = 0
         self.pace.begin(now)
         self._lease_seen_ns = self._progress_ns = now
         self._resend_due = now + self._options.retransmit_ms * MS
@@ -134,6 +138,8 @@ class Reign:
         if not self._epoch_offered and participant.next <= participant.chosen + core.WINDOW:
             self._epoch_offered = True
             self._offer(now, [entry.epoch(self.ballot)])
+        if self._applier.wants_snapshot(self._options) and self._snapshot_slot <= self._applier.applied:
+            self._ask_for_snapshot(now)
         while (self.queue.waiting or self._own) and self.is_serving and self.in_flight < self._options.pipeline:
             in_flight = sum(map(len, self.tokens.values()))
             if not self._own and not self.queue.fills_a_batch and not self._rally.is_time(now, len(self.queue), in_flight):
@@ -144,6 +150,11 @@ class Reign:
             slot = self._offer(now, [data for _, data in waiting])
             self.tokens[slot] = [token for token, _ in waiting]
 
+    def _ask_for_snapshot(self, now: int) -> None:
+        """Of every replica, behind a slot of its own.  [SAFETY 26]"""
+        if self.is_serving and self.in_flight < self._options.pipeline:
+            self._snapshot_slot = self._offer(now, [entry.snapshot(self.ballot)])
+
     def submit(self, token: Any, data: bytes, *, bound: bool, full: errors.DiskFull | None = None) -> None:  # noqa: ANN401 (as below)
         """A client's entry: checked, then queued; `bound`: to this reign; `full`: why nothing that grows is taken, if so."""
         answers = self._steps.output.answers
@@ -151,7 +162,7 @@ class Reign:
             if len(data) > self._options.entry_bytes:
                 raise errors.CommandTooLong(length=len(data), limit=self._options.entry_bytes)
             submitted = entry.check_submitted(data)
-            if submitted.kind == entry.Kind.COMMAND:
+            if submitted.kind == _COMMAND:
                 self._applier.machine.validate(submitted.command)
             if full is not None and not (full.reserve and self._makes_room(submitted)):
                 raise full

@@ -2,7 +2,7 @@
 
     receive · submit · read · tick · synced  ──►  Replica  ──►  output()
                                                      │
-         steps (the generated core) ── election · reign (queue) · catchup · applier (table, machine)
+         steps (the generated core) ── boots · election · reign (queue) · catchup · applier (table, machine)
 
 Rule 1. No clock, disk, socket, dice: events and `now` come in, an `Output` comes out, and the shell carries it out in its order.
 Rule 2. What is promised, accepted, chosen, granted is the core's alone; this room decides only *when*.
@@ -13,24 +13,29 @@ Left out on purpose: bytes on disk (storage/), frames (transport/), who is a cli
 
 from collections import deque
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from gaios import errors
 from gaios.log.answers import Answer, Status
 from gaios.log.applier import Applier
+from gaios.log.boots import Boots, lineage
 from gaios.log.catchup import Catchup
-from gaios.log.codec import POLL, POLLED, ROOM, Message
+from gaios.log.codec import BOOT, BOOTED, OFFER, POLL, POLLED, ROOM, TRANSFERS, Message
 from gaios.log.election import Election
 from gaios.log.options import MS, Options
 from gaios.log.output import OTHERS, Output
-from gaios.log.records import Record, Recovered
+from gaios.log.records import Record, Recovered, encode
 from gaios.log.reign import Reign
 from gaios.log.sessions import Bounds, Sessions
+from gaios.log.snapshots import Handle, Unpacked, encode_handle
 from gaios.log.space import Room, Space
 from gaios.log.standing import Standing
 from gaios.log.steps import FAR, Steps
 from gaios.machine import Machine
 from gaios.paxos import core
+
+DROPPED_SLOTS: Final = 10_000
+"""Dropped in one go: a millisecond."""
 
 
 class Replica(Standing):
@@ -56,36 +61,44 @@ class Replica(Standing):
         wall_ms: int = 0,
         options: Options | None = None,
         bounds: Bounds | None = None,
+        base: Unpacked | None = None,
         participant: type[core.Participant] = core.Participant,
     ) -> None:
+        """`base` is what `machine` was restored from, a snapshot behind a slot that `recovered` knows to be chosen."""
         self.options = options = options or Options()
         self.me, self.members, self.config, self.boot, self.nonce = me, dict(members), config, boot, nonce
         self.peers = tuple(sorted(member for member in members if member != me))
         self.core = participant(me, config, sum(1 << member for member in self.members))
+        self.offer = b""
+        """The handle of the newest snapshot whose record is durable: for peers that ask for what was truncated."""
         self.polls = 0
         """How often this replica polled since its start."""
         self.handovers = 0
         """How often it let another reign because its disk was full or slow."""
         self._leave_by = 0
         """It is about to: nothing new is proposed, and at that time, at the latest, it goes. 0: it is not."""
-        self._steps = Steps(self.core, options, boot, nonce)
+        self._steps = Steps(self.core, options, lineage(me, recovered, boot, nonce))
         self._steps.restore(recovered)
+        self.boots = Boots(self._steps, options, me, self.members, recovered, now)
         self.applier = Applier(machine, Sessions(bounds or Bounds()))
+        if base is not None:
+            self.applier.restore(base.part, base.sessions)
         self._reign = Reign(self._steps, self.applier, options, me, self.peers, now, wall_ms)
         self._election = Election(options, nonce, now)
         self._catchup = Catchup(options, self.peers)
         self.space = Space(me, sorted(members), now)
-        self._boots: dict[int, int] = {}
         self._master = self._cached_bytes = 0
         self._resend_due = self._boost_after = self._awake_ns = now
         self._unsynced: deque[tuple[int, int]] = deque()
-        self._chains = recovered.chains
+        self._chains = {slot: chain for slot, chain in recovered.chains.items() if slot > self.applied}
         self._evicted = recovered.truncated
-        self._steps.take((core.BOOT,), me, now)
+        self._cached_bytes = sum([len(value) for slot, (_, value) in self.core.acc.items() if slot <= self.applied])
+        self._has_begun = False
+        self._begin()
 
     def state_record(self) -> Record:
         """Everything durable, for the head of a new segment.  [SAFETY 15]"""
-        return self._steps.state_record()
+        return self._steps.state_record(self.boots.entries())
 
     def check(self) -> None:
         """Raise `InvariantViolated` when an invariant of the class does not hold."""
@@ -99,24 +112,37 @@ class Replica(Standing):
 
     # -- events ----------------------------------------------------------------------------------------------------------
 
-    def receive(self, now: int, member: int, boot: int, messages: list[Message]) -> None:
-        """A frame came from a member; this replica's own `after` messages come back here too.
+    def receive(self, now: int, member: int, boot: int, nonce: int, messages: list[Message]) -> bool:
+        """A frame came from a member, in a boot of it; this replica's own `after` messages come back here too.
+
+        False: `output` has nothing more for it.
 
         While the disk hangs nothing is heard: no answer could leave, and those that wait for it must not gather without bound.
+
+        Raises:
+            StateLost: a peer has seen a newer boot, or another one, of this replica, or remembers more of it than it does.
         """
-        if member not in self.members or boot < self._boots.get(member, 0) or (member != self.me and self._is_hung(now)):
-            return
-        self._boots[member] = boot
-        supplied = 0
+        if member not in self.members or (member != self.me and self._is_hung(now)):
+            return False
+        if member != self.me and not self.boots.hears(member, boot, nonce, messages):
+            return bool(self._steps.output)
+        supplied, chosen = 0, self.core.chosen
         for message in messages:
             tag = message[0]
-            if tag == core.FETCH:
+            if tag in (BOOT, BOOTED):
+                self.boots.take(now, member, message)
+                self._begin()
+            elif not self._has_begun:
+                continue
+            elif tag == core.FETCH:
                 if supplied < self.options.supply_bytes:
                     supplied += self._fetch(now, member, message)
             elif tag == POLL:
                 self._polled(now, member, message)
             elif tag == POLLED:
                 self._count_poll(now, member, message)
+            elif tag in TRANSFERS:
+                self._steps.output.transfers.append((member, message))
             elif tag == ROOM:
                 self.space.heard(now, member, message[1])
             elif self.space.room == Room.NONE and tag in (core.ACCEPT, core.CHOSEN):
@@ -124,6 +150,7 @@ class Replica(Standing):
             else:
                 self._note(now, member, message, fired=self._steps.take(message, member, now))
         self._settle(now)
+        return bool(self._steps.output) or self.core.chosen != chosen
 
     def submit(self, now: int, token: Any, data: bytes, *, bound: bool = False) -> None:  # noqa: ANN401 (a token is the shell's own)
         """A client's entry came; its answer comes in some `Output`. `bound`: only this reign may carry it out.  [PML §5.3]"""
@@ -166,7 +193,11 @@ class Replica(Standing):
         due = self.deadline_ns()
         if due and now - due > self.options.term_ms * MS // 2:
             self._awake_ns = now  # this tick is that late: the process slept
-        if self._reign.ballot:
+        self.boots.tick(now, leads=self._reign.ballot > 0)
+        self._begin()
+        if not self._has_begun:
+            pass
+        elif self._reign.ballot:
             if self._is_hung(now) or not self._reign.tick(now, self._awake_ns):
                 self.retire(now)
             self._hand_over_if_unfit(now)
@@ -184,6 +215,42 @@ class Replica(Standing):
             self._reign.end()
             self._election.stand_back(now, 2 * self.options.term_ms)
 
+    def snapshot_is_durable(self, now: int, handle: Handle) -> int:
+        """A snapshot that was captured is durable under its name: in which Output that is written down.  [PML §5.5; SAFETY 26]"""
+        del now  # every event has one
+        self.applier.size = handle.size
+        return self._steps.snapshot(handle.slot, encode_handle(handle))
+
+    def truncate(self, now: int, through: int) -> int:
+        """Drop values through a slot which a snapshot covers whose record is durable; in which Output that is written down.  [SAFETY 26]
+
+        A few at a time: the rest is for the next call.
+        """
+        participant = self.core
+        through = min(through, participant.truncated + DROPPED_SLOTS)
+        for slot in range(self._evicted + 1, through + 1):
+            self._cached_bytes -= len(participant.acc[slot][1])
+        self._evicted = max(self._evicted, through)
+        self._steps.take((core.TRUNCATE, through), self.me, now)
+        return self._steps.output.number
+
+    def lacks(self, slot: int) -> bool:
+        """Whether a peer's snapshot behind that slot would help."""
+        return self.core.chosen < slot and not self.core.leads()
+
+    def install(self, now: int, base: Unpacked) -> int:
+        """Go on behind a snapshot instead of through the log; in which Output that is written down.  [PML §5.5; SAFETY 6, 26]
+
+        The machine was restored from it, and its record is durable. Promises, and votes above it, stay.
+        """
+        slot = base.part.slot
+        self._steps.take((core.INSTALL, slot), self.me, now)
+        self.applier.restore(base.part, base.sessions)
+        self._chains = {at: chain for at, chain in self._chains.items() if at > slot}
+        self._evicted, self._cached_bytes = slot, 0
+        self._steps.applied(slot, self.applier.chain)
+        return self._steps.output.number
+
     def set_room(self, now: int, room: Room) -> None:
         """What this replica's disk has left for the log, as the shell found; to be told before `output`."""
         if self.space.tell(now, room):
@@ -193,7 +260,9 @@ class Replica(Standing):
         """When `tick` is due next."""
         if self.applier.applied < self.core.chosen:
             return 0
-        due = min(self._steps.due_ns(), self.space.due_ns())
+        due = min(self._steps.due_ns(), self.boots.due_ns(), self.space.due_ns())
+        if not self._has_begun:
+            return due
         if self._reign.ballot:
             return min(due, self._reign.due_ns(), self._leave_by or FAR)
         if self._catchup.known > self.core.chosen and self.space.room != Room.NONE:
@@ -214,6 +283,15 @@ class Replica(Standing):
         return output
 
     # -- inside ----------------------------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        """Take part from now on, if the boot is registered: until then nothing happens to the core.
+
+        What it may have granted it granted before its start: the time that it withholds promises counts from there.  [SAFETY 3, 11]
+        """
+        if not self._has_begun and self.boots.is_registered:
+            self._has_begun = True
+            self._steps.take((core.BOOT,), self.me, self.boots.began_ns)
 
     @property
     def _is_candidate(self) -> bool:
@@ -259,6 +337,7 @@ class Replica(Standing):
     def _note(self, now: int, member: int, message: Message, *, fired: bool) -> None:
         """What a message says beyond the step that it caused, if any."""
         tag = message[0]
+        self.boots.heard(member, message)
         if tag in (core.LEARN, core.PROMISE):
             self._catchup.heard(member, message[3])
         elif tag in (core.HEARTBEAT, core.ACCEPT):
@@ -293,12 +372,13 @@ class Replica(Standing):
         if self.applier.applied < participant.chosen:
             self._apply(now)
         reign.retry_reads(now)
-        if not reign.ballot and self._catchup.known > participant.chosen and self.space.room != Room.NONE:
+        if self._has_begun and not reign.ballot and self._catchup.known > participant.chosen and self.space.room != Room.NONE:
             source, slots = self._catchup.wanted(now, participant.chosen)
             for slot in slots:
                 self._steps.take((core.SEEK, slot, source), self.me, now)
         self._leave_if_due(now)
         self._steps.rest(now)
+        self.boots.rest(now)
 
     def _apply(self, now: int) -> None:
         """Apply chosen values, a bounded number in one go; the rest at the next event, which is due at once."""
@@ -315,15 +395,26 @@ class Replica(Standing):
             if expected and expected != applier.chain:
                 raise errors.InvariantViolated(invariant="the log's chain", detail=f"replay of slot {slot} differs from what was recorded")
             self._cached_bytes += len(value)
+            if applier.asked:
+                self._steps.output.captures.append(applier.capture(self.config, encode(sorted(self.members.items()))))
         self._steps.applied(applier.applied, applier.chain)
-        while self._cached_bytes > self.options.cache_bytes and self._evicted < min(applier.applied, self._steps.durable_mark):
+        self._evict()
+
+    def _evict(self) -> None:
+        """Applied values leave memory, the oldest first; the disk has them. A few at a time: a start may find many."""
+        through = min(self.applier.applied, self._steps.durable_mark, self._evicted + DROPPED_SLOTS)
+        while self._cached_bytes > self.options.cache_bytes and self._evicted < through:
             self._evicted += 1
-            self._cached_bytes -= len(accepted.pop(self._evicted)[1])
+            self._cached_bytes -= len(self.core.acc.pop(self._evicted)[1])
 
     def _fetch(self, now: int, member: int, message: Message) -> int:
         """A peer asks for a chosen value: supply it, from memory or by way of the disk; about how many bytes go out."""
         slot = message[1]
-        if self.core.truncated < slot <= self._evicted:
+        if slot <= self.core.truncated:
+            if self.offer:
+                self._steps.output.at_once.append((member, (OFFER, self.offer)))
+            return self.options.supply_bytes
+        if slot <= self._evicted:
             self._steps.output.reads.append((member, slot))
             return self.options.batch_bytes
         self._steps.take(message, member, now)

@@ -1,6 +1,7 @@
 """Where a replica stands: all that a shell, or a person, may ask of it without changing anything.  [INTERFACE `status`]"""
 
 from gaios.log.applier import Applier
+from gaios.log.boots import Boots
 from gaios.log.catchup import Catchup
 from gaios.log.reign import Reign
 from gaios.log.space import Space
@@ -15,6 +16,7 @@ class Standing:
     """Each member's replica id."""
     core: core.Participant
     applier: Applier
+    boots: Boots
     space: Space
     _reign: Reign
     _catchup: Catchup
@@ -78,7 +80,7 @@ class Standing:
     @property
     def why(self) -> list[str]:
         """What is unusual about this replica, in sentences."""
-        return [*self.space.why(self.members[self.me])]
+        return [*(why for why in (self.boots.why(),) if why), *self.space.why(self.members[self.me])]
 
     def followers(self, now: int) -> list[int]:
         """The members whose leases this master has, itself included."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 from gaios.log.codec import Message
 from gaios.log.options import MS, Options
 from gaios.log.output import OTHERS, Output
-from gaios.log.records import Copies, Record, RecordKind, Recovered, State, encode
+from gaios.log.records import Boot, Copies, Record, RecordKind, Recovered, State, encode
 from gaios.paxos import core
 
 FAR: Final = 1 << 62
@@ -24,12 +24,13 @@ FAR: Final = 1 << 62
 class Steps:
     """A participant, and the Output that its steps fill."""
 
-    def __init__(self, participant: core.Participant, options: Options, boot: int, nonce: int) -> None:
+    def __init__(self, participant: core.Participant, options: Options, lineage: list[tuple[int, int]]) -> None:
+        """`lineage` are the boots of this directory that its copies are to name, this one last."""
         self.core = participant
         self.output = Output(1)
         self.promise: Message | None = None
         """The newest promise sent, to be sent again to a candidate that lost it."""
-        self._options, self._boot, self._nonce = options, boot, nonce
+        self.lineage, self._options = lineage, options
         self._out = core.Out()
         self._copies = b""
         self._chain: tuple[int, bytes] = (0, b"")
@@ -71,6 +72,13 @@ class Steps:
     def applied(self, slot: int, chain: bytes) -> None:
         """The chain's hash at the newest applied slot, to be written with the next mark."""
         self._chain = (slot, chain)
+
+    def snapshot(self, slot: int, handle: bytes) -> int:
+        """The snapshot behind a slot is durable: write that down, behind the mark that the slot is chosen; in which Output.  [SAFETY 26]"""
+        if self.core.chosen > self._marked:
+            self._mark()
+        self.output.records.append((RecordKind.SNAPSHOT, slot, 0, handle))
+        return self.output.number
 
     def learn(self, now: int) -> None:
         """Tell the others what is chosen, with the next message."""
@@ -131,12 +139,12 @@ class Steps:
         """
         return any(message[0] == core.ACCEPTED and message[3] > self._marked + core.WINDOW for _, message in output.after)
 
-    def state_record(self) -> Record:
+    def state_record(self, boots: list[tuple[int, Boot]]) -> Record:
         """Everything durable, for the head of a new segment.  [SAFETY 15]"""
         participant, mark = self.core, self._durable_mark
         slots = range(mark + 1, participant.chosen + core.WINDOW + 1)
         above = [(slot, *participant.acc[slot]) for slot in slots if slot in participant.acc]
-        state = State(participant.promised, participant.longest, mark, participant.truncated, above)
+        state = State(participant.promised, participant.longest, mark, participant.truncated, above, boots)
         return (RecordKind.STATE, mark, participant.promised, encode(state))
 
     def _send(self, sends: list[tuple[int, Message]], now: int) -> None:
@@ -165,7 +173,7 @@ class Steps:
                 records.append((RecordKind.TRUNCATE, write[1], 0, b""))
 
     def _write_copies(self) -> None:
-        copies = encode(Copies(self.core.promised, self.core.longest, self._boot, self._nonce))
+        copies = encode(Copies(self.core.promised, self.core.longest, *self.lineage[-1], self.lineage))
         if copies != self._copies:
             self._copies = self.output.copies = copies
 

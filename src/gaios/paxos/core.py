@@ -1,5 +1,5 @@
 # Generated from ballots.spec.py, values.spec.py, leases.spec.py; do not edit; run `make fix`.
-# sha256 of the texts: dcd2be0c909dddb75218d5e2e7aeff37257111ee8ec40b5d13989e4a49e9dfc7
+# sha256 of the texts: 1234aa7a05f80e06b3aea0d612c154368c9196f4258c1da2e8d2b5e267a2ea49
 # ruff: noqa: ARG002, RUF023
 """The core: what is promised, accepted, chosen and granted. The specification, as Python.
 
@@ -34,17 +34,18 @@ PROMISE: Final = 4
 PROPOSE: Final = 5
 SEEK: Final = 6
 TRUNCATE: Final = 7
-ACCEPT: Final = 8
-ACCEPTED: Final = 9
-LEARN: Final = 10
-FETCH: Final = 11
-CHOSEN: Final = 12
-BOOT: Final = 13
-BEAT: Final = 14
-ABDICATE: Final = 15
-HEARTBEAT: Final = 16
-GRANT: Final = 17
-RELEASE: Final = 18
+INSTALL: Final = 8
+ACCEPT: Final = 9
+ACCEPTED: Final = 10
+LEARN: Final = 11
+FETCH: Final = 12
+CHOSEN: Final = 13
+BOOT: Final = 14
+BEAT: Final = 15
+ABDICATE: Final = 16
+HEARTBEAT: Final = 17
+GRANT: Final = 18
+RELEASE: Final = 19
 EVENT_NAMES: Final = (
     "",
     "Campaign",
@@ -54,6 +55,7 @@ EVENT_NAMES: Final = (
     "Propose",
     "Seek",
     "Truncate",
+    "Install",
     "Accept",
     "Accepted",
     "Learn",
@@ -85,6 +87,7 @@ Promise: TypeAlias = tuple[int, int, int, int, dict[int, tuple[int, bytes]], dic
 Propose: TypeAlias = tuple[int, bytes]
 Seek: TypeAlias = tuple[int, int, int]
 Truncate: TypeAlias = tuple[int, int]
+Install: TypeAlias = tuple[int, int]
 Accept: TypeAlias = tuple[int, int, int, int, bytes]
 Accepted: TypeAlias = tuple[int, int, int, int]
 Learn: TypeAlias = tuple[int, int, int, int]
@@ -102,15 +105,16 @@ RULES: Final = (
     ("P1b", "Prepare", "ballots.spec.py:65"),
     ("P1c", "Promise", "ballots.spec.py:71"),
     ("P2a-again", "Recover", "ballots.spec.py:82"),
-    ("P2a", "Propose", "values.spec.py:27"),
-    ("P2b-known", "Accept", "values.spec.py:34"),
-    ("P2b", "Accept", "values.spec.py:40"),
-    ("P3", "Accepted", "values.spec.py:48"),
-    ("L", "Learn", "values.spec.py:60"),
-    ("C0", "Seek", "values.spec.py:65"),
-    ("C1", "Fetch", "values.spec.py:70"),
-    ("C2", "Chosen", "values.spec.py:75"),
-    ("T", "Truncate", "values.spec.py:80"),
+    ("P2a", "Propose", "values.spec.py:28"),
+    ("P2b-known", "Accept", "values.spec.py:35"),
+    ("P2b", "Accept", "values.spec.py:41"),
+    ("P3", "Accepted", "values.spec.py:49"),
+    ("L", "Learn", "values.spec.py:61"),
+    ("C0", "Seek", "values.spec.py:66"),
+    ("C1", "Fetch", "values.spec.py:71"),
+    ("C2", "Chosen", "values.spec.py:76"),
+    ("T", "Truncate", "values.spec.py:81"),
+    ("I", "Install", "values.spec.py:86"),
     ("B", "Boot", "leases.spec.py:36"),
     ("L1", "Beat", "leases.spec.py:41"),
     ("L2", "Heartbeat", "leases.spec.py:48"),
@@ -281,7 +285,7 @@ class Participant:
     def on_propose(self, event: Propose, src: int, now: int, out: Out) -> bool:
         """P2a: the leader puts a value into the next slot."""
         _, v = event
-        # P2a (values.spec.py:27)
+        # P2a (values.spec.py:28)
         bal = self.bal
         next_ = self.next
         if self.phase == LEADING and bal == self.promised and next_ <= self.chosen + WINDOW:
@@ -297,7 +301,7 @@ class Participant:
     def on_seek(self, event: Seek, src: int, now: int, out: Out) -> bool:
         """C0: ask for a chosen value."""
         _, s, q = event
-        # C0 (values.spec.py:65)
+        # C0 (values.spec.py:66)
         if s > self.chosen and q != self.me:
             out.sends.append((q, (FETCH, s)))
             return True
@@ -306,7 +310,7 @@ class Participant:
     def on_truncate(self, event: Truncate, src: int, now: int, out: Out) -> bool:
         """T: drop what a snapshot covers."""
         _, k = event
-        # T (values.spec.py:80)
+        # T (values.spec.py:81)
         if k > self.truncated and k <= self.chosen:
             end = k + 1
             key = self.truncated + 1
@@ -319,18 +323,37 @@ class Participant:
             return True
         return False
 
+    def on_install(self, event: Install, src: int, now: int, out: Out) -> bool:
+        """I: a peer's snapshot stands for every slot through this one; promises, and votes above, stay."""
+        _, k = event
+        # I (values.spec.py:86)
+        if k > self.chosen and not (self.phase == LEADING and self.bal == self.promised):
+            end = k + 1
+            key = self.truncated + 1
+            while key < end:
+                self.acc.pop(key, None)
+                key += 1
+            if self.truncated != k:
+                self.truncated = k
+                out.writes.append((F_TRUNCATED, k))
+            if self.chosen != k:
+                self.chosen = k
+                out.writes.append((F_CHOSEN, k))
+            return True
+        return False
+
     def on_accept(self, event: Accept, src: int, now: int, out: Out) -> bool:
         """P2b-known: that slot is chosen, so this is its value; vote for it again; else P2b: accept durably, tell the leader."""
         _, b, c, s, v = event
         if c == self.config and b >= self.promised and self._me_in_voters:
-            # P2b-known (values.spec.py:34)
+            # P2b-known (values.spec.py:35)
             if s <= self.chosen:
                 if self.promised != b:
                     self.promised = b
                     out.writes.append((F_PROMISED, b))
                 out.sends.append((b % ROUND, (ACCEPTED, b, self.config, s)))
                 return True
-            # P2b (values.spec.py:40)
+            # P2b (values.spec.py:41)
             if s <= self.chosen + WINDOW:
                 if self.promised != b:
                     self.promised = b
@@ -345,7 +368,7 @@ class Participant:
     def on_accepted(self, event: Accepted, src: int, now: int, out: Out) -> bool:
         """P3: a majority accepted: chosen, once every slot below is."""
         _, b, c, s = event
-        # P3 (values.spec.py:48)
+        # P3 (values.spec.py:49)
         bal = self.bal
         if c == self.config and b == bal and self.phase == LEADING and bal == self.promised and s > self.chosen and s < self.next:
             votes = self.votes
@@ -374,7 +397,7 @@ class Participant:
     def on_learn(self, event: Learn, src: int, now: int, out: Out) -> bool:
         """L: what I accepted in that ballot, without a gap, is chosen."""
         _, b, c, k = event
-        # L (values.spec.py:60)
+        # L (values.spec.py:61)
         chosen = self.chosen
         if c == self.config and k > chosen and not (self.phase == LEADING and self.bal == self.promised):
             acc = self.acc
@@ -393,7 +416,7 @@ class Participant:
     def on_fetch(self, event: Fetch, src: int, now: int, out: Out) -> bool:
         """C1: supply a chosen value."""
         _, s = event
-        # C1 (values.spec.py:70)
+        # C1 (values.spec.py:71)
         if s > self.truncated and s <= self.chosen:
             out.sends.append((src, (CHOSEN, s, self.acc.get(s, NO_ENTRY)[0], self.acc.get(s, NO_ENTRY)[1])))
             return True
@@ -402,7 +425,7 @@ class Participant:
     def on_chosen(self, event: Chosen, src: int, now: int, out: Out) -> bool:
         """C2: learn a chosen value."""
         _, s, b, v = event
-        # C2 (values.spec.py:75)
+        # C2 (values.spec.py:76)
         if s == self.chosen + 1 and not (self.phase == LEADING and self.bal == self.promised):
             self.acc[s] = (b, v)
             out.writes.append((F_ACC, s, b, v))
@@ -519,6 +542,7 @@ _STEPS: Final[tuple[Callable[[Participant, Any, int, int, Out], bool], ...]] = (
     Participant.on_propose,
     Participant.on_seek,
     Participant.on_truncate,
+    Participant.on_install,
     Participant.on_accept,
     Participant.on_accepted,
     Participant.on_learn,

@@ -39,8 +39,8 @@ def first() -> Slot:                                # [SAFETY 14]
     return max(chosen, top(best)) + 1
 
 @restart
-def chosen() -> Slot:                               # its value is there: synced before the vote for it
-    return mark
+def chosen() -> Slot:                               # its value is there, synced before the vote, or its snapshot
+    return max(mark, truncated)
 
 @restart
 def first() -> Slot:
@@ -53,6 +53,10 @@ def a_vote_would_be_reported(b: Ballot, c: Config, s: Slot) -> bool:
 @assume(Truncate)
 def a_snapshot_tells_what_is_chosen(s: Slot) -> bool:
     return s <= mark or mark == chosen              # a durable snapshot is a mark
+
+@assume(Install)
+def a_peer_has_marked_what_its_snapshot_covers(s: Slot) -> bool:
+    return any(s <= q.mark for q in Member)         # behind the mark stands its record, without which none is offered
 
 @assume(Beat)
 def leases_are_asked_for_early(t: Time) -> bool:    # the scope's bound, like LAST

@@ -15,6 +15,7 @@ Left out on purpose: batching, retransmission, pipelining below WINDOW, flow con
 class Propose(Input): val: Value                    # a batch of commands
 class Seek(Input): slot: Slot; member: Member       # a peer seems to know that slot to be chosen
 class Truncate(Input): slot: Slot                   # a durable snapshot covers every slot through this one
+class Install(Input): slot: Slot                    # so does one that a peer made, of which I know too little
 
 class Accept(Msg):   bal: Ballot; cfg: Config; slot: Slot; val: Value;  to = OTHERS
 class Accepted(Msg): bal: Ballot; cfg: Config; slot: Slot;              to = owner(bal); after = RECORDS
@@ -81,3 +82,8 @@ class Participant(Role):
             "T: drop what a snapshot covers"
             "[PML §5.5; SAFETY 26]"
             acc -= range(truncated + 1, k + 1); truncated = k
+
+        case Install(k) if k > chosen and not leads():
+            "I: a peer's snapshot stands for every slot through this one; promises, and votes above, stay"
+            "[PML §5.5; SAFETY 6, 26]"
+            acc -= range(truncated + 1, k + 1); truncated = k; chosen = k

@@ -50,6 +50,8 @@ class GroupCommit:
         self._flying_records: list[tuple[int, int, int, bytes]] = []
         self._flying_number = 0
         self._mark_due = FAR
+        self._given_up = 0
+        """A snapshot covers every slot through this one."""
         self._lacking = 0
         """The size of the file without which the next batch cannot begin; 0: it can."""
         self._make_due = self._reserve_due = -1
@@ -89,6 +91,12 @@ class GroupCommit:
         """The next batch, if it is its time; an idle disk is given the mark of the last one."""
         if self._flies:
             return None
+        if self._given_up:
+            through, self._given_up = self._given_up, 0
+            operations = self.journal.give_up(through)
+            if operations:
+                self._flies, self._flying_number = True, 0
+                return operations
         if not self._gathers:
             if now < self._mark_due:
                 return None
@@ -114,6 +122,14 @@ class GroupCommit:
         self._flying_records = self._records
         self._copies, self._records, self._after, self._gathers = None, [], [], False
         return operations
+
+    def kept_bytes(self, through: int) -> int:
+        """How long the log would be without what a snapshot behind that slot covers."""
+        return self.journal.kept_bytes(through)
+
+    def give_up(self, through: int) -> None:
+        """Drop whole segments that a durable snapshot behind that slot covers, when no batch is in flight."""
+        self._given_up = through
 
     def spare(self, now: int, *, began: bool) -> list[Operation] | None:
         """What makes a file beside batches, if it is time; never beside the start's, which removes what a crash left.

@@ -29,3 +29,5 @@ class Effects(NamedTuple):
     to_clients: list[tuple[Connection, bytes]]  # whole frames, joined
     local: list[tuple[int, Answer]]  # answers to the embedding program's own requests
     deadline_ns: int  # when `tick` is due
+    snapshot: list[Operation] | None = None
+    """To be carried out beside both, in order, then `snapshot_done` is to be called; never given while some are under way."""

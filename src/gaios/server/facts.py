@@ -20,6 +20,6 @@ def facts(replica_id: int, replica: Replica, now: int) -> dict[str, Any]:
         "applied": replica.applied,
         "lease_ms": replica.lease_ns(now) // 1_000_000,
         "chain": replica.applier.chain.hex(),
-        "why": replica.why,
         "checksum": replica.applier.machine.checksum(),
+        "why": replica.why,
     }

@@ -2,6 +2,7 @@
 
 Rule 1. What is the database's goes straight on; a glance at a byte or three tells.
 Rule 2. Every lock command is bound to the reign in which it is proposed: none that a later reign recovers changes what was cached since.
+Rule 3. A token names one request from when it came until it is answered: whoever hands requests in sees to that (node.py).
 """
 
 from collections.abc import Callable
@@ -30,8 +31,6 @@ class Gated:
     def submit(self, now: int, token: Token, entry: bytes) -> None:
         """A client's entry."""
         replica = self._replica
-        if self._is_taken(token):
-            return
         if not (self._has_locks and replica.is_serving and is_lock_command(entry[ENTRY_HEADER_BYTES : ENTRY_HEADER_BYTES + 2])):
             replica.submit(now, token, entry)
             return
@@ -44,8 +43,6 @@ class Gated:
 
     def read(self, now: int, token: Token, question: bytes) -> None:
         """A client's question; where it would like to keep the answer, the gate says whether it may."""
-        if self._is_taken(token):
-            return
         if self._has_locks and question.startswith(caching.CACHED_PREFIX):
             try:
                 question, may = self._gate.fetch(now, self._replica.epoch if self._replica.is_serving else 0, question)
@@ -80,11 +77,3 @@ class Gated:
         if may is None or answer.status != Status.DONE:
             return answer
         return answer._replace(body=caching.encode(caching.MayCache(may, answer.body)))
-
-    def _is_taken(self, token: Token) -> bool:
-        """A second request of one number would be taken for the first, which may be under way: it is refused."""
-        if not (self._gate.is_busy and self._gate.has(token)):
-            return False
-        error = errors.InvalidCommand(reason=f"a request of the number {token[1]} is under way")
-        self._answer([(token, Answer(Status.INVALID, body=errors.pack(error)))])
-        return True

@@ -16,8 +16,8 @@ class Guest:
     __slots__ = ("open", "out")
 
     def __init__(self) -> None:
-        self.open = 0
-        """Requests under way."""
+        self.open: set[int] = set()
+        """Requests under way, by their numbers."""
         self.out: list[bytes] = []
         """Frames of this turn."""
 

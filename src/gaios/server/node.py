@@ -27,6 +27,7 @@ from gaios.server.facts import facts as facts_of
 from gaios.server.gated import Gated
 from gaios.server.guests import LOCAL, OWN, Connection, Guest, Guests
 from gaios.server.outbox import Outbox
+from gaios.server.snapshots import Found, Snapshots, load
 from gaios.server.watches import Watches
 from gaios.storage import SEGMENT_BYTES, Identity, Journal, Operation, Reader
 from gaios.transport import (
@@ -39,6 +40,9 @@ from gaios.transport import (
     encode_answer,
     encode_pong,
 )
+
+_SUBMIT = int(Kind.SUBMIT)
+"""A plain number: an enumeration's member costs more to compare with, and this one is compared with at every request."""
 
 
 class Node:
@@ -54,6 +58,7 @@ class Node:
         clients: Mapping[int, str],
         facts: Mapping[str, Any] | None = None,
         first: list[Operation] | None = None,
+        found: Found | None = None,
         limits: Limits | None = None,
     ) -> None:
         """Take over a recovered replica. `first` are operations without which it may not vote; `clients` maps replica ids to addresses."""
@@ -71,10 +76,12 @@ class Node:
         self.steward = Steward(book, lambda number, command: replica.propose_own((OWN, number), command))
         self.gated = Gated(replica, self.steward, lambda answers: self._answer(0, answers))
         self.commit = GroupCommit(journal, replica.state_record, list(first or ()))
+        self.snapshots = Snapshots(found or Found(bytes(16), None, [], [], [], []), replica, self, reader)
         self._handed_back: list[tuple[Any, ...]] = []
         # What NotMaster and PONG say.
         self._told = 0
         self._refusal = b""
+        self._deadline_ns = 0
         self.answered = 0
         """Requests answered; `refused`: with something else than the reply; `overloaded`: because something was full."""
         self.refused = self.overloaded = 0
@@ -109,9 +116,10 @@ class Node:
             Identity(cell, member, 0), reader, segment_bytes=segment_bytes, indexed={RecordKind.ACCEPT}, directory=directory
         )
         try:
-            recovered: Recovered = recover(found.copies, found.records)
+            recovered: Recovered = recover(found.copies, found.records, directory)
         except errors.ProtocolError as error:
             raise errors.StateDamaged(file=directory, offset=0, kind="version", detail=error.reason) from None
+        snapshots = load(reader, cell, recovered, machine, directory)
         boot = journal.boot = recovered.copies.boot + 1
         replica = make(
             me=member,
@@ -125,6 +133,7 @@ class Node:
             wall_ms=wall_ms,
             options=options,
             bounds=bounds,
+            base=snapshots.base,
         )
         return cls(
             replica_id=members[member],
@@ -134,6 +143,7 @@ class Node:
             clients=clients,
             facts=facts,
             first=found.operations,
+            found=snapshots,
             limits=limits,
         )
 
@@ -150,7 +160,7 @@ class Node:
             ProtocolError: it breaks the protocol's rules; the connection is to be closed.
         """
         client = self.guests.all.get(connection) or self.client_came(connection)
-        if kind == Kind.SUBMIT:
+        if kind == _SUBMIT:
             request, entry = decode_submit(body)
             if self._admit(connection, client, request):
                 self.gated.submit(now, (connection, request), entry)
@@ -192,16 +202,20 @@ class Node:
         """The embedding program's own read."""
         self.gated.read(now, (LOCAL, request), question)
 
-    def peer_frame(self, now: int, member: int, body: bytes) -> None:
-        """A frame came from a member's connection.
+    def peer_frame(self, now: int, member: int, nonce: int, body: bytes) -> bool:
+        """A frame came from a member's connection, which was opened with that nonce.
+
+        False: nothing came of it, and `drain` need not be called for it.
 
         Raises:
             ProtocolError: it breaks the protocol's rules, or speaks for another member; the connection is to be closed.
+            StateLost: this replica is a copy of an older state, or has one that runs.
         """
         sender, boot, _, messages = codec.decode(body)
         if sender != member:
             raise errors.ProtocolError(reason=f"member {member} sent a frame of member {sender}")
-        self.replica.receive(now, member, boot, messages)
+        news = self.replica.receive(now, member, boot, nonce, messages)
+        return news or self.replica.master != self._told or self.replica.deadline_ns() < self._deadline_ns
 
     def disk_done(self, now: int) -> None:
         """The batch in flight is carried out and durable."""
@@ -209,6 +223,22 @@ class Node:
         self._release(after)
         if number:
             self.replica.synced(now, number)
+            installed = self.snapshots.installed
+            self.snapshots.synced(now, number)
+            if self.snapshots.installed > installed:
+                self.watches.jumped()
+
+    def snapshot_done(self, now: int) -> None:
+        """What `Effects.snapshot` held is carried out and durable."""
+        self.snapshots.done(now)
+
+    def kept_bytes(self, through: int) -> int:
+        """See `server.snapshots.Log`."""
+        return self.commit.kept_bytes(through)
+
+    def give_up(self, through: int) -> None:
+        """See `server.snapshots.Log`."""
+        self.commit.give_up(through)
 
     def spare_done(self, now: int) -> None:
         """The new file is made and durable."""
@@ -241,18 +271,24 @@ class Node:
                     continue
             if self._handed_back:
                 messages, self._handed_back = self._handed_back, []
-                replica.receive(now, replica.me, replica.boot, messages)
+                replica.receive(now, replica.me, replica.boot, replica.nonce, messages)
             elif not self._attend(now):
                 break
         disk = self.commit.batch(now)
         spare = self.commit.spare(now, began=disk is not None)
+        replica.set_room(now, self.commit.room)  # the batch took some: what that means is for the next turn, due at once
         if replica.master != self._told:
             self._announce()
         for connection, frame in self.watches.take(now):
             self.guests.say(connection, frame)
         local, self._local = self._local, []
-        deadline = min(replica.deadline_ns(), self.watches.due_ns(), self.steward.due_ns(), self.commit.due_ns())
-        return Effects(disk, spare, self._outbox.take(), list(self.guests.take()), local, deadline)
+        snapshot = self.snapshots.work(now)
+        self._outbox.add(self.snapshots.said)
+        self.snapshots.said = []
+        self._deadline_ns = min(
+            replica.deadline_ns(), self.watches.due_ns(), self.steward.due_ns(), self.commit.due_ns(), self.snapshots.due_ns()
+        )
+        return Effects(disk, spare, self._outbox.take(), list(self.guests.take()), local, self._deadline_ns, snapshot)
 
     def check(self) -> None:
         """Raise `InvariantViolated` when an invariant of the log, or of what it is kept with, does not hold."""
@@ -265,7 +301,7 @@ class Node:
 
     def status(self, now: int) -> dict[str, Any]:
         """This replica's own facts.  [INTERFACE `status`]"""
-        return {**self._facts, **facts_of(self.replica_id, self.replica, now)}
+        return {**self._facts, **facts_of(self.replica_id, self.replica, now), **self.snapshots.facts()}
 
     # -- inside ----------------------------------------------------------------------------------------------------------
 
@@ -279,6 +315,10 @@ class Node:
         if output.effects:
             self.watches.applied(output.effects)
             self.steward.applied(output.effects)
+        if output.captures:
+            self.snapshots.take(now, output.captures)
+        for member, message in output.transfers:
+            self.snapshots.heard(now, member, message)
         if output.answers:
             self._answer(now, self.gated.answered(output.answers))
         for member, slot in output.reads:
@@ -305,7 +345,7 @@ class Node:
                 body = self._explain(status, body)
             client = clients.get(connection)
             if client is not None:
-                client.open -= 1
+                client.open.discard(request)
                 client.out.append(encode_answer(request, status, slot, index, body))
                 talking[connection] = client
             elif connection == OWN:
@@ -335,9 +375,16 @@ class Node:
         return errors.pack(errors.Unknown(reason="mastership was lost while the command was under way"))
 
     def _admit(self, connection: Connection, client: Guest, request: int) -> bool:
-        """Count a request, or refuse it."""
-        if client.open < self.limits.requests:
-            client.open += 1
+        """Take note of a request, or refuse it.
+
+        Two under one number would be taken for one another: the first answer would count as both's, at the gate as at the client; and a
+        refusal under that number could not be told from an answer to the first. So the second breaks the protocol (its rule 1), whatever
+        the two ask for, and costs the connection; what was under way goes on, unanswered.
+        """
+        if request in client.open:
+            raise errors.ProtocolError(reason=f"a request came under the number {request}, which one that is not answered yet has")
+        if len(client.open) < self.limits.requests:
+            client.open.add(request)
             return True
         self.answered += 1
         self.refused += 1

@@ -77,9 +77,6 @@ def listening(kind: type[Any], notes: Notes) -> type[Any]:
         __slots__ = ()
 
         def step(self, event: Message, src: int, now: int, out: Any) -> bool:  # noqa: ANN401 (the generated module's own)
-            if not notes.entries and not notes.told:
-                accepted = [(slot, ballot, digest(value)) for slot, (ballot, value) in sorted(self.acc.items())]
-                notes.found = (self.promised, self.longest, self.chosen, self.truncated, accepted)
             fired: bool = super().step(event, src, now, out)
             sends = [(to, slim(message)) for to, message in out.sends]
             notes.entries.append(Step(now, src, fired, slim(event), [slim(write) for write in out.writes], sends))
@@ -95,12 +92,15 @@ class RecordedReplica(Replica):
         self.notes = notes
         kind = inspect.signature(Replica).parameters["participant"].default
         super().__init__(participant=listening(kind, notes), **arguments)
+        participant = self.core  # a boot, all that may have happened to it, changes none of this
+        accepted = [(slot, ballot, digest(value)) for slot, (ballot, value) in sorted(participant.acc.items())]
+        notes.found = (participant.promised, participant.longest, participant.chosen, participant.truncated, accepted)
 
-    def receive(self, now: int, member: int, boot: int, messages: list[Message]) -> None:
+    def receive(self, now: int, member: int, boot: int, nonce: int, messages: list[Message]) -> bool:
         """As `Replica.receive`."""
         if member != self.me:
             self.notes.entries.append(Came(now, member, boot, [slim(message) for message in messages]))
-        super().receive(now, member, boot, messages)
+        return super().receive(now, member, boot, nonce, messages)
 
 
 class RecordedCommit(GroupCommit):
@@ -127,7 +127,9 @@ class RecordedCommit(GroupCommit):
         if self._lacking:  # all that gathered stays where it is
             copies, records, self._opened = None, [], None
         if operations is not None:
-            self._notes.entries.append(_handed(operations, copies, self._opened, records))
+            # Beside what gathers stand the batches of the journal's own: a mark, old segments that go.
+            own = self._flying_records is not records
+            self._notes.entries.append(_handed(operations, None if own else copies, self._opened, [] if own else records))
         return operations
 
     def done(self, now: int) -> tuple[Waiting, int]:
@@ -145,7 +147,10 @@ def _handed(operations: list[Operation], copies: bytes | None, opened: State | N
         (opened.promised, opened.longest_ns, opened.chosen, opened.truncated, [(s, b, digest(v)) for s, b, v in opened.accepted])
         if opened is not None
         else None,
-        [(kind, slot, ballot, digest(data) if kind == RecordKind.ACCEPT else b"") for kind, slot, ballot, data in records],
+        [
+            (kind, slot, ballot, digest(data) if kind == RecordKind.ACCEPT else data if kind == RecordKind.BOOT else b"")
+            for kind, slot, ballot, data in records
+        ],
     )
 
 

@@ -93,6 +93,7 @@ class Replica:
             node=node, disk=self._disk, links=self._doors.links, clients=self._doors.clients, metrics=self.metrics, log=self.log
         )
         self._session = Session(turns.submit)
+        turns.on_durable = self._doors.dial
         await self._doors.open(turns, self)
         for warning in self._disk.warnings:
             self.log.warning("directory", reason=warning)

@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from gaios import errors
@@ -44,6 +44,8 @@ YIELD_S: Final = 0.01
 LOOK_S: Final = 5.0
 """An idle replica asks so often whether its directory is still there."""
 FAR: Final = 1 << 62
+_SUBMIT, _READ, _KEEPALIVE = int(Kind.SUBMIT), int(Kind.READ), int(Kind.KEEPALIVE)
+"""Plain numbers: an enumeration's members cost more to compare with, and these are compared with at every request."""
 
 
 def clock() -> int:
@@ -61,6 +63,8 @@ class Turns:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Ends when the replica does, with the error that stopped it, if any."""
         self.metrics, self._log = metrics, log
+        self.on_durable: Callable[[], None] | None = None
+        """Called once, when the start's batch is durable."""
         self._disk, self._links, self._clients = disk, links, clients
         self._loop = asyncio.get_running_loop()
         self._inbox: deque[tuple[ClientConnection, list[Frame]]] = deque()
@@ -85,7 +89,7 @@ class Turns:
         """Let a turn come once what the loop has at hand is done."""
         if not self._scheduled:
             self._scheduled = True
-            self._loop.call_soon(self.turn)
+            self._loop.call_soon(self._on_wake)
 
     def turn(self) -> None:
         """One turn."""
@@ -120,14 +124,19 @@ class Turns:
 
         A master with a slot in flight would only queue a write: a few are left for the turn in which that slot is done.
         """
-        if any(kind == Kind.KEEPALIVE for kind, _ in frames):
-            self._keep_alive(connection, [body for kind, body in frames if kind == Kind.KEEPALIVE])
-            frames = [frame for frame in frames if frame[0] != Kind.KEEPALIVE]
-            if not frames:
-                return
+        may_wait = True
+        for kind, _ in frames:
+            if kind != _SUBMIT:
+                may_wait = False
+                if kind == _KEEPALIVE:
+                    self._keep_alive(connection, [body for kind, body in frames if kind == _KEEPALIVE])
+                    frames = [frame for frame in frames if frame[0] != _KEEPALIVE]
+                    break
+        if not frames:
+            return
         self._inbox.append((connection, frames))
         connection.queued += 1
-        if len(self._inbox) >= GATHER_PIECES or not self.node.replica.in_flight or any(kind != Kind.SUBMIT for kind, _ in frames):
+        if not may_wait or len(self._inbox) >= GATHER_PIECES or not self.node.replica.in_flight:
             self.wake()
 
     def _keep_alive(self, connection: ClientConnection, bodies: list[bytes]) -> None:
@@ -144,8 +153,8 @@ class Turns:
             self.fail(error)
         self.wake()
 
-    def peer_frames(self, member: int, bodies: list[bytes]) -> None:
-        """A peer's messages, at once.
+    def peer_frames(self, member: int, nonce: int, bodies: list[bytes]) -> None:
+        """A peer's messages, at once; `nonce` is that of its connection. Most votes beyond a majority's need no turn.
 
         Raises:
             ProtocolError: they break the protocol's rules.
@@ -156,12 +165,12 @@ class Turns:
         try:
             now = clock()
             for body in bodies:
-                self.node.peer_frame(now, member, body)
+                if self.node.peer_frame(now, member, nonce, body):
+                    self.wake()
         except errors.ProtocolError:
             raise
         except Exception as error:  # noqa: BLE001 (whatever it is, this replica must not go on)
             self.fail(error)
-        self.wake()
 
     def submit(self, entry: bytes) -> "asyncio.Future[Answer]":
         """The embedding program's own write."""
@@ -231,7 +240,7 @@ class Turns:
                         break
                     done += 1
                     node.client_frame(now, number, kind, body)
-                    if kind == Kind.READ:
+                    if kind == _READ:
                         reads += 1
                         if reads >= TURN_READS:
                             reads = 0
@@ -277,7 +286,10 @@ class Turns:
             self.metrics.batches.add(self.node.commit.newest)
             self._disk.execute(effects.disk, self._executed)
         if effects.spare is not None:
-            self._disk.execute_aside(effects.spare, self._made_spare, self._no_room)
+            self._disk.execute_aside(effects.spare, self._back_here(self.node.spare_done), self._back_here(self.node.no_room))
+        if effects.snapshot is not None:
+            node = self.node
+            self._disk.execute_aside(effects.snapshot, self._back_here(node.snapshot_done), self._back_here(node.snapshots.no_room))
         self._deadline_ns = effects.deadline_ns
         if effects.deadline_ns < self._timer_ns:
             self._arm(now, effects.deadline_ns)
@@ -304,7 +316,15 @@ class Turns:
 
     def _on_timer(self) -> None:
         self._timer, self._timer_ns = None, FAR
-        self.turn()
+        now = clock()
+        if now >= self._deadline_ns:
+            self.turn()
+        else:  # what was due when it was set has been done
+            self._arm(now, self._deadline_ns)
+
+    def _on_wake(self) -> None:
+        if self._scheduled:  # no other turn came before
+            self.turn()
 
     def _show(self) -> None:
         replica = self.node.replica
@@ -336,26 +356,20 @@ class Turns:
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self.fail, failure)
 
-    def _made_spare(self, failure: errors.DiskFailed | None) -> None:
-        """On a thread of its own."""
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._on_spare, failure)
+    def _back_here(self, tell: Callable[[int], None]) -> Callable[..., None]:
+        """What a thread of its own calls, with the failure if there was one, to have something told here, with the time."""
 
-    def _on_spare(self, failure: errors.DiskFailed | None) -> None:
+        def come(failure: errors.DiskFailed | None = None) -> None:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._on_aside, tell, failure)
+
+        return come
+
+    def _on_aside(self, tell: Callable[[int], None], failure: errors.DiskFailed | None) -> None:
         if failure is not None:
             self.fail(failure)
         elif not self.done.done():
-            self.node.spare_done(clock())
-            self.wake()
-
-    def _no_room(self) -> None:
-        """On a thread of its own."""
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._on_no_room)
-
-    def _on_no_room(self) -> None:
-        if not self.done.done():
-            self.node.no_room(clock())
+            tell(clock())
             self.wake()
 
     def _on_disk(self, failure: errors.DiskFailed | None) -> None:
@@ -368,6 +382,9 @@ class Turns:
                 self.node.disk_done(now)
             except Exception as error:  # noqa: BLE001 (whatever it is, this replica must not go on)
                 self.fail(error)
+            if self.on_durable is not None:
+                on_durable, self.on_durable = self.on_durable, None
+                on_durable()
             self.turn()
 
     def _expect(self) -> "tuple[int, asyncio.Future[Answer]]":

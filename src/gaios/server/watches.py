@@ -83,6 +83,12 @@ class Watches:
                 # Nobody to match them against: the last one, which is an event, says how far the database has come.
                 self._hub.publish(effects[-1:])
 
+    def jumped(self) -> None:
+        """The machine took over a later state: what happened between is in its history, as far as that reaches."""
+        if self._hub is not None:
+            self._hub.missed()
+            self._due = True
+
     def take(self, now: int) -> list[ToClient]:
         """The frames that clients are sent now."""
         hub = self._hub

@@ -180,15 +180,15 @@ class SimulatedClient:
             self._read_along(data)
             if endpoint in self._open:
                 self._open[endpoint][0].send(0, data)
+        for number, told in leases:  # first: whoever goes on by what else came finds what was to be forgotten forgotten
+            if number in self._leases:
+                self._leases[number](told)
         for number, outcome in finished:
             finish = self._waiting.pop(number, None)
             if finish is not None:
                 finish(outcome, self._whose.pop(number, (0, 0, 0)), self._places.pop(number, (0, 0)))
         for number, news in watched:
             self._watching[number](news)
-        for number, told in leases:
-            if number in self._leases:
-                self._leases[number](told)
         self._arm()
 
     def _read_along(self, data: bytes) -> None:

@@ -8,12 +8,12 @@
 
 Rule 1. A file's contents and the names that lead to it are made durable apart: `Sync` keeps a file, `SyncDirectory` the names.
 Rule 2. Operations of a batch are executed one after the other, each with its own time, so a crash falls between any two, or into one.
-Two batches at a time: the log's, and the one that makes a spare file beside it, as the two threads of the real disk do.
+Three batches at a time: the log's, beside it one that makes a spare file and one that writes a snapshot, as the real disk's threads do.
 Rule 3. The first failure ends its batch: nothing of it is tried after that.
 Rule 4. A full disk has no room for a new file; what is written into those that are there finds its place.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from errno import ENOSPC
 from functools import partial
 
@@ -22,6 +22,7 @@ from gaios.sim.dice import Dice
 from gaios.sim.faults import DiskFaults
 from gaios.sim.file import File, put
 from gaios.sim.world import World
+from gaios.storage.snapshot import NEW
 from gaios.storage.words import Create, Operation, Remove, Rename, Sync, SyncDirectory, Write
 
 SECTOR_BYTES = 512
@@ -169,14 +170,14 @@ class Disk:
         failed: Callable[[], None],
         no_room: Callable[[], None] | None = None,
     ) -> None:
-        """Carry operations out one after the other, as one disk thread does; a second batch may run beside, and touches other files.
+        """Carry operations out one after the other, as one disk thread does; two more batches may run beside, and touch other files.
 
         `done` is called when the last returned; `failed` when one failed, and none after it is tried; `no_room` when it would make a file
         and the disk is full. Who does not give that makes files in a batch of the log, and a full disk fails it.
         """
         faults, dice, at = self.faults, self._dice, max(self._world.now_ns, self._still_until)
-        assert len(self._batches) < 2, "one batch, and one beside it, at a time"
-        if no_room is not None:
+        assert len(self._batches) < 3, "one batch, and two beside it, at a time"
+        if no_room is not None and not any(isinstance(operation, Create) and operation.name == NEW for operation in operations):
             self._world.count("a spare segment was made")
         batch = _Batch(operations, done, failed, no_room)
         batch.hangs = at > self._world.now_ns
@@ -360,6 +361,13 @@ class Disk:
         self._names.clear()
         self._durable_names.clear()
         self._pending_names.clear()
+
+    def put_back(self, files: Mapping[str, bytes]) -> None:
+        """Other files stand in place of all that was there, durably."""
+        self.erase()
+        for name, data in files.items():
+            self._names[name] = self._durable_names[name] = file = File()
+            file.durable += data
 
     def damage(self, name: str, offset: int, mask: int) -> None:
         """Rot: flip bits of one durable byte. For scenarios about damage that no crash explains."""

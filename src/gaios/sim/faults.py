@@ -100,6 +100,8 @@ class ProcessFaults(msgspec.Struct, frozen=True, kw_only=True):
     """Mean time until somebody starts a replica whose disk failed."""
     lose_disk: float = 0.0
     """How often a crash takes the disk for good, of a minority at most: such a replica refuses to start.  [SAFETY 2, 8]"""
+    put_back: float = 0.0
+    """How often such a loss puts the directory of an earlier life in place instead.  [SAFETY 3]"""
     wall_jump: float = 0.0
     """How often a wall clock is off, by hours, when a process starts."""
 
@@ -188,6 +190,7 @@ def swarm(dice: Dice, drift_bound_ppm: int) -> Faults:
         operator_ns=dice.skewed(500 * MS, 10 * S),
         lose_disk=dice.pick((0.0, 0.0, 0.0, 0.1)),
         wall_jump=dice.pick((0.0, 0.0, 0.5)),
+        put_back=dice.split("put back").pick((0.0, 0.5, 1.0)),
     )
     client = ClientFaults(
         stall_every_ns=every(500 * MS, 8 * S, 0.3),

@@ -93,6 +93,8 @@ class Final(NamedTuple):
     """Of each slot that is no more in memory: the value that its disk has, None if it has none."""
     reserved: Mapping[bytes, tuple[bytes, int]] = {}
     """The lock service's keys: value and create revision."""
+    base: int = 0
+    """It came from a snapshot behind this slot, and applied only what is above."""
 
 
 class Executed(NamedTuple):

@@ -38,7 +38,7 @@ def judge(seen: Observations, keys: list[bytes], finals: Mapping[int, Final], en
         end_ns: when the run ended.
     """
     found = list(seen.broken)
-    found += agreement(seen.applied)
+    found += agreement(seen.applied, seen.jumps)
     found += identical_state(seen.applied, finals)
     if found:
         # Replicas that disagree, or stopped: what their records say of all else means little.
@@ -71,7 +71,7 @@ def judge(seen: Observations, keys: list[bytes], finals: Mapping[int, Final], en
                 last_lives[applied.replica][applied.slot, nth] = entry.command
     wanted = [(call.number, call.slot, call.nth, api.encode(call.request)) for call in acknowledged]
     wanted += [(asked.number, asked.slot, asked.nth, lock_api.encode(asked.request)) for asked in done]
-    found += acknowledged_in_log(wanted, last_lives)
+    found += acknowledged_in_log(wanted, last_lives, {replica: final.base for replica, final in finals.items()})
 
     carried_out = effective(log, seen)
     replayed = replay(carried_out)

@@ -21,7 +21,7 @@ def levels(node: Node) -> Iterator[Fill]:
     yield Fill("clients in the exactly-once table", len(sessions), bounds.sessions)
     answers = max((len(session.answers) for session in sessions._known.values()), default=0)  # noqa: SLF001
     yield Fill("answers kept for a client", answers, bounds.answers)
-    requests = max((client.open for client in node.guests.all.values()), default=0)
+    requests = max((len(client.open) for client in node.guests.all.values()), default=0)
     yield Fill("requests of a connection", requests, node.limits.requests)
     watches = max((len(own) for own in node.watches._requests.values()), default=0)  # noqa: SLF001
     yield Fill("watches of a connection", watches, node.limits.watches)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from gaios.sim.client import SimulatedClient
 from gaios.sim.faults import MS, Faults
 from gaios.sim.network import Network
+from gaios.sim.outcasts import Shelf
 from gaios.sim.partitions import Link, shape
 from gaios.sim.seat import Seat
 from gaios.sim.world import World
@@ -38,6 +39,7 @@ class Nemesis:
         self._world, self._network, self._seats, self._faults = world, network, seats, faults
         self._dice = world.dice.split("nemesis")
         self._running = True
+        self._shelf = Shelf()
         self._blocks: list[list[Link]] = []
         self._clogs: list[list[Link]] = []
         for seat in seats:
@@ -125,10 +127,21 @@ class Nemesis:
         self._world.count("a replica crashed")
         seat.stop(power=self._dice.chance(self._faults.process.power_cut))
         lost = sum(other.is_lost for other in self._seats)
-        if 2 * (lost + 1) < len(self._seats) and self._dice.chance(self._faults.process.lose_disk):
+        if not seat.is_lost and 2 * (lost + 1) < len(self._seats) and self._dice.chance(self._faults.process.lose_disk):
+            self._lose(seat)
+        self._restart_later(seat)
+
+    def _lose(self, seat: Seat) -> None:
+        """Its disk is empty, or holds what it held in an earlier life."""
+        if self._dice.chance(self._faults.process.put_back):
+            if self._shelf.put_back(seat, self._seats):
+                self._world.count("an older directory was put back")
+                seat.is_lost = seat.onlooker.is_out = True
+            else:
+                self._shelf.keep(seat)
+        else:
             self._world.count("a disk was lost for good")
             seat.lose_disk()
-        self._restart_later(seat)
 
     def _fallen(self, seat: Seat, disk_failed: bool) -> None:
         """It ended by itself."""

@@ -18,6 +18,8 @@ class Observations:
 
     def __init__(self) -> None:
         self.applied: list[Applied] = []
+        self.jumps: set[tuple[int, int, int]] = set()
+        """Replica, life, slot: it went on behind a peer's snapshot there."""
         self.executed: list[Executed] = []
         self.charged: list[Executed] = []
         """Charges that a machine carried out."""
@@ -73,4 +75,10 @@ def watch_applier(observations: Observations, replica: int, boot: int, applier: 
         observations.applied.append(_new(Applied, seen))
         return result
 
-    applier.apply = apply
+    taken_over = applier.restore
+
+    def restore(part: Any, sessions: Any) -> None:  # noqa: ANN401 (handed through)
+        taken_over(part, sessions)
+        observations.jumps.add((replica, boot, part.slot))
+
+    applier.apply, applier.restore = apply, restore

@@ -11,9 +11,12 @@ from typing import Any
 import msgspec
 
 from gaios import errors
+from gaios.locks import LockService
 from gaios.log import recover
 from gaios.paxos import core
+from gaios.server.effects import Effects
 from gaios.server.node import Node
+from gaios.server.snapshots import load
 from gaios.sim.checkers.persist_then_say import Remembered, Said
 from gaios.sim.clock import Clock
 from gaios.sim.dice import Dice
@@ -21,6 +24,7 @@ from gaios.sim.disk import Disk
 from gaios.sim.history import Lease, Life, Violation
 from gaios.sim.levels import levels
 from gaios.sim.observations import Observations, watch_applier
+from gaios.sim.outcasts import STAYS_OUT, is_expected
 from gaios.sim.world import World
 from gaios.storage import Identity, Journal
 
@@ -160,10 +164,13 @@ class Onlooker:
         disk.on_refusal = partial(self.found, "disk")
         self._lease = LeaseWatch(observations, replica, clock)
         self._speech = Speech()
+        self.is_out = False
+        """Whether its disk is empty, or an older one."""
         self._life = self._slots = self._boot = self._lived = 0
         self._serving = self._behind = False
         self._recovering = self._waited = self._overloaded = self._turns = 0
         self._due_ns = self._restless = 0
+        self._taken = self._skipped = self._installed = 0
         self._core: Any = None
         self._held: _Standing | None = None
         """How it stood at its last turn, if it held a lease then."""
@@ -175,7 +182,12 @@ class Onlooker:
         self._life, self._overloaded, self._boot = life, 0, node.replica.boot
         self._speech.binds = False
         participant = self._core = node.replica.core
-        self._remember(participant.promised, participant.longest, dict(participant.acc))
+        self._taken = self._skipped = self._installed = 0
+        if node.replica.applier.base:
+            self._world.count("a replica started from a snapshot")
+        if node.snapshots.why:
+            self._world.count("a replica started from an older snapshot")
+        self._remember(participant.promised, participant.longest, dict(participant.acc), participant.truncated)
         watch_applier(self._observations, self._replica, life, node.replica.applier, lambda: self._world.now_ns)
 
     def stopped(self) -> None:
@@ -216,8 +228,16 @@ class Onlooker:
         if self._lease.see(true_ns, ballot, until):
             self._world.count("a lease lapsed while its master lived")
 
-    def turned(self, node: Node, now: int, due_ns: int) -> None:
-        """It did a turn; `now` is its own, and when it wants the next one: 0 for at once, as there is more to apply."""
+    def turned(self, node: Node, now: int, effects: Effects, asked: bool) -> None:
+        """It did a turn; `now` is its own. What it wants the next one for may be due at once (0), as there is more to apply.
+
+        `asked`: a real process would have taken a turn for what came; otherwise this one must have brought nothing.
+        """
+        due_ns = effects.deadline_ns
+        if not asked and now < self._due_ns:
+            self._world.count("what came needed no turn")
+            if any((effects.disk, effects.to_peers, effects.to_clients, effects.local, due_ns < self._due_ns)):
+                self.found("run", errors.InvariantViolated(invariant="what needs no turn has no effects", detail=f"{effects!r:.200}"))
         if not 0 < due_ns <= now or due_ns != self._due_ns:
             self._due_ns, self._restless = due_ns, 0
         else:
@@ -236,6 +256,12 @@ class Onlooker:
         if participant.best and participant.bal != self._recovering:
             self._recovering = participant.bal
             world.count("a promise carried values")
+        if (node.snapshots.taken, node.snapshots.skipped) != (self._taken, self._skipped):
+            world.count("a snapshot was taken" if node.snapshots.taken > self._taken else "a snapshot was asked for while one was taken")
+            self._taken, self._skipped = node.snapshots.taken, node.snapshots.skipped
+        if node.snapshots.installed != self._installed:
+            self._installed = node.snapshots.installed
+            world.count("a replica caught up by a snapshot")
         behind = replica.is_behind
         if behind != self._behind:
             self._behind = behind
@@ -256,6 +282,9 @@ class Onlooker:
         if self._speech.binds and self._lived != self._life:
             self._lived = self._life
             self._observations.lives.append(Life(self._replica, self._life, self._boot))
+            if self.is_out:
+                detail = f"replica {self._replica} takes part at {self._world.now_ns} ns, in boot {self._boot}, without its state"
+                self._observations.broken.append(Violation(STAYS_OUT, detail))
         slots = self._slots if self._slots > LOOK_SLOTS else LOOK_SLOTS
         if self._dice.throw() * slots < look * LOOK_SLOTS:
             self._imagine_power_cut()
@@ -263,18 +292,27 @@ class Onlooker:
     def _imagine_power_cut(self) -> None:
         """Would a start remember what was just said, if the power went now and every un-synced byte with it?"""
         try:
-            _, found = Journal.open(self._identity, self._disk.durable())
+            durable = self._disk.durable()
+            _, found = Journal.open(self._identity, durable)
             recovered = recover(found.copies, found.records)
+            if recovered.truncated:
+                load(durable, self._identity.cell, recovered, LockService(), "imagined")
         except errors.Error as error:
             self.found("imagined power cut", error)
             return
-        self._remember(recovered.promised, recovered.longest_ns, recovered.accepted)
+        self._remember(recovered.promised, recovered.longest_ns, recovered.accepted, recovered.truncated)
 
-    def _remember(self, promised: int, longest_ns: int, accepted: dict[int, tuple[int, bytes]]) -> None:
-        self._observations.starts.append(Remembered(self._replica, self._life, self._speech.said(), promised, longest_ns, accepted))
+    def _remember(self, promised: int, longest_ns: int, accepted: dict[int, tuple[int, bytes]], truncated: int) -> None:
+        if self.is_out:
+            return
+        said = self._speech.said()
+        self._observations.starts.append(Remembered(self._replica, self._life, said, promised, longest_ns, accepted, truncated))
 
     def found(self, where: str, error: Exception) -> None:
         """The process stopped by itself."""
+        if self.is_out and is_expected(error):
+            self._world.count(f"a replica without its state stopped: {type(error).__name__}")
+            return
         frames = traceback.extract_tb(error.__traceback__)
         last = f"{frames[-1].filename.rpartition('gaios/')[2]}:{frames[-1].lineno}" if frames else ""
         self._world.note(f"stopped {self._replica} {type(error).__name__}")

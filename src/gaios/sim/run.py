@@ -137,17 +137,17 @@ def _run(seed: int, options: RunOptions) -> Report:
 
 
 def finals(cell: Cell) -> dict[int, Final]:
-    """Every replica that is up, as it is now."""
+    """Every replica that is up and has its state, as it is now."""
     found: dict[int, Final] = {}
     for replica, seat in cell.seats.items():
-        if seat.node is not None:
+        if seat.node is not None and not seat.is_lost:
             applier = seat.node.replica.applier
             page = api.decode_answer(applier.machine.query(api.encode(api.Range(b"", b""))))
             assert isinstance(page, api.Page)
             values = {entry.key: entry.value for entry in page.entries}
             snapshot = b"".join([*applier.machine.snapshot(), *applier.sessions.snapshot()])
             hashed, dropped = blake2b(snapshot).digest(), _dropped(seat.node, seat.disk)
-            found[replica] = Final(seat.life, applier.applied, values, hashed, dropped, _reserved(applier.machine))
+            found[replica] = Final(seat.life, applier.applied, values, hashed, dropped, _reserved(applier.machine), applier.base)
     return found
 
 

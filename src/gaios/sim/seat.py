@@ -74,10 +74,10 @@ class Seat:
         self.clock = Clock(self._dice.split("clock"), faults.drift_ppm, drift_ppm)
         self.disk = Disk(world, self._dice.split("disk"), faults.disk, str(replica))
         self.node: Node | None = None
-        identity, dice = Identity(cell, replica, 0), self._dice.split("onlooker")
-        self.onlooker = Onlooker(world, observations, dice, replica, identity, self.clock, self.disk, options.queue_entries)
+        self.identity, dice = Identity(cell, replica, 0), self._dice.split("onlooker")
+        self.onlooker = Onlooker(world, observations, dice, replica, self.identity, self.clock, self.disk, options.queue_entries)
         self.is_lost = False
-        """Whether its disk is gone, so that it will not start."""
+        """Whether its state is gone, so that it must stay out."""
         self.refusal: errors.Error | None = None
         """Why the last start failed."""
         self.life = 0
@@ -96,19 +96,19 @@ class Seat:
         self._suspended = False
         """The whole machine stands still."""
         self._door = Door(world, replica, cell, self._put)
-        self._receivers: dict[int, Deliver] = {}
+        self._others, self._receivers = list[Seat](), dict[int, Deliver]()
         self._frames = Decoder(PEER_BYTES_MAX, magic=False)
 
     def meet(self, others: Iterable["Seat"]) -> None:
-        """Learn where frames to the other seats go."""
-        self._receivers = {other.replica: partial(other.frame, self.replica) for other in others}
+        """Learn who the others are."""
+        self._others = list(others)
 
     # -- coming and going ------------------------------------------------------------------------------------------------
 
     def create(self) -> None:
         """Make the directory, durably, as `gaios init` does."""
         state = Record(RecordKind.STATE, 0, 0, encode(State(0, 0, 0, 0, [])))
-        for operation in create(Identity(self._cell, self.replica, 0), encode(Copies()), state, segment_bytes=self._segment_bytes):
+        for operation in create(self.identity, encode(Copies()), state, segment_bytes=self._segment_bytes):
             self.disk.execute(operation)
 
     def start(self) -> None:
@@ -117,6 +117,7 @@ class Seat:
         self.life += 1
         self.world.note(f"start {self.replica}")
         machine, self.refusal = self.make_machine(), None
+        nonce = int.from_bytes(self._dice.bytes(8), "little") >> 1
         try:
             begin = Node.start if self.sink is None else partial(start_recorded, self.sink)
             node = begin(
@@ -126,7 +127,7 @@ class Seat:
                 clients={replica: address(replica) for replica in self.members},
                 reader=self.disk,
                 machine=machine,
-                nonce=int.from_bytes(self._dice.bytes(8), "little"),
+                nonce=nonce,
                 now=self.clock.read(self.world.now_ns),
                 wall_ms=self._wall_ms(),
                 options=self._options,
@@ -136,14 +137,12 @@ class Seat:
             )
         except errors.Error as error:
             self.refusal = error
-            if self.is_lost and isinstance(error, errors.StateMissing):
-                self.world.count("a replica refused to start without its state")
-            else:
-                self.onlooker.found("start", error)
+            self.onlooker.found("start", error)
             return
         machine.boot, node.commit.makes_ahead = self.life, self._makes_spares
         self.onlooker.started(self.life, node)
         self.node = node
+        self._receivers = {other.replica: partial(other.frame, self.replica, nonce) for other in self._others}
         self._inbox, self._turn_at, self._armed_ns, self._deadline_ns, self._pause, self._asleep = [], -1, -1, -1, None, None
         self._suspended = False
         self._free_ns = self.world.now_ns
@@ -169,7 +168,7 @@ class Seat:
     def lose_disk(self) -> None:
         """The disk of a dead replica is replaced by an empty one."""
         self.disk.erase()
-        self.is_lost = True
+        self.is_lost = self.onlooker.is_out = True
 
     def stop(self, *, power: bool) -> None:
         """The process is killed; with `power`, so is its machine."""
@@ -207,16 +206,17 @@ class Seat:
 
     # -- events ----------------------------------------------------------------------------------------------------------
 
-    def frame(self, member: int, data: bytes) -> None:
-        """Bytes came from a peer."""
+    def frame(self, member: int, nonce: int, data: bytes) -> None:
+        """Bytes came from a peer, on a connection that was opened with that nonce."""
         if self._suspended:
             self.world.count("a frame came to a suspended machine")
         elif self.node is not None:
             misdirect = self.network.faults.misdirect
             if misdirect and self._dice.throw() < misdirect:
                 self.world.count("a frame came from the wrong member")
-                member = self._dice.pick(list(self.members))
-            self._put(("peer", member, data))
+                other = self._dice.pick(self._others)
+                member, nonce = other.replica, other.node.replica.nonce if other.node is not None else 0
+            self._put(("peer", member, nonce, data))
 
     def accept(self, connection: Connection) -> None:
         """A client dialled."""
@@ -289,15 +289,14 @@ class Seat:
         inbox, self._inbox = self._inbox, []
         node, now = self.node, self.now()
         try:
-            for event in inbox:
-                self._hand_in(node, now, event)
+            asked = [self._hand_in(node, now, event) for event in inbox]
             effects = node.drain(now)
             node.check()
         except Exception as error:  # noqa: BLE001 (whatever it is, it is a finding)
             self.onlooker.found("run", error)
             self._fall(disk_failed=False)
             return
-        self.onlooker.turned(node, now, effects.deadline_ns)
+        self.onlooker.turned(node, now, effects, any(asked))
         self._free_ns = self.world.now_ns + self._turn_ns
         if self._pause is not None and self._pause[0] == "carry out":
             self._resume_at(partial(self._carry_on, effects=effects))
@@ -312,21 +311,21 @@ class Seat:
         if self._inbox and self._turn_at < 0:
             self._turn_later()
 
-    def _hand_in(self, node: Node, now: int, event: tuple[Any, ...]) -> None:
+    def _hand_in(self, node: Node, now: int, event: tuple[Any, ...]) -> bool:
+        """Whether a turn was worth while for this: a real process, which takes none for what is not, would be right."""
         kind = event[0]
         if kind == "peer":
-            _, member, data = event
+            _, member, nonce, data = event
             try:
-                for frame_kind, body in self._frames.feed(data):
-                    if frame_kind == Kind.PEER:
-                        node.peer_frame(now, member, body)
+                found = [node.peer_frame(now, member, nonce, body) for kind, body in self._frames.feed(data) if kind == Kind.PEER]
+                damaged = self._frames.held_bytes > 0  # a damaged length: frames fare alone, so its rest never comes
             except errors.ProtocolError:
+                found, damaged = [True], True
+            if damaged:
                 self.world.count("a damaged frame was refused")
                 self._frames = Decoder(PEER_BYTES_MAX, magic=False)
-            if self._frames.held_bytes:  # a damaged length: frames fare alone, so its rest never comes
-                self.world.count("a damaged frame was refused")
-                self._frames = Decoder(PEER_BYTES_MAX, magic=False)
-        elif kind == "client":
+            return any(found)
+        if kind == "client":
             self._door.bytes_came(node, now, event[1], event[2])
         elif kind == "tick":
             node.tick(now)
@@ -344,18 +343,25 @@ class Seat:
             node.spare_done(now)
         elif kind == "no room":
             node.no_room(now)
+        elif kind == "no room for a snapshot":
+            node.snapshots.no_room(now)
+        elif kind == "snapshot":
+            node.snapshot_done(now)
+        return True
 
     # -- effects ---------------------------------------------------------------------------------------------------------
 
     def _carry_out(self, life: int, effects: Effects) -> None:
         if life != self.life or self.node is None:
             return
-        world, (disk, spare, to_peers, to_clients, _, deadline_ns) = self.world, effects
+        world, (disk, spare, to_peers, to_clients, _, deadline_ns, snapshot) = self.world, effects
         done, failed = partial(self._disk_done, life), partial(self._disk_failed, life)
         if disk is not None:
             self.disk.submit(disk, partial(done, "disk"), failed)
         if spare is not None:
             self.disk.submit(spare, partial(done, "spare"), failed, partial(done, "no room"))
+        if snapshot is not None:
+            self.disk.submit(snapshot, partial(done, "snapshot"), failed, partial(done, "no room for a snapshot"))
         last, frame = None, b""
         for member, body, _ in to_peers:
             world.note(f"send {self.replica} {member}", body)

@@ -66,6 +66,11 @@ def _message(message: codec.Message) -> str:
         return f"poll: would you promise? I have promised ballot {ballot(message[2])}, know slot {message[3]}"
     if tag == codec.POLLED:
         return f"polled: {'yes' if message[2] else 'no'}, promised ballot {ballot(message[3])}, know slot {message[4]}"
+    if tag == codec.BOOT:
+        return f"boot {message[1][-1][0]} begins"
+    if tag == codec.BOOTED:
+        known = ", ".join(f"member {row[0]} in boot {row[1]}" for row in message[3][:_MOST])
+        return f"booted: {f'told boot {message[1]}, ' if message[1] else ''}know {known}"
     name = core.EVENT_NAMES[tag].lower()
     if tag == core.FETCH:
         return f"fetch slot {message[1]}"

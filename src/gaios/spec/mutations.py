@@ -26,6 +26,8 @@ class Mutation:
 
 _PROMISED: Final = "c == config and b >= promised and s <= chosen + WINDOW and me in voters"
 _CONFIG: Final = "c == config and "
+_TRUNCATES: Final = '[PML §5.5; SAFETY 26]"\n            acc -= range(truncated + 1, k + 1)'
+_INSTALLS: Final = "acc -= range(truncated + 1, k + 1); truncated = k; chosen = k"
 
 MUTATIONS: Final = (
     Mutation(
@@ -174,8 +176,21 @@ MUTATIONS: Final = (
     Mutation(
         "truncation drops one slot too many",
         "SAFETY 26",
-        (("acc -= range(truncated + 1, k + 1)", "acc -= range(truncated + 1, k + 2)"),),
+        ((_TRUNCATES, _TRUNCATES.replace("k + 1", "k + 2")),),
         "truncation-recovery",
+        alone=True,
+    ),
+    Mutation(
+        "a snapshot stands for a slot too many",
+        "SAFETY 26",
+        ((_INSTALLS, _INSTALLS.replace("chosen = k", "chosen = k + 1")),),
+        "install",
+    ),
+    Mutation(
+        "an installed snapshot takes the votes above it along",
+        "SAFETY 8, 26",
+        ((_INSTALLS, _INSTALLS.replace("k + 1", "k + 2")),),
+        "install",
         alone=True,
     ),
     Mutation(

@@ -18,7 +18,8 @@ simulator's disk) does it.
     operations = journal.prepare()  at any time, in the background; then journal.spares.made(), or .no_room() and once more later
     journal.lacks(records, state)   asked before `batch`: the size of a file that has to be made first, so that no batch can lack space
     operations = journal.close()    a clean shutdown's last
-    journal.locate(kind, slot) -> Location | None;  journal.read(reader, location) -> Record;  journal.forget(kind, below)
+    journal.locate(kind, slot) -> Location | None;  journal.read(reader, location) -> Record
+    operations = journal.give_up(through)      whole old segments that a durable snapshot covers; between two batches
 
     verify(reader) -> list[Problem]
 
@@ -26,9 +27,9 @@ Operations (`words.py`) are carried out in order; what each promises about crash
 stop. A `Reader` has `names()`, `size(name)`, `read(name, offset, length)`.
 
 Files: `promise-1`, `promise-2`, `wal/00000001.wal` …; `wal/next`, `wal/reserve-1`, `wal/reserve-2` and `wal/new` on their way to a number;
-`lock` is the shell's.
+`snap/….snap`, one a snapshot (`snapshot.py`), and `snap/new` on its way to a name; `lock` is the shell's.
 
-Left out on purpose: when to drop old segments (a snapshot's work), repair of damaged records (they are refused).
+Left out on purpose: when to give up old segments (a snapshot's work), repair of damaged records (they are refused).
 """
 
 from gaios.storage.journal import Journal, Recovered, create

@@ -27,6 +27,7 @@ from gaios.errors import ConfigurationError, DirectoryInUse, DiskFailed
 from gaios.storage.access import refusal
 from gaios.storage.copies import NAMES as PROMISES
 from gaios.storage.segment import DIRECTORY as WAL
+from gaios.storage.snapshot import DIRECTORY as SNAPSHOTS
 from gaios.storage.verify import Finding, owner, verify
 from gaios.storage.words import Create, Identity, Operation, Remove, Rename, Sync, SyncDirectory, Write
 
@@ -50,15 +51,16 @@ class Directory:
         self._descriptors: dict[str, int] = {}
 
     def names(self) -> list[str]:
-        """Every file's name, those of `wal/` included.
+        """Every file's name, those of `wal/` and `snap/` included.
 
         Raises:
             DiskFailed: the directory cannot be read.
         """
         try:
             found = [entry.name for entry in os.scandir(self.path) if entry.is_file()]
-            if (self.path / WAL).is_dir():
-                found += [f"{WAL}/{entry.name}" for entry in os.scandir(self.path / WAL) if entry.is_file()]
+            for directory in (WAL, SNAPSHOTS):
+                if (self.path / directory).is_dir():
+                    found += [f"{directory}/{entry.name}" for entry in os.scandir(self.path / directory) if entry.is_file()]
             return sorted(found)
         except OSError as error:
             raise _failed(str(self.path), "list", error) from None

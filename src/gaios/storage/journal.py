@@ -72,7 +72,9 @@ class Journal:
         "_indexes",
         "_mark",
         "_open",
+        "_payload",
         "_size",
+        "_tops",
         "boot",
         "segment_bytes",
         "spares",
@@ -90,8 +92,9 @@ class Journal:
         self._batch = tail.batch
         self._open = tail.open
         self._mark = tail.mark
-        self._generation = copy.generation
-        self._first = copy.first
+        self._generation, self._first, self._payload = copy.generation, copy.first, copy.payload
+        self._tops: dict[int, int] = {}
+        """The highest slot among the indexed records of each segment."""
         self.segment_bytes = segment_bytes
         self._indexes = indexes
         self.spares = spares
@@ -133,6 +136,7 @@ class Journal:
         if absent := missing(numbers, known):
             raise StateMissing(directory=directory, what=absent)
         indexes = {kind: Index() for kind in indexed}
+        tops: dict[int, int] = {}
         records: list[Record] = []
 
         def keep(header: Header, payload: bytes) -> None:
@@ -141,6 +145,7 @@ class Journal:
                 records.append(Record(kind, slot, ballot, payload))
             if kind in indexes:
                 indexes[kind].add(slot, number, offset, length)
+                tops[number] = max(slot, tops.get(number, 0))
 
         found = scan(reader, numbers, identity, known, keep)
         if found.damage is not None:
@@ -151,11 +156,15 @@ class Journal:
         last = found.segments[-1]
         left = {name: reader.size(name) for name in (*KEPT, MADE) if name in names}
         journal = cls(identity, found.tail, last.opening.size, copy, segment_bytes, indexes, Spares(segment_bytes, left))
+        journal._tops = tops
+        given_up = [segment.name(number) for number in segment.numbers(names) if number < known.first]
         leftovers = [*found.dropped, *unfit(left, segment_bytes)]
         # Synced even without leftovers: a process that was killed right after a rename left a name that only the cache knows.
         operations: list[Operation] = [*(Remove(name) for name in reversed(leftovers)), SyncDirectory(segment.DIRECTORY)]
         operations += journal._settle(reader, found)
         operations += promise.repair(copy, names)
+        # Not before the copies that say so are durable: a killed process may have left them in the cache only.
+        operations += (*map(Remove, given_up), SyncDirectory(segment.DIRECTORY)) if given_up else ()
         return journal, Recovered(copy.payload, records, operations, found.cut)
 
     def _settle(self, reader: Reader, found: Scan) -> list[Operation]:
@@ -185,14 +194,11 @@ class Journal:
         Returns:
             Operations that end in a `Sync`; none if there is nothing to write.
         """
-        operations: list[Operation] = []
+        operations = list[Operation]()
         self.spares.carried_out()
         if copies is not None:
-            self._generation += 1
-            synced = self._batch - 1 if self._open else self._batch
-            identity = self._identity
-            pinned = Copy(1, identity.member, identity.cell, self._generation, synced, self._first, self._encoder.segment, copies)
-            operations += promise.write(pinned)
+            self._payload = copies
+            operations += self._write_copies()
         records = records if isinstance(records, list) else list(records)
         if not records:
             return operations
@@ -212,14 +218,24 @@ class Journal:
         operations += (Write(file, start, b"".join(parts)), *ending, Sync(file))
         return operations
 
+    def _write_copies(self) -> list[Operation]:
+        """Both copies anew, each with what is known of the log by now."""
+        self._generation += 1
+        synced, identity = self._batch - 1 if self._open else self._batch, self._identity
+        pinned = Copy(1, identity.member, identity.cell, self._generation, synced, self._first, self._encoder.segment, self._payload)
+        return promise.write(pinned)
+
     def _add(self, parts: list[bytes], records: list[tuple[int, int, int, bytes]]) -> None:
         encoder, indexes, batch = self._encoder, self._indexes, self._batch
-        left = len(records)
+        left, top = len(records), self._tops.get(encoder.segment, 0)
         for kind, slot, ballot, payload in records:
             left -= 1
             if kind in indexes:
                 indexes[kind].add(slot, encoder.segment, encoder.offset, len(payload))
+                if slot > top:
+                    top = slot
             encoder.add(parts, kind, slot, ballot, payload, batch, left)
+        self._tops[encoder.segment] = top
         self._open = self._mark = False
 
     def _end_segment(self) -> list[Operation]:
@@ -336,10 +352,31 @@ class Journal:
         """
         return record.read(reader, self._crc_seed, where)
 
-    def forget(self, kind: int, below: int) -> None:
-        """Let `locate` forget slots below `below`; the records stay."""
-        if kind in self._indexes:
-            self._indexes[kind].forget(below)
+    def kept_bytes(self, through: int) -> int:
+        """About how long the log would be if it gave up what `give_up(through)` would."""
+        return (self._encoder.segment - self._first_above(through) + 1) * self.segment_bytes
+
+    def give_up(self, through: int) -> list[Operation]:
+        """Drop the whole segments that hold no indexed record of a slot above `through`; nothing if there is none. Not beside a batch.
+
+        The state record of the first one that stays has what else they held. The copies name that one before a file goes.
+        """
+        first, before = self._first_above(through), self._first
+        if first == before:
+            return []
+        self._first = first
+        for index in self._indexes.values():
+            index.forget(through + 1)
+        self._tops = {number: top for number, top in self._tops.items() if number >= first}
+        removed = (Remove(segment.name(number)) for number in range(before, first))
+        return [*self._write_copies(), *removed, SyncDirectory(segment.DIRECTORY)]
+
+    def _first_above(self, through: int) -> int:
+        """The oldest segment that holds an indexed record of a slot above `through`, or the one in use."""
+        first = self._first
+        while first < self._encoder.segment and self._tops.get(first, 0) <= through:
+            first += 1
+        return first
 
 
 def create(

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from gaios.storage import copies as promise
-from gaios.storage import record, segment
+from gaios.storage import record, segment, snapshot
 from gaios.storage.copies import NO_PIN, Copy
 from gaios.storage.record import Header
 from gaios.storage.scan import Tail, fault_of_opening, fault_of_record, missing, scan, walk
@@ -46,6 +46,7 @@ def verify(reader: Reader) -> list[Problem]:
         problems.append(Problem(absent, 0, "missing", "the file is not there"))
         expected = sorted([*expected, segment.number(absent)])
     identity = _owner(reader, newest, numbers)
+    problems += snapshot.check(reader, None if identity is None else identity.cell)
     if identity is None:
         return problems + [Problem(segment.name(number), 0, "opening", "no intact opening block stands at the start") for number in numbers]
     if not complete:

@@ -37,7 +37,7 @@ class Reader(Protocol):
     """The bytes of a replica's directory, as a shell shows them."""
 
     def names(self) -> list[str]:
-        """Every file's name, those below `wal/` included."""
+        """Every file's name, those below `wal/` and `snap/` included."""
         ...
 
     def size(self, name: str) -> int:
@@ -71,7 +71,7 @@ class Sync(NamedTuple):
 
 
 class SyncDirectory(NamedTuple):
-    """Make a directory's entries durable: fsync. `name` is "wal", or "" for the replica's directory itself."""
+    """Make a directory's entries durable: fsync. `name` is "wal", "snap", or "" for the replica's directory itself."""
 
     name: str
 

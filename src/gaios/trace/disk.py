@@ -6,12 +6,15 @@ Rule 2. A batch takes effect in order: the copies, then its records one after th
 
 from collections.abc import Callable, Iterator
 
+import msgspec
+
 from gaios.log.recording import Handed, Start
-from gaios.log.records import RecordKind
+from gaios.log.records import Boot, RecordKind
 from gaios.trace.words import Illegal
 
 COPIES = ("promise-1", "promise-2")
 Accepted = tuple[int, bytes]
+_boot = msgspec.msgpack.Decoder(Boot).decode
 
 
 class Disk:
@@ -22,7 +25,11 @@ class Disk:
         """Of the copies: the promise, the longest term, the boot."""
         self.promised = self.chosen = self.truncated = 0
         """Of copies and records together."""
+        self.snapshot = 0
+        """Behind this slot a snapshot is durable."""
         self.accepted: dict[int, Accepted] = {}
+        self.boots: dict[int, tuple[int, int]] | None = {}
+        """The newest boot of each member, with its nonce, that was written down here; None: nobody recorded what was."""
         self.flying: Handed | None = None
         """The batch that was handed over and is not known to be durable."""
 
@@ -67,6 +74,9 @@ class Disk:
             problem = None if newer is None else problem
         if problem is not None:
             raise Illegal("V3 restart", *problem)
+        for kind, member, _, payload in batch.records if batch is not None else ():
+            if kind == RecordKind.BOOT:  # it may have been durable
+                self._record(kind, member, 0, payload)
 
     def resume(self, start: Start) -> None:
         """Take up what a start found when nobody recorded what was written before.
@@ -84,6 +94,8 @@ class Disk:
         self.copied = self.promised = start.promised
         self.longest, self.boot = start.longest, start.boot - 1
         self.chosen, self.truncated, self.accepted = start.chosen, start.truncated, told
+        self.snapshot = start.chosen  # there may be one
+        self.boots = None
 
     # -- inside ----------------------------------------------------------------------------------------------------------
 
@@ -113,12 +125,17 @@ class Disk:
             self.chosen = max(self.chosen, slot)
         elif kind == RecordKind.TRUNCATE:
             self.truncated = max(self.truncated, slot)
+        elif kind == RecordKind.SNAPSHOT:
+            self.snapshot = max(self.snapshot, slot)
+        elif kind == RecordKind.BOOT:
+            if self.boots is not None:
+                self.boots[slot] = _boot(value)[:2]
         else:
             raise Illegal("V3 what is written", "a record of a known kind", f"kind {kind}")
 
     def _differs(self, start: Start) -> tuple[str, str] | None:
         """Where a start differs from this state: expected, found."""
-        mine = (self.boot + 1, self.promised, self.longest, self.chosen, self.truncated)
+        mine = (self.boot + 1, self.promised, self.longest, max(self.chosen, self.truncated), self.truncated)
         if mine != (start.boot, start.promised, start.longest, start.chosen, start.truncated):
             return self._summary(), _found(start)
         told = {slot: (ballot, value) for slot, ballot, value in start.accepted}
@@ -129,7 +146,7 @@ class Disk:
         return f"slot {slot} {_entry(kept.get(slot))}", _entry(told.get(slot))
 
     def _summary(self) -> str:
-        return _state_text(self.boot + 1, self.promised, self.longest, self.chosen, self.truncated)
+        return _state_text(self.boot + 1, self.promised, self.longest, max(self.chosen, self.truncated), self.truncated)
 
 
 def _check_syncs(batch: Handed) -> None:

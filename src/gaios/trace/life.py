@@ -2,6 +2,8 @@
 
 Rule 1. Two classes of messages. *Promise*, *accepted* and the like wait for all records up to those of their own step; what only the owner
 of a ballot says waits for the durable claim of that ballot. Nothing of either leaves before the boot is durable.  [SAFETY 5]
+Nothing at all happens to the core before so many others said that they recorded the boot that they are a majority together with this one,
+and nobody says that of another's boot before its record is durable.  [SAFETY 3]
 Rule 2. What leaves was sent by a step of this boot. The exceptions are `Learn`, which log/ joins and renews, and `Chosen`, which may be
 read from the disk: those must be true.
 Rule 3. What the disk is handed is what the steps wanted written, in their order; beside it only marks that are true, what was found
@@ -11,6 +13,7 @@ accepted above the mark at the start, and full state records.
 from collections import Counter, deque
 from typing import Any, Final, NamedTuple
 
+from gaios.log.codec import BOOTED
 from gaios.log.recording import FIELDS, Came, Done, Entry, Frame, Handed, Left, Start, Step, encode, essence
 from gaios.log.records import RecordKind
 from gaios.paxos import core
@@ -50,6 +53,7 @@ class Life:
         self._now = 0
         self._came: Counter[bytes] = Counter()
         self._came_from = 0
+        self._recorded_by: set[int] = set()
         self._sent: dict[bytes, list[Sent]] = {}
         self._proposed: deque[tuple[int, bytes]] = deque()
         self._unwritten: deque[tuple[int, tuple[int, int, int, bytes]]] = deque()
@@ -75,6 +79,14 @@ class Life:
         elif isinstance(entry, Came):
             self._came_from = entry.member
             self._came = Counter(encode(message) for message in entry.messages)
+            mine = (self.start.boot, self.start.nonce)
+            for message in entry.messages:
+                if (
+                    message[0] == BOOTED
+                    and tuple(message[1:3]) == mine
+                    and any((row[0], *row[1:3]) == (self.me, *mine) for row in message[3])
+                ):
+                    self._recorded_by.add(entry.member)
         elif isinstance(entry, Left):
             for members, messages in entry.frames:
                 for message in messages:
@@ -116,6 +128,11 @@ class Life:
         participant, out = self._core, self._out
         event = _event(step.event)
         tag = event[0]
+        recorded, voters = len(self._recorded_by) + 1, self.start.voters.bit_count()
+        if 2 * recorded <= voters:
+            raise Illegal(
+                "V3 a boot is registered", f"nothing before a majority of {voters} recorded the boot", f"{recorded}: {shown(event)}"
+            )
         if step.now < self._now:
             raise Illegal("V2 time", f"no time before {self._now} ns", f"{step.now} ns")
         self._now = step.now
@@ -142,7 +159,7 @@ class Life:
         out.sends.clear()
         if fired and tag == core.ACCEPTED:
             self._cell.vote(step.src, event[3], event[1])
-        for slot in range(chosen + 1, participant.chosen + 1):
+        for slot in range(chosen + 1 if tag != core.INSTALL else participant.chosen + 1, participant.chosen + 1):
             self._cell.believed(slot, *participant.acc[slot])
         if participant.leads():
             self._led[participant.bal] = participant.chosen
@@ -160,6 +177,9 @@ class Life:
             self._cell.accepted(slot, ballot, value)
             self._unwritten.append((number, (int(RecordKind.ACCEPT), slot, ballot, value)))
         elif field == core.F_TRUNCATED:
+            if write[1] > self._disk.snapshot:
+                expected = f"nothing truncated above slot {self._disk.snapshot}, behind which a snapshot is durable"
+                raise Illegal("V3 truncated behind a snapshot", expected, f"through slot {write[1]}")
             self._unwritten.append((number, (int(RecordKind.TRUNCATE), write[1], 0, b"")))
 
     def _sends(self, number: int, to: int, message: Any) -> None:  # noqa: ANN401 (an event)
@@ -187,8 +207,16 @@ class Life:
                 raise Illegal("V3 what leaves is true", f"nothing above slot {known} called chosen in ballot {message[1]}", shown(message))
         elif tag == core.CHOSEN:
             _, slot, ballot, value = message
-            if slot > self._core.chosen or self._core.acc.get(slot) != (ballot, value):
+            if slot <= self._core.truncated:
+                self._cell.believed(slot, ballot, value)
+            elif slot > self._core.chosen or self._core.acc.get(slot) != (ballot, value):
                 raise Illegal("V3 what leaves is true", f"a chosen value as accepted here: {self._core.acc.get(slot)}", shown(message))
+        elif tag == BOOTED and message[1]:
+            boots = self._disk.boots
+            for member, boot, *_ in message[3]:
+                if boots is not None and boot == message[1] and boots.get(member, (0, 0))[0] < boot:
+                    expected = f"boot {boot} of member {member} durable before it is confirmed"
+                    raise Illegal("V3 persist, then say", expected, f"boot {boots.get(member, (0, 0))[0]} durable")
         elif tag in core.MESSAGES:
             sent = self._provenance(message)
             if members != [sent.to] if sent.to else self.me in members:
@@ -257,7 +285,9 @@ class Life:
             elif kind == RecordKind.CHOSEN:
                 if slot > participant.chosen:
                     raise Illegal("V3 what is written", f"a mark of at most slot {participant.chosen}", f"one of slot {slot}")
-            elif kind != RecordKind.ACCEPT or (slot, ballot, value) not in self._found:
+            elif kind not in {RecordKind.SNAPSHOT, RecordKind.BOOT} and (
+                kind != RecordKind.ACCEPT or (slot, ballot, value) not in self._found
+            ):
                 expected = _record(*self._unwritten[0][1]) if self._unwritten else "only records that a step wanted"
                 raise Illegal("V3 what is written", expected, _record(*record))
 

@@ -7,6 +7,8 @@ Rule 1. The master holds a KeepAlive until a charge that lists the session is ch
 Rule 2. Notices are counted within a reign; a KeepAlive names the reign that it heard of last, and how far it was told in it. What it was
 not told is told again, so an answer that is lost loses nothing.
 Rule 3. A KeepAlive that names another reign is told of this one first: whoever waits asks again what it wants to know.  [CHUBBY §2.9]
+Rule 4. An answer that says a newer KeepAlive to be listed, which extends the session's lease, tells all notices that there are by then,
+or that some were lost. A client carries them out before it believes in that lease: what it was told to forget may change.  [SAFETY 24]
 """
 
 import struct

@@ -3,7 +3,8 @@
 import pytest
 
 from gaios.sim.museum import Exhibit
-from gaios.sim.museum.cache_bugs import EXHIBITS
+from gaios.sim.museum.cache_bugs import CACHED, EXHIBITS, SILENT
+from gaios.sim.run import RunOptions, run
 from tests.sim.museum.planted import differs
 
 
@@ -11,3 +12,10 @@ from tests.sim.museum.planted import differs
 def test_the_code_differs_while_the_bug_is_planted(exhibit: Exhibit) -> None:
     assert exhibit.layer in {"locks", "client"}
     assert differs(exhibit)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_clients_that_acknowledge_nothing_do_no_harm(seed: int) -> None:
+    """[SAFETY 24] No change waits for them longer than a lease, and what they carry out they need not acknowledge."""
+    with SILENT():
+        assert run(seed, RunOptions(plan=CACHED)).violations == []

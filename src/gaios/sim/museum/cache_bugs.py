@@ -1,9 +1,11 @@
 """Bugs of the client cache: changes that do not wait for it, or for ever; notices, leases and answers that its client mistakes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from gaios.client.cache import Cache, Fill
+from gaios.client.lease import Lease, Leases
+from gaios.client.state import Link
 from gaios.locks.affects import Affected
 from gaios.locks.cachers import Cachers
 from gaios.locks.gate import Gate
@@ -38,7 +40,36 @@ def _waits_for_ever(sound: _Sound) -> _Sound:
     return is_waited_for
 
 
+def _waits_for_the_listed(sound: _Sound) -> _Sound:
+    """Whoever is listed is waited for, although it had its lease's time to acknowledge what it was told."""
+
+    def listed(self: Cachers, now: int, sessions: Iterable[int]) -> None:
+        sessions = list(sessions)
+        sound(self, now, sessions)
+        for session in sessions:
+            cacher = self._asked.get(session)
+            if cacher is not None:
+                cacher.told = {path: (number, cacher.until_ns) for path, (number, _) in cacher.told.items()}
+
+    return listed
+
+
 # ------------------------------------------------------------------------------------------------------------------ client
+
+
+def _says_nothing(sound: _Sound) -> _Sound:
+    """A client carries out what it is told, and acknowledges nothing of it: no bug of gaios, but others write clients, too."""
+
+    def send(self: Leases, now: int, master: Link, lease: Lease) -> None:
+        told, lease.told = lease.told, 0
+        sound(self, now, master, lease)
+        lease.told = told
+
+    return send
+
+
+SILENT = method(Leases, "_send", _says_nothing)
+"""Nothing may come of it alone."""
 
 
 def _keeps_what_is_late(sound: _Sound) -> _Sound:
@@ -59,7 +90,15 @@ EXHIBITS = [
         "a change waits for a cache whose lease is over",
         "locks",
         "SAFETY 24",
-        together(method(Cachers, "is_waited_for", _waits_for_ever), method(Cachers, "drop_lapsed", lambda _: lambda *_: None)),
+        together(method(Cachers, "is_waited_for", _waits_for_ever), method(Cachers, "drop_lapsed", lambda _: lambda *_: False)),
+        ("liveness", "nothing left"),
+        CACHED,
+    ),
+    Exhibit(
+        "a change waits for a cache that is listed and acknowledges nothing",
+        "locks",
+        "SAFETY 24",
+        together(SILENT, method(Cachers, "listed", _waits_for_the_listed)),
         ("liveness", "nothing left"),
         CACHED,
     ),

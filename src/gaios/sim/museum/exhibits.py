@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gaios.sim.museum import (
+    boot_bugs,
     cache_bugs,
     client_bugs,
     db_bugs,
@@ -14,6 +15,7 @@ from gaios.sim.museum import (
     paxos_bugs,
     server_bugs,
     session_bugs,
+    snapshot_bugs,
     storage_bugs,
     transport_bugs,
 )
@@ -24,6 +26,7 @@ EXHIBITS: list[Exhibit] = [
     for layer in (
         paxos_bugs,
         log_bugs,
+        boot_bugs,
         storage_bugs,
         disk_bugs,
         db_bugs,
@@ -33,6 +36,7 @@ EXHIBITS: list[Exhibit] = [
         lock_bugs,
         session_bugs,
         cache_bugs,
+        snapshot_bugs,
     )
     for exhibit in layer.EXHIBITS
 ]

@@ -238,7 +238,7 @@ EXHIBITS = [
         "the exactly-once table has no bound",
         "log",
         "SAFETY 28",
-        method(Sessions, "register", lambda sound: lambda self, identity: self._known.update({identity: Session()})),
+        method(Sessions, "register", lambda sound: lambda self, identity: self._known.update({identity: Session(identity)})),
         ("bounded queues",),
         scenario("small-tables"),
     ),

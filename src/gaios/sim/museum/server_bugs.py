@@ -78,9 +78,10 @@ def _as_before(sound: Callable[..., Any]) -> Callable[..., Any]:
 def _believes_connections(sound: Callable[..., Any]) -> Callable[..., Any]:
     """A frame is its connection's, whoever it says it is from."""
 
-    def peer_frame(self: node.Node, now: int, member: int, body: bytes) -> None:
+    def peer_frame(self: node.Node, now: int, member: int, nonce: int, body: bytes) -> bool:
         _, boot, _, messages = codec.decode(body)
-        self.replica.receive(now, member, boot, messages)
+        self.replica.receive(now, member, boot, nonce, messages)
+        return True
 
     return peer_frame
 
@@ -91,7 +92,7 @@ EXHIBITS = [
         "server",
         "SAFETY 3",
         method(node, "recover", _as_before),
-        ("boots rise",),
+        ("boots rise", "no replica stops by itself"),
     ),
     Exhibit(
         "a frame is counted for the wrong member",

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 from gaios.log import Copies, RecordKind, encode
+from gaios.log.boots import Boots
 from gaios.log.records import State
-from gaios.sim.museum.exhibit import Exhibit, method, scenario
+from gaios.sim.museum.boot_bugs import at_once
+from gaios.sim.museum.exhibit import Exhibit, method, scenario, together
 from gaios.storage import Identity, Journal, Record, create
 from gaios.storage.spares import Spares
 from gaios.storage.words import Operation, Sync, SyncDirectory, Write
@@ -71,8 +73,8 @@ EXHIBITS = [
         "a directory that is missing is created empty",
         "storage",
         "SAFETY 2",
-        method(Journal, "open", _creates),
-        ("persist, then say", "agreement", "durability"),
+        together(method(Journal, "open", _creates), method(Boots, "__init__", at_once)),
+        ("lost state stays out", "agreement", "durability"),
         scenario("lost-disks"),
     ),
     Exhibit(
