@@ -43,7 +43,9 @@ class Kind(IntEnum):
     MASTER = 4
     """A command that a master itself originates; `client slot` holds its ballot, and under another epoch it does nothing.  [SAFETY 14]"""
     SNAPSHOT = 6
-    """A master asks for a snapshot behind this slot; `client slot` as above.  [SAFETY 14, 26]"""
+    """A master asks for a snapshot behind this slot; `client slot` holds its ballot, as above.  [SAFETY 14, 26]"""
+    CHECK = 7
+    """A master asks all to compare their states behind this slot; `client slot` as above.  [PML §6.2; SAFETY 14, 25]"""
 
 
 _COMMAND = int(Kind.COMMAND)
@@ -103,6 +105,11 @@ def master(ballot: int, command: bytes) -> bytes:
 def snapshot(ballot: int) -> bytes:
     """The entry in which a master asks every replica for a snapshot behind its slot."""
     return encode(Kind.SNAPSHOT, Identity(ballot, 0), 0, 0, b"")
+
+
+def check(ballot: int) -> bytes:
+    """The entry with which a master has all replicas compare themselves."""
+    return encode(Kind.CHECK, Identity(ballot, 0), 0, 0, b"")
 
 
 def bind(data: bytes, ballot: int) -> bytes:

@@ -8,6 +8,7 @@
     │   ├── NotMaster              ask another replica
     │   ├── Overloaded             a bounded queue is full; try again later
     │   ├── Unavailable            no master answered before the deadline
+    │   │   └── Diverged           this replica's database differs from the others', so it serves nobody
     │   ├── Compacted              that revision's history was dropped
     │   ├── FutureRevision         that revision does not exist yet
     │   ├── NotANumber             increment of a value that is not a decimal number
@@ -163,6 +164,16 @@ class Unavailable(Refused):
         self.waited_ms, self.reason = waited_ms, reason
         # Where nobody waited, the time explains nothing.
         super().__init__(f"the cell did not answer within {waited_ms} ms: {reason}" if waited_ms else reason)
+
+
+class Diverged(Unavailable):
+    """A replica whose database came to another state at `slot` than it should: it is in quarantine, serves nobody, and rebuilds itself."""
+
+    hint = "gaios status says how far it is; where no replica serves, gaios diff shows what differs"
+
+    def __init__(self, *, slot: int, reason: str) -> None:
+        self.slot, self.reason, self.waited_ms = slot, reason, 0
+        Refused.__init__(self, f"this replica's database is in quarantine since slot {slot}: {reason}")
 
 
 class Compacted(Refused):

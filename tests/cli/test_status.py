@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from gaios import errors
 from gaios.cli.status import ballot, rows
 from gaios.client.status import CellStatus, ReplicaStatus
@@ -24,6 +26,7 @@ def test_json_has_exactly_the_names_of_the_interface(cell: FakeCell, cli: Cli) -
     assert done.code == 0
     assert list(done.json) == ["cell", "master", "epoch", "ballot", "tolerates", "why", "replicas"]
     names = ["id", "member", "boot", "pid", "client", "peer", "admin", "role", "voting", "ballot", "chosen", "applied"]
+    names += ["repairing", "why"]
     assert list(done.json["replicas"][0]) == names
     assert done.json["replicas"][2]["pid"] is None
 
@@ -36,6 +39,12 @@ def test_people_get_a_table_and_a_sentence(cell: FakeCell, cli: Cli) -> None:
     assert lines[1].split() == ["1", "master", "h:1", "h:2", "h:3", "42", "2.1", "9", "9", "0"]
     assert lines[3].split() == ["3", "unreachable", "h:7", "h:8", "h:9", "–", "–", "–", "–", "–"]
     assert lines[-1] == "cell c0, epoch 131073: 2 of 3 replicas answer"
+
+
+def test_what_is_unusual_at_a_replica_stands_below(cell: FakeCell, cli: Cli) -> None:
+    odd = replace(TWO, repairing=True, why=("its database is in quarantine",))
+    cell.told = replace(TOLD, replicas=(ONE, odd, GONE))
+    assert cli("status").out.decode().splitlines()[-1] == "replica 2: its database is in quarantine"
 
 
 def test_the_lag_is_what_the_furthest_knows_chosen_and_this_one_has_not_applied() -> None:

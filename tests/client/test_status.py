@@ -26,6 +26,8 @@ def told(number: int, *, role: str = "replica", ballot: int = 65_537) -> Told:
         ballot=ballot,
         epoch=65_537,
         chosen=9,
+        repairing=False,
+        why=("it stands here for a test",),
         members=MEMBERS,
     )
 
@@ -44,6 +46,8 @@ def test_silent_members_are_listed_with_what_the_others_know_of_them() -> None:
     assert [replica.id for replica in status.replicas] == [1, 2, 3, 4, 5]
     last = status.replicas[4]
     assert (last.client, last.admin, last.role, last.pid, last.voting) == ("h:5", "h:205", "unreachable", None, None)
+    assert (last.repairing, last.why) == (None, ())
+    assert (status.replicas[0].repairing, status.replicas[0].why) == (False, ("it stands here for a test",))
 
 
 def test_the_master_is_who_says_so_under_the_highest_ballot() -> None:
@@ -85,6 +89,8 @@ def test_the_json_has_the_interfaces_keys_and_null_for_the_unknown() -> None:
         "ballot",
         "chosen",
         "applied",
+        "repairing",
+        "why",
     ]
     assert data["tolerates"] is None
     assert data["replicas"][0]["pid"] is None

@@ -41,7 +41,7 @@ class Register(Machine):
         return len(self.log)
 
     def snapshot(self) -> Iterator[bytes]:
-        yield from self.log
+        return iter(tuple(self.log))
 
     def restore(self, chunks: Iterable[bytes]) -> None:
         self.log = list(chunks)

@@ -174,3 +174,49 @@ def test_a_masters_own_command_that_fails_otherwise_stops_the_replica(monkeypatc
     monkeypatch.setattr(under_test.machine, "apply_own", apply_own)
     with pytest.raises(errors.InvariantViolated):
         under_test.apply(1, entry.batch([entry.epoch(7), entry.master(7, b"x")], 5))
+
+
+def test_a_check_of_the_reign_sums_the_state_up_behind_its_whole_slot() -> None:
+    """[SAFETY 14, 25] Another reign's does nothing; what follows in the slot counts."""
+    under_test = applier()
+    client = entry.Identity(1, 0)
+    under_test.apply(1, entry.batch([entry.register(), entry.epoch(1 << 16 | 1)], 5))
+    answers, _ = under_test.apply(2, entry.batch([entry.check(2 << 16 | 1)], 5))
+    assert answers == [(Status.NOT_MASTER, 2, 0, b"")]
+    assert under_test.sums == []
+    under_test.apply(3, entry.batch([entry.check(1 << 16 | 1), command(client, 1, b"x")], 5))
+    assert under_test.sums == [under_test.sum()]
+    assert under_test.sums[0][:3] == (3, under_test.chain, 1)
+
+
+def test_the_trail_tells_answers_apart_that_the_machine_does_not() -> None:
+    """[SAFETY 27] A table with other bounds answers something else, and that is seen although no machine differs."""
+    one = applier()
+    other = Applier(Register(), Sessions(Bounds(sessions=1, answers=10, answer_bytes=100)))
+    for under_test in (one, other):
+        under_test.apply(1, entry.batch([entry.register(), entry.register()], 5))
+    assert one.sum() == other.sum()
+    for under_test in (one, other):
+        under_test.apply(2, entry.batch([command(entry.Identity(1, 0), 1, b"fail")], 5))
+    assert one.machine.checksum() == other.machine.checksum()
+    assert one.sum() != other.sum()
+
+
+def test_the_log_can_be_applied_again_from_its_beginning() -> None:
+    """[SAFETY 25] It comes to the same, to the last byte of the table."""
+    values = [
+        entry.batch([entry.register(), entry.epoch(1 << 16 | 1)], 5),
+        entry.batch([command(entry.Identity(1, 0), 1, b"x"), entry.check(1 << 16 | 1)], 6),
+    ]
+    under_test, found = applier(), []
+    for _ in range(2):
+        for slot, value in enumerate(values, 1):
+            under_test.apply(slot, value)
+        found.append(
+            (list(under_test.sums), list(under_test.sessions.snapshot()), under_test.epoch, under_test.time_ms, under_test.checked)
+        )
+        under_test.begin_anew()
+        assert under_test.sum() == (0, CHAIN_START, 0, 0)
+        assert under_test.sums == []
+    assert found[0] == found[1]
+    assert len(found[0][0]) == 1

@@ -8,7 +8,7 @@ def test_facts_are_the_replicas_own() -> None:
     cell = HandCell()
     node = cell.nodes[cell.elect()]
     replica = node.replica
-    told = facts(7, replica, cell.now)
+    told = facts(7, replica, node.snapshots, cell.now)
     assert (told["id"], told["role"], told["master"], told["voting"]) == (7, "master", replica.members[replica.me], True)
     assert told["chosen"] == told["applied"] == replica.applied
     assert told["epoch"] == told["ballot"] == replica.ballot

@@ -5,10 +5,13 @@ import itertools
 import pytest
 
 from gaios import entry, errors
-from gaios.log import Options, recover
+from gaios.locks import LockService
+from gaios.log import Options, Recovered, recover
+from gaios.log.doubt import Quarantine
+from gaios.log.records import encode
 from gaios.log.snapshots import Capture, Handle, Part, encode_handle
 from gaios.server.node import Node
-from gaios.server.snapshots import Found, Snapshots
+from gaios.server.snapshots import Found, Snapshots, load
 from gaios.storage import Identity, Journal, verify
 from gaios.storage.snapshot import NEW, File, name, slots
 from gaios.transport import Decoder, Kind, Watch, decode_events, encode_watch
@@ -231,7 +234,7 @@ def capture(slot: int, size: int) -> Capture:
 
 def beginnings(cell: HandCell, node: Node) -> int:
     """When a node begins to write what is asked for now."""
-    snapshots = Snapshots(Found(CELL, None, [], [], [], []), node.replica, node, cell.disks[node.replica.me])
+    snapshots = Snapshots(Found(CELL, None, (), [], [], [], []), node.replica, node, cell.disks[node.replica.me])
     snapshots.take(cell.now, [capture(7, 1)])
     return snapshots.due_ns() - cell.now
 
@@ -250,7 +253,7 @@ def test_it_is_written_in_slices_with_pauses_between() -> None:
     """And never more than a little is gathered before the disk has it."""
     cell = HandCell(1)
     cell.elect()
-    snapshots = Snapshots(Found(CELL, None, [], [], [], []), cell.nodes[1].replica, cell.nodes[1], cell.disks[1])
+    snapshots = Snapshots(Found(CELL, None, (), [], [], [], []), cell.nodes[1].replica, cell.nodes[1], cell.disks[1])
     snapshots.take(cell.now, [capture(7, 40_000_000)])
     flights, now, slices = 0, cell.now, 0
     while snapshots.due_ns() < 1 << 61:
@@ -273,7 +276,7 @@ def test_what_is_asked_for_while_one_is_written_is_not_taken() -> None:
     """It would never be done in a cell whose log grows quicker than its disk writes."""
     cell = HandCell(1)
     cell.elect()
-    snapshots = Snapshots(Found(CELL, None, [], [], [], []), cell.nodes[1].replica, cell.nodes[1], cell.disks[1])
+    snapshots = Snapshots(Found(CELL, None, (), [], [], [], []), cell.nodes[1].replica, cell.nodes[1], cell.disks[1])
     snapshots.take(cell.now, [capture(7, 1_000_000), capture(9, 1)])
     assert snapshots.skipped == 1
 
@@ -384,3 +387,40 @@ def test_what_is_offered_and_does_not_help_is_not_fetched() -> None:
         snapshots.heard(cell.now, 2, (106, data))
     assert snapshots.work(cell.now) is None
     assert snapshots.said == []
+
+
+def quarantined(cell: HandCell, agreed: int) -> Recovered:
+    _, found = Journal.open(Identity(CELL, 1, 0), cell.disks[1])
+    recovered = recover(found.copies, found.records)
+    recovered.quarantine = encode(Quarantine(1, agreed + 1, agreed, None, None, "it differs"))
+    return recovered
+
+
+def test_a_start_in_quarantine_takes_nothing_that_may_be_of_the_wrong_database() -> None:
+    """[SAFETY 25] Without one it applies the whole log, and where the log does not begin there the oldest has to do."""
+    cell = live(SMALL, 90)
+    old, *_, new = taken(cell, 1)
+    for agreed, slot in ((new, new), (new - 1, taken(cell, 1)[-2]), (old, old)):
+        base = load(cell.disks[1], CELL, quarantined(cell, agreed), LockService(), "d").base
+        assert base is not None
+        assert base.part.slot == slot
+    machine = LockService()
+    found = load(cell.disks[1], CELL, quarantined(cell, old - 1), machine, "d")
+    assert found.base is None
+    assert tuple(piece for piece in machine.snapshot() if piece) == found.empty
+    short = live(SHORT, 90)
+    first = taken(short, 1)[0]
+    base = load(short.disks[1], CELL, quarantined(short, first - 1), LockService(), "d").base
+    assert base is not None
+    assert base.part.slot == first
+
+
+def test_in_quarantine_what_is_newer_than_the_newest_agreement_goes() -> None:
+    """[SAFETY 25] And nobody is offered any."""
+    cell = live(SMALL, 90)
+    node, (old, *_) = cell.nodes[1], taken(cell, 1)
+    node.replica.doubt.record = Quarantine(1, old + 1, old, None, None, "it differs")
+    for _ in range(20):
+        cell.run(10 * MS)
+    assert taken(cell, 1) == [old]
+    assert [kept.handle.slot for kept in node.snapshots.kept] == [old]

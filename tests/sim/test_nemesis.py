@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from gaios.sim.cell import Cell
 from gaios.sim.faults import MS, ClientFaults, DiskFaults, Faults, NetworkFaults, ProcessFaults, S
+from gaios.sim.history import Lease
 from gaios.sim.observations import Observations
 from gaios.sim.partitions import KINDS
 from gaios.sim.plan import Plan
@@ -19,11 +20,39 @@ def troubled(faults: Faults, seconds: int = 20) -> Cell:
     return cell
 
 
+def cell_with_work(faults: Faults) -> Cell:
+    """As `troubled`, and something stands in its database."""
+    cell = Cell(World(3), replace(Plan(), replicas=5, clients=2, watchers=0, faults=faults), Observations())
+    cell.start()
+    for number in range(60):
+        asked = Asked(cell.clients[0], put(b"k%d" % number, b"value"))
+        cell.world.run(cell.world.now_ns + 5 * S, stop=asked.is_told)
+        cell.world.run(cell.world.now_ns + 50 * MS)
+    return cell
+
+
+def leases(cell: Cell) -> list[Lease]:
+    for seat in cell.seats.values():
+        seat.onlooker.ended()
+    return cell.observations.leases
+
+
 def test_crashed_replicas_come_back() -> None:
     cell = troubled(Faults(process=ProcessFaults(crash_every_ns=S, down_ns=100 * MS, all_at_once=0.3)))
     assert cell.world.sometimes["a replica crashed"] > 10
     assert cell.world.sometimes["all replicas crashed at once"] > 0
     assert cell.world.sometimes["a replica restarted"] > 10
+    assert not cell.observations.broken
+
+
+def test_bits_flip_in_the_memories_of_a_minority_and_never_the_masters() -> None:
+    cell = cell_with_work(Faults(process=ProcessFaults(flip_every_ns=100 * MS)))
+    flips = cell.observations.flips
+    assert len(flips) > 5
+    assert cell.world.sometimes["a replica found its database wrong"] > 3
+    assert not any(
+        lease.replica == flip.replica and lease.from_ns <= flip.at_ns < lease.until_ns for flip in flips for lease in leases(cell)
+    )
     assert not cell.observations.broken
 
 

@@ -43,6 +43,7 @@ def frame(*messages: codec.Message) -> bytes:
         ([(core.ACCEPTED, BALLOT, 0, 12)], (words.VALUES, "accepted ballot 3.1, slot 12")),
         ([(core.FETCH, 12)], (words.CATCH_UP, "fetch slot 12")),
         ([(core.CHOSEN, 12, BALLOT, b"")], (words.CATCH_UP, "chosen slot 12, ballot 3.1: no-op")),
+        ([(codec.SUM, 12, bytes(16), 255, 3, 1)], (words.LEASES, "slot 12 came to 00000000000000ff/0000000000000003, and yours?")),
         ([(core.HEARTBEAT, BALLOT, 0, 5, 600_000_000)], (words.LEASES, "heartbeat ballot 3.1, for 600 ms")),
         ([(core.RELEASE, BALLOT, 0)], (words.LEASES, "release ballot 3.1")),
         (

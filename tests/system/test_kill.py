@@ -101,7 +101,7 @@ async def check(cell: local.LocalCell, writers: Writers) -> None:
         count = await client.get("count")
         assert count is not None
         assert writers.counted <= int(count.value) <= writers.counted + writers.in_doubt
-    states: list[tuple[int, str]] = []
+    states: list[tuple[int, str, int]] = []
 
     async def agreed() -> bool:
         states[:] = []
@@ -110,7 +110,8 @@ async def check(cell: local.LocalCell, writers: Writers) -> None:
                 facts = msgspec.json.decode((await get(founder.admin, "/status"))[1])
             except (OSError, msgspec.DecodeError):
                 return False
-            states.append((facts["applied"], facts["chain"]))
+            assert not facts["repairing"], facts["why"]
+            states.append((facts["applied"], facts["chain"], facts["checksum"]))
         return len(set(states)) == 1
 
     async with asyncio.timeout(BACK_S):

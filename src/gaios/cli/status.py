@@ -59,6 +59,9 @@ def show(told: "CellStatus") -> None:
     for line in text.getvalue().splitlines():
         output.write_line(line.rstrip())
     output.write_line(f"cell {told.cell}, epoch {told.epoch}: {told.why}")
+    for replica in told.replicas:
+        for sentence in replica.why:
+            output.write_line(f"replica {replica.id}: {sentence}")
 
 
 def rows(told: "CellStatus") -> list[list[str]]:

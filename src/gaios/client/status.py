@@ -29,6 +29,10 @@ class ReplicaStatus(msgspec.Struct, frozen=True, kw_only=True):
     ballot: int | None = None
     chosen: int | None = None
     applied: int | None = None
+    repairing: bool | None = None
+    """Whether a part of its state is wrong and being made anew: it serves nobody, and votes."""
+    why: tuple[str, ...] = ()
+    """Sentences about what is unusual there."""
 
 
 class CellStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +78,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     ballot: int | None = None
     chosen: int | None = None
     applied: int | None = None
+    repairing: bool | None = None
+    why: tuple[str, ...] = ()
     epoch: int | None = None
     master: int | None = None
     members: tuple[Member, ...] = ()

@@ -32,6 +32,7 @@ from gaios.api import (
     Reply,
 )
 from gaios.db import multiop, snapshot
+from gaios.db.audit import audit
 from gaios.db.bounds import DATABASE_BYTES_MAX, RESERVE_BYTES
 from gaios.db.records import MASK, digest_numbers, successor, tombstone
 from gaios.db.store import SWEEP_RECORDS, Store
@@ -119,6 +120,10 @@ class Database(Machine):
         store = self._store
         return (store.total + digest_numbers(_NUMBERS, store.revision, store.compacted, self._epoch, store.log_length)) & MASK
 
+    def recheck(self, records: int) -> bool:
+        """See `Machine.recheck`: compute the next records' digests anew; a walk through all of them must come to what `checksum` holds."""
+        return self._store.recheck(records)
+
     def snapshot(self) -> Iterator[bytes]:
         """See `gaios.db.snapshot`. Costs nothing now, and finding and encoding a chunk's records when it is asked for."""
         store = self._store
@@ -179,6 +184,10 @@ class Database(Machine):
         """The put that stands under a key, a reserved one too."""
         return self._store.current(key)
 
+    def records(self) -> Iterator[Event]:
+        """The newest record of every key that was not forgotten, reserved ones and deletes included, in order. As `reserved`."""
+        return self._store.newest()
+
     def reserved(self, key: bytes, end: bytes) -> Iterator[bytes]:
         """The reserved keys in `[key, end)`, in order. Nothing may be changed meanwhile."""
         return self._store.reserved(key, end)
@@ -217,7 +226,7 @@ class Database(Machine):
 
     def check(self) -> None:
         """Compare all that is kept up to date with what it is from scratch; raises `InvariantViolated`. For tests."""
-        self._store.check()
+        audit(self._store)
 
     def _carry_out(self, command: api.Command) -> tuple[Reply, Sequence[Event]]:
         store = self._store

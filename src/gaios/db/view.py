@@ -4,7 +4,7 @@ Rule 1. It costs nothing when it begins. While it lasts, a sweep leaves it the b
 Rule 2. What is looked at in one go is bounded: a `None` among the records only says that time passed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from heapq import merge
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final
@@ -65,3 +65,15 @@ class View:
                 record = None
         self._at = key
         return record
+
+
+def read(views: list[View], view: View, log: Sequence[Event], start: int, stop: int) -> Iterator[Event | None]:
+    """The base, then the log's part; `views` names the view meanwhile. First comes a `None`: it has begun."""
+    views.append(view)
+    try:
+        yield None
+        yield from view.base()
+        for at in range(start, stop):
+            yield log[at]
+    finally:
+        views.remove(view)

@@ -115,6 +115,10 @@ class LockService(Machine):
         """See `Database.checksum`."""
         return self.database.checksum()
 
+    def recheck(self, records: int) -> bool:
+        """See `Database.recheck`."""
+        return self.database.recheck(records)
+
     def snapshot(self) -> Iterator[bytes]:
         """See `Database.snapshot`."""
         return self.database.snapshot()

@@ -6,6 +6,7 @@ Any `gaios.Machine` goes on top. `codec` is what replicas say to each other, as 
 
 from gaios.log import codec
 from gaios.log.answers import Answer, Status
+from gaios.log.doubt import Evidence
 from gaios.log.options import Options
 from gaios.log.output import OTHERS, Output
 from gaios.log.records import Copies, Record, RecordKind, Recovered, encode, recover
@@ -18,6 +19,7 @@ __all__ = [
     "Answer",
     "Bounds",
     "Copies",
+    "Evidence",
     "Options",
     "Output",
     "Record",

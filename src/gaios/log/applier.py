@@ -4,12 +4,13 @@ Rule 1. Everything here is a function of the chosen values: epoch, chain, table 
 Rule 2. A deterministic error is an answer. An unknown kind, or any other exception, stops the replica.
 Rule 3. The epoch only grows: an old master's epoch entry that a later reign recovered changes nothing, nor does a command of its own, nor
 a client's that it had bound to its reign.
+Rule 4. At a check that is its master's the state is summed up behind the whole slot, so that equal slots have equal sums.  [SAFETY 25]
 """
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from xxhash import xxh3_128_digest
+from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
 from gaios import errors
 from gaios.entry import Entry, Identity, Kind, Plain, as_entry, batch_time_ms, plain_entries
@@ -18,6 +19,7 @@ from gaios.log.options import Options
 from gaios.log.records import CHAIN_START
 from gaios.log.sessions import Sessions
 from gaios.log.snapshots import VERSION, Capture, Part
+from gaios.log.sums import Sum
 from gaios.machine import Context, Machine
 
 _COMMAND: Final = int(Kind.COMMAND)
@@ -35,7 +37,9 @@ def extend(chain: bytes, slot: int, value: bytes) -> bytes:
 class Applier:
     """A replica's state as far as it has applied the log."""
 
-    def __init__(self, machine: Machine, sessions: Sessions) -> None:
+    def __init__(self, machine: Machine, sessions: Sessions, empty: Sequence[bytes] | None = None) -> None:
+        """`empty` is the machine's snapshot before the first slot; by default it is what `machine` is now."""
+        self._empty = tuple(chunk for chunk in machine.snapshot() if chunk) if empty is None else tuple(empty)
         self.machine, self.sessions = machine, sessions
         self.applied = 0
         self._failed = False
@@ -51,11 +55,41 @@ class Applier:
         """Bytes of the newest snapshot here."""
         self.base = 0
         """The state came from a snapshot behind this slot; only what is above was applied here."""
+        self.sums: list[Sum] = []
+        """Of the checks since somebody took them."""
+        self.checked = 0
+        """The slot of the newest check."""
+
+    def sum(self) -> Sum:
+        """What this replica's state comes to, behind the last slot that it applied."""
+        return Sum(self.applied, self.chain, self.machine.checksum(), self.sessions.trail)
+
+    def begin_anew(self) -> None:
+        """Forget everything, so that the log can be applied again from its first slot."""
+        self.machine.restore(self._empty)
+        self.sessions.clear()
+        self._failed = False
+        self.applied = self.epoch = self.time_ms = self.checked = self.since = self.base = 0
+        self.chain = CHAIN_START
+        self.asked, self.bytes_since = False, 0
+        self.sums.clear()
 
     def capture(self, config: int, members: bytes, feature: int = FEATURE) -> Capture:
         """A snapshot of this moment, to be made by and by; the configuration and the feature level are those there.  [SAFETY 26]"""
         sessions, machine = self.sessions.snapshot(), self.machine.snapshot()
-        part = Part(VERSION, self.applied, self.chain, self.time_ms, self.epoch, config, members, feature, len(self.sessions))
+        part = Part(
+            VERSION,
+            self.applied,
+            self.chain,
+            self.time_ms,
+            self.epoch,
+            config,
+            members,
+            feature,
+            len(self.sessions),
+            self.sessions.trail,
+            self.checked,
+        )
         return Capture(part, sessions, machine)
 
     def wants_snapshot(self, options: Options) -> bool:
@@ -70,9 +104,13 @@ class Applier:
             ProtocolError: the pieces are not an exactly-once table.
         """
         self.sessions.restore(sessions)
+        self.sessions.trail = part.trail
         self.applied = self.since = self.base = part.slot
         self.epoch, self.chain, self.time_ms = part.epoch, part.chain, part.time_ms
+        self.checked = part.checked
         self.asked, self.bytes_since = False, 0
+        self._failed = False
+        self.sums.clear()
 
     def apply(self, slot: int, value: bytes) -> tuple[list[Answer], list[Any]]:
         """Carry out the next slot's value: an answer for each entry, and the machine's effects.
@@ -105,6 +143,10 @@ class Applier:
                 answer, caused = self._own(slot, index, as_entry(plain))
             answers.append(answer)
             effects.extend(caused)
+        said = b"".join([answer[3] for answer in answers])
+        self.sessions.trail = xxh3_64_intdigest(said + bytes([answer[0] for answer in answers]), self.sessions.trail)
+        if self.checked == slot:
+            self.sums.append(self.sum())
         self._failed = False
         return answers, effects
 
@@ -123,6 +165,10 @@ class Applier:
                 return Answer(Status.NOT_MASTER, slot, index), ()
             self.asked = True
             self.since, self.bytes_since = slot, 0
+        elif entry.kind == Kind.CHECK:
+            if entry.identity.slot != self.epoch:
+                return Answer(Status.NOT_MASTER, slot, index), ()
+            self.checked = slot
         else:
             raise errors.UnknownKind(slot=slot, index=index, kind=entry.kind)
         return Answer(Status.DONE, slot, index), ()

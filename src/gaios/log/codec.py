@@ -14,6 +14,7 @@ import msgspec
 
 from gaios.errors import ProtocolError
 from gaios.log.options import MS, TERM_MS_MAX
+from gaios.log.records import CHAIN_BYTES
 from gaios.log.space import Room
 from gaios.paxos import core
 from gaios.paxos.codec import check_message
@@ -29,6 +30,8 @@ BOOTED: Final = 103
 members, as `records.Boot`. Of the receiver it is durable."""
 LINEAGE_MAX: Final = 256
 """Boots that a member may have begun since the last that was registered: with their nonces they fit into a copy and a frame."""
+SUM: Final = 104
+"""(SUM, slot, chain, checksum, trail, asks): what my state came to behind that slot; 1: tell me yours.  [PML §6.2; SAFETY 25]"""
 OFFER: Final = 106
 """(OFFER, handle): what you ask for was truncated here; this snapshot covers it.  [PML §5.5]"""
 ASK: Final = 107
@@ -77,6 +80,8 @@ def decode(data: bytes) -> tuple[int, int, int, list[Message]]:
 
 
 def _check(member: int, message: object) -> Message:
+    if type(message) is list and message and message[0] == SUM:
+        return _check_sum(message)
     if type(message) is list and message and message[0] in (POLL, POLLED):
         if not all(type(field) is int and 0 <= field < _WORD for field in message):
             raise ProtocolError(reason="a poll's field is not a number in range")
@@ -112,6 +117,17 @@ def _check(member: int, message: object) -> Message:
     if tag in _TERMED and checked[4] > TERM_MS_MAX * MS:
         raise ProtocolError(reason=f"a lease of {checked[4]} ns is longer than any")
     return checked
+
+
+def _check_sum(message: list[Any]) -> Message:
+    if len(message) != 6:
+        raise ProtocolError(reason=f"a sum of {len(message)} fields")
+    _, slot, chain, checksum, trail, asks = message
+    if not all(type(field) is int and field >= 0 for field in (slot, checksum, trail, asks)) or type(chain) is not bytes:
+        raise ProtocolError(reason="a sum's field is of another kind")
+    if not 0 < slot < SLOT_END or len(chain) != CHAIN_BYTES or max(checksum, trail) >= 1 << 64 or asks > 1:
+        raise ProtocolError(reason="a sum's field is out of range")
+    return tuple(message)
 
 
 def _check_boots(message: list[Any]) -> Message:

@@ -37,6 +37,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Messages still unanswered are sent again after this: above a slow sync, below a term."""
     learn_ms: int = 10
     """Followers hear what is chosen with the next value, or after this when there is none."""
+    check_ms: int = 1_000
+    """Replicas compare their states this often while anything changes: a second of wrong answers is the most that a wrong master gives
+    before it is found out, and one small entry and a message to each peer a second is nothing."""
     mark_ms: int = 300
     """An idle replica writes down what it knows to be chosen after this."""
     pipeline: int = 2

@@ -7,6 +7,7 @@
     TRUNCATE slots through this one were dropped
     BOOT     a member's newest boot, and the newest of its acknowledgements that were seen: a peer's, or this replica's once registered
     SNAPSHOT the snapshot behind this slot is durable: its handle                 (behind the mark that its slot is chosen)
+    QUARANTINE the database differs from the other replicas' and must not be served; empty: no more   (doubt.py)
 
 Rule 1. Folding is a maximum for marks and the newest record for a slot: records may be folded again without harm.
 Rule 2. What was truncated is chosen, and a snapshot of this replica's own that says more than its marks do is none.
@@ -36,6 +37,7 @@ class RecordKind(IntEnum):
     TRUNCATE = 4
     BOOT = 5
     SNAPSHOT = 6
+    QUARANTINE = 9
 
 
 class Boot(NamedTuple):
@@ -74,6 +76,8 @@ class State(msgspec.Struct, array_like=True, frozen=True):
     """slot, ballot, value, of every slot above `chosen`."""
     boots: list[tuple[int, Boot]] = []
     """By member."""
+    quarantine: bytes = b""
+    """The newest QUARANTINE record's payload."""
 
 
 class Recovered(msgspec.Struct):
@@ -93,6 +97,8 @@ class Recovered(msgspec.Struct):
     """Of peers, and this replica's own that was registered last."""
     directory: str = "the replica's directory"
     """What errors call it."""
+    quarantine: bytes = b""
+    """Why its database must not be served; empty when it may."""
 
 
 _ACCEPT, _CHOSEN = int(RecordKind.ACCEPT), int(RecordKind.CHOSEN)
@@ -137,11 +143,14 @@ def _fold(copies: Copies, records: Iterable[Record], directory: str) -> Recovere
             found.longest_ns = max(found.longest_ns, state.longest_ns)
             found.chosen = max(found.chosen, state.chosen)
             found.truncated = max(found.truncated, state.truncated)
+            found.quarantine = state.quarantine
             for at, accepted_in, value in state.accepted:
                 found.accepted[at] = (accepted_in, value)
             found.boots.update(state.boots)
         elif kind == RecordKind.BOOT:
             found.boots[slot] = _boot.decode(payload)
+        elif kind == RecordKind.QUARANTINE:
+            found.quarantine = payload
         else:
             raise ProtocolError(reason=f"a record of kind {kind} is not known: it was written by a newer version")
     # The mark was durable when it was truncated, and may stand in a segment that went with that.

@@ -5,6 +5,8 @@ Rule 2. A read is answered after a lease check with a `now` taken after it came.
 Rule 3. A reign ends when the core says so, or when its work reaches no majority, its own disk, or no lease for a term.
 Rule 4. At its end every open token is answered: what was proposed is in doubt, what was not is refused.
 Rule 5. What the master itself has to say goes with the next batch, before what clients wait for, and ends with the reign.  [SAFETY 14, 28]
+Rule 6. While anything changes a check goes into the log now and then, last in a batch that goes anyway; before the cell comes to rest, one
+goes alone.  [PML §6.2; SAFETY 25]
 """
 
 from collections import deque
@@ -48,6 +50,7 @@ class Reign:
         self._epoch_offered = False
         self._snapshot_slot = 0
         """Where this reign asked for a snapshot last."""
+        self._check_due, self._check_slot = FAR, 0
         self._beat_due = self._resend_due = FAR
         self._progress_ns = self._lease_seen_ns = now
 
@@ -69,6 +72,7 @@ class Reign:
         self._snapshot_slot = 0
         self.pace.begin(now)
         self._lease_seen_ns = self._progress_ns = now
+        self._check_due, self._check_slot = now + self._options.check_ms * MS, 0
         self._resend_due = now + self._options.retransmit_ms * MS
         for slot in range(self._core.chosen + 1, self._core.next):
             self._sent_ns[slot] = now
@@ -118,9 +122,12 @@ class Reign:
 
     def due_ns(self) -> int:
         """When `tick` is due, or another look at what waits."""
-        if self._core.next - 1 > self._core.chosen:
-            return min(self._beat_due, self._resend_due)
-        return min(self._beat_due, self._rally.until_ns or FAR) if self.queue.waiting else self._beat_due
+        due, in_flight = self._beat_due, self.in_flight
+        if self.queue.waiting and self._rally.until_ns and in_flight < self._options.pipeline:
+            due = min(due, self._rally.until_ns)  # a slot of the master's own may be in flight: nobody's crowd is there
+        if in_flight:
+            return min(due, self._resend_due)
+        return min(due, self._alone_due) if self._wants_check else due
 
     def applied(self, now: int, slot: int, answers: list[Answer]) -> None:
         """A slot was applied: answer who waits for it."""
@@ -128,6 +135,8 @@ class Reign:
         self._sent_ns.pop(slot, None)
         tokens = self.tokens.pop(slot, None)
         if tokens is not None:
+            if slot == self._check_slot:
+                answers = answers[:-1]  # nobody waits for the check's
             self._steps.output.answers.extend(zip(tokens, answers, strict=True))
 
     def propose(self, now: int) -> None:
@@ -147,8 +156,21 @@ class Reign:
             waiting = [*self._own, *self.queue.batch()]
             self._own.clear()
             self._rally.went(len(waiting), in_flight)
-            slot = self._offer(now, [data for _, data in waiting])
+            data = [data for _, data in waiting]
+            slot = self._offer_checked(now, data) if now >= self._check_due else self._offer(now, data)
             self.tokens[slot] = [token for token, _ in waiting]
+        if now >= self._alone_due and not self.in_flight and self._wants_check:
+            self._offer_checked(now, [])
+
+    @property
+    def _alone_due(self) -> int:
+        """When a check goes that no batch took along."""
+        return self._check_due + self._options.beat_ms * MS
+
+    @property
+    def _wants_check(self) -> bool:
+        """Whether anything was applied since the last one."""
+        return self.is_serving and self._applier.applied > self._applier.checked and self._check_slot <= self._applier.applied
 
     def _ask_for_snapshot(self, now: int) -> None:
         """Of every replica, behind a slot of its own.  [SAFETY 26]"""
@@ -235,6 +257,14 @@ class Reign:
         self._sent_ns[slot] = now
         self.pace.proposed(now, slot)
         return slot
+
+    def _offer_checked(self, now: int, entries: list[bytes]) -> int:
+        """The same, and all replicas compare themselves behind it; while they have not come to the last check there is no other."""
+        if self._check_slot > self._applier.applied:
+            return self._offer(now, entries)
+        self._check_due = now + self._options.check_ms * MS
+        self._check_slot = self._offer(now, [*entries, entry.check(self.ballot)])
+        return self._check_slot
 
     def _resend(self, now: int) -> None:
         """Send open proposals again to whoever has not accepted them."""

@@ -81,6 +81,8 @@ class Sessions:
         self._bytes = 0
         self._kept: list[dict[tuple[int, int], bytes]] = []
         """For each snapshot that is not read to its end: sessions as they were at its call, of those that were used since."""
+        self.trail = 0
+        """A running hash of everything that was ever answered: what replicas compare of this table, see sums.py."""
 
     def __len__(self) -> int:
         """How many clients are known."""
@@ -162,6 +164,11 @@ class Sessions:
         except (msgspec.DecodeError, RecursionError) as error:
             raise ProtocolError(reason=f"not a snapshot of the exactly-once table: {error}") from None
         self._known, self._bytes = known, sum([session.bytes for session in known.values()])
+
+    def clear(self) -> None:
+        """Nobody is known, and nothing was answered: as before the first slot."""
+        self._known.clear()
+        self._bytes = self.trail = 0
 
     def _forget_one(self) -> None:
         """The longest unused client."""

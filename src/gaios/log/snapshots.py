@@ -60,6 +60,10 @@ class Part(msgspec.Struct, array_like=True, frozen=True):
     """The cell's feature level."""
     sessions: int
     """Clients in the exactly-once table: so many pieces follow."""
+    trail: int = 0
+    """The hash of everything that was ever answered.  [SAFETY 25]"""
+    checked: int = 0
+    """The slot of the newest check."""
 
 
 class Handle(msgspec.Struct, array_like=True, frozen=True):

@@ -3,6 +3,7 @@
 from gaios.log.applier import Applier
 from gaios.log.boots import Boots
 from gaios.log.catchup import Catchup
+from gaios.log.doubt import Doubt
 from gaios.log.reign import Reign
 from gaios.log.space import Space
 from gaios.paxos import core
@@ -14,9 +15,11 @@ class Standing:
     me: int
     members: dict[int, int]
     """Each member's replica id."""
+    config: int
     core: core.Participant
     applier: Applier
     boots: Boots
+    doubt: Doubt
     space: Space
     _reign: Reign
     _catchup: Catchup
@@ -80,7 +83,7 @@ class Standing:
     @property
     def why(self) -> list[str]:
         """What is unusual about this replica, in sentences."""
-        return [*(why for why in (self.boots.why(),) if why), *self.space.why(self.members[self.me])]
+        return [*(why for why in (self.boots.why(),) if why), *self.space.why(self.members[self.me]), *self.doubt.why(self.members)]
 
     def followers(self, now: int) -> list[int]:
         """The members whose leases this master has, itself included."""

@@ -40,6 +40,8 @@ class Steps:
         self._mark_due = FAR
         self._learn: Message | None = None
         self._learn_due = FAR
+        self.quarantine = b""
+        """The payload of the newest QUARANTINE record."""
 
     def restore(self, recovered: Recovered) -> None:
         """Take over what the disk held; the boot is written down before anything is said.
@@ -52,6 +54,7 @@ class Steps:
         participant.longest = recovered.longest_ns
         participant.chosen = self._marked = self._durable_mark = recovered.chosen
         participant.truncated = recovered.truncated
+        self.quarantine = recovered.quarantine
         participant.acc = {slot: held for slot, held in recovered.accepted.items() if slot > recovered.truncated}
         above = sorted(slot for slot in participant.acc if slot > recovered.chosen)
         self.output.records.extend((RecordKind.ACCEPT, slot, *participant.acc[slot]) for slot in above)
@@ -78,6 +81,12 @@ class Steps:
         if self.core.chosen > self._marked:
             self._mark()
         self.output.records.append((RecordKind.SNAPSHOT, slot, 0, handle))
+        return self.output.number
+
+    def judge(self, slot: int, payload: bytes) -> int:
+        """Write down that the database must not be served, or (empty) that it may again; which Output's records say so."""
+        self.quarantine = payload
+        self.output.records.append((RecordKind.QUARANTINE, slot, 0, payload))
         return self.output.number
 
     def learn(self, now: int) -> None:
@@ -144,7 +153,7 @@ class Steps:
         participant, mark = self.core, self._durable_mark
         slots = range(mark + 1, participant.chosen + core.WINDOW + 1)
         above = [(slot, *participant.acc[slot]) for slot in slots if slot in participant.acc]
-        state = State(participant.promised, participant.longest, mark, participant.truncated, above, boots)
+        state = State(participant.promised, participant.longest, mark, participant.truncated, above, boots, self.quarantine)
         return (RecordKind.STATE, mark, participant.promised, encode(state))
 
     def _send(self, sends: list[tuple[int, Message]], now: int) -> None:

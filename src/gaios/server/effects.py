@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from gaios.log import Answer
+from gaios.log import Answer, Evidence
 from gaios.server.guests import Connection
 from gaios.server.outbox import ToPeer
 from gaios.storage import Operation
@@ -31,3 +31,5 @@ class Effects(NamedTuple):
     deadline_ns: int  # when `tick` is due
     snapshot: list[Operation] | None = None
     """To be carried out beside both, in order, then `snapshot_done` is to be called; never given while some are under way."""
+    evidence: Evidence | None = None
+    """To be kept for people, beside everything else. With `fatal`, this replica then stops with that error and does nothing else."""

@@ -3,9 +3,10 @@
 from typing import Any
 
 from gaios.log import Replica
+from gaios.server.snapshots import Snapshots
 
 
-def facts(replica_id: int, replica: Replica, now: int) -> dict[str, Any]:
+def facts(replica_id: int, replica: Replica, snapshots: Snapshots, now: int) -> dict[str, Any]:
     """By name; times in ms, checksums as the machine has them."""
     return {
         "id": replica_id,
@@ -21,5 +22,7 @@ def facts(replica_id: int, replica: Replica, now: int) -> dict[str, Any]:
         "lease_ms": replica.lease_ns(now) // 1_000_000,
         "chain": replica.applier.chain.hex(),
         "checksum": replica.applier.machine.checksum(),
-        "why": replica.why,
+        "repairing": replica.doubt.is_repairing,
+        "snapshot": snapshots.newest.handle.slot if snapshots.newest is not None else 0,
+        "why": [*replica.why, *snapshots.why],
     }

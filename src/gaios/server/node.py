@@ -21,12 +21,14 @@ from gaios import errors
 from gaios.locks import LockService, Steward
 from gaios.log import Answer, Bounds, Options, Output, RecordKind, Recovered, Replica, codec, recover
 from gaios.machine import Machine
+from gaios.server.answering import Answering
 from gaios.server.commit import GroupCommit, Waiting
 from gaios.server.effects import Effects, Limits
 from gaios.server.facts import facts as facts_of
 from gaios.server.gated import Gated
 from gaios.server.guests import LOCAL, OWN, Connection, Guest, Guests
 from gaios.server.outbox import Outbox
+from gaios.server.seclusion import Seclusion
 from gaios.server.snapshots import Found, Snapshots, load
 from gaios.server.watches import Watches
 from gaios.storage import SEGMENT_BYTES, Identity, Journal, Operation, Reader
@@ -45,7 +47,7 @@ _SUBMIT = int(Kind.SUBMIT)
 """A plain number: an enumeration's member costs more to compare with, and this one is compared with at every request."""
 
 
-class Node:
+class Node(Answering):
     """See the module."""
 
     def __init__(
@@ -62,11 +64,9 @@ class Node:
         limits: Limits | None = None,
     ) -> None:
         """Take over a recovered replica. `first` are operations without which it may not vote; `clients` maps replica ids to addresses."""
-        self.replica, self._reader = replica, reader
-        self.replica_id = replica_id
+        self.replica, self._reader, self.replica_id = replica, reader, replica_id
         self.limits = limits or Limits()
-        self._facts = dict(facts or {})
-        self._addresses = dict(clients)
+        self._facts, self._addresses = dict(facts or {}), dict(clients)
         self.guests = Guests()
         self._local: list[tuple[int, Answer]] = []
         self._outbox = Outbox(replica.peers, lambda messages: codec.encode(replica.me, replica.boot, replica.config, messages))
@@ -75,16 +75,13 @@ class Node:
         book = machine if isinstance(machine, LockService) else None
         self.steward = Steward(book, lambda number, command: replica.propose_own((OWN, number), command))
         self.gated = Gated(replica, self.steward, lambda answers: self._answer(0, answers))
+        self.seclusion = Seclusion(replica, self.watches)
         self.commit = GroupCommit(journal, replica.state_record, list(first or ()))
-        self.snapshots = Snapshots(found or Found(bytes(16), None, [], [], [], []), replica, self, reader)
+        self.snapshots = Snapshots(found or Found(bytes(16), None, (), [], [], [], []), replica, self, reader)
         self._handed_back: list[tuple[Any, ...]] = []
-        # What NotMaster and PONG say.
-        self._told = 0
-        self._refusal = b""
+        self._told, self._refusal = 0, b""
         self._deadline_ns = 0
-        self.answered = 0
-        """Requests answered; `refused`: with something else than the reply; `overloaded`: because something was full."""
-        self.refused = self.overloaded = 0
+        self.answered = self.refused = self.overloaded = 0
 
     @classmethod
     def start(
@@ -134,6 +131,7 @@ class Node:
             options=options,
             bounds=bounds,
             base=snapshots.base,
+            empty=snapshots.empty,
         )
         return cls(
             replica_id=members[member],
@@ -172,7 +170,7 @@ class Node:
             self.guests.say(connection, encode_pong(decode_request(body), *self.standing()))
         elif kind == Kind.WATCH:
             request, watch = decode_watch(body)
-            self.guests.say(connection, self.watches.begin(now, connection, request, watch))
+            self.guests.say(connection, self.seclusion.refusal(request) or self.watches.begin(now, connection, request, watch))
         elif kind == Kind.CANCEL:
             self.watches.cancel(connection, decode_request(body))
         elif kind == Kind.KEEPALIVE:
@@ -274,21 +272,23 @@ class Node:
                 replica.receive(now, replica.me, replica.boot, replica.nonce, messages)
             elif not self._attend(now):
                 break
+        evidence, replica.doubt.evidence = replica.doubt.evidence, None
+        if evidence is not None and evidence.fatal is not None:
+            return Effects(None, None, [], [], [], self.steward.due_ns(), None, evidence)
         disk = self.commit.batch(now)
         spare = self.commit.spare(now, began=disk is not None)
         replica.set_room(now, self.commit.room)  # the batch took some: what that means is for the next turn, due at once
         if replica.master != self._told:
             self._announce()
-        for connection, frame in self.watches.take(now):
+        for connection, frame in self.seclusion.take(now):
             self.guests.say(connection, frame)
         local, self._local = self._local, []
         snapshot = self.snapshots.work(now)
         self._outbox.add(self.snapshots.said)
         self.snapshots.said = []
-        self._deadline_ns = min(
-            replica.deadline_ns(), self.watches.due_ns(), self.steward.due_ns(), self.commit.due_ns(), self.snapshots.due_ns()
-        )
-        return Effects(disk, spare, self._outbox.take(), list(self.guests.take()), local, self._deadline_ns, snapshot)
+        watched = self.seclusion.due_ns()
+        self._deadline_ns = min(replica.deadline_ns(), watched, self.steward.due_ns(), self.commit.due_ns(), self.snapshots.due_ns())
+        return Effects(disk, spare, self._outbox.take(), list(self.guests.take()), local, self._deadline_ns, snapshot, evidence)
 
     def check(self) -> None:
         """Raise `InvariantViolated` when an invariant of the log, or of what it is kept with, does not hold."""
@@ -301,7 +301,7 @@ class Node:
 
     def status(self, now: int) -> dict[str, Any]:
         """This replica's own facts.  [INTERFACE `status`]"""
-        return {**self._facts, **facts_of(self.replica_id, self.replica, now), **self.snapshots.facts()}
+        return {**self._facts, **facts_of(self.replica_id, self.replica, self.snapshots, now)}
 
     # -- inside ----------------------------------------------------------------------------------------------------------
 
@@ -335,75 +335,9 @@ class Node:
                     self._handed_back.append(message)
             self._outbox.add([(to, message) for to, message in after if to != me])
 
-    def _answer(self, now: int, answers: list[tuple[Any, Answer]]) -> None:
-        clients, talking = self.guests.all, self.guests.talking
-        self.answered += len(answers)
-        for (connection, request), answer in answers:
-            status, slot, index, body = answer
-            if status:
-                self.refused += 1
-                body = self._explain(status, body)
-            client = clients.get(connection)
-            if client is not None:
-                client.open.discard(request)
-                client.out.append(encode_answer(request, status, slot, index, body))
-                talking[connection] = client
-            elif connection == OWN:
-                self.steward.charged(now, request, status, body)
-            elif connection == LOCAL:
-                self._local.append((request, Answer(status, slot, index, body)))
-
     def _attend(self, now: int) -> bool:
         """Answer KeepAlives; whether the steward put anything into the log."""
         before = self.steward.charges
         for (connection, request), status, body in self.steward.take(now, self.reign):
             self.guests.say(connection, encode_answer(request, status, 0, 0, self._explain(status, body) if status else body))
         return self.gated.attend(now) or self.steward.charges > before
-
-    def _explain(self, status: int, body: bytes) -> bytes:
-        """A refusal's body: the log's own, or what only this object knows."""
-        if status == Status.OVERLOADED:
-            self.overloaded += 1
-        if body:
-            return body
-        if status == Status.NOT_MASTER:
-            if not self._refusal:
-                self._refusal = errors.pack(errors.NotMaster(replica=self.replica_id, master=self.standing()[1]))
-            return self._refusal
-        if status == Status.UNAVAILABLE:
-            return errors.pack(errors.Unavailable(waited_ms=self.replica.options.term_ms, reason="this master holds no lease"))
-        return errors.pack(errors.Unknown(reason="mastership was lost while the command was under way"))
-
-    def _admit(self, connection: Connection, client: Guest, request: int) -> bool:
-        """Take note of a request, or refuse it.
-
-        Two under one number would be taken for one another: the first answer would count as both's, at the gate as at the client; and a
-        refusal under that number could not be told from an answer to the first. So the second breaks the protocol (its rule 1), whatever
-        the two ask for, and costs the connection; what was under way goes on, unanswered.
-        """
-        if request in client.open:
-            raise errors.ProtocolError(reason=f"a request came under the number {request}, which one that is not answered yet has")
-        if len(client.open) < self.limits.requests:
-            client.open.add(request)
-            return True
-        self.answered += 1
-        self.refused += 1
-        self.overloaded += 1
-        full = errors.Overloaded(what="this connection", limit=self.limits.requests, unit="requests under way")
-        self.guests.say(connection, encode_answer(request, Status.OVERLOADED, 0, 0, errors.pack(full)))
-        return False
-
-    @property
-    def reign(self) -> int:
-        """The ballot of the reign in which this replica serves as master; 0: it does not."""
-        return self.replica.epoch if self.replica.is_serving else 0
-
-    def standing(self) -> tuple[bool, str]:
-        """Whether this replica serves, and the client address of the master as far as it knows."""
-        replica, master = self.replica, self.replica.master
-        return master == replica.me, self._addresses.get(replica.members.get(master, 0), "")
-
-    def _announce(self) -> None:
-        """Tell every client unasked where the master is now: it spares them a search."""
-        self._told, self._refusal = self.replica.master, b""
-        self.guests.say_to_all(encode_pong(0, *self.standing()))

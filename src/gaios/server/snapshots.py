@@ -9,15 +9,18 @@ Rule 2. Nothing is truncated, given up or removed before the record of a newer s
 Rule 3. Who lacks what its peers have truncated fetches a snapshot instead of taking one (fetching.py). It is adopted whole, when its record
 is durable: a crash before that leaves what was there, and the fetching begins anew.
 Rule 4. A start takes the newest snapshot that is whole, and none that says more than the log's marks do: its record stands behind a mark.
+Rule 5. A replica in quarantine starts from one that is no newer than where it was last known to be right, or else from the oldest, serves
+none, and removes those that are newer.
 """
 
 from collections import deque
 from contextlib import suppress
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from gaios.errors import ProtocolError, StateDamaged
 from gaios.log import Recovered, Replica
 from gaios.log.codec import ASK, GONE, OFFER, PART, Message
+from gaios.log.doubt import trusted
 from gaios.log.options import MS
 from gaios.log.snapshots import Capture, Closing, Handle, Unpacked, encode_handle, read_closing, read_handle, unpack
 from gaios.machine import Machine
@@ -57,6 +60,8 @@ class Found(NamedTuple):
     cell: bytes
     base: Unpacked | None
     """What the machine was restored from."""
+    empty: tuple[bytes, ...]
+    """What it was before, as a snapshot's pieces: a replay from the first slot begins there."""
     kept: list[Kept]
     """Those that can be read, oldest first."""
     spoilt: list[int]
@@ -74,7 +79,8 @@ def load(reader: Reader, cell: bytes, recovered: Recovered, machine: Machine, di
         StateDamaged: the log begins behind all of them, or a newer version made one.
     """
     names = reader.names()
-    found = Found(cell, None, [], [], [NEW] if NEW in names else [], [])
+    empty = tuple(piece for piece in machine.snapshot() if piece)
+    found = Found(cell, None, empty, [], [], [NEW] if NEW in names else [], [])
     closings: dict[int, Closing] = {}
     for slot in slots(names):
         if slot > recovered.chosen:
@@ -90,15 +96,16 @@ def load(reader: Reader, cell: bytes, recovered: Recovered, machine: Machine, di
             found.why.append(str(error))
         else:
             found.kept.append(Kept(closing.handle, reader.size(name(slot))))
-    while found.kept:
-        slot = found.kept[-1].handle.slot
+    through = trusted(recovered.quarantine, recovered.chosen)
+    while at := sum(kept.handle.slot <= through for kept in found.kept) or bool(found.kept and recovered.truncated):
+        slot = found.kept[at - 1].handle.slot
         try:
             _prove(reader, closings[slot])
             return found._replace(base=_restore(reader, closings[slot], machine, recovered))
         except StateDamaged as error:
             if error.kind == "version":
                 raise
-            found.kept.pop()
+            del found.kept[at - 1]
             found.spoilt.append(slot)
             found.why.append(str(error))
     if recovered.truncated:
@@ -194,10 +201,6 @@ class Snapshots:
         """The newest that a start would find."""
         return self.kept[-1] if self.kept else None
 
-    def facts(self) -> dict[str, Any]:
-        """For a status."""
-        return {"snapshot": self.newest.handle.slot if self.newest is not None else 0, "why": list(self.why)}
-
     def take(self, now: int, captures: list[Capture]) -> None:
         """The log asks for these; replicas begin one after the other, the master last."""
         for capture in captures:
@@ -212,6 +215,8 @@ class Snapshots:
 
     def work(self, now: int) -> list[Operation] | None:
         """What is to be carried out beside the log's batches; `done` is to be called then, and only then this again gives anything."""
+        if self._replica.doubt.record is not None:
+            self._disown(self._replica.doubt.record.agreed)
         if self._fetching is not None and len(self._operations) < 2 * FLIGHT_OPERATIONS:
             self.said += self._fetching.ask(now)
         if self._capture is not None and now >= self._due and len(self._operations) < 2 * FLIGHT_OPERATIONS:
@@ -224,6 +229,16 @@ class Snapshots:
         self._flies, self._ends = True, self._closing is not None and not self._recorded
         self._begins = Create(NEW, 0) in operations
         return operations
+
+    def _disown(self, agreed: int) -> None:
+        """What was taken of a database that was wrong perhaps is none, but for the one that a truncated log begins behind.  [SAFETY 25]"""
+        if self._capture is not None:
+            self._abandon()
+        first = self.kept[:1] if self._replica.core.truncated else []
+        sound = [kept for kept in self.kept if kept.handle.slot <= agreed] or first
+        self._remove([kept.handle.slot for kept in self.kept if kept not in sound])
+        self.kept[:] = sound
+        self._offer()
 
     def _slice(self, now: int, capture: Capture) -> None:
         self._due = now + self._replica.options.snapshot_pause_us * 1_000
@@ -292,7 +307,7 @@ class Snapshots:
         """A peer asks for a part."""
         kept = next((each for each in self.kept if each.handle.slot == slot and each.handle.digest == digest), None)
         answer: Message = (GONE, slot, digest)
-        if kept is not None:
+        if kept is not None and self._replica.doubt.may_serve:
             with suppress(StateDamaged):
                 file = self._files.get(slot)
                 if file is None:

@@ -19,12 +19,14 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from gaios import errors
-from gaios.log import Answer, Room
+from gaios.log import Answer, Evidence
+from gaios.server import evidence
 from gaios.server.clients import ClientConnection, Frame
 from gaios.server.effects import Effects
 from gaios.server.links import Link
 from gaios.server.logs import Logger
 from gaios.server.metrics import Metrics
+from gaios.server.narrator import Narrator
 from gaios.server.node import Node
 from gaios.storage.disk import Disk
 from gaios.transport import Kind, encode_peer
@@ -76,8 +78,7 @@ class Turns:
         self._disk_began_ns = 0
         self._local: dict[int, asyncio.Future[Answer]] = {}
         self._requests = 0
-        self._shown: tuple[str, int, int] = ("", 0, 0)
-        self._room = Room.PLENTY
+        self._narrator = Narrator(node, log)
         self._looking: asyncio.TimerHandle | None = None
 
     def look(self) -> None:
@@ -265,6 +266,8 @@ class Turns:
             self.wake()
 
     def _carry_out(self, now: int, effects: Effects) -> None:
+        if effects.evidence is not None:
+            self._keep(effects.evidence)
         links = self._links
         last, frame = b"", b""
         for member, body, urgent in effects.to_peers:
@@ -293,11 +296,18 @@ class Turns:
         self._deadline_ns = effects.deadline_ns
         if effects.deadline_ns < self._timer_ns:
             self._arm(now, effects.deadline_ns)
-        replica = self.node.replica
-        if (replica.role, replica.ballot, replica.master) != self._shown:
-            self._show()
-        if replica.space.room != self._room:
-            self._show_room(replica.space.room)
+        self._narrator.look()
+
+    def _keep(self, found: Evidence) -> None:
+        """Keep it; raises what it ends with, if it does, once it is kept."""
+
+        def said(event: str, what: str) -> None:
+            self._log.warning(event, see=what)
+
+        if found.fatal is not None:
+            evidence.keep(self._disk.path, found, said)
+            raise found.fatal
+        evidence.keep_aside(self._disk.path, found, said)
 
     def _arm(self, now: int, deadline: int) -> None:
         """See to it that a turn comes when something is due. An earlier timer stays: it will look again."""
@@ -325,25 +335,6 @@ class Turns:
     def _on_wake(self) -> None:
         if self._scheduled:  # no other turn came before
             self.turn()
-
-    def _show(self) -> None:
-        replica = self.node.replica
-        before, self._shown = self._shown[0], (replica.role, replica.ballot, replica.master)
-        role, ballot, master = self._shown
-        if role == "master":
-            event = "became_master"
-        else:
-            event = "lost_mastership" if before == "master" else "follows" if master else "seeks_master"
-        self._log.info(event, ballot=ballot, master=master or None, slot=replica.chosen)
-
-    def _show_room(self, room: Room) -> None:
-        """Once each time it changes."""
-        self._room = room
-        if room == Room.PLENTY:
-            self._log.info("disk_has_room", free_bytes=self.node.commit.journal.free_bytes())
-        else:
-            event = "disk_full" if room == Room.SHORT else "disk_full_no_reserve"
-            self._log.warning(event, left_bytes=self.node.commit.journal.free_bytes(), hint="free space; it goes on by itself")
 
     def _executed(self, failure: errors.DiskFailed | None) -> None:
         """On the disk's thread."""

@@ -1,6 +1,8 @@
 """A simulated cell: replicas, clients, the network between them, and what makes faults happen."""
 
+from gaios.server.node import Node
 from gaios.sim.client import SimulatedClient
+from gaios.sim.faults import MS
 from gaios.sim.nemesis import Nemesis
 from gaios.sim.network import Network
 from gaios.sim.observations import Observations
@@ -15,6 +17,7 @@ class Cell:
     def __init__(self, world: World, plan: Plan, observations: Observations) -> None:
         self.world, self.plan, self.observations = world, plan, observations
         faults = plan.faults
+        observations.patience_ns = (2 * plan.options.term_ms + plan.options.retransmit_ms) * MS
         self.network = Network(world, world.dice.split("network"), faults.network)
         cell = world.dice.split("cell").bytes(16)
         self.seats = {
@@ -62,4 +65,8 @@ class Cell:
         """Whether every replica whose disk is not lost has applied all that any knows to be chosen."""
         nodes = [seat.node for seat in self.seats.values() if not seat.is_lost]
         applied = {node.replica.applied if node is not None else -1 for node in nodes}
-        return len(applied) == 1 and all(node is not None and not node.replica.is_behind for node in nodes)
+        return len(applied) == 1 and all(node is not None and _is_at_rest(node) for node in nodes)
+
+
+def _is_at_rest(node: Node) -> bool:
+    return not node.replica.is_behind and node.replica.doubt.may_serve

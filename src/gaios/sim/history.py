@@ -13,6 +13,8 @@ from gaios import api
 DONE = "done"
 REFUSED = "refused"
 UNKNOWN = "unknown"
+REBUILT = 1 << 20
+"""A life that makes its database anew counts as another from there on: its number grows by this."""
 
 
 class Violation(NamedTuple):
@@ -58,7 +60,7 @@ class Applied(NamedTuple):
     at_ns: int
     replica: int
     boot: int
-    """Which of its lives: counts starts, those included that died before their boot number was durable."""
+    """Which of its lives: counts starts, those included that died before their boot number was durable; `REBUILT` more for each rebuild."""
     slot: int
     value: bytes
     """The chosen value."""
@@ -126,6 +128,34 @@ class Watch(NamedTuple):
     events: tuple[api.Event, ...]
     next_revision: int
     """It was told everything below."""
+
+
+class Flip(NamedTuple):
+    """A bit flipped in one replica's database."""
+
+    at_ns: int
+    replica: int
+    boot: int
+    key: bytes
+    is_summed: bool = False
+    """The wrong value is in the state's checksum: only a comparison shows it, and when its record is dropped nothing is wrong any more."""
+
+
+class Compared(NamedTuple):
+    """One replica had applied all that it knew, behind a check."""
+
+    at_ns: int
+    replica: int
+    boot: int
+    slot: int
+
+
+class Doubted(NamedTuple):
+    """One replica found its database wrong: it goes on with another, and `boot` is that of the wrong one."""
+
+    at_ns: int
+    replica: int
+    boot: int
 
 
 class Level(NamedTuple):

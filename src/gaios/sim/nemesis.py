@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from gaios.sim.client import SimulatedClient
 from gaios.sim.faults import MS, Faults
+from gaios.sim.memory import Memory
 from gaios.sim.network import Network
 from gaios.sim.outcasts import Shelf
 from gaios.sim.partitions import Link, shape
@@ -39,6 +40,7 @@ class Nemesis:
         self._world, self._network, self._seats, self._faults = world, network, seats, faults
         self._dice = world.dice.split("nemesis")
         self._running = True
+        self._memories = [Memory(seat) for seat in seats]
         self._shelf = Shelf()
         self._blocks: list[list[Link]] = []
         self._clogs: list[list[Link]] = []
@@ -52,6 +54,7 @@ class Nemesis:
         for every_ns, act in (
             (process.crash_every_ns, self._crash),
             (process.pause_every_ns, self._pause),
+            (process.flip_every_ns, self._flip),
             (self._faults.disk.hang_every_ns, self._hang),
             (self._faults.disk.full_every_ns, self._fill),
             (self._faults.disk.drag_every_ns, self._drag),
@@ -181,6 +184,15 @@ class Nemesis:
         if self._dice.chance(faults.cut_when_paused):
             others = [other.replica for other in self._seats if other is not seat]
             self._cut([link for other in others for link in ((seat.replica, other), (other, seat.replica))], duration + duration // 4)
+
+    def _flip(self) -> None:
+        """A bit of a replica's memory flips."""
+        odd = [seat for seat, memory in zip(self._seats, self._memories, strict=True) if memory.is_odd]
+        sound = [seat for seat in self._seats if seat.node is not None and not seat.is_serving and seat not in odd]
+        if not sound or 2 * (len(odd) + 1) >= len(self._seats):
+            return
+        if self._memories[self._seats.index(self._dice.pick(sound))].flip(self._dice):
+            self._world.count("a bit flipped in a database")
 
     def _hang(self) -> None:
         """A disk stands still for a while."""

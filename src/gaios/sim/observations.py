@@ -1,12 +1,25 @@
 """What a run writes down for the checkers while it happens."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gaios.locks import LockService
 from gaios.machine import Context
 from gaios.sim.checkers.persist_then_say import Remembered
-from gaios.sim.history import Applied, Call, Executed, Lease, Level, Life, Violation, Watch
+from gaios.sim.history import (
+    REBUILT,
+    Applied,
+    Call,
+    Compared,
+    Doubted,
+    Executed,
+    Flip,
+    Lease,
+    Level,
+    Life,
+    Violation,
+    Watch,
+)
 from gaios.sim.locks.history import Records
 
 _new = tuple.__new__
@@ -29,6 +42,11 @@ class Observations:
         self.watches: list[Watch] = []
         self.starts: list[Remembered] = []
         self.lives: list[Life] = []
+        self.flips: list[Flip] = []
+        self.compared: list[Compared] = []
+        self.doubted: list[Doubted] = []
+        self.patience_ns = 0
+        """How long a replica waits for others' sums before it decides without them."""
         self.broken: list[Violation] = []
         """Replicas that stopped by themselves, and what else is wrong as soon as it is seen."""
         self._levels: dict[tuple[int, str], Level] = {}
@@ -62,8 +80,13 @@ class ObservedService(LockService):
         self._observations.charged.append(_new(Executed, (self._replica, self.boot, context[0], context[1])))
         return super().apply_own(command, context)
 
+    def restore(self, chunks: Iterable[bytes]) -> None:
+        """As `LockService.restore`."""
+        super().restore(chunks)
+        self.boot += REBUILT
 
-def watch_applier(observations: Observations, replica: int, boot: int, applier: Any, clock_ns: Any) -> None:  # noqa: ANN401
+
+def watch_applier(observations: Observations, replica: int, applier: Any, clock_ns: Any) -> None:  # noqa: ANN401
     """Write down every slot that this life applies."""
     original = applier.apply
 
@@ -71,7 +94,7 @@ def watch_applier(observations: Observations, replica: int, boot: int, applier: 
         result = original(slot, value)
         machine = applier.machine
         now_ns, checksum = clock_ns(), machine.checksum()
-        seen = (now_ns, replica, boot, slot, value, applier.chain, checksum, applier.epoch, machine.revision, applier.time_ms)
+        seen = (now_ns, replica, machine.boot, slot, value, applier.chain, checksum, applier.epoch, machine.revision, applier.time_ms)
         observations.applied.append(_new(Applied, seen))
         return result
 
@@ -79,6 +102,6 @@ def watch_applier(observations: Observations, replica: int, boot: int, applier: 
 
     def restore(part: Any, sessions: Any) -> None:  # noqa: ANN401 (handed through)
         taken_over(part, sessions)
-        observations.jumps.add((replica, boot, part.slot))
+        observations.jumps.add((replica, applier.machine.boot, part.slot))
 
     applier.apply, applier.restore = apply, restore

@@ -12,16 +12,18 @@ import msgspec
 
 from gaios import errors
 from gaios.locks import LockService
-from gaios.log import recover
+from gaios.log import Evidence, Replica, recover
+from gaios.log.doubt import Phase
 from gaios.paxos import core
 from gaios.server.effects import Effects
 from gaios.server.node import Node
 from gaios.server.snapshots import load
 from gaios.sim.checkers.persist_then_say import Remembered, Said
+from gaios.sim.checkers.quarantined import NAME as QUARANTINED
 from gaios.sim.clock import Clock
 from gaios.sim.dice import Dice
 from gaios.sim.disk import Disk
-from gaios.sim.history import Lease, Life, Violation
+from gaios.sim.history import REBUILT, Compared, Doubted, Lease, Life, Violation
 from gaios.sim.levels import levels
 from gaios.sim.observations import Observations, watch_applier
 from gaios.sim.outcasts import STAYS_OUT, is_expected
@@ -168,6 +170,9 @@ class Onlooker:
         """Whether its disk is empty, or an older one."""
         self._life = self._slots = self._boot = self._lived = 0
         self._serving = self._behind = False
+        self._quarantines = self._checked = 0
+        self._was_told = False
+        """Its doubt was durable at its last turn."""
         self._recovering = self._waited = self._overloaded = self._turns = 0
         self._due_ns = self._restless = 0
         self._taken = self._skipped = self._installed = 0
@@ -180,6 +185,10 @@ class Onlooker:
     def started(self, life: int, node: Node) -> None:
         """A process was started, and has read its disk."""
         self._life, self._overloaded, self._boot = life, 0, node.replica.boot
+        self._quarantines = self._checked = 0
+        if self._was_told and node.replica.doubt.phase is Phase.SOUND:
+            self._observations.broken.append(Violation(QUARANTINED, f"replica {self._replica} was in quarantine, and forgot it"))
+        self._was_told = False
         self._speech.binds = False
         participant = self._core = node.replica.core
         self._taken = self._skipped = self._installed = 0
@@ -188,7 +197,7 @@ class Onlooker:
         if node.snapshots.why:
             self._world.count("a replica started from an older snapshot")
         self._remember(participant.promised, participant.longest, dict(participant.acc), participant.truncated)
-        watch_applier(self._observations, self._replica, life, node.replica.applier, lambda: self._world.now_ns)
+        watch_applier(self._observations, self._replica, node.replica.applier, lambda: self._world.now_ns)
 
     def stopped(self) -> None:
         """It died."""
@@ -268,6 +277,7 @@ class Onlooker:
             if not behind:
                 world.count("a replica caught up by chosen values")
         serving = replica.is_serving
+        self._watch_doubt(replica, serving=serving)
         if serving != self._serving:
             self._serving = serving
             world.count("a master was elected" if self._serving else "a master stepped down")
@@ -275,6 +285,31 @@ class Onlooker:
         if waiting > self._waited:
             self._waited = waiting
             self._observations.level(self._replica, "waiting entries", self._waited, self._queue)
+
+    def _watch_doubt(self, replica: Replica, *, serving: bool) -> None:
+        doubt, applier, seen = replica.doubt, replica.applier, self._observations
+        boot: int = applier.machine.boot  # type: ignore[attr-defined]  # it is an observed one
+        if doubt.quarantines != self._quarantines:
+            self._quarantines = doubt.quarantines
+            self._world.count("a replica found its database wrong")
+            # Its newest rebuild may have begun since.
+            seen.doubted.append(Doubted(self._world.now_ns, self._replica, boot % REBUILT))
+        if applier.checked != self._checked and applier.applied == replica.chosen:
+            self._checked = applier.checked
+            seen.compared.append(Compared(self._world.now_ns, self._replica, boot, applier.checked))
+        self._was_told = doubt.is_repairing
+        if serving and doubt.phase is not Phase.SOUND:
+            detail = f"replica {self._replica} serves at {self._world.now_ns} ns, and doubts its database"
+            seen.broken.append(Violation(QUARANTINED, detail))
+
+    def kept(self, evidence: Evidence | None) -> None:
+        """It wants evidence kept, as a shell would; raises what it stops with then."""
+        if evidence is None:
+            return
+        self._world.count("evidence of a wrong state was kept")
+        self._world.note(f"evidence {self._replica} {evidence.name} {sum(map(len, evidence.chunks))}")
+        if evidence.fatal is not None:
+            raise evidence.fatal
 
     def spoke(self, body: bytes) -> None:
         """A frame leaves."""

@@ -139,6 +139,7 @@ def draw(dice: Dice) -> Plan:
         campaign_ms=dice.pick((400, 400, dice.skewed(50, 1_000))),
         spread_ms=dice.pick((60, 60, dice.skewed(2, 300))),
         mark_ms=dice.pick((300, 20, 3_000)),
+        check_ms=dice.split("checks").pick((1_000, 200, 50)),
         **_snapshots(dice.split("snapshots")),
     )
     faults = swarm(dice.split("faults"), DRIFT_BOUND_PPM)

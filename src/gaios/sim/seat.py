@@ -285,12 +285,12 @@ class Seat:
     def _take(self, life: int) -> None:
         if life != self.life or self.node is None:
             return
-        self._turn_at = -1
-        inbox, self._inbox = self._inbox, []
+        self._turn_at, inbox, self._inbox = -1, self._inbox, []
         node, now = self.node, self.now()
         try:
             asked = [self._hand_in(node, now, event) for event in inbox]
             effects = node.drain(now)
+            self.onlooker.kept(effects.evidence)
             node.check()
         except Exception as error:  # noqa: BLE001 (whatever it is, it is a finding)
             self.onlooker.found("run", error)
@@ -327,26 +327,16 @@ class Seat:
             return any(found)
         if kind == "client":
             self._door.bytes_came(node, now, event[1], event[2])
-        elif kind == "tick":
-            node.tick(now)
-        elif kind == "disk":
-            node.disk_done(now)
-        elif kind == "retire":
-            node.retire(now)
         elif kind == "gone":
             self._door.gone(node, event[1])
         elif kind == "full":
             self._door.full(node, now, event[1], event[2])
         elif kind == "slow":
             self._door.slow(node, event[1])
-        elif kind == "spare":
-            node.spare_done(now)
-        elif kind == "no room":
-            node.no_room(now)
         elif kind == "no room for a snapshot":
             node.snapshots.no_room(now)
-        elif kind == "snapshot":
-            node.snapshot_done(now)
+        else:
+            getattr(node, kind)(now)  # told of with nothing but the time
         return True
 
     # -- effects ---------------------------------------------------------------------------------------------------------
@@ -354,14 +344,14 @@ class Seat:
     def _carry_out(self, life: int, effects: Effects) -> None:
         if life != self.life or self.node is None:
             return
-        world, (disk, spare, to_peers, to_clients, _, deadline_ns, snapshot) = self.world, effects
+        world, (disk, spare, to_peers, to_clients, _, deadline_ns, snapshot, _) = self.world, effects
         done, failed = partial(self._disk_done, life), partial(self._disk_failed, life)
         if disk is not None:
-            self.disk.submit(disk, partial(done, "disk"), failed)
+            self.disk.submit(disk, partial(done, "disk_done"), failed)
         if spare is not None:
-            self.disk.submit(spare, partial(done, "spare"), failed, partial(done, "no room"))
+            self.disk.submit(spare, partial(done, "spare_done"), failed, partial(done, "no_room"))
         if snapshot is not None:
-            self.disk.submit(snapshot, partial(done, "snapshot"), failed, partial(done, "no room for a snapshot"))
+            self.disk.submit(snapshot, partial(done, "snapshot_done"), failed, partial(done, "no room for a snapshot"))
         last, frame = None, b""
         for member, body, _ in to_peers:
             world.note(f"send {self.replica} {member}", body)
@@ -392,13 +382,12 @@ class Seat:
             self.world.at(at, self._alarm, self.life, at)
 
     def _alarm(self, life: int, at: int) -> None:
-        if life != self.life or at != self._armed_ns:
-            return
-        self._armed_ns = -1
-        if self._due_ns > at:  # the deadline has moved since
-            self._arm(self._deadline_ns)
-        else:
-            self._put(("tick",))
+        if life == self.life and at == self._armed_ns:
+            self._armed_ns = -1
+            if self._due_ns > at:  # the deadline has moved since
+                self._arm(self._deadline_ns)
+            else:
+                self._put(("tick",))
 
     def _fall(self, *, disk_failed: bool) -> None:
         self.stop(power=False)

@@ -60,7 +60,7 @@ def peer_frame(frame: bytes) -> Told:
 
 
 def _message(message: codec.Message) -> str:
-    """One message of the core, or of elections."""
+    """One message of the core, of elections, or of comparisons."""
     tag = message[0]
     if tag == codec.POLL:
         return f"poll: would you promise? I have promised ballot {ballot(message[2])}, know slot {message[3]}"
@@ -71,6 +71,8 @@ def _message(message: codec.Message) -> str:
     if tag == codec.BOOTED:
         known = ", ".join(f"member {row[0]} in boot {row[1]}" for row in message[3][:_MOST])
         return f"booted: {f'told boot {message[1]}, ' if message[1] else ''}know {known}"
+    if tag == codec.SUM:
+        return f"slot {message[1]} came to {message[3]:016x}/{message[4]:016x}{', and yours?' if message[5] else ''}"
     name = core.EVENT_NAMES[tag].lower()
     if tag == core.FETCH:
         return f"fetch slot {message[1]}"
@@ -132,6 +134,8 @@ def _entry(entry: Entry) -> str:
         return command(entry.command)
     if entry.kind == EntryKind.MASTER:
         return f"{command(entry.command)}, ballot {ballot(entry.identity.slot)}"
+    if entry.kind == EntryKind.CHECK:
+        return f"a check of the reign {ballot(entry.identity.slot)}"
     if entry.kind == EntryKind.EPOCH:
         return f"epoch ballot {ballot(entry.identity.slot)}"
     return EntryKind(entry.kind).name.lower()

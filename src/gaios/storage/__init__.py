@@ -32,7 +32,8 @@ Files: `promise-1`, `promise-2`, `wal/00000001.wal` …; `wal/next`, `wal/reserv
 Left out on purpose: when to give up old segments (a snapshot's work), repair of damaged records (they are refused).
 """
 
-from gaios.storage.journal import Journal, Recovered, create
+from gaios.storage.creation import create
+from gaios.storage.journal import Journal, Recovered
 from gaios.storage.record import MARK, PAYLOAD_BYTES_MAX, STATE, Location
 from gaios.storage.segment import SEGMENT_BYTES, SEGMENT_BYTES_MIN
 from gaios.storage.verify import Finding, verify

@@ -36,7 +36,6 @@ from gaios.storage.words import (
 
 RESERVE_BYTES = 2 * HEADER_BYTES
 """Room behind every batch for the marks that may follow it: the lazy one, and one that closes, at the next start or the segment's end."""
-FIRST_SEGMENT = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,37 +376,3 @@ class Journal:
         while first < self._encoder.segment and self._tops.get(first, 0) <= through:
             first += 1
         return first
-
-
-def create(
-    identity: Identity, copies: bytes, state: Record, *, segment_bytes: int = SEGMENT_BYTES, leftovers: Iterable[str] = ()
-) -> list[Operation]:
-    """Make a new replica's files. Only the explicit creation of a cell does this, and records it (its manifest) afterwards.  [SAFETY 2]
-
-    Args:
-        identity: Whose directory it becomes.
-        copies: The first content of the promise copies.
-        state: The first state record.
-        segment_bytes: Size of the first segment.
-        leftovers: Files that an interrupted creation left behind: they are removed.
-    """
-    operations: list[Operation] = [Remove(name) for name in leftovers]
-    parts: list[bytes] = []
-    encoder = Encoder(seed=record.seed(identity), segment=FIRST_SEGMENT, offset=OPENING_BYTES, sequence=0, previous=0)
-    size = max(segment_bytes, segment.SEGMENT_BYTES_MIN, OPENING_BYTES + record.size(len(state[3])) + RESERVE_BYTES)
-    opening, encoder.previous = segment.encode(
-        cell=identity.cell,
-        member=identity.member,
-        boot=identity.boot,
-        size=size,
-        segment=FIRST_SEGMENT,
-        chain=0,
-        sequence=0,
-        batch=1,
-    )
-    parts.append(opening)
-    encoder.add(parts, STATE, state[1], state[2], state[3], 1, 0)
-    file = segment.name(FIRST_SEGMENT)
-    operations += (Create(file, size), Write(file, 0, b"".join(parts)), SyncDirectory(segment.DIRECTORY), Sync(file))
-    copy = Copy(1, identity.member, identity.cell, 1, 1, FIRST_SEGMENT, FIRST_SEGMENT, copies)
-    return operations + promise.create(copy)

@@ -285,7 +285,7 @@ class Life:
             elif kind == RecordKind.CHOSEN:
                 if slot > participant.chosen:
                     raise Illegal("V3 what is written", f"a mark of at most slot {participant.chosen}", f"one of slot {slot}")
-            elif kind not in {RecordKind.SNAPSHOT, RecordKind.BOOT} and (
+            elif kind not in {RecordKind.SNAPSHOT, RecordKind.BOOT, RecordKind.QUARANTINE} and (
                 kind != RecordKind.ACCEPT or (slot, ballot, value) not in self._found
             ):
                 expected = _record(*self._unwritten[0][1]) if self._unwritten else "only records that a step wanted"

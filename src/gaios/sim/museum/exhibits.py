@@ -17,6 +17,7 @@ from gaios.sim.museum import (
     session_bugs,
     snapshot_bugs,
     storage_bugs,
+    sums_bugs,
     transport_bugs,
 )
 from gaios.sim.museum.exhibit import Exhibit
@@ -27,6 +28,7 @@ EXHIBITS: list[Exhibit] = [
         paxos_bugs,
         log_bugs,
         boot_bugs,
+        sums_bugs,
         storage_bugs,
         disk_bugs,
         db_bugs,

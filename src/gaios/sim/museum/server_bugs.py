@@ -114,7 +114,7 @@ EXHIBITS = [
         "a failed sync is taken for done",
         "server",
         "SAFETY 5",
-        method(Seat, "_disk_failed", lambda sound: lambda self, life: self._disk_done(life, "disk")),
+        method(Seat, "_disk_failed", lambda sound: lambda self, life: self._disk_done(life, "disk_done")),
         ("persist, then say", "no replica stops by itself", "agreement", "durability"),
         scenario("failing-disks"),
     ),

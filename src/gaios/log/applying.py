@@ -1,0 +1,116 @@
+"""What a replica does with chosen values: apply, keep, drop, read them again; go on behind a snapshot.  [PML §5.5; SAFETY 16, 26]
+
+Rule 1. Values are applied in slot order. Those that are on the disk may leave the memory, and are asked for when they are needed again.
+Rule 2. What is dropped for good is covered by a snapshot whose record is durable.
+"""
+
+from typing import Final
+
+from gaios import errors
+from gaios.log.options import Options
+from gaios.log.records import encode
+from gaios.log.snapshots import Handle, Unpacked, encode_handle
+from gaios.log.standing import Standing
+from gaios.log.steps import Steps
+from gaios.paxos import core
+
+DROPPED_SLOTS: Final = 10_000
+"""Dropped in one go: a millisecond."""
+
+
+class Applying(Standing):
+    """The part of a `Replica` that deals with what is chosen."""
+
+    options: Options
+    _steps: Steps
+    _chains: dict[int, bytes]
+    _evicted: int
+    _cached_bytes: int
+    _read: dict[int, bytes]
+    _asked: int
+    _is_blocked: bool
+    _seen: int
+
+    def snapshot_is_durable(self, now: int, handle: Handle) -> int:
+        """A snapshot that was captured is durable under its name: in which Output that is written down.  [PML §5.5; SAFETY 26]"""
+        del now  # every event has one
+        self.applier.size = handle.size
+        return self._steps.snapshot(handle.slot, encode_handle(handle))
+
+    def truncate(self, now: int, through: int) -> int:
+        """Drop values through a slot which a snapshot covers whose record is durable; in which Output that is written down.  [SAFETY 26]
+
+        A few at a time: the rest is for the next call.
+        """
+        participant = self.core
+        through = min(through, participant.truncated + DROPPED_SLOTS)
+        for slot in range(self._evicted + 1, through + 1):
+            self._cached_bytes -= len(participant.acc[slot][1])
+        self._evicted = max(self._evicted, through)
+        self._steps.take((core.TRUNCATE, through), self.me, now)
+        return self._steps.output.number
+
+    def lacks(self, slot: int) -> bool:
+        """Whether a peer's snapshot behind that slot would help."""
+        return self.core.chosen < slot and not self.core.leads()
+
+    def install(self, now: int, base: Unpacked) -> int:
+        """Go on behind a snapshot instead of through the log; in which Output that is written down.  [PML §5.5; SAFETY 6, 26]
+
+        The machine was restored from it, and its record is durable. Promises, and votes above it, stay.
+        """
+        slot = base.part.slot
+        self._steps.take((core.INSTALL, slot), self.me, now)
+        self.applier.restore(base.part, base.sessions)
+        self._chains = {at: chain for at, chain in self._chains.items() if at > slot}
+        self._evicted, self._cached_bytes, self._seen, self._is_blocked = slot, 0, slot, False
+        self._read.clear()
+        self._steps.applied(slot, self.applier.chain)
+        return self._steps.output.number
+
+    def _apply(self, now: int) -> None:
+        """Apply chosen values, a bounded number in one go; the rest at the next event, which is due at once."""
+        applier, accepted, budget = self.applier, self.core.acc, self.options.apply_entries
+        effects = self._steps.output.effects
+        while applier.applied < self.core.chosen and budget > 0:
+            slot = applier.applied + 1
+            value = accepted[slot][1] if slot > self._evicted else self._read.pop(slot, None)
+            if value is None:
+                self._read_back(slot)
+                break
+            answers, caused = applier.apply(slot, value)
+            if self.doubt.may_serve:
+                effects.extend(caused)
+            budget -= 1 + len(answers)
+            self._reign.applied(now, slot, answers)
+            expected = self._chains.pop(slot, b"") if self._chains else b""
+            if expected and expected != applier.chain:
+                raise errors.InvariantViolated(invariant="the log's chain", detail=f"replay of slot {slot} differs from what was recorded")
+            if slot > self._seen:
+                self._seen = slot
+                self._cached_bytes += len(value)
+            if applier.asked and self.doubt.may_serve:
+                self._steps.output.captures.append(applier.capture(self.config, encode(sorted(self.members.items()))))
+        self._steps.applied(applier.applied, applier.chain)
+        self.doubt.applied(now)
+        self._evict()
+
+    def _evict(self) -> None:
+        """Applied values leave memory, the oldest first; the disk has them. A few at a time: a start may find many."""
+        through = min(self.applier.applied, self._steps.durable_mark, self._evicted + DROPPED_SLOTS)
+        while self._cached_bytes > self.options.cache_bytes and self._evicted < through:
+            self._evicted += 1
+            self._cached_bytes -= len(self.core.acc.pop(self._evicted)[1])
+
+    def _read_back(self, slot: int) -> None:
+        """Values that are on the disk alone are to be applied again: the shell hands them to `supply`."""
+        reads = self._steps.output.reads
+        if any(member == self.me for member, _ in reads):
+            return
+        if slot == self._asked:
+            self._is_blocked = True
+            self.doubt.give_up(f"slot {slot} is not on its disk")
+            return
+        self._asked = slot
+        last = min(self._evicted, self.core.chosen, slot + self.options.seek_slots - 1)
+        reads.extend((self.me, at) for at in range(slot, last + 1))
