@@ -34,6 +34,8 @@ class Applier:
     def __init__(self, machine: Machine, sessions: Sessions) -> None:
         self.machine, self.sessions = machine, sessions
         self.applied = 0
+        self.entries = 0
+        """Applied since the start."""
         self._failed = False
         self.epoch = 0
         self.chain = CHAIN_START
@@ -57,6 +59,7 @@ class Applier:
             raise errors.InvariantViolated(invariant="chosen values can be read", detail=f"slot {slot}: {error.reason}") from None
         self.chain = extend(self.chain, slot, value)
         self.applied = slot
+        self.entries += len(found)
         self._failed = True
         self.time_ms = max(self.time_ms, batch_time_ms(value))
         answers: list[Answer] = []
