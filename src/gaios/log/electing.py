@@ -29,6 +29,7 @@ class Electing(Standing):
     _election: Election
     _unsynced: deque[tuple[int, int]]
     _leave_by: int
+    _proposes: bool
     _resend_due: int
     _boost_after: int
 
@@ -124,6 +125,11 @@ class Electing(Standing):
             self.handovers += 1
             self._leave_by = now + self.options.term_ms * MS // 2
         self._leave_if_due(now)
+
+    def _look_at_disks(self, now: int) -> None:
+        """Whether anything may be proposed."""
+        full = self.space.is_uneven and self.space.refuses_all(now, self.followers(now))
+        self._proposes = not (full or self._leave_by)
 
     def _leave_if_due(self, now: int) -> None:
         """Hand over once nothing is in flight, so that nobody is left in doubt."""

@@ -120,9 +120,11 @@ class Reign:
             self._resend(now)
         return True
 
-    def due_ns(self) -> int:
-        """When `tick` is due, or another look at what waits."""
+    def due_ns(self, *, proposes: bool = True) -> int:
+        """When `tick` is due, or, while it `proposes`, another look at what waits."""
         due, in_flight = self._beat_due, self.in_flight
+        if not proposes:
+            return min(due, self._resend_due) if in_flight else due
         if self.queue.waiting and self._rally.until_ns and in_flight < self._options.pipeline:
             due = min(due, self._rally.until_ns)  # a slot of the master's own may be in flight: nobody's crowd is there
         if in_flight:
