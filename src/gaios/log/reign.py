@@ -39,6 +39,8 @@ class Reign:
         self._rally = Rally(options)
         self.tokens: dict[int, list[Any]] = {}
         """Who waits for each open proposal, by slot."""
+        self.began_ns = now
+        """When this reign, or the one before, began."""
         self.pace = Pace(len(peers) + 1, now)
         self._steps, self._core, self._applier, self._options = steps, steps.core, applier, options
         self._me, self._peers = me, peers
@@ -68,6 +70,7 @@ class Reign:
         """Leading: renew the lease at once."""
         self.ballot = self._core.bal
         self.count += 1
+        self.began_ns = now
         self._epoch_offered = False
         self._snapshot_slot = 0
         self.pace.begin(now)
