@@ -51,6 +51,8 @@ def every_error() -> list[errors.Error]:
         errors.ConfigurationError(reason="r"),
         errors.AnotherCell(what="w", found="f", expected="e"),
         errors.DirectoryInUse(directory="d"),
+        errors.StaleBackup(reason="r"),
+        errors.BackupDamaged(what="w", reason="r"),
         errors.PortTaken(address="a"),
         errors.StateMissing(directory="d", what="w"),
         errors.ReplicaFailed(reason="r"),

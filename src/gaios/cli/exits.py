@@ -57,6 +57,7 @@ _CODES: Final[tuple[tuple[type[errors.Error], int], ...]] = (
     (errors.NotInTime, NO),
     (errors.NotDue, NO),
     (errors.Disagreement, USAGE),
+    (errors.BackupDamaged, NO),
     (errors.LockLost, NO),
     (errors.PortTaken, UNAVAILABLE),
     (errors.Unavailable, UNAVAILABLE),
