@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from gaios import entry
-from gaios.backup.rebase import rebase
-from gaios.backup.rebuild import Rebuilt, choose, rebuild
+from gaios.backup.rebase import Rebuilt, rebase
+from gaios.backup.rebuild import choose, rebuild
 from gaios.backup.save import save
 from gaios.backup.stores import DirectoryStore
 from gaios.errors import AnotherCell, InvariantViolated

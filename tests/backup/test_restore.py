@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from gaios.backup.manifest import HEAD
-from gaios.backup.rebuild import Rebuilt, choose, rebuild
+from gaios.backup.rebase import Rebuilt
+from gaios.backup.rebuild import choose, rebuild
 from gaios.backup.restore import named, reserve
 from gaios.backup.save import save
 from gaios.backup.stores import DirectoryStore, Store

@@ -64,11 +64,9 @@ def test_unchanged_chunks_are_not_sent_again(store: DirectoryStore, living: Livi
     one, two = (read_manifest(store, each.entry, head.cell) for each in (first, second))
     assert one.snapshot is not None
     assert two.snapshot is not None
-    if one.snapshot.slot == two.snapshot.slot:
-        assert one.snapshot.chunks == two.snapshot.chunks
-        assert second.reused >= len(two.snapshot.chunks)
-    else:
-        pytest.fail("the test's puts reached another snapshot")
+    assert one.snapshot.slot == two.snapshot.slot
+    assert one.snapshot.chunks == two.snapshot.chunks
+    assert second.reused >= len(two.snapshot.chunks)
 
 
 def test_every_interrupted_upload_leaves_the_backup_before_whole(store: DirectoryStore, living: Living, tmp_path: Path) -> None:
@@ -168,23 +166,28 @@ def test_of_two_at_once_the_second_begins_anew(any_store: Store, living: Living,
 
 
 def test_who_never_gets_his_turn_gives_up(store: DirectoryStore, living: Living, tmp_path: Path) -> None:
-    """Nothing tries for ever."""
+    """Nothing tries for ever, and what counted before still does."""
     living.put(30)
-    where = living.write(tmp_path / "a")
-    watched = Watched(store)
+    first = back_up(store, living, tmp_path / "a")
+    living.put(10)
 
-    def meddle(what: str, name: str) -> None:
-        if what in {"create", "replace"} and name == HEAD:
-            living.put(1)
-            path = tmp_path / f"m{living.applied}"
-            store.delete([HEAD])
-            save(store, living.write(path), now_ms=NOW_MS)
-            store.path.joinpath(HEAD).write_bytes(store.path.joinpath(HEAD).read_bytes())
-            (where / "gone").mkdir(exist_ok=True)
+    class Stubborn(Watched):
+        def replace(self, name: str, data: bytes, version: object) -> bool:
+            return False
 
-    watched.before = meddle
-    with pytest.raises((Overloaded, StaleBackup)):
-        save(watched, where, now_ms=NOW_MS)
+    with pytest.raises(Overloaded, match="4 backups by others"):
+        back_up(Stubborn(store), living, tmp_path / "b")
+    assert head_of(store).backups == [first.entry]
+
+
+def test_a_young_backup_is_young_enough(store: DirectoryStore, living: Living, tmp_path: Path) -> None:
+    """Whatever came since."""
+    living.put(30)
+    first = back_up(store, living, tmp_path / "a")
+    living.put(10)
+    later = living.write(tmp_path / "b")
+    assert save(store, later, now_ms=NOW_MS + 999, younger_ms=1_000) == first._replace(fresh=False, sent_bytes=0)
+    assert save(store, later, now_ms=NOW_MS + 1_000, younger_ms=1_000).fresh
 
 
 def test_an_answer_that_was_lost_is_found_again(store: DirectoryStore, living: Living, tmp_path: Path) -> None:

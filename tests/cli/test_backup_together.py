@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,3 +72,31 @@ def test_a_lost_cell_comes_back_as_a_new_one(place: Place, tmp_path: Path) -> No
     # The new cell's backups have no place among the old one's.
     done = place.run("snapshot", "save", url, "--dir", str(tmp_path / "new"), "--json")
     assert (done.code, done.error["type"]) == (2, "AnotherCell")
+
+
+def test_the_master_backs_up_when_it_is_told_to(place: Place, tmp_path: Path) -> None:
+    """By an option of up; status says how old the newest is, and metrics say when it was made."""
+    url = (tmp_path / "store").as_uri()
+    ports = ("--replicas", str(REPLICAS), "--port", str(place.port))
+    done = place.run("up", "--dir", str(place.dir), *ports, "--detach", "--backup-url", url, GAIOS_BACKUP_EVERY_S="1")
+    assert done.code == 0, done.err
+    assert place.run("put", "kept", "before").code == 0
+    slot, told = 0, place.status()["backup"]
+    for _ in range(600):
+        told = place.status()["backup"]
+        assert told["url"] == url
+        if told["slot"] and slot and told["slot"] > slot:
+            break
+        slot = slot or told["slot"] or 0
+        place.run("put", "k", "x")
+    else:
+        raise AssertionError(told)
+    assert told["problem"] == ""
+    assert "proved through slot" in place.run("status").out
+    assert place.run("snapshot", "verify", url, "--all").code == 0
+    master = next(replica for replica in place.status()["replicas"] if replica["role"] == "master")
+    with urllib.request.urlopen(f"http://{master['admin']}/metrics") as answer:
+        text = answer.read().decode()
+    assert "gaios_backup_timestamp_seconds" in text
+    done = place.run("up", "--dir", str(place.dir), "--backup-url", url + "2", "--json")
+    assert (done.code, done.error["type"]) == (2, "ConfigurationError")

@@ -14,11 +14,25 @@ from typing import NamedTuple
 
 import msgspec
 
-from gaios.backup.rebuild import Rebuilt
+from gaios.locks import LockService
 from gaios.log import encode
-from gaios.log.applier import extend
+from gaios.log.applier import Applier, extend
 from gaios.log.snapshots import Closing
 from gaios.machine import Context
+
+
+class Rebuilt(NamedTuple):
+    """A machine as it was behind a slot."""
+
+    applier: Applier
+    machine: LockService
+    snapshot: str
+    """The digest of the snapshot that it was made from; empty without one."""
+
+    @property
+    def slot(self) -> int:
+        """Through which the log is applied."""
+        return self.applier.applied
 
 
 class Base(NamedTuple):

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from gaios.backup.manifest import HEAD, Entry, Head, Manifest, Piece, decode, seal_of
 from gaios.backup.pieces import expand, unpack
+from gaios.backup.rebase import Rebuilt
 from gaios.backup.stores import Found, Store
 from gaios.entry import batch_time_ms
 from gaios.errors import BackupDamaged, ConfigurationError, ProtocolError, StaleBackup
@@ -36,20 +37,6 @@ class Plan(NamedTuple):
     """Where to stop; the end of `last` where nothing else is asked for."""
     until_ms: int | None = None
     """Stop before the first slot that is later, by the master's clock."""
-
-
-class Rebuilt(NamedTuple):
-    """A machine as it was behind a slot."""
-
-    applier: Applier
-    machine: LockService
-    snapshot: str
-    """The digest of the snapshot that it was made from; empty without one."""
-
-    @property
-    def slot(self) -> int:
-        """Through which the log is applied."""
-        return self.applier.applied
 
 
 def read_head(store: Store) -> tuple[Head, Found]:

@@ -9,7 +9,7 @@ Rule 3. Without a head that can be trusted, the generation has to be named, abov
 from typing import Final
 
 from gaios.backup.manifest import HEAD, RESTORES_MAX, Head, Restore, decode, encode
-from gaios.backup.rebuild import Rebuilt
+from gaios.backup.rebase import Rebuilt
 from gaios.backup.stores import Store
 from gaios.errors import ConfigurationError, Overloaded
 

@@ -54,8 +54,8 @@ class _Changed(Exception):
     """Somebody else wrote the head meanwhile."""
 
 
-def save(store: Store, directory: Path, *, now_ms: int, keep: int = KEEP, note: Note = lambda _: None) -> Saved:
-    """Back a replica's directory up, prove it, and let the head name it.
+def save(store: Store, directory: Path, *, now_ms: int, keep: int = KEEP, younger_ms: int = 0, note: Note = lambda _: None) -> Saved:
+    """Back a replica's directory up, prove it, and let the head name it; not if the newest backup is younger than `younger_ms`.
 
     Raises:
         AnotherCell: the store has another cell's backups.
@@ -68,6 +68,10 @@ def save(store: Store, directory: Path, *, now_ms: int, keep: int = KEEP, note: 
     if keep < 1:
         raise ConfigurationError(reason=f"at least one backup has to be kept, not {keep}")
     for _ in range(TRIES):
+        found = store.get(HEAD) if younger_ms else None
+        newest = decode(Head, found.data, HEAD).newest if found is not None else None
+        if newest is not None and now_ms - newest.taken_ms < younger_ms:
+            return Saved(newest, False, 0, 0, False)
         with closing(Source(directory)) as source:
             try:
                 return _Save(store, source, now_ms, keep, note).run()

@@ -20,8 +20,7 @@ from gaios.server.config import REPLICAS_MAX
 
 if TYPE_CHECKING:
     from gaios.backup.manifest import Entry
-    from gaios.backup.rebase import Base
-    from gaios.backup.rebuild import Rebuilt
+    from gaios.backup.rebase import Base, Rebuilt
     from gaios.backup.stores import Store
     from gaios.server.config import Settings
 
