@@ -14,9 +14,9 @@ from tests.sim.small import cell_of, served, until
 BUSY = Locks(clients=3, rounds=200, leases_ms=(1_000,), locks=1, files=1, hold_ns=50 * MS, delay_ms=500)
 
 
-def working(seed: int = 0, **settings: Any) -> tuple[Cell, Work]:
+def working(seed: int = 0, locks: Locks = BUSY, **settings: Any) -> tuple[Cell, Work]:
     """A cell whose processes with sessions work."""
-    cell = cell_of(seed, locks=BUSY, safety_ns=10 * S, **settings)
+    cell = cell_of(seed, locks=locks, safety_ns=10 * S, **settings)
     work = Work(cell.world, cell.network, cell.plan, cell.clients[cell.plan.clients :], cell.observations.locks)
     cell.start()
     work.begin()

@@ -39,6 +39,10 @@ class Worker(Protocol):
     contents: Callable[[], bytes]
     """What no file had before."""
 
+    @property
+    def hold_ns(self) -> int:
+        """How long something is held, about."""
+
     def open(self, session: Session, path: str, create: int, **named: object) -> Program:
         """A handle, or None."""
 
@@ -89,7 +93,7 @@ def go_over(worker: Worker, session: Session) -> Program:
                 yield from read(session, handle, lock_api.GetContentsAndStat)
             else:
                 yield from find(session, found)
-        yield session.process.tasks.sleep(dice.around(worker.locks.hold_ns // 8))
+        yield session.process.tasks.sleep(dice.around(worker.hold_ns // 8))
     if dice.chance(worker.locks.keeps):
         return  # open until the session ends, which a charge has to wait for when others keep what goes with it
     if handle is not None and not session.is_over:

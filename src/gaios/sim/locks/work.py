@@ -84,6 +84,11 @@ class _Worker:
         self.is_done = self._is_down = False
         client.on_kill = self._kill
 
+    @property
+    def hold_ns(self) -> int:
+        """How long something is held, about; not long any more once everybody is to come to rest, whatever the seed drew."""
+        return min(self.locks.hold_ns, self.work.rest_ns) if self.work.is_settling else self.locks.hold_ns
+
     def begin(self) -> None:
         """Start it, or start it anew."""
         self._is_down = False
@@ -222,7 +227,7 @@ class _Worker:
         dice, world, process = self.dice, self.work.world, self.process
         assert handle.held is not None
         sequencer = handle.held.sequencer
-        until_ns = world.now_ns + dice.around(min(self.locks.hold_ns, 100 * MS) if self.work.is_settling else self.locks.hold_ns)
+        until_ns = world.now_ns + dice.around(self.hold_ns)
         guarded = None
         if dice.chance(0.3):
             guarded = yield from self.open(session, f"/g{handle.path}", lock_api.MAY_CREATE)
@@ -234,7 +239,7 @@ class _Worker:
             if guarded is not None and dice.chance(0.5):
                 yield from session.do(lock_api.SetContents, guarded, self.work.contents())
             else:
-                yield process.tasks.sleep(dice.around(self.locks.hold_ns // 4))
+                yield process.tasks.sleep(dice.around(self.hold_ns // 4))
         if guarded is not None:
             if dice.chance(0.5):
                 # Whoever gave the lock back tries to go on.
@@ -300,7 +305,7 @@ class _Worker:
                     yield from cached.read(session, handle, lock_api.GetContentsAndStat)
                 else:
                     yield from session.do(lock_api.DeleteNode, handle)
-                yield self.process.tasks.sleep(dice.around(self.locks.hold_ns // 4))
+                yield self.process.tasks.sleep(dice.around(self.hold_ns // 4))
                 if session.is_over:
                     return
             yield from self.close(session, handle)
