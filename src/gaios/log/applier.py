@@ -42,6 +42,8 @@ class Applier:
         self._empty = tuple(chunk for chunk in machine.snapshot() if chunk) if empty is None else tuple(empty)
         self.machine, self.sessions = machine, sessions
         self.applied = 0
+        self.entries = 0
+        """Applied since the start."""
         self._failed = False
         self.epoch = 0
         self.chain = CHAIN_START
@@ -132,6 +134,7 @@ class Applier:
         self.applied = slot
         self.bytes_since += len(value)
         self.asked = False
+        self.entries += len(found)
         self._failed = True
         self.time_ms = max(self.time_ms, batch_time_ms(value))
         answers: list[Answer] = []

@@ -92,7 +92,6 @@ class Keeper:
             self._child = subprocess.Popen(  # noqa: S603 (our own module)
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._cell.dir, start_new_session=True
             )
-        _let_others_finish(self._child.pid)
         if self._watch(self._child.pid):
             self._log.info("replica_started", replica=self.replica, pid=self.pid)
 
@@ -307,16 +306,6 @@ class Supervisor:
                 for keeper in keepers:
                     keeper.kill()
         return [keeper.replica for keeper in running]
-
-
-def _let_others_finish(pid: int) -> None:
-    """Let a replica that is woken wait until whoever runs there pauses, or has had its slice of a few milliseconds.
-
-    The replicas of a local cell share its processors. Each message wakes one; if that stopped the sender in the middle of its turn, as it
-    would by default, both would start over with cold caches, and a put would cost a twelfth more.
-    """
-    with contextlib.suppress(OSError):  # it is gone already, or such things are forbidden here
-        os.sched_setscheduler(pid, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _log_file(path: "os.PathLike[str]") -> IO[bytes]:
