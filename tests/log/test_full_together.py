@@ -118,6 +118,32 @@ def test_a_master_that_has_no_room_and_dies_is_followed_when_there_is_room() -> 
     assert successor.machine.log == [b"x"]
 
 
+def test_a_reign_that_begins_beside_one_full_disk_refuses_nothing() -> None:
+    """We had it: before all leases had come, those with room were too few."""
+    cell, master, client = running(3)
+    fill(cell, Room.SHORT, master)
+    successor = cell.elect()
+    dead = next(node for node in others(cell, master) if node is not successor)
+    assert successor is not master
+    cell.cut = lambda a, b, _m: dead.me in (a, b)
+    cell.run(700)
+    assert cell.submit(successor, client.command(b"x")).status == Status.DONE, "it may only have been slow"
+    cell.run(1_500)
+    assert cell.submit(successor, client.command(b"x")).status == Status.INVALID, "without the full one there is no majority"
+
+
+def test_what_waits_for_a_master_that_cannot_propose_is_not_due() -> None:
+    """We had it: a check of its own was due that it could not make, and its loop spun."""
+    cell, master, client = running()
+    cell.submit(master, client.command(b"x"))
+    fill(cell, Room.NONE, *others(cell, master))
+    for _ in range(400):
+        cell.run(5)
+        assert master.replica.deadline_ns() > cell.now
+    assert master.replica._reign._wants_check
+    assert master.replica._reign.due_ns() < cell.now
+
+
 def test_it_is_told_again_to_whoever_was_away() -> None:
     cell, master, _ = running()
     away = others(cell, master)[0]

@@ -190,6 +190,21 @@ def test_all_is_kept_that_policy_keeps() -> None:
     assert "wal/00000001.wal" in cell.disks[1].names()
 
 
+def test_on_a_full_disk_nothing_stays_that_need_not() -> None:
+    """[SAFETY 28] Whatever policy would keep: its room is what the log goes on in."""
+    cell = live(SMALL, 150, segment_bytes=4_096)
+    assert len(taken(cell, 1)) > 5
+    files = len(cell.disks[1].names())
+    cell.nodes[1].no_room(cell.now)
+    cell.run(S)
+    assert len(taken(cell, 1)) == 2
+    assert len(taken(cell, 2)) > 5
+    assert cell.nodes[1].replica.core.truncated == taken(cell, 1)[0]
+    assert "wal/00000001.wal" not in cell.disks[1].names()
+    assert len(cell.disks[1].names()) < files // 2
+    assert cell.start(1).replica.applier.base == taken(cell, 1)[-1]
+
+
 def test_what_is_old_goes() -> None:
     """By the log's own time, which goes on over restarts."""
     cell = live(SMALL, 60, segment_bytes=4_096)

@@ -136,6 +136,24 @@ def test_a_master_whose_disk_hangs_makes_way() -> None:
     assert not cell.observations.broken
 
 
+def test_disks_are_full_for_a_while() -> None:
+    """One, some or all at once; whatever happens, nobody stops for it.  [SAFETY 28]"""
+    cell = troubled(Faults(disk=DiskFaults(full_every_ns=2 * S, full_ns=S)))
+    assert cell.world.sometimes["a disk was full"] > 4
+    assert all(seat.node is not None for seat in cell.seats.values())
+    assert not cell.observations.broken
+    cell.nemesis.stop()
+    assert not any(seat.disk.is_full for seat in cell.seats.values())
+
+
+def test_a_disk_is_slow_for_a_while() -> None:
+    cell = troubled(Faults(disk=DiskFaults(drag_every_ns=2 * S, drag_ns=S, drag_sync_ns=200 * MS)))
+    assert cell.world.sometimes["a disk was slow for a while"] > 2
+    assert not cell.observations.broken
+    cell.nemesis.stop()
+    assert not any(seat.disk.drag_ns for seat in cell.seats.values())
+
+
 def test_a_wall_clock_may_say_anything() -> None:
     """It is never used for safety.  [SAFETY 17]"""
     cell = troubled(Faults(process=ProcessFaults(crash_every_ns=S, down_ns=100 * MS, wall_jump=1.0)))

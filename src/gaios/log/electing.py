@@ -29,6 +29,7 @@ class Electing(Standing):
     _election: Election
     _unsynced: deque[tuple[int, int]]
     _leave_by: int
+    _proposes: bool
     _resend_due: int
     _boost_after: int
 
@@ -125,6 +126,11 @@ class Electing(Standing):
             self._leave_by = now + self.options.term_ms * MS // 2
         self._leave_if_due(now)
 
+    def _look_at_disks(self, now: int) -> None:
+        """Whether anything may be proposed."""
+        full = self.space.is_uneven and self.space.refuses_all(now, self.present(now))
+        self._proposes = not (full or self._leave_by)
+
     def _leave_if_due(self, now: int) -> None:
         """Hand over once nothing is in flight, so that nobody is left in doubt."""
         if self._leave_by and (now >= self._leave_by or not (self._reign.ballot and (self._reign.in_flight or self._reign.tokens))):
@@ -133,10 +139,10 @@ class Electing(Standing):
 
     def _full(self, now: int) -> errors.DiskFull | None:
         """Why nothing that grows is taken, if so."""
-        if not self.space.is_uneven:
+        if not self.space.is_uneven or self._leave_by:  # whoever waits while it hands over asks the next master
             return None
-        followers = self.followers(now)
-        if not self.space.refuses_growth(now, followers):
+        present = self.present(now)
+        if not self.space.refuses_growth(now, present) or self.space.may_hand_over(now, present):  # it will, once their leases are here
             return None
         replicas = ", ".join(str(self.members[member]) for member in self.space.full(now))
-        return errors.DiskFull(replicas=replicas, reserve=not self.space.refuses_all(now, followers))
+        return errors.DiskFull(replicas=replicas, reserve=not self.space.refuses_all(now, present))

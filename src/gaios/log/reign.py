@@ -39,6 +39,8 @@ class Reign:
         self._rally = Rally(options)
         self.tokens: dict[int, list[Any]] = {}
         """Who waits for each open proposal, by slot."""
+        self.began_ns = now
+        """When this reign, or the one before, began."""
         self.pace = Pace(len(peers) + 1, now)
         self._steps, self._core, self._applier, self._options = steps, steps.core, applier, options
         self._me, self._peers = me, peers
@@ -68,6 +70,7 @@ class Reign:
         """Leading: renew the lease at once."""
         self.ballot = self._core.bal
         self.count += 1
+        self.began_ns = now
         self._epoch_offered = False
         self._snapshot_slot = 0
         self.pace.begin(now)
@@ -120,9 +123,11 @@ class Reign:
             self._resend(now)
         return True
 
-    def due_ns(self) -> int:
-        """When `tick` is due, or another look at what waits."""
+    def due_ns(self, *, proposes: bool = True) -> int:
+        """When `tick` is due, or, while it `proposes`, another look at what waits."""
         due, in_flight = self._beat_due, self.in_flight
+        if not proposes:
+            return min(due, self._resend_due) if in_flight else due
         if self.queue.waiting and self._rally.until_ns and in_flight < self._options.pipeline:
             due = min(due, self._rally.until_ns)  # a slot of the master's own may be in flight: nobody's crowd is there
         if in_flight:

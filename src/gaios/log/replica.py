@@ -80,6 +80,9 @@ class Replica(Electing, Applying):
         """How often it let another reign because its disk was full or slow."""
         self._leave_by = 0
         """It is about to: nothing new is proposed, and at that time, at the latest, it goes. 0: it is not."""
+        self._proposes = True
+        """Whether, as master, it puts what waits into slots: not where that could not be written down, nor when it is about to go. As of
+        the last event: what was told of disks is forgotten by and by, and nothing may come of that between events."""
         self._steps = Steps(self.core, options, lineage(me, recovered, boot, nonce))
         self._steps.restore(recovered)
         self.boots = Boots(self._steps, options, me, self.members, recovered, now)
@@ -231,6 +234,7 @@ class Replica(Electing, Applying):
         """What this replica's disk has left for the log, as the shell found; to be told before `output`."""
         if self.space.tell(now, room):
             self._hand_over_if_unfit(now)
+            self._look_at_disks(now)
 
     def deadline_ns(self) -> int:
         """When `tick` is due next."""
@@ -240,7 +244,7 @@ class Replica(Electing, Applying):
         if not self._has_begun:
             return due
         if self._reign.ballot:
-            return min(due, self._reign.due_ns(), self._leave_by or FAR)
+            return min(due, self._reign.due_ns(proposes=self._proposes), self._leave_by or FAR)
         if self._catchup.known > self.core.chosen and self.space.room != Room.NONE:
             due = min(due, self._catchup.retry_at)
         if self._is_candidate:
@@ -249,7 +253,7 @@ class Replica(Electing, Applying):
 
     def output(self, now: int) -> Output | None:
         """What there is to do now; None when there is nothing. Call it until it says None."""
-        if self._reign.ballot and not self._leave_by and not (self.space.is_uneven and self.space.refuses_all(now, self.followers(now))):
+        if self._reign.ballot and self._proposes:
             self._reign.propose(now)
         if self.space.is_due(now):
             self._steps.output.at_once.append((OTHERS, (ROOM, int(self.space.room))))
@@ -320,6 +324,7 @@ class Replica(Electing, Applying):
             for slot in slots:
                 self._steps.take((core.SEEK, slot, source), self.me, now)
         self._leave_if_due(now)
+        self._look_at_disks(now)
         self._steps.rest(now)
         self.boots.rest(now)
 

@@ -100,19 +100,22 @@ class Space:
         return term_ms * self.room
 
     def refuses_growth(self, now: int, followers: Collection[int]) -> bool:
-        """Whether a master takes nothing that grows. `followers` are those whose leases it has, itself included."""
+        """Whether a master takes nothing that grows. `followers` are those that are not dead, as far as is known, itself included."""
         return self.room != Room.PLENTY or self._lacks(now, followers, Room.PLENTY)
 
     def refuses_all(self, now: int, followers: Collection[int]) -> bool:
         """Whether a master can have nothing written down at all."""
         return self.room == Room.NONE or self._lacks(now, followers, Room.SHORT)
 
-    def hands_over(self, now: int, followers: Collection[int]) -> bool:
-        """Whether a master should let another reign; a yes counts as done."""
+    def may_hand_over(self, now: int, followers: Collection[int]) -> bool:
+        """Whether a majority of them would do better than this master, and it is time again."""
         if self.room == Room.PLENTY or now < self._again_ns:
             return False
-        better = [member for member in followers if self.of(now, member) < self.room]
-        if len(better) < self._majority:
+        return sum(self.of(now, member) < self.room for member in followers) >= self._majority
+
+    def hands_over(self, now: int, followers: Collection[int]) -> bool:
+        """Whether a master should let another reign, `followers` being those whose leases it has; a yes counts as done."""
+        if not self.may_hand_over(now, followers):
             return False
         self._again_ns = now + self._wait_ms * MS
         self._wait_ms = min(2 * self._wait_ms, AGAIN_MS_MAX)
@@ -130,6 +133,6 @@ class Space:
             yield f"the disk of replica {replica} is full, and so is the log's reserve: it accepts nothing; free space, and it goes on"
 
     def _lacks(self, now: int, followers: Collection[int], worst: Room) -> bool:
-        """Whether a majority of the followers is not this well, though it could be if disks were not full."""
+        """Whether no majority is this well, though it could be if disks were not full."""
         well = sum(self.of(now, member) <= worst for member in followers)
         return well < self._majority <= len(followers)

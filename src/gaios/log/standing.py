@@ -4,6 +4,7 @@ from gaios.log.applier import Applier
 from gaios.log.boots import Boots
 from gaios.log.catchup import Catchup
 from gaios.log.doubt import Doubt
+from gaios.log.options import MS, Options
 from gaios.log.reign import Reign
 from gaios.log.space import Space
 from gaios.paxos import core
@@ -13,6 +14,7 @@ class Standing:
     """The part of a `Replica` that only looks."""
 
     me: int
+    options: Options
     members: dict[int, int]
     """Each member's replica id."""
     config: int
@@ -88,6 +90,11 @@ class Standing:
     def followers(self, now: int) -> list[int]:
         """The members whose leases this master has, itself included."""
         return [member for member, until in self.core.grants.items() if now < until]
+
+    def present(self, now: int) -> list[int]:
+        """The members that this master has no reason to take for dead: heard of within two terms, or its reign is not older than that."""
+        since = now - 2 * self.options.term_ms * MS
+        return [member for member in self.members if max(self.core.grants.get(member, 0), self._reign.began_ns) > since]
 
     def lease_ns(self, now: int) -> int:
         """How long the lease lasts yet; 0 without one."""

@@ -245,6 +245,7 @@ class Node(Answering):
     def no_room(self, now: int) -> None:
         """There is no room for the new file: it is tried again, and meanwhile this replica lives on its reserve."""
         self.commit.no_room(now)
+        self.snapshots.make_room(now)
 
     def tick(self, now: int) -> None:
         """Time passed."""

@@ -380,7 +380,12 @@ class Snapshots:
             self._outdated = []
             self._truncate(now)
 
-    def _retain(self, now: int) -> None:
+    def make_room(self, now: int) -> None:
+        """The log has no room for its next segment: nothing older stays than has to.  [SAFETY 28]"""
+        if self.kept and self._replica.doubt.record is None:  # in quarantine the oldest may be the only one that is right
+            self._retain(now, is_full=True)
+
+    def _retain(self, now: int, *, is_full: bool = False) -> None:
         """What is too old, or too much, goes: the log behind the oldest snapshot, then that one, then the log behind the next."""
         options, gone = self._replica.options, [slot for slot in self._spoilt if slot < self.kept[-1].handle.slot]
         self._spoilt = [slot for slot in self._spoilt if slot not in gone]
@@ -388,7 +393,7 @@ class Snapshots:
             oldest = self.kept[0].handle
             takes = sum(kept.stored for kept in self.kept) + self._log.kept_bytes(self._through)
             is_old = self._replica.applier.time_ms - oldest.time_ms > options.keep_hours * _HOUR_MS
-            if not is_old and takes <= options.keep_bytes:
+            if not (is_full or is_old or takes > options.keep_bytes):
                 break
             if self._through < oldest.slot:
                 self._through = oldest.slot

@@ -14,6 +14,7 @@ Rule 4. A full disk has no room for a new file; what is written into those that 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from errno import ENOSPC
 from functools import partial
 
 from gaios.errors import StateMissing
@@ -103,10 +104,13 @@ class Disk:
         self._still_until = 0
         self.is_full = False
         """Whether there is no room for a new file."""
+        self.drag_ns = 0
+        """How much longer each sync takes, about."""
         self.on_crash_point: Callable[[], None] | None = None
         """Called when the dice let the process be killed, or the power go, at this very point of a batch."""
-        self.on_refusal: Callable[[FileExistsError], None] | None = None
-        """Called when a file is to be created under a name that is taken: no sound disk lets that pass, and no fault explains it."""
+        self.on_refusal: Callable[[OSError], None] | None = None
+        """Called when a file is to be created under a name that is taken, or on a full disk by a batch that may not fail for that: no sound
+        disk lets that pass, and no fault explains it."""
 
     # -- reading: the Reader protocol ------------------------------------------------------------------------------------
 
@@ -187,6 +191,7 @@ class Disk:
                 fails /= _SOUND
             elif isinstance(operation, (Sync, SyncDirectory)):
                 at += dice.around(faults.slow_ns) if dice.chance(faults.slow) else faults.sync_ns + dice.around(faults.sync_ns)
+                at += dice.around(self.drag_ns) if self.drag_ns else 0
             else:
                 at += _NAME_NS
                 fails /= _SOUND
@@ -219,6 +224,8 @@ class Disk:
             self._world.count("there was no room for a new segment")
             batch.no_room()
             return
+        elif isinstance(batch.failing, Create) and batch.failing.name not in self._names and self.on_refusal is not None:
+            self.on_refusal(OSError(ENOSPC, f"a batch of the log was to make {batch.failing.name}, and the disk is full"))
         batch.failed()
 
     def _fail(self, operation: Operation) -> None:
@@ -263,6 +270,11 @@ class Disk:
     def is_still(self) -> bool:
         """Whether nothing goes on."""
         return self._still_until > self._world.now_ns
+
+    @property
+    def is_ill(self) -> bool:
+        """Whether it stands still, is slow or full."""
+        return self.is_still or self.is_full or self.drag_ns > 0
 
     def stand_still(self, duration_ns: int) -> None:
         """For so long nothing goes on: the disk hangs, or its machine is suspended."""

@@ -35,6 +35,10 @@ class DiskFaults(msgspec.Struct, frozen=True, kw_only=True):
     full_every_ns: int = 0
     """Disks have no room for new files: one, some, or all, as where they share a file system."""
     full_ns: int = 5 * S
+    drag_every_ns: int = 0
+    """One disk is slow for a while: every sync of it takes about `drag_sync_ns` longer."""
+    drag_ns: int = 5 * S
+    drag_sync_ns: int = 100 * MS
 
 
 class NetworkFaults(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,6 +157,9 @@ def swarm(dice: Dice, drift_bound_ppm: int) -> Faults:
         crash_point=rate(0.0003, 0.01),
         full_every_ns=fills.skewed(S, 10 * S) if (fills := dice.split("fills")).chance(0.3) else 0,
         full_ns=fills.skewed(500 * MS, 20 * S),
+        drag_every_ns=fills.skewed(S, 10 * S) if fills.chance(0.3) else 0,
+        drag_ns=fills.skewed(S, 20 * S),
+        drag_sync_ns=fills.skewed(20 * MS, S),
     )
     network = NetworkFaults(
         delay_ns=dice.skewed(20 * US, 5 * MS),

@@ -57,6 +57,7 @@ class Nemesis:
             (process.flip_every_ns, self._flip),
             (self._faults.disk.hang_every_ns, self._hang),
             (self._faults.disk.full_every_ns, self._fill),
+            (self._faults.disk.drag_every_ns, self._drag),
             (network.partition_every_ns, self._partition),
             (network.clog_every_ns, self._clog),
             (network.break_every_ns, self._break_one),
@@ -81,7 +82,7 @@ class Nemesis:
         for seat in self._seats:
             seat.disk.faults = self._faults.calm().disk
             seat.disk.go_on()
-            seat.disk.is_full = False
+            seat.disk.is_full, seat.disk.drag_ns = False, 0
             seat.resume()
             if seat.node is None and not seat.is_lost:
                 seat.start()
@@ -211,6 +212,17 @@ class Nemesis:
 
     def _empty(self, seat: Seat) -> None:
         seat.disk.is_full = False
+
+    def _drag(self) -> None:
+        """A disk is slow for a while."""
+        seat = self._victim()
+        if seat is not None:
+            self._world.count("a disk was slow for a while")
+            seat.disk.drag_ns = self._faults.disk.drag_sync_ns
+            self._world.after(self._dice.around(self._faults.disk.drag_ns), self._speed_up, seat)
+
+    def _speed_up(self, seat: Seat) -> None:
+        seat.disk.drag_ns = 0
 
     def _stall(self) -> None:
         """A client stands still for a while."""

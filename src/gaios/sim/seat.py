@@ -162,8 +162,8 @@ class Seat:
 
     @property
     def is_ill(self) -> bool:
-        """Whether it is down, paused, or its disk stands still."""
-        return self.node is None or self._pause is not None or self._asleep is not None or self.disk.is_still
+        """Whether it is down, paused, or its disk still, slow or full."""
+        return self.node is None or self._pause is not None or self._asleep is not None or self.disk.is_ill
 
     def lose_disk(self) -> None:
         """The disk of a dead replica is replaced by an empty one."""
