@@ -34,12 +34,13 @@
     ├── LockLost                   a lock that is not held any more, or may not be
     │   └── LostBeforeCall         and its holder's call was not sent
     ├── ConfigurationError         wrong usage or configuration
-    │   └── AnotherCell · DirectoryInUse
+    │   └── AnotherCell · DirectoryInUse · StaleBackup
     ├── PortTaken                  a listening address is in use
     ├── StateMissing               a listed replica's directory or promise state is not there
     ├── StateLost                  its directory holds an older state than the cell has seen of it, or is a copy of one in use
     ├── StateDamaged               bytes on disk that must not be trusted
     ├── ReplicaFailed              replicas of a local cell that cannot start from their disks
+    ├── BackupDamaged              what a store of backups holds is not what was put there
     ├── DiskFailed                 a write or sync failed: this replica has stopped
     ├── UnknownKind                a log entry of a kind that this version cannot apply
     └── InvariantViolated          gaios found itself wrong
@@ -516,6 +517,13 @@ class DirectoryInUse(ConfigurationError):
         super().__init__(reason=f"{directory} is in use by another process", hint="stop that process first: gaios down")
 
 
+class StaleBackup(ConfigurationError):
+    """A backup that is older than another one in the same store: what was acknowledged since would be lost.  [SAFETY 23]"""
+
+    def __init__(self, *, reason: str, hint: str = "") -> None:
+        super().__init__(reason=reason, hint=hint)
+
+
 class PortTaken(Error):
     """A listening address is in use. Exit code 3."""
 
@@ -568,6 +576,17 @@ class StateDamaged(Error):
             "as long as a majority is intact; repair and replacement come with a later version"
         )
         super().__init__(f"{file}: damaged at byte {offset} ({kind}): {detail}")
+
+
+class BackupDamaged(Error):
+    """Bytes in a store of backups that must not be trusted. Nothing was restored from them."""
+
+    definite = True
+
+    def __init__(self, *, what: str, reason: str) -> None:
+        self.what, self.reason = what, reason
+        self.hint = "see which backups are whole: gaios snapshot verify URL --all; an older one is restored with --backup ID --accept-stale"
+        super().__init__(f"the backup is damaged: {what}: {reason}")
 
 
 class ReplicaFailed(Error):

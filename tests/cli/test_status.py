@@ -5,8 +5,8 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from gaios import errors
-from gaios.cli.status import ballot, rows
-from gaios.client.status import CellStatus, ReplicaStatus
+from gaios.cli.status import backup, ballot, rows
+from gaios.client.status import BackupStatus, CellStatus, ReplicaStatus
 from tests.cli.conftest import Done, FakeCell
 
 Cli = Callable[..., Done]
@@ -24,7 +24,7 @@ def test_json_has_exactly_the_names_of_the_interface(cell: FakeCell, cli: Cli) -
     cell.told = TOLD
     done = cli("status", "--json")
     assert done.code == 0
-    assert list(done.json) == ["cell", "master", "epoch", "ballot", "tolerates", "why", "replicas"]
+    assert list(done.json) == ["cell", "master", "epoch", "ballot", "tolerates", "why", "replicas", "backup"]
     names = ["id", "member", "boot", "pid", "client", "peer", "admin", "role", "voting", "ballot", "chosen", "applied"]
     names += ["repairing", "why"]
     assert list(done.json["replicas"][0]) == names
@@ -39,6 +39,15 @@ def test_people_get_a_table_and_a_sentence(cell: FakeCell, cli: Cli) -> None:
     assert lines[1].split() == ["1", "master", "h:1", "h:2", "h:3", "42", "2.1", "9", "9", "0"]
     assert lines[3].split() == ["3", "unreachable", "h:7", "h:8", "h:9", "–", "–", "–", "–", "–"]
     assert lines[-1] == "cell c0, epoch 131073: 2 of 3 replicas answer"
+
+
+def test_the_newest_backup_and_its_age_stand_below(cell: FakeCell, cli: Cli) -> None:
+    made = BackupStatus(url="file:///b", id="i", slot=7, taken_ms=1_000)
+    assert backup(made, 61_500) == "backups to file:///b: proved through slot 7, 60 s ago"
+    assert backup(replace(made, problem="it broke"), 1_000).endswith("0 s ago; it broke")
+    cell.told = replace(TOLD, backup=BackupStatus(url="file:///b"))
+    assert cli("status").out.decode().splitlines()[-1] == "backups to file:///b: the master knows of none yet"
+    assert cli("status", "--json").json["backup"]["taken_ms"] is None
 
 
 def test_what_is_unusual_at_a_replica_stands_below(cell: FakeCell, cli: Cli) -> None:

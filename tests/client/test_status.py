@@ -75,7 +75,7 @@ def test_nobody_answers() -> None:
 
 def test_the_json_has_the_interfaces_keys_and_null_for_the_unknown() -> None:
     data = json.loads(msgspec.json.encode(merge([told(1, role="master")], [])))
-    assert list(data) == ["cell", "master", "epoch", "ballot", "tolerates", "why", "replicas"]
+    assert list(data) == ["cell", "master", "epoch", "ballot", "tolerates", "why", "replicas", "backup"]
     assert list(data["replicas"][0]) == [
         "id",
         "member",

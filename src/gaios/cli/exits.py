@@ -57,6 +57,7 @@ _CODES: Final[tuple[tuple[type[errors.Error], int], ...]] = (
     (errors.NotInTime, NO),
     (errors.NotDue, NO),
     (errors.Disagreement, USAGE),
+    (errors.BackupDamaged, NO),
     (errors.LockLost, NO),
     (errors.PortTaken, UNAVAILABLE),
     (errors.Unavailable, UNAVAILABLE),
@@ -102,7 +103,8 @@ def _report_ours(error: errors.Error) -> Report:
     hint = error.hint or next((hint for kind, hint in _HINTS if isinstance(error, kind)), "")
     for kind, code in _CODES:
         if isinstance(error, kind):
-            return Report(type(error).__name__, str(error), hint, code)
+            name = kind.__name__ if code == UNAVAILABLE else type(error).__name__  # Rule 1
+            return Report(name, str(error), hint, code)
     # What is left (NotMaster, Overloaded, UnknownSession, StaleRequest, ProtocolError) is how the cell failed to serve.
     name = "Unavailable" if error.definite else "Unknown"
     return Report(name, str(error), hint or "try again in a moment", UNAVAILABLE)

@@ -1,4 +1,4 @@
-"""snapshot: what a directory has of them, and whether they are what they say.  [PML §5.5; SAFETY 26]
+"""snapshot: what a directory has of them, and whether they are what they say; and backups, which have URLs.  [PML §5.5; SAFETY 26]
 
 Snapshots never change once they have a name, so a replica may run on the directory meanwhile.
 """
@@ -10,22 +10,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from gaios.cli import exits, output
+from gaios.cli import backup, exits, output
 from gaios.cli.parameters import FORM, Form, Text
 from gaios.errors import ConfigurationError, ProtocolError, StateDamaged
 
 if TYPE_CHECKING:
     from gaios.storage.disk import Directory
 
-_WHERE = "A replica's directory, or a whole local cell's."
+_WHERE = "A replica's directory, or a whole local cell's; or the URL of a store of backups."
 Where = Annotated[Text, Parameter(name="DIR", help=_WHERE)]
 
-snapshot = App(name="snapshot", help="Show and check the snapshots in a directory.")
+snapshot = App(name="snapshot", help="Show and check snapshots; make, check and restore backups.")
+for command in (backup.save, backup.verify, backup.restore):
+    snapshot.command(command)
 
 
 @snapshot.command
 def ls(directory: Where, /, *, form: Form = FORM) -> int:
-    """List the snapshots, oldest first, by what their files say of themselves."""
+    """List the snapshots, oldest first, by what their files say of themselves; of a URL the backups."""
+    if backup.is_url(directory):
+        return backup.ls(directory, json=form.json)
     ok = True
     for replica, reader, slot in _all(directory):
         row = _told(replica, reader, slot)
@@ -40,9 +44,19 @@ def inspect(
     /,
     *,
     slot: Annotated[int | None, Parameter(help="The one behind this slot; the newest without it.")] = None,
+    named: Annotated[Text | None, Parameter(name="--backup", help="Of a URL: the backup of this id; the newest without it.")] = None,
     form: Form = FORM,
 ) -> int:
-    """Read a snapshot to its end: every chunk against its digest, the log's part, and how many pieces the machine has."""
+    """Read a snapshot to its end: every chunk against its digest, the log's part, and how many pieces the machine has.
+
+    Of a URL: what a backup's manifest says; `gaios snapshot verify` reads the backup itself.
+    """
+    if backup.is_url(directory):
+        if slot is not None:
+            raise ConfigurationError(reason="--slot is for a directory; a backup is named by --backup")
+        return backup.inspect(directory, named, json=form.json)
+    if named is not None:
+        raise ConfigurationError(reason="--backup is for the URL of a store", hint="name the snapshot of a directory with --slot")
     found = list(_all(directory))
     newest = {replica: at for replica, _, at in found}
     chosen = [(replica, reader, at) for replica, reader, at in found if at == (newest[replica] if slot is None else slot)]

@@ -35,6 +35,19 @@ class ReplicaStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Sentences about what is unusual there."""
 
 
+class BackupStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest backup that is known to be proved."""
+
+    url: str
+    id: str | None = None
+    slot: int | None = None
+    """Through which it has everything."""
+    taken_ms: int | None = None
+    """When, by the wall clock of who made it."""
+    problem: str = ""
+    """Why there is none newer; empty when nothing is wrong."""
+
+
 class CellStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The cell; `msgspec.json.encode` makes `status --json` of it."""
 
@@ -48,6 +61,8 @@ class CellStatus(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
     """That number in a sentence."""
     replicas: tuple[ReplicaStatus, ...] = ()
+    backup: BackupStatus | None = None
+    """None: no master that answers is told to make any."""
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +98,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int | None = None
     master: int | None = None
     members: tuple[Member, ...] = ()
+    backup: BackupStatus | None = None
 
 
 _told = msgspec.json.Decoder(Told)
@@ -129,6 +145,7 @@ def merge(answers: Sequence[Told], silent: Sequence[str]) -> CellStatus:
         tolerates=tolerates,
         why=why,
         replicas=tuple(rows),
+        backup=reigning.backup if reigning is not None else None,
     )
 
 

@@ -19,12 +19,12 @@ from gaios.db import Database
 from gaios.errors import Error, InvalidCommand, InvariantViolated, ProtocolError
 from gaios.explanation import Explain
 from gaios.lock_api import LockCommand, LockReply
-from gaios.locks import affects, answers, limits, locking, sessions, tree
+from gaios.locks import affects, answers, keys, limits, locking, sessions, tree
 from gaios.locks import index as index_module
 from gaios.locks.annals import Annals, Kept
 from gaios.locks.change import Change
 from gaios.locks.index import Index
-from gaios.locks.records import digest
+from gaios.locks.records import Generation, digest
 from gaios.machine import Context, Machine
 
 _COMMANDS: Final = b"\x70"
@@ -122,6 +122,23 @@ class LockService(Machine):
     def snapshot(self) -> Iterator[bytes]:
         """See `Database.snapshot`."""
         return self.database.snapshot()
+
+    @property
+    def generation(self) -> int:
+        """How often the cell was made anew from a backup: the first part of its sequencers.  [SAFETY 23]"""
+        return self._index.generation
+
+    def begin_generation(self, generation: int, context: Context) -> None:
+        """A new cell begins with this state: its sequencers are above all that were given out before.  [SAFETY 23]
+
+        Raises:
+            InvariantViolated: the generation is not above the present one.
+        """
+        if generation <= self.generation:
+            raise InvariantViolated(invariant="generations grow", detail=f"{generation} after {self.generation}")
+        change = Change(self.database, self._index)
+        change.put(keys.GENERATION, Generation(generation))
+        self.database.change(change.keys, context)
 
     def restore(self, chunks: Iterable[bytes]) -> None:
         """Replace everything by a snapshot's state, or raise `ProtocolError` with nothing changed."""

@@ -108,10 +108,18 @@ class _Collector:
             ("client_connections", self._replica.connections, "Clients that are connected."),
             ("watches", len(node.watches), "Watches that are served."),
             ("boot", log.boot, "How often this replica was started."),
+            *self._of_backups(),
         )
 
+    def _of_backups(self) -> Iterable[tuple[str, float, str]]:
+        """When the newest was made that this replica knows of, for alarms on `time() - gaios_backup_timestamp_seconds`."""
+        backups = self._replica.backups
+        taken_ms = backups.facts["taken_ms"] if backups is not None else None
+        if taken_ms is not None:
+            yield "backup_timestamp_seconds", taken_ms / 1_000, "When the newest backup was made that this replica knows of."
+
     def _counters(self) -> Iterable[tuple[str, float, str]]:
-        node, metrics = self._replica.node, self._replica.metrics
+        node, metrics, backups = self._replica.node, self._replica.metrics, self._replica.backups
         return (
             ("requests", node.answered, "Requests answered."),
             ("requests_refused", node.refused, "Requests answered with an error."),
@@ -125,5 +133,7 @@ class _Collector:
             ("peer_frames_received", metrics.frames_in, "Frames that came from peers."),
             ("client_frames_received", metrics.client_frames, "Frames that came from clients."),
             ("turns", metrics.turns, "Turns of the event loop that did something."),
+            ("backups", backups.made if backups is not None else 0, "Backups made and proved."),
+            ("backup_failures", backups.failed if backups is not None else 0, "Backups that failed."),
             ("process_cpu_seconds", time.process_time(), "CPU that this process used."),
         )

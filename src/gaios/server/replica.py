@@ -18,6 +18,7 @@ from typing import Any, Final, Self, TypeVar, overload
 from gaios import errors
 from gaios.machine import Machine
 from gaios.server import config, directory
+from gaios.server.backups import Backups
 from gaios.server.doors import Doors
 from gaios.server.effects import Limits
 from gaios.server.embed import Session
@@ -60,6 +61,15 @@ class Replica:
         self.metrics = Metrics()
         self._turns: Turns | None = None
         self._stopping: asyncio.Task[None] | None = None
+        self.backups: Backups | None = None
+        """Made by this replica whenever it is master, if that is configured."""
+        if self.settings.backup.url:
+            if machine is not None:
+                raise errors.ConfigurationError(
+                    reason="backups are made of the machine that gaios brings; this replica has one of its own",
+                    hint="leave `backup.url` away, and copy the files in snap/ and wal/",
+                )
+            self.backups = Backups(self.settings.backup, self.settings.dir, lambda: self.node.replica.is_serving, self.log)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -100,6 +110,8 @@ class Replica:
         self.log.info("started", boot=node.replica.boot, pid=os.getpid(), slot=node.replica.chosen, **settings.listens)
         turns.wake()
         turns.look()
+        if self.backups is not None:
+            self.backups.start()
 
     async def stop(self) -> None:
         """Stop cleanly: let nobody in, give up the lease, finish the disk's batch, leave the mark."""
@@ -110,6 +122,8 @@ class Replica:
 
     async def _stop(self, turns: Turns) -> None:
         self._doors.shut()
+        if self.backups is not None:
+            await self.backups.stop()
         await turns.finish(STOP_S)
         await self._doors.close()
         self._disk.close()
@@ -246,6 +260,7 @@ class Replica:
                 "peer": me.peer,
                 "admin": me.admin,
                 "members": places,
+                "backup": self.backups.facts if self.backups is not None else None,
             },
         )
 

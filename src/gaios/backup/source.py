@@ -1,0 +1,174 @@
+"""What a replica's directory has for a backup: its newest whole snapshot, and the chosen values above.  [PML §5.5]
+
+Rule 1. Nothing is locked or changed; a replica may run on the directory meanwhile. A snapshot that has its name never changes, and the log
+is read as far as it is whole (storage/prefix.py).
+Rule 2. What counts as chosen is what a mark says; a snapshot counts only when a mark covers its slot.
+Rule 3. A snapshot that is not whole is passed over for the one before it, as a start does.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from gaios.errors import ConfigurationError, DiskFailed, ProtocolError, StateDamaged
+from gaios.log import Record, RecordKind
+from gaios.log.records import State
+from gaios.log.snapshots import Closing, read_closing
+from gaios.storage.disk import Directory
+from gaios.storage.prefix import prefix
+from gaios.storage.snapshot import File, slots
+from gaios.storage.verify import owner
+
+_states: Final = msgspec.msgpack.Decoder(State)
+
+
+class Reach(NamedTuple):
+    """How far a log goes: what it begins behind, and what its marks cover."""
+
+    truncated: int
+    chosen: int
+
+
+class Chosen(NamedTuple):
+    """A slot's value, and the log's hash through it where the replica had written that down."""
+
+    slot: int
+    value: bytes
+    chain: bytes
+
+
+class Source:
+    """See the module. To be closed."""
+
+    def __init__(self, path: Path) -> None:
+        """Open a replica's directory.
+
+        Raises:
+            ConfigurationError: it is none.
+            StateDamaged: a record cannot be read.
+        """
+        self.path = path
+        self.reader = Directory(path)
+        identity = owner(self.reader)
+        if identity is None:
+            self.reader.close()
+            raise ConfigurationError(reason=f"nothing in {path} says whose directory it is", hint="name a replica's directory")
+        self.cell = identity.cell
+        try:
+            self.begins, self.through = reach(prefix(self.reader), str(path))
+            self.snapshot = self._newest()
+        except BaseException:
+            self.reader.close()
+            raise
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        self.reader.close()
+
+    def chunks(self) -> Iterator[bytes]:
+        """Of the snapshot; each is the one that its digest names."""
+        assert self.snapshot is not None
+        for number, chunk in enumerate(File(self.reader, self.snapshot.handle.slot).chunks()):
+            self.snapshot.check(number, chunk)
+            yield chunk
+
+    def values(self, above: int) -> Iterator[Chosen]:
+        """The chosen values behind a slot, in order, as far as marks go.
+
+        Raises:
+            StateDamaged: the log contradicts itself.
+        """
+        return chosen(prefix(self.reader), above, str(self.path))
+
+    def _newest(self) -> Closing | None:
+        """The newest snapshot that is whole.
+
+        Raises:
+            StateDamaged: the log begins behind all of them.
+        """
+        why = "there is no snapshot"
+        for slot in reversed(slots(self.reader.names())):
+            if self.begins <= slot <= self.through:
+                try:
+                    found = read_closing(File(self.reader, slot, self.cell).closing())
+                    for number, chunk in enumerate(File(self.reader, slot).chunks()):
+                        found.check(number, chunk)
+                except (ProtocolError, StateDamaged, DiskFailed) as error:
+                    why = str(error)
+                else:
+                    return found
+        if self.begins:
+            detail = f"the log begins behind slot {self.begins}, and {why}"
+            raise StateDamaged(file=str(self.path), offset=0, kind="snapshot", detail=detail)
+        return None
+
+
+def furthest(path: Path) -> Path:
+    """Of a replica's directory itself; of a local cell's, the replica's that knows most to be chosen.
+
+    Raises:
+        ConfigurationError: it is neither.
+    """
+    found: dict[Path, int] = {}
+    for each in sorted(path.glob("replica-*")) or [path]:
+        if (each / "wal").is_dir():
+            with closing(Directory(each)) as reader:
+                found[each] = reach(prefix(reader), str(each)).chosen
+    if not found:
+        raise ConfigurationError(reason=f"{path} holds neither a cell nor a replica", hint="name what gaios up --dir, or serve, was given")
+    return max(found, key=lambda each: found[each])
+
+
+def reach(records: Iterable[Record], directory: str) -> Reach:
+    """How far a log goes.
+
+    Raises:
+        StateDamaged: a record cannot be read.
+    """
+    truncated = through = 0
+    for kind, slot, _, payload in records:
+        if kind == RecordKind.CHOSEN:
+            through = max(through, slot)
+        elif kind == RecordKind.TRUNCATE:
+            truncated = max(truncated, slot)
+        elif kind == RecordKind.STATE:
+            state = _state(payload, directory)
+            truncated, through = max(truncated, state.truncated), max(through, state.chosen)
+    return Reach(truncated, max(through, truncated))
+
+
+def chosen(records: Iterable[Record], above: int, directory: str) -> Iterator[Chosen]:
+    """The chosen values behind a slot: of each the one that was recorded last before the mark that covers it.
+
+    Raises:
+        StateDamaged: one of them does not stand before its mark, or a record cannot be read.
+    """
+    through, accepted = above, dict[int, bytes]()
+    for kind, slot, _, payload in records:
+        mark, chain = 0, b""
+        if kind == RecordKind.ACCEPT:
+            if slot > through:
+                accepted[slot] = payload
+        elif kind == RecordKind.CHOSEN:
+            mark, chain = slot, payload
+        elif kind == RecordKind.STATE:
+            state = _state(payload, directory)
+            accepted |= {at: value for at, _, value in state.accepted if at > through}
+            mark = state.chosen
+        while through < mark:
+            through += 1
+            value = accepted.pop(through, None)
+            if value is None:
+                detail = f"slot {through} is marked as chosen, and no value stands before the mark"
+                raise StateDamaged(file=directory, offset=0, kind="order", detail=detail)
+            yield Chosen(through, value, chain if through == mark else b"")
+
+
+def _state(payload: bytes, directory: str) -> State:
+    try:
+        return _states.decode(payload)
+    except msgspec.DecodeError as error:
+        raise StateDamaged(file=directory, offset=0, kind="version", detail=f"a state record cannot be read: {error}") from None
