@@ -173,7 +173,7 @@ class RecordedNode(Node):
         sink.begin(start.member, start.boot, start.nonce)
 
     def _encode(self, messages: list[Message]) -> bytes:
-        body = codec.encode(self.replica.me, self.replica.boot, self.replica.config, messages)
+        body = codec.encode(self.replica.me, self.replica.boot, self.replica.config, messages, self.replica.applier.feature)
         self._bodies.append((body, messages))
         return body
 

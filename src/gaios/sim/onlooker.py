@@ -40,7 +40,7 @@ LEVELS_TURNS = 64
 """Turns after which it is looked how full bounded things are; what waits for a slot is looked at each time."""
 _BINDING = core.AFTER
 """What is remembered once it was said, as the sound text has it: a bug of the museum may say otherwise."""
-_decode = msgspec.msgpack.Decoder(tuple[int, int, int, list[Any]]).decode
+_decode = msgspec.msgpack.Decoder(tuple[int, int, int, int, list[Any]]).decode
 """A frame that the replica made itself: it is read as it is, unchecked."""
 
 
@@ -62,7 +62,7 @@ class Speech:
             return False
         self._last = body
         promises = False
-        for message in _decode(body)[3]:
+        for message in _decode(body)[4]:
             tag = message[0]
             if tag in _BINDING:
                 self.binds = True

@@ -10,7 +10,7 @@ from typing import Final
 from gaios import api, errors, lock_api
 from gaios.entry import Entry, entries
 from gaios.entry import Kind as EntryKind
-from gaios.log import codec
+from gaios.log import codec, feature
 from gaios.paxos import core
 from gaios.transport import CLIENT_BYTES_MAX, PEER_BYTES_MAX, Decoder, Kind, Status, decode_answer, decode_events, decode_submit
 from gaios.transport.frame import MAGIC
@@ -52,7 +52,7 @@ def peer_frame(frame: bytes) -> Told:
     """A frame between replicas."""
     try:
         ((_, body),) = Decoder(PEER_BYTES_MAX, magic=False).feed(frame)
-        messages = codec.decode(body)[3]
+        messages = codec.decode(body, feature.LEVEL_END)[3]
     except (errors.ProtocolError, ValueError):
         return LEASES, "a damaged frame"
     groups = {_GROUPS.get(message[0], LEASES) for message in messages}
