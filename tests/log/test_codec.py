@@ -98,7 +98,20 @@ def test_what_is_not_a_message_is_refused(message: object) -> None:
         codec.decode(msgspec.msgpack.encode((1, 1, 1, 1, [message])))
 
 
-@pytest.mark.parametrize("frame", [(1, 0, 1, 1, []), (1, 1 << 16, 1, 1, []), (1, 1, -1, 1, []), (1, 1, 1, 1), (1, 1, 1, 1, 5), (1, "1", 1, 1, []), (-1, 1, 1, 1, []), (1 << 16, 1, 1, 1, []), ()])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        (1, 0, 1, 1, []),
+        (1, 1 << 16, 1, 1, []),
+        (1, 1, -1, 1, []),
+        (1, 1, 1, 1),
+        (1, 1, 1, 1, 5),
+        (1, "1", 1, 1, []),
+        (-1, 1, 1, 1, []),
+        (1 << 16, 1, 1, 1, []),
+        (),
+    ],
+)
 def test_what_is_not_a_frame_is_refused(frame: object) -> None:
     """Members, boots and configurations are numbers in range."""
     with pytest.raises(ProtocolError):

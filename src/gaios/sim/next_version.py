@@ -51,9 +51,9 @@ class NextReplica(Replica):
     def output(self, now: int) -> Output | None:
         """As `Replica.output`."""
         applier, reign = self.applier, self._reign
-        if applier.feature >= NEXT and self.is_serving and self._proposes and not reign.in_flight:
-            if applier.applied >= self._ghost_slot + EVERY_SLOTS:
-                self._ghost_slot = reign._offer(now, [ghost(reign.ballot)])
+        may = applier.feature >= NEXT and self.is_serving and self._proposes and not reign.in_flight
+        if may and applier.applied >= self._ghost_slot + EVERY_SLOTS:
+            self._ghost_slot = reign._offer(now, [ghost(reign.ballot)])  # noqa: SLF001 (a replica's own reign)
         return super().output(now)
 
 
