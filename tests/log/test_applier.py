@@ -122,7 +122,7 @@ def test_a_newer_format_stops_the_replica_and_says_what_to_do(at: int) -> None:
     """[SAFETY 17] Of a batch, or of an entry."""
     value = bytearray(entry.batch([entry.register()], 5))
     value[at] = 2
-    with pytest.raises(errors.TooOld, match="slot 1 of the log.*format 2.*install the newer"):
+    with pytest.raises(errors.TooOld, match=r"slot 1 of the log.*format 2.*install the newer"):
         applier().apply(1, bytes(value))
 
 
@@ -142,7 +142,7 @@ def test_the_feature_level_is_raised_behind_its_slot_and_never_lowered() -> None
     other = Able(Register(), Sessions(Bounds()))
     other.restore(part, [])
     assert other.feature == 3
-    with pytest.raises(errors.TooOld, match="snapshot behind slot 2.*level 3.*up to 1"):
+    with pytest.raises(errors.TooOld, match=r"snapshot behind slot 2.*level 3.*up to 1"):
         applier().restore(part, [])
     under_test.begin_anew()
     assert under_test.feature == 1
@@ -150,7 +150,7 @@ def test_the_feature_level_is_raised_behind_its_slot_and_never_lowered() -> None
 
 def test_a_level_that_is_not_supported_stops_the_replica() -> None:
     """[SAFETY 17] What comes behind it may be anything."""
-    with pytest.raises(errors.TooOld, match="slot 1 of the log.*level 2.*up to 1"):
+    with pytest.raises(errors.TooOld, match=r"slot 1 of the log.*level 2.*up to 1"):
         applier().apply(1, entry.batch([entry.epoch(65_537), entry.feature(65_537, 2)], 5))
 
 

@@ -121,7 +121,7 @@ def test_what_is_not_a_frame_is_refused(frame: object) -> None:
 @pytest.mark.parametrize("rest", [(1, 1, 1, [(250, b"new")]), (b"of another form",), ()])
 def test_a_frame_of_a_higher_level_is_not_looked_into(rest: tuple[object, ...]) -> None:
     """Whatever it holds, this version cannot know it: its replica stops, and the error says what to do."""
-    with pytest.raises(TooOld, match="feature level 3, and this version supports levels up to 2.*install the newer one"):
+    with pytest.raises(TooOld, match=r"feature level 3, and this version supports levels up to 2.*install the newer one"):
         codec.decode(msgspec.msgpack.encode((3, *rest)), 2)
 
 

@@ -4,8 +4,9 @@ import pytest
 
 from gaios import entry
 from gaios.errors import TooOld
-from gaios.log import feature
+from gaios.log import feature, recover
 from gaios.log.applier import Applier
+from gaios.log.codec import FEATURE
 from gaios.log.raising import ASK_MS, FRESH_MS
 from tests.log.cell import Cell, Client, Node
 
@@ -86,11 +87,11 @@ def test_a_word_of_an_earlier_boot_does_not_count() -> None:
     master = cell.elect()
     follower = next(node for node in cell.nodes.values() if node is not master)
     raising = master.replica.raising
-    cell.cut = lambda _from, _to, message: message[0] == 119 and message[2] > 0  # no answer arrives
+    cell.cut = lambda _from, _to, message: message[0] == FEATURE and message[2] > 0  # no answer arrives
     cell.run(ASK_MS)
     boot = follower.boot
     for node in cell.nodes.values():
-        raising.hear(node.me, node.boot, (119, cell.now, NEXT))
+        raising.hear(node.me, node.boot, (FEATURE, cell.now, NEXT))
     follower.applier = Applier
     follower.start()
     cell.run(ASK_MS + 400)
@@ -98,7 +99,7 @@ def test_a_word_of_an_earlier_boot_does_not_count() -> None:
     assert levels(cell) == [feature.FIRST] * 3
 
 
-@pytest.mark.parametrize("age_ms, counts", [(FRESH_MS - 10, True), (FRESH_MS, False)])
+@pytest.mark.parametrize(("age_ms", "counts"), [(FRESH_MS - 10, True), (FRESH_MS, False)])
 def test_a_word_counts_from_before_it_was_asked_for(age_ms: int, counts: bool) -> None:
     """However long it was on its way."""
     cell = Cell(2)
@@ -107,7 +108,7 @@ def test_a_word_counts_from_before_it_was_asked_for(age_ms: int, counts: bool) -
     master = cell.elect()
     other = cell.nodes[3 - master.me]
     raising = master.replica.raising
-    raising.hear(other.me, other.boot, (119, cell.now - age_ms * 1_000_000, NEXT))
+    raising.hear(other.me, other.boot, (FEATURE, cell.now - age_ms * 1_000_000, NEXT))
     raising._decide(cell.now, master.replica.members)
     assert raising.wanted == (NEXT if counts else 0)
 
@@ -132,7 +133,7 @@ def test_a_cell_of_one_replica_raises_itself() -> None:
 
 
 def test_the_version_before_refuses_to_start_once_the_level_is_raised() -> None:
-    """Its copies say so before anything is read, and so does its log."""
+    """Its log says so where its copies are not asked."""
     cell = Cell(1)
     node = cell.nodes[1]
     upgrade(node)
@@ -142,7 +143,6 @@ def test_the_version_before_refuses_to_start_once_the_level_is_raised() -> None:
     node.applier = Applier
     with pytest.raises(TooOld, match=f"it has feature level {NEXT}, and this version supports levels up to {feature.LEVEL}"):
         node.start()
-        cell.run(10)
     upgrade(node)
     cell.elect()
     assert node.machine.log == [b"x"]
@@ -155,6 +155,4 @@ def test_the_copies_remember_the_level() -> None:
     cell.elect()
     cell.run(2 * ASK_MS)
     node = cell.nodes[1]
-    from gaios.log import recover
-
     assert recover(node.copies, node.records).copies.feature == NEXT

@@ -32,7 +32,7 @@ def test_folding_twice_changes_nothing() -> None:
 
 def test_what_a_newer_version_wrote_is_refused() -> None:
     """Never skipped."""
-    with pytest.raises(TooOld, match="kind 99.*install the newer"):
+    with pytest.raises(TooOld, match=r"kind 99.*install the newer"):
         recover(COPIES, [(99, 1, 1, b"")])
     with pytest.raises(ProtocolError):
         recover(b"\xff\xff", [])

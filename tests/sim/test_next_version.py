@@ -36,7 +36,7 @@ def test_its_entry_changes_the_state_at_its_level_only() -> None:
 
 def test_the_version_before_stops_at_it() -> None:
     assert LEVEL == Applier.highest < NEXT
-    with pytest.raises(UnknownKind, match="kind 200.*install the newer one"):
+    with pytest.raises(UnknownKind, match=r"kind 200.*install the newer one"):
         raised(Applier).apply(2, entry.batch([ghost(BALLOT)], 5))
 
 

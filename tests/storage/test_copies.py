@@ -97,7 +97,7 @@ def test_a_copy_of_the_future_stops_an_older_version() -> None:
     future = decode(with_crc, 1)
     assert isinstance(future, Problem)
     assert future.kind == "version"
-    with pytest.raises(TooOld, match="format 2.*install the newer"):
+    with pytest.raises(TooOld, match=r"format 2.*install the newer"):
         choose([future, COPY._replace(which=2)], "d")
 
 
