@@ -119,8 +119,7 @@ class Seat:
         assert self.node is None
         self.life += 1
         self.world.note(f"start {self.replica}")
-        machine, self.refusal = self.make_machine(), None
-        self.onlooker.may_be_too_old = not self.is_next
+        machine, self.refusal, self.onlooker.may_be_too_old = self.make_machine(), None, not self.is_next
         nonce = int.from_bytes(self._dice.bytes(8), "little") >> 1
         try:
             begin = Node.start if self.sink is None else partial(start_recorded, self.sink)
