@@ -67,7 +67,7 @@ def test_a_snapshot_file_of_a_newer_format_is_not_passed_over(upgraded: HandCell
         load(upgraded.disks[1], CELL, found, LockService(), "d", NEXT)
 
 
-@pytest.mark.parametrize("module", [storage.copies, segment, record], ids=["copies", "segment", "record"])  # type: ignore[attr-defined]
+@pytest.mark.parametrize("module", [storage.copies, segment, record], ids=["copies", "segment", "record"])
 def test_a_file_of_a_newer_format_is_no_damage(upgraded: HandCell, monkeypatch: pytest.MonkeyPatch, module: object) -> None:
     """A repair would make it worse."""
     monkeypatch.setattr(module, "VERSION", 0)
