@@ -11,6 +11,7 @@ from gaios import api, errors, lock_api
 from gaios.entry import Entry, entries
 from gaios.entry import Kind as EntryKind
 from gaios.log import codec, feature
+from gaios.log.space import Room
 from gaios.paxos import core
 from gaios.transport import CLIENT_BYTES_MAX, PEER_BYTES_MAX, Decoder, Kind, Status, decode_answer, decode_events, decode_submit
 from gaios.transport.frame import MAGIC
@@ -24,6 +25,10 @@ ANSWERS: Final = "answers"
 _GROUPS: Final = {
     codec.POLL: ELECTIONS,
     codec.POLLED: ELECTIONS,
+    codec.OFFER: CATCH_UP,
+    codec.ASK: CATCH_UP,
+    codec.PART: CATCH_UP,
+    codec.GONE: CATCH_UP,
     core.PREPARE: ELECTIONS,
     core.PROMISE: ELECTIONS,
     core.ACCEPT: VALUES,
@@ -73,6 +78,12 @@ def _message(message: codec.Message) -> str:
         return f"booted: {f'told boot {message[1]}, ' if message[1] else ''}know {known}"
     if tag == codec.SUM:
         return f"slot {message[1]} came to {message[3]:016x}/{message[4]:016x}{', and yours?' if message[5] else ''}"
+    if tag in codec.TRANSFERS:
+        return _transfer(message)
+    if tag == codec.ROOM:
+        return f"room on my disk: {Room(message[1]).name.lower()}"
+    if tag == codec.FEATURE:
+        return f"feature levels through {message[2]} are supported" if message[2] else "which feature level is supported?"
     name = core.EVENT_NAMES[tag].lower()
     if tag == core.FETCH:
         return f"fetch slot {message[1]}"
@@ -89,6 +100,18 @@ def _message(message: codec.Message) -> str:
     if tag in (core.HEARTBEAT, core.GRANT):
         return f"{said}, for {message[4] / 1e6:g} ms"
     return said
+
+
+def _transfer(message: codec.Message) -> str:
+    """One message about a snapshot that goes from one replica to another."""
+    tag = message[0]
+    if tag == codec.OFFER:
+        return "that is truncated here: take my snapshot"
+    part = "the closing" if tag in (codec.ASK, codec.PART) and message[3] == 0 else f"chunk {message[3]}" if tag != codec.GONE else ""
+    of = f"the snapshot of slot {message[1]}"
+    if tag == codec.ASK:
+        return f"give me {part} of {of}"
+    return f"I have {of} no more" if tag == codec.GONE else f"{part} of {of}, {len(message[4])} bytes"
 
 
 def client_bytes(data: bytes) -> Told:
@@ -138,7 +161,9 @@ def _entry(entry: Entry) -> str:
         return f"a check of the reign {ballot(entry.identity.slot)}"
     if entry.kind == EntryKind.EPOCH:
         return f"epoch ballot {ballot(entry.identity.slot)}"
-    return EntryKind(entry.kind).name.lower()
+    if entry.kind == EntryKind.FEATURE:
+        return f"feature level {entry.sequence}, by {ballot(entry.identity.slot)}"
+    return EntryKind(entry.kind).name.lower() if entry.kind in set(EntryKind) else f"an entry of kind {entry.kind}"
 
 
 def command(data: bytes) -> str:
