@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
-from gaios.errors import InvalidCommand, ProtocolError
+from gaios.errors import InvalidCommand, NewerFormat, ProtocolError
 
 VERSION = 1
 _BATCH = struct.Struct("<BBHIQ")
@@ -46,6 +46,8 @@ class Kind(IntEnum):
     """A master asks for a snapshot behind this slot; `client slot` holds its ballot, as above.  [SAFETY 14, 26]"""
     CHECK = 7
     """A master asks all to compare their states behind this slot; `client slot` as above.  [PML §6.2; SAFETY 14, 25]"""
+    FEATURE = 8
+    """From behind this entry the cell has a higher feature level, `sequence`; `client slot` as above.  [SAFETY 14, 17]"""
 
 
 _COMMAND = int(Kind.COMMAND)
@@ -110,6 +112,11 @@ def snapshot(ballot: int) -> bytes:
 def check(ballot: int) -> bytes:
     """The entry with which a master has all replicas compare themselves."""
     return encode(Kind.CHECK, Identity(ballot, 0), 0, 0, b"")
+
+
+def feature(ballot: int, level: int) -> bytes:
+    """The entry with which a master raises the cell's feature level."""
+    return encode(Kind.FEATURE, Identity(ballot, 0), level, 0, b"")
 
 
 def bind(data: bytes, ballot: int) -> bytes:
@@ -203,10 +210,15 @@ def _batch_header(value: bytes) -> tuple[int, int]:
         raise ProtocolError(reason=f"a batch of {len(value)} bytes is shorter than its header")
     version, zero, zeros, count, time_ms = _BATCH.unpack_from(value)
     if version != VERSION:
-        raise ProtocolError(reason=f"batch format {version} is not known; this version reads {VERSION}")
+        raise _unknown("batch", version)
     if zero or zeros:
         raise ProtocolError(reason="a batch's header has bits that this version does not know")
     return count, time_ms
+
+
+def _unknown(what: str, version: int) -> ProtocolError:
+    kind = NewerFormat if version > VERSION else ProtocolError
+    return kind(reason=f"{what} format {version} is not known; this version reads {VERSION}")
 
 
 def _decode(data: bytes, at: int) -> tuple[Entry, int]:
@@ -215,7 +227,7 @@ def _decode(data: bytes, at: int) -> tuple[Entry, int]:
         raise ProtocolError(reason=f"{len(data) - at} bytes are shorter than an entry's header")
     version, kind, member, length, slot, index, number, sequence, acknowledged = _unpack_entry(data, at)
     if version != VERSION:
-        raise ProtocolError(reason=f"entry format {version} is not known; this version reads {VERSION}")
+        raise _unknown("entry", version)
     end = start + length
     if len(data) < end:
         raise ProtocolError(reason=f"an entry claims {length} bytes of command; {len(data) - start} are there")

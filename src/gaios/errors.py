@@ -25,7 +25,8 @@
     ├── StaleRequest               it was carried out and answered before; the answer is forgotten
     ├── Unknown                    the outcome is not known: it may have taken effect, now or later
     ├── ProtocolError              bytes that break the wire's rules
-    │   └── BootRefused            a member that comes in a boot which is not its newest
+    │   ├── BootRefused            a member that comes in a boot which is not its newest
+    │   └── NewerFormat            and they are of a newer format
     ├── NotAcquired                a lock that was not free in time
     ├── NotInTime                  something that was waited for did not happen in time
     ├── NotDue                     somebody has done it in this period already
@@ -42,7 +43,8 @@
     ├── ReplicaFailed              replicas of a local cell that cannot start from their disks
     ├── BackupDamaged              what a store of backups holds is not what was put there
     ├── DiskFailed                 a write or sync failed: this replica has stopped
-    ├── UnknownKind                a log entry of a kind that this version cannot apply
+    ├── TooOld                     a newer version wrote this: what stands there is neither skipped nor guessed
+    │   └── UnknownKind            a log entry of a kind that this version cannot apply
     └── InvariantViolated          gaios found itself wrong
 
 Each class answers two questions.
@@ -419,6 +421,10 @@ class BootRefused(ProtocolError):
         super().__init__(reason=reason)
 
 
+class NewerFormat(ProtocolError):
+    """Bytes of a format that is newer than this version: where they are certain to be what was written, that is `TooOld`."""
+
+
 class NotAcquired(Error):
     """A lock was not free in time; nobody waits for it any more. `why`, if it is not because somebody else has it."""
 
@@ -608,12 +614,26 @@ class DiskFailed(Error):
         super().__init__(f"{operation} of {file} failed: {reason}; this replica stops")
 
 
-class UnknownKind(Error):
-    """A log entry of a kind that this version does not know: stop and upgrade, never skip.  [SAFETY 17]"""
+class TooOld(Error):
+    """A replica met what only a newer version of gaios can read: it stops, and skips nothing. Exit code 4.  [SAFETY 17]"""
+
+    definite = True
+
+    def __init__(self, *, what: str, reason: str) -> None:
+        self.what, self.reason = what, reason
+        self.hint = (
+            "install the version of gaios that the cell's other replicas run, and start this one again: nothing was lost or skipped; "
+            "there is no way back to an older version once the cell's feature level was raised"
+        )
+        super().__init__(f"{what}: {reason}; this version of gaios is too old for it: install the newer one")
+
+
+class UnknownKind(TooOld):
+    """A log entry of a kind that this version does not know.  [SAFETY 17]"""
 
     def __init__(self, *, slot: int, index: int, kind: int) -> None:
         self.slot, self.index, self.kind = slot, index, kind
-        super().__init__(f"slot {slot}, entry {index} has kind {kind}, which this version cannot apply: upgrade this replica")
+        super().__init__(what=f"slot {slot} of the log", reason=f"entry {index} has kind {kind}, which is not known here")
 
 
 class InvariantViolated(Error):

@@ -63,6 +63,8 @@ def every_error() -> list[errors.Error]:
         errors.StateDamaged(file="f", offset=0, kind="k", detail="d"),
         errors.DiskFailed(file="f", operation="sync", reason="r"),
         errors.UnknownKind(slot=1, index=0, kind=9),
+        errors.TooOld(what="w", reason="r"),
+        errors.NewerFormat(reason="r"),
         errors.InvariantViolated(invariant="i", detail="d"),
     ]
 

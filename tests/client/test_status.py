@@ -26,6 +26,8 @@ def told(number: int, *, role: str = "replica", ballot: int = 65_537) -> Told:
         ballot=ballot,
         epoch=65_537,
         chosen=9,
+        feature=number,
+        feature_max=7,
         repairing=False,
         why=("it stands here for a test",),
         members=MEMBERS,
@@ -48,6 +50,14 @@ def test_silent_members_are_listed_with_what_the_others_know_of_them() -> None:
     assert (last.client, last.admin, last.role, last.pid, last.voting) == ("h:5", "h:205", "unreachable", None, None)
     assert (last.repairing, last.why) == (None, ())
     assert (status.replicas[0].repairing, status.replicas[0].why) == (False, ("it stands here for a test",))
+
+
+def test_the_feature_level_is_the_highest_that_any_replica_has_applied() -> None:
+    """The others are on their way there; a row has what its replica has, and what it could do."""
+    status = merge([told(1), told(3)], [])
+    assert status.feature == 3
+    assert [(replica.feature, replica.feature_max) for replica in status.replicas[:3]] == [(1, 7), (None, None), (3, 7)]
+    assert merge([], ["h:1"]).feature is None
 
 
 def test_the_master_is_who_says_so_under_the_highest_ballot() -> None:
@@ -75,7 +85,7 @@ def test_nobody_answers() -> None:
 
 def test_the_json_has_the_interfaces_keys_and_null_for_the_unknown() -> None:
     data = json.loads(msgspec.json.encode(merge([told(1, role="master")], [])))
-    assert list(data) == ["cell", "master", "epoch", "ballot", "tolerates", "why", "replicas", "backup"]
+    assert list(data) == ["cell", "master", "epoch", "ballot", "feature", "tolerates", "why", "replicas", "backup"]
     assert list(data["replicas"][0]) == [
         "id",
         "member",
@@ -89,6 +99,8 @@ def test_the_json_has_the_interfaces_keys_and_null_for_the_unknown() -> None:
         "ballot",
         "chosen",
         "applied",
+        "feature",
+        "feature_max",
         "repairing",
         "why",
     ]

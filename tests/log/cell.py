@@ -7,6 +7,7 @@ from typing import Any
 from gaios import entry
 from gaios.errors import InvalidCommand, NotANumber
 from gaios.log import OTHERS, Answer, Copies, Options, Output, Recovered, Replica, Status, codec, encode, recover
+from gaios.log.applier import Applier
 from gaios.log.codec import Message
 from gaios.log.options import MS
 from gaios.log.records import Record
@@ -58,6 +59,8 @@ class Node:
         self.answers: dict[Any, Answer] = {}
         self.effects: list[Any] = []
         self.disk_works = True
+        self.applier: type[Applier] = Applier
+        """Which version it is."""
         self.up = True
         cell.nodes[me] = self
         self.start()
@@ -78,6 +81,7 @@ class Node:
             machine=self.machine,
             options=self.cell.options,
             now=self.cell.now,
+            applier=self.applier,
         )
         self.drain()
 
@@ -132,7 +136,7 @@ class Cell:
                     frames.setdefault(member, []).append(message)
         for member, messages in frames.items():
             boot = self.nodes[me].boot
-            self.wire.append((me, member, boot, codec.encode(me, boot, 1, messages)))
+            self.wire.append((me, member, boot, codec.encode(me, boot, 1, messages, self.nodes[me].replica.applier.feature)))
 
     def settle(self) -> None:
         """Deliver until nothing moves."""
@@ -143,7 +147,7 @@ class Cell:
             node = self.nodes[to]
             if not node.up or (me == to and boot != node.boot):
                 continue
-            member, boot, _, messages = codec.decode(data)
+            member, boot, _, messages = codec.decode(data, node.applier.highest)
             node.replica.receive(self.now, member, boot, self.nodes[member].nonce(boot), messages)
             node.replica.check()
             node.drain()

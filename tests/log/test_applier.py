@@ -108,13 +108,57 @@ def test_an_error_that_is_not_deterministic_stops_the_replica(monkeypatch: pytes
         under_test.apply(3, entry.NOOP)
 
 
-@pytest.mark.parametrize("value", [b"junk", b"\x02" + bytes(15), entry.batch([entry.register()], 5)[:-1]])
+@pytest.mark.parametrize("value", [b"junk", b"\x00" + bytes(15), entry.batch([entry.register()], 5)[:-1]])
 def test_a_chosen_value_that_cannot_be_read_stops_the_replica(value: bytes) -> None:
-    """It is not the sender's fault, and skipping it would be divergence: a later version's batch, say."""
+    """It is not the sender's fault, and skipping it would be divergence."""
     under_test = applier()
     with pytest.raises(errors.InvariantViolated, match="slot 1"):
         under_test.apply(1, value)
     assert under_test.applied == 0
+
+
+@pytest.mark.parametrize("at", [0, entry.BATCH_HEADER_BYTES])
+def test_a_newer_format_stops_the_replica_and_says_what_to_do(at: int) -> None:
+    """[SAFETY 17] Of a batch, or of an entry."""
+    value = bytearray(entry.batch([entry.register()], 5))
+    value[at] = 2
+    with pytest.raises(errors.TooOld, match=r"slot 1 of the log.*format 2.*install the newer"):
+        applier().apply(1, bytes(value))
+
+
+def test_the_feature_level_is_raised_behind_its_slot_and_never_lowered() -> None:
+    """It is a function of the log: in snapshots, and forgotten by a replay from the first slot only."""
+
+    class Able(Applier):
+        highest = 4
+
+    under_test = Able(Register(), Sessions(Bounds()))
+    under_test.apply(1, entry.batch([entry.epoch(65_537), entry.feature(65_537, 3)], 5))
+    assert under_test.feature == 3
+    under_test.apply(2, entry.batch([entry.feature(65_537, 2)], 5))
+    assert under_test.feature == 3
+    part = under_test.capture(0, b"").part
+    assert part.feature == 3
+    other = Able(Register(), Sessions(Bounds()))
+    other.restore(part, [])
+    assert other.feature == 3
+    with pytest.raises(errors.TooOld, match=r"snapshot behind slot 2.*level 3.*up to 1"):
+        applier().restore(part, [])
+    under_test.begin_anew()
+    assert under_test.feature == 1
+
+
+def test_a_level_that_is_not_supported_stops_the_replica() -> None:
+    """[SAFETY 17] What comes behind it may be anything."""
+    with pytest.raises(errors.TooOld, match=r"slot 1 of the log.*level 2.*up to 1"):
+        applier().apply(1, entry.batch([entry.epoch(65_537), entry.feature(65_537, 2)], 5))
+
+
+def test_an_old_masters_level_is_none() -> None:
+    """[SAFETY 14] It was not asked whether the members of today support it."""
+    under_test = applier()
+    answers, _ = under_test.apply(1, entry.batch([entry.epoch(65_537), entry.epoch(131_074), entry.feature(65_537, 2)], 5))
+    assert (answers[2].status, under_test.feature) == (Status.NOT_MASTER, 1)
 
 
 def test_a_client_that_acknowledges_nothing_is_refused_in_the_end() -> None:

@@ -5,7 +5,7 @@ import itertools
 import random
 import socket
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gaios import api, entry
@@ -62,7 +62,10 @@ class HandCell:
         limits: Limits | None = None,
         options: Options | None = None,
         segment_bytes: int = 1 << 20,
+        version: Mapping[str, Any] | None = None,
     ) -> None:
+        """`version`: what `Node.start` is told beside the rest, to be another version."""
+        self.version = version or {}
         self.now = 10 * S
         self._machine, self._limits, self._options, self._segment_bytes = machine, limits, options, segment_bytes
         self.members = {member: member for member in range(1, replicas + 1)}
@@ -105,6 +108,7 @@ class HandCell:
             options=self._options,
             limits=self._limits,
             segment_bytes=self._segment_bytes,
+            **self.version,
         )
         self.drain(member)
         return self.nodes[member]

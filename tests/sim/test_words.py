@@ -48,6 +48,8 @@ def frame(*messages: codec.Message) -> bytes:
         ([(codec.ASK, 9, bytes(16), 0)], (words.CATCH_UP, "give me the closing of the snapshot of slot 9")),
         ([(codec.PART, 9, bytes(16), 2, b"ab")], (words.CATCH_UP, "chunk 2 of the snapshot of slot 9, 2 bytes")),
         ([(codec.GONE, 9, bytes(16))], (words.CATCH_UP, "I have the snapshot of slot 9 no more")),
+        ([(codec.FEATURE, 9, 0)], (words.LEASES, "which feature level is supported?")),
+        ([(codec.FEATURE, 9, 2)], (words.LEASES, "feature levels through 2 are supported")),
         ([(codec.ROOM, 1)], (words.LEASES, "room on my disk: short")),
         ([(core.HEARTBEAT, BALLOT, 0, 5, 600_000_000)], (words.LEASES, "heartbeat ballot 3.1, for 600 ms")),
         ([(core.RELEASE, BALLOT, 0)], (words.LEASES, "release ballot 3.1")),

@@ -26,7 +26,7 @@ from gaios.backup.stores import Store
 from gaios.errors import AnotherCell, BackupDamaged, ConfigurationError, Overloaded, ProtocolError, StaleBackup, StateDamaged
 from gaios.locks import LockService
 from gaios.log import Bounds
-from gaios.log.applier import FEATURE, Applier, extend
+from gaios.log.applier import Applier, extend
 from gaios.log.sessions import Sessions
 from gaios.log.snapshots import DIGEST_BYTES, read_closing, unpack
 
@@ -94,8 +94,6 @@ class _Save:
         self.before = read_manifest(store, newest, self.cell) if newest is not None else None
         self.machine = LockService()
         self.applier = Applier(self.machine, Sessions(Bounds()))
-        self.part = (b"", 0, FEATURE)
-        """Configuration, its number, feature level."""
         self.sent = self.reused = 0
         self.gap = False
 
@@ -135,7 +133,7 @@ class _Save:
             taken_ms=self.now_ms,
             software=__version__,
             machine=self.machine.version,
-            feature=self.part[2],
+            feature=applier.feature,
             snapshot=told,
             log=log,
             proof=expected,
@@ -164,7 +162,6 @@ class _Save:
         except ProtocolError as error:
             file = f"{self.source.path}: the snapshot behind slot {snapshot.handle.slot}"
             raise StateDamaged(file=file, offset=0, kind="version", detail=error.reason) from None
-        self.part = (found.part.members, found.part.config, found.part.feature)
 
     def _applied(self, base: int) -> Iterator[tuple[int, bytes]]:
         """Values for the new pieces, applied and hashed on their way.

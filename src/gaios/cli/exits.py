@@ -68,7 +68,7 @@ _CODES: Final[tuple[tuple[type[errors.Error], int], ...]] = (
     (errors.StateDamaged, STATE),
     (errors.DiskFailed, STATE),
     # A restart would meet the same log entry, or the same contradiction, again.
-    (errors.UnknownKind, STATE),
+    (errors.TooOld, STATE),
     (errors.InvariantViolated, STATE),
 )
 _HINTS: Final[tuple[tuple[type[errors.Error], str], ...]] = (

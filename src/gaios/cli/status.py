@@ -60,7 +60,7 @@ def show(told: "CellStatus") -> None:
     Console(file=text, width=200, force_terminal=output.is_terminal(), highlight=False).print(table)
     for line in text.getvalue().splitlines():
         output.write_line(line.rstrip())
-    output.write_line(f"cell {told.cell}, epoch {told.epoch}: {told.why}")
+    output.write_line(f"cell {told.cell}, epoch {told.epoch}, feature level {told.feature}: {told.why}")
     for replica in told.replicas:
         for sentence in replica.why:
             output.write_line(f"replica {replica.id}: {sentence}")

@@ -29,6 +29,10 @@ class ReplicaStatus(msgspec.Struct, frozen=True, kw_only=True):
     ballot: int | None = None
     chosen: int | None = None
     applied: int | None = None
+    feature: int | None = None
+    """The cell's feature level, as far as this replica has applied the log."""
+    feature_max: int | None = None
+    """The level through which its version supports everything, or to which it is told to hold the cell."""
     repairing: bool | None = None
     """Whether a part of its state is wrong and being made anew: it serves nobody, and votes."""
     why: tuple[str, ...] = ()
@@ -56,6 +60,8 @@ class CellStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Its replica id."""
     epoch: int | None = None
     ballot: int | None = None
+    feature: int | None = None
+    """The cell's feature level: the highest that any replica tells."""
     tolerates: int | None = None
     """How many more replicas may fail now; None without a quorum."""
     why: str = ""
@@ -93,6 +99,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     ballot: int | None = None
     chosen: int | None = None
     applied: int | None = None
+    feature: int | None = None
+    feature_max: int | None = None
     repairing: bool | None = None
     why: tuple[str, ...] = ()
     epoch: int | None = None
@@ -142,6 +150,7 @@ def merge(answers: Sequence[Told], silent: Sequence[str]) -> CellStatus:
         master=reigning.id if reigning is not None else None,
         epoch=max((told.epoch for told in answers if told.epoch is not None), default=None),
         ballot=reigning.ballot if reigning is not None else max((told.ballot for told in answers if told.ballot is not None), default=None),
+        feature=max((told.feature for told in answers if told.feature is not None), default=None),
         tolerates=tolerates,
         why=why,
         replicas=tuple(rows),

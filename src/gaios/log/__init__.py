@@ -4,7 +4,7 @@
 Any `gaios.Machine` goes on top. `codec` is what replicas say to each other, as bytes.
 """
 
-from gaios.log import codec
+from gaios.log import codec, feature
 from gaios.log.answers import Answer, Status
 from gaios.log.doubt import Evidence
 from gaios.log.options import Options
@@ -30,5 +30,6 @@ __all__ = [
     "Status",
     "codec",
     "encode",
+    "feature",
     "recover",
 ]

@@ -1,19 +1,20 @@
 """Chosen values meet the machine, in slot order, once.  [PML §3; SAFETY 14, 16, 17, 19, 27]
 
 Rule 1. Everything here is a function of the chosen values: epoch, chain, table and machine are equal at equal slots.
-Rule 2. A deterministic error is an answer. An unknown kind, or any other exception, stops the replica.
+Rule 2. A deterministic error is an answer. An unknown kind, a level that is not supported, or any other exception stops the replica.
 Rule 3. The epoch only grows: an old master's epoch entry that a later reign recovered changes nothing, nor does a command of its own, nor
 a client's that it had bound to its reign.
 Rule 4. At a check that is its master's the state is summed up behind the whole slot, so that equal slots have equal sums.  [SAFETY 25]
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
 from gaios import errors
 from gaios.entry import Entry, Identity, Kind, Plain, as_entry, batch_time_ms, plain_entries
+from gaios.log import feature
 from gaios.log.answers import Answer, Status
 from gaios.log.options import Options
 from gaios.log.records import CHAIN_START
@@ -25,8 +26,6 @@ from gaios.machine import Context, Machine
 _COMMAND: Final = int(Kind.COMMAND)
 _DONE: Final = int(Status.DONE)
 _tuple = tuple.__new__
-FEATURE: Final = 1
-"""The feature level of a cell whose log has not raised it."""
 
 
 def extend(chain: bytes, slot: int, value: bytes) -> bytes:
@@ -37,6 +36,9 @@ def extend(chain: bytes, slot: int, value: bytes) -> bytes:
 class Applier:
     """A replica's state as far as it has applied the log."""
 
+    highest: ClassVar[int] = feature.LEVEL
+    """The feature level through which this can apply everything."""
+
     def __init__(self, machine: Machine, sessions: Sessions, empty: Sequence[bytes] | None = None) -> None:
         """`empty` is the machine's snapshot before the first slot; by default it is what `machine` is now."""
         self._empty = tuple(chunk for chunk in machine.snapshot() if chunk) if empty is None else tuple(empty)
@@ -46,6 +48,8 @@ class Applier:
         """Applied since the start."""
         self._failed = False
         self.epoch = 0
+        self.feature = feature.FIRST
+        """The cell's feature level."""
         self.chain = CHAIN_START
         self.time_ms = 0
         self.asked = False
@@ -72,12 +76,12 @@ class Applier:
         self.sessions.clear()
         self._failed = False
         self.applied = self.epoch = self.time_ms = self.checked = self.since = self.base = 0
-        self.chain = CHAIN_START
+        self.chain, self.feature = CHAIN_START, feature.FIRST
         self.asked, self.bytes_since = False, 0
         self.sums.clear()
 
-    def capture(self, config: int, members: bytes, feature: int = FEATURE) -> Capture:
-        """A snapshot of this moment, to be made by and by; the configuration and the feature level are those there.  [SAFETY 26]"""
+    def capture(self, config: int, members: bytes) -> Capture:
+        """A snapshot of this moment, to be made by and by; the configuration is the one there.  [SAFETY 26]"""
         sessions, machine = self.sessions.snapshot(), self.machine.snapshot()
         part = Part(
             VERSION,
@@ -87,7 +91,7 @@ class Applier:
             self.epoch,
             config,
             members,
-            feature,
+            self.feature,
             len(self.sessions),
             self.sessions.trail,
             self.checked,
@@ -104,12 +108,14 @@ class Applier:
 
         Raises:
             ProtocolError: the pieces are not an exactly-once table.
+            TooOld: it has a feature level that this version does not support.
         """
+        feature.check(part.feature, self.highest, f"the snapshot behind slot {part.slot}")
         self.sessions.restore(sessions)
         self.sessions.trail = part.trail
         self.applied = self.since = self.base = part.slot
         self.epoch, self.chain, self.time_ms = part.epoch, part.chain, part.time_ms
-        self.checked = part.checked
+        self.checked, self.feature = part.checked, part.feature
         self.asked, self.bytes_since = False, 0
         self._failed = False
         self.sums.clear()
@@ -118,7 +124,7 @@ class Applier:
         """Carry out the next slot's value: an answer for each entry, and the machine's effects.
 
         Raises:
-            UnknownKind: an entry that this version cannot apply.
+            TooOld: an entry that this version cannot apply.
             InvariantViolated: a slot out of order, or behind one that failed.
         """
         if self._failed:
@@ -127,8 +133,10 @@ class Applier:
             raise errors.InvariantViolated(invariant="slots are applied in order", detail=f"slot {slot} after {self.applied}")
         try:
             found = plain_entries(value)
+        except errors.NewerFormat as error:
+            raise errors.TooOld(what=f"slot {slot} of the log", reason=error.reason) from None
         except errors.ProtocolError as error:
-            # It was chosen, so it is not the sender's fault: this version is too old for it, or something is broken.
+            # It was chosen, so it is not the sender's fault: something is broken.
             raise errors.InvariantViolated(invariant="chosen values can be read", detail=f"slot {slot}: {error.reason}") from None
         self.chain = extend(self.chain, slot, value)
         self.applied = slot
@@ -172,6 +180,11 @@ class Applier:
             if entry.identity.slot != self.epoch:
                 return Answer(Status.NOT_MASTER, slot, index), ()
             self.checked = slot
+        elif entry.kind == Kind.FEATURE:
+            if entry.identity.slot != self.epoch:
+                return Answer(Status.NOT_MASTER, slot, index), ()
+            feature.check(entry.sequence, self.highest, f"slot {slot} of the log")
+            self.feature = max(self.feature, entry.sequence)
         else:
             raise errors.UnknownKind(slot=slot, index=index, kind=entry.kind)
         return Answer(Status.DONE, slot, index), ()

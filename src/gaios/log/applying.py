@@ -66,6 +66,7 @@ class Applying(Standing):
         self._evicted, self._cached_bytes, self._seen, self._is_blocked = slot, 0, slot, False
         self._read.clear()
         self._steps.applied(slot, self.applier.chain)
+        self._steps.raised(self.applier.feature)
         return self._steps.output.number
 
     def _apply(self, now: int) -> None:
@@ -92,6 +93,7 @@ class Applying(Standing):
             if applier.asked and self.doubt.may_serve:
                 self._steps.output.captures.append(applier.capture(self.config, encode(sorted(self.members.items()))))
         self._steps.applied(applier.applied, applier.chain)
+        self._steps.raised(applier.feature)
         self.doubt.applied(now)
         self._evict()
 

@@ -101,6 +101,10 @@ class Boots:
         mine = [(self._me, self._mine)] if self.is_registered and len(self._members) > 1 else []
         return [*sorted(self._known.items()), *mine]
 
+    def boot_of(self, member: int) -> int:
+        """The boot in which a peer is known; 0: in none."""
+        return self._known[member].boot if member in self._known else 0
+
     def why(self) -> str:
         """What is unusual about this boot; empty when nothing is."""
         others, recorded = len(self._members) - 1, len(self._recorded_by)

@@ -1,10 +1,11 @@
 """What replicas say to each other, as bytes.  [SAFETY 4]
 
-    frame = [member, boot, configuration number, [message, …]]      (msgpack)
+    frame = [feature level, member, boot, configuration number, [message, …]]      (msgpack)
     message = [tag, field, …]: those of the core (paxos/), and those of log/ below
 
 Rule 1. Decoding is total: bytes become checked messages or a `ProtocolError`, nothing else.
-Rule 2. What only the owner of a ballot may say is taken from nobody else, and numbers that no cell reaches in its life are refused: one of
+Rule 2. A frame of a higher level than this version supports may hold anything: it is not looked into, and whoever got it stops (`TooOld`).
+Rule 3. What only the owner of a ballot may say is taken from nobody else, and numbers that no cell reaches in its life are refused: one of
 them, made durable, would outlive every restart.
 """
 
@@ -13,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from gaios.errors import ProtocolError
+from gaios.log import feature
 from gaios.log.options import MS, TERM_MS_MAX
 from gaios.log.records import CHAIN_BYTES
 from gaios.log.space import Room
@@ -44,6 +46,8 @@ TRANSFERS: Final = frozenset({OFFER, ASK, PART, GONE})
 _TRANSFER_FIELDS: Final = {OFFER: (bytes,), ASK: (int, bytes, int), PART: (int, bytes, int, bytes), GONE: (int, bytes)}
 ROOM: Final = 117
 """(ROOM, room): what the sender's disk has left for the log, see `space.Room`."""
+FEATURE: Final = 119
+"""(FEATURE, stamp, highest): which feature level do you support? `highest` is 0; or the answer, with the question's stamp."""
 FRAME_MESSAGES_MAX: Final = 4_096
 _WORD: Final = 1 << 63
 BALLOT_END: Final = 1 << 62
@@ -54,29 +58,49 @@ _TERMED: Final = frozenset({core.HEARTBEAT, core.GRANT})
 
 Message = tuple[Any, ...]
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(tuple[int, int, int, list[Any]])
+_decoder = msgspec.msgpack.Decoder(tuple[int, int, int, int, list[Any]])
+_level_of = msgspec.msgpack.Decoder(list[msgspec.Raw])
+_number = msgspec.msgpack.Decoder(int)
 
 
-def encode(member: int, boot: int, config: int, messages: list[Message]) -> bytes:
-    """A frame's bytes."""
-    return _encoder.encode((member, boot, config, messages))
+def encode(member: int, boot: int, config: int, messages: list[Message], level: int = feature.FIRST) -> bytes:
+    """A frame's bytes; its messages are such as come with that feature level, or a lower one."""
+    return _encoder.encode((level, member, boot, config, messages))
 
 
-def decode(data: bytes) -> tuple[int, int, int, list[Message]]:
-    """A frame: member, boot, configuration number, messages.
+def decode(data: bytes, highest: int = feature.LEVEL) -> tuple[int, int, int, list[Message]]:
+    """A frame: member, boot, configuration number, messages; for whoever supports feature levels up to `highest`.
 
     Raises:
         ProtocolError: these bytes are not a frame.
+        TooOld: it has a higher level.
     """
     try:
-        member, boot, config, raw = _decoder.decode(data)
+        level, member, boot, config, raw = _decoder.decode(data)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        _check_level(_level(data), highest)
         raise ProtocolError(reason=f"not a frame of messages: {error}") from None
+    _check_level(level, highest)
     if not (0 < member < 1 << 16 and 0 <= boot < _WORD and 0 <= config < _WORD):
         raise ProtocolError(reason=f"a frame from member {member}, boot {boot}, configuration {config}")
     if len(raw) > FRAME_MESSAGES_MAX:
         raise ProtocolError(reason=f"{len(raw)} messages in a frame; at most {FRAME_MESSAGES_MAX} are allowed")
     return member, boot, config, [_check(member, message) for message in raw]
+
+
+def _level(data: bytes) -> int:
+    """The level of a frame whose form is not known; 0: it is none."""
+    try:
+        first = _level_of.decode(data)[:1]
+        return _number.decode(first[0]) if first else 0
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return 0
+
+
+def _check_level(level: int, highest: int) -> None:
+    if not 0 <= level < feature.LEVEL_END:
+        raise ProtocolError(reason=f"a frame of feature level {level}")
+    feature.check(level, highest, "a peer's frame")
 
 
 def _check(member: int, message: object) -> Message:
@@ -102,6 +126,12 @@ def _check(member: int, message: object) -> Message:
     if type(message) is list and message and message[0] == ROOM:
         if len(message) != 2 or type(message[1]) is not int or not 0 <= message[1] <= max(Room):
             raise ProtocolError(reason="a disk has more or less room than there is")
+        return tuple(message)
+    if type(message) is list and message and message[0] == FEATURE:
+        if len(message) != 3 or not all(type(field) is int for field in message) or not 0 <= message[1] < _WORD:
+            raise ProtocolError(reason="a message about feature levels does not have its fields")
+        if not 0 <= message[2] < feature.LEVEL_END:
+            raise ProtocolError(reason="a message about feature levels names one that there is not")
         return tuple(message)
     checked = check_message(message)
     tag = checked[0]

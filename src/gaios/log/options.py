@@ -82,6 +82,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     keep_bytes: int = 1 << 30
     """Unless snapshots and log take more than this together; then all goes that `keep_snapshots` does not keep, the oldest first."""
 
+    feature_max: int = 65_535
+    """The cell's feature level is not raised above this, whatever replicas support: one that says so is enough. Until it is raised, the
+    version before can take any replica over again."""
+
     def __post_init__(self) -> None:
         """Refuse what cannot work.
 

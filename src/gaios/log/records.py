@@ -1,6 +1,6 @@
 """What a replica remembers through a crash, as records, and how a start folds them back.  [SAFETY 5, 7, 11, 15]
 
-    copies   promised ballot, longest lease term granted, boot, nonce        (two checksummed files, by storage/)
+    copies   promised ballot, longest lease term granted, boot, nonce, feature level        (two checksummed files, by storage/)
     STATE    all of it, and every accepted value above `chosen`              (first in each segment)
     ACCEPT   slot, ballot, value
     CHOSEN   every slot through this one is chosen as last recorded, and the chain's hash there   (lazily written)
@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from gaios.errors import ProtocolError
+from gaios.errors import ProtocolError, TooOld
 
 Record = tuple[int, int, int, bytes]
 """kind, slot, ballot, payload: what storage/ calls a record."""
@@ -62,6 +62,8 @@ class Copies(msgspec.Struct, array_like=True, frozen=True):
     nonce: int = 0
     lineage: list[tuple[int, int]] = []
     """Boots, each with its nonce, from the last that is known to be registered to this one.  [SAFETY 3]"""
+    feature: int = 1
+    """The cell's feature level, as far as this replica has applied it: whoever starts must support it."""
 
 
 class State(msgspec.Struct, array_like=True, frozen=True):
@@ -114,6 +116,7 @@ def recover(copies: bytes, records: Iterable[Record], directory: str = "the repl
 
     Raises:
         ProtocolError: intact bytes that this version cannot read.
+        TooOld: a record of a kind that came with a newer version.
     """
     try:
         return _fold(_copies.decode(copies), records, directory)
@@ -152,7 +155,7 @@ def _fold(copies: Copies, records: Iterable[Record], directory: str) -> Recovere
         elif kind == RecordKind.QUARANTINE:
             found.quarantine = payload
         else:
-            raise ProtocolError(reason=f"a record of kind {kind} is not known: it was written by a newer version")
+            raise TooOld(what=directory, reason=f"its log holds a record of kind {kind}, which is not known here")
     # The mark was durable when it was truncated, and may stand in a segment that went with that.
     found.chosen = max(found.chosen, found.truncated)
     return found

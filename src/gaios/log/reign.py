@@ -52,6 +52,8 @@ class Reign:
         self._epoch_offered = False
         self._snapshot_slot = 0
         """Where this reign asked for a snapshot last."""
+        self._feature_slot = 0
+        """Where it raised the cell's feature level."""
         self._check_due, self._check_slot = FAR, 0
         self._beat_due = self._resend_due = FAR
         self._progress_ns = self._lease_seen_ns = now
@@ -72,7 +74,7 @@ class Reign:
         self.count += 1
         self.began_ns = now
         self._epoch_offered = False
-        self._snapshot_slot = 0
+        self._snapshot_slot = self._feature_slot = 0
         self.pace.begin(now)
         self._lease_seen_ns = self._progress_ns = now
         self._check_due, self._check_slot = now + self._options.check_ms * MS, 0
@@ -143,6 +145,12 @@ class Reign:
             if slot == self._check_slot:
                 answers = answers[:-1]  # nobody waits for the check's
             self._steps.output.answers.extend(zip(tokens, answers, strict=True))
+
+    def raise_feature(self, now: int, level: int) -> None:
+        """Raise the cell's feature level to this, by an entry in a slot of its own, as soon as one may go."""
+        may = self.is_serving and self.in_flight < self._options.pipeline and self._feature_slot <= self._applier.applied
+        if may and level > self._applier.feature:
+            self._feature_slot = self._offer(now, [entry.feature(self.ballot, level)])
 
     def propose(self, now: int) -> None:
         """Fill the pipeline: the epoch first, then what waits, when it is time."""

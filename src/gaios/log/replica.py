@@ -21,12 +21,13 @@ from gaios.log.applier import Applier
 from gaios.log.applying import Applying
 from gaios.log.boots import Boots, lineage
 from gaios.log.catchup import Catchup
-from gaios.log.codec import BOOT, BOOTED, OFFER, POLL, POLLED, ROOM, SUM, TRANSFERS, Message
+from gaios.log.codec import BOOT, BOOTED, FEATURE, OFFER, POLL, POLLED, ROOM, SUM, TRANSFERS, Message
 from gaios.log.doubt import Doubt
 from gaios.log.electing import Electing
 from gaios.log.election import Election
 from gaios.log.options import MS, Options
 from gaios.log.output import OTHERS, Output
+from gaios.log.raising import Raising
 from gaios.log.records import Record, Recovered
 from gaios.log.reign import Reign
 from gaios.log.sessions import Bounds, Sessions
@@ -62,6 +63,7 @@ class Replica(Electing, Applying):
         bounds: Bounds | None = None,
         base: Unpacked | None = None,
         empty: Sequence[bytes] | None = None,
+        applier: type[Applier] = Applier,
         participant: type[core.Participant] = core.Participant,
     ) -> None:
         """`base` is what `machine` was restored from, a snapshot behind a slot that `recovered` knows to be chosen.
@@ -86,7 +88,7 @@ class Replica(Electing, Applying):
         self._steps = Steps(self.core, options, lineage(me, recovered, boot, nonce))
         self._steps.restore(recovered)
         self.boots = Boots(self._steps, options, me, self.members, recovered, now)
-        self.applier = Applier(machine, Sessions(bounds or Bounds()), empty)
+        self.applier = applier(machine, Sessions(bounds or Bounds()), empty)
         if base is not None:
             self.applier.restore(base.part, base.sessions)
         self._reign = Reign(self._steps, self.applier, options, me, self.peers, now, wall_ms)
@@ -94,6 +96,7 @@ class Replica(Electing, Applying):
         self.doubt = Doubt(self._steps, self.applier, options, me, boot, tuple(self.members), now)
         self._catchup = Catchup(options, self.peers)
         self.space = Space(me, sorted(members), now)
+        self.raising = Raising(self._steps, self.applier, self.boots, options, me)
         self._master = self._cached_bytes = 0
         self._resend_due = self._boost_after = self._awake_ns = now
         self._unsynced: deque[tuple[int, int]] = deque()
@@ -160,6 +163,8 @@ class Replica(Electing, Applying):
                 self.doubt.hear(now, member, message)
             elif tag in TRANSFERS:
                 self._steps.output.transfers.append((member, message))
+            elif tag == FEATURE:
+                self.raising.hear(member, boot, message)
             elif tag == ROOM:
                 self.space.heard(now, member, message[1])
             elif self.space.room == Room.NONE and tag in (core.ACCEPT, core.CHOSEN):
@@ -226,6 +231,7 @@ class Replica(Electing, Applying):
             self._tick_candidate(now)
         elif now >= self._poll_due_ns():
             self._poll(now)
+        self.raising.tick(now, self.members, leads=self.is_serving)
         self._steps.tick(now)
         if self._has_begun:
             self.doubt.tick(now)
@@ -246,6 +252,7 @@ class Replica(Electing, Applying):
             return due
         due = min(due, self.space.due_ns(), self.doubt.due_ns())
         if self._reign.ballot:
+            due = min(due, self.raising.due_ns(leads=self.is_serving))
             return min(due, self._reign.due_ns(proposes=self._proposes), self._leave_by or FAR)
         if self._catchup.known > self.core.chosen and self.space.room != Room.NONE:
             due = min(due, self._catchup.retry_at)
@@ -256,6 +263,8 @@ class Replica(Electing, Applying):
     def output(self, now: int) -> Output | None:
         """What there is to do now; None when there is nothing. Call it until it says None."""
         if self._reign.ballot and self._proposes:
+            if self.raising.wanted:
+                self._reign.raise_feature(now, self.raising.wanted)
             self._reign.propose(now)
         if self._has_begun and self.space.is_due(now):  # whoever hears it hears a boot, which must not be forgotten after that
             self._steps.output.at_once.append((OTHERS, (ROOM, int(self.space.room))))

@@ -27,7 +27,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from gaios.errors import ProtocolError
+from gaios.errors import NewerFormat, ProtocolError
 from gaios.log.records import CHAIN_BYTES
 
 VERSION: Final = 1
@@ -115,7 +115,8 @@ def read_handle(data: bytes) -> Handle:
 
 def _checked(handle: Handle) -> Handle:
     if handle.version != VERSION:
-        raise ProtocolError(reason=f"a snapshot of format {handle.version}; this version reads {VERSION}")
+        kind = NewerFormat if handle.version > VERSION else ProtocolError
+        raise kind(reason=f"a snapshot of format {handle.version}; this version reads {VERSION}")
     numbers = (handle.slot, handle.config, handle.epoch, handle.time_ms, handle.size)
     if min(numbers) < 0 or not handle.slot or not handle.size:
         raise ProtocolError(reason="a snapshot's handle has a number out of range")

@@ -5,6 +5,7 @@ from gaios.log.boots import Boots
 from gaios.log.catchup import Catchup
 from gaios.log.doubt import Doubt
 from gaios.log.options import MS, Options
+from gaios.log.raising import Raising
 from gaios.log.reign import Reign
 from gaios.log.space import Space
 from gaios.paxos import core
@@ -23,6 +24,7 @@ class Standing:
     boots: Boots
     doubt: Doubt
     space: Space
+    raising: Raising
     _reign: Reign
     _catchup: Catchup
     _master: int
@@ -85,7 +87,8 @@ class Standing:
     @property
     def why(self) -> list[str]:
         """What is unusual about this replica, in sentences."""
-        return [*(why for why in (self.boots.why(),) if why), *self.space.why(self.members[self.me]), *self.doubt.why(self.members)]
+        others = (*self.space.why(self.members[self.me]), *self.doubt.why(self.members), *self.raising.why(self.members))
+        return [*(why for why in (self.boots.why(),) if why), *others]
 
     def followers(self, now: int) -> list[int]:
         """The members whose leases this master has, itself included."""

@@ -40,6 +40,7 @@ class Steps:
         self._mark_due = FAR
         self._learn: Message | None = None
         self._learn_due = FAR
+        self._feature = 0
         self.quarantine = b""
         """The payload of the newest QUARANTINE record."""
 
@@ -54,6 +55,7 @@ class Steps:
         participant.longest = recovered.longest_ns
         participant.chosen = self._marked = self._durable_mark = recovered.chosen
         participant.truncated = recovered.truncated
+        self._feature = recovered.copies.feature
         self.quarantine = recovered.quarantine
         participant.acc = {slot: held for slot, held in recovered.accepted.items() if slot > recovered.truncated}
         above = sorted(slot for slot in participant.acc if slot > recovered.chosen)
@@ -75,6 +77,12 @@ class Steps:
     def applied(self, slot: int, chain: bytes) -> None:
         """The chain's hash at the newest applied slot, to be written with the next mark."""
         self._chain = (slot, chain)
+
+    def raised(self, feature: int) -> None:
+        """The cell's feature level where this replica is: the copies say so, for a version that is too old to refuse to start."""
+        if feature > self._feature:
+            self._feature = feature
+            self._write_copies()
 
     def snapshot(self, slot: int, handle: bytes) -> int:
         """The snapshot behind a slot is durable: write that down, behind the mark that the slot is chosen; in which Output.  [SAFETY 26]"""
@@ -182,7 +190,7 @@ class Steps:
                 records.append((RecordKind.TRUNCATE, write[1], 0, b""))
 
     def _write_copies(self) -> None:
-        copies = encode(Copies(self.core.promised, self.core.longest, *self.lineage[-1], self.lineage))
+        copies = encode(Copies(self.core.promised, self.core.longest, *self.lineage[-1], self.lineage, self._feature))
         if copies != self._copies:
             self._copies = self.output.copies = copies
 

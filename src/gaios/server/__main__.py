@@ -24,7 +24,7 @@ _CODES: Final = (
     (errors.StateLost, 4),
     (errors.StateDamaged, 4),
     (errors.DiskFailed, 4),
-    (errors.UnknownKind, 4),
+    (errors.TooOld, 4),
     (errors.InvariantViolated, 4),
 )
 

@@ -19,6 +19,8 @@ def facts(replica_id: int, replica: Replica, snapshots: Snapshots, now: int) -> 
         "epoch": replica.epoch,
         "chosen": replica.chosen,
         "applied": replica.applied,
+        "feature": replica.applier.feature,
+        "feature_max": replica.raising.highest,
         "lease_ms": replica.lease_ns(now) // 1_000_000,
         "chain": replica.applier.chain.hex(),
         "checksum": replica.applier.machine.checksum(),

@@ -104,6 +104,8 @@ class _Collector:
             ("log_free_bytes", node.commit.journal.free_bytes(), "What the log can take without a new file."),
             ("quarantined", float(not log.doubt.may_serve), "1 while this replica's database differs from the others', and serves nobody."),
             ("compared_slot", log.doubt.agreed, "The newest slot where a majority came to the same state as this replica."),
+            ("feature_level", log.applier.feature, "The cell's feature level, where this replica is."),
+            ("feature_level_max", log.raising.highest, "The level that this replica supports, and allows."),
             ("queue_entries", log.waiting, "Entries that wait for a slot."),
             ("client_connections", self._replica.connections, "Clients that are connected."),
             ("watches", len(node.watches), "Watches that are served."),

@@ -19,7 +19,8 @@ import msgspec
 
 from gaios import errors
 from gaios.locks import LockService, Steward
-from gaios.log import Answer, Bounds, Options, Output, RecordKind, Recovered, Replica, codec, recover
+from gaios.log import Answer, Bounds, Options, Output, RecordKind, Recovered, Replica, codec, feature, recover
+from gaios.log.applier import Applier
 from gaios.machine import Machine
 from gaios.server.answering import Answering
 from gaios.server.commit import GroupCommit, Waiting
@@ -69,7 +70,9 @@ class Node(Answering):
         self._facts, self._addresses = dict(facts or {}), dict(clients)
         self.guests = Guests()
         self._local: list[tuple[int, Answer]] = []
-        self._outbox = Outbox(replica.peers, lambda messages: codec.encode(replica.me, replica.boot, replica.config, messages))
+        self._outbox = Outbox(
+            replica.peers, lambda messages: codec.encode(replica.me, replica.boot, replica.config, messages, replica.applier.feature)
+        )
         self.watches = Watches(replica.applier.machine, self.limits.watches)
         machine = replica.applier.machine
         book = machine if isinstance(machine, LockService) else None
@@ -102,12 +105,14 @@ class Node(Answering):
         segment_bytes: int = SEGMENT_BYTES,
         directory: str = "the replica's directory",
         facts: Mapping[str, Any] | None = None,
+        applier: type[Applier] = Applier,
         make: Callable[..., Replica] = Replica,
     ) -> Self:
         """One boot: read everything durable, take the next boot number, and be ready to carry on.  [SAFETY 3, 7]
 
         Raises:
             StateMissing, StateDamaged, AnotherCell: the directory cannot be trusted, or is another's.
+            TooOld: a newer version wrote to it what this one cannot read.
         """
         journal, found = Journal.open(
             Identity(cell, member, 0), reader, segment_bytes=segment_bytes, indexed={RecordKind.ACCEPT}, directory=directory
@@ -116,7 +121,8 @@ class Node(Answering):
             recovered: Recovered = recover(found.copies, found.records, directory)
         except errors.ProtocolError as error:
             raise errors.StateDamaged(file=directory, offset=0, kind="version", detail=error.reason) from None
-        snapshots = load(reader, cell, recovered, machine, directory)
+        feature.check(recovered.copies.feature, applier.highest, directory)
+        snapshots = load(reader, cell, recovered, machine, directory, applier.highest)
         boot = journal.boot = recovered.copies.boot + 1
         replica = make(
             me=member,
@@ -132,6 +138,7 @@ class Node(Answering):
             bounds=bounds,
             base=snapshots.base,
             empty=snapshots.empty,
+            applier=applier,
         )
         return cls(
             replica_id=members[member],
@@ -208,8 +215,9 @@ class Node(Answering):
         Raises:
             ProtocolError: it breaks the protocol's rules, or speaks for another member; the connection is to be closed.
             StateLost: this replica is a copy of an older state, or has one that runs.
+            TooOld: the cell has a feature level that this version does not support.
         """
-        sender, boot, _, messages = codec.decode(body)
+        sender, boot, _, messages = codec.decode(body, self.replica.applier.highest)
         if sender != member:
             raise errors.ProtocolError(reason=f"member {member} sent a frame of member {sender}")
         news = self.replica.receive(now, member, boot, nonce, messages)

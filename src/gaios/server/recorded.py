@@ -173,7 +173,7 @@ class RecordedNode(Node):
         sink.begin(start.member, start.boot, start.nonce)
 
     def _encode(self, messages: list[Message]) -> bytes:
-        body = codec.encode(self.replica.me, self.replica.boot, self.replica.config, messages)
+        body = codec.encode(self.replica.me, self.replica.boot, self.replica.config, messages, self.replica.applier.feature)
         self._bodies.append((body, messages))
         return body
 
@@ -197,8 +197,9 @@ def start_recorded(sink: Sink, *, cell: bytes, now: int, wall_ms: int, **argumen
     Raises:
         StateMissing, StateDamaged, AnotherCell: as `Node.start`.
     """
-    notes = Notes()
-    node = RecordedNode.start(cell=cell, now=now, wall_ms=wall_ms, make=partial(RecordedReplica, notes=notes), **arguments)
+    notes, make = Notes(), arguments.pop("make", Replica)
+    kind: type[RecordedReplica] = RecordedReplica if make is Replica else type("Recorded", (RecordedReplica, make), {})
+    node = RecordedNode.start(cell=cell, now=now, wall_ms=wall_ms, make=partial(kind, notes=notes), **arguments)
     replica = node.replica
     promised, longest, chosen, truncated, accepted = notes.found
     start = Start(

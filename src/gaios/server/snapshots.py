@@ -17,8 +17,8 @@ from collections import deque
 from contextlib import suppress
 from typing import Final, NamedTuple, Protocol
 
-from gaios.errors import ProtocolError, StateDamaged
-from gaios.log import Recovered, Replica
+from gaios.errors import NewerFormat, ProtocolError, StateDamaged, TooOld
+from gaios.log import Recovered, Replica, feature
 from gaios.log.codec import ASK, GONE, OFFER, PART, Message
 from gaios.log.doubt import trusted
 from gaios.log.options import MS
@@ -72,11 +72,12 @@ class Found(NamedTuple):
     """What is wrong, for people."""
 
 
-def load(reader: Reader, cell: bytes, recovered: Recovered, machine: Machine, directory: str) -> Found:
-    """Restore a machine from the newest snapshot that is whole.
+def load(reader: Reader, cell: bytes, recovered: Recovered, machine: Machine, directory: str, highest: int = feature.LEVEL) -> Found:
+    """Restore a machine from the newest snapshot that is whole; `highest`: the feature level through which it may be.
 
     Raises:
         StateDamaged: the log begins behind all of them that can be restored.
+        TooOld: a newer version wrote one, or the newest has a higher level.
     """
     names = reader.names()
     empty = tuple(piece for piece in machine.snapshot() if piece)
@@ -92,6 +93,8 @@ def load(reader: Reader, cell: bytes, recovered: Recovered, machine: Machine, di
         try:
             closing = closings[slot] = _closing(reader, cell, slot, recovered)
         except StateDamaged as error:
+            if error.kind == "version":
+                raise TooOld(what=error.file, reason=error.detail) from None
             found.spoilt.append(slot)
             found.why.append(str(error))
         else:
@@ -101,7 +104,7 @@ def load(reader: Reader, cell: bytes, recovered: Recovered, machine: Machine, di
         slot = found.kept[at - 1].handle.slot
         try:
             _prove(reader, closings[slot])
-            return found._replace(base=_restore(reader, closings[slot], machine, recovered))
+            return found._replace(base=_restore(reader, closings[slot], machine, recovered, highest))
         except StateDamaged as error:
             del found.kept[at - 1]
             found.spoilt.append(slot)
@@ -115,6 +118,8 @@ def _closing(reader: Reader, cell: bytes, slot: int, recovered: Recovered) -> Cl
     """A snapshot's handle and digests, if they are those of this replica's log."""
     try:
         closing = read_closing(File(reader, slot, cell).closing())
+    except NewerFormat as error:
+        raise TooOld(what=name(slot), reason=error.reason) from None
     except ProtocolError as error:
         raise _damaged(slot, "closing", error.reason) from None
     handle = closing.handle
@@ -139,12 +144,13 @@ def _prove(reader: Reader, closing: Closing) -> None:
         raise _damaged(slot, "digest", f"it has {number + 1} chunks, not {closing.handle.chunks}")
 
 
-def _restore(reader: Reader, closing: Closing, machine: Machine, recovered: Recovered) -> Unpacked:
+def _restore(reader: Reader, closing: Closing, machine: Machine, recovered: Recovered, highest: int) -> Unpacked:
     slot = closing.handle.slot
     if slot < recovered.truncated:
         raise _damaged(slot, "order", f"the log begins behind slot {recovered.truncated}")
     try:
         found = unpack(closing, File(reader, slot).chunks())
+        feature.check(found.part.feature, highest, name(slot))
         machine.restore(found.machine)
     except ProtocolError as error:
         raise _damaged(slot, "version", f"it is whole, and cannot be restored: {error.reason}") from None
@@ -321,6 +327,7 @@ class Snapshots:
         """Adopt a peer's snapshot, whose record is durable by now."""
         replica, slot = self._replica, closing.handle.slot
         base = unpack(closing, File(self._reader, slot, self._cell).chunks())
+        feature.check(base.part.feature, replica.applier.highest, name(slot))
         replica.applier.machine.restore(base.machine)
         self._cut = replica.install(now, base)
         self._outdated = [kept.handle.slot for kept in self.kept if kept.handle.slot < slot]

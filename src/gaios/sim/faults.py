@@ -105,6 +105,10 @@ class ProcessFaults(msgspec.Struct, frozen=True, kw_only=True):
     flip_every_ns: int = 0
     """A bit flips in the memory of a replica's database, of a minority at most, and never the master's: what one reads there before it is
     found out is wrong, and nothing could tell."""
+    upgrade_every_ns: int = 0
+    """An operator stops a replica, installs the next version, and starts it again."""
+    roll_back: float = 0.0
+    """How often it is the version before instead, allowed or not; where that stops, the next one is installed again."""
     wall_jump: float = 0.0
     """How often a wall clock is off, by hours, when a process starts."""
 

@@ -160,6 +160,24 @@ class Doubted(NamedTuple):
     boot: int
 
 
+class Ran(NamedTuple):
+    """One life of one replica, as far as upgrades go."""
+
+    replica: int
+    highest: int
+    """The feature level through which its version supports everything."""
+    from_ns: int
+    until_ns: int = 1 << 62
+
+
+class Raised(NamedTuple):
+    """A master decided to raise the cell's feature level."""
+
+    at_ns: int
+    replica: int
+    level: int
+
+
 class Level(NamedTuple):
     """The highest that a bounded thing ever was."""
 

@@ -16,6 +16,7 @@ from gaios.sim.checkers.lease_exclusivity import lease_exclusivity
 from gaios.sim.checkers.linearizability import linearizability
 from gaios.sim.checkers.persist_then_say import persist_then_say
 from gaios.sim.checkers.quarantined import may_have_misled, quarantined, tainted
+from gaios.sim.checkers.raised_when_all_can import raised_when_all_can
 from gaios.sim.checkers.revisions_monotone import revisions_monotone
 from gaios.sim.checkers.time_monotone import time_monotone
 from gaios.sim.checkers.watch_completeness import watch_completeness
@@ -43,6 +44,7 @@ def judge(seen: Observations, keys: list[bytes], finals: Mapping[int, Final], en
     wrong = tainted(seen.flips)
     sound = [applied for applied in seen.applied if applied.at_ns < wrong.get(applied[1:3], 1 << 62)] if wrong else seen.applied
     found += identical_state(sound, finals)
+    found += raised_when_all_can(seen.raised, seen.ran)
     found += quarantined(seen.flips, seen.compared, seen.doubted, seen.applied, seen.patience_ns)
     if found:
         # Replicas that disagree, or stopped: what their records say of all else means little.

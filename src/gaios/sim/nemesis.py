@@ -2,12 +2,13 @@
 
 Rule 1. Any number of replicas may be down at once: the cell need not work then, it must only never be wrong.
 Rule 2. A replica whose disk failed stays down until an operator comes, as one that ended with exit code 4; all others are supervised.
-Rule 3. `stop` ends all faults that last: partitions heal, links are free, disks, machines and clients go on, dead replicas are started,
-and nothing new begins.
+Rule 3. `stop` ends all faults that last: partitions heal, links are free, disks, machines and clients go on, dead replicas are started, an
+upgrade is brought to its end, and nothing new begins.
 """
 
 from collections.abc import Callable, Sequence
 
+from gaios.errors import TooOld
 from gaios.sim.client import SimulatedClient
 from gaios.sim.faults import MS, Faults
 from gaios.sim.memory import Memory
@@ -55,6 +56,7 @@ class Nemesis:
             (process.crash_every_ns, self._crash),
             (process.pause_every_ns, self._pause),
             (process.flip_every_ns, self._flip),
+            (process.upgrade_every_ns, self._upgrade),
             (self._faults.disk.hang_every_ns, self._hang),
             (self._faults.disk.full_every_ns, self._fill),
             (self._faults.disk.drag_every_ns, self._drag),
@@ -84,6 +86,9 @@ class Nemesis:
             seat.disk.go_on()
             seat.disk.is_full, seat.disk.drag_ns = False, 0
             seat.resume()
+            if self._faults.process.upgrade_every_ns and not seat.is_next:
+                seat.stop(power=False)
+                seat.is_next = True
             if seat.node is None and not seat.is_lost:
                 seat.start()
 
@@ -148,6 +153,7 @@ class Nemesis:
 
     def _fallen(self, seat: Seat, disk_failed: bool) -> None:
         """It ended by itself."""
+        self._install_newer(seat)
         if not disk_failed:
             self._restart_later(seat)
             return
@@ -169,6 +175,24 @@ class Nemesis:
         if seat.node is None and seat.life == life:
             self._world.count("a replica restarted")
             seat.start()
+            if self._install_newer(seat):
+                self._restart_later(seat)
+
+    def _upgrade(self) -> None:
+        """An operator installs another version somewhere, and it is started."""
+        seat = self._dice.pick(self._seats)
+        seat.is_next = not self._dice.chance(self._faults.process.roll_back)
+        self._world.count("the next version was installed" if seat.is_next else "the version before was installed again")
+        self._world.note(f"install {seat.replica} {seat.is_next}")
+        self._crash_one(seat)
+
+    def _install_newer(self, seat: Seat) -> bool:
+        """A version that stopped because it is too old is replaced; whether it was."""
+        if not isinstance(seat.refusal, TooOld):
+            return False
+        self._world.note(f"install {seat.replica} True")
+        seat.is_next = True
+        return True
 
     def _pause(self) -> None:
         seat, faults = self._victim(), self._faults.process

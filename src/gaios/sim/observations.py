@@ -17,6 +17,8 @@ from gaios.sim.history import (
     Lease,
     Level,
     Life,
+    Raised,
+    Ran,
     Violation,
     Watch,
 )
@@ -45,6 +47,8 @@ class Observations:
         self.flips: list[Flip] = []
         self.compared: list[Compared] = []
         self.doubted: list[Doubted] = []
+        self.ran: list[Ran] = []
+        self.raised: list[Raised] = []
         self.patience_ns = 0
         """How long a replica waits for others' sums before it decides without them."""
         self.broken: list[Violation] = []

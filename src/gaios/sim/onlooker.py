@@ -12,7 +12,7 @@ import msgspec
 
 from gaios import errors
 from gaios.locks import LockService
-from gaios.log import Evidence, Replica, recover
+from gaios.log import Evidence, Replica, feature, recover
 from gaios.log.doubt import Phase
 from gaios.paxos import core
 from gaios.server.effects import Effects
@@ -23,7 +23,7 @@ from gaios.sim.checkers.quarantined import NAME as QUARANTINED
 from gaios.sim.clock import Clock
 from gaios.sim.dice import Dice
 from gaios.sim.disk import Disk
-from gaios.sim.history import REBUILT, Compared, Doubted, Lease, Life, Violation
+from gaios.sim.history import REBUILT, Compared, Doubted, Lease, Life, Raised, Ran, Violation
 from gaios.sim.levels import levels
 from gaios.sim.observations import Observations, watch_applier
 from gaios.sim.outcasts import STAYS_OUT, is_expected
@@ -40,7 +40,7 @@ LEVELS_TURNS = 64
 """Turns after which it is looked how full bounded things are; what waits for a slot is looked at each time."""
 _BINDING = core.AFTER
 """What is remembered once it was said, as the sound text has it: a bug of the museum may say otherwise."""
-_decode = msgspec.msgpack.Decoder(tuple[int, int, int, list[Any]]).decode
+_decode = msgspec.msgpack.Decoder(tuple[int, int, int, int, list[Any]]).decode
 """A frame that the replica made itself: it is read as it is, unchecked."""
 
 
@@ -62,7 +62,7 @@ class Speech:
             return False
         self._last = body
         promises = False
-        for message in _decode(body)[3]:
+        for message in _decode(body)[4]:
             tag = message[0]
             if tag in _BINDING:
                 self.binds = True
@@ -168,6 +168,8 @@ class Onlooker:
         self._speech = Speech()
         self.is_out = False
         """Whether its disk is empty, or an older one."""
+        self.may_be_too_old = False
+        """Whether its version is not the newest that there is."""
         self._life = self._slots = self._boot = self._lived = 0
         self._serving = self._behind = False
         self._quarantines = self._checked = 0
@@ -175,7 +177,7 @@ class Onlooker:
         """Its doubt was durable at its last turn."""
         self._recovering = self._waited = self._overloaded = self._turns = 0
         self._due_ns = self._restless = 0
-        self._taken = self._skipped = self._installed = 0
+        self._taken = self._skipped = self._installed = self._wanted = 0
         self._core: Any = None
         self._held: _Standing | None = None
         """How it stood at its last turn, if it held a lease then."""
@@ -190,6 +192,8 @@ class Onlooker:
             self._observations.broken.append(Violation(QUARANTINED, f"replica {self._replica} was in quarantine, and forgot it"))
         self._was_told = False
         self._speech.binds = False
+        self._observations.ran.append(Ran(self._replica, node.replica.applier.highest, self._world.now_ns))
+        self._wanted = 0
         participant = self._core = node.replica.core
         self._taken = self._skipped = self._installed = 0
         if node.replica.applier.base:
@@ -201,6 +205,9 @@ class Onlooker:
 
     def stopped(self) -> None:
         """It died."""
+        ran = self._observations.ran
+        at = max(at for at, each in enumerate(ran) if each.replica == self._replica)
+        ran[at] = ran[at]._replace(until_ns=self._world.now_ns)
         self._serving = self._behind = False
         self._renew()
         if self._lease.end(self._world.now_ns):
@@ -281,6 +288,11 @@ class Onlooker:
         if serving != self._serving:
             self._serving = serving
             world.count("a master was elected" if self._serving else "a master stepped down")
+        if replica.raising.wanted != self._wanted:
+            self._wanted = replica.raising.wanted
+            if self._wanted:
+                world.count("a master raised the feature level")
+                self._observations.raised.append(Raised(world.now_ns, self._replica, self._wanted))
         waiting = replica.waiting
         if waiting > self._waited:
             self._waited = waiting
@@ -331,7 +343,7 @@ class Onlooker:
             _, found = Journal.open(self._identity, durable)
             recovered = recover(found.copies, found.records)
             if recovered.truncated:
-                load(durable, self._identity.cell, recovered, LockService(), "imagined")
+                load(durable, self._identity.cell, recovered, LockService(), "imagined", feature.LEVEL_END)
         except errors.Error as error:
             self.found("imagined power cut", error)
             return
@@ -347,6 +359,10 @@ class Onlooker:
         """The process stopped by itself."""
         if self.is_out and is_expected(error):
             self._world.count(f"a replica without its state stopped: {type(error).__name__}")
+            return
+        if self.may_be_too_old and isinstance(error, errors.TooOld):
+            self._world.count(f"a version that is too old stopped ({where})")
+            self._world.note(f"too old {self._replica} {error}")
             return
         frames = traceback.extract_tb(error.__traceback__)
         last = f"{frames[-1].filename.rpartition('gaios/')[2]}:{frames[-1].lineno}" if frames else ""

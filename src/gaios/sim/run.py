@@ -28,6 +28,7 @@ from gaios.sim.judge import judge
 from gaios.sim.locks import liveness
 from gaios.sim.locks.liveness import LIVENESS
 from gaios.sim.locks.work import Work
+from gaios.sim.next_version import NEXT
 from gaios.sim.observations import Observations
 from gaios.sim.plan import Plan, draw
 from gaios.sim.recording import Recording
@@ -213,8 +214,20 @@ def _liveness(world: World, plan: Plan, cell: Cell, workload: Workload, work: Wo
     if not cell.has_converged():
         applied = {seat.replica: seat.node.replica.applied if seat.node is not None else None for seat in cell.seats.values()}
         found.append(Violation(LIVENESS, f"replicas do not converge: applied {applied}"))
+    found += _level(plan, cell)
     world.run(world.now_ns + S)
     return found
+
+
+def _level(plan: Plan, cell: Cell) -> list[Violation]:
+    """An upgrade that came to its end has raised the cell's feature level, unless a member is gone for good."""
+    seats = cell.seats.values()
+    if not plan.faults.process.upgrade_every_ns or any(seat.is_lost for seat in seats):
+        return []
+    levels = {seat.replica: seat.node.replica.applier.feature if seat.node is not None else None for seat in seats}
+    if set(levels.values()) == {NEXT}:
+        return []
+    return [Violation(LIVENESS, f"all run the next version, and have levels {levels}, not {NEXT}")]
 
 
 def _failed(call: Call) -> bool:

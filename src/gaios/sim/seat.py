@@ -25,6 +25,7 @@ from gaios.sim.disk import Disk
 from gaios.sim.door import Door
 from gaios.sim.faults import Faults
 from gaios.sim.network import Connection, Deliver, Network
+from gaios.sim.next_version import VERSION as NEXT_VERSION
 from gaios.sim.observations import Observations, ObservedService
 from gaios.sim.onlooker import Onlooker
 from gaios.sim.world import World
@@ -78,8 +79,10 @@ class Seat:
         self.onlooker = Onlooker(world, observations, dice, replica, self.identity, self.clock, self.disk, options.queue_entries)
         self.is_lost = False
         """Whether its state is gone, so that it must stay out."""
+        self.is_next = False
+        """Whether the next version of gaios is installed here."""
         self.refusal: errors.Error | None = None
-        """Why the last start failed."""
+        """Why the last start failed, or the process ended by itself."""
         self.life = 0
         """Counts starts and ends: what belongs to another life is ignored."""
         self.sink: Recorder | None = None
@@ -116,7 +119,7 @@ class Seat:
         assert self.node is None
         self.life += 1
         self.world.note(f"start {self.replica}")
-        machine, self.refusal = self.make_machine(), None
+        machine, self.refusal, self.onlooker.may_be_too_old = self.make_machine(), None, not self.is_next
         nonce = int.from_bytes(self._dice.bytes(8), "little") >> 1
         try:
             begin = Node.start if self.sink is None else partial(start_recorded, self.sink)
@@ -134,6 +137,7 @@ class Seat:
                 bounds=self._bounds,
                 limits=self._limits,
                 segment_bytes=self._segment_bytes,
+                **(NEXT_VERSION if self.is_next else {}),
             )
         except errors.Error as error:
             self.refusal = error
@@ -294,6 +298,7 @@ class Seat:
             node.check()
         except Exception as error:  # noqa: BLE001 (whatever it is, it is a finding)
             self.onlooker.found("run", error)
+            self.refusal = error if isinstance(error, errors.Error) else None
             self._fall(disk_failed=False)
             return
         self.onlooker.turned(node, now, effects, any(asked))

@@ -10,7 +10,7 @@ from typing import Final
 from gaios import api, errors, lock_api
 from gaios.entry import Entry, entries
 from gaios.entry import Kind as EntryKind
-from gaios.log import codec
+from gaios.log import codec, feature
 from gaios.log.space import Room
 from gaios.paxos import core
 from gaios.transport import CLIENT_BYTES_MAX, PEER_BYTES_MAX, Decoder, Kind, Status, decode_answer, decode_events, decode_submit
@@ -57,7 +57,7 @@ def peer_frame(frame: bytes) -> Told:
     """A frame between replicas."""
     try:
         ((_, body),) = Decoder(PEER_BYTES_MAX, magic=False).feed(frame)
-        messages = codec.decode(body)[3]
+        messages = codec.decode(body, feature.LEVEL_END)[3]
     except (errors.ProtocolError, ValueError):
         return LEASES, "a damaged frame"
     groups = {_GROUPS.get(message[0], LEASES) for message in messages}
@@ -82,6 +82,8 @@ def _message(message: codec.Message) -> str:
         return _transfer(message)
     if tag == codec.ROOM:
         return f"room on my disk: {Room(message[1]).name.lower()}"
+    if tag == codec.FEATURE:
+        return f"feature levels through {message[2]} are supported" if message[2] else "which feature level is supported?"
     name = core.EVENT_NAMES[tag].lower()
     if tag == core.FETCH:
         return f"fetch slot {message[1]}"
@@ -159,7 +161,9 @@ def _entry(entry: Entry) -> str:
         return f"a check of the reign {ballot(entry.identity.slot)}"
     if entry.kind == EntryKind.EPOCH:
         return f"epoch ballot {ballot(entry.identity.slot)}"
-    return EntryKind(entry.kind).name.lower()
+    if entry.kind == EntryKind.FEATURE:
+        return f"feature level {entry.sequence}, by {ballot(entry.identity.slot)}"
+    return EntryKind(entry.kind).name.lower() if entry.kind in set(EntryKind) else f"an entry of kind {entry.kind}"
 
 
 def command(data: bytes) -> str:

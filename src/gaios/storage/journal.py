@@ -11,7 +11,7 @@ Rule 4. At the first operation that fails the replica stops: no journal goes on 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
-from gaios.errors import AnotherCell, InvariantViolated, StateDamaged, StateMissing
+from gaios.errors import AnotherCell, InvariantViolated, StateMissing
 from gaios.storage import copies as promise
 from gaios.storage import record, segment
 from gaios.storage.copies import Copy
@@ -32,6 +32,7 @@ from gaios.storage.words import (
     Sync,
     SyncDirectory,
     Write,
+    refusal,
 )
 
 RESERVE_BYTES = 2 * HEADER_BYTES
@@ -151,7 +152,7 @@ class Journal:
             if found.damage.kind == "cell":
                 expected = promise.owner(identity.cell, identity.member)
                 raise AnotherCell(what=found.damage.file, found=found.damage.detail, expected=expected)
-            raise StateDamaged(**found.damage._asdict())
+            raise refusal(found.damage)
         last = found.segments[-1]
         left = {name: reader.size(name) for name in (*KEPT, MADE) if name in names}
         journal = cls(identity, found.tail, last.opening.size, copy, segment_bytes, indexes, Spares(segment_bytes, left))

@@ -9,6 +9,8 @@ subset of its sectors of 512 bytes may have reached the disk, each whole. `Creat
 
 from typing import NamedTuple, Protocol
 
+from gaios.errors import StateDamaged, TooOld
+
 
 class Identity(NamedTuple):
     """Whose directory it is.  [SAFETY 2, 4]"""
@@ -100,3 +102,10 @@ class Problem(NamedTuple):
     kind: str
     """One word; `tail` is an unfinished write, which is cut at the next start, and no damage."""
     detail: str
+
+
+def refusal(problem: Problem) -> StateDamaged | TooOld:
+    """The error with which a replica refuses to start: what is intact and of another format was written by a newer version."""
+    if problem.kind == "version":
+        return TooOld(what=problem.file, reason=problem.detail)
+    return StateDamaged(file=problem.file, offset=problem.offset, kind=problem.kind, detail=problem.detail)
