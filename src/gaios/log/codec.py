@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from gaios.errors import ProtocolError
+from gaios.log.gauge import AILMENTS_MAX
 from gaios.log.options import MS, TERM_MS_MAX
 from gaios.log.records import CHAIN_BYTES
 from gaios.log.space import Room
@@ -44,6 +45,8 @@ TRANSFERS: Final = frozenset({OFFER, ASK, PART, GONE})
 _TRANSFER_FIELDS: Final = {OFFER: (bytes,), ASK: (int, bytes, int), PART: (int, bytes, int, bytes), GONE: (int, bytes)}
 ROOM: Final = 117
 """(ROOM, room): what the sender's disk has left for the log, see `space.Room`."""
+STAND: Final = 118
+"""(STAND, chosen, ailments): how the sender is, for its master's gauge, see `gauge.Ailment`."""
 FRAME_MESSAGES_MAX: Final = 4_096
 _WORD: Final = 1 << 63
 BALLOT_END: Final = 1 << 62
@@ -102,6 +105,12 @@ def _check(member: int, message: object) -> Message:
     if type(message) is list and message and message[0] == ROOM:
         if len(message) != 2 or type(message[1]) is not int or not 0 <= message[1] <= max(Room):
             raise ProtocolError(reason="a disk has more or less room than there is")
+        return tuple(message)
+    if type(message) is list and message and message[0] == STAND:
+        if not (len(message) == 3 and all(type(field) is int and field >= 0 for field in message)):
+            raise ProtocolError(reason="a member says how it is in other fields than two numbers")
+        if message[1] >= SLOT_END or message[2] > AILMENTS_MAX:
+            raise ProtocolError(reason="a member says how it is in numbers out of range")
         return tuple(message)
     checked = check_message(message)
     tag = checked[0]
