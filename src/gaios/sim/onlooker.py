@@ -168,6 +168,8 @@ class Onlooker:
         self._speech = Speech()
         self.is_out = False
         """Whether its disk is empty, or an older one."""
+        self.has_twin = False
+        """Whether another process runs on a copy of its disk, or will: it stops when it hears of that, and may go on when it does not."""
         self._life = self._slots = self._boot = self._lived = 0
         self._serving = self._behind = False
         self._quarantines = self._checked = 0
@@ -345,7 +347,7 @@ class Onlooker:
 
     def found(self, where: str, error: Exception) -> None:
         """The process stopped by itself."""
-        if self.is_out and is_expected(error):
+        if (self.is_out or self.has_twin) and is_expected(error):
             self._world.count(f"a replica without its state stopped: {type(error).__name__}")
             return
         frames = traceback.extract_tb(error.__traceback__)
