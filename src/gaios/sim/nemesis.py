@@ -38,8 +38,9 @@ class Nemesis:
         twin: Callable[[Seat], Seat] | None = None,
         spares_majority: bool = False,
     ) -> None:
-        """`twin` makes another seat for a seat's replica; without it none is cloned. With `spares_majority` no crash, pause or hanging disk
-        comes while so many are ill that one more would leave no majority.
+        """`twin` makes another seat for a seat's replica; without it none is cloned.
+
+        With `spares_majority` no crash, pause or hanging disk comes while so many are ill that one more would leave no majority.
         """
         self._clients = clients
         self._spares_majority = spares_majority

@@ -320,11 +320,15 @@ class Onlooker:
             self._lived = self._life
             self._observations.lives.append(Life(self._replica, self._life, self._boot))
             if self.is_out:
-                detail = f"replica {self._replica} takes part at {self._world.now_ns} ns, in boot {self._boot}, without its state"
-                self._observations.broken.append(Violation(STAYS_OUT, detail))
+                self._accuse()
         slots = self._slots if self._slots > LOOK_SLOTS else LOOK_SLOTS
         if self._dice.throw() * slots < look * LOOK_SLOTS:
             self._imagine_power_cut()
+
+    def _accuse(self) -> None:
+        """It says what binds it, and must not: a function of its own, for museums that want to see what becomes of that."""
+        detail = f"replica {self._replica} takes part at {self._world.now_ns} ns, in boot {self._boot}, without its state"
+        self._observations.broken.append(Violation(STAYS_OUT, detail))
 
     def _imagine_power_cut(self) -> None:
         """Would a start remember what was just said, if the power went now and every un-synced byte with it?"""
