@@ -28,7 +28,7 @@ def test_json_has_exactly_the_names_of_the_interface(cell: FakeCell, cli: Cli) -
     assert done.code == 0
     assert list(done.json) == ["cell", "master", "epoch", "ballot", "feature", "tolerates", "why", "replicas", "backup"]
     names = ["id", "member", "boot", "pid", "client", "peer", "admin", "role", "voting", "ballot", "chosen", "applied"]
-    names += ["feature", "feature_max", "repairing", "why"]
+    names += ["feature", "feature_max", "repairing", "why", "fit"]
     assert list(done.json["replicas"][0]) == names
     assert done.json["replicas"][2]["pid"] is None
 

@@ -5,8 +5,9 @@ import random
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
-from gaios.client.status import CellStatus, Member, Told, decode, merge
+from gaios.client.status import CellStatus, Gauge, Member, Told, Unfit, decode, merge
 from gaios.errors import ProtocolError
 
 MEMBERS = tuple(
@@ -72,6 +73,35 @@ def test_without_a_master_the_cell_is_electing() -> None:
     assert "a master is being elected" in status.why
 
 
+def test_whom_the_master_does_not_count_on_does_not_count_though_it_answers() -> None:
+    """[PML §6.3]: a replica with a misspelt name answers whoever asks it, and takes no part."""
+    unfit = (
+        Unfit(id=3, reason="silent", for_ms=12_345, problem="h:109: connection refused"),
+        Unfit(id=4, reason="full"),
+        Unfit(id=5, reason="a later version's"),
+    )
+    answers = [told(1, role="master"), *map(told, (2, 3, 4, 5))]
+    status = merge([replace(answers[0], gauge=Gauge(unfit=unfit[:1])), *answers[1:]], [])
+    assert status.tolerates == 1
+    assert [row.fit for row in status.replicas] == [True, True, False, True, True]
+    assert status.why == (
+        "5 of 5 replicas answer, 3 are needed, replica 1 is master: 1 more may fail; "
+        "replica 3 has not followed the master for 12 s, though it is heard (h:109: connection refused)"
+    )
+    status = merge([replace(answers[0], gauge=Gauge(unfit=unfit)), *answers[1:]], [])
+    assert status.tolerates == 0, "not fewer: a majority goes on"
+    assert status.why.endswith("; the disk of replica 4 is full; replica 5 does not count: a later version's")
+    status = merge([replace(answers[0], gauge=Gauge(unfit=unfit[:1])), told(2), told(3)], [])
+    assert status.tolerates == 0
+    assert status.why.endswith("; replica 4 does not answer; replica 5 does not answer")
+
+
+def test_who_makes_its_state_anew_does_not_count() -> None:
+    status = merge([told(1, role="master"), told(2), replace(told(3), repairing=True), told(4), told(5)], [])
+    assert (status.tolerates, [row.id for row in status.replicas if not row.fit]) == (1, [3])
+    assert status.why.endswith("; replica 3 is making a part of its state anew")
+
+
 def test_without_a_list_of_members_silent_endpoints_are_counted() -> None:
     status = merge([Told(id=1, client="h:1", voting=True)], ["h:2", "h:3"])
     assert (len(status.replicas), status.tolerates) == (3, None)
@@ -103,6 +133,7 @@ def test_the_json_has_the_interfaces_keys_and_null_for_the_unknown() -> None:
         "feature_max",
         "repairing",
         "why",
+        "fit",
     ]
     assert data["tolerates"] is None
     assert data["replicas"][0]["pid"] is None

@@ -8,7 +8,7 @@ import pytest
 
 from gaios.errors import ProtocolError, TooOld
 from gaios.log import codec
-from gaios.log.codec import FEATURE, POLL, POLLED, ROOM, SUM
+from gaios.log.codec import FEATURE, POLL, POLLED, ROOM, STAND, SUM
 from gaios.paxos import core
 
 MESSAGES: list[codec.Message] = [
@@ -26,6 +26,7 @@ MESSAGES: list[codec.Message] = [
     (POLLED, 1, 1, 2, 3),
     (ROOM, 2),
     (FEATURE, 1 << 40, 3),
+    (STAND, 7, 3),
     (SUM, 7, bytes(16), (1 << 64) - 1, 0, 1),
 ]
 FUZZED = 100_000
@@ -53,6 +54,11 @@ BALLOT = 1 << 16 | 1
         (core.PROMISE, BALLOT, 1, 5, {5: (BALLOT, b"v")}, {}),
         (POLL, 1, 1 << 62, 3),
         (POLLED, 1, 1, 2, 1 << 62),
+        (STAND, 1 << 62, 0),
+        (STAND, 1, 1 << 16),
+        (STAND, 1, -1),
+        (STAND, 1),
+        (STAND, "1", 0),
         (SUM, 0, bytes(16), 1, 2, 0),
         (SUM, 1 << 62, bytes(16), 1, 2, 0),
         (SUM, 7, bytes(15), 1, 2, 0),

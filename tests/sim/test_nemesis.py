@@ -129,6 +129,26 @@ def test_a_replica_that_lost_its_disk_stays_down_and_never_a_majority() -> None:
     assert not cell.observations.broken
 
 
+@pytest.mark.parametrize(
+    ("kind", "happened"),
+    [
+        (ProcessFaults(cloned=1.0), "two processes ran on two copies"),
+        (ProcessFaults(rolled_back=1.0), "a directory was rolled back"),
+    ],
+)
+def test_a_directory_that_is_copied_is_the_last_loss(kind: ProcessFaults, happened: str) -> None:
+    """Who would notice it must keep what it knows.  [SAFETY 3]"""
+    cell = cell_with_work(Faults(process=replace(kind, crash_every_ns=S, down_ns=100 * MS, lose_disk=1.0)))
+    cell.world.run(cell.world.now_ns + 10 * S)
+    assert cell.world.sometimes[happened] == 1
+    assert sum(seat.is_lost for seat in cell.seats.values()) == 1
+    assert cell.world.sometimes["a replica without its state stopped: StateLost"] >= 1
+    cell.nemesis.stop()
+    cell.world.run(cell.world.now_ns + 5 * S)
+    assert cell.has_converged()
+    assert not cell.observations.broken
+
+
 def test_a_master_whose_disk_hangs_makes_way() -> None:
     """[SAFETY 9]."""
     cell = troubled(Faults(disk=DiskFaults(hang_every_ns=4 * S, hang_ns=3 * S), process=ProcessFaults(at_master=1.0)))

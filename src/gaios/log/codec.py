@@ -15,6 +15,7 @@ import msgspec
 
 from gaios.errors import ProtocolError
 from gaios.log import feature
+from gaios.log.gauge import AILMENTS_MAX
 from gaios.log.options import MS, TERM_MS_MAX
 from gaios.log.records import CHAIN_BYTES
 from gaios.log.space import Room
@@ -48,6 +49,8 @@ ROOM: Final = 117
 """(ROOM, room): what the sender's disk has left for the log, see `space.Room`."""
 FEATURE: Final = 119
 """(FEATURE, stamp, highest): which feature level do you support? `highest` is 0; or the answer, with the question's stamp."""
+STAND: Final = 118
+"""(STAND, chosen, ailments): how the sender is, for its master's gauge, see `gauge.Ailment`."""
 FRAME_MESSAGES_MAX: Final = 4_096
 _WORD: Final = 1 << 63
 BALLOT_END: Final = 1 << 62
@@ -132,6 +135,12 @@ def _check(member: int, message: object) -> Message:
             raise ProtocolError(reason="a message about feature levels does not have its fields")
         if not 0 <= message[2] < feature.LEVEL_END:
             raise ProtocolError(reason="a message about feature levels names one that there is not")
+        return tuple(message)
+    if type(message) is list and message and message[0] == STAND:
+        if not (len(message) == 3 and all(type(field) is int and field >= 0 for field in message)):
+            raise ProtocolError(reason="a member says how it is in other fields than two numbers")
+        if message[1] >= SLOT_END or message[2] > AILMENTS_MAX:
+            raise ProtocolError(reason="a member says how it is in numbers out of range")
         return tuple(message)
     checked = check_message(message)
     tag = checked[0]

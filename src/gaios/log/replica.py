@@ -21,10 +21,11 @@ from gaios.log.applier import Applier
 from gaios.log.applying import Applying
 from gaios.log.boots import Boots, lineage
 from gaios.log.catchup import Catchup
-from gaios.log.codec import BOOT, BOOTED, FEATURE, OFFER, POLL, POLLED, ROOM, SUM, TRANSFERS, Message
+from gaios.log.codec import BOOT, BOOTED, FEATURE, OFFER, POLL, POLLED, ROOM, STAND, SUM, TRANSFERS, Message
 from gaios.log.doubt import Doubt
 from gaios.log.electing import Electing
 from gaios.log.election import Election
+from gaios.log.gauge import Gauge
 from gaios.log.options import MS, Options
 from gaios.log.output import OTHERS, Output
 from gaios.log.raising import Raising
@@ -97,6 +98,7 @@ class Replica(Electing, Applying):
         self._catchup = Catchup(options, self.peers)
         self.space = Space(me, sorted(members), now)
         self.raising = Raising(self._steps, self.applier, self.boots, options, me)
+        self.gauge = Gauge(me, options.term_ms, now)
         self._master = self._cached_bytes = 0
         self._resend_due = self._boost_after = self._awake_ns = now
         self._unsynced: deque[tuple[int, int]] = deque()
@@ -141,8 +143,10 @@ class Replica(Electing, Applying):
         """
         if member not in self.members or (member != self.me and self._is_hung(now)):
             return False
-        if member != self.me and not self.boots.hears(member, boot, nonce, messages):
-            return bool(self._steps.output)
+        if member != self.me:
+            self.gauge.heard(now, member)
+            if not self.boots.hears(member, boot, nonce, messages):
+                return bool(self._steps.output)
         supplied, chosen = 0, self.core.chosen
         for message in messages:
             tag = message[0]
@@ -167,6 +171,8 @@ class Replica(Electing, Applying):
                 self.raising.hear(member, boot, message)
             elif tag == ROOM:
                 self.space.heard(now, member, message[1])
+            elif tag == STAND:
+                self.gauge.told(member, self.core.chosen - message[1], message[2])
             elif self.space.room == Room.NONE and tag in (core.ACCEPT, core.CHOSEN):
                 continue  # it could not be written down: as if it were lost
             else:
@@ -298,6 +304,11 @@ class Replica(Electing, Applying):
             if message[1] == self.core.promised:
                 self._master = member
                 self._election.ended()
+                if tag == core.HEARTBEAT and self.gauge.is_due(now):
+                    self._steps.output.at_once.append((member, (STAND, self.core.chosen, int(self.ailments))))
+        elif tag == core.GRANT:
+            if fired:
+                self.gauge.granted(now, member)
         elif tag == core.ACCEPTED:
             if member != self.me and fired:
                 self._reign.pace.accepted(now, message[3], member)
@@ -323,6 +334,7 @@ class Replica(Electing, Applying):
             self._election.ended()
             self._boost_after = max(self._boost_after, now + 2 * self.options.term_ms * MS)
             reign.begin(now)
+            self.gauge.begin(now)
         elif not reign.ballot and not self._is_candidate:
             reign.refuse_waiting()
         if self.applier.applied < participant.chosen and not self._is_blocked:

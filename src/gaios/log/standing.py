@@ -4,6 +4,7 @@ from gaios.log.applier import Applier
 from gaios.log.boots import Boots
 from gaios.log.catchup import Catchup
 from gaios.log.doubt import Doubt
+from gaios.log.gauge import Ailment, Gauge, Unfit, tolerates
 from gaios.log.options import MS, Options
 from gaios.log.raising import Raising
 from gaios.log.reign import Reign
@@ -23,6 +24,7 @@ class Standing:
     applier: Applier
     boots: Boots
     doubt: Doubt
+    gauge: Gauge
     space: Space
     raising: Raising
     _reign: Reign
@@ -98,6 +100,20 @@ class Standing:
         """The members that this master has no reason to take for dead: heard of within two terms, or its reign is not older than that."""
         since = now - 2 * self.options.term_ms * MS
         return [member for member in self.members if max(self.core.grants.get(member, 0), self._reign.began_ns) > since]
+
+    def unfit(self, now: int) -> list[Unfit]:
+        """The members that this master does not count on, with the reason."""
+        full = self.space.full(now) if self.space.is_uneven else ()
+        return self.gauge.unfit(now, self.members, full, ailing=self.doubt.is_repairing)
+
+    def tolerates(self, now: int) -> int | None:
+        """How many more members may fail; None at any replica but a master with a lease."""
+        return tolerates(self.members, self.unfit(now), self.core.grants, now) if self.is_serving else None
+
+    @property
+    def ailments(self) -> Ailment:
+        """What is wrong with this replica, for a master's gauge."""
+        return Ailment.REPAIRING if self.doubt.is_repairing else Ailment(0)
 
     def lease_ns(self, now: int) -> int:
         """How long the lease lasts yet; 0 without one."""

@@ -214,6 +214,7 @@ class Doors:
             now_s = asyncio.get_running_loop().time()
             for link in self.links.values():
                 link.beat(now_s)
+            self._turns.node.problems = {link.replica: link.problem for link in self.links.values() if link.problem}
             for inbound in list(self._inbound):
                 if now_s - inbound.heard_s > 2 * SILENCE_S:
                     inbound.close(errors.ProtocolError(reason="nothing was said in time"))

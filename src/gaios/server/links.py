@@ -70,6 +70,11 @@ class Link(asyncio.Protocol):
         """Whether frames reach the peer, as far as this end knows."""
         return self._ready
 
+    @property
+    def problem(self) -> str:
+        """Why the peer cannot be spoken to, as of the last attempt; empty when it can, or when nothing is known to be wrong."""
+        return "" if self._ready or not self._logged else f"{self._address[0]}:{self._address[1]}: {self._logged}"
+
     async def run(self) -> None:
         """Keep the connection up until cancelled."""
         loop = asyncio.get_running_loop()

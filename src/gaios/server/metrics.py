@@ -88,7 +88,13 @@ class _Collector:
             links.add_metric([str(link.replica)], float(link.is_up))
             dropped.add_metric([str(link.replica)], link.dropped)
             sent.add_metric([str(link.replica)], link.frames)
-        yield from (links, dropped, sent)
+        fit = GaugeMetricFamily("gaios_member_fit", "At the master: whether it counts on a member.", labels=["peer"])
+        log = self._replica.node.replica
+        if log.is_serving:
+            unfit = {each.member for each in log.unfit(self._now)}
+            for member, place in log.members.items():
+                fit.add_metric([str(place)], float(member not in unfit))
+        yield from (links, dropped, sent, fit)
 
     def _gauges(self) -> Iterable[tuple[str, float, str]]:
         node = self._replica.node
@@ -110,8 +116,16 @@ class _Collector:
             ("client_connections", self._replica.connections, "Clients that are connected."),
             ("watches", len(node.watches), "Watches that are served."),
             ("boot", log.boot, "How often this replica was started."),
+            *self._of_failures(),
             *self._of_backups(),
         )
+
+    def _of_failures(self) -> Iterable[tuple[str, float, str]]:
+        """At the master only: alarm on `gaios_tolerates < 2` in a cell of five, and where nobody has it."""
+        log = self._replica.node.replica
+        if log.is_serving:
+            tolerates = log.tolerates(self._now)
+            yield "tolerates", -1 if tolerates is None else tolerates, "How many more members may fail; -1: too many have."
 
     def _of_backups(self) -> Iterable[tuple[str, float, str]]:
         """When the newest was made that this replica knows of, for alarms on `time() - gaios_backup_timestamp_seconds`."""

@@ -1,8 +1,15 @@
-"""What a replica's log file tells of its life: who is master, how its disk and its database are. Each change once."""
+"""What a replica's log file tells of its life: who is master, how disks and databases are, who is missing. Each change once.  [PML §6.3]"""
+
+from typing import Final
 
 from gaios.log import Room
 from gaios.server.logs import Logger
 from gaios.server.node import Node
+
+LOOK_NS: Final = 1_000_000_000
+"""Between two looks at the gauge."""
+ALARM_NS: Final = 2_000_000_000
+"""A member that did not count for so long is told of: a restart is over by then."""
 
 
 class Narrator:
@@ -12,8 +19,11 @@ class Narrator:
         self._node, self._log = node, log
         self._shown: tuple[str, int, int] = ("", 0, 0)
         self._room = Room.PLENTY
+        self._look_due = 0
+        self._missing: dict[int, str] = {}
+        """Members that are told to be missing, and why."""
 
-    def look(self) -> None:
+    def look(self, now: int) -> None:
         """Tell what changed."""
         replica = self._node.replica
         if (replica.role, replica.ballot, replica.master) != self._shown:
@@ -24,6 +34,25 @@ class Narrator:
             for event, fields in replica.doubt.news:
                 self._log.warning(event, **fields)
             replica.doubt.news.clear()
+        if now >= self._look_due:
+            self._look_due = now + LOOK_NS
+            self._tell_missing(now)
+
+    def _tell_missing(self, now: int) -> None:
+        """A master says which members it cannot count on: one that never takes part looks like all is well.  [PML §6.3]"""
+        replica, before, self._missing = self._node.replica, self._missing, {}
+        if not replica.is_serving:
+            return
+        for member, reason, since_ns in replica.unfit(now):
+            if now - since_ns < ALARM_NS and member not in before:
+                continue
+            self._missing[member] = reason
+            if before.get(member) != reason:
+                place = replica.members[member]
+                fields = {"reason": str(reason), "for_ms": (now - since_ns) // 1_000_000, "tolerates": replica.tolerates(now)}
+                self._log.warning("member_missing", peer=place, **fields, problem=self._node.problems.get(place))
+        for member in before.keys() - self._missing.keys():
+            self._log.info("member_back", peer=replica.members.get(member, member), tolerates=replica.tolerates(now))
 
     def _tell_role(self) -> None:
         replica = self._node.replica

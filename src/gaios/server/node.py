@@ -68,6 +68,8 @@ class Node(Answering):
         self.replica, self._reader, self.replica_id = replica, reader, replica_id
         self.limits = limits or Limits()
         self._facts, self._addresses = dict(facts or {}), dict(clients)
+        self.problems: Mapping[int, str] = {}
+        """Why peers cannot be spoken to, by replica id, as the shell found."""
         self.guests = Guests()
         self._local: list[tuple[int, Answer]] = []
         self._outbox = Outbox(
@@ -310,7 +312,7 @@ class Node(Answering):
 
     def status(self, now: int) -> dict[str, Any]:
         """This replica's own facts.  [INTERFACE `status`]"""
-        return {**self._facts, **facts_of(self.replica_id, self.replica, self.snapshots, now)}
+        return {**self._facts, **facts_of(self.replica_id, self.replica, self.snapshots, now, self.problems)}
 
     # -- inside ----------------------------------------------------------------------------------------------------------
 

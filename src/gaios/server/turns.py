@@ -296,7 +296,7 @@ class Turns:
         self._deadline_ns = effects.deadline_ns
         if effects.deadline_ns < self._timer_ns:
             self._arm(now, effects.deadline_ns)
-        self._narrator.look()
+        self._narrator.look(now)
 
     def _keep(self, found: Evidence) -> None:
         """Keep it; raises what it ends with, if it does, once it is kept."""

@@ -20,25 +20,8 @@ class Cell:
         observations.patience_ns = (2 * plan.options.term_ms + plan.options.retransmit_ms) * MS
         self.network = Network(world, world.dice.split("network"), faults.network)
         cell = world.dice.split("cell").bytes(16)
-        self.seats = {
-            replica: Seat(
-                world=world,
-                network=self.network,
-                observations=observations,
-                replica=replica,
-                replicas=plan.replicas,
-                cell=cell,
-                faults=faults,
-                drift_ppm=plan.drifts_ppm[(replica - 1) % len(plan.drifts_ppm)] if plan.drifts_ppm else None,
-                options=plan.options,
-                bounds=plan.bounds,
-                limits=plan.limits,
-                segment_bytes=plan.segment_bytes,
-                turn_ns=plan.turn_ns,
-                makes_spares=plan.makes_spares,
-            )
-            for replica in range(1, plan.replicas + 1)
-        }
+        self._id = cell
+        self.seats = {replica: self._seat(replica, observations) for replica in range(1, plan.replicas + 1)}
         for seat in self.seats.values():
             seat.meet(self.seats.values())
             seat.create()
@@ -53,7 +36,37 @@ class Cell:
             )
             for number in range(1, plan.clients + plan.watchers + plan.locks.clients + 1)
         ]
-        self.nemesis = Nemesis(world, self.network, list(self.seats.values()), self.clients, faults, spares_majority=plan.available)
+        self.nemesis = Nemesis(
+            world, self.network, list(self.seats.values()), self.clients, faults, twin=self._twin, spares_majority=plan.available
+        )
+
+    def _seat(self, replica: int, observations: Observations, name: str = "") -> Seat:
+        plan = self.plan
+        return Seat(
+            world=self.world,
+            network=self.network,
+            observations=observations,
+            replica=replica,
+            replicas=plan.replicas,
+            cell=self._id,
+            faults=plan.faults,
+            drift_ppm=plan.drifts_ppm[(replica - 1) % len(plan.drifts_ppm)] if plan.drifts_ppm else None,
+            options=plan.options,
+            bounds=plan.bounds,
+            limits=plan.limits,
+            segment_bytes=plan.segment_bytes,
+            turn_ns=plan.turn_ns,
+            makes_spares=plan.makes_spares,
+            name=name,
+        )
+
+    def _twin(self, seat: Seat) -> Seat:
+        """Another seat for the same replica. Of what it observes only what is wrong counts."""
+        aside = Observations()
+        aside.broken = self.observations.broken
+        twin = self._seat(seat.replica, aside, f"twin of {seat.replica}")
+        twin.meet(self.seats.values())
+        return twin
 
     def start(self) -> None:
         """Start every replica, and let faults happen."""

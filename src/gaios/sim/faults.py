@@ -102,6 +102,10 @@ class ProcessFaults(msgspec.Struct, frozen=True, kw_only=True):
     """How often a crash takes the disk for good, of a minority at most: such a replica refuses to start.  [SAFETY 2, 8]"""
     put_back: float = 0.0
     """How often such a loss puts the directory of an earlier life in place instead.  [SAFETY 3]"""
+    rolled_back: float = 0.0
+    """How often such a loss puts the directory back as it was earlier in this very life.  [SAFETY 3]"""
+    cloned: float = 0.0
+    """How often such a loss is none, but a second process runs on a copy of the directory from then on.  [SAFETY 3]"""
     flip_every_ns: int = 0
     """A bit flips in the memory of a replica's database, of a minority at most, and never the master's: what one reads there before it is
     found out is wrong, and nothing could tell."""
@@ -198,6 +202,8 @@ def swarm(dice: Dice, drift_bound_ppm: int) -> Faults:
         lose_disk=dice.pick((0.0, 0.0, 0.0, 0.1)),
         wall_jump=dice.pick((0.0, 0.0, 0.5)),
         put_back=dice.split("put back").pick((0.0, 0.5, 1.0)),
+        rolled_back=(copies := dice.split("copies")).pick((0.0, 0.3, 1.0)),
+        cloned=copies.pick((0.0, 0.3, 1.0)),
         flip_every_ns=memory.skewed(300 * MS, 5 * S) if (memory := dice.split("memory")).chance(0.15) else 0,
     )
     client = ClientFaults(

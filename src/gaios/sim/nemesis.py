@@ -16,8 +16,11 @@ from gaios.sim.network import Network
 from gaios.sim.outcasts import Shelf
 from gaios.sim.partitions import Link, shape
 from gaios.sim.seat import Seat
+from gaios.sim.twins import Twins
 from gaios.sim.world import World
 
+COPY_NS = 500 * MS
+"""Between two copies of running replicas' directories."""
 FLAP_NS = (5 * MS, 300 * MS)
 """A partition that comes and goes stays in either state for so long."""
 
@@ -33,9 +36,13 @@ class Nemesis:
         clients: Sequence[SimulatedClient],
         faults: Faults,
         *,
+        twin: Callable[[Seat], Seat] | None = None,
         spares_majority: bool = False,
     ) -> None:
-        """With `spares_majority` no crash, pause or hanging disk comes while so many are ill that one more would leave no majority."""
+        """`twin` makes another seat for a seat's replica; without it none is cloned.
+
+        With `spares_majority` no crash, pause or hanging disk comes while so many are ill that one more would leave no majority.
+        """
         self._clients = clients
         self._spares_majority = spares_majority
         self._world, self._network, self._seats, self._faults = world, network, seats, faults
@@ -43,6 +50,10 @@ class Nemesis:
         self._running = True
         self._memories = [Memory(seat) for seat in seats]
         self._shelf = Shelf()
+        self._copies = world.dice.split("copies")
+        self._twins = Twins(world, self._copies, twin, self._fallen) if twin is not None else None
+        self._is_last_loss = False
+        """Nothing more may be lost: who would notice the last loss must know what it knows."""
         self._blocks: list[list[Link]] = []
         self._clogs: list[list[Link]] = []
         for seat in seats:
@@ -57,6 +68,7 @@ class Nemesis:
             (process.pause_every_ns, self._pause),
             (process.flip_every_ns, self._flip),
             (process.upgrade_every_ns, self._upgrade),
+            (COPY_NS if process.lose_disk and process.rolled_back else 0, self._copy),
             (self._faults.disk.hang_every_ns, self._hang),
             (self._faults.disk.full_every_ns, self._fill),
             (self._faults.disk.drag_every_ns, self._drag),
@@ -135,13 +147,27 @@ class Nemesis:
         self._world.count("a replica crashed")
         seat.stop(power=self._dice.chance(self._faults.process.power_cut))
         lost = sum(other.is_lost for other in self._seats)
-        if not seat.is_lost and 2 * (lost + 1) < len(self._seats) and self._dice.chance(self._faults.process.lose_disk):
+        if (
+            not seat.is_lost
+            and 2 * (lost + 1) < len(self._seats)
+            and not self._is_last_loss
+            and self._dice.chance(self._faults.process.lose_disk)
+        ):
             self._lose(seat)
         self._restart_later(seat)
 
     def _lose(self, seat: Seat) -> None:
-        """Its disk is empty, or holds what it held in an earlier life."""
-        if self._dice.chance(self._faults.process.put_back):
+        """Its disk is empty, or holds what it held in an earlier life, or earlier in this one; or it is copied."""
+        process = self._faults.process
+        if self._twins is not None and process.cloned and self._copies.chance(process.cloned):
+            if not any(other.is_lost for other in self._seats):
+                self._is_last_loss = True
+                self._twins.copy(seat)
+        elif process.rolled_back and self._copies.chance(process.rolled_back):
+            if not any(other.is_lost for other in self._seats) and self._shelf.roll_back(seat, self._seats):
+                self._world.count("a directory was rolled back")
+                self._is_last_loss = seat.is_lost = seat.onlooker.is_out = True
+        elif self._dice.chance(self._faults.process.put_back):
             if self._shelf.put_back(seat, self._seats):
                 self._world.count("an older directory was put back")
                 seat.is_lost = seat.onlooker.is_out = True
@@ -150,6 +176,12 @@ class Nemesis:
         else:
             self._world.count("a disk was lost for good")
             seat.lose_disk()
+
+    def _copy(self) -> None:
+        """Somebody copies the directory of a replica while it runs."""
+        running = [seat for seat in self._seats if seat.node is not None and not seat.is_lost]
+        if running:
+            self._shelf.copy(self._copies.pick(running))
 
     def _fallen(self, seat: Seat, disk_failed: bool) -> None:
         """It ended by itself."""

@@ -170,6 +170,8 @@ class Onlooker:
         """Whether its disk is empty, or an older one."""
         self.may_be_too_old = False
         """Whether its version is not the newest that there is."""
+        self.has_twin = False
+        """Whether another process runs on a copy of its disk, or will: it stops when it hears of that, and may go on when it does not."""
         self._life = self._slots = self._boot = self._lived = 0
         self._serving = self._behind = False
         self._quarantines = self._checked = 0
@@ -330,11 +332,15 @@ class Onlooker:
             self._lived = self._life
             self._observations.lives.append(Life(self._replica, self._life, self._boot))
             if self.is_out:
-                detail = f"replica {self._replica} takes part at {self._world.now_ns} ns, in boot {self._boot}, without its state"
-                self._observations.broken.append(Violation(STAYS_OUT, detail))
+                self._accuse()
         slots = self._slots if self._slots > LOOK_SLOTS else LOOK_SLOTS
         if self._dice.throw() * slots < look * LOOK_SLOTS:
             self._imagine_power_cut()
+
+    def _accuse(self) -> None:
+        """It says what binds it, and must not: a function of its own, for museums that want to see what becomes of that."""
+        detail = f"replica {self._replica} takes part at {self._world.now_ns} ns, in boot {self._boot}, without its state"
+        self._observations.broken.append(Violation(STAYS_OUT, detail))
 
     def _imagine_power_cut(self) -> None:
         """Would a start remember what was just said, if the power went now and every un-synced byte with it?"""
@@ -357,7 +363,7 @@ class Onlooker:
 
     def found(self, where: str, error: Exception) -> None:
         """The process stopped by itself."""
-        if self.is_out and is_expected(error):
+        if (self.is_out or self.has_twin) and is_expected(error):
             self._world.count(f"a replica without its state stopped: {type(error).__name__}")
             return
         if self.may_be_too_old and isinstance(error, errors.TooOld):

@@ -63,15 +63,16 @@ class Seat:
         segment_bytes: int,
         turn_ns: int,
         makes_spares: bool,
+        name: str = "",
     ) -> None:
-        """`turn_ns` is what a turn of the loop takes: events that come meanwhile wait for the next."""
+        """`turn_ns` is what a turn of the loop takes: events that come meanwhile wait for the next. `name` tells one from its twin."""
         self.world, self.network, self.observations = world, network, observations
         self.replica = replica
         self.members = {member: member for member in range(1, replicas + 1)}
         self._bounds = bounds
         self._cell, self._options, self._limits, self._segment_bytes = cell, options, limits, segment_bytes
         self._turn_ns, self._makes_spares, self._wall_jump = turn_ns, makes_spares, faults.process.wall_jump
-        self._dice = world.dice.split(f"seat {replica}")
+        self._dice = world.dice.split(f"seat {name or replica}")
         self.clock = Clock(self._dice.split("clock"), faults.drift_ppm, drift_ppm)
         self.disk = Disk(world, self._dice.split("disk"), faults.disk, str(replica))
         self.node: Node | None = None
@@ -83,6 +84,8 @@ class Seat:
         """Whether the next version of gaios is installed here."""
         self.refusal: errors.Error | None = None
         """Why the last start failed, or the process ended by itself."""
+        self.twins: dict[int, Seat] = {}
+        """A second process on a copy of its directory, by the members whose frames go there."""
         self.life = 0
         """Counts starts and ends: what belongs to another life is ignored."""
         self.sink: Recorder | None = None
@@ -212,7 +215,9 @@ class Seat:
 
     def frame(self, member: int, nonce: int, data: bytes) -> None:
         """Bytes came from a peer, on a connection that was opened with that nonce."""
-        if self._suspended:
+        if member in self.twins:
+            self.twins[member].frame(member, nonce, data)
+        elif self._suspended:
             self.world.count("a frame came to a suspended machine")
         elif self.node is not None:
             misdirect = self.network.faults.misdirect
