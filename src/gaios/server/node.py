@@ -27,9 +27,10 @@ from gaios.server.effects import Effects, Limits
 from gaios.server.facts import facts as facts_of
 from gaios.server.gated import Gated
 from gaios.server.guests import LOCAL, OWN, Connection, Guest, Guests
+from gaios.server.loading import Found, load
 from gaios.server.outbox import Outbox
 from gaios.server.seclusion import Seclusion
-from gaios.server.snapshots import Found, Snapshots, load
+from gaios.server.snapshots import Snapshots
 from gaios.server.watches import Watches
 from gaios.storage import SEGMENT_BYTES, Identity, Journal, Operation, Reader
 from gaios.transport import (

@@ -16,8 +16,8 @@ from gaios.log import Evidence, Replica, recover
 from gaios.log.doubt import Phase
 from gaios.paxos import core
 from gaios.server.effects import Effects
+from gaios.server.loading import load
 from gaios.server.node import Node
-from gaios.server.snapshots import load
 from gaios.sim.checkers.persist_then_say import Remembered, Said
 from gaios.sim.checkers.quarantined import NAME as QUARANTINED
 from gaios.sim.clock import Clock
