@@ -5,9 +5,9 @@ import pytest
 from gaios import errors
 from gaios.locks import LockService
 from gaios.log import Recovered, recover
-from gaios.log.doubt import Quarantine
+from gaios.log.quarantine import Quarantine
 from gaios.log.records import encode
-from gaios.server.loading import load
+from gaios.server.loading import load, restore
 from gaios.storage import Identity, Journal
 from gaios.storage.snapshot import File, name
 from tests.server.parts import CELL, MS, HandCell, S
@@ -77,27 +77,53 @@ def test_a_snapshot_of_another_cell_or_of_another_past_is_none_of_ours() -> None
     assert "snapshot behind slot" in node.snapshots.why[0]
 
 
-def quarantined(cell: HandCell, agreed: int) -> Recovered:
+def quarantined(cell: HandCell, proved: set[int]) -> Recovered:
     _, found = Journal.open(Identity(CELL, 1, 0), cell.disks[1])
     recovered = recover(found.copies, found.records)
-    recovered.quarantine = encode(Quarantine(1, agreed + 1, agreed, None, None, "it differs"))
+    assert proved <= recovered.proved
+    recovered.proved = proved
+    recovered.quarantine = encode(Quarantine(1, 1, 0, None, None, "it differs"))
     return recovered
 
 
 def test_a_start_in_quarantine_takes_nothing_that_may_be_of_the_wrong_database() -> None:
-    """[SAFETY 25] Without one it applies the whole log, and where the log does not begin there the oldest has to do."""
+    """[SAFETY 25] Without one that is proved it applies the whole log, and where the log does not begin there the oldest has to do."""
     cell = live(SMALL, 90)
     old, *_, new = taken(cell, 1)
-    for agreed, slot in ((new, new), (new - 1, taken(cell, 1)[-2]), (old, old)):
-        base = load(cell.disks[1], CELL, quarantined(cell, agreed), LockService(), "d").base
+    for proved in ({old, new}, {old}):
+        base = load(cell.disks[1], CELL, quarantined(cell, proved), LockService(), "d").base
         assert base is not None
-        assert base.part.slot == slot
+        assert base.part.slot == max(proved)
     machine = LockService()
-    found = load(cell.disks[1], CELL, quarantined(cell, old - 1), machine, "d")
+    found = load(cell.disks[1], CELL, quarantined(cell, set()), machine, "d")
     assert found.base is None
     assert tuple(piece for piece in machine.snapshot() if piece) == found.empty
     short = live(SHORT, 90)
-    first = taken(short, 1)[0]
-    base = load(short.disks[1], CELL, quarantined(short, first - 1), LockService(), "d").base
+    base = load(short.disks[1], CELL, quarantined(short, set()), LockService(), "d").base
     assert base is not None
-    assert base.part.slot == first
+    assert base.part.slot == taken(short, 1)[0]
+
+
+def test_what_was_proved_is_known_after_a_start() -> None:
+    """It needs nobody's word again; and what the log was truncated behind was proved."""
+    cell = live(SHORT, 90, segment_bytes=4_096)
+    node = cell.start(1)
+    assert [kept.handle.slot for kept in node.snapshots.proved] == taken(cell, 1)
+    recovered = quarantined(cell, set())
+    assert load(cell.disks[1], CELL, recovered, LockService(), "d").proved == {recovered.truncated}
+
+
+def test_only_the_snapshot_of_a_handle_is_restored() -> None:
+    """Nothing else that stands in its place, and nothing that is not whole."""
+    cell = live(SMALL, 60)
+    one, other = cell.nodes[1].snapshots.kept[:2]
+    machine = LockService()
+    assert restore(cell.disks[1], one.handle, machine).part.slot == one.handle.slot
+    checksum, disk = machine.checksum(), cell.disks[1]
+    disk.files[name(one.handle.slot)] = disk.files[name(other.handle.slot)]
+    disk.files[name(other.handle.slot)] = bytearray(disk.files[name(other.handle.slot)])
+    disk.files[name(other.handle.slot)][100] ^= 1
+    for handle in (one.handle, other.handle):
+        with pytest.raises(errors.StateDamaged):
+            restore(disk, handle, machine)
+    assert machine.checksum() == checksum

@@ -1,16 +1,23 @@
 """Claims about what a replica takes, keeps and gives; that a crash anywhere leaves it whole is for the simulator to try."""
 
 import itertools
+from collections.abc import Callable
+
+import msgspec
+import pytest
 
 from gaios import entry
+from gaios.db.records import MASK, digest
 from gaios.log import Options, recover
-from gaios.log.doubt import Quarantine
-from gaios.log.snapshots import Capture, Handle, Part, encode_handle
+from gaios.log.doubt import Phase
+from gaios.log.quarantine import Quarantine
+from gaios.log.snapshots import Capture, Handle, Part, encode_handle, read_handle
+from gaios.server.fetching import Fetching
 from gaios.server.loading import Found
 from gaios.server.node import Node
 from gaios.server.snapshots import Snapshots
 from gaios.storage import Identity, Journal, verify
-from gaios.storage.snapshot import NEW, File, name, slots
+from gaios.storage.snapshot import NEW, File, Writer, name, slots
 from gaios.transport import Decoder, Kind, Watch, decode_events, encode_watch
 from tests.server.parts import CELL, MS, HandCell, S, put
 
@@ -338,12 +345,158 @@ def test_what_is_offered_and_does_not_help_is_not_fetched() -> None:
     assert snapshots.said == []
 
 
-def test_in_quarantine_what_is_newer_than_the_newest_agreement_goes() -> None:
-    """[SAFETY 25] And nobody is offered any."""
+def wrong(node: Node) -> None:
+    """A bit of a value flips in its memory."""
+    store = node.replica.applier.machine.database._store  # type: ignore[attr-defined]
+    record = next(history[-1] for key, history in sorted(store.histories.items()) if key.startswith(b"k"))
+    msgspec.structs.force_setattr(record, "value", b"y" + record.value[1:])
+
+
+def summed(node: Node) -> None:
+    """And is summed up as if it had been put there: nothing but the others' word shows it."""
+    store = node.replica.applier.machine.database._store  # type: ignore[attr-defined]
+    wrong(node)
+    store.total = sum(digest(record) for history in store.histories.values() for record in history) & MASK
+
+
+def seldom(**options: int) -> Options:
+    """Nobody compares sums, or looks at memory again, within such a test."""
+    return msgspec.structs.replace(SHORT, check_ms=60_000, **options)
+
+
+def test_nothing_is_given_up_for_a_snapshot_that_nobody_else_has() -> None:
+    """[SAFETY 25, 26] It may be of a wrong database. A majority's word makes it count, and the others' alone does not."""
+    cell = HandCell(3, options=SHORT, segment_bytes=4_096)
+    cell.full = {2, 3}
+    client = Client(cell)
+    client.put(90)
+    cell.run(S)
+    node = cell.nodes[1]
+    assert taken(cell, 1)
+    assert node.snapshots.proved == []
+    assert node.replica.core.truncated == 0
+    assert len(taken(cell, 1)) == 2
+    cell.full = set()
+    client.put(60)
+    cell.run(S)
+    assert node.replica.core.truncated == node.snapshots.proved[0].handle.slot > 90
+    assert taken(cell, 1) == taken(cell, 2) == taken(cell, 3)
+
+
+def test_a_word_that_was_lost_is_asked_for_again() -> None:
+    """Also of a peer that said it before this replica started."""
+    cell = HandCell(3, options=SMALL)
+    cell.full = {3}
+    client = Client(cell)
+    client.put(25)
+    slot = taken(cell, 1)[0]
+    cell.run(S)
+    _, found = Journal.open(Identity(CELL, 1, 0), cell.disks[1])
+    assert recover(found.copies, found.records).proved == {slot}
+    for node in cell.nodes.values():
+        node.snapshots.proofs.disown([slot])
+        node.snapshots.proofs.note(slot, cell.nodes[1].snapshots.kept[0].handle.digest)
+    cell.run(3 * S)
+    assert [cell.nodes[member].snapshots.proofs.is_proved(slot) for member in (1, 2)] == [True, True]
+
+
+@pytest.mark.parametrize("how", [wrong, summed])
+def test_a_snapshot_of_a_wrong_database_is_found_out_and_its_replica_rebuilt_while_it_runs(how: Callable[[Node], None]) -> None:
+    """[SAFETY 25] From one that is proved: its log begins later than the fault may have come. And it stays like the others."""
+    cell = HandCell(3, options=seldom(), segment_bytes=4_096)
+    client = Client(cell)
+    client.put(90)
+    cell.run(S)
+    master = cell.elect()
+    node = cell.nodes[next(member for member in cell.members if member != master)]
+    assert node.replica.core.truncated > 20
+    how(node)
+    client.put(25)
+    cell.run(3 * S)
+    assert node.replica.doubt.quarantines == 1
+    assert node.replica.doubt.phase is Phase.SOUND
+    client.put(30)
+    cell.run(S)
+    states = {b"".join(each.replica.applier.machine.snapshot()) for each in cell.nodes.values()}
+    assert len(states) == 1
+    for slot in taken(cell, node.replica.me):
+        assert len({File(disk, slot, CELL).closing() for disk in cell.disks.values() if name(slot) in disk.files}) == 1
+
+
+def test_alone_it_looks_at_what_it_writes() -> None:
+    """[SAFETY 25] Nobody else could tell; what it wrote is not what it had summed up."""
+    cell = HandCell(1, options=seldom(), segment_bytes=4_096)
+    client = Client(cell)
+    client.put(90)
+    kept = taken(cell, 1)
+    checksum = cell.nodes[1].replica.applier.machine.checksum()
+    wrong(cell.nodes[1])
+    client.put(25)
+    cell.run(3 * S)
+    node = cell.nodes[1]
+    assert (node.replica.doubt.quarantines, node.replica.doubt.phase) == (1, Phase.SOUND)
+    assert kept[-1] in taken(cell, 1)
+    node.replica.applier.machine.database.check()  # type: ignore[attr-defined]
+    assert node.replica.applier.machine.checksum() != checksum
+    client.put(30)
+    assert cell.start(1).replica.applier.base == taken(cell, 1)[-1]
+
+
+def test_without_one_of_its_own_it_fetches_one_that_is_proved() -> None:
+    """[PML §5.5; SAFETY 25] Its log begins later, and what it has itself is of the wrong database, or damaged."""
+    cell = HandCell(3, options=seldom(), segment_bytes=4_096)
+    client = Client(cell)
+    client.put(90)
+    cell.run(S)
+    odd = next(member for member in cell.members if member != cell.elect())
+    node = cell.nodes[odd]
+    for slot in taken(cell, odd):
+        cell.disks[odd].files[name(slot)][100] ^= 255
+    summed(node)
+    cell.cut.add(odd)
+    node.replica.contradict(cell.now, node.replica.applied, "as if somebody had said so")
+    cell.run(S)
+    assert "it asks the others for theirs" in " ".join(node.replica.why)
+    assert node.replica.doubt.wants_base
+    cell.cut.clear()
+    client.put(3)
+    cell.run(4 * S)
+    assert node.replica.doubt.phase is Phase.SOUND
+    assert len({b"".join(each.replica.applier.machine.snapshot()) for each in cell.nodes.values()}) == 1
+    client.put(40)
+    cell.run(S)
+    assert verify(cell.disks[odd]) == []
+    assert cell.start(odd).replica.applier.base > 0
+
+
+def test_in_quarantine_only_what_is_proved_stays() -> None:
+    """[SAFETY 25] And it may be offered: what is in the file has nothing to do with what is in memory."""
     cell = live(SMALL, 90)
-    node, (old, *_) = cell.nodes[1], taken(cell, 1)
+    node, (old, *others) = cell.nodes[1], taken(cell, 1)
+    node.snapshots.proofs.disown(others)
     node.replica.doubt.record = Quarantine(1, old + 1, old, None, None, "it differs")
     for _ in range(20):
         cell.run(10 * MS)
     assert taken(cell, 1) == [old]
     assert [kept.handle.slot for kept in node.snapshots.kept] == [old]
+    assert read_handle(node.replica.offer).slot == old
+
+
+def test_a_newer_snapshot_is_taken_where_the_first_comes_no_more() -> None:
+    """Who offered it is silent and nobody else has it any more; a peer has a newer one."""
+    cell, client, behind = away(SHORT, 120)
+    node, (first, second) = cell.nodes[behind], [member for member in cell.members if member != behind]
+    old = cell.nodes[first].snapshots.kept[-1].handle
+    fetching = Fetching(old, [first], SHORT.retransmit_ms * 2 * MS)
+    node.snapshots._fetching = fetching  # as if it had been offered just now
+    node.snapshots._writer = Writer(CELL, old.slot)
+    cell.disks[behind].files[NEW] = bytearray()
+    cell.nodes[first].snapshots._giving.answer = lambda *_: (109, 1, b"")  # type: ignore[method-assign]  # its frames come to nothing
+    client.put(60)
+    cell.run(S)
+    assert old.slot not in taken(cell, second)
+    cell.cut.clear()
+    cell.run(3 * S)
+    assert node.snapshots.installed == 1
+    assert node.replica.applier.base > old.slot
+    assert node.replica.applied == cell.nodes[cell.elect()].replica.applied

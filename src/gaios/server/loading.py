@@ -1,14 +1,14 @@
 """What a start restores of the snapshots that it finds.  [PML §5.5; SAFETY 7, 25, 26]
 
 Rule 1. A start takes the newest snapshot that is whole, and none that says more than the log's marks do: its record stands behind a mark.
-Rule 2. A replica in quarantine starts from one that is no newer than where it was last known to be right, or else from the oldest.
+Rule 2. A replica in quarantine starts from one that is proved, or else applies the whole log; where that begins later the oldest has to do.
+Rule 3. What the log was truncated behind is proved: nothing else is truncated behind (snapshots.py).
 """
 
 from typing import NamedTuple
 
 from gaios.errors import ProtocolError, StateDamaged
 from gaios.log import Recovered
-from gaios.log.doubt import trusted
 from gaios.log.snapshots import Closing, Handle, Unpacked, encode_handle, read_closing, unpack
 from gaios.machine import Machine
 from gaios.storage import Reader
@@ -39,6 +39,8 @@ class Found(NamedTuple):
     """Files that are nothing yet."""
     why: list[str]
     """What is wrong, for people."""
+    proved: frozenset[int] = frozenset()
+    """Slots of those that a majority had."""
 
 
 def load(reader: Reader, cell: bytes, recovered: Recovered, machine: Machine, directory: str) -> Found:
@@ -49,7 +51,8 @@ def load(reader: Reader, cell: bytes, recovered: Recovered, machine: Machine, di
     """
     names = reader.names()
     empty = tuple(piece for piece in machine.snapshot() if piece)
-    found = Found(cell, None, empty, [], [], [NEW] if NEW in names else [], [])
+    proved = frozenset({*recovered.proved, recovered.truncated})
+    found = Found(cell, None, empty, [], [], [NEW] if NEW in names else [], [], proved)
     closings: dict[int, Closing] = {}
     for slot in slots(names):
         if slot > recovered.chosen:
@@ -65,19 +68,40 @@ def load(reader: Reader, cell: bytes, recovered: Recovered, machine: Machine, di
             found.why.append(str(error))
         else:
             found.kept.append(Kept(closing.handle, reader.size(name(slot))))
-    through = trusted(recovered.quarantine, recovered.chosen)
-    while at := sum(kept.handle.slot <= through for kept in found.kept) or bool(found.kept and recovered.truncated):
-        slot = found.kept[at - 1].handle.slot
+    while slot := _first_choice(found, recovered):
         try:
-            _prove(reader, closings[slot])
-            return found._replace(base=_restore(reader, closings[slot], machine, recovered))
+            return found._replace(base=_restore(reader, closings[slot], machine))
         except StateDamaged as error:
-            del found.kept[at - 1]
+            found.kept[:] = [kept for kept in found.kept if kept.handle.slot != slot]
             found.spoilt.append(slot)
             found.why.append(str(error))
     if recovered.truncated:
         raise _behind(recovered.truncated, found.why, directory)
     return found
+
+
+def _first_choice(found: Found, recovered: Recovered) -> int:
+    """The slot of the snapshot to start from; 0: none."""
+    slots_ = [kept.handle.slot for kept in found.kept]
+    if recovered.quarantine:
+        oldest = slots_[:1] if recovered.truncated else []
+        slots_ = [slot for slot in slots_ if slot in found.proved] or oldest
+    return max(slots_, default=0)
+
+
+def restore(reader: Reader, handle: Handle, machine: Machine) -> Unpacked:
+    """Restore a machine from the snapshot of that handle.
+
+    Raises:
+        StateDamaged: it is not that one any more, or not whole.
+    """
+    try:
+        closing = read_closing(File(reader, handle.slot, handle.cell).closing())
+    except ProtocolError as error:
+        raise _damaged(handle.slot, "closing", error.reason) from None
+    if closing.handle != handle:
+        raise _damaged(handle.slot, "misdirected", "it is another snapshot than the one that was recorded")
+    return _restore(reader, closing, machine)
 
 
 def _closing(reader: Reader, cell: bytes, slot: int, recovered: Recovered) -> Closing:
@@ -108,10 +132,9 @@ def _prove(reader: Reader, closing: Closing) -> None:
         raise _damaged(slot, "digest", f"it has {number + 1} chunks, not {closing.handle.chunks}")
 
 
-def _restore(reader: Reader, closing: Closing, machine: Machine, recovered: Recovered) -> Unpacked:
+def _restore(reader: Reader, closing: Closing, machine: Machine) -> Unpacked:
     slot = closing.handle.slot
-    if slot < recovered.truncated:
-        raise _damaged(slot, "order", f"the log begins behind slot {recovered.truncated}")
+    _prove(reader, closing)
     try:
         found = unpack(closing, File(reader, slot).chunks())
         machine.restore(found.machine)

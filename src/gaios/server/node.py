@@ -232,11 +232,11 @@ class Node(Answering):
         self.snapshots.done(now)
 
     def kept_bytes(self, through: int) -> int:
-        """See `server.snapshots.Log`."""
+        """See `server.retention.Log`."""
         return self.commit.kept_bytes(through)
 
     def give_up(self, through: int) -> None:
-        """See `server.snapshots.Log`."""
+        """See `server.retention.Log`."""
         self.commit.give_up(through)
 
     def spare_done(self, now: int) -> None:

@@ -175,7 +175,7 @@ class Onlooker:
         """Its doubt was durable at its last turn."""
         self._recovering = self._waited = self._overloaded = self._turns = 0
         self._due_ns = self._restless = 0
-        self._taken = self._skipped = self._installed = 0
+        self._taken = self._skipped = self._installed = self._rebuilt = 0
         self._core: Any = None
         self._held: _Standing | None = None
         """How it stood at its last turn, if it held a lease then."""
@@ -191,9 +191,12 @@ class Onlooker:
         self._was_told = False
         self._speech.binds = False
         participant = self._core = node.replica.core
-        self._taken = self._skipped = self._installed = 0
+        self._taken = self._skipped = self._installed = self._rebuilt = 0
         if node.replica.applier.base:
             self._world.count("a replica started from a snapshot")
+            boot: int = node.replica.applier.machine.boot  # type: ignore[attr-defined]  # it is an observed one
+            if self._observations.inherit(self._world.now_ns, self._replica, boot, node.replica.applier.base):
+                self._world.count("a replica started from a snapshot of a wrong database")
         if node.snapshots.why:
             self._world.count("a replica started from an older snapshot")
         self._remember(participant.promised, participant.longest, dict(participant.acc), participant.truncated)
@@ -271,6 +274,9 @@ class Onlooker:
         if node.snapshots.installed != self._installed:
             self._installed = node.snapshots.installed
             world.count("a replica caught up by a snapshot")
+        if node.snapshots.rebuilt != self._rebuilt:
+            self._rebuilt = node.snapshots.rebuilt
+            world.count("a wrong database was rebuilt from a snapshot")
         behind = replica.is_behind
         if behind != self._behind:
             self._behind = behind
