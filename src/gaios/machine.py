@@ -101,6 +101,7 @@ class Machine(ABC):
         """The whole state as canonical chunks: equal states give equal bytes. The state is that of the call, whatever is applied after.
 
         Making a chunk should take a millisecond at most. An empty one is none: it only lets others work, and `restore` is not given it.
+        A generator that returns False has found that what it read is not what `checksum` summed up: memory that forgets, see `recheck`.
         """
 
     @abstractmethod

@@ -19,7 +19,7 @@ from gaios.errors import ProtocolError
 from gaios.locks import LockService
 from gaios.log import Bounds, Copies, Options, RecordKind, codec, encode
 from gaios.log.applier import Applier
-from gaios.log.doubt import Quarantine
+from gaios.log.quarantine import Quarantine
 from gaios.log.records import Boot, State
 from gaios.log.sessions import Sessions
 from gaios.log.snapshots import Closing, Handle, Part

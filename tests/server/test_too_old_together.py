@@ -7,7 +7,7 @@ from gaios.errors import TooOld
 from gaios.locks import LockService
 from gaios.log import Options, Recovered, codec, recover
 from gaios.log.feature import LEVEL
-from gaios.server.snapshots import load
+from gaios.server.loading import load
 from gaios.sim.next_version import NEXT, VERSION
 from gaios.storage import Identity, Journal, record, segment
 from gaios.storage import snapshot as snapshots

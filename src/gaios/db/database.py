@@ -125,12 +125,12 @@ class Database(Machine):
         return self._store.recheck(records)
 
     def snapshot(self) -> Iterator[bytes]:
-        """See `gaios.db.snapshot`. Costs nothing now, and finding and encoding a chunk's records when it is asked for."""
+        """See `gaios.db.snapshot`. Costs nothing now, and finding, encoding and summing up a chunk's records when it is asked for."""
         store = self._store
         header = snapshot.Header(
             snapshot.FORMAT, self.version, store.revision, store.compacted, self._epoch, store.base, store.log_length, self.checksum()
         )
-        return snapshot.write(header, store.view())
+        return snapshot.write(header, store.view(), store.total)
 
     def restore(self, chunks: Iterable[bytes]) -> None:
         """Replace everything by a snapshot's state, or raise `ProtocolError` with nothing changed."""

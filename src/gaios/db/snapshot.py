@@ -8,13 +8,13 @@ Rule 2. A chunk is closed before the record that would take it past `CHUNK_BYTES
 Rule 3. Anything but what a database gave out is a `ProtocolError`, and restores nothing.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
 
 from gaios.api import EPOCH_KEY, FIRST_REVISION, KEY_BYTES_MAX, NUMBER_MAX, VALUE_BYTES_MAX, Event
-from gaios.db.records import cost
+from gaios.db.records import MASK, cost, digest
 from gaios.errors import ProtocolError
 
 FORMAT: Final = "gaios-db-1"
@@ -40,8 +40,11 @@ _records: msgspec.msgpack.Decoder[list[Event]] = msgspec.msgpack.Decoder(list[Ev
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def write(header: Header, parts: Iterable[Event | None]) -> Iterator[bytes]:
-    """The chunks, each made when it is asked for, of the base's records and then the log's; an empty one for each `None` among them."""
+def write(header: Header, parts: Iterable[Event | None], total: int) -> Generator[bytes, None, bool]:
+    """The chunks, each made when it is asked for, of the base's records and then the log's; an empty one for each `None` among them.
+
+    It returns whether the records' digests, computed anew, sum up to `total`.
+    """
     yield _encode(header)
     records: list[Event] = []
     size = 0
@@ -49,6 +52,7 @@ def write(header: Header, parts: Iterable[Event | None]) -> Iterator[bytes]:
         if record is None:
             yield b""
             continue
+        total -= digest(record)
         bytes_ = cost(record)
         if records and size + bytes_ > CHUNK_BYTES:
             yield _encode(records)
@@ -57,6 +61,7 @@ def write(header: Header, parts: Iterable[Event | None]) -> Iterator[bytes]:
         size += bytes_
     if records:
         yield _encode(records)
+    return total & MASK == 0
 
 
 def read(chunks: Iterable[bytes], version: int) -> tuple[Header, list[Event], list[Event]]:

@@ -31,11 +31,11 @@ class Applying(Standing):
     _is_blocked: bool
     _seen: int
 
-    def snapshot_is_durable(self, now: int, handle: Handle) -> int:
-        """A snapshot that was captured is durable under its name: in which Output that is written down.  [PML §5.5; SAFETY 26]"""
+    def snapshot_is_durable(self, now: int, handle: Handle, *, proved: bool) -> int:
+        """A snapshot is durable under its name, or proved: in which Output that is written down.  [PML §5.5; SAFETY 26]"""
         del now  # every event has one
         self.applier.size = handle.size
-        return self._steps.snapshot(handle.slot, encode_handle(handle))
+        return self._steps.snapshot(handle.slot, encode_handle(handle), proved=proved)
 
     def truncate(self, now: int, through: int) -> int:
         """Drop values through a slot which a snapshot covers whose record is durable; in which Output that is written down.  [SAFETY 26]
@@ -67,7 +67,20 @@ class Applying(Standing):
         self._read.clear()
         self._steps.applied(slot, self.applier.chain)
         self._steps.raised(self.applier.feature)
+        self.doubt.has_base()
         return self._steps.output.number
+
+    def rebuild(self, base: Unpacked) -> None:
+        """The machine was restored from a snapshot that is proved, because its database was wrong: the log above that is applied anew."""
+        self.applier.restore(base.part, base.sessions)
+        self._read.clear()
+        self._asked, self._is_blocked = 0, False
+        self.doubt.has_base()
+
+    @property
+    def _can_apply(self) -> bool:
+        """Whether there is something to apply, and something to apply it to."""
+        return self.applier.applied < self.core.chosen and not self._is_blocked and not self.doubt.wants_base
 
     def _apply(self, now: int) -> None:
         """Apply chosen values, a bounded number in one go; the rest at the next event, which is due at once."""

@@ -43,8 +43,19 @@ PART: Final = 108
 """(PART, slot, digest, part, bytes): here it is."""
 GONE: Final = 109
 """(GONE, slot, digest): I do not have that snapshot."""
-TRANSFERS: Final = frozenset({OFFER, ASK, PART, GONE})
-_TRANSFER_FIELDS: Final = {OFFER: (bytes,), ASK: (int, bytes, int), PART: (int, bytes, int, bytes), GONE: (int, bytes)}
+TAKEN: Final = 110
+"""(TAKEN, slot, digest, asks): this is my snapshot behind that slot, and it is durable; 1: tell me yours.  [SAFETY 25, 26]"""
+WANT: Final = 111
+"""(WANT, slot): offer me a snapshot that is proved, behind that slot or a later one."""
+TRANSFERS: Final = frozenset({OFFER, ASK, PART, GONE, TAKEN, WANT})
+_TRANSFER_FIELDS: Final = {
+    OFFER: (bytes,),
+    ASK: (int, bytes, int),
+    PART: (int, bytes, int, bytes),
+    GONE: (int, bytes),
+    TAKEN: (int, bytes, int),
+    WANT: (int,),
+}
 ROOM: Final = 117
 """(ROOM, room): what the sender's disk has left for the log, see `space.Room`."""
 FEATURE: Final = 119

@@ -9,25 +9,26 @@
 Rule 1. What is doubted serves nobody: no reads, no watches, and it never leads, nor campaigns: a cell that elected it would have no master.
 It goes on voting and supplying, for what is promised and accepted does not come from the database.
 Rule 2. That it is doubted is durable before it is said, and a start knows it: the same program on the same log may go wrong again.
-Rule 3. It is rebuilt from the log alone, and believed only when a majority came to the same.
+Rule 3. It is rebuilt from the log alone, or from a snapshot that is proved and the log above it, and believed only when a majority came to
+the same.
 Rule 4. Without a majority everyone doubts itself: the cell stops serving, and says so. If replays agree, it goes on by itself: who waits to
 be believed compares itself behind the newest slot that it has, for without a master there are no checks.
 Rule 5. Chains that differ are no matter of the database: replicas disagree about what was chosen. Whoever is in the minority stops.
 
-Left out on purpose: where evidence is kept (server/evidence.py), a rebuild without the log's beginning.
+Left out on purpose: where evidence is kept (server/evidence.py), where a proved snapshot is found (server/snapshots.py).
 """
 
 from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
-import msgspec
-
 from gaios import errors
 from gaios.log.applier import Applier
 from gaios.log.codec import SUM, Message
 from gaios.log.options import MS, Options
 from gaios.log.output import OTHERS
+from gaios.log.quarantine import VERSION, Quarantine, read
+from gaios.log.records import encode
 from gaios.log.steps import FAR, Steps
 from gaios.log.sums import Finding, Judgement, Sum, Sums
 
@@ -35,7 +36,6 @@ REBUILDS_MAX: Final = 2
 """A database that comes out wrong so often from one log will do so again."""
 RECHECK_RECORDS: Final = 1_000
 """Of a machine's records are looked at again each time: about 1.5 ms."""
-VERSION: Final = 1
 
 
 class Phase(Enum):
@@ -45,20 +45,6 @@ class Phase(Enum):
     REBUILDING = "rebuilding"
     REBUILT = "rebuilt"
     STUCK = "stuck"
-
-
-class Quarantine(msgspec.Struct, array_like=True, frozen=True):
-    """What a QUARANTINE record says."""
-
-    version: int
-    slot: int
-    """Where it differed."""
-    agreed: int
-    """The newest slot before that where it is known to have been right; 0: none."""
-    mine: Sum | None
-    right: Sum | None
-    """What the majority came to, where there was one."""
-    reason: str
 
 
 class Evidence(NamedTuple):
@@ -73,15 +59,11 @@ class Evidence(NamedTuple):
     """Once it is written, this replica must stop."""
 
 
-_decoder = msgspec.msgpack.Decoder(Quarantine)
-_encode = msgspec.msgpack.Encoder().encode
-
-
 class Doubt:
     """One replica's."""
 
     def __init__(self, steps: Steps, applier: Applier, options: Options, me: int, boot: int, members: Sequence[int], now: int) -> None:
-        self.sums = Sums(me, members)
+        self.sums = Sums[Sum](me, members)
         self.phase = Phase.SOUND
         self.record: Quarantine | None = None
         """Why, unless it is sound."""
@@ -102,6 +84,8 @@ class Doubt:
         self._steps, self._applier, self._options, self._me, self._boot = steps, applier, options, me, boot
         self.must_stop = False
         """Whether it contradicts the others in more than its database."""
+        self.wants_base = False
+        """Whether it is to be rebuilt, and its log begins later: the shell is to find a snapshot that is proved."""
         self._fresh = False
         self._rebuilds = 0
         self._dispute = self._dispute_ns = 0
@@ -109,7 +93,7 @@ class Doubt:
         self._recheck_due = now + options.check_ms * MS
         self._told_at = 0
         if steps.quarantine:
-            self.record = _read(steps.quarantine)
+            self.record = read(steps.quarantine)
             self.newest = errors.Diverged(slot=self.record.slot, reason=self.record.reason)
             self.phase = Phase.REBUILDING  # a start applies the whole log
 
@@ -132,8 +116,11 @@ class Doubt:
         said = [f"replica {ids.get(member, member)} differs from a majority at slot {slot}" for member, slot in sorted(self.odd.items())]
         if self.record is None or not self.is_told:
             return said
+        base = "its log begins later, and it has no snapshot that is proved: it asks the others for theirs"
         then = {
-            Phase.REBUILDING: f"it is rebuilt from the log: {self._applier.applied} of {self._steps.core.chosen} slots",
+            Phase.REBUILDING: base
+            if self.wants_base
+            else f"it is rebuilt from the log: {self._applier.applied} of {self._steps.core.chosen} slots",
             Phase.REBUILT: "it was rebuilt from the log, and waits for a majority's sums",
             Phase.STUCK: "it cannot be rebuilt from its own log: compare it with `gaios diff`, keep evidence/, then replace this replica",
         }[self.phase]
@@ -149,7 +136,7 @@ class Doubt:
                 self.sums.note(each)
             applier.sums.clear()
             self._fresh = True
-        if applier.applied < self._steps.core.chosen:
+        if applier.applied < self._steps.core.chosen or self.wants_base:
             return
         if self.phase is Phase.REBUILDING:
             self.phase = Phase.REBUILT
@@ -181,6 +168,17 @@ class Doubt:
             self._judge(now, slot)
         else:
             self._compare_again(now)
+
+    def contradicted(self, slot: int, reason: str) -> None:
+        """What was read in its memory for a snapshot behind a slot is wrong."""
+        if self.may_serve:
+            self._quarantine(slot, Judgement(Finding.OPEN), reason)
+
+    def has_base(self) -> None:
+        """The state was taken over from a snapshot that is proved: the log above it is to be applied."""
+        self.wants_base = False
+        if self.phase is not Phase.SOUND:
+            self.phase = Phase.REBUILDING
 
     def synced(self, now: int, number: int) -> None:
         """Every record through Output `number` is durable."""
@@ -236,6 +234,9 @@ class Doubt:
         else:
             # Behind whatever it has: where nobody leads there may be no check to compare at.
             own = self._mine(self._applier.applied)
+            self._compare_again(now)  # alone it is a majority, and nobody answers
+            if self.record is None:
+                return
         if own is not None:
             self._say(own, asks=True)
         slowly = self.phase is Phase.STUCK
@@ -260,7 +261,7 @@ class Doubt:
             self._dispute, self._dispute_ns = slot, now
             self._ask_due = now + self._options.retransmit_ms * MS
 
-    def _note_odd(self, slot: int, judgement: Judgement) -> None:
+    def _note_odd(self, slot: int, judgement: Judgement[Sum]) -> None:
         for member in self.sums.said(slot):
             if member in judgement.odd:
                 self.odd[member] = slot
@@ -307,27 +308,27 @@ class Doubt:
         self.phase = Phase.STUCK
         self.news.append(("rebuild_failed", {"slot": self.record.slot if self.record else 0, "reason": reason}))
 
-    def _quarantine(self, slot: int, judgement: Judgement, reason: str) -> None:
+    def _quarantine(self, slot: int, judgement: Judgement[Sum], reason: str) -> None:
         mine = self.sums.own(slot)
         self.record = Quarantine(VERSION, slot, self.agreed, mine, judgement.right, reason)
         self.newest = errors.Diverged(slot=slot, reason=reason)
         self.quarantines += 1
-        self.is_told, self._told_at = False, self._steps.judge(slot, _encode(self.record))
+        self.is_told, self._told_at = False, self._steps.judge(slot, encode(self.record))
         self.evidence = self._gather(slot, reason)
         self._dispute, self._ask_due = 0, FAR
         self._rebuild()
 
     def _rebuild(self) -> None:
-        """Apply the whole log again, if this replica still has all of it."""
-        if self._steps.core.truncated:
-            self.give_up(f"its log begins behind slot {self._steps.core.truncated}; started anew, it is rebuilt from an older snapshot")
-            return
+        """Apply the log again: from its first slot, or above a snapshot where it begins later."""
         self._rebuilds += 1
-        self._applier.begin_anew()
         self.sums.forget_own()
         self.phase = Phase.REBUILDING
+        if self._steps.core.truncated:
+            self.wants_base = True
+        else:
+            self._applier.begin_anew()
 
-    def _logs_differ(self, slot: int, judgement: Judgement) -> bool:
+    def _logs_differ(self, slot: int, judgement: Judgement[Sum]) -> bool:
         """Whether this replica must stop: not before the evidence is kept."""
         mine = self.sums.own(slot)
         if mine is None or judgement.finding not in (Finding.ODD, Finding.SPLIT):
@@ -360,18 +361,3 @@ class Doubt:
             "ring": [list(each) for each in self.sums.ring()],
         }
         return Evidence(f"slot-{slot}-boot-{self._boot}-{self.quarantines}", head, applier.machine.snapshot(), fatal)
-
-
-def trusted(payload: bytes, chosen: int) -> int:
-    """Through which slot a database may be taken over that stands beside a QUARANTINE record's payload; all, without one."""
-    return _read(payload).agreed if payload else chosen
-
-
-def _read(payload: bytes) -> Quarantine:
-    try:
-        found = _decoder.decode(payload)
-    except msgspec.DecodeError:
-        found = None
-    if found is None or found.version != VERSION:
-        return Quarantine(VERSION, 0, 0, None, None, "a record says so that this version cannot read")
-    return found

@@ -6,7 +6,8 @@
     CHOSEN   every slot through this one is chosen as last recorded, and the chain's hash there   (lazily written)
     TRUNCATE slots through this one were dropped
     BOOT     a member's newest boot, and the newest of its acknowledgements that were seen: a peer's, or this replica's once registered
-    SNAPSHOT the snapshot behind this slot is durable: its handle                 (behind the mark that its slot is chosen)
+    SNAPSHOT the snapshot behind this slot is durable: its handle                 (behind the mark that its slot is chosen);
+             again, with 1 for a ballot: a majority has the same one              (proofs.py)
     QUARANTINE the database differs from the other replicas' and must not be served; empty: no more   (doubt.py)
 
 Rule 1. Folding is a maximum for marks and the newest record for a slot: records may be folded again without harm.
@@ -95,6 +96,8 @@ class Recovered(msgspec.Struct):
     """Hashes of the log's chain that this replica had written down, by slot: a replay must come to the same.  [SAFETY 16]"""
     snapshots: dict[int, bytes] = {}
     """Handles of the snapshots that were recorded as durable, by slot; older ones may be gone, and so may their records."""
+    proved: set[int] = set()
+    """Slots of those that a majority had."""
     boots: dict[int, Boot] = {}
     """Of peers, and this replica's own that was registered last."""
     directory: str = "the replica's directory"
@@ -139,6 +142,10 @@ def _fold(copies: Copies, records: Iterable[Record], directory: str) -> Recovere
         elif kind == RecordKind.TRUNCATE:
             found.truncated = max(found.truncated, slot)
         elif kind == RecordKind.SNAPSHOT:
+            if ballot:
+                found.proved.add(slot)
+            elif found.snapshots.get(slot, payload) != payload:
+                found.proved.discard(slot)
             found.snapshots[slot] = payload
         elif kind == RecordKind.STATE:
             state = _state.decode(payload)

@@ -76,7 +76,7 @@ class Replica(Electing, Applying):
         self.peers = tuple(sorted(member for member in members if member != me))
         self.core = participant(me, config, sum(1 << member for member in self.members))
         self.offer = b""
-        """The handle of the newest snapshot whose record is durable: for peers that ask for what was truncated."""
+        """The handle of the newest snapshot that is proved: for peers that ask for what was truncated."""
         self.polls = 0
         """How often this replica polled since its start."""
         self.handovers = 0
@@ -249,9 +249,14 @@ class Replica(Electing, Applying):
             self._hand_over_if_unfit(now)
             self._look_at_disks(now)
 
+    def contradict(self, now: int, slot: int, reason: str) -> None:
+        """What a snapshot read in this replica's memory, behind a slot, is not what stands there elsewhere.  [SAFETY 25]"""
+        self.doubt.contradicted(slot, reason)
+        self._settle(now)
+
     def deadline_ns(self) -> int:
         """When `tick` is due next."""
-        if self.applier.applied < self.core.chosen and not self._is_blocked:
+        if self._can_apply:
             return 0
         due = min(self._steps.due_ns(), self.boots.due_ns())
         if not self._has_begun:
@@ -337,7 +342,7 @@ class Replica(Electing, Applying):
             self.gauge.begin(now)
         elif not reign.ballot and not self._is_candidate:
             reign.refuse_waiting()
-        if self.applier.applied < participant.chosen and not self._is_blocked:
+        if self._can_apply:
             self._apply(now)
             if not self.doubt.may_serve:
                 self._stand_down(now)
@@ -355,7 +360,7 @@ class Replica(Electing, Applying):
         """A peer asks for a chosen value: supply it, from memory or by way of the disk; about how many bytes go out."""
         slot = message[1]
         if slot <= self.core.truncated:
-            if self.offer and self.doubt.may_serve:
+            if self.offer:
                 self._steps.output.at_once.append((member, (OFFER, self.offer)))
             return self.options.supply_bytes
         if slot <= self._evicted:

@@ -20,7 +20,7 @@ Rule 2. Whoever has a handle that he trusts can take its digests, and each chunk
 Rule 3. Whatever the bytes are, reading raises `ProtocolError`, and keeps no more of them than a chunk and a piece.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from hashlib import blake2b
 from itertools import chain
 from typing import Final, NamedTuple
@@ -170,12 +170,14 @@ class Capture:
     def __init__(self, part: Part, sessions: Iterator[bytes], machine: Iterator[bytes]) -> None:
         """`sessions` and `machine` are of this very moment."""
         self.part = part
-        self._pieces = chain((_encode(part),), sessions, machine)
+        self._pieces = chain((_encode(part),), sessions, self._of(machine))
         self._rest = bytearray()
         self._digests = bytearray()
         self._size = 0
         self.is_done = False
         """Whether all chunks were taken."""
+        self.is_right = True
+        """Whether what the machine read in its memory is what it had summed up there, see `Machine.snapshot`."""
 
     def take(self, budget: int = SLICE_BYTES) -> list[bytes]:
         """Go on for about so many bytes; the chunks that became full, the last one when there is no more."""
@@ -199,6 +201,10 @@ class Capture:
             self._digests += digest(chunk)
             self._size += len(chunk)
         return chunks
+
+    def _of(self, machine: Iterator[bytes]) -> Generator[bytes, None, None]:
+        said: object = yield from machine  # type: ignore[func-returns-value]  # a generator says more
+        self.is_right = said is not False
 
     def closing(self, cell: bytes) -> Closing:
         """What proves the chunks, once all were taken."""

@@ -84,11 +84,14 @@ class Steps:
             self._feature = feature
             self._write_copies()
 
-    def snapshot(self, slot: int, handle: bytes) -> int:
-        """The snapshot behind a slot is durable: write that down, behind the mark that the slot is chosen; in which Output.  [SAFETY 26]"""
+    def snapshot(self, slot: int, handle: bytes, *, proved: bool) -> int:
+        """The snapshot behind a slot is durable, and perhaps proved: write that down, behind the mark that the slot is chosen.  [SAFETY 26]
+
+        In which Output that is.
+        """
         if self.core.chosen > self._marked:
             self._mark()
-        self.output.records.append((RecordKind.SNAPSHOT, slot, 0, handle))
+        self.output.records.append((RecordKind.SNAPSHOT, slot, int(proved), handle))
         return self.output.number
 
     def judge(self, slot: int, payload: bytes) -> int:

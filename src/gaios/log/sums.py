@@ -15,10 +15,22 @@ Rule 5. Only the newest slots are kept: a state that differs goes on to differ. 
 
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 KEPT: Final = 128
 """Slots of which sums are kept: about two minutes of a busy cell, and more of an idle one."""
+
+
+class Behind(Protocol):
+    """What a member came to behind a slot; two are equal or differ."""
+
+    @property
+    def slot(self) -> int:
+        """That slot."""
+        ...
+
+
+Told = TypeVar("Told", bound=Behind)
 
 
 class Sum(NamedTuple):
@@ -52,46 +64,46 @@ class Finding(Enum):
     """Some differ, and no majority is left that could agree."""
 
 
-class Judgement(NamedTuple):
+class Judgement(NamedTuple, Generic[Told]):
     """What is known of one slot."""
 
     finding: Finding
-    right: Sum | None = None
+    right: Told | None = None
     """What the majority came to, if there is one."""
     odd: tuple[int, ...] = ()
     """Members that came to something else than the majority, this replica perhaps among them."""
 
 
-class Sums:
-    """The newest sums of all members."""
+class Sums(Generic[Told]):
+    """The newest sums of all members, or whatever else all should come to alike."""
 
     def __init__(self, me: int, members: Iterable[int]) -> None:
         self._me, self._members = me, frozenset(members)
-        self._said: dict[int, dict[int, Sum]] = {}
+        self._said: dict[int, dict[int, Told]] = {}
         """By slot, then by member."""
 
-    def note(self, own: Sum) -> None:
+    def note(self, own: Told) -> None:
         """This replica's own."""
         self._keep(self._me, own)
 
-    def hear(self, member: int, told: Sum) -> None:
+    def hear(self, member: int, told: Told) -> None:
         """Another's."""
         if member in self._members:
             self._keep(member, told)
 
-    def own(self, slot: int) -> Sum | None:
+    def own(self, slot: int) -> Told | None:
         """What this replica came to behind a slot, if it is still known."""
         return self._said.get(slot, {}).get(self._me)
 
-    def newest(self) -> Sum | None:
+    def newest(self) -> Told | None:
         """This replica's newest."""
         return next((said[self._me] for _, said in sorted(self._said.items(), reverse=True) if self._me in said), None)
 
-    def ring(self) -> list[Sum]:
+    def ring(self) -> list[Told]:
         """All of this replica's that are known, by slot."""
         return [said[self._me] for _, said in sorted(self._said.items()) if self._me in said]
 
-    def said(self, slot: int) -> Mapping[int, Sum]:
+    def said(self, slot: int) -> Mapping[int, Told]:
         """What each member came to behind a slot, as far as it is known."""
         return self._said.get(slot, {})
 
@@ -100,10 +112,14 @@ class Sums:
         for said in self._said.values():
             said.pop(self._me, None)
 
-    def judge(self, slot: int) -> Judgement:
+    def forget(self, slot: int) -> None:
+        """This replica takes back what it said of a slot."""
+        self._said.get(slot, {}).pop(self._me, None)
+
+    def judge(self, slot: int) -> Judgement[Told]:
         """Compare what is known of a slot."""
         said = self._said.get(slot, {})
-        tally: dict[Sum, int] = {}
+        tally: dict[Told, int] = {}
         for each in said.values():
             tally[each] = tally.get(each, 0) + 1
         best = max(tally.values(), default=0)
@@ -118,7 +134,7 @@ class Sums:
         silent = len(self._members) - len(said)
         return Judgement(Finding.DISPUTED if best + silent >= majority else Finding.SPLIT)
 
-    def _keep(self, member: int, told: Sum) -> None:
+    def _keep(self, member: int, told: Told) -> None:
         said = self._said
         if told.slot not in said and len(said) >= KEPT:
             oldest = min(said)

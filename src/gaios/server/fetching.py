@@ -2,7 +2,7 @@
 
 Rule 1. Nothing is taken that the handle does not prove: first the digests, then each chunk by its digest.
 Rule 2. It may come from anybody: who has the same snapshot has the same bytes. Who says that he has it no more, or sends others, is not
-asked again; who is late is asked again when the others were.
+asked again, unless he offers it anew; who is late is asked again when the others were.
 Rule 3. A few chunks are asked for at a time, and given out in their order.
 """
 
@@ -25,6 +25,8 @@ class Fetching:
         self.handle = handle
         self.closing: Closing | None = None
         self._sources, self._late_ns = list(sources), late_ns
+        self._came_ns = FAR
+        """When a part came last, or the first was asked for."""
         self._next = 0
         """The part to be given out next."""
         self._held: dict[int, bytes] = {}
@@ -41,8 +43,18 @@ class Fetching:
         """Whether nobody is left who might have it."""
         return not self._sources
 
+    def is_stalled(self, now: int) -> bool:
+        """Whether everybody was asked, one after the other, and nothing came: a newer snapshot of somebody else's is better."""
+        return now - self._came_ns >= self._late_ns * (len(self._sources) + 1)
+
+    def has(self, member: int) -> None:
+        """A peer offers this very snapshot."""
+        if member not in self._sources:
+            self._sources.append(member)
+
     def ask(self, now: int) -> list[tuple[int, Message]]:
         """What to say to whom now."""
+        self._came_ns = min(self._came_ns, now)
         if self._asked and now - min(self._asked.values()) >= self._late_ns:
             self._sources.append(self._sources.pop(0))
             self._asked.clear()
@@ -69,6 +81,7 @@ class Fetching:
         if not self._is_proved(part, data):
             self.gone(member)
             return []
+        self._came_ns = now
         del self._asked[part]
         self._asked = dict.fromkeys(self._asked, now)
         self._held[part] = data

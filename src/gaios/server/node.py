@@ -28,9 +28,10 @@ from gaios.server.effects import Effects, Limits
 from gaios.server.facts import facts as facts_of
 from gaios.server.gated import Gated
 from gaios.server.guests import LOCAL, OWN, Connection, Guest, Guests
+from gaios.server.loading import Found, load
 from gaios.server.outbox import Outbox
 from gaios.server.seclusion import Seclusion
-from gaios.server.snapshots import Found, Snapshots, load
+from gaios.server.snapshots import Snapshots
 from gaios.server.watches import Watches
 from gaios.storage import SEGMENT_BYTES, Identity, Journal, Operation, Reader
 from gaios.transport import (
@@ -241,11 +242,11 @@ class Node(Answering):
         self.snapshots.done(now)
 
     def kept_bytes(self, through: int) -> int:
-        """See `server.snapshots.Log`."""
+        """See `server.retention.Log`."""
         return self.commit.kept_bytes(through)
 
     def give_up(self, through: int) -> None:
-        """See `server.snapshots.Log`."""
+        """See `server.retention.Log`."""
         self.commit.give_up(through)
 
     def spare_done(self, now: int) -> None:

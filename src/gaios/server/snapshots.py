@@ -1,169 +1,47 @@
-"""The snapshots that one replica takes, keeps and starts from.  [PML §5.5; SAFETY 16, 26, 28]
+"""The snapshots that one replica takes, keeps and gives.  [PML §5.5; SAFETY 16, 25, 26, 28]
 
-    the log asks ──► its turn comes ──► slices, written beside the log ──► synced, named ──► recorded in the log ──► what is old goes
+    the log asks ──► its turn comes ──► slices, written beside the log ──► synced, named ──► recorded in the log
       (capture)        (stagger)           (`work`, `done`)                                     (`synced`)
+                                                        a majority has the same ──► recorded as proved ──► what is old goes
+                                                                (proofs.py)
 
 Rule 1. One at a time: what the log asks for while one is written is not taken. What is left of one that a crash cut short is removed.
-Rule 2. Nothing is truncated, given up or removed before the record of a newer snapshot is durable, and never what the oldest of
-`keep_snapshots` needs: should the newest be damaged, a start takes the one before, and more of the log.
+Rule 2. Nothing is truncated, given up or removed before the record of a newer snapshot is durable that says that it is proved, and never
+what the oldest of `keep_snapshots` proved ones needs: should the newest be damaged, a start takes the one before, and more of the log.
 Rule 3. Who lacks what its peers have truncated fetches a snapshot instead of taking one (fetching.py). It is adopted whole, when its record
-is durable: a crash before that leaves what was there, and the fetching begins anew.
-Rule 4. A start takes the newest snapshot that is whole, and none that says more than the log's marks do: its record stands behind a mark.
-Rule 5. A replica in quarantine starts from one that is no newer than where it was last known to be right, or else from the oldest, serves
-none, and removes those that are newer.
+is durable: a crash before that leaves what was there, and the fetching begins anew. Only what is proved is offered.
+Rule 4. A replica in quarantine keeps none but those that are proved. One whose log begins later is rebuilt from the newest of them, and
+without one from a peer's.
 """
 
+from bisect import insort
 from collections import deque
 from contextlib import suppress
-from typing import Final, NamedTuple, Protocol
+from typing import Final
 
-from gaios.errors import NewerFormat, ProtocolError, StateDamaged, TooOld
-from gaios.log import Recovered, Replica, feature
-from gaios.log.codec import ASK, GONE, OFFER, PART, Message
-from gaios.log.doubt import trusted
+from gaios.errors import ProtocolError, StateDamaged
+from gaios.log import Replica, feature
+from gaios.log.codec import ASK, GONE, OFFER, TAKEN, WANT, Message
 from gaios.log.options import MS
-from gaios.log.snapshots import Capture, Closing, Handle, Unpacked, encode_handle, read_closing, read_handle, unpack
-from gaios.machine import Machine
+from gaios.log.output import OTHERS
+from gaios.log.proofs import Proofs
+from gaios.log.snapshots import Capture, Closing, Handle, encode_handle, read_handle, unpack
+from gaios.log.sums import Finding
 from gaios.server.fetching import Fetching
+from gaios.server.giving import Giving
+from gaios.server.loading import Found, Kept, restore
+from gaios.server.retention import Log, settle
 from gaios.storage import Create, Operation, Reader, Remove, SyncDirectory
-from gaios.storage.snapshot import DIRECTORY, NEW, File, Writer, name, slots
+from gaios.storage.snapshot import DIRECTORY, NEW, File, Writer, name
 
 FLIGHT_OPERATIONS: Final = 6
 """Gathered before the disk is troubled with them: about a MiB."""
 FAR: Final = 1 << 62
-_HOUR_MS: Final = 3_600_000
-
-
-class Log(Protocol):
-    """What the log on the disk can tell and do."""
-
-    def kept_bytes(self, through: int) -> int:
-        """How long it would be without what a snapshot behind that slot covers."""
-        ...
-
-    def give_up(self, through: int) -> None:
-        """Drop whole segments that such a snapshot covers, when there is time."""
-        ...
-
-
-class Kept(NamedTuple):
-    """A snapshot on the disk."""
-
-    handle: Handle
-    stored: int
-    """Bytes of its file."""
-
-
-class Found(NamedTuple):
-    """What a start found."""
-
-    cell: bytes
-    base: Unpacked | None
-    """What the machine was restored from."""
-    empty: tuple[bytes, ...]
-    """What it was before, as a snapshot's pieces: a replay from the first slot begins there."""
-    kept: list[Kept]
-    """Those that can be read, oldest first."""
-    spoilt: list[int]
-    """Slots of those that cannot."""
-    leftovers: list[str]
-    """Files that are nothing yet."""
-    why: list[str]
-    """What is wrong, for people."""
-
-
-def load(reader: Reader, cell: bytes, recovered: Recovered, machine: Machine, directory: str, highest: int = feature.LEVEL) -> Found:
-    """Restore a machine from the newest snapshot that is whole; `highest`: the feature level through which it may be.
-
-    Raises:
-        StateDamaged: the log begins behind all of them that can be restored.
-        TooOld: a newer version wrote one, or the newest has a higher level.
-    """
-    names = reader.names()
-    empty = tuple(piece for piece in machine.snapshot() if piece)
-    found = Found(cell, None, empty, [], [], [NEW] if NEW in names else [], [])
-    closings: dict[int, Closing] = {}
-    for slot in slots(names):
-        if slot > recovered.chosen:
-            found.leftovers.append(name(slot))  # not recorded: nothing that was said rests on it
-            continue
-        if slot < recovered.truncated:
-            found.spoilt.append(slot)  # one that was taken over has made it useless
-            continue
-        try:
-            closing = closings[slot] = _closing(reader, cell, slot, recovered)
-        except StateDamaged as error:
-            if error.kind == "version":
-                raise TooOld(what=error.file, reason=error.detail) from None
-            found.spoilt.append(slot)
-            found.why.append(str(error))
-        else:
-            found.kept.append(Kept(closing.handle, reader.size(name(slot))))
-    through = trusted(recovered.quarantine, recovered.chosen)
-    while at := sum(kept.handle.slot <= through for kept in found.kept) or bool(found.kept and recovered.truncated):
-        slot = found.kept[at - 1].handle.slot
-        try:
-            _prove(reader, closings[slot])
-            return found._replace(base=_restore(reader, closings[slot], machine, recovered, highest))
-        except StateDamaged as error:
-            del found.kept[at - 1]
-            found.spoilt.append(slot)
-            found.why.append(str(error))
-    if recovered.truncated:
-        raise _behind(recovered.truncated, found.why, directory)
-    return found
-
-
-def _closing(reader: Reader, cell: bytes, slot: int, recovered: Recovered) -> Closing:
-    """A snapshot's handle and digests, if they are those of this replica's log."""
-    try:
-        closing = read_closing(File(reader, slot, cell).closing())
-    except NewerFormat as error:
-        raise TooOld(what=name(slot), reason=error.reason) from None
-    except ProtocolError as error:
-        raise _damaged(slot, "closing", error.reason) from None
-    handle = closing.handle
-    if (handle.cell, handle.slot) != (cell, slot):
-        raise _damaged(slot, "misdirected", f"it is the snapshot behind slot {handle.slot} of cell {handle.cell.hex()}")
-    if recovered.snapshots.get(slot, expected := encode_handle(handle)) != expected:
-        raise _damaged(slot, "misdirected", "the log recorded another one behind this slot")
-    if recovered.chains.get(slot, b"") not in {b"", handle.chain}:
-        raise _damaged(slot, "chain", "the log's hash through this slot is another one")
-    return closing
-
-
-def _prove(reader: Reader, closing: Closing) -> None:
-    """Read all of it once: nothing is restored of what turns out to be rotten."""
-    slot, number = closing.handle.slot, -1
-    try:
-        for number, chunk in enumerate(File(reader, slot).chunks()):
-            closing.check(number, chunk)
-    except ProtocolError as error:
-        raise _damaged(slot, "digest", error.reason) from None
-    if number + 1 != closing.handle.chunks:
-        raise _damaged(slot, "digest", f"it has {number + 1} chunks, not {closing.handle.chunks}")
-
-
-def _restore(reader: Reader, closing: Closing, machine: Machine, recovered: Recovered, highest: int) -> Unpacked:
-    slot = closing.handle.slot
-    if slot < recovered.truncated:
-        raise _damaged(slot, "order", f"the log begins behind slot {recovered.truncated}")
-    try:
-        found = unpack(closing, File(reader, slot).chunks())
-        feature.check(found.part.feature, highest, name(slot))
-        machine.restore(found.machine)
-    except ProtocolError as error:
-        raise _damaged(slot, "version", f"it is whole, and cannot be restored: {error.reason}") from None
-    return found
-
-
-def _behind(truncated: int, why: list[str], directory: str) -> StateDamaged:
-    what = "; ".join(why) or "no snapshot is there"
-    return StateDamaged(file=directory, offset=0, kind="snapshot", detail=f"the log begins behind slot {truncated}, and {what}")
-
-
-def _damaged(slot: int, kind: str, detail: str) -> StateDamaged:
-    return StateDamaged(file=name(slot), offset=0, kind=kind, detail=detail)
+WRONG: Final = {
+    Finding.ODD: "a majority of the replicas has another snapshot behind that slot",
+    Finding.SPLIT: "replicas have different snapshots behind that slot, and no majority agrees: the cell does not serve until one does",
+}
+"""Why a database is in doubt whose snapshot compares so."""
 
 
 class Snapshots:
@@ -172,22 +50,24 @@ class Snapshots:
     def __init__(self, found: Found, replica: Replica, log: Log, reader: Reader) -> None:
         self.kept = found.kept
         """Durable ones, oldest first."""
-        self.why = found.why
-        self.taken = self.skipped = self.installed = 0
+        self.taken = self.skipped = self.installed = self.rebuilt = 0
         """Since the start."""
         self.said: list[tuple[int, Message]] = []
         """What is to be said to peers."""
+        self.proofs = Proofs(replica.me, replica.members, replica.options, found.proved)
         self._cell, self._replica, self._log, self._reader = found.cell, replica, log, reader
+        self._why = found.why
         self._fetching: Fetching | None = None
         self._outdated: list[int] = []
         """Slots of snapshots that one which was taken over has made useless."""
-        self._files: dict[int, File] = {}
-        """Those that peers ask for parts of."""
+        self._giving = Giving(reader, found.cell)
         self._spoilt = list(found.spoilt)
         self._capture: Capture | None = None
         self._writer: Writer | None = None
         self._closing: Closing | None = None
         """Of the one that is written to its end."""
+        self._is_fetched = False
+        """That one is a peer's, and proved."""
         self._due = FAR
         self._operations: deque[Operation] = deque(Remove(file) for file in found.leftovers)
         if found.leftovers:
@@ -196,14 +76,42 @@ class Snapshots:
         self._recorded = 0
         self._cut = 0
         """The Outputs with the records of the newest snapshot, and of a truncation, that are waited for; 0: none."""
+        self._proving: dict[int, int] = {}
+        """And with the records that these are proved: by slot."""
         self._through = replica.core.truncated
         """The log through this slot goes."""
+        self._tried: set[bytes] = set()
+        """Digests of those from which the database was rebuilt since it is in doubt."""
+        self._seek_due = 0
+        self._stirred = False
+        """`work` made the replica want another turn."""
+        for kept in self.kept:
+            self.proofs.note(kept.handle.slot, kept.handle.digest)
+            if found.base is not None and kept.handle.slot == found.base.part.slot:
+                self._tried.add(kept.handle.digest)
+        self._is_new = True
+        """None of those that it began with was compared yet."""
         self._offer()
 
     @property
     def newest(self) -> Kept | None:
         """The newest that a start would find."""
         return self.kept[-1] if self.kept else None
+
+    @property
+    def proved(self) -> list[Kept]:
+        """Those that a majority has, oldest first."""
+        return [kept for kept in self.kept if self.proofs.is_proved(kept.handle.slot)]
+
+    @property
+    def why(self) -> list[str]:
+        """What is unusual, in sentences."""
+        disputed = [
+            f"replicas have different snapshots behind slot {kept.handle.slot}, and too few have said theirs to tell which is right"
+            for kept in self.kept[-1:]
+            if self.proofs.judge(kept.handle.slot).finding is Finding.DISPUTED
+        ]
+        return [*self._why, *disputed]
 
     def take(self, now: int, captures: list[Capture]) -> None:
         """The log asks for these; replicas begin one after the other, the master last."""
@@ -219,8 +127,16 @@ class Snapshots:
 
     def work(self, now: int) -> list[Operation] | None:
         """What is to be carried out beside the log's batches; `done` is to be called then, and only then this again gives anything."""
+        self._stirred, self._is_new, is_new = self._is_new, False, self._is_new
+        for kept in self.kept if is_new else ():
+            self._weigh(now, kept.handle.slot)
         if self._replica.doubt.record is not None:
-            self._disown(self._replica.doubt.record.agreed)
+            self._disown()
+            if self._replica.doubt.wants_base:
+                self._rebuild(now)
+        elif self._tried:
+            self._tried.clear()
+        self.said += self.proofs.ask(now, [kept.handle.slot for kept in self.kept])
         if self._fetching is not None and len(self._operations) < 2 * FLIGHT_OPERATIONS:
             self.said += self._fetching.ask(now)
         if self._capture is not None and now >= self._due and len(self._operations) < 2 * FLIGHT_OPERATIONS:
@@ -234,16 +150,6 @@ class Snapshots:
         self._begins = Create(NEW, 0) in operations
         return operations
 
-    def _disown(self, agreed: int) -> None:
-        """What was taken of a database that was wrong perhaps is none, but for the one that a truncated log begins behind.  [SAFETY 25]"""
-        if self._capture is not None:
-            self._abandon()
-        first = self.kept[:1] if self._replica.core.truncated else []
-        sound = [kept for kept in self.kept if kept.handle.slot <= agreed] or first
-        self._remove([kept.handle.slot for kept in self.kept if kept not in sound])
-        self.kept[:] = sound
-        self._offer()
-
     def _slice(self, now: int, capture: Capture) -> None:
         self._due = now + self._replica.options.snapshot_pause_us * 1_000
         if self._writer is None:
@@ -251,12 +157,17 @@ class Snapshots:
             self._operations += self._writer.begin()
         for chunk in capture.take():
             self._operations += self._writer.chunk(chunk)
-        if capture.is_done:
-            self._end(self._writer, capture.closing(self._cell))
+        if not capture.is_right:
+            self._abandon()
+            reason = "what a snapshot read in its memory is not what was put there; suspect this machine's memory"
+            self._replica.contradict(now, capture.part.slot, reason)
+            self._stirred = True
+        elif capture.is_done:
+            self._end(self._writer, capture.closing(self._cell), is_fetched=False)
             self._capture, self._due = None, FAR
 
-    def _end(self, writer: Writer, closing: Closing) -> None:
-        self._closing = closing
+    def _end(self, writer: Writer, closing: Closing, *, is_fetched: bool) -> None:
+        self._closing, self._is_fetched = closing, is_fetched
         if writer.slot in self._spoilt:
             self._spoilt.remove(writer.slot)
             self._operations.append(Remove(name(writer.slot)))
@@ -264,20 +175,30 @@ class Snapshots:
 
     def due_ns(self) -> int:
         """When `work` is worth asking although nothing came."""
+        if self._stirred:
+            return 0
+        seeks = self._seek_due if self._replica.doubt.wants_base else FAR
         if self._flies and len(self._operations) >= 2 * FLIGHT_OPERATIONS:
-            return FAR
-        return min(self._due, self._fetching.due_ns() if self._fetching is not None else FAR)
+            return min(self.proofs.due_ns(), seeks)
+        return min(self._due, self._fetching.due_ns() if self._fetching is not None else FAR, self.proofs.due_ns(), seeks)
 
     # -- peers' ----------------------------------------------------------------------------------------------------------
 
     def heard(self, now: int, member: int, message: Message) -> None:
-        """A peer offers a snapshot, asks for a part of one of ours, sends one, or does not have what we asked for."""
+        """A peer offers a snapshot, wants one or a part of one, sends a part, does not have what we asked for, or says what it took."""
         tag, fetching = message[0], self._fetching
         if tag == OFFER:
             with suppress(ProtocolError):
-                self._offered(member, read_handle(message[1]))
+                self._offered(now, member, read_handle(message[1]))
+        elif tag == TAKEN:
+            self.said += self.proofs.hear(member, *message[1:])
+            self._weigh(now, message[1])
+        elif tag == WANT:
+            newest = next(reversed(self.proved), None)
+            if newest is not None and newest.handle.slot >= message[1]:
+                self.said.append((member, (OFFER, encode_handle(newest.handle))))
         elif tag == ASK:
-            self._serve(member, *message[1:])
+            self.said.append((member, self._giving.answer(self.proved, *message[1:])))
         elif fetching is not None and (fetching.handle.slot, fetching.handle.digest) == message[1:3]:
             if tag == GONE:
                 fetching.gone(member)
@@ -286,15 +207,22 @@ class Snapshots:
                     self._operations += self._writer.chunk(chunk)
                 if fetching.is_whole and fetching.closing is not None:
                     self._fetching = None
-                    self._end(self._writer, fetching.closing)
+                    self._end(self._writer, fetching.closing, is_fetched=True)
             if fetching.is_hopeless:
                 self._abandon()
 
-    def _offered(self, member: int, handle: Handle) -> None:
+    def _offered(self, now: int, member: int, handle: Handle) -> None:
         """Fetch it, if it would help and nothing is on its way; what this replica itself was about to take is of no use to anybody then."""
-        replica = self._replica
-        if handle.cell != self._cell or not replica.lacks(handle.slot) or self._fetching is not None or self._closing is not None:
+        replica, fetching = self._replica, self._fetching
+        rebuilds = replica.doubt.wants_base and handle.slot >= self._through and handle.digest not in self._tried
+        if handle.cell != self._cell or not (replica.lacks(handle.slot) or rebuilds) or self._closing is not None:
             return
+        if fetching is not None:
+            if fetching.handle.digest == handle.digest:
+                fetching.has(member)
+                return
+            if not fetching.is_stalled(now):
+                return
         self._abandon()
         sources = [member, *(peer for peer in replica.peers if peer != member)]
         self._fetching = Fetching(handle, sources, replica.options.retransmit_ms * MS * 2)
@@ -307,21 +235,10 @@ class Snapshots:
             self._operations += (Remove(NEW), SyncDirectory(DIRECTORY))
         self._capture, self._fetching, self._writer, self._due = None, None, None, FAR
 
-    def _serve(self, member: int, slot: int, digest: bytes, part: int) -> None:
-        """A peer asks for a part."""
-        kept = next((each for each in self.kept if each.handle.slot == slot and each.handle.digest == digest), None)
-        answer: Message = (GONE, slot, digest)
-        if kept is not None and self._replica.doubt.may_serve:
-            with suppress(StateDamaged):
-                file = self._files.get(slot)
-                if file is None:
-                    file = self._files[slot] = File(self._reader, slot, self._cell)
-                answer = (PART, slot, digest, part, file.chunk(part - 1) if part else file.closing())
-        self.said.append((member, answer))
-
     def _offer(self) -> None:
         """Peers that ask for what is truncated are offered the newest."""
-        self._replica.offer = encode_handle(self.kept[-1].handle) if self.kept else b""
+        proved = self.proved
+        self._replica.offer = encode_handle(proved[-1].handle) if proved else b""
 
     def _install(self, now: int, closing: Closing) -> None:
         """Adopt a peer's snapshot, whose record is durable by now."""
@@ -340,7 +257,58 @@ class Snapshots:
     def _remove(self, gone: list[int]) -> None:
         if gone:
             self._operations += (*(Remove(name(slot)) for slot in gone), SyncDirectory(DIRECTORY))
-            self._files = {slot: file for slot, file in self._files.items() if slot not in gone}
+            self._giving.forget(gone)
+            self.proofs.disown(gone)
+
+    # -- which are right -------------------------------------------------------------------------------------------------
+
+    def _weigh(self, now: int, slot: int) -> None:
+        """Compare ours with what is known of the others'."""
+        kept = next((each for each in self.kept if each.handle.slot == slot), None)
+        if kept is None or self.proofs.is_proved(slot) or slot in self._proving or self._replica.doubt.record is not None:
+            return
+        finding = self.proofs.judge(slot).finding
+        if finding is Finding.AGREED:
+            self._proving[slot] = self._replica.snapshot_is_durable(now, kept.handle, proved=True)
+        elif finding in WRONG:
+            self._replica.contradict(now, slot, WRONG[finding])
+
+    def _disown(self) -> None:
+        """What was taken of a database that was wrong perhaps is none, but for the one that a truncated log begins behind.  [SAFETY 25]"""
+        if self._capture is not None:
+            self._abandon()
+        sound = [kept for kept in self.kept if self.proofs.is_proved(kept.handle.slot) or kept.handle.slot in self._proving]
+        sound = sound or (self.kept[:1] if self._replica.core.truncated else [])
+        if len(sound) < len(self.kept):
+            self._remove([kept.handle.slot for kept in self.kept if kept not in sound])
+            self.kept[:] = sound
+            self._offer()
+
+    def _rebuild(self, now: int) -> None:
+        """The database is wrong, and the log begins later: it becomes that of a snapshot that is proved."""
+        kept = next((each for each in reversed(self.proved) if each.handle.digest not in self._tried), None)
+        if kept is not None:
+            self._rebuild_from(kept)
+        elif now >= self._seek_due:
+            self._seek_due = now + self._replica.options.retransmit_ms * MS * 2
+            if self._fetching is None and self._closing is None:
+                self.said.append((OTHERS, (WANT, self._through)))
+
+    def _rebuild_from(self, kept: Kept) -> None:
+        slot = kept.handle.slot
+        self._stirred = True
+        try:
+            base = restore(self._reader, kept.handle, self._replica.applier.machine, self._replica.applier.highest)
+        except StateDamaged as error:
+            self._why.append(str(error))
+            self.kept.remove(kept)
+            self._spoilt.append(slot)
+            self.proofs.disown([slot])
+            self._offer()
+        else:
+            self._tried.add(kept.handle.digest)
+            self._replica.rebuild(base)
+            self.rebuilt += 1
 
     # -- their records ---------------------------------------------------------------------------------------------------
 
@@ -353,7 +321,7 @@ class Snapshots:
         self._flies = False
         if self._ends and self._closing is not None:
             self._ends = False
-            self._recorded = self._replica.snapshot_is_durable(now, self._closing.handle)
+            self._recorded = self._replica.snapshot_is_durable(now, self._closing.handle, proved=self._is_fetched)
 
     def no_room(self, now: int) -> None:
         """The disk is too full for what `work` gave: nothing of it stays, and the next snapshot that is asked for is tried again."""
@@ -373,13 +341,14 @@ class Snapshots:
         if self._recorded and number >= self._recorded and self._closing is not None and self._writer is not None:
             closing, stored = self._closing, self._writer.stored
             self._recorded, self._closing, self._writer = 0, None, None
-            self.kept.append(Kept(closing.handle, stored))
-            if self._replica.lacks(closing.handle.slot):
-                self._install(now, closing)
-            else:
-                self.taken += 1
-                self._retain(now)
+            self._recorded_is(now, Kept(closing.handle, stored), closing)
+        proved = [slot for slot, output in self._proving.items() if number >= output]
+        for slot in proved:
+            del self._proving[slot]
+            self.proofs.prove(slot)
+        if proved:
             self._offer()
+            self._retain(now)
         if self._cut and number >= self._cut:
             self._cut = 0
             # Until now a start would have gone on from one of these: it did not know yet that the newest's slot is chosen.
@@ -387,29 +356,42 @@ class Snapshots:
             self._outdated = []
             self._truncate(now)
 
+    def _recorded_is(self, now: int, new: Kept, closing: Closing) -> None:
+        """It counts from now on."""
+        replica, slot = self._replica, new.handle.slot
+        self.kept = [kept for kept in self.kept if kept.handle.slot != slot]
+        insort(self.kept, new, key=lambda kept: kept.handle.slot)
+        self._giving.forget([slot])
+        if replica.doubt.record is None or self._is_fetched:
+            self.proofs.note(slot, new.handle.digest)
+        if self._is_fetched:
+            self.proofs.prove(slot)
+        if replica.lacks(slot):
+            self._install(now, closing)
+        elif replica.doubt.wants_base and self._is_fetched:
+            self._rebuild_from(new)
+        else:
+            self.taken += 1
+            self.said += self.proofs.tell(slot)
+            self._weigh(now, slot)
+            self._retain(now)
+        self._offer()
+
     def make_room(self, now: int) -> None:
         """The log has no room for its next segment: nothing older stays than has to.  [SAFETY 28]"""
         if self.kept and self._replica.doubt.record is None:  # in quarantine the oldest may be the only one that is right
             self._retain(now, is_full=True)
 
     def _retain(self, now: int, *, is_full: bool = False) -> None:
-        """What is too old, or too much, goes: the log behind the oldest snapshot, then that one, then the log behind the next."""
-        options, gone = self._replica.options, [slot for slot in self._spoilt if slot < self.kept[-1].handle.slot]
-        self._spoilt = [slot for slot in self._spoilt if slot not in gone]
-        while len(self.kept) >= options.keep_snapshots:
-            oldest = self.kept[0].handle
-            takes = sum(kept.stored for kept in self.kept) + self._log.kept_bytes(self._through)
-            is_old = self._replica.applier.time_ms - oldest.time_ms > options.keep_hours * _HOUR_MS
-            if not (is_full or is_old or takes > options.keep_bytes):
-                break
-            if self._through < oldest.slot:
-                self._through = oldest.slot
-            elif len(self.kept) > options.keep_snapshots:
-                gone.append(oldest.slot)
-                del self.kept[0]
-            else:
-                break
-        self._remove(gone)
+        """What is too old, or too much, goes."""
+        replica, log_bytes = self._replica, self._log.kept_bytes(self._through)
+        spoilt = [slot for slot in self._spoilt if slot < self.kept[-1].handle.slot]
+        self._spoilt = [slot for slot in self._spoilt if slot not in spoilt]
+        self._through, gone = settle(
+            self.kept, self.proofs.is_proved, replica.options, replica.applier.time_ms, self._through, log_bytes, is_full=is_full
+        )
+        self.kept[:] = [kept for kept in self.kept if kept.handle.slot not in gone]
+        self._remove([*spoilt, *gone])
         if not self._cut:
             self._truncate(now)
 

@@ -45,6 +45,8 @@ class Observations:
         self.starts: list[Remembered] = []
         self.lives: list[Life] = []
         self.flips: list[Flip] = []
+        self.captured: dict[tuple[int, int], tuple[int, int]] = {}
+        """When, and in which life, a replica took its snapshot behind a slot: by replica and slot."""
         self.compared: list[Compared] = []
         self.doubted: list[Doubted] = []
         self.ran: list[Ran] = []
@@ -54,6 +56,17 @@ class Observations:
         self.broken: list[Violation] = []
         """Replicas that stopped by themselves, and what else is wrong as soon as it is seen."""
         self._levels: dict[tuple[int, str], Level] = {}
+
+    def inherit(self, now_ns: int, replica: int, boot: int, slot: int) -> bool:
+        """A life begins with its replica's own snapshot behind a slot; whether that is of a database in which a wrong value was summed up.
+
+        Then it is this life's, too: nothing but a comparison shows it.
+        """
+        when, whose = self.captured.get((replica, slot), (0, 0))
+        wrong = [flip for flip in self.flips if flip[1:3] == (replica, whose) and flip.is_summed and flip.at_ns <= when]
+        if wrong:
+            self.flips.append(wrong[-1]._replace(at_ns=now_ns, boot=boot))
+        return bool(wrong)
 
     def level(self, replica: int, name: str, value: int, limit: int) -> None:
         """How full something bounded is."""
@@ -107,5 +120,12 @@ def watch_applier(observations: Observations, replica: int, applier: Any, clock_
     def restore(part: Any, sessions: Any) -> None:  # noqa: ANN401 (handed through)
         taken_over(part, sessions)
         observations.jumps.add((replica, applier.machine.boot, part.slot))
+        observations.captured.pop((replica, part.slot), None)  # a majority has this one
 
-    applier.apply, applier.restore = apply, restore
+    captured = applier.capture
+
+    def capture(*arguments: Any) -> Any:  # noqa: ANN401 (handed through)
+        observations.captured[replica, applier.applied] = (clock_ns(), applier.machine.boot)
+        return captured(*arguments)
+
+    applier.apply, applier.restore, applier.capture = apply, restore, capture

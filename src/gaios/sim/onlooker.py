@@ -16,8 +16,8 @@ from gaios.log import Evidence, Replica, feature, recover
 from gaios.log.doubt import Phase
 from gaios.paxos import core
 from gaios.server.effects import Effects
+from gaios.server.loading import load
 from gaios.server.node import Node
-from gaios.server.snapshots import load
 from gaios.sim.checkers.persist_then_say import Remembered, Said
 from gaios.sim.checkers.quarantined import NAME as QUARANTINED
 from gaios.sim.clock import Clock
@@ -179,7 +179,7 @@ class Onlooker:
         """Its doubt was durable at its last turn."""
         self._recovering = self._waited = self._overloaded = self._turns = 0
         self._due_ns = self._restless = 0
-        self._taken = self._skipped = self._installed = self._wanted = 0
+        self._taken = self._skipped = self._installed = self._rebuilt = self._wanted = 0
         self._core: Any = None
         self._held: _Standing | None = None
         """How it stood at its last turn, if it held a lease then."""
@@ -197,9 +197,12 @@ class Onlooker:
         self._observations.ran.append(Ran(self._replica, node.replica.applier.highest, self._world.now_ns))
         self._wanted = 0
         participant = self._core = node.replica.core
-        self._taken = self._skipped = self._installed = 0
+        self._taken = self._skipped = self._installed = self._rebuilt = 0
         if node.replica.applier.base:
             self._world.count("a replica started from a snapshot")
+            boot: int = node.replica.applier.machine.boot  # type: ignore[attr-defined]  # it is an observed one
+            if self._observations.inherit(self._world.now_ns, self._replica, boot, node.replica.applier.base):
+                self._world.count("a replica started from a snapshot of a wrong database")
         if node.snapshots.why:
             self._world.count("a replica started from an older snapshot")
         self._remember(participant.promised, participant.longest, dict(participant.acc), participant.truncated)
@@ -280,6 +283,9 @@ class Onlooker:
         if node.snapshots.installed != self._installed:
             self._installed = node.snapshots.installed
             world.count("a replica caught up by a snapshot")
+        if node.snapshots.rebuilt != self._rebuilt:
+            self._rebuilt = node.snapshots.rebuilt
+            world.count("a wrong database was rebuilt from a snapshot")
         behind = replica.is_behind
         if behind != self._behind:
             self._behind = behind

@@ -141,7 +141,7 @@ def draw(dice: Dice) -> Plan:
         spread_ms=dice.pick((60, 60, dice.skewed(2, 300))),
         mark_ms=dice.pick((300, 20, 3_000)),
         check_ms=dice.split("checks").pick((1_000, 200, 50)),
-        **_snapshots(dice.split("snapshots"), flips=faults.process.flip_every_ns > 0),
+        **_snapshots(dice.split("snapshots")),
     )
     if deep:
         faults = replace(faults, network=replace(faults.network, loss=max(faults.network.loss, 0.1)))
@@ -167,13 +167,9 @@ def draw(dice: Dice) -> Plan:
     )
 
 
-def _snapshots(dice: Dice, *, flips: bool) -> dict[str, int]:
-    """Many small ones, in two of three seeds; none where memories go wrong.
-
-    A snapshot of a database that is wrong, and not known to be yet, is not told from a right one before the log behind it goes: what is
-    done then is for its operator, see docs/operations/divergence.md.
-    """
-    if dice.chance(0.3) or flips:
+def _snapshots(dice: Dice) -> dict[str, int]:
+    """Many small ones, in two of three seeds."""
+    if dice.chance(0.3):
         return {}
     return {
         "snapshot_slots": dice.skewed(3, 300),

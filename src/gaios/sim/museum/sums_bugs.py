@@ -14,7 +14,7 @@ from gaios.sim.museum.exhibit import Exhibit, method, scenario
 def _whatever_slot(sound: Callable[..., Any]) -> Callable[..., Any]:
     """A member's word is taken for the slot where this replica is, not for its own."""
 
-    def hear(self: Sums, member: int, told: Any) -> None:
+    def hear(self: Sums[Any], member: int, told: Any) -> None:
         newest = self.newest()
         sound(self, member, told if newest is None or newest.slot > told.slot else told._replace(slot=newest.slot))
 
@@ -24,8 +24,8 @@ def _whatever_slot(sound: Callable[..., Any]) -> Callable[..., Any]:
 def _the_few(sound: Callable[..., Any]) -> Callable[..., Any]:
     """Whoever differs from the majority is believed."""
 
-    def judge(self: Sums, slot: int) -> Judgement:
-        found: Judgement = sound(self, slot)
+    def judge(self: Sums[Any], slot: int) -> Judgement[Any]:
+        found: Judgement[Any] = sound(self, slot)
         if not found.odd or found.right is None:
             return found
         rare = self.said(slot)[found.odd[0]]
