@@ -11,6 +11,7 @@ from gaios.log.boots import Remembered, lineage
 from gaios.log.codec import BOOT, BOOTED, LINEAGE_MAX
 from gaios.log.options import MS
 from gaios.log.records import Boot, Record, RecordKind, encode
+from gaios.log.space import Room
 from tests.log.cell import Cell, Node
 
 
@@ -53,6 +54,18 @@ def test_nothing_is_promised_before_the_boot_is_recorded_by_others() -> None:
     cell.run(1_000)
     assert is_registered(cell, 3)
     assert alone.why == []
+
+
+def test_a_start_whose_boot_may_be_forgotten_tells_nobody_of_its_disk() -> None:
+    """The next start would have the same boot and another nonce: whoever heard of both would call it a copy."""
+    cell = Cell(3)
+    cell.run(100)
+    node = cell.nodes[3]
+    restart(cell, node)
+    node.replica.set_room(cell.now, Room.NONE)
+    while (output := node.replica.output(cell.now)) is not None:
+        assert output.at_once == []
+    assert not node.replica.boots.is_registered
 
 
 def test_all_that_restart_at_once_register_each_other() -> None:

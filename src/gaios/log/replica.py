@@ -233,7 +233,8 @@ class Replica(Electing, Applying):
             self._poll(now)
         self.raising.tick(now, self.members, leads=self.is_serving)
         self._steps.tick(now)
-        self.doubt.tick(now)
+        if self._has_begun:
+            self.doubt.tick(now)
         self._settle(now)
 
     def set_room(self, now: int, room: Room) -> None:
@@ -246,9 +247,10 @@ class Replica(Electing, Applying):
         """When `tick` is due next."""
         if self.applier.applied < self.core.chosen and not self._is_blocked:
             return 0
-        due = min(self._steps.due_ns(), self.boots.due_ns(), self.space.due_ns(), self.doubt.due_ns())
+        due = min(self._steps.due_ns(), self.boots.due_ns())
         if not self._has_begun:
             return due
+        due = min(due, self.space.due_ns(), self.doubt.due_ns())
         if self._reign.ballot:
             due = min(due, self.raising.due_ns(leads=self.is_serving))
             return min(due, self._reign.due_ns(proposes=self._proposes), self._leave_by or FAR)
@@ -264,7 +266,7 @@ class Replica(Electing, Applying):
             if level := self.raising.level(now):
                 self._reign.raise_feature(now, level)
             self._reign.propose(now)
-        if self.space.is_due(now):
+        if self._has_begun and self.space.is_due(now):  # whoever hears it hears a boot, which must not be forgotten after that
             self._steps.output.at_once.append((OTHERS, (ROOM, int(self.space.room))))
         output = self._steps.hand_over(now)
         if output is not None and (output.records or output.copies is not None):

@@ -72,8 +72,9 @@ def _compiled(edits: tuple[tuple[str, str], ...]) -> Any:  # noqa: ANN401 (a mod
 
 
 def method(owner: Any, name: str, make: Callable[[Any], Any]) -> Plant:  # noqa: ANN401 (any class, module or function)
-    """A bug elsewhere: `make` is given the sound function, of this class or one that it extends, and returns the one that takes its place."""
-    place = next(each for each in getattr(owner, "__mro__", (owner,)) if name in each.__dict__)
+    """A bug elsewhere: `make` is given the sound function, wherever the class has it from, and returns the one in its place."""
+    classes = getattr(owner, "__mro__", (owner,))
+    place = next(each for each in classes if name in each.__dict__)
 
     @contextmanager
     def plant() -> Iterator[None]:
