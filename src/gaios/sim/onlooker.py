@@ -169,7 +169,7 @@ class Onlooker:
         self.is_out = False
         """Whether its disk is empty, or an older one."""
         self.may_be_too_old = False
-        """Whether its version is not the newest that there is."""
+        """Whether there is a newer version than its own in this world."""
         self._life = self._slots = self._boot = self._lived = 0
         self._serving = self._behind = False
         self._quarantines = self._checked = 0
