@@ -113,6 +113,17 @@ def test_a_word_counts_from_before_it_was_asked_for(age_ms: int, counts: bool) -
     assert raising.wanted == (NEXT if counts else 0)
 
 
+def test_a_decision_lasts_until_it_is_time_to_ask_again() -> None:
+    """A reign that begins later does not find an old one."""
+    cell = Cell(1)
+    upgrade(cell.nodes[1])
+    raising = cell.elect().replica.raising
+    raising.tick(cell.now, {1: 1}, leads=True)
+    at = cell.now + ASK_MS * 1_000_000
+    raising.tick(at, {1: 1}, leads=True)
+    assert (raising.level(at), raising.level(at + ASK_MS * 1_000_000 - 1), raising.level(at + ASK_MS * 1_000_000)) == (NEXT, NEXT, 0)
+
+
 def test_one_replica_that_is_told_to_holds_the_cell_back() -> None:
     """[INTERFACE] The operator's way to keep the way back open."""
     cell = Cell(3, feature_max=feature.FIRST)

@@ -1,9 +1,11 @@
 """Two versions in one cell: upgrades, roll-backs, and what the version before does with what it does not know."""
 
+from typing import NoReturn
+
 import pytest
 
 from gaios import entry
-from gaios.errors import InvariantViolated, UnknownKind
+from gaios.errors import InvariantViolated, TooOld, UnknownKind
 from gaios.log import Bounds
 from gaios.log.applier import Applier
 from gaios.log.feature import LEVEL
@@ -38,6 +40,17 @@ def test_the_version_before_stops_at_it() -> None:
     assert LEVEL == Applier.highest < NEXT
     with pytest.raises(UnknownKind, match=r"kind 200.*install the newer one"):
         raised(Applier).apply(2, entry.batch([ghost(BALLOT)], 5))
+
+
+def test_where_nothing_is_upgraded_nobody_is_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There a replica that says so is a finding."""
+
+    def raises(*_: object) -> NoReturn:
+        raise TooOld(what="slot 1", reason="planted")
+
+    monkeypatch.setattr(Applier, "_own", raises)
+    report = run(1, RunOptions(plan=scenario("quiet")))
+    assert any(violation.startswith("no replica stops by itself") and "TooOld" in violation for violation in report.violations)
 
 
 @pytest.mark.seeds(3)

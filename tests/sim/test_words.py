@@ -115,6 +115,8 @@ def test_a_value_is_told_entry_by_entry() -> None:
     command = api.encode(api.MultiOp(then=(api.Put(b"k", b"v"),)))
     entries_ = [entry.epoch(BALLOT), entry.encode(entry.Kind.COMMAND, entry.Identity(2, 0), 1, 0, command)]
     assert words.value(entry.batch(entries_, 0)) == "epoch ballot 3.1; put k=v"
+    newer = entry.encode(200, entry.NOBODY, 0, 0, b"")
+    assert words.value(entry.batch([entry.feature(BALLOT, 2), newer], 0)) == "feature level 2, by 3.1; an entry of kind 200"
     assert words.value(b"\x01") == words.command(b"\x01") == "1 bytes"
 
 

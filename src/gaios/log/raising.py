@@ -40,7 +40,7 @@ class Raising:
 
     def __init__(self, steps: Steps, applier: Applier, boots: Boots, options: Options, me: int) -> None:
         self.wanted = 0
-        """The level to which this master is to raise the cell; 0: none."""
+        """The level to which this master decided to raise the cell; 0: none. See `level`."""
         self._steps, self._applier, self._boots, self._options, self._me = steps, applier, boots, options, me
         self._words: dict[int, Word] = {}
         self._ask_due = 0
@@ -71,6 +71,10 @@ class Raising:
                 self._decide(now, members)
             self._asked, self._ask_due = True, now + ASK_MS * MS
             self._steps.output.at_once.append((OTHERS, (FEATURE, now, 0)))
+
+    def level(self, now: int) -> int:
+        """The level to which to raise the cell now; 0: none. What was decided is decided anew when it is time to ask again."""
+        return self.wanted if now < self._ask_due else 0
 
     def due_ns(self, *, leads: bool) -> int:
         """When `tick` is due."""

@@ -274,8 +274,8 @@ class Replica(Electing, Applying):
     def output(self, now: int) -> Output | None:
         """What there is to do now; None when there is nothing. Call it until it says None."""
         if self._reign.ballot and self._proposes:
-            if self.raising.wanted:
-                self._reign.raise_feature(now, self.raising.wanted)
+            if level := self.raising.level(now):
+                self._reign.raise_feature(now, level)
             self._reign.propose(now)
         if self._has_begun and self.space.is_due(now):  # whoever hears it hears a boot, which must not be forgotten after that
             self._steps.output.at_once.append((OTHERS, (ROOM, int(self.space.room))))

@@ -169,7 +169,7 @@ class Onlooker:
         self.is_out = False
         """Whether its disk is empty, or an older one."""
         self.may_be_too_old = False
-        """Whether its version is not the newest that there is."""
+        """Whether there is a newer version than its own in this world."""
         self.has_twin = False
         """Whether another process runs on a copy of its disk, or will: it stops when it hears of that, and may go on when it does not."""
         self._life = self._slots = self._boot = self._lived = 0

@@ -71,7 +71,8 @@ class Seat:
         self.members = {member: member for member in range(1, replicas + 1)}
         self._bounds = bounds
         self._cell, self._options, self._limits, self._segment_bytes = cell, options, limits, segment_bytes
-        self._turn_ns, self._makes_spares, self._wall_jump = turn_ns, makes_spares, faults.process.wall_jump
+        self._turn_ns, self._makes_spares = turn_ns, makes_spares
+        self._wall_jump, self._upgrades = faults.process.wall_jump, faults.process.upgrade_every_ns > 0
         self._dice = world.dice.split(f"seat {name or replica}")
         self.clock = Clock(self._dice.split("clock"), faults.drift_ppm, drift_ppm)
         self.disk = Disk(world, self._dice.split("disk"), faults.disk, str(replica))
@@ -86,8 +87,7 @@ class Seat:
         """Why the last start failed, or the process ended by itself."""
         self.twins: dict[int, Seat] = {}
         """A second process on a copy of its directory, by the members whose frames go there."""
-        self.life = 0
-        """Counts starts and ends: what belongs to another life is ignored."""
+        self.life = 0  # counts starts and ends: what belongs to another life is ignored
         self.sink: Recorder | None = None
         """Where every transition of the process is recorded, if it is."""
         self.on_fall: Any = None
@@ -122,7 +122,7 @@ class Seat:
         assert self.node is None
         self.life += 1
         self.world.note(f"start {self.replica}")
-        machine, self.refusal, self.onlooker.may_be_too_old = self.make_machine(), None, not self.is_next
+        machine, self.refusal, self.onlooker.may_be_too_old = self.make_machine(), None, self._upgrades and not self.is_next
         nonce = int.from_bytes(self._dice.bytes(8), "little") >> 1
         try:
             begin = Node.start if self.sink is None else partial(start_recorded, self.sink)
