@@ -7,6 +7,8 @@ from msgspec.structs import replace
 
 from gaios.log import Bounds, Replica
 from gaios.log.applier import Applier
+from gaios.log.doubt import Doubt
+from gaios.log.proofs import Proofs
 from gaios.log.sessions import Sessions
 from gaios.log.snapshots import Capture, Part
 from gaios.server import node
@@ -107,6 +109,24 @@ def _removes_at_once(sound: Callable[..., Any]) -> Callable[..., Any]:
     return install
 
 
+def _whoever_took_it(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """It is durable, so it counts: should its database have been wrong, the log that could tell is gone."""
+    del sound  # it is not asked
+    return lambda self, slot: True
+
+
+def _from_nothing(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """A wrong database is made anew from its first slot, wherever the log begins."""
+
+    def rebuild(self: Doubt) -> None:
+        sound(self)
+        if self.wants_base:
+            self.wants_base = False
+            self._applier.begin_anew()
+
+    return rebuild
+
+
 def _of_few_clients(plan: Plan) -> Plan:
     """A table that forgets."""
     return replace(scenario("snapshots")(plan), bounds=Bounds(sessions=4))
@@ -168,6 +188,22 @@ EXHIBITS = [
         method(Replica, "install", _machine_alone),
         ("no replica stops by itself", "agreement", "liveness"),
         scenario("snapshots"),
+    ),
+    Exhibit(
+        "a snapshot counts that nobody else has",
+        "log",
+        "SAFETY 26",
+        method(Proofs, "is_proved", _whoever_took_it),
+        ("quarantined", "identical state", "no replica stops by itself", "liveness"),
+        scenario("wrong-snapshots"),
+    ),
+    Exhibit(
+        "a rebuild begins with nothing where the log begins later",
+        "log",
+        "SAFETY 25",
+        method(Doubt, "_rebuild", _from_nothing),
+        ("identical state", "no replica stops by itself", "liveness"),
+        scenario("wrong-snapshots"),
     ),
     Exhibit(
         "what a peer's snapshot makes useless is removed at once",
