@@ -5,8 +5,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from gaios.log import Bounds, Replica
+from gaios.log import Bounds
 from gaios.log.applier import Applier
+from gaios.log.applying import Applying
 from gaios.log.doubt import Doubt
 from gaios.log.proofs import Proofs
 from gaios.log.sessions import Sessions
@@ -86,7 +87,7 @@ def _keeps_the_newest_alone(sound: Callable[..., Any]) -> Callable[..., Any]:
 def _machine_alone(sound: Callable[..., Any]) -> Callable[..., Any]:
     """The machine takes the snapshot over, and the core does not hear of it."""
 
-    def install(self: Replica, now: int, base: Any) -> int:
+    def install(self: Applying, now: int, base: Any) -> int:
         take = self._steps.take
         self._steps.take = lambda *_: False  # type: ignore[method-assign]
         try:
@@ -185,7 +186,7 @@ EXHIBITS = [
         "a peer's snapshot is taken over by the machine alone",
         "log",
         "SAFETY 6",
-        method(Replica, "install", _machine_alone),
+        method(Applying, "install", _machine_alone),
         ("no replica stops by itself", "agreement", "liveness"),
         scenario("snapshots"),
     ),
