@@ -8,7 +8,7 @@ import pytest
 
 from gaios.errors import ProtocolError, TooOld
 from gaios.log import codec
-from gaios.log.codec import FEATURE, POLL, POLLED, ROOM, STAND, SUM
+from gaios.log.codec import FEATURE, POLL, POLLED, ROOM, STAND, SUM, TAKEN, WANT
 from gaios.paxos import core
 
 MESSAGES: list[codec.Message] = [
@@ -27,6 +27,8 @@ MESSAGES: list[codec.Message] = [
     (ROOM, 2),
     (FEATURE, 1 << 40, 3),
     (STAND, 7, 3),
+    (TAKEN, 7, bytes(32), 1),
+    (WANT, 7),
     (SUM, 7, bytes(16), (1 << 64) - 1, 0, 1),
 ]
 FUZZED = 100_000
@@ -86,6 +88,11 @@ def test_what_no_correct_member_says_is_refused(message: object) -> None:
         [],
         (POLL, 1, 2),
         (ROOM,),
+        (TAKEN, 7, bytes(32)),
+        (TAKEN, 7, bytes(32), -1),
+        (TAKEN, 7, 8, 1),
+        (WANT, -1),
+        (WANT, b""),
         (ROOM, 3),
         (ROOM, -1),
         (ROOM, "1"),

@@ -9,7 +9,7 @@ def a_sum(slot: int, checksum: int = 7, *, chain: int = 1, trail: int = 3) -> Su
 
 def told(slot: int, *checksums: int, members: int = 5) -> Sums[Sum]:
     """What members 1, 2, … came to; this replica is 1."""
-    sums: Sums[Sum] = Sums(1, range(1, members + 1))
+    sums = Sums[Sum](1, range(1, members + 1))
     for member, checksum in enumerate(checksums, 1):
         if member == 1:
             sums.note(a_sum(slot, checksum))
@@ -74,7 +74,7 @@ def test_strangers_have_no_say() -> None:
 
 
 def test_only_the_newest_slots_are_kept() -> None:
-    sums: Sums[Sum] = Sums(1, range(1, 4))
+    sums = Sums[Sum](1, range(1, 4))
     for slot in range(1, KEPT + 3):
         sums.note(a_sum(slot))
     assert [own.slot for own in sums.ring()] == list(range(3, KEPT + 3))
@@ -83,6 +83,15 @@ def test_only_the_newest_slots_are_kept() -> None:
     newest = sums.newest()
     assert newest is not None
     assert newest.slot == KEPT + 2
+
+
+def test_one_slot_is_taken_back() -> None:
+    """What this replica said of it, and no more."""
+    sums = told(7, 1, 1, 1)
+    sums.note(a_sum(8))
+    sums.forget(7)
+    assert (sums.own(7), sums.own(8)) == (None, a_sum(8))
+    assert set(sums.said(7)) == {2, 3}
 
 
 def test_what_is_forgotten_is_this_replicas_own_alone() -> None:

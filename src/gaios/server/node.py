@@ -277,7 +277,7 @@ class Node(Answering):
             output = replica.output(now)
             if output is not None:
                 self._take(now, output)
-                if output.reads:  # what was read is to be sent
+                if output.reads or output.transfers:  # what was read is to be sent, what came of the others to be written down
                     continue
             if self._handed_back:
                 messages, self._handed_back = self._handed_back, []

@@ -267,8 +267,7 @@ class Snapshots:
         kept = next((each for each in self.kept if each.handle.slot == slot), None)
         if kept is None or self.proofs.is_proved(slot) or slot in self._proving or self._replica.doubt.record is not None:
             return
-        finding = self.proofs.judge(slot).finding
-        if finding is Finding.AGREED:
+        if (finding := self.proofs.judge(slot).finding) is Finding.AGREED:
             self._proving[slot] = self._replica.snapshot_is_durable(now, kept.handle, proved=True)
         elif finding in WRONG:
             self._replica.contradict(now, slot, WRONG[finding])
@@ -295,20 +294,19 @@ class Snapshots:
                 self.said.append((OTHERS, (WANT, self._through)))
 
     def _rebuild_from(self, kept: Kept) -> None:
-        slot = kept.handle.slot
         self._stirred = True
         try:
             base = restore(self._reader, kept.handle, self._replica.applier.machine, self._replica.applier.highest)
         except StateDamaged as error:
             self._why.append(str(error))
             self.kept.remove(kept)
-            self._spoilt.append(slot)
-            self.proofs.disown([slot])
+            self._spoilt.append(kept.handle.slot)
+            self.proofs.disown([kept.handle.slot])
             self._offer()
         else:
+            self.rebuilt += 1
             self._tried.add(kept.handle.digest)
             self._replica.rebuild(base)
-            self.rebuilt += 1
 
     # -- their records ---------------------------------------------------------------------------------------------------
 

@@ -98,7 +98,7 @@ class Final(NamedTuple):
     base: int = 0
     """It came from a snapshot behind this slot, and applied only what is above."""
     serves: bool = True
-    """Whether it would: a replica that doubts its database, and cannot rebuild it alone, does not."""
+    """Whether it would: a replica that doubts its database does not."""
 
 
 class Executed(NamedTuple):

@@ -5,8 +5,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from gaios.log import Bounds, Replica
+from gaios.log import Bounds
 from gaios.log.applier import Applier
+from gaios.log.applying import Applying
+from gaios.log.doubt import Doubt
+from gaios.log.proofs import Proofs
 from gaios.log.sessions import Sessions
 from gaios.log.snapshots import Capture, Part
 from gaios.server import node
@@ -84,7 +87,7 @@ def _keeps_the_newest_alone(sound: Callable[..., Any]) -> Callable[..., Any]:
 def _machine_alone(sound: Callable[..., Any]) -> Callable[..., Any]:
     """The machine takes the snapshot over, and the core does not hear of it."""
 
-    def install(self: Replica, now: int, base: Any) -> int:
+    def install(self: Applying, now: int, base: Any) -> int:
         take = self._steps.take
         self._steps.take = lambda *_: False  # type: ignore[method-assign]
         try:
@@ -105,6 +108,24 @@ def _removes_at_once(sound: Callable[..., Any]) -> Callable[..., Any]:
         self._outdated = []
 
     return install
+
+
+def _whoever_took_it(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """It is durable, so it counts: should its database have been wrong, the log that could tell is gone."""
+    del sound  # it is not asked
+    return lambda self, slot: True
+
+
+def _from_nothing(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """A wrong database is made anew from its first slot, wherever the log begins."""
+
+    def rebuild(self: Doubt) -> None:
+        sound(self)
+        if self.wants_base:
+            self.wants_base = False
+            self._applier.begin_anew()
+
+    return rebuild
 
 
 def _of_few_clients(plan: Plan) -> Plan:
@@ -165,9 +186,25 @@ EXHIBITS = [
         "a peer's snapshot is taken over by the machine alone",
         "log",
         "SAFETY 6",
-        method(Replica, "install", _machine_alone),
+        method(Applying, "install", _machine_alone),
         ("no replica stops by itself", "agreement", "liveness"),
         scenario("snapshots"),
+    ),
+    Exhibit(
+        "a snapshot counts that nobody else has",
+        "log",
+        "SAFETY 26",
+        method(Proofs, "is_proved", _whoever_took_it),
+        ("quarantined", "identical state", "no replica stops by itself", "liveness"),
+        scenario("wrong-snapshots"),
+    ),
+    Exhibit(
+        "a rebuild begins with nothing where the log begins later",
+        "log",
+        "SAFETY 25",
+        method(Doubt, "_rebuild", _from_nothing),
+        ("identical state", "no replica stops by itself", "liveness"),
+        scenario("wrong-snapshots"),
     ),
     Exhibit(
         "what a peer's snapshot makes useless is removed at once",
