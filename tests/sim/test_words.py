@@ -21,6 +21,7 @@ from gaios.transport import (
     encode_request,
 )
 from tests.hostile import damaged
+from tests.log.test_codec import MESSAGES
 
 BALLOT = 3 * 65_536 + 1
 
@@ -55,6 +56,15 @@ def frame(*messages: codec.Message) -> bytes:
 )
 def test_a_frame_between_replicas_is_told(messages: list[codec.Message], told: words.Told) -> None:
     assert words.peer_frame(frame(*messages)) == told
+
+
+TRANSFERS = [(codec.OFFER, b"h"), (codec.ASK, 7, b"d", 2), (codec.PART, 7, b"d", 2, b"bytes"), (codec.GONE, 7, b"d")]
+
+
+@pytest.mark.parametrize("message", [*MESSAGES, *TRANSFERS], ids=lambda message: str(message[0]))
+def test_every_message_among_replicas_has_words(message: codec.Message) -> None:
+    """A run that cannot be drawn because of one is of no use to anybody. We had it, with a disk's room and with snapshots."""
+    assert len(words.peer_frame(frame(message))[1]) > 5
 
 
 def test_a_long_frame_is_cut_and_what_is_left_out_is_counted() -> None:

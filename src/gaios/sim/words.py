@@ -34,6 +34,14 @@ _GROUPS: Final = {
 }
 """What a message is about; all others are about leases."""
 _ORDER: Final = (ELECTIONS, VALUES, CATCH_UP, LEASES)
+_OTHERS: Final = {
+    codec.ROOM: "room on my disk: {1} (0 is plenty)",
+    codec.STAND: "know slot {1}, ailments {2}",
+    codec.OFFER: "that slot was truncated here: take my snapshot",
+    codec.ASK: "give me part {3} of the snapshot behind slot {1}",
+    codec.PART: "part {3} of the snapshot behind slot {1}",
+    codec.GONE: "the snapshot behind slot {1} is not here",
+}
 _LOCKS: Final = b"\x70"
 """The second byte of a command: from here on it is the lock service's."""
 _SHORT: Final = 24
@@ -73,6 +81,8 @@ def _message(message: codec.Message) -> str:
         return f"booted: {f'told boot {message[1]}, ' if message[1] else ''}know {known}"
     if tag == codec.SUM:
         return f"slot {message[1]} came to {message[3]:016x}/{message[4]:016x}{', and yours?' if message[5] else ''}"
+    if tag in _OTHERS:
+        return _OTHERS[tag].format(*message)
     name = core.EVENT_NAMES[tag].lower()
     if tag == core.FETCH:
         return f"fetch slot {message[1]}"
