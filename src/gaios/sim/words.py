@@ -11,7 +11,6 @@ from gaios import api, errors, lock_api
 from gaios.entry import Entry, entries
 from gaios.entry import Kind as EntryKind
 from gaios.log import codec, feature
-from gaios.log.space import Room
 from gaios.paxos import core
 from gaios.transport import CLIENT_BYTES_MAX, PEER_BYTES_MAX, Decoder, Kind, Status, decode_answer, decode_events, decode_submit
 from gaios.transport.frame import MAGIC
@@ -29,6 +28,8 @@ _GROUPS: Final = {
     codec.ASK: CATCH_UP,
     codec.PART: CATCH_UP,
     codec.GONE: CATCH_UP,
+    codec.TAKEN: CATCH_UP,
+    codec.WANT: CATCH_UP,
     core.PREPARE: ELECTIONS,
     core.PROMISE: ELECTIONS,
     core.ACCEPT: VALUES,
@@ -39,6 +40,16 @@ _GROUPS: Final = {
 }
 """What a message is about; all others are about leases."""
 _ORDER: Final = (ELECTIONS, VALUES, CATCH_UP, LEASES)
+_OTHERS: Final = {
+    codec.ROOM: "room on my disk: {1} (0 is plenty)",
+    codec.STAND: "know slot {1}, ailments {2}",
+    codec.OFFER: "that slot was truncated here: take my snapshot",
+    codec.ASK: "give me part {3} of the snapshot behind slot {1}",
+    codec.PART: "part {3} of the snapshot behind slot {1}",
+    codec.GONE: "the snapshot behind slot {1} is not here",
+    codec.TAKEN: "my snapshot behind slot {1} is durable",
+    codec.WANT: "offer me a proved snapshot behind slot {1} or later",
+}
 _LOCKS: Final = b"\x70"
 """The second byte of a command: from here on it is the lock service's."""
 _SHORT: Final = 24
@@ -78,12 +89,10 @@ def _message(message: codec.Message) -> str:
         return f"booted: {f'told boot {message[1]}, ' if message[1] else ''}know {known}"
     if tag == codec.SUM:
         return f"slot {message[1]} came to {message[3]:016x}/{message[4]:016x}{', and yours?' if message[5] else ''}"
-    if tag in codec.TRANSFERS:
-        return _transfer(message)
-    if tag == codec.ROOM:
-        return f"room on my disk: {Room(message[1]).name.lower()}"
     if tag == codec.FEATURE:
         return f"feature levels through {message[2]} are supported" if message[2] else "which feature level is supported?"
+    if tag in _OTHERS:
+        return _OTHERS[tag].format(*message)
     name = core.EVENT_NAMES[tag].lower()
     if tag == core.FETCH:
         return f"fetch slot {message[1]}"
@@ -100,18 +109,6 @@ def _message(message: codec.Message) -> str:
     if tag in (core.HEARTBEAT, core.GRANT):
         return f"{said}, for {message[4] / 1e6:g} ms"
     return said
-
-
-def _transfer(message: codec.Message) -> str:
-    """One message about a snapshot that goes from one replica to another."""
-    tag = message[0]
-    if tag == codec.OFFER:
-        return "that is truncated here: take my snapshot"
-    part = "the closing" if tag in (codec.ASK, codec.PART) and message[3] == 0 else f"chunk {message[3]}" if tag != codec.GONE else ""
-    of = f"the snapshot of slot {message[1]}"
-    if tag == codec.ASK:
-        return f"give me {part} of {of}"
-    return f"I have {of} no more" if tag == codec.GONE else f"{part} of {of}, {len(message[4])} bytes"
 
 
 def client_bytes(data: bytes) -> Told:

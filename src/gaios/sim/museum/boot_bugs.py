@@ -159,7 +159,7 @@ EXHIBITS = [
         "SAFETY 3",
         together(method(Boots, "hears", _without_nonces), method(Boots, "_judge", never_lost), looks_away),
         ("agreement", "durability"),
-        scenario("copied-directories"),
+        scenario("clones"),
     ),
     Exhibit(
         "a replica takes part before others have recorded its boot",
