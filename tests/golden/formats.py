@@ -134,6 +134,9 @@ MESSAGES: list[codec.Message] = [
     (codec.ASK, 9, bytes(32), 1),
     (codec.PART, 9, bytes(32), 1, b"chunk"),
     (codec.GONE, 9, bytes(32)),
+    (codec.TAKEN, 9, bytes(32), 1),
+    (codec.WANT, 9),
+    (codec.STAND, 7, 3),
     (codec.ROOM, 2),
     (codec.FEATURE, 1 << 40, 1),
 ]

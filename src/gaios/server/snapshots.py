@@ -237,8 +237,7 @@ class Snapshots:
 
     def _offer(self) -> None:
         """Peers that ask for what is truncated are offered the newest."""
-        proved = self.proved
-        self._replica.offer = encode_handle(proved[-1].handle) if proved else b""
+        self._replica.offer = encode_handle(proved[-1].handle) if (proved := self.proved) else b""
 
     def _install(self, now: int, closing: Closing) -> None:
         """Adopt a peer's snapshot, whose record is durable by now."""
@@ -294,14 +293,14 @@ class Snapshots:
                 self.said.append((OTHERS, (WANT, self._through)))
 
     def _rebuild_from(self, kept: Kept) -> None:
-        self._stirred = True
+        self._stirred, applier = True, self._replica.applier
         try:
-            base = restore(self._reader, kept.handle, self._replica.applier.machine, self._replica.applier.highest)
+            base = restore(self._reader, kept.handle, applier.machine, applier.highest)
         except StateDamaged as error:
             self._why.append(str(error))
             self.kept.remove(kept)
             self._spoilt.append(kept.handle.slot)
-            self.proofs.disown([kept.handle.slot])
+            self.proofs.disown(self._spoilt[-1:])
             self._offer()
         else:
             self.rebuilt += 1
