@@ -45,7 +45,7 @@ class Applying(Standing):
         participant = self.core
         through = min(through, participant.truncated + DROPPED_SLOTS)
         for slot in range(self._evicted + 1, through + 1):
-            self._cached_bytes -= len(participant.acc[slot][1])
+            self._cached_bytes -= self._held_bytes(slot)
         self._evicted = max(self._evicted, through)
         self._steps.take((core.TRUNCATE, through), self.me, now)
         return self._steps.output.number
@@ -74,7 +74,10 @@ class Applying(Standing):
         effects = self._steps.output.effects
         while applier.applied < self.core.chosen and budget > 0:
             slot = applier.applied + 1
-            value = accepted[slot][1] if slot > self._evicted else self._read.pop(slot, None)
+            if slot in self.core.faulty:
+                break
+            held = accepted.get(slot)
+            value = held[1] if held is not None else self._read.pop(slot, None)
             if value is None:
                 self._read_back(slot)
                 break
@@ -89,6 +92,8 @@ class Applying(Standing):
             if slot > self._seen:
                 self._seen = slot
                 self._cached_bytes += len(value)
+            elif slot <= self._evicted:
+                accepted.pop(slot, None)  # it was fetched again, and is on the disk
             if applier.asked and self.doubt.may_serve:
                 self._steps.output.captures.append(applier.capture(self.config, encode(sorted(self.members.items()))))
         self._steps.applied(applier.applied, applier.chain)
@@ -100,7 +105,20 @@ class Applying(Standing):
         through = min(self.applier.applied, self._steps.durable_mark, self._evicted + DROPPED_SLOTS)
         while self._cached_bytes > self.options.cache_bytes and self._evicted < through:
             self._evicted += 1
-            self._cached_bytes -= len(self.core.acc.pop(self._evicted)[1])
+            self._cached_bytes -= self._held_bytes(self._evicted)
+            self.core.acc.pop(self._evicted, None)
+
+    def _held_bytes(self, slot: int) -> int:
+        """Of a slot that was applied; 0 where its record is damaged."""
+        held = self.core.acc.get(slot)
+        return len(held[1]) if held is not None else 0
+
+    def _refilled(self, slot: int) -> None:
+        """A chosen value was learned, perhaps again: what was applied already need not stay in memory."""
+        if slot <= self._evicted and slot <= self.applied:
+            self.core.acc.pop(slot, None)
+        elif slot <= self._seen:
+            self._cached_bytes += self._held_bytes(slot)
 
     def _read_back(self, slot: int) -> None:
         """Values that are on the disk alone are to be applied again: the shell hands them to `supply`."""

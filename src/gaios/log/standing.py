@@ -6,7 +6,9 @@ from gaios.log.catchup import Catchup
 from gaios.log.doubt import Doubt
 from gaios.log.options import MS, Options
 from gaios.log.reign import Reign
+from gaios.log.repair import Repair
 from gaios.log.space import Space
+from gaios.log.steps import Steps
 from gaios.paxos import core
 
 
@@ -25,6 +27,8 @@ class Standing:
     space: Space
     _reign: Reign
     _catchup: Catchup
+    _steps: Steps
+    _repair: Repair
     _master: int
 
     @property
@@ -85,7 +89,19 @@ class Standing:
     @property
     def why(self) -> list[str]:
         """What is unusual about this replica, in sentences."""
-        return [*(why for why in (self.boots.why(),) if why), *self.space.why(self.members[self.me]), *self.doubt.why(self.members)]
+        told = [why for why in (self.boots.why(),) if why]
+        lost = sum(1 for slot in self.core.faulty if slot <= self.core.chosen)
+        if lost:
+            told.append(f"the records of {lost} chosen slots are damaged: they are fetched from peers; see docs/operations/damage.md")
+        if self._steps.is_silent:
+            through = self._steps.silent_through
+            told.append(f"it does not vote until slot {through} is chosen, because nobody can tell what it voted for up to there")
+        return [*told, *self.space.why(self.members[self.me]), *self.doubt.why(self.members)]
+
+    @property
+    def is_repairing(self) -> bool:
+        """Whether something that was durable here is lost, or in doubt, and yet to be set right."""
+        return self._steps.is_silent or self._repair.is_due or self.doubt.is_repairing
 
     def followers(self, now: int) -> list[int]:
         """The members whose leases this master has, itself included."""

@@ -19,8 +19,9 @@ import msgspec
 
 from gaios import errors
 from gaios.locks import LockService, Steward
-from gaios.log import Answer, Bounds, Options, Output, RecordKind, Recovered, Replica, codec, recover
+from gaios.log import Answer, Bounds, Options, Output, RecordKind, Replica, codec
 from gaios.machine import Machine
+from gaios.server import damage
 from gaios.server.answering import Answering
 from gaios.server.commit import GroupCommit, Waiting
 from gaios.server.effects import Effects, Limits
@@ -31,7 +32,7 @@ from gaios.server.outbox import Outbox
 from gaios.server.seclusion import Seclusion
 from gaios.server.snapshots import Found, Snapshots, load
 from gaios.server.watches import Watches
-from gaios.storage import SEGMENT_BYTES, Identity, Journal, Operation, Reader
+from gaios.storage import SEGMENT_BYTES, Damage, Identity, Journal, Operation, Reader
 from gaios.transport import (
     Kind,
     Status,
@@ -78,6 +79,7 @@ class Node(Answering):
         self.seclusion = Seclusion(replica, self.watches)
         self.commit = GroupCommit(journal, replica.state_record, list(first or ()))
         self.snapshots = Snapshots(found or Found(bytes(16), None, (), [], [], [], []), replica, self, reader)
+        self.damages = damage.Damages(replica, journal)
         self._handed_back: list[tuple[Any, ...]] = []
         self._told, self._refusal = 0, b""
         self._deadline_ns = 0
@@ -113,7 +115,7 @@ class Node(Answering):
             Identity(cell, member, 0), reader, segment_bytes=segment_bytes, indexed={RecordKind.ACCEPT}, directory=directory
         )
         try:
-            recovered: Recovered = recover(found.copies, found.records, directory)
+            recovered = damage.recovered(found, directory)
         except errors.ProtocolError as error:
             raise errors.StateDamaged(file=directory, offset=0, kind="version", detail=error.reason) from None
         snapshots = load(reader, cell, recovered, machine, directory)
@@ -238,6 +240,11 @@ class Node(Answering):
         """See `server.snapshots.Log`."""
         self.commit.give_up(through)
 
+    def scrubbed(self, now: int, found: list[Damage]) -> None:
+        """A scrub found these bytes of the log damaged."""
+        for each in found:
+            self.damages.found_at(now, each.place)
+
     def spare_done(self, now: int) -> None:
         """The new file is made and durable."""
         self.commit.made(now)
@@ -325,8 +332,12 @@ class Node(Answering):
         for member, slot in output.reads:
             where = self.commit.journal.locate(RecordKind.ACCEPT, slot)
             if where is not None and not self.commit.is_unwritten(RecordKind.ACCEPT, slot):
-                record = self.commit.journal.read(self._reader, where)
-                self.replica.supply(now, member, slot, record.ballot, record.payload)
+                try:
+                    record = self.commit.journal.read(self._reader, where)
+                except errors.StateDamaged:
+                    self.damages.found_at(now, where.place)
+                else:
+                    self.replica.supply(now, member, slot, record.ballot, record.payload)
 
     def _release(self, after: Waiting) -> None:
         if after:

@@ -100,3 +100,39 @@ class Problem(NamedTuple):
     kind: str
     """One word; `tail` is an unfinished write, which is cut at the next start, and no damage."""
     detail: str
+
+
+class Damage(NamedTuple):
+    """Bytes of the log that were durable once and cannot be read any more.  [SAFETY 7, 15]"""
+
+    segment: int
+    start: int
+    end: int
+    """Behind its last byte; the next intact record, if any, stands there."""
+    kind: str
+    detail: str
+    at: int
+    """How many of the records that were read stand before it."""
+    record: Record | None = None
+    """What an intact header proves of the one record that it is; its payload is empty. None: any records may have stood there."""
+    lost: int = 1
+    """How many records it hides, as the numbers of those around it tell."""
+    is_repaired: bool = False
+    """A later record says that all of it was replaced."""
+
+    @property
+    def place(self) -> "Place":
+        """What a record of repair calls it."""
+        return Place(self.segment, self.start, self.end)
+
+
+class Place(NamedTuple):
+    """A range of a segment's bytes."""
+
+    segment: int
+    start: int
+    end: int
+
+    def covers(self, other: "Place") -> bool:
+        """Whether the other lies within it."""
+        return self.segment == other.segment and self.start <= other.start and other.end <= self.end
