@@ -8,8 +8,6 @@ from gaios.sim import RunOptions, run
 from gaios.trace import check
 
 SEEDS_MAX = 60
-UNUSED = {"T", "D1", "D2"}
-"""Nothing truncates the log yet, and the simulator's disks do not rot; the core's own tests carry these out."""
 
 
 def test_simulated_cells_carry_out_every_rule(tmp_path: Path, carried_out: Callable[[str, Mapping[str, int]], None]) -> None:

@@ -52,7 +52,9 @@ class Applying(Standing):
 
     def lacks(self, slot: int) -> bool:
         """Whether a peer's snapshot behind that slot would help."""
-        return self.core.chosen < slot and not self.core.leads()
+        if self.core.chosen < slot:
+            return not self.core.leads()
+        return slot > self.applied and slot >= self.core.truncated and (self.lacks_base or self.applied + 1 in self.core.faulty)
 
     def install(self, now: int, base: Unpacked) -> int:
         """Go on behind a snapshot instead of through the log; in which Output that is written down.  [PML §5.5; SAFETY 6, 26]
@@ -60,16 +62,20 @@ class Applying(Standing):
         The machine was restored from it, and its record is durable. Promises, and votes above it, stay.
         """
         slot = base.part.slot
-        self._steps.take((core.INSTALL, slot), self.me, now)
+        # Where only values that were chosen here are lost, or the database is, what the snapshot covers is not needed any more.
+        self._steps.take((core.INSTALL if slot > self.core.chosen else core.TRUNCATE, slot), self.me, now)
         self.applier.restore(base.part, base.sessions)
         self._chains = {at: chain for at, chain in self._chains.items() if at > slot}
-        self._evicted, self._cached_bytes, self._seen, self._is_blocked = slot, 0, slot, False
+        self._evicted, self._seen, self._is_blocked = max(self._evicted, self.core.truncated), slot, False
+        self._cached_bytes = sum([len(value) for at, (_, value) in self.core.acc.items() if at <= slot])
         self._read.clear()
         self._steps.applied(slot, self.applier.chain)
         return self._steps.output.number
 
     def _apply(self, now: int) -> None:
         """Apply chosen values, a bounded number in one go; the rest at the next event, which is due at once."""
+        if self.lacks_base:
+            return
         applier, accepted, budget = self.applier, self.core.acc, self.options.apply_entries
         effects = self._steps.output.effects
         while applier.applied < self.core.chosen and budget > 0:

@@ -106,6 +106,10 @@ class Boots:
         mine = [(self._me, self._mine)] if self.is_registered and len(self._members) > 1 else []
         return [*sorted(self._known.items()), *mine]
 
+    def records(self) -> list[Record]:
+        """All that is known, as records of their own."""
+        return [(RecordKind.BOOT, member, 0, encode(boot)) for member, boot in self.entries()]
+
     def why(self) -> str:
         """What is unusual about this boot; empty when nothing is."""
         others, recorded = len(self._members) - 1, len(self._recorded_by)

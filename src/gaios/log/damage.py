@@ -78,7 +78,12 @@ class _Hole:
 
 
 def recover_damaged(
-    copies: bytes, records: list[Record], rotten: Sequence[Rotten], directory: str = "the replica's directory"
+    copies: bytes,
+    records: list[Record],
+    rotten: Sequence[Rotten],
+    directory: str = "the replica's directory",
+    *,
+    begins_later: bool = False,
 ) -> Recovered:
     """Fold what the disk holds, where something of it may be damaged, or was, in segments that are given up.
 
@@ -87,6 +92,7 @@ def recover_damaged(
         records: All that can be read, in order.
         rotten: What cannot, in order.
         directory: What errors call it.
+        begins_later: Whether the log's first records were given up behind a snapshot.
 
     Raises:
         ProtocolError: intact bytes that this version cannot read.
@@ -118,6 +124,9 @@ def recover_damaged(
         raise ProtocolError(reason=f"a durable record cannot be read: {error}") from None
     found.top = max(top, *found.accepted, 0) if found.accepted else top
     found.chosen = max(found.chosen, found.top - WINDOW)
+    if begins_later and not found.truncated:  # it stood in the record that the log began with
+        known = [*found.accepted, *found.faulty, *(slot for hole in holes for slot in hole.slots or ())]
+        found.truncated = min([found.chosen, *(slot - 1 for slot in known)])
     _settle(found, holes)
     return found
 

@@ -46,7 +46,7 @@ class Electing(Standing):
 
     def _poll_due_ns(self) -> int:
         """When to poll: later where the disk has less room than others; never where it has none, the database is in doubt, or votes are."""
-        if self.space.room == Room.NONE or not self.doubt.may_serve or self._steps.is_silent:
+        if self.space.room == Room.NONE or not self.doubt.may_serve or self._steps.is_silent or self.lacks_base:
             return FAR
         due, term_ms = self._election.due_ns(self.core.granted_until), self.options.term_ms
         return due + (self.space.wait_ms(term_ms) + term_ms * self._reign.pace.stands_back(due)) * MS
@@ -78,7 +78,8 @@ class Electing(Standing):
 
     def _consider(self, now: int) -> None:
         """Campaign if a majority said yes."""
-        if self.doubt.may_serve and self.core.quorum(self._election.yes) and now >= self.core.granted_until and not self._reign.ballot:
+        fit = self.doubt.may_serve and not self.lacks_base
+        if fit and self.core.quorum(self._election.yes) and now >= self.core.granted_until and not self._reign.ballot:
             self._campaign(now)
 
     def _campaign(self, now: int) -> None:

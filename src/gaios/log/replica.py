@@ -214,12 +214,9 @@ class Replica(Electing, Applying):
 
         What is in memory is written again at once, the rest is fetched from peers.
         """
-        lost = {}
-        for slot in slots:
-            if slot in self.core.acc:
-                self._steps.write_again(slot)
-            elif slot > self.core.truncated:
-                lost[slot] = self.core.promised
+        held = self.core.acc
+        lost = {slot: self.core.promised for slot in slots if slot not in held and slot > self.core.truncated}
+        self._steps.write_again([slot for slot in slots if slot in held], self.boots.records())
         self._steps.know_damage({place: set(lost)}, lost, now)
         self._settle(now)
 
@@ -260,7 +257,9 @@ class Replica(Electing, Applying):
 
     def deadline_ns(self) -> int:
         """When `tick` is due next."""
-        if self.applier.applied < self.core.chosen and not self._is_blocked and self.applier.applied + 1 not in self.core.faulty:
+        if self.applier.applied < self.core.chosen and not (
+            self._is_blocked or self.lacks_base or self.applier.applied + 1 in self.core.faulty
+        ):
             return 0
         due = min(self._steps.due_ns(), self.boots.due_ns(), self.space.due_ns(), self.doubt.due_ns())
         if not self._has_begun:

@@ -87,12 +87,24 @@ class Standing:
         return self.applier.applied < self.core.chosen or self._catchup.known > self.core.chosen
 
     @property
+    def silent_through(self) -> int:
+        """It says nothing until every slot through this one is chosen, if it does not know that yet."""
+        return self._steps.silent_through
+
+    @property
+    def lacks_base(self) -> bool:
+        """Whether the database is lost: the log begins behind a snapshot that cannot be read."""
+        return self.applier.applied < self.core.truncated
+
+    @property
     def why(self) -> list[str]:
         """What is unusual about this replica, in sentences."""
         told = [why for why in (self.boots.why(),) if why]
         lost = sum(1 for slot in self.core.faulty if slot <= self.core.chosen)
         if lost:
             told.append(f"the records of {lost} chosen slots are damaged: they are fetched from peers; see docs/operations/damage.md")
+        if self.lacks_base:
+            told.append("its snapshots are damaged, and its log begins behind them: it fetches one from a peer, and votes on meanwhile")
         if self._steps.is_silent:
             through = self._steps.silent_through
             told.append(f"it does not vote until slot {through} is chosen, because nobody can tell what it voted for up to there")
@@ -101,7 +113,7 @@ class Standing:
     @property
     def is_repairing(self) -> bool:
         """Whether something that was durable here is lost, or in doubt, and yet to be set right."""
-        return self._steps.is_silent or self._repair.is_due or self.doubt.is_repairing
+        return self._steps.is_silent or self.lacks_base or self._repair.is_due or self.doubt.is_repairing
 
     def followers(self, now: int) -> list[int]:
         """The members whose leases this master has, itself included."""

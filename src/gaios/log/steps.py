@@ -11,6 +11,7 @@ needs no repair any more.  [SAFETY 15]
 """
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Any, Final
 
 from gaios.log.codec import Message
@@ -83,9 +84,17 @@ class Steps:
         """Whether nobody can tell what this replica accepted: it must neither promise nor vote."""
         return self.core.chosen < self.silent_through
 
-    def write_again(self, slot: int) -> None:
-        """A slot's record is damaged, and its value is at hand."""
-        self.output.records.append((RecordKind.ACCEPT, slot, *self.core.acc[slot]))
+    def write_again(self, slots: Iterable[int], boots: Iterable[Record]) -> None:
+        """Records are damaged, and what they told is at hand: these slots' values; and what else may have stood there, which is little."""
+        participant, records = self.core, self.output.records
+        records.extend((RecordKind.ACCEPT, slot, *participant.acc[slot]) for slot in slots)
+        records.extend((RecordKind.FAULT, slot, ballot, b"") for slot, ballot in participant.faulty.items() if slot > participant.chosen)
+        if participant.truncated:
+            records.append((RecordKind.TRUNCATE, participant.truncated, 0, b""))
+        if self.quarantine:
+            records.append((RecordKind.QUARANTINE, 0, 0, self.quarantine))
+        records.extend(boots)
+        self._mark()
 
     def take(self, event: Message, member: int, now: int) -> bool:
         """One step; whether a rule fired."""

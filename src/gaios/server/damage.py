@@ -16,7 +16,8 @@ def recovered(found: storage.Recovered, directory: str) -> Recovered:
     Raises:
         ProtocolError: intact bytes that this version cannot read.
     """
-    return recover_damaged(found.copies, found.records, [_rotten(damage) for damage in found.damaged], directory)  # type: ignore[arg-type]
+    rotten = [_rotten(damage) for damage in found.damaged]
+    return recover_damaged(found.copies, found.records, rotten, directory, begins_later=found.begins_later)  # type: ignore[arg-type]
 
 
 def _rotten(damage: Damage) -> Rotten:
@@ -29,14 +30,15 @@ class Damages:
 
     def __init__(self, replica: Replica, journal: Journal) -> None:
         self._replica, self._journal = replica, journal
-        self._known = list(journal.damaged)
+        self.places = list(journal.damaged)
+        """All that are known, of the start and since."""
         self.found = 0
         """Places found while running."""
 
     def found_at(self, now: int, place: Place) -> None:
         """These bytes cannot be read: what stands there is written anew, or fetched from peers."""
-        if any(known.covers(place) for known in self._known):
+        if any(known.covers(place) for known in self.places):
             return
-        self._known.append(place)
+        self.places.append(place)
         self.found += 1
         self._replica.rotted(now, place, self._journal.stand_in(RecordKind.ACCEPT, place))

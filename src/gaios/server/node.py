@@ -28,11 +28,15 @@ from gaios.server.effects import Effects, Limits
 from gaios.server.facts import facts as facts_of
 from gaios.server.gated import Gated
 from gaios.server.guests import LOCAL, OWN, Connection, Guest, Guests
+from gaios.server.loading import Found, load
 from gaios.server.outbox import Outbox
+from gaios.server.scrub import Scrubber
 from gaios.server.seclusion import Seclusion
-from gaios.server.snapshots import Found, Snapshots, load
+from gaios.server.snapshots import Snapshots
 from gaios.server.watches import Watches
-from gaios.storage import SEGMENT_BYTES, Damage, Identity, Journal, Operation, Reader
+from gaios.storage import SEGMENT_BYTES, Identity, Journal, Operation, Piece, Place, Reader
+from gaios.storage.copies import NAMES as PROMISES
+from gaios.storage.snapshot import slots as slots_of
 from gaios.transport import (
     Kind,
     Status,
@@ -63,8 +67,13 @@ class Node(Answering):
         first: list[Operation] | None = None,
         found: Found | None = None,
         limits: Limits | None = None,
+        beside: Reader | None = None,
+        now: int = 0,
     ) -> None:
-        """Take over a recovered replica. `first` are operations without which it may not vote; `clients` maps replica ids to addresses."""
+        """Take over a recovered replica. `first` are operations without which it may not vote; `clients` maps replica ids to addresses.
+
+        `beside` reads the same directory on another thread, by default `reader` does.
+        """
         self.replica, self._reader, self.replica_id = replica, reader, replica_id
         self.limits = limits or Limits()
         self._facts, self._addresses = dict(facts or {}), dict(clients)
@@ -80,6 +89,7 @@ class Node(Answering):
         self.commit = GroupCommit(journal, replica.state_record, list(first or ()))
         self.snapshots = Snapshots(found or Found(bytes(16), None, (), [], [], [], []), replica, self, reader)
         self.damages = damage.Damages(replica, journal)
+        self.scrubber = Scrubber(beside or reader, journal.identity, self.limits, now)
         self._handed_back: list[tuple[Any, ...]] = []
         self._told, self._refusal = 0, b""
         self._deadline_ns = 0
@@ -102,6 +112,7 @@ class Node(Answering):
         bounds: Bounds | None = None,
         limits: Limits | None = None,
         segment_bytes: int = SEGMENT_BYTES,
+        beside: Reader | None = None,
         directory: str = "the replica's directory",
         facts: Mapping[str, Any] | None = None,
         make: Callable[..., Replica] = Replica,
@@ -118,7 +129,7 @@ class Node(Answering):
             recovered = damage.recovered(found, directory)
         except errors.ProtocolError as error:
             raise errors.StateDamaged(file=directory, offset=0, kind="version", detail=error.reason) from None
-        snapshots = load(reader, cell, recovered, machine, directory)
+        snapshots = load(reader, cell, recovered, machine)
         boot = journal.boot = recovered.copies.boot + 1
         replica = make(
             me=member,
@@ -145,6 +156,8 @@ class Node(Answering):
             first=found.operations,
             found=snapshots,
             limits=limits,
+            beside=beside,
+            now=now,
         )
 
     # -- events ----------------------------------------------------------------------------------------------------------
@@ -240,10 +253,16 @@ class Node(Answering):
         """See `server.snapshots.Log`."""
         self.commit.give_up(through)
 
-    def scrubbed(self, now: int, found: list[Damage]) -> None:
-        """A scrub found these bytes of the log damaged."""
-        for each in found:
-            self.damages.found_at(now, each.place)
+    def scrubbed(self, now: int, piece: Piece | None) -> None:
+        """What `Effects.scrub` returned: what it found damaged is repaired."""
+        self.scrubber.done(now, piece)
+        found = piece.damage if piece is not None else None
+        if isinstance(found, Place):
+            self.damages.found_at(now, found)
+        elif found is not None and found.file in PROMISES:
+            self.commit.write_copies()
+        elif found is not None:
+            self.snapshots.spoil(slots_of([found.file])[0], f"{found.file}, byte {found.offset}: {found.detail}")
 
     def spare_done(self, now: int) -> None:
         """The new file is made and durable."""
@@ -294,9 +313,10 @@ class Node(Answering):
         snapshot = self.snapshots.work(now)
         self._outbox.add(self.snapshots.said)
         self.snapshots.said = []
-        watched = self.seclusion.due_ns()
-        self._deadline_ns = min(replica.deadline_ns(), watched, self.steward.due_ns(), self.commit.due_ns(), self.snapshots.due_ns())
-        return Effects(disk, spare, self._outbox.take(), list(self.guests.take()), local, self._deadline_ns, snapshot, evidence)
+        scrub = self.scrubber.work(now, self.commit.journal.sealed, [kept.handle.slot for kept in self.snapshots.kept])
+        parts = (replica.deadline_ns(), self.seclusion.due_ns(), self.steward.due_ns(), self.commit.due_ns(), self.snapshots.due_ns())
+        self._deadline_ns = min(*parts, self.scrubber.due_ns())
+        return Effects(disk, spare, self._outbox.take(), list(self.guests.take()), local, self._deadline_ns, snapshot, evidence, scrub)
 
     def check(self) -> None:
         """Raise `InvariantViolated` when an invariant of the log, or of what it is kept with, does not hold."""

@@ -8,25 +8,26 @@ Rule 2. Nothing is truncated, given up or removed before the record of a newer s
 `keep_snapshots` needs: should the newest be damaged, a start takes the one before, and more of the log.
 Rule 3. Who lacks what its peers have truncated fetches a snapshot instead of taking one (fetching.py). It is adopted whole, when its record
 is durable: a crash before that leaves what was there, and the fetching begins anew.
-Rule 4. A start takes the newest snapshot that is whole, and none that says more than the log's marks do: its record stands behind a mark.
-Rule 5. A replica in quarantine starts from one that is no newer than where it was last known to be right, or else from the oldest, serves
-none, and removes those that are newer.
+Rule 4. A snapshot that rots is fetched again from peers that have the same. If a start finds none that can be read, and a log that begins
+behind them, the replica votes on, leads nobody, and fetches any that its log reaches.  [SAFETY 6, 15]
+Rule 5. A replica in quarantine serves none, and removes those that are newer than where it was last known to be right.
+
+Left out on purpose: which one a start takes (loading.py).
 """
 
 from collections import deque
 from contextlib import suppress
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from gaios.errors import ProtocolError, StateDamaged
-from gaios.log import Recovered, Replica
+from gaios.log import Replica
 from gaios.log.codec import ASK, GONE, OFFER, PART, Message
-from gaios.log.doubt import trusted
 from gaios.log.options import MS
-from gaios.log.snapshots import Capture, Closing, Handle, Unpacked, encode_handle, read_closing, read_handle, unpack
-from gaios.machine import Machine
+from gaios.log.snapshots import Capture, Closing, Handle, encode_handle, read_handle, unpack
 from gaios.server.fetching import Fetching
+from gaios.server.loading import Found, Kept
 from gaios.storage import Create, Operation, Reader, Remove, SyncDirectory
-from gaios.storage.snapshot import DIRECTORY, NEW, File, Writer, name, slots
+from gaios.storage.snapshot import DIRECTORY, NEW, File, Writer, name
 
 FLIGHT_OPERATIONS: Final = 6
 """Gathered before the disk is troubled with them: about a MiB."""
@@ -46,120 +47,6 @@ class Log(Protocol):
         ...
 
 
-class Kept(NamedTuple):
-    """A snapshot on the disk."""
-
-    handle: Handle
-    stored: int
-    """Bytes of its file."""
-
-
-class Found(NamedTuple):
-    """What a start found."""
-
-    cell: bytes
-    base: Unpacked | None
-    """What the machine was restored from."""
-    empty: tuple[bytes, ...]
-    """What it was before, as a snapshot's pieces: a replay from the first slot begins there."""
-    kept: list[Kept]
-    """Those that can be read, oldest first."""
-    spoilt: list[int]
-    """Slots of those that cannot."""
-    leftovers: list[str]
-    """Files that are nothing yet."""
-    why: list[str]
-    """What is wrong, for people."""
-
-
-def load(reader: Reader, cell: bytes, recovered: Recovered, machine: Machine, directory: str) -> Found:
-    """Restore a machine from the newest snapshot that is whole.
-
-    Raises:
-        StateDamaged: the log begins behind all of them that can be restored.
-    """
-    names = reader.names()
-    empty = tuple(piece for piece in machine.snapshot() if piece)
-    found = Found(cell, None, empty, [], [], [NEW] if NEW in names else [], [])
-    closings: dict[int, Closing] = {}
-    for slot in slots(names):
-        if slot > recovered.chosen:
-            found.leftovers.append(name(slot))  # not recorded: nothing that was said rests on it
-            continue
-        if slot < recovered.truncated:
-            found.spoilt.append(slot)  # one that was taken over has made it useless
-            continue
-        try:
-            closing = closings[slot] = _closing(reader, cell, slot, recovered)
-        except StateDamaged as error:
-            found.spoilt.append(slot)
-            found.why.append(str(error))
-        else:
-            found.kept.append(Kept(closing.handle, reader.size(name(slot))))
-    through = trusted(recovered.quarantine, recovered.chosen)
-    while at := sum(kept.handle.slot <= through for kept in found.kept) or bool(found.kept and recovered.truncated):
-        slot = found.kept[at - 1].handle.slot
-        try:
-            _prove(reader, closings[slot])
-            return found._replace(base=_restore(reader, closings[slot], machine, recovered))
-        except StateDamaged as error:
-            del found.kept[at - 1]
-            found.spoilt.append(slot)
-            found.why.append(str(error))
-    if recovered.truncated:
-        raise _behind(recovered.truncated, found.why, directory)
-    return found
-
-
-def _closing(reader: Reader, cell: bytes, slot: int, recovered: Recovered) -> Closing:
-    """A snapshot's handle and digests, if they are those of this replica's log."""
-    try:
-        closing = read_closing(File(reader, slot, cell).closing())
-    except ProtocolError as error:
-        raise _damaged(slot, "closing", error.reason) from None
-    handle = closing.handle
-    if (handle.cell, handle.slot) != (cell, slot):
-        raise _damaged(slot, "misdirected", f"it is the snapshot behind slot {handle.slot} of cell {handle.cell.hex()}")
-    if recovered.snapshots.get(slot, expected := encode_handle(handle)) != expected:
-        raise _damaged(slot, "misdirected", "the log recorded another one behind this slot")
-    if recovered.chains.get(slot, b"") not in {b"", handle.chain}:
-        raise _damaged(slot, "chain", "the log's hash through this slot is another one")
-    return closing
-
-
-def _prove(reader: Reader, closing: Closing) -> None:
-    """Read all of it once: nothing is restored of what turns out to be rotten."""
-    slot, number = closing.handle.slot, -1
-    try:
-        for number, chunk in enumerate(File(reader, slot).chunks()):
-            closing.check(number, chunk)
-    except ProtocolError as error:
-        raise _damaged(slot, "digest", error.reason) from None
-    if number + 1 != closing.handle.chunks:
-        raise _damaged(slot, "digest", f"it has {number + 1} chunks, not {closing.handle.chunks}")
-
-
-def _restore(reader: Reader, closing: Closing, machine: Machine, recovered: Recovered) -> Unpacked:
-    slot = closing.handle.slot
-    if slot < recovered.truncated:
-        raise _damaged(slot, "order", f"the log begins behind slot {recovered.truncated}")
-    try:
-        found = unpack(closing, File(reader, slot).chunks())
-        machine.restore(found.machine)
-    except ProtocolError as error:
-        raise _damaged(slot, "version", f"it is whole, and cannot be restored: {error.reason}") from None
-    return found
-
-
-def _behind(truncated: int, why: list[str], directory: str) -> StateDamaged:
-    what = "; ".join(why) or "no snapshot is there"
-    return StateDamaged(file=directory, offset=0, kind="snapshot", detail=f"the log begins behind slot {truncated}, and {what}")
-
-
-def _damaged(slot: int, kind: str, detail: str) -> StateDamaged:
-    return StateDamaged(file=name(slot), offset=0, kind=kind, detail=detail)
-
-
 class Snapshots:
     """See the module."""
 
@@ -167,7 +54,7 @@ class Snapshots:
         self.kept = found.kept
         """Durable ones, oldest first."""
         self.why = found.why
-        self.taken = self.skipped = self.installed = 0
+        self.taken = self.skipped = self.installed = self.repaired = 0
         """Since the start."""
         self.said: list[tuple[int, Message]] = []
         """What is to be said to peers."""
@@ -187,6 +74,8 @@ class Snapshots:
         if found.leftovers:
             self._operations.append(SyncDirectory(DIRECTORY))
         self._flies = self._ends = self._begins = False
+        self._seek_due, self._turn = 0, 0
+        """When to ask for any snapshot, and whom, while the database is lost."""
         self._recorded = 0
         self._cut = 0
         """The Outputs with the records of the newest snapshot, and of a truncation, that are waited for; 0: none."""
@@ -215,6 +104,10 @@ class Snapshots:
         """What is to be carried out beside the log's batches; `done` is to be called then, and only then this again gives anything."""
         if self._replica.doubt.record is not None:
             self._disown(self._replica.doubt.record.agreed)
+        if self._replica.lacks_base and not self._is_busy and now >= self._seek_due and self._replica.peers:
+            self._seek_due = now + self._replica.options.retransmit_ms * MS
+            self.said.append((self._replica.peers[self._turn % len(self._replica.peers)], (ASK, 0, b"", 0)))
+            self._turn += 1
         if self._fetching is not None and len(self._operations) < 2 * FLIGHT_OPERATIONS:
             self.said += self._fetching.ask(now)
         if self._capture is not None and now >= self._due and len(self._operations) < 2 * FLIGHT_OPERATIONS:
@@ -260,7 +153,8 @@ class Snapshots:
         """When `work` is worth asking although nothing came."""
         if self._flies and len(self._operations) >= 2 * FLIGHT_OPERATIONS:
             return FAR
-        return min(self._due, self._fetching.due_ns() if self._fetching is not None else FAR)
+        seek_due = self._seek_due if self._replica.lacks_base and not self._is_busy and self._replica.peers else FAR
+        return min(self._due, seek_due, self._fetching.due_ns() if self._fetching is not None else FAR)
 
     # -- peers' ----------------------------------------------------------------------------------------------------------
 
@@ -290,10 +184,25 @@ class Snapshots:
         if handle.cell != self._cell or not replica.lacks(handle.slot) or self._fetching is not None or self._closing is not None:
             return
         self._abandon()
-        sources = [member, *(peer for peer in replica.peers if peer != member)]
-        self._fetching = Fetching(handle, sources, replica.options.retransmit_ms * MS * 2)
+        self._fetch(handle, [member, *(peer for peer in replica.peers if peer != member)])
+
+    def _fetch(self, handle: Handle, sources: list[int]) -> None:
+        self._fetching = Fetching(handle, sources, self._replica.options.retransmit_ms * MS * 2)
         self._writer = Writer(self._cell, handle.slot)
         self._operations += self._writer.begin()
+
+    def spoil(self, slot: int, why: str) -> None:
+        """A snapshot was found damaged: nobody is given it any more, and peers that have the same are asked for it.  [SAFETY 15]"""
+        kept = next((each for each in self.kept if each.handle.slot == slot), None)
+        if kept is None:
+            return
+        self.kept.remove(kept)
+        self._spoilt.append(slot)
+        self._files.pop(slot, None)
+        self.why.append(why)
+        self._offer()
+        if not self._is_busy and self._replica.peers:
+            self._fetch(kept.handle, list(self._replica.peers))
 
     def _abandon(self) -> None:
         """Whatever is on its way is nothing."""
@@ -303,14 +212,20 @@ class Snapshots:
 
     def _serve(self, member: int, slot: int, digest: bytes, part: int) -> None:
         """A peer asks for a part."""
+        if not slot:  # any will do
+            if self._replica.offer and self._replica.doubt.may_serve:
+                self.said.append((member, (OFFER, self._replica.offer)))
+            return
         kept = next((each for each in self.kept if each.handle.slot == slot and each.handle.digest == digest), None)
         answer: Message = (GONE, slot, digest)
-        if kept is not None and self._replica.doubt.may_serve:
-            with suppress(StateDamaged):
+        if kept is not None and 0 <= part <= kept.handle.chunks and self._replica.doubt.may_serve:
+            try:
                 file = self._files.get(slot)
                 if file is None:
                     file = self._files[slot] = File(self._reader, slot, self._cell)
                 answer = (PART, slot, digest, part, file.chunk(part - 1) if part else file.closing())
+            except StateDamaged as error:
+                self.spoil(slot, str(error))
         self.said.append((member, answer))
 
     def _offer(self) -> None:
@@ -366,9 +281,13 @@ class Snapshots:
         if self._recorded and number >= self._recorded and self._closing is not None and self._writer is not None:
             closing, stored = self._closing, self._writer.stored
             self._recorded, self._closing, self._writer = 0, None, None
-            self.kept.append(Kept(closing.handle, stored))
+            is_again = bool(self.kept) and closing.handle.slot < self.kept[-1].handle.slot
+            self.kept = sorted([*self.kept, Kept(closing.handle, stored)], key=lambda kept: kept.handle.slot)
+            self._mended(closing.handle.slot)
             if self._replica.lacks(closing.handle.slot):
                 self._install(now, closing)
+            elif is_again:
+                self.repaired += 1
             else:
                 self.taken += 1
                 self._retain(now)
@@ -379,6 +298,10 @@ class Snapshots:
             self._remove(self._outdated)
             self._outdated = []
             self._truncate(now)
+
+    def _mended(self, slot: int) -> None:
+        """What was said of a damaged snapshot is over once there is another in its place, or a newer one."""
+        self.why = [] if not any(spoilt > slot for spoilt in self._spoilt) else self.why
 
     def make_room(self, now: int) -> None:
         """The log has no room for its next segment: nothing older stays than has to.  [SAFETY 28]"""

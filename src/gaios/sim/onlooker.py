@@ -12,12 +12,13 @@ import msgspec
 
 from gaios import errors
 from gaios.locks import LockService
-from gaios.log import Evidence, Replica, recover
+from gaios.log import Copies, Evidence, Recovered, Replica
 from gaios.log.doubt import Phase
 from gaios.paxos import core
+from gaios.server import damage
 from gaios.server.effects import Effects
+from gaios.server.loading import load
 from gaios.server.node import Node
-from gaios.server.snapshots import load
 from gaios.sim.checkers.persist_then_say import Remembered, Said
 from gaios.sim.checkers.quarantined import NAME as QUARANTINED
 from gaios.sim.clock import Clock
@@ -196,7 +197,19 @@ class Onlooker:
             self._world.count("a replica started from a snapshot")
         if node.snapshots.why:
             self._world.count("a replica started from an older snapshot")
-        self._remember(participant.promised, participant.longest, dict(participant.acc), participant.truncated)
+        faulty, silent_through = dict(participant.faulty), node.replica.silent_through
+        self._remember(
+            Recovered(
+                Copies(),
+                participant.promised,
+                participant.longest,
+                participant.chosen,
+                participant.truncated,
+                dict(participant.acc),
+                faulty=faulty,
+                silent_through=silent_through,
+            )
+        )
         watch_applier(self._observations, self._replica, node.replica.applier, lambda: self._world.now_ns)
 
     def stopped(self) -> None:
@@ -329,19 +342,25 @@ class Onlooker:
         try:
             durable = self._disk.durable()
             _, found = Journal.open(self._identity, durable)
-            recovered = recover(found.copies, found.records)
+            recovered = damage.recovered(found, "imagined")
             if recovered.truncated:
-                load(durable, self._identity.cell, recovered, LockService(), "imagined")
+                load(durable, self._identity.cell, recovered, LockService())
         except errors.Error as error:
             self.found("imagined power cut", error)
             return
-        self._remember(recovered.promised, recovered.longest_ns, recovered.accepted, recovered.truncated)
+        self._remember(recovered)
 
-    def _remember(self, promised: int, longest_ns: int, accepted: dict[int, tuple[int, bytes]], truncated: int) -> None:
+    def _remember(self, found: Recovered) -> None:
+        """A start knows so much; where it cannot read what it accepted, it knows that it did."""
         if self.is_out:
             return
         said = self._speech.said()
-        self._observations.starts.append(Remembered(self._replica, self._life, said, promised, longest_ns, accepted, truncated))
+        lost = dict.fromkeys(range(found.chosen + 1, found.silent_through + 1), (found.promised, b""))
+        lost |= {slot: (ballot, b"") for slot, ballot in found.faulty.items()}
+        accepted = {**found.accepted, **lost} if lost else found.accepted
+        self._observations.starts.append(
+            Remembered(self._replica, self._life, said, found.promised, found.longest_ns, accepted, found.truncated)
+        )
 
     def found(self, where: str, error: Exception) -> None:
         """The process stopped by itself."""

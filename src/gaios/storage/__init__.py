@@ -22,6 +22,7 @@ simulator's disk) does it.
     journal.locate(kind, slot) -> Location | None;  journal.read(reader, location) -> Record
     operations = journal.give_up(through)      whole old segments that a durable snapshot covers; between two batches
 
+    scrub_segment(reader, identity, number), scrub_snapshot(reader, cell, slot), scrub_copies(reader)     pieces, read at each step
     verify(reader) -> list[Problem]
 
 Operations (`words.py`) are carried out in order; what each promises about crashes is rule 3 there. Not carried out, or failed, means:
@@ -34,8 +35,9 @@ Left out on purpose: when to give up old segments (a snapshot's work), what dama
 """
 
 from gaios.storage.creation import create
-from gaios.storage.journal import Journal, Recovered
+from gaios.storage.journal import Journal
 from gaios.storage.record import MARK, PAYLOAD_BYTES_MAX, REPAIR, STATE, Location
+from gaios.storage.scrub import Piece, scrub_copies, scrub_segment, scrub_snapshot
 from gaios.storage.segment import SEGMENT_BYTES, SEGMENT_BYTES_MIN
 from gaios.storage.verify import Finding, verify
 from gaios.storage.words import (
@@ -47,6 +49,7 @@ from gaios.storage.words import (
     Problem,
     Reader,
     Record,
+    Recovered,
     Remove,
     Rename,
     Sync,
@@ -68,6 +71,7 @@ __all__ = [
     "Journal",
     "Location",
     "Operation",
+    "Piece",
     "Place",
     "Problem",
     "Reader",
@@ -79,5 +83,8 @@ __all__ = [
     "SyncDirectory",
     "Write",
     "create",
+    "scrub_copies",
+    "scrub_segment",
+    "scrub_snapshot",
     "verify",
 ]

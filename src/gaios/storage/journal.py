@@ -9,7 +9,6 @@ Rule 4. At the first operation that fails the replica stops: no journal goes on 
 """
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 
 from gaios.errors import AnotherCell, InvariantViolated, StateDamaged, StateMissing
 from gaios.storage import copies as promise
@@ -23,13 +22,12 @@ from gaios.storage.spares import KEPT, Spares, unfit
 from gaios.storage.tail import Tail
 from gaios.storage.words import (
     Create,
-    Damage,
     Identity,
     Operation,
     Place,
-    Problem,
     Reader,
     Record,
+    Recovered,
     Remove,
     Rename,
     Sync,
@@ -39,22 +37,6 @@ from gaios.storage.words import (
 
 RESERVE_BYTES = 2 * HEADER_BYTES
 """Room behind every batch for the marks that may follow it: the lazy one, and one that closes, at the next start or the segment's end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recovered:
-    """What a directory held."""
-
-    copies: bytes
-    """The newer intact copy."""
-    records: list[Record]
-    """All records in order, without marks."""
-    operations: list[Operation]
-    """To be carried out before the replica says anything: the cut, the rewriting of what nothing proves durable, the copies."""
-    cut: Problem | None
-    """The unfinished write that is cut, for the log file."""
-    damaged: list[Damage]
-    """What was durable and cannot be read any more, in order; what the caller repairs of it, it names in a `REPAIR` record."""
 
 
 class Journal:
@@ -106,6 +88,16 @@ class Journal:
         self._indexes = indexes
         self.spares = spares
         """Files that stand ready for the next segments."""
+
+    @property
+    def identity(self) -> Identity:
+        """Whose it is."""
+        return self._identity
+
+    @property
+    def copies(self) -> bytes:
+        """What the promise copies hold, or are about to."""
+        return self._payload
 
     # ------------------------------------------------------------------------------------------------------------ start
 
@@ -176,7 +168,7 @@ class Journal:
         # Not before the copies that say so are durable: a killed process may have left them in the cache only.
         operations += (*map(Remove, given_up), SyncDirectory(segment.DIRECTORY)) if given_up else ()
         journal.damaged = [damage.place for damage in found.damaged]
-        return journal, Recovered(copy.payload, records, operations, found.cut, judged(found.damaged, replaced))
+        return journal, Recovered(copy.payload, records, operations, found.cut, judged(found.damaged, replaced), known.first > 1)
 
     def _settle(self, reader: Reader, found: Scan) -> list[Operation]:
         """Write anew what nothing proves durable, zero what is cut, and close the batch with a mark; one sync covers it all.

@@ -7,6 +7,7 @@ subset of its sectors of 512 bytes may have reached the disk, each whole. `Creat
 `SyncDirectory` of the directory that holds the name has returned; until then each may or may not have happened.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 
@@ -136,3 +137,21 @@ class Place(NamedTuple):
     def covers(self, other: "Place") -> bool:
         """Whether the other lies within it."""
         return self.segment == other.segment and self.start <= other.start and other.end <= self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What a directory held."""
+
+    copies: bytes
+    """The newer intact copy."""
+    records: list[Record]
+    """All records in order, without marks."""
+    operations: list[Operation]
+    """To be carried out before the replica says anything: the cut, the rewriting of what nothing proves durable, the copies."""
+    cut: Problem | None
+    """The unfinished write that is cut, for the log file."""
+    damaged: list[Damage]
+    """What was durable and cannot be read any more, in order; what the caller repairs of it, it names in a `REPAIR` record."""
+    begins_later: bool
+    """Whether older segments were given up."""

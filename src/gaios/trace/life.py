@@ -2,8 +2,8 @@
 
 Rule 1. Two classes of messages. *Promise*, *accepted* and the like wait for all records up to those of their own step; what only the owner
 of a ballot says waits for the durable claim of that ballot. Nothing of either leaves before the boot is durable.  [SAFETY 5]
-Nothing at all happens to the core before so many others said that they recorded the boot that they are a majority together with this one,
-and nobody says that of another's boot before its record is durable.  [SAFETY 3]
+Nothing but what its own disk tells happens to the core before so many others said that they recorded the boot that they are a majority
+together with this one, and nobody says that of another's boot before its record is durable.  [SAFETY 3]
 Rule 2. What leaves was sent by a step of this boot. The exceptions are `Learn`, which log/ joins and renews, and `Chosen`, which may be
 read from the disk: those must be true.
 Rule 3. What the disk is handed is what the steps wanted written, in their order; beside it only marks that are true, what was accepted
@@ -27,6 +27,8 @@ _REPEATED: Final = frozenset({core.PREPARE, core.PROMISE, core.ACCEPT})
 """What log/ may send again without a step."""
 _KEPT_SLOTS: Final = 4 * core.WINDOW
 """Proposals may be sent again until they are chosen, and leave a little later."""
+_OWN: Final = frozenset({core.ROT, core.TRUNCATE})
+"""Steps that only say what this member's own disk holds: they wait for nobody."""
 _BESIDE: Final = frozenset({RecordKind.SNAPSHOT, RecordKind.BOOT, RecordKind.QUARANTINE, RecordKind.REPAIR})
 """Records that no step of the core asks for."""
 FAR: Final = 1 << 62
@@ -133,7 +135,7 @@ class Life:
         event = _event(step.event)
         tag = event[0]
         recorded, voters = len(self._recorded_by) + 1, self.start.voters.bit_count()
-        if 2 * recorded <= voters and tag != core.ROT:
+        if 2 * recorded <= voters and tag not in _OWN:
             raise Illegal(
                 "V3 a boot is registered", f"nothing before a majority of {voters} recorded the boot", f"{recorded}: {shown(event)}"
             )
@@ -297,21 +299,27 @@ class Life:
         if batch.state is not None:
             self._opens(batch)
         for record in batch.records:
-            kind, slot, ballot, value = record
+            kind, slot, _, _ = record
             if self._unwritten and self._unwritten[0][1] == record:
                 self._flying.append(self._unwritten.popleft()[0])
             elif kind == RecordKind.CHOSEN:
                 if slot > participant.chosen:
                     raise Illegal("V3 what is written", f"a mark of at most slot {participant.chosen}", f"one of slot {slot}")
-            elif kind not in _BESIDE and (
-                kind != RecordKind.ACCEPT or ((slot, ballot, value) not in self._found and not self._is_again(slot, ballot, value))
-            ):
+            elif kind not in _BESIDE and not self._is_again(record):
                 expected = _record(*self._unwritten[0][1]) if self._unwritten else "only records that a step wanted"
                 raise Illegal("V3 what is written", expected, _record(*record))
 
-    def _is_again(self, slot: int, ballot: int, value: bytes) -> bool:
-        """Whether a slot's record is written once more: its bytes were damaged, and the value is at hand."""
-        return self._core.acc.get(slot) == (ballot, value) and not any(record[1] == slot for _, record in self._unwritten)
+    def _is_again(self, record: tuple[int, int, int, bytes]) -> bool:
+        """Whether what the core holds is written once more: what proves it durable may be torn, or is damaged."""
+        kind, slot, ballot, value = record
+        participant = self._core
+        if kind == RecordKind.ACCEPT:
+            if (slot, ballot, value) in self._found:
+                return True
+            return bool(participant.acc.get(slot) == (ballot, value)) and not any(wanted[1] == slot for _, wanted in self._unwritten)
+        if kind == RecordKind.TRUNCATE:
+            return bool(slot == participant.truncated)
+        return kind == RecordKind.FAULT and bool(participant.faulty.get(slot) == ballot)
 
     def _opens(self, batch: Handed) -> None:
         """A full state record claims as chosen only what is durably marked, and holds everything above."""
