@@ -51,6 +51,8 @@ class _Hole:
         """The only slots that it can be about, each with its ballot; None: all of the range."""
         self.seen: set[int] = set()
         """Slots that were written behind it."""
+        self.found: set[int] = set()
+        """Those of them that have a record of their own there, where they can be looked up."""
         self.bounds: dict[int, int] = {}
         """Ballots that an earlier start knew it by."""
 
@@ -60,6 +62,7 @@ class _Hole:
         for kind, slot, ballot, payload in records:
             if kind == _ACCEPT:
                 seen.add(slot)
+                self.found.add(slot)
             elif kind == _CHOSEN and self.high == FAR:
                 self.high = ballot or slot + WINDOW
             elif kind == _STATE:
@@ -172,6 +175,9 @@ def _settle(found: Recovered, holes: list[_Hole]) -> None:
             faulty[slot] = max(ballot, faulty.get(slot, 0))
     missing = (slot for slot in range(found.truncated + 1, found.chosen + 1) if slot not in found.accepted and slot not in faulty)
     faulty |= dict.fromkeys(missing, found.promised)
+    for hole in holes:
+        kept = set(hole.slots if hole.slots is not None else hole.seen) - hole.found
+        found.alone |= {slot for slot in kept if slot > found.truncated and slot in found.accepted and slot not in faulty}
     found.faulty = {slot: max(1, faulty[slot]) for slot in sorted(faulty)}
     for slot in faulty:
         found.accepted.pop(slot, None)

@@ -117,6 +117,8 @@ class Recovered(msgspec.Struct):
     """Slots whose accepted value was lost, each with the newest ballot that it may have been of.  [SAFETY 6]"""
     waiting: dict[Place, set[int]] = {}
     """Damaged places of the log, each with the slots that are to be written anew before it is needed no more."""
+    alone: set[int] = set()
+    """Slots whose value stands in a state record alone, because their own is damaged: they are to be written again."""
     silent_through: int = 0
     """Until every slot through this one is chosen, nothing may be promised or voted for: nobody can tell what was accepted up to there."""
 

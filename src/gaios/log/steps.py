@@ -67,7 +67,8 @@ class Steps:
         self.silent_through = recovered.silent_through
         participant.acc = {slot: held for slot, held in recovered.accepted.items() if slot > recovered.truncated}
         above = sorted(slot for slot in participant.acc if slot > recovered.chosen)
-        self.output.records.extend((RecordKind.ACCEPT, slot, *participant.acc[slot]) for slot in above)
+        again = sorted({*above, *recovered.alone}) if recovered.alone else above
+        self.output.records.extend((RecordKind.ACCEPT, slot, *participant.acc[slot]) for slot in again)
         self._top = max(recovered.top, recovered.silent_through, recovered.chosen, above[-1] if above else 0)
         self._write_copies()
 

@@ -176,7 +176,7 @@ class Onlooker:
         """Its doubt was durable at its last turn."""
         self._recovering = self._waited = self._overloaded = self._turns = 0
         self._due_ns = self._restless = 0
-        self._taken = self._skipped = self._installed = 0
+        self._taken = self._skipped = self._installed = self._rotten = 0
         self._core: Any = None
         self._held: _Standing | None = None
         """How it stood at its last turn, if it held a lease then."""
@@ -197,6 +197,13 @@ class Onlooker:
             self._world.count("a replica started from a snapshot")
         if node.snapshots.why:
             self._world.count("a replica started from an older snapshot")
+        if participant.faulty:
+            self._world.count("a replica started without some of what it accepted")
+        if node.replica.lacks_base:
+            self._world.count("a replica started without a snapshot that its log needs")
+        if node.replica.silent_through > participant.chosen:
+            self._world.count("a replica could not tell what it accepted")
+        self._rotten = node.damages.found
         faulty, silent_through = dict(participant.faulty), node.replica.silent_through
         self._remember(
             Recovered(
@@ -281,6 +288,9 @@ class Onlooker:
         if (node.snapshots.taken, node.snapshots.skipped) != (self._taken, self._skipped):
             world.count("a snapshot was taken" if node.snapshots.taken > self._taken else "a snapshot was asked for while one was taken")
             self._taken, self._skipped = node.snapshots.taken, node.snapshots.skipped
+        if node.damages.found != self._rotten:
+            self._rotten = node.damages.found
+            self._world.count("rot was found while a replica ran")
         if node.snapshots.installed != self._installed:
             self._installed = node.snapshots.installed
             world.count("a replica caught up by a snapshot")
