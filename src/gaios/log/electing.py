@@ -45,8 +45,8 @@ class Electing(Standing):
         return self.core.phase in (core.PREPARING, core.RECOVERING) and self.core.bal == self.core.promised
 
     def _poll_due_ns(self) -> int:
-        """When to poll: later where the disk has less room than others; never where it has none, or the database is in doubt."""
-        if self.space.room == Room.NONE or not self.doubt.may_serve:
+        """When to poll: later where the disk has less room than others; never where it has none, the database is in doubt, or votes are."""
+        if self.space.room == Room.NONE or not self.doubt.may_serve or self._steps.is_silent or self.lacks_base:
             return FAR
         due, term_ms = self._election.due_ns(self.core.granted_until), self.options.term_ms
         return due + (self.space.wait_ms(term_ms) + term_ms * self._reign.pace.stands_back(due)) * MS
@@ -61,7 +61,7 @@ class Electing(Standing):
     def _polled(self, now: int, member: int, message: Message) -> None:
         """A replica asks whether it might be elected: yes only when no lease of ours is out.  [SAFETY 9]"""
         _, number, promised, chosen = message
-        yes = now >= self.core.granted_until and not self._reign.ballot
+        yes = now >= self.core.granted_until and not self._reign.ballot and not self._steps.is_silent
         if yes:
             self._election.give_way(now, member, self.me)
         self._catchup.heard(member, chosen)
@@ -78,7 +78,8 @@ class Electing(Standing):
 
     def _consider(self, now: int) -> None:
         """Campaign if a majority said yes."""
-        if self.doubt.may_serve and self.core.quorum(self._election.yes) and now >= self.core.granted_until and not self._reign.ballot:
+        fit = self.doubt.may_serve and not self.lacks_base
+        if fit and self.core.quorum(self._election.yes) and now >= self.core.granted_until and not self._reign.ballot:
             self._campaign(now)
 
     def _campaign(self, now: int) -> None:
@@ -104,7 +105,7 @@ class Electing(Standing):
             self._election.failed(now)
         elif now >= self._resend_due:
             self._resend_due = now + self.options.retransmit_ms * MS
-            if self.core.phase == core.PREPARING:
+            if self.core.gathers():
                 message = (core.PREPARE, self.core.bal, self.config)
                 self._steps.output.after.extend((peer, message) for peer in self.peers if not self.core.proms >> peer & 1)
 

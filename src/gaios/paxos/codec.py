@@ -1,5 +1,5 @@
-# Generated from ballots.spec.py, values.spec.py, leases.spec.py; do not edit; run `make fix`.
-# sha256 of the texts: 1234aa7a05f80e06b3aea0d612c154368c9196f4258c1da2e8d2b5e267a2ea49
+# Generated from ballots.spec.py, values.spec.py, leases.spec.py, damage.spec.py; do not edit; run `make fix`.
+# sha256 of the texts: 61bcbddf7253f82577a6a4f583a20a6ca804db55d0a4c61cf958f0520d8f6aa2
 """What may reach the core from another member: every field of every message, its type and its range.
 
 Rule 1. A check is total: any object becomes a message of the core, or a `ProtocolError`.
@@ -235,4 +235,5 @@ _CHECKS: Final[tuple[Callable[[_Raw], tuple[Any, ...]], ...]] = (
     _heartbeat,
     _grant,
     _release,
+    _input,
 )

@@ -57,8 +57,8 @@ class Notes:
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
-        self.found: tuple[int, int, int, int, list[tuple[int, int, bytes]]] = (0, 0, 0, 0, [])
-        """promised, longest, chosen, truncated, accepted: what the core was given at its start."""
+        self.found: dict[str, Any] = {}
+        """What the core was given at its start: those fields of a `Start`."""
         self.told = 0
         """Entries told in earlier turns."""
 
@@ -94,7 +94,16 @@ class RecordedReplica(Replica):
         super().__init__(participant=listening(kind, notes), **arguments)
         participant = self.core  # a boot, all that may have happened to it, changes none of this
         accepted = [(slot, ballot, digest(value)) for slot, (ballot, value) in sorted(participant.acc.items())]
-        notes.found = (participant.promised, participant.longest, participant.chosen, participant.truncated, accepted)
+        notes.found = {
+            "promised": participant.promised,
+            "longest": participant.longest,
+            "chosen": participant.chosen,
+            "truncated": participant.truncated,
+            "accepted": accepted,
+            "faulty": sorted(participant.faulty.items()),
+            "silent_through": self._steps.silent_through,
+            "is_damaged": bool(arguments["recovered"].waiting),
+        }
 
     def receive(self, now: int, member: int, boot: int, nonce: int, messages: list[Message]) -> bool:
         """As `Replica.receive`."""
@@ -201,7 +210,6 @@ def start_recorded(sink: Sink, *, cell: bytes, now: int, wall_ms: int, **argumen
     kind: type[RecordedReplica] = RecordedReplica if make is Replica else type("Recorded", (RecordedReplica, make), {})
     node = RecordedNode.start(cell=cell, now=now, wall_ms=wall_ms, make=partial(kind, notes=notes), **arguments)
     replica = node.replica
-    promised, longest, chosen, truncated, accepted = notes.found
     start = Start(
         text=fingerprint(),
         cell=cell,
@@ -213,11 +221,7 @@ def start_recorded(sink: Sink, *, cell: bytes, now: int, wall_ms: int, **argumen
         clock=sink.clock,
         began_ns=sink.true_ns(now),
         wall_ms=wall_ms,
-        promised=promised,
-        longest=longest,
-        chosen=chosen,
-        truncated=truncated,
-        accepted=accepted,
+        **notes.found,
     )
     node.listen(sink, start)
     return node

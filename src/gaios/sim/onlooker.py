@@ -12,9 +12,10 @@ import msgspec
 
 from gaios import errors
 from gaios.locks import LockService
-from gaios.log import Evidence, Replica, feature, recover
+from gaios.log import Copies, Evidence, Recovered, Replica, feature
 from gaios.log.doubt import Phase
 from gaios.paxos import core
+from gaios.server import damage
 from gaios.server.effects import Effects
 from gaios.server.loading import load
 from gaios.server.node import Node
@@ -179,7 +180,7 @@ class Onlooker:
         """Its doubt was durable at its last turn."""
         self._recovering = self._waited = self._overloaded = self._turns = 0
         self._due_ns = self._restless = 0
-        self._taken = self._skipped = self._installed = self._rebuilt = self._wanted = 0
+        self._taken = self._skipped = self._installed = self._rebuilt = self._wanted = self._rotten = 0
         self._core: Any = None
         self._held: _Standing | None = None
         """How it stood at its last turn, if it held a lease then."""
@@ -205,7 +206,26 @@ class Onlooker:
                 self._world.count("a replica started from a snapshot of a wrong database")
         if node.snapshots.why:
             self._world.count("a replica started from an older snapshot")
-        self._remember(participant.promised, participant.longest, dict(participant.acc), participant.truncated)
+        if participant.faulty:
+            self._world.count("a replica started without some of what it accepted")
+        if node.replica.lacks_base:
+            self._world.count("a replica started without a snapshot that its log needs")
+        if node.replica.silent_through > participant.chosen:
+            self._world.count("a replica could not tell what it accepted")
+        self._rotten = node.damages.found
+        faulty, silent_through = dict(participant.faulty), node.replica.silent_through
+        self._remember(
+            Recovered(
+                Copies(),
+                participant.promised,
+                participant.longest,
+                participant.chosen,
+                participant.truncated,
+                dict(participant.acc),
+                faulty=faulty,
+                silent_through=silent_through,
+            )
+        )
         watch_applier(self._observations, self._replica, node.replica.applier, lambda: self._world.now_ns)
 
     def stopped(self) -> None:
@@ -280,6 +300,9 @@ class Onlooker:
         if (node.snapshots.taken, node.snapshots.skipped) != (self._taken, self._skipped):
             world.count("a snapshot was taken" if node.snapshots.taken > self._taken else "a snapshot was asked for while one was taken")
             self._taken, self._skipped = node.snapshots.taken, node.snapshots.skipped
+        if node.damages.found != self._rotten:
+            self._rotten = node.damages.found
+            self._world.count("rot was found while a replica ran")
         if node.snapshots.installed != self._installed:
             self._installed = node.snapshots.installed
             world.count("a replica caught up by a snapshot")
@@ -353,19 +376,25 @@ class Onlooker:
         try:
             durable = self._disk.durable()
             _, found = Journal.open(self._identity, durable)
-            recovered = recover(found.copies, found.records)
+            recovered = damage.recovered(found, "imagined")
             if recovered.truncated:
-                load(durable, self._identity.cell, recovered, LockService(), "imagined", feature.LEVEL_END)
+                load(durable, self._identity.cell, recovered, LockService(), feature.LEVEL_END)
         except errors.Error as error:
             self.found("imagined power cut", error)
             return
-        self._remember(recovered.promised, recovered.longest_ns, recovered.accepted, recovered.truncated)
+        self._remember(recovered)
 
-    def _remember(self, promised: int, longest_ns: int, accepted: dict[int, tuple[int, bytes]], truncated: int) -> None:
+    def _remember(self, found: Recovered) -> None:
+        """A start knows so much; where it cannot read what it accepted, it knows that it did."""
         if self.is_out:
             return
         said = self._speech.said()
-        self._observations.starts.append(Remembered(self._replica, self._life, said, promised, longest_ns, accepted, truncated))
+        lost = dict.fromkeys(range(found.chosen + 1, found.silent_through + 1), (found.promised, b""))
+        lost |= {slot: (ballot, b"") for slot, ballot in found.faulty.items()}
+        accepted = {**found.accepted, **lost} if lost else found.accepted
+        self._observations.starts.append(
+            Remembered(self._replica, self._life, said, found.promised, found.longest_ns, accepted, found.truncated)
+        )
 
     def found(self, where: str, error: Exception) -> None:
         """The process stopped by itself."""

@@ -9,7 +9,7 @@ Rule 2. What a process does not take while it is paused waits for it; what is se
 Rule 3. A process that raises what it may not raise is a finding.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -29,13 +29,14 @@ from gaios.sim.next_version import VERSION as NEXT_VERSION
 from gaios.sim.observations import Observations, ObservedService
 from gaios.sim.onlooker import Onlooker
 from gaios.sim.world import World
-from gaios.storage import Identity, Record, create
+from gaios.storage import Identity, Piece, Record, create
 from gaios.transport import PEER_BYTES_MAX, Decoder, Kind, encode_peer
 
-WALL_MS = 1_700_000_000_000
-"""What the wall clock shows when the world begins."""
-WALL_OFF_MS = 86_400_000
-"""How far a wall clock may be off, either way."""
+WALL_MS = 1_700_000_000_000  # what the wall clock shows when the world begins
+WALL_OFF_MS = 86_400_000  # how far a wall clock may be off, either way
+
+
+SCRUB_NS = 200_000  # what reading a piece again takes
 
 
 def address(replica: int) -> str:
@@ -346,7 +347,7 @@ class Seat:
         elif kind == "no room for a snapshot":
             node.snapshots.no_room(now)
         else:
-            getattr(node, kind)(now)  # told of with nothing but the time
+            getattr(node, kind)(now, *event[1:])  # told of with little but the time
         return True
 
     # -- effects ---------------------------------------------------------------------------------------------------------
@@ -354,7 +355,7 @@ class Seat:
     def _carry_out(self, life: int, effects: Effects) -> None:
         if life != self.life or self.node is None:
             return
-        world, (disk, spare, to_peers, to_clients, _, deadline_ns, snapshot, _) = self.world, effects
+        world, (disk, spare, to_peers, to_clients, _, deadline_ns, snapshot, _, scrub) = self.world, effects
         done, failed = partial(self._disk_done, life), partial(self._disk_failed, life)
         if disk is not None:
             self.disk.submit(disk, partial(done, "disk_done"), failed)
@@ -362,6 +363,8 @@ class Seat:
             self.disk.submit(spare, partial(done, "spare_done"), failed, partial(done, "no_room"))
         if snapshot is not None:
             self.disk.submit(snapshot, partial(done, "snapshot_done"), failed, partial(done, "no room for a snapshot"))
+        if scrub is not None:
+            world.after(SCRUB_NS, self._scrub, life, scrub)
         last, frame = None, b""
         for member, body, _ in to_peers:
             world.note(f"send {self.replica} {member}", body)
@@ -372,6 +375,10 @@ class Seat:
         for number, data in to_clients:
             self._door.send(number, data)
         self._arm(deadline_ns)
+
+    def _scrub(self, life: int, step: Callable[[], Piece | None]) -> None:
+        if life == self.life:
+            self._put(("scrubbed", step()))
 
     def _disk_done(self, life: int, which: str) -> None:
         if life == self.life:

@@ -14,6 +14,7 @@ DRIFT_PPM = 334,000 and rounded down ends 2 ticks early.
 from typing import Final
 
 from gaios.spec.configuration import Configuration
+from gaios.spec.configurations_damage import DAMAGE
 from gaios.spec.large import LARGE
 from gaios.spec.recurring import CLOCKS, FREE, LEASE, MARKED, ROUND, VALUES
 
@@ -316,7 +317,7 @@ CI: Final = (
     ),
 )
 
-SCOPES: Final = {"small": SMALL, "ci": (*SMALL, *CI), "large": (*SMALL, *CI, *LARGE)}
+SCOPES: Final = {"small": SMALL, "ci": (*SMALL, *CI, *DAMAGE), "large": (*SMALL, *CI, *DAMAGE, *LARGE)}
 
 
 def find(name: str) -> Configuration:
