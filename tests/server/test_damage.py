@@ -90,7 +90,7 @@ async def test_rot_that_a_peer_asks_for_is_repaired_while_running(tmp_path: Path
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_grid_of_three_replicas_and_four_records_recovers_whole(kind: str) -> None:
-    """[PAR] A share of its 2,401 cases; `python -m tests.server.damaged grid` has all."""
+    """A share of its 2,401 cases; `python -m tests.server.damaged grid` has all."""
     for pattern in Random(kind).sample(list(patterns()), 8):
         recovers(pattern, kind)
 

@@ -1,4 +1,4 @@
-"""Rot: what was written, synced and long left alone is not what it was.  [SAFETY 6, 7, 15; PAR: FAST'18]
+"""Rot: what was written, synced and long left alone is not what it was.  [SAFETY 6, 7, 15]
 
 Rule 1. Any replicas, any number of them, a little at a time, while they run and while they are down. What rots is intact somewhere: no two
 replicas lose their records of one slot, only one loses snapshots, and of two promise copies one is left.
