@@ -1,6 +1,7 @@
 """Damage on real disks: different records of all replicas at once, each intact somewhere.  [SAFETY 6, 7, 15]"""
 
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -9,6 +10,7 @@ from gaios.log import RecordKind
 from gaios.server import config
 from gaios.storage import Identity, Journal, verify
 from gaios.storage.disk import Directory
+from tests.server.damaged import KINDS, SLOTS, bits, patterns, recovers, starts
 from tests.server.shells import make, master_of, running, until
 from tests.server.test_replica import command
 
@@ -84,3 +86,27 @@ async def test_rot_that_a_peer_asks_for_is_repaired_while_running(tmp_path: Path
         assert newest.place != where.place
         one.damages.found_at(0, where.place)
         assert one.damages.found == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_grid_of_three_replicas_and_four_records_recovers_whole(kind: str) -> None:
+    """A share of its 2,401 cases; `python -m tests.server.damaged grid` has all."""
+    for pattern in Random(kind).sample(list(patterns()), 8):
+        recovers(pattern, kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_five_replicas_that_are_all_damaged_recover_whole(kind: str) -> None:
+    """Each record is intact at one of them at the least."""
+    random = Random(kind)
+    for _ in range(3):
+        pattern = tuple(random.randrange(1, 31) for _ in SLOTS)
+        recovers(pattern, kind, replicas=5)
+
+
+def test_any_flipped_bit_of_a_replica_is_made_good_or_named() -> None:
+    """A share of log, snapshots and promise copies; `python -m tests.server.damaged bits` flips all."""
+    flips = list(bits())
+    assert {name.partition("/")[0].partition("-")[0] for name, _, _ in flips} == {"promise", "snap", "wal"}
+    went_on = [starts(*flip) for flip in Random(1).sample(flips, 1_000)]
+    assert sum(went_on) > 900

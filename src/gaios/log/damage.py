@@ -6,6 +6,7 @@
 Rule 1. A record whose header is intact is known: only its own slot is faulty, and only if nothing as new is known of that slot.
 Rule 2. Anything may have stood where nothing is known, within what the records around it leave open: a vote was for a slot above the last
 mark before it, and at most a window above the next one, or the highest slot that this one names. What was written behind it is newer.
+A value that is known in a ballot as new as any that had been promised by then is not in doubt: in one ballot there is one value.
 Where an older place was repaired, that too may have stood there: then everything from that place's slots on is in doubt.
 Rule 3. A state record tells all of every slot above its own mark: what rotted before it matters below that mark only.
 Rule 4. Votes are for no slot more than a window above a mark that is as durable: an intact vote tells what was chosen, whatever became of
@@ -53,6 +54,8 @@ class _Hole:
         """Slots that were written behind it."""
         self.found: set[int] = set()
         """Those of them that have a record of their own there, where they can be looked up."""
+        self.newest = FAR
+        """No vote in it was in a newer ballot."""
         self.bounds: dict[int, int] = {}
         """Ballots that an earlier start knew it by."""
 
@@ -68,6 +71,7 @@ class _Hole:
             elif kind == _STATE:
                 state = decode_state(payload)
                 self.high = min(self.high, state.chosen)
+                self.newest = min(self.newest, state.promised)
                 seen.update(at for at, _, _ in state.accepted)
             elif kind == _FAULT:
                 self.bounds.setdefault(slot, ballot)
@@ -77,7 +81,8 @@ class _Hole:
         if self.slots is not None:
             return {slot: ballot for slot, ballot in self.slots.items() if slot not in self.seen}
         doubtful = (slot for slot in range(self.low + 1, min(self.high, through) + 1) if slot not in self.seen)
-        return {slot: self.bounds.get(slot, promised) for slot in doubtful}
+        newest = min(promised, self.newest)
+        return {slot: self.bounds.get(slot, newest) for slot in doubtful}
 
 
 def recover_damaged(
@@ -167,7 +172,7 @@ def _settle(found: Recovered, holes: list[_Hole]) -> None:
     faulty = {slot: ballot for slot, ballot in found.faulty.items() if slot > found.truncated}
     for hole in holes:
         doubt = hole.about(found.chosen + WINDOW, found.promised)
-        known = {slot for slot, ballot in doubt.items() if hole.slots is not None and _is_as_new(found, slot, ballot)}
+        known = {slot for slot, ballot in doubt.items() if _is_as_new(found, slot, ballot)}
         doubt = {slot: ballot for slot, ballot in doubt.items() if slot > found.truncated and slot not in known}
         if hole.place is not None:
             found.waiting[hole.place] = set(doubt)

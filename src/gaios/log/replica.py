@@ -154,7 +154,7 @@ class Replica(Electing, Applying):
             self.gauge.heard(now, member)
             if not self.boots.hears(member, boot, nonce, messages):
                 return bool(self._steps.output)
-        supplied, chosen = 0, self.core.chosen
+        supplied, chosen, proposes = 0, self.core.chosen, self._proposes
         for message in messages:
             tag = message[0]
             if tag in (BOOT, BOOTED):
@@ -186,7 +186,8 @@ class Replica(Electing, Applying):
                 heard = tag not in _SPEAKS or not self._steps.is_silent
                 self._note(now, member, message, fired=heard and self._steps.take(message, member, now))
         self._settle(now)
-        return bool(self._steps.output or self.doubt.evidence or self.doubt.news) or self.core.chosen != chosen
+        news = self._steps.output or self.doubt.evidence or self.doubt.news
+        return bool(news) or self.core.chosen != chosen or self._proposes != proposes
 
     def submit(self, now: int, token: Any, data: bytes, *, bound: bool = False) -> None:  # noqa: ANN401 (a token is the shell's own)
         """A client's entry came; its answer comes in some `Output`. `bound`: only this reign may carry it out.  [PML §5.3]"""

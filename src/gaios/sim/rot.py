@@ -1,4 +1,4 @@
-"""Rot: what was written, synced and long left alone is not what it was.  [SAFETY 6, 7, 15; PAR: FAST'18]
+"""Rot: what was written, synced and long left alone is not what it was.  [SAFETY 6, 7, 15]
 
 Rule 1. Any replicas, any number of them, a little at a time, while they run and while they are down. What rots is intact somewhere: no two
 replicas lose their records of one slot, only one loses snapshots, and of two promise copies one is left.
@@ -95,19 +95,28 @@ class Rot:
             if doubt is None or not self._may_lose(seat, doubt):
                 return
             self._world.count("a record was lost without a trace")
-            damage = self._dice.bytes(8) if self._dice.chance(0.5) else b""
-            data = durable.read(file, header.offset, whole)
-            for offset, byte in enumerate(data):
-                # Something else stands there; or nothing, as when a block was never written.
-                mask = byte if not damage else damage[offset % 8] if offset < HEADER_BYTES else 0
-                if mask:
-                    seat.disk.damage(file, header.offset + offset, mask)
+            there = durable.read(file, header.offset, whole)
+            for place, (was, now) in enumerate(zip(there, self._instead(durable, log, header, there), strict=True), header.offset):
+                if was != now:
+                    seat.disk.damage(file, place, was ^ now)
             self._note(seat, file, header.offset)
         elif header.kind != RecordKind.ACCEPT or self._may_lose(seat, range(header.slot, header.slot + 1)):
             payload = header.length > 0 and self._dice.chance(0.6)
             self._world.count("a record's payload rotted" if payload else "a record's header rotted")
             start, length = (header.offset + HEADER_BYTES, header.length) if payload else (header.offset, HEADER_BYTES)
             self._flip(seat, file, start, length)
+
+    def _instead(self, durable: Durable, log: _Log, header: Header, there: bytes) -> bytes:
+        """What stands where a record was: nothing, as when a block was never written; another record; or anything."""
+        how = self._dice.below(3)
+        if how == 0:
+            return bytes(len(there))
+        alike = [each for each in log.headers if size(each.length) == len(there) and each.sequence != header.sequence]
+        if how == 1 and alike:
+            other = self._dice.pick(alike)
+            self._world.count("a record was written to another's place")
+            return durable.read(segment.name(other.segment), other.offset, len(there))
+        return self._dice.bytes(HEADER_BYTES) + there[HEADER_BYTES:]
 
     def _may_lose(self, seat: Place, doubt: range) -> bool:
         """Whether nobody else lost any of these; then they are lost here."""

@@ -364,7 +364,7 @@ class Seat:
         if snapshot is not None:
             self.disk.submit(snapshot, partial(done, "snapshot_done"), failed, partial(done, "no room for a snapshot"))
         if scrub is not None:
-            world.after(SCRUB_NS, self._scrub, life, scrub)
+            world.after(SCRUB_NS, self._disk_done, life, "scrubbed", scrub)
         last, frame = None, b""
         for member, body, _ in to_peers:
             world.note(f"send {self.replica} {member}", body)
@@ -376,13 +376,9 @@ class Seat:
             self._door.send(number, data)
         self._arm(deadline_ns)
 
-    def _scrub(self, life: int, step: Callable[[], Piece | None]) -> None:
+    def _disk_done(self, life: int, which: str, step: Callable[[], Piece | None] | None = None) -> None:
         if life == self.life:
-            self._put(("scrubbed", step()))
-
-    def _disk_done(self, life: int, which: str) -> None:
-        if life == self.life:
-            self._put((which,))
+            self._put((which,) if step is None else (which, step()))
 
     def _disk_failed(self, life: int) -> None:
         """The first failure stops the replica, as with exit code 4."""

@@ -26,7 +26,7 @@ class Mutation:
 
 _PROMISED: Final = "c == config and b >= promised and s <= chosen + WINDOW and me in voters"
 _CONFIG: Final = "c == config and "
-_TRUNCATES: Final = '[PML §5.5; SAFETY 26]"\n            acc -= range(truncated + 1, k + 1)'
+_TRUNCATES: Final = "acc -= range(truncated + 1, k + 1); truncated = k\n\n"
 _INSTALLS: Final = "acc -= range(truncated + 1, k + 1); truncated = k; chosen = k"
 _INSTALL_DROPS: Final = "            faulty -= range(truncated + 1, k + 1)\n            "
 
@@ -200,7 +200,6 @@ MUTATIONS: Final = (
         "SAFETY 8, 26",
         ((_INSTALLS, _INSTALLS.replace("k + 1", "k + 2")),),
         "install",
-        alone=True,
     ),
     Mutation(
         "a promise does not say how far it knows",
@@ -359,8 +358,8 @@ MUTATIONS: Final = (
         "SAFETY 6, 26",
         (
             (
-                "            faulty -= range(truncated + 1, k + 1)\n" + _INSTALLS,
-                "            faulty -= range(truncated + 1, k + 2)\n" + _INSTALLS,
+                _INSTALL_DROPS + _INSTALLS,
+                _INSTALL_DROPS.replace("k + 1", "k + 2") + _INSTALLS,
             ),
         ),
         "damage-install",
