@@ -3,7 +3,7 @@
 Rule 1. A start takes the newest snapshot that is whole, and none that says more than the log's marks do: its record stands behind a mark.
 Rule 2. A replica in quarantine starts from one that is proved, or else applies the whole log; where that begins later the oldest has to do.
 Rule 3. What the log was truncated behind is proved: nothing else is truncated behind (snapshots.py).
-Rule 4. Where none can be restored and the log begins behind them, the machine stays empty: the replica fetches one from a peer (snapshots.py).
+Rule 4. Where none can be restored and the log begins behind them, the machine stays empty: the replica fetches one (snapshots.py).
 """
 
 from typing import NamedTuple

@@ -12,8 +12,8 @@ Rule 3. Who lacks what its peers have truncated fetches a snapshot instead of ta
 is durable: a crash before that leaves what was there, and the fetching begins anew. Only what is proved is offered.
 Rule 4. A replica in quarantine keeps none but those that are proved. One whose log begins later is rebuilt from the newest of them.
 Rule 5. A snapshot that rots is fetched again from peers that have the same.  [SAFETY 15]
-Rule 6. Who has none to start from, or to be rebuilt from, and a log that begins later, asks all others for theirs until it has one. It votes
-meanwhile, and leads nobody.  [SAFETY 6]
+Rule 6. Who has none to start from, or to be rebuilt from, and a log that begins later, asks all others for theirs until it has one.
+It votes meanwhile, and leads nobody.  [SAFETY 6]
 
 Left out on purpose: which there are (keeping.py), which one a start takes (loading.py), which of them stay (retention.py).
 """

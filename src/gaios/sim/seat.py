@@ -20,7 +20,7 @@ from gaios.server.effects import Effects, Limits
 from gaios.server.node import Node
 from gaios.server.recorded import start_recorded
 from gaios.server.recorder import Recorder
-from gaios.sim.clock import Clock
+from gaios.sim.clock import Clock, wall_clock
 from gaios.sim.disk import Disk
 from gaios.sim.door import Door
 from gaios.sim.faults import Faults
@@ -31,10 +31,6 @@ from gaios.sim.onlooker import Onlooker
 from gaios.sim.world import World
 from gaios.storage import Identity, Piece, Record, create
 from gaios.transport import PEER_BYTES_MAX, Decoder, Kind, encode_peer
-
-WALL_MS = 1_700_000_000_000  # what the wall clock shows when the world begins
-WALL_OFF_MS = 86_400_000  # how far a wall clock may be off, either way
-
 
 SCRUB_NS = 200_000  # what reading a piece again takes
 
@@ -125,6 +121,9 @@ class Seat:
         self.world.note(f"start {self.replica}")
         machine, self.refusal, self.onlooker.may_be_too_old = self.make_machine(), None, self._upgrades and not self.is_next
         nonce = int.from_bytes(self._dice.bytes(8), "little") >> 1
+        wall_ms, is_off = wall_clock(self.world.now_ns, self._dice, self._wall_jump)
+        if is_off:
+            self.world.count("a wall clock was off")
         try:
             begin = Node.start if self.sink is None else partial(start_recorded, self.sink)
             node = begin(
@@ -136,7 +135,7 @@ class Seat:
                 machine=machine,
                 nonce=nonce,
                 now=self.clock.read(self.world.now_ns),
-                wall_ms=self._wall_ms(),
+                wall_ms=wall_ms,
                 options=self._options,
                 bounds=self._bounds,
                 limits=self._limits,
@@ -159,14 +158,6 @@ class Seat:
     def make_machine(self) -> Any:  # noqa: ANN401 (a machine that is observed)
         """What the process replicates."""
         return ObservedService(self.observations, self.replica)
-
-    def _wall_ms(self) -> int:
-        """The wall clock, which may say anything."""
-        off = 0
-        if self._dice.chance(self._wall_jump):
-            self.world.count("a wall clock was off")
-            off = self._dice.between(-WALL_OFF_MS, WALL_OFF_MS)
-        return WALL_MS + self.world.now_ns // 1_000_000 + off
 
     @property
     def is_ill(self) -> bool:
