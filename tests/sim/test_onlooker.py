@@ -38,7 +38,7 @@ def test_a_release_is_speech_worth_a_look() -> None:
 
 def test_a_loop_that_leaves_undone_what_is_due_is_counted() -> None:
     """A deadline in the past, turn after turn: a process that burns its processor, and a master that takes every tick for a late one."""
-    with method(Reign, "due_ns", lambda sound: lambda self: 1)():
+    with method(Reign, "due_ns", lambda sound: lambda self, *, proposes: 1)():
         cell = quiet()
         cell.world.run(S)
     assert "turns in a row that leave undone what is due" in bounded_queues(cell.observations.levels())[0].detail

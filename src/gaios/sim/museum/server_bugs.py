@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from gaios.log import Output, Recovered, codec
 from gaios.log.steps import Steps
 from gaios.paxos import core
-from gaios.server import node
+from gaios.server import damage, node
 from gaios.server.commit import GroupCommit
 from gaios.sim.museum.exhibit import Exhibit, Plant, method, scenario, together
 from gaios.sim.seat import Seat
@@ -67,8 +67,8 @@ def _stops_in_suspension() -> Plant:
 def _as_before(sound: Callable[..., Any]) -> Callable[..., Any]:
     """A start takes the boot number that it finds, and not the next one."""
 
-    def found(*arguments: Any) -> Recovered:
-        recovered: Recovered = sound(*arguments)
+    def found(*arguments: Any, **named: Any) -> Recovered:
+        recovered: Recovered = sound(*arguments, **named)
         recovered.copies = replace(recovered.copies, boot=max(0, recovered.copies.boot - 1))
         return recovered
 
@@ -91,7 +91,7 @@ EXHIBITS = [
         "a boot number is used again",
         "server",
         "SAFETY 3",
-        method(node, "recover", _as_before),
+        method(damage, "recover_damaged", _as_before),
         ("boots rise", "no replica stops by itself"),
     ),
     Exhibit(
