@@ -186,7 +186,7 @@ class Replica(Electing, Applying):
                 heard = tag not in _SPEAKS or not self._steps.is_silent
                 self._note(now, member, message, fired=heard and self._steps.take(message, member, now))
         self._settle(now)
-        news = self._steps.output or self.doubt.evidence or self.doubt.news
+        news = self._steps.output or self.doubt.evidence or self.doubt.news or self.doubt.wants_base
         return bool(news) or self.core.chosen != chosen or self._proposes != proposes
 
     def submit(self, now: int, token: Any, data: bytes, *, bound: bool = False) -> None:  # noqa: ANN401 (a token is the shell's own)
