@@ -159,10 +159,9 @@ class Nemesis:
                 self._is_last_loss = True
                 self._twins.copy(seat)
                 return
-            if process.rolled_back and self._copies.chance(process.rolled_back):
-                if self._shelf.roll_back(seat, self._seats):
-                    self._world.count("a directory was rolled back")
-                    self._is_last_loss = seat.is_lost = seat.onlooker.is_out = True
+            if process.rolled_back and self._copies.chance(process.rolled_back) and self._shelf.roll_back(seat, self._seats):
+                self._world.count("a directory was rolled back")
+                self._is_last_loss = seat.is_lost = seat.onlooker.is_out = True
                 return
         if self._dice.chance(process.put_back):
             if self._shelf.put_back(seat, self._seats):
