@@ -282,7 +282,7 @@ class Replica(Electing, Applying):
         if not self._has_begun:
             return due
         due = min(due, self.space.due_ns(), self.doubt.due_ns())
-        if self.core.faulty:
+        if self.core.faulty and self.space.room != Room.NONE:
             due = min(due, self._repair.due_ns())
         if self._reign.ballot:
             due = min(due, self.raising.due_ns(leads=self.is_serving))
