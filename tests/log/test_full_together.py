@@ -1,6 +1,6 @@
 """Replicas whose disks are full, among others.  [SAFETY 5, 28]"""
 
-from gaios import errors
+from gaios import entry, errors
 from gaios.log import Room, Status
 from gaios.log.options import MS
 from tests.log.cell import Cell, Client, Node
