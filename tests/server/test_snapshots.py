@@ -525,6 +525,18 @@ def test_a_newer_snapshot_is_taken_where_the_first_comes_no_more() -> None:
     assert node.replica.applied == cell.nodes[cell.elect()].replica.applied
 
 
+def test_what_is_taken_in_place_of_a_proved_one_that_rotted_is_not_proved_with_it() -> None:
+    """The proof was of other bytes: these come from this replica's memory, and wait for the others' word."""
+    cell = live(SMALL, 60)
+    odd = 2 if cell.elect() == 1 else 1
+    last = cell.nodes[odd].snapshots.proved[-1].handle.slot
+    cell.disks[odd].files[name(last)][100] ^= 1
+    cell.cut.add(odd)
+    snapshots = cell.start(odd).snapshots
+    assert last not in [kept.handle.slot for kept in snapshots.kept]
+    assert not snapshots.proofs.is_proved(last)
+
+
 def test_under_sustained_writes_snapshots_are_proved_and_the_log_goes() -> None:
     """[SAFETY 26, 28] Although the log asks for many while one replica after the other begins: who wrote one waits until others have it."""
     cell = HandCell(3, options=msgspec.structs.replace(SHORT, snapshot_stagger_ms=200), segment_bytes=4_096)

@@ -62,6 +62,8 @@ class Life:
         self._recorded_by: set[int] = set()
         self._sent: dict[bytes, list[Sent]] = {}
         self._proposed: deque[tuple[int, bytes]] = deque()
+        self._newest = 0
+        """The newest ballot of any value that this life took."""
         self._unwritten: deque[tuple[int, tuple[int, int, int, bytes]]] = deque()
         """Records that steps wanted and the disk was not handed yet, each with its step."""
         self._has_written = False
@@ -193,6 +195,7 @@ class Life:
             _, slot, ballot, value = write
             self._cell.accepted(slot, ballot, value)
             self._unwritten.append((number, (int(RecordKind.ACCEPT), slot, ballot, value)))
+            self._newest = max(self._newest, ballot)
         elif field == core.F_FAULTY:
             if write[1] > self._core.chosen:
                 self._unwritten.append((number, (int(RecordKind.FAULT), write[1], write[2], b"")))
@@ -293,8 +296,9 @@ class Life:
             raise Illegal("V3 persist, then say", "the names that a start finds synced in its first batch", f"{batch.operations}")
         self._has_written = True
         self._disk.hand(batch)
-        if batch.copies is not None and batch.copies != (participant.promised, participant.longest, self.start.boot, self.start.nonce):
-            expected = f"copies of promise {participant.promised}, longest term {participant.longest} ns, boot {self.start.boot}"
+        newest = max(participant.promised, self._newest)  # what was learnt counts: log/steps.py
+        if batch.copies is not None and batch.copies != (newest, participant.longest, self.start.boot, self.start.nonce):
+            expected = f"copies of promise {newest}, longest term {participant.longest} ns, boot {self.start.boot}"
             raise Illegal("V3 what is written", expected, f"{batch.copies}")
         if batch.state is not None:
             self._opens(batch)
@@ -328,7 +332,8 @@ class Life:
         mark = batch.state[2]
         slots = range(mark + 1, participant.chosen + core.WINDOW + 1)
         above = [(slot, *participant.acc[slot]) for slot in slots if slot in participant.acc]
-        expected = (participant.promised, participant.longest, min(mark, self._disk.chosen), participant.truncated, above)
+        newest = max(participant.promised, self._newest)
+        expected = (newest, participant.longest, min(mark, self._disk.chosen), participant.truncated, above)
         if batch.state != expected:
             raise Illegal("V3 what is written", f"the state {expected[:4]} in a state record", f"{batch.state[:4]}")
 
