@@ -14,6 +14,7 @@ from gaios.paxos.core import (
     EVENT_NAMES,
     F_ACC,
     F_CHOSEN,
+    F_FAULTY,
     F_LONGEST,
     F_PROMISED,
     F_TRUNCATED,
@@ -42,8 +43,8 @@ class Participant:
     """One member's part in the protocol, by hand."""
 
     __slots__ = (
-        "_majority", "_votes_here", "acc", "bal", "best", "chosen", "config", "floor", "granted_until", "grants", "longest", "me", "next",
-        "phase", "promised", "proms", "truncated", "voters", "votes",
+        "_majority", "_votes_here", "acc", "bal", "best", "chosen", "config", "faulty", "floor", "granted_until", "grants", "hurt",
+        "longest", "me", "next", "phase", "promised", "proms", "truncated", "voters", "votes", "worst",
     )  # fmt: skip
 
     def __init__(self, me: int, config: int, voters: int) -> None:
@@ -57,6 +58,9 @@ class Participant:
         self.best: dict[int, tuple[int, bytes]] = {}
         self.votes: dict[int, int] = {}
         self.grants: dict[int, int] = {}
+        self.faulty: dict[int, int] = {}
+        self.worst: dict[int, int] = {}
+        self.hurt: dict[int, int] = {}
 
     def quorum(self, members: int) -> bool:
         """Whether these are a majority of the voters."""
@@ -88,7 +92,17 @@ class Participant:
     def _report(self, out: Out) -> None:
         above = range(self.chosen + 1, self.chosen + WINDOW + 1)
         accepted = {slot: self.acc[slot] for slot in above if slot in self.acc}
-        out.sends.append((self.promised % ROUND, (PROMISE, self.promised, self.config, self.chosen, accepted, {})))
+        damaged = {slot: self.faulty[slot] for slot in sorted(self.faulty) if self.chosen < slot <= self.chosen + WINDOW}
+        out.sends.append((self.promised % ROUND, (PROMISE, self.promised, self.config, self.chosen, accepted, damaged)))
+
+    def _is_settled(self) -> bool:
+        """Whether no damage hides what may have been chosen."""
+        promised = (self.proms & self.voters).bit_count()
+        for slot, ballot in self.worst.items():
+            intact = promised - (self.hurt[slot] & self.voters).bit_count()
+            if slot > self.chosen and self.best.get(slot, NO_ENTRY)[0] < ballot and intact < self._majority:
+                return False
+        return True
 
     def on_campaign(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Claim a ballot."""
@@ -98,7 +112,7 @@ class Participant:
         self._promise(ballot, out)
         self.bal, self.phase = ballot, PREPARING
         self.proms = self.floor = 0
-        self.best, self.votes, self.grants = {}, {}, {}
+        self.best, self.votes, self.grants, self.worst, self.hurt = {}, {}, {}, {}, {}
         out.sends.append((OTHERS, (PREPARE, ballot, self.config)))
         self._report(out)
         return True
@@ -115,7 +129,9 @@ class Participant:
     def on_promise(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Gather a report."""
         _, ballot, config, chosen, accepted, damaged = event
-        if config != self.config or ballot != self.bal or ballot != self.promised or self.phase != PREPARING or damaged:
+        if config != self.config or ballot != self.bal or ballot != self.promised:
+            return False
+        if self.phase != PREPARING and (self.phase != RECOVERING or self._is_settled()):
             return False
         self.proms |= 1 << src
         self.floor = max(self.floor, chosen)
@@ -124,13 +140,17 @@ class Participant:
             if slot not in best or entry[0] > best[slot][0]:
                 best[slot] = entry
         self.best = best
+        self.worst, self.hurt = dict(self.worst), dict(self.hurt)
+        for slot, worst in damaged.items():
+            self.worst[slot] = max(worst, self.worst.get(slot, 0))
+            self.hurt[slot] = self.hurt.get(slot, 0) | 1 << src
         if self.quorum(self.proms):
             self.phase = RECOVERING
         return True
 
     def on_recover(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Propose again what the quorum reported, and lead."""
-        if self.phase != RECOVERING or self.bal != self.promised or self.chosen < self.floor:
+        if self.phase != RECOVERING or self.bal != self.promised or self.chosen < self.floor or not self._is_settled():
             return False
         top = max([self.chosen, *self.best])
         for slot in range(self.chosen + 1, top + 1):
@@ -138,9 +158,10 @@ class Participant:
             out.sends.append((OTHERS, (ACCEPT, self.bal, self.config, slot, value)))
             out.sends.append((self.me, (ACCEPTED, self.bal, self.config, slot)))
             self.acc[slot] = (self.bal, value)
+            self.faulty.pop(slot, None)
             out.writes.append((F_ACC, slot, self.bal, value))
         self.phase, self.next = LEADING, top + 1
-        self.best, self.proms = {}, 0
+        self.best, self.proms, self.worst, self.hurt = {}, 0, {}, {}
         return True
 
     def on_propose(self, event: Event, src: int, now: int, out: Out) -> bool:
@@ -152,6 +173,7 @@ class Participant:
         out.sends.append((OTHERS, (ACCEPT, ballot, config, slot, value)))
         out.sends.append((self.me, (ACCEPTED, ballot, config, slot)))
         self.acc[slot] = (ballot, value)
+        self.faulty.pop(slot, None)
         out.writes.append((F_ACC, slot, ballot, value))
         self.next = slot + 1
         return True
@@ -167,6 +189,7 @@ class Participant:
             held = self.acc.get(slot)
             if held is None or held[0] != ballot:
                 self.acc[slot] = (ballot, value)
+                self.faulty.pop(slot, None)
                 out.writes.append((F_ACC, slot, ballot, value))
         out.sends.append((ballot % ROUND, (ACCEPTED, ballot, config, slot)))
         return True
@@ -212,7 +235,7 @@ class Participant:
     def on_seek(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Ask for a chosen value."""
         _, slot, member = event
-        if slot <= self.chosen or member == self.me:
+        if (slot <= self.chosen and slot not in self.faulty) or member == self.me:
             return False
         out.sends.append((member, (FETCH, slot)))
         return True
@@ -220,7 +243,7 @@ class Participant:
     def on_fetch(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Supply a chosen value."""
         slot = event[1]
-        if not self.truncated < slot <= self.chosen:
+        if not self.truncated < slot <= self.chosen or slot in self.faulty:
             return False
         out.sends.append((src, (CHOSEN, slot, *self.acc.get(slot, (0, b"")))))
         return True
@@ -228,9 +251,15 @@ class Participant:
     def on_chosen(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Learn a chosen value."""
         _, slot, ballot, value = event
+        if slot <= self.chosen and slot in self.faulty:
+            del self.faulty[slot]
+            self.acc[slot] = (ballot, value)
+            out.writes.append((F_ACC, slot, ballot, value))
+            return True
         if slot != self.chosen + 1 or self.leads():
             return False
         self.acc[slot] = (ballot, value)
+        self.faulty.pop(slot, None)
         self.chosen = slot
         out.writes += ((F_ACC, slot, ballot, value), (F_CHOSEN, slot))
         return True
@@ -242,8 +271,31 @@ class Participant:
             return False
         for slot in range(self.truncated + 1, mark + 1):
             self.acc.pop(slot, None)
+            self.faulty.pop(slot, None)
         self.truncated = mark
         out.writes.append((F_TRUNCATED, mark))
+        return True
+
+    def on_install(self, event: Event, src: int, now: int, out: Out) -> bool:
+        """Go on behind a peer's snapshot."""
+        _, mark = event
+        if mark <= self.chosen or self.leads():
+            return False
+        for slot in range(self.truncated + 1, mark + 1):
+            self.acc.pop(slot, None)
+            self.faulty.pop(slot, None)
+        self.truncated = self.chosen = mark
+        out.writes += ((F_TRUNCATED, mark), (F_CHOSEN, mark))
+        return True
+
+    def on_rot(self, event: Event, src: int, now: int, out: Out) -> bool:
+        """Know what was lost."""
+        _, slot, ballot = event
+        if slot <= self.truncated or (slot > self.chosen and (slot > self.chosen + WINDOW or self.phase != IDLE)):
+            return False
+        self.acc.pop(slot, None)
+        self.faulty[slot] = max(ballot, self.faulty.get(slot, 0))
+        out.writes.append((F_FAULTY, slot, self.faulty[slot]))
         return True
 
     def on_boot(self, event: Event, src: int, now: int, out: Out) -> bool:

@@ -155,3 +155,11 @@ def test_a_client_may_not_speak_for_a_master() -> None:
     """[SAFETY 14] Whatever ballot it names."""
     with pytest.raises(InvalidCommand, match="kind 4"):
         entry.check_submitted(entry.master(65_537, b"charge"))
+
+
+def test_a_check_is_a_masters_own_and_no_client_sends_one() -> None:
+    data = entry.check(5 << 16 | 2)
+    (found,) = entry.entries(entry.batch([data], 7))
+    assert found == (entry.Kind.CHECK, (5 << 16 | 2, 0), 0, 0, b"", 0)
+    with pytest.raises(InvalidCommand, match="kind 7"):
+        entry.check_submitted(data)

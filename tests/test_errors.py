@@ -17,7 +17,7 @@ TREE = sorted(
     key=lambda value: value.__name__,
 )
 ARGUED = [kind for kind in TREE if "__init__" in vars(kind) or kind.__init__ is not Exception.__init__]
-EXAMPLES: dict[type, object] = {bytes: b"key", int: 3, str: "word"}
+EXAMPLES: dict[type, object] = {bytes: b"key", int: 3, str: "word", bool: True}
 
 
 def example(kind: type[errors.Error]) -> tuple[errors.Error, dict[str, object]]:

@@ -307,8 +307,8 @@ def check(command: Command, data: bytes | None = None) -> bytes:
     if isinstance(command, Compact):
         _check_number("revision", command.revision, 1)
     else:
-        for where, count in (("guard", len(command.guard)), ("then", len(command.then)), ("otherwise", len(command.otherwise))):
-            if count > OPERATIONS_MAX:
+        for where in ("guard", "then", "otherwise"):
+            if (count := len(getattr(command, where))) > OPERATIONS_MAX:
                 raise TooManyOperations(where=where, count=count, limit=OPERATIONS_MAX)
         for test in command.guard:
             _check_test(test)

@@ -8,11 +8,13 @@
     │   ├── NotMaster              ask another replica
     │   ├── Overloaded             a bounded queue is full; try again later
     │   ├── Unavailable            no master answered before the deadline
+    │   │   └── Diverged           this replica's database differs from the others', so it serves nobody
     │   ├── Compacted              that revision's history was dropped
     │   ├── FutureRevision         that revision does not exist yet
     │   ├── NotANumber             increment of a value that is not a decimal number
     │   ├── TooMuchWork            a MultiOp or page would look at, change or return too much at once
     │   ├── DatabaseFull           the database holds as much as it may; deletes and compactions still work
+    │   ├── DiskFull               the disks of too many replicas are full; reads, deletes and compactions still work
     │   ├── UnknownSession         the cell does not know this client (any more)
     │   ├── InvalidToken           that is no fencing token
     │   ├── Fenced                 whoever receives the change has seen a newer token: the lock was lost
@@ -23,6 +25,8 @@
     ├── StaleRequest               it was carried out and answered before; the answer is forgotten
     ├── Unknown                    the outcome is not known: it may have taken effect, now or later
     ├── ProtocolError              bytes that break the wire's rules
+    │   ├── BootRefused            a member that comes in a boot which is not its newest
+    │   └── NewerFormat            and they are of a newer format
     ├── NotAcquired                a lock that was not free in time
     ├── NotInTime                  something that was waited for did not happen in time
     ├── NotDue                     somebody has done it in this period already
@@ -31,13 +35,16 @@
     ├── LockLost                   a lock that is not held any more, or may not be
     │   └── LostBeforeCall         and its holder's call was not sent
     ├── ConfigurationError         wrong usage or configuration
-    │   └── AnotherCell · DirectoryInUse
+    │   └── AnotherCell · DirectoryInUse · StaleBackup
     ├── PortTaken                  a listening address is in use
     ├── StateMissing               a listed replica's directory or promise state is not there
+    ├── StateLost                  its directory holds an older state than the cell has seen of it, or is a copy of one in use
     ├── StateDamaged               bytes on disk that must not be trusted
     ├── ReplicaFailed              replicas of a local cell that cannot start from their disks
+    ├── BackupDamaged              what a store of backups holds is not what was put there
     ├── DiskFailed                 a write or sync failed: this replica has stopped
-    ├── UnknownKind                a log entry of a kind that this version cannot apply
+    ├── TooOld                     a newer version wrote this: what stands there is neither skipped nor guessed
+    │   └── UnknownKind            a log entry of a kind that this version cannot apply
     └── InvariantViolated          gaios found itself wrong
 
 Each class answers two questions.
@@ -162,6 +169,16 @@ class Unavailable(Refused):
         super().__init__(f"the cell did not answer within {waited_ms} ms: {reason}" if waited_ms else reason)
 
 
+class Diverged(Unavailable):
+    """A replica whose database came to another state at `slot` than it should: it is in quarantine, serves nobody, and rebuilds itself."""
+
+    hint = "gaios status says how far it is; where no replica serves, gaios diff shows what differs"
+
+    def __init__(self, *, slot: int, reason: str) -> None:
+        self.slot, self.reason, self.waited_ms = slot, reason, 0
+        Refused.__init__(self, f"this replica's database is in quarantine since slot {slot}: {reason}")
+
+
 class Compacted(Refused):
     """History before `compacted` was dropped; `revision` lies before it."""
 
@@ -210,6 +227,19 @@ class DatabaseFull(Refused):
     def __init__(self, *, limit: int) -> None:
         self.limit = limit
         super().__init__(f"the database holds all of its {limit} bytes; delete keys, then compact: gaios compact REV")
+
+
+class DiskFull(Refused):
+    """The cell's log has no room for what grows, because the disks of `replicas` are full; ids, as `2, 3`. Nothing was proposed.
+
+    `reserve`: there is some left in which reads, KeepAlives, deletes and compactions go on; else reads alone do.  [SAFETY 28]
+    """
+
+    def __init__(self, *, replicas: str, reserve: bool) -> None:
+        self.replicas, self.reserve = replicas, reserve
+        self.hint = "free space on their file systems, it goes on by itself; gaios status shows them"
+        goes_on = "reads, deletes and compactions still work" if reserve else "reads still work"
+        super().__init__(f"no room for a write: the disk of replica {replicas} is full; {goes_on}; nothing was changed")
 
 
 class UnknownSession(Refused):
@@ -384,6 +414,17 @@ class ProtocolError(Error):
         super().__init__(f"protocol error: {reason}")
 
 
+class BootRefused(ProtocolError):
+    """A peer has seen a newer boot of the member that dials, or another process with the same one: this one must stop.  [SAFETY 3]"""
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(reason=reason)
+
+
+class NewerFormat(ProtocolError):
+    """Bytes of a format that is newer than this version: where they are certain to be what was written, that is `TooOld`."""
+
+
 class NotAcquired(Error):
     """A lock was not free in time; nobody waits for it any more. `why`, if it is not because somebody else has it."""
 
@@ -482,6 +523,13 @@ class DirectoryInUse(ConfigurationError):
         super().__init__(reason=f"{directory} is in use by another process", hint="stop that process first: gaios down")
 
 
+class StaleBackup(ConfigurationError):
+    """A backup that is older than another one in the same store: what was acknowledged since would be lost.  [SAFETY 23]"""
+
+    def __init__(self, *, reason: str, hint: str = "") -> None:
+        super().__init__(reason=reason, hint=hint)
+
+
 class PortTaken(Error):
     """A listening address is in use. Exit code 3."""
 
@@ -507,6 +555,21 @@ class StateMissing(Error):
         super().__init__(f"{directory}: {what} is missing")
 
 
+class StateLost(Error):
+    """A replica's directory is behind what the cell has seen of this replica, or a copy of it is in use. Exit code 4.  [SAFETY 3, 8]"""
+
+    definite = True
+
+    def __init__(self, *, directory: str, what: str) -> None:
+        self.directory, self.what = directory, what
+        self.hint = (
+            "never start it again on this directory: it could undo acknowledged writes; if its own latest directory is elsewhere, "
+            "as on a disk that was not mounted, stop what runs on a copy of it, put that directory back and start it once; "
+            "the other replicas go on without this one as long as a majority is intact"
+        )
+        super().__init__(f"{directory}: {what}")
+
+
 class StateDamaged(Error):
     """Bytes on disk that must not be trusted: not an unfinished write. Exit code 4.  [SAFETY 7, 15]"""
 
@@ -519,6 +582,17 @@ class StateDamaged(Error):
             "as long as a majority is intact; repair and replacement come with a later version"
         )
         super().__init__(f"{file}: damaged at byte {offset} ({kind}): {detail}")
+
+
+class BackupDamaged(Error):
+    """Bytes in a store of backups that must not be trusted. Nothing was restored from them."""
+
+    definite = True
+
+    def __init__(self, *, what: str, reason: str) -> None:
+        self.what, self.reason = what, reason
+        self.hint = "see which backups are whole: gaios snapshot verify URL --all; an older one is restored with --backup ID --accept-stale"
+        super().__init__(f"the backup is damaged: {what}: {reason}")
 
 
 class ReplicaFailed(Error):
@@ -540,12 +614,26 @@ class DiskFailed(Error):
         super().__init__(f"{operation} of {file} failed: {reason}; this replica stops")
 
 
-class UnknownKind(Error):
-    """A log entry of a kind that this version does not know: stop and upgrade, never skip.  [SAFETY 17]"""
+class TooOld(Error):
+    """A replica met what only a newer version of gaios can read: it stops, and skips nothing. Exit code 4.  [SAFETY 17]"""
+
+    definite = True
+
+    def __init__(self, *, what: str, reason: str) -> None:
+        self.what, self.reason = what, reason
+        self.hint = (
+            "install the version of gaios that the cell's other replicas run, and start this one again: nothing was lost or skipped; "
+            "there is no way back to an older version once the cell's feature level was raised"
+        )
+        super().__init__(f"{what}: {reason}; this version of gaios is too old for it: install the newer one")
+
+
+class UnknownKind(TooOld):
+    """A log entry of a kind that this version does not know.  [SAFETY 17]"""
 
     def __init__(self, *, slot: int, index: int, kind: int) -> None:
         self.slot, self.index, self.kind = slot, index, kind
-        super().__init__(f"slot {slot}, entry {index} has kind {kind}, which this version cannot apply: upgrade this replica")
+        super().__init__(what=f"slot {slot} of the log", reason=f"entry {index} has kind {kind}, which is not known here")
 
 
 class InvariantViolated(Error):

@@ -44,6 +44,14 @@ class Machine(ABC):
             InvalidCommand: it would be refused at every state.
         """
 
+    def grows(self, command: bytes) -> bool:
+        """Whether the state may take more room after a valid command: such ones are refused while disks are full.  [SAFETY 28]
+
+        Those that delete or give up should say no: they are what makes room. Yes unless overridden.
+        """
+        del command
+        return True
+
     def begin_epoch(self, context: Context) -> None:  # noqa: B027 (most machines need not know)
         """A master's reign begins here in the log; every later command's context has this epoch.  [PML §5.3; SAFETY 14]
 
@@ -79,13 +87,26 @@ class Machine(ABC):
     def checksum(self) -> int:
         """A number below 2**64 that is equal on replicas whose states are equal; cheap at any time."""
 
+    def recheck(self, records: int) -> bool:
+        """Look at so many records again, the next ones each time: whether all is as it was put there. For memory that forgets.
+
+        What `checksum` keeps up to date is not computed anew, so a bit that flips in what is stored escapes it. Looks at nothing unless
+        overridden. It changes nothing that anybody can read.
+        """
+        del records
+        return True
+
     @abstractmethod
     def snapshot(self) -> Iterator[bytes]:
-        """The whole state as canonical chunks: equal states give equal bytes. The state is that of the call, whatever is applied after."""
+        """The whole state as canonical chunks: equal states give equal bytes. The state is that of the call, whatever is applied after.
+
+        Making a chunk should take a millisecond at most. An empty one is none: it only lets others work, and `restore` is not given it.
+        A generator that returns False has found that what it read is not what `checksum` summed up: memory that forgets, see `recheck`.
+        """
 
     @abstractmethod
     def restore(self, chunks: Iterable[bytes]) -> None:
-        """Replace the whole state by a snapshot's.
+        """Replace the whole state by a snapshot's, or raise with nothing changed.
 
         Raises:
             ProtocolError: the chunks are not a snapshot of this version.

@@ -56,8 +56,10 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[config.Settings]:
 
 
 def test_every_key_is_a_flag_with_a_sentence() -> None:
-    names = {field.name for field in msgspec.structs.fields(config.Settings)} - {"cell", "replica", "log"}
-    assert names | {f"log_{field.name}" for field in msgspec.structs.fields(Options)} == set(config.KEYS)
+    names = {field.name for field in msgspec.structs.fields(config.Settings)} - {"cell", "replica", "log", "backup"}
+    inner = {f"log_{field.name}" for field in msgspec.structs.fields(Options)}
+    inner |= {f"backup_{field.name}" for field in msgspec.structs.fields(config.Backup)}
+    assert names | inner == set(config.KEYS)
     flags: Any = Flags()
     assert all(getattr(flags, key) is None for key in config.KEYS)
     assert sentences(Options)["beat_ms"].startswith("Between heartbeats")

@@ -5,8 +5,9 @@ import random
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
-from gaios.client.status import CellStatus, Member, Told, decode, merge
+from gaios.client.status import CellStatus, Gauge, Member, Told, Unfit, decode, merge
 from gaios.errors import ProtocolError
 
 MEMBERS = tuple(
@@ -26,6 +27,10 @@ def told(number: int, *, role: str = "replica", ballot: int = 65_537) -> Told:
         ballot=ballot,
         epoch=65_537,
         chosen=9,
+        feature=number,
+        feature_max=7,
+        repairing=False,
+        why=("it stands here for a test",),
         members=MEMBERS,
     )
 
@@ -44,6 +49,16 @@ def test_silent_members_are_listed_with_what_the_others_know_of_them() -> None:
     assert [replica.id for replica in status.replicas] == [1, 2, 3, 4, 5]
     last = status.replicas[4]
     assert (last.client, last.admin, last.role, last.pid, last.voting) == ("h:5", "h:205", "unreachable", None, None)
+    assert (last.repairing, last.why) == (None, ())
+    assert (status.replicas[0].repairing, status.replicas[0].why) == (False, ("it stands here for a test",))
+
+
+def test_the_feature_level_is_the_highest_that_any_replica_has_applied() -> None:
+    """The others are on their way there; a row has what its replica has, and what it could do."""
+    status = merge([told(1), told(3)], [])
+    assert status.feature == 3
+    assert [(replica.feature, replica.feature_max) for replica in status.replicas[:3]] == [(1, 7), (None, None), (3, 7)]
+    assert merge([], ["h:1"]).feature is None
 
 
 def test_the_master_is_who_says_so_under_the_highest_ballot() -> None:
@@ -56,6 +71,35 @@ def test_without_a_master_the_cell_is_electing() -> None:
     status = merge([told(1), told(2), told(3)], [])
     assert (status.master, status.tolerates) == (None, 0)
     assert "a master is being elected" in status.why
+
+
+def test_whom_the_master_does_not_count_on_does_not_count_though_it_answers() -> None:
+    """[PML §6.3]: a replica with a misspelt name answers whoever asks it, and takes no part."""
+    unfit = (
+        Unfit(id=3, reason="silent", for_ms=12_345, problem="h:109: connection refused"),
+        Unfit(id=4, reason="full"),
+        Unfit(id=5, reason="a later version's"),
+    )
+    answers = [told(1, role="master"), *map(told, (2, 3, 4, 5))]
+    status = merge([replace(answers[0], gauge=Gauge(unfit=unfit[:1])), *answers[1:]], [])
+    assert status.tolerates == 1
+    assert [row.fit for row in status.replicas] == [True, True, False, True, True]
+    assert status.why == (
+        "5 of 5 replicas answer, 3 are needed, replica 1 is master: 1 more may fail; "
+        "replica 3 has not followed the master for 12 s, though it is heard (h:109: connection refused)"
+    )
+    status = merge([replace(answers[0], gauge=Gauge(unfit=unfit)), *answers[1:]], [])
+    assert status.tolerates == 0, "not fewer: a majority goes on"
+    assert status.why.endswith("; the disk of replica 4 is full; replica 5 does not count: a later version's")
+    status = merge([replace(answers[0], gauge=Gauge(unfit=unfit[:1])), told(2), told(3)], [])
+    assert status.tolerates == 0
+    assert status.why.endswith("; replica 4 does not answer; replica 5 does not answer")
+
+
+def test_who_makes_its_state_anew_does_not_count() -> None:
+    status = merge([told(1, role="master"), told(2), replace(told(3), repairing=True), told(4), told(5)], [])
+    assert (status.tolerates, [row.id for row in status.replicas if not row.fit]) == (1, [3])
+    assert status.why.endswith("; replica 3 is making a part of its state anew")
 
 
 def test_without_a_list_of_members_silent_endpoints_are_counted() -> None:
@@ -71,7 +115,7 @@ def test_nobody_answers() -> None:
 
 def test_the_json_has_the_interfaces_keys_and_null_for_the_unknown() -> None:
     data = json.loads(msgspec.json.encode(merge([told(1, role="master")], [])))
-    assert list(data) == ["cell", "master", "epoch", "ballot", "tolerates", "why", "replicas"]
+    assert list(data) == ["cell", "master", "epoch", "ballot", "feature", "tolerates", "why", "replicas", "backup"]
     assert list(data["replicas"][0]) == [
         "id",
         "member",
@@ -85,6 +129,11 @@ def test_the_json_has_the_interfaces_keys_and_null_for_the_unknown() -> None:
         "ballot",
         "chosen",
         "applied",
+        "feature",
+        "feature_max",
+        "repairing",
+        "why",
+        "fit",
     ]
     assert data["tolerates"] is None
     assert data["replicas"][0]["pid"] is None

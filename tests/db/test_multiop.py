@@ -7,6 +7,7 @@ import pytest
 from gaios import api, errors
 from gaios.db import bounds
 from gaios.db import multiop as module
+from gaios.db.audit import audit
 from gaios.db.multiop import carry_out, epoch_record
 from gaios.db.store import Store
 
@@ -111,7 +112,7 @@ def test_operations_see_those_before_them() -> None:
         api.PutResult(4),
         api.GetResult((api.Entry(b"c", b"new", 1, 4, 4),)),
     )
-    store.check()
+    audit(store)
 
 
 def test_a_revision_has_one_event_a_key_ordered_by_key() -> None:
@@ -122,7 +123,7 @@ def test_a_revision_has_one_event_a_key_ordered_by_key() -> None:
     assert result.revision == 3
     assert events == [api.Event(b"a", b"y", 3, 2, 3), api.Event(b"m", None, 0, 0, 3), api.Event(b"z", b"", 1, 3, 3)]
     assert store.current(b"m") is None
-    store.check()
+    audit(store)
 
 
 def test_a_key_deleted_and_put_again_begins_anew() -> None:
@@ -130,7 +131,7 @@ def test_a_key_deleted_and_put_again_begins_anew() -> None:
     store = store_with(a=b"1")
     run(store, api.Delete(b"a"), api.Put(b"a", b"2"))
     assert store.current(b"a") == api.Event(b"a", b"2", 1, 3, 3)
-    store.check()
+    audit(store)
 
 
 def test_a_key_that_was_deleted_before_is_seen_when_it_is_put_again() -> None:
@@ -142,7 +143,7 @@ def test_a_key_that_was_deleted_before_is_seen_when_it_is_put_again() -> None:
     assert [entry.value for entry in first.entries] == [b"1", b"new", b"3"]
     assert gone == api.DeleteResult(1)
     assert [entry.value for entry in second.entries] == [b"1", b"3"]
-    store.check()
+    audit(store)
 
 
 @pytest.mark.parametrize("operations", [(), (api.Get(b"a"),), (api.Delete(b"z"), api.Delete(b"x", b""))])
@@ -182,7 +183,7 @@ def test_an_increment_of_anything_else_fails_and_changes_nothing(value: bytes, b
     with pytest.raises(errors.NotANumber):
         run(store, api.Put(b"b", b"2"), api.Delete(b"", b"b"), api.Put(b"a", value), api.Increment(b"a", by))
     assert (store.total, store.revision, store.parts()) == before
-    store.check()
+    audit(store)
 
 
 @pytest.mark.parametrize("value", [api.NUMBER_MAX - 1, api.NUMBER_MIN])

@@ -6,7 +6,7 @@ import pytest
 
 from gaios.api import Entry, Event
 from gaios.db.bounds import RECORD_MEMORY_BYTES, RECORD_WIRE_BYTES
-from gaios.db.records import cost, digest, digest_numbers, entry, memory, successor, tombstone, within
+from gaios.db.records import cost, digest, digest_numbers, digest_put, entry, memory, successor, tombstone, within
 
 RECORD = Event(b"key", b"value", 2, 3, 4)
 
@@ -32,6 +32,7 @@ def test_records_that_differ_have_other_digests(other: Event) -> None:
 def test_a_digest_is_the_same_for_ever() -> None:
     """Replicas of two versions compare them: this number may change only with `Database.version`."""
     assert digest(RECORD) == 16_924_990_467_183_225_779
+    assert digest_put(b"key", b"value", 2, 3, 4) == digest(RECORD)
     assert digest(tombstone(b"key", 4)) == 18_438_498_443_972_405_951
     assert digest_numbers(Struct("<QQ"), 1, 2) == 18_110_323_628_208_699_528
 

@@ -240,10 +240,10 @@ def test_records_that_no_database_has_are_refused_whatever_their_checksum(
     """Whoever makes up a snapshot can compute its sum; the store's own rules must hold for what it loads."""
     header = Header(FORMAT_NAME, 1, 4, compacted, 0, len(base), len(log), 0)
     if good:
-        assert read(write(header, base, log), 1) == (header, base, log)
+        assert read(write(header, [*base, *log], 0), 1) == (header, base, log)
     else:
         with pytest.raises(errors.ProtocolError, match="not a snapshot"):
-            read(write(header, base, log), 1)
+            read(write(header, [*base, *log], 0), 1)
 
 
 @pytest.mark.parametrize("chunks", [[], [b""], [b"\xc1"], [b"\x90"]])

@@ -3,6 +3,7 @@
 import pytest
 
 from gaios.api import FIRST_REVISION, Event
+from gaios.db.audit import audit
 from gaios.db.records import successor, tombstone
 from gaios.db.store import TRIM_AT, Store
 from gaios.errors import Compacted, FutureRevision, InvariantViolated
@@ -34,8 +35,8 @@ def test_a_lone_put_is_a_commit_of_one_record() -> None:
         if number % 7 == 0:
             delete(fast, key)
             delete(general, key)
-    fast.check()
-    general.check()
+    audit(fast)
+    audit(general)
     assert fast.parts() == general.parts()
 
 
@@ -50,7 +51,7 @@ def test_compaction_keeps_the_newest_version_of_each_key() -> None:
     assert versions(store, b"a") == [4, 6]
     assert versions(store, b"b") == [5]
     assert [store.at(b"a", revision) for revision in (5, 6)] == store.histories[b"a"]
-    store.check()
+    audit(store)
 
 
 def test_compaction_drops_keys_that_were_deleted_before_it() -> None:
@@ -68,7 +69,7 @@ def test_compaction_drops_keys_that_were_deleted_before_it() -> None:
     store.compact(5, 100)
     assert list(store.histories) == [b"c"]
     assert not store.dead
-    store.check()
+    audit(store)
 
 
 def test_compaction_drops_what_was_replaced_at_the_point_itself() -> None:
@@ -79,7 +80,7 @@ def test_compaction_drops_what_was_replaced_at_the_point_itself() -> None:
     store.compact(3, 100)
     assert versions(store, b"a") == [3]
     assert versions(store, b"b") == [2]
-    store.check()
+    audit(store)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 100])
@@ -94,9 +95,9 @@ def test_a_sweep_ends_in_the_same_store_whatever_its_steps(limit: int) -> None:
                 delete(store, b"%d" % (number % 5))
         store.compact(40, step)
         while store.sweeping:
-            store.check()
+            audit(store)
             store.sweep(step)
-        store.check()
+        audit(store)
         stores.append(store)
     assert stores[0].parts() == stores[1].parts()
 
@@ -108,7 +109,7 @@ def test_the_logs_list_is_given_back() -> None:
         store.put(b"key", b"")
     store.compact(store.revision, 10**9)
     assert store.log_length == len(store._log) == 1
-    store.check()
+    audit(store)
     assert versions(store, b"key") == [store.revision]
 
 
@@ -188,8 +189,8 @@ def test_the_check_can_fail(damage: object) -> None:
     put(store, b"a", b"b")
     put(store, b"a")
     delete(store, b"b")
-    store.check()
+    audit(store)
     assert callable(damage)
     damage(store)
     with pytest.raises(InvariantViolated):
-        store.check()
+        audit(store)

@@ -177,3 +177,19 @@ def test_keys_that_are_not_the_lock_services_are_noticed() -> None:
     service.machine.database.change({keys.handle("/l", 5, 6): records.encode(records.Handle(1, True, 0, 0))}, CONTEXT)
     with pytest.raises(errors.InvariantViolated, match="lock service"):
         service.machine.check()
+
+
+def test_a_generation_is_state_and_only_grows() -> None:
+    """[SAFETY 23] What a restore makes of a machine is in its snapshots, and in its checksum."""
+    service = LockService()
+    before = service.checksum()
+    service.begin_generation(3, CONTEXT)
+    assert (service.generation, service.revision) == (3, 2)
+    assert service.checksum() != before
+    service.check()
+    other = LockService()
+    other.restore(service.snapshot())
+    assert other.generation == 3
+    for stale in (2, 3):
+        with pytest.raises(errors.InvariantViolated, match="generations grow"):
+            service.begin_generation(stale, CONTEXT)

@@ -25,6 +25,12 @@ class FakeBook:
         self.sessions: dict[int, tuple[bytes, int]] = {}
         self.clock_ms = 500
         self.delay_until_ms = 0
+        self._changes = 0
+
+    @property
+    def changes(self) -> int:
+        self._changes += 1  # something did, whenever it is asked
+        return self._changes
 
     @property
     def shortest_lease_ms(self) -> int:

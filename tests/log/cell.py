@@ -7,6 +7,7 @@ from typing import Any
 from gaios import entry
 from gaios.errors import InvalidCommand, NotANumber
 from gaios.log import OTHERS, Answer, Copies, Options, Output, Recovered, Replica, Status, codec, encode, recover
+from gaios.log.applier import Applier
 from gaios.log.codec import Message
 from gaios.log.options import MS
 from gaios.log.records import Record
@@ -14,7 +15,7 @@ from gaios.machine import Context, Machine
 
 
 class Register(Machine):
-    """Appends what it is told; `fail` is a deterministic error, `bad` is malformed."""
+    """Appends what it is told; `fail` is a deterministic error, `bad` is malformed, `del` makes room."""
 
     def __init__(self) -> None:
         self.log: list[bytes] = []
@@ -23,6 +24,9 @@ class Register(Machine):
     def validate(self, command: bytes) -> None:
         if command == b"bad":
             raise InvalidCommand(reason="bad")
+
+    def grows(self, command: bytes) -> bool:
+        return command != b"del"
 
     def apply(self, command: bytes, context: Context) -> tuple[bytes, Sequence[Any]]:
         if command == b"fail":
@@ -38,7 +42,7 @@ class Register(Machine):
         return len(self.log)
 
     def snapshot(self) -> Iterator[bytes]:
-        yield from self.log
+        return iter(tuple(self.log))
 
     def restore(self, chunks: Iterable[bytes]) -> None:
         self.log = list(chunks)
@@ -48,14 +52,17 @@ class Node:
     """A replica, and what its disk holds."""
 
     def __init__(self, cell: "Cell", me: int) -> None:
-        self.cell, self.me, self.boot = cell, me, 0
+        self.cell, self.me, self.boot, self.lot = cell, me, 0, 0
         self.copies = encode(Copies())
         self.records: list[Record] = []
         self.pending: list[Output] = []
         self.answers: dict[Any, Answer] = {}
         self.effects: list[Any] = []
         self.disk_works = True
+        self.applier: type[Applier] = Applier
+        """Which version it is."""
         self.up = True
+        cell.nodes[me] = self
         self.start()
 
     def start(self) -> None:
@@ -69,13 +76,18 @@ class Node:
             members={member: member for member in self.cell.members},
             config=1,
             boot=self.boot,
-            nonce=self.me * 1000 + self.boot,
+            nonce=self.nonce(self.boot),
             recovered=recover(self.copies, self.records) if self.boot > 1 else Recovered(Copies()),
             machine=self.machine,
             options=self.cell.options,
             now=self.cell.now,
+            applier=self.applier,
         )
         self.drain()
+
+    def nonce(self, boot: int) -> int:
+        """Of its boot of this number; other lots draw others."""
+        return self.lot * 100_000 + self.me * 1_000 + boot
 
     def drain(self) -> None:
         """Carry out everything that the replica wants done."""
@@ -111,7 +123,9 @@ class Cell:
         self.now = 1_000_000 * MS
         self.wire: deque[tuple[int, int, int, bytes]] = deque()
         self.cut: Callable[[int, int, Message], bool] = lambda _from, _to, _message: False
-        self.nodes = {member: Node(self, member) for member in self.members}
+        self.nodes: dict[int, Node] = {}
+        for member in self.members:
+            Node(self, member)
 
     def send(self, me: int, said: Iterable[tuple[int, Message]]) -> None:
         """What leaves together is one frame to each, through the real codec; a cut link takes messages out of it."""
@@ -122,7 +136,7 @@ class Cell:
                     frames.setdefault(member, []).append(message)
         for member, messages in frames.items():
             boot = self.nodes[me].boot
-            self.wire.append((me, member, boot, codec.encode(me, boot, 1, messages)))
+            self.wire.append((me, member, boot, codec.encode(me, boot, 1, messages, self.nodes[me].replica.applier.feature)))
 
     def settle(self) -> None:
         """Deliver until nothing moves."""
@@ -133,8 +147,8 @@ class Cell:
             node = self.nodes[to]
             if not node.up or (me == to and boot != node.boot):
                 continue
-            member, boot, _, messages = codec.decode(data)
-            node.replica.receive(self.now, member, boot, messages)
+            member, boot, _, messages = codec.decode(data, node.applier.highest)
+            node.replica.receive(self.now, member, boot, self.nodes[member].nonce(boot), messages)
             node.replica.check()
             node.drain()
         raise AssertionError("the cell never comes to rest")

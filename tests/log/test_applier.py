@@ -108,13 +108,57 @@ def test_an_error_that_is_not_deterministic_stops_the_replica(monkeypatch: pytes
         under_test.apply(3, entry.NOOP)
 
 
-@pytest.mark.parametrize("value", [b"junk", b"\x02" + bytes(15), entry.batch([entry.register()], 5)[:-1]])
+@pytest.mark.parametrize("value", [b"junk", b"\x00" + bytes(15), entry.batch([entry.register()], 5)[:-1]])
 def test_a_chosen_value_that_cannot_be_read_stops_the_replica(value: bytes) -> None:
-    """It is not the sender's fault, and skipping it would be divergence: a later version's batch, say."""
+    """It is not the sender's fault, and skipping it would be divergence."""
     under_test = applier()
     with pytest.raises(errors.InvariantViolated, match="slot 1"):
         under_test.apply(1, value)
     assert under_test.applied == 0
+
+
+@pytest.mark.parametrize("at", [0, entry.BATCH_HEADER_BYTES])
+def test_a_newer_format_stops_the_replica_and_says_what_to_do(at: int) -> None:
+    """[SAFETY 17] Of a batch, or of an entry."""
+    value = bytearray(entry.batch([entry.register()], 5))
+    value[at] = 2
+    with pytest.raises(errors.TooOld, match=r"slot 1 of the log.*format 2.*install the newer"):
+        applier().apply(1, bytes(value))
+
+
+def test_the_feature_level_is_raised_behind_its_slot_and_never_lowered() -> None:
+    """It is a function of the log: in snapshots, and forgotten by a replay from the first slot only."""
+
+    class Able(Applier):
+        highest = 4
+
+    under_test = Able(Register(), Sessions(Bounds()))
+    under_test.apply(1, entry.batch([entry.epoch(65_537), entry.feature(65_537, 3)], 5))
+    assert under_test.feature == 3
+    under_test.apply(2, entry.batch([entry.feature(65_537, 2)], 5))
+    assert under_test.feature == 3
+    part = under_test.capture(0, b"").part
+    assert part.feature == 3
+    other = Able(Register(), Sessions(Bounds()))
+    other.restore(part, [])
+    assert other.feature == 3
+    with pytest.raises(errors.TooOld, match=r"snapshot behind slot 2.*level 3.*up to 1"):
+        applier().restore(part, [])
+    under_test.begin_anew()
+    assert under_test.feature == 1
+
+
+def test_a_level_that_is_not_supported_stops_the_replica() -> None:
+    """[SAFETY 17] What comes behind it may be anything."""
+    with pytest.raises(errors.TooOld, match=r"slot 1 of the log.*level 2.*up to 1"):
+        applier().apply(1, entry.batch([entry.epoch(65_537), entry.feature(65_537, 2)], 5))
+
+
+def test_an_old_masters_level_is_none() -> None:
+    """[SAFETY 14] It was not asked whether the members of today support it."""
+    under_test = applier()
+    answers, _ = under_test.apply(1, entry.batch([entry.epoch(65_537), entry.epoch(131_074), entry.feature(65_537, 2)], 5))
+    assert (answers[2].status, under_test.feature) == (Status.NOT_MASTER, 1)
 
 
 def test_a_client_that_acknowledges_nothing_is_refused_in_the_end() -> None:
@@ -174,3 +218,49 @@ def test_a_masters_own_command_that_fails_otherwise_stops_the_replica(monkeypatc
     monkeypatch.setattr(under_test.machine, "apply_own", apply_own)
     with pytest.raises(errors.InvariantViolated):
         under_test.apply(1, entry.batch([entry.epoch(7), entry.master(7, b"x")], 5))
+
+
+def test_a_check_of_the_reign_sums_the_state_up_behind_its_whole_slot() -> None:
+    """[SAFETY 14, 25] Another reign's does nothing; what follows in the slot counts."""
+    under_test = applier()
+    client = entry.Identity(1, 0)
+    under_test.apply(1, entry.batch([entry.register(), entry.epoch(1 << 16 | 1)], 5))
+    answers, _ = under_test.apply(2, entry.batch([entry.check(2 << 16 | 1)], 5))
+    assert answers == [(Status.NOT_MASTER, 2, 0, b"")]
+    assert under_test.sums == []
+    under_test.apply(3, entry.batch([entry.check(1 << 16 | 1), command(client, 1, b"x")], 5))
+    assert under_test.sums == [under_test.sum()]
+    assert under_test.sums[0][:3] == (3, under_test.chain, 1)
+
+
+def test_the_trail_tells_answers_apart_that_the_machine_does_not() -> None:
+    """[SAFETY 27] A table with other bounds answers something else, and that is seen although no machine differs."""
+    one = applier()
+    other = Applier(Register(), Sessions(Bounds(sessions=1, answers=10, answer_bytes=100)))
+    for under_test in (one, other):
+        under_test.apply(1, entry.batch([entry.register(), entry.register()], 5))
+    assert one.sum() == other.sum()
+    for under_test in (one, other):
+        under_test.apply(2, entry.batch([command(entry.Identity(1, 0), 1, b"fail")], 5))
+    assert one.machine.checksum() == other.machine.checksum()
+    assert one.sum() != other.sum()
+
+
+def test_the_log_can_be_applied_again_from_its_beginning() -> None:
+    """[SAFETY 25] It comes to the same, to the last byte of the table."""
+    values = [
+        entry.batch([entry.register(), entry.epoch(1 << 16 | 1)], 5),
+        entry.batch([command(entry.Identity(1, 0), 1, b"x"), entry.check(1 << 16 | 1)], 6),
+    ]
+    under_test, found = applier(), []
+    for _ in range(2):
+        for slot, value in enumerate(values, 1):
+            under_test.apply(slot, value)
+        found.append(
+            (list(under_test.sums), list(under_test.sessions.snapshot()), under_test.epoch, under_test.time_ms, under_test.checked)
+        )
+        under_test.begin_anew()
+        assert under_test.sum() == (0, CHAIN_START, 0, 0)
+        assert under_test.sums == []
+    assert found[0] == found[1]
+    assert len(found[0][0]) == 1

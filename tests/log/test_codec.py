@@ -6,9 +6,9 @@ import random
 import msgspec
 import pytest
 
-from gaios.errors import ProtocolError
+from gaios.errors import ProtocolError, TooOld
 from gaios.log import codec
-from gaios.log.codec import POLL, POLLED
+from gaios.log.codec import FEATURE, POLL, POLLED, ROOM, STAND, SUM, TAKEN, WANT
 from gaios.paxos import core
 
 MESSAGES: list[codec.Message] = [
@@ -24,6 +24,12 @@ MESSAGES: list[codec.Message] = [
     (core.RELEASE, 1 << 16 | 1, 1),
     (POLL, 1, 2, 3),
     (POLLED, 1, 1, 2, 3),
+    (ROOM, 2),
+    (FEATURE, 1 << 40, 3),
+    (STAND, 7, 3),
+    (TAKEN, 7, bytes(32), 1),
+    (WANT, 7),
+    (SUM, 7, bytes(16), (1 << 64) - 1, 0, 1),
 ]
 FUZZED = 100_000
 
@@ -50,12 +56,24 @@ BALLOT = 1 << 16 | 1
         (core.PROMISE, BALLOT, 1, 5, {5: (BALLOT, b"v")}, {}),
         (POLL, 1, 1 << 62, 3),
         (POLLED, 1, 1, 2, 1 << 62),
+        (STAND, 1 << 62, 0),
+        (STAND, 1, 1 << 16),
+        (STAND, 1, -1),
+        (STAND, 1),
+        (STAND, "1", 0),
+        (SUM, 0, bytes(16), 1, 2, 0),
+        (SUM, 1 << 62, bytes(16), 1, 2, 0),
+        (SUM, 7, bytes(15), 1, 2, 0),
+        (SUM, 7, "text", 1, 2, 0),
+        (SUM, 7, bytes(16), 1, -1, 0),
+        (SUM, 7, bytes(16), 1, 2, 2),
+        (SUM, 7, bytes(16), 1, 2),
     ],
 )
 def test_what_no_correct_member_says_is_refused(message: object) -> None:
     """Rule 2: another's ballot; a ballot, a slot, a term that would outlive every restart; reports of slots that nobody accepts."""
     with pytest.raises(ProtocolError):
-        codec.decode(msgspec.msgpack.encode((1, 1, 1, [message])))
+        codec.decode(msgspec.msgpack.encode((1, 1, 1, 1, [message])))
 
 
 @pytest.mark.parametrize(
@@ -69,6 +87,20 @@ def test_what_no_correct_member_says_is_refused(message: object) -> None:
         5,
         [],
         (POLL, 1, 2),
+        (ROOM,),
+        (TAKEN, 7, bytes(32)),
+        (TAKEN, 7, bytes(32), -1),
+        (TAKEN, 7, 8, 1),
+        (WANT, -1),
+        (WANT, b""),
+        (ROOM, 3),
+        (ROOM, -1),
+        (ROOM, "1"),
+        (ROOM, 1, 1),
+        (FEATURE, 1),
+        (FEATURE, -1, 1),
+        (FEATURE, 1, 1 << 16),
+        (FEATURE, 1, b"1"),
         (POLLED, 1, 1, 2, -3),
         (POLL, 1, 2, "3"),
     ],
@@ -76,14 +108,39 @@ def test_what_no_correct_member_says_is_refused(message: object) -> None:
 def test_what_is_not_a_message_is_refused(message: object) -> None:
     """Inputs of the core, unknown tags, wrong fields."""
     with pytest.raises(ProtocolError):
-        codec.decode(msgspec.msgpack.encode((1, 1, 1, [message])))
+        codec.decode(msgspec.msgpack.encode((1, 1, 1, 1, [message])))
 
 
-@pytest.mark.parametrize("frame", [(0, 1, 1, []), (1 << 16, 1, 1, []), (1, -1, 1, []), (1, 1, 1), (1, 1, 1, 5), ("1", 1, 1, [])])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        (1, 0, 1, 1, []),
+        (1, 1 << 16, 1, 1, []),
+        (1, 1, -1, 1, []),
+        (1, 1, 1, 1),
+        (1, 1, 1, 1, 5),
+        (1, "1", 1, 1, []),
+        (-1, 1, 1, 1, []),
+        (1 << 16, 1, 1, 1, []),
+        (),
+    ],
+)
 def test_what_is_not_a_frame_is_refused(frame: object) -> None:
     """Members, boots and configurations are numbers in range."""
     with pytest.raises(ProtocolError):
         codec.decode(msgspec.msgpack.encode(frame))
+
+
+@pytest.mark.parametrize("rest", [(1, 1, 1, [(250, b"new")]), (b"of another form",), ()])
+def test_a_frame_of_a_higher_level_is_not_looked_into(rest: tuple[object, ...]) -> None:
+    """Whatever it holds, this version cannot know it: its replica stops, and the error says what to do."""
+    with pytest.raises(TooOld, match=r"feature level 3, and this version supports levels up to 2.*install the newer one"):
+        codec.decode(msgspec.msgpack.encode((3, *rest)), 2)
+
+
+def test_a_frame_tells_the_level_of_its_sender() -> None:
+    """What is within what this version supports is read as ever."""
+    assert codec.decode(codec.encode(1, 4, 1, MESSAGES, 2), 2) == (1, 4, 1, MESSAGES)
 
 
 @pytest.mark.seeds(1)
@@ -98,5 +155,5 @@ def test_random_and_mutated_bytes_raise_only_our_error(seed: int) -> None:
                 data[dice.randrange(len(data))] = dice.randrange(256)
         else:
             data = bytearray(dice.randbytes(dice.randint(0, 40)))
-        with contextlib.suppress(ProtocolError):
+        with contextlib.suppress(ProtocolError, TooOld):
             codec.decode(bytes(data))

@@ -396,7 +396,9 @@ def test_frames_of_an_earlier_boot_are_ignored() -> None:
     peer.start()
     cell.run(300)
     before = dict(master.replica.core.grants)
-    master.replica.receive(cell.now, peer.me, peer.boot - 1, [(core.GRANT, master.replica.ballot, 1, cell.now, 600 * MS)])
+    master.replica.receive(
+        cell.now, peer.me, peer.boot - 1, peer.me * 1000 + peer.boot - 1, [(core.GRANT, master.replica.ballot, 1, cell.now, 600 * MS)]
+    )
     assert master.replica.core.grants == before
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from gaios.entry import Identity
-from gaios.errors import Overloaded
+from gaios.errors import Overloaded, ProtocolError
 from gaios.log.answers import Answer, Status
 from gaios.log.sessions import Bounds, Session, Sessions
 
@@ -50,7 +50,7 @@ def test_acknowledging_far_ahead_costs_no_loop() -> None:
 
 def test_acknowledgements_never_go_back() -> None:
     """An older retry carries an older mark."""
-    session = Session()
+    session = Session(ONE)
     session.acknowledge(5)
     session.acknowledge(3)
     assert session.acknowledged == 5
@@ -105,6 +105,38 @@ def test_a_snapshot_restores_the_same_table() -> None:
     assert list(again.snapshot()) == list(sessions.snapshot())
     again.register(Identity(9, 9))
     assert again.find(TWO) is None
+
+
+def test_a_snapshot_is_of_its_call() -> None:
+    """[PML §5.5] Sessions are used, registered and forgotten while its chunks are asked for."""
+    sessions = table(limit=3)
+    for identity in (ONE, TWO, THREE):
+        sessions.register(identity)
+        sessions.remember(known(sessions, identity), 1, Answer(Status.DONE, 9, 0, b"b"))
+    expected = list(sessions.snapshot())
+    first, second = sessions.snapshot(), sessions.snapshot()
+    found = [next(first)]
+    for identity in (ONE, TWO, ONE):
+        session = known(sessions, identity)
+        sessions.recall(session, 2, 1)
+        sessions.remember(session, len(found) + 2, Answer(Status.DONE, 9, 0, b"later"))
+    sessions.register(Identity(9, 9))
+    assert [*found, *first] == expected == list(second)
+    assert list(sessions.snapshot()) != expected
+    assert sessions._kept == []
+    forgotten = sessions.snapshot()
+    del forgotten
+    assert sessions._kept == []
+
+
+def test_no_other_bytes_are_a_table() -> None:
+    """And what is refused changes nothing."""
+    sessions = table(limit=3)
+    sessions.register(ONE)
+    for chunks in ([b""], [b"\x01"], [*sessions.snapshot(), b"\x90"]):
+        with pytest.raises(ProtocolError):
+            sessions.restore(chunks)
+    assert ONE in sessions
 
 
 def test_answers_of_all_clients_together_are_bounded() -> None:

@@ -9,7 +9,7 @@ BALLOT = 1 << 16 | 1
 
 
 def steps(me: int = 1) -> Steps:
-    under_test = Steps(core.Participant(me, 0, 0b1110), Options(), boot=1, nonce=9)
+    under_test = Steps(core.Participant(me, 0, 0b1110), Options(), [(1, 9)])
     under_test.restore(Recovered(Copies()))
     under_test.hand_over(0)
     return under_test
@@ -17,7 +17,7 @@ def steps(me: int = 1) -> Steps:
 
 def test_a_start_writes_its_boot_before_it_says_anything() -> None:
     """[SAFETY 3] In both copies."""
-    under_test = Steps(core.Participant(1, 0, 0b1110), Options(), boot=4, nonce=9)
+    under_test = Steps(core.Participant(1, 0, 0b1110), Options(), [(4, 9)])
     under_test.restore(Recovered(Copies(promised=7, boot=3), promised=8))
     output = under_test.hand_over(0)
     assert output is not None
@@ -28,7 +28,7 @@ def test_a_start_writes_its_boot_before_it_says_anything() -> None:
 
 def test_a_start_writes_again_what_stands_above_its_mark() -> None:
     """It may stand in a state record alone, its own record torn off: a later look on the disk must not find an older value."""
-    under_test = Steps(core.Participant(1, 0, 0b1110), Options(), boot=4, nonce=9)
+    under_test = Steps(core.Participant(1, 0, 0b1110), Options(), [(4, 9)])
     held = {1: (BALLOT, b"chosen"), 3: (BALLOT, b"c"), 2: (BALLOT, b"b")}
     under_test.restore(Recovered(Copies(promised=BALLOT, boot=3), promised=BALLOT, chosen=1, accepted=held))
     output = under_test.hand_over(0)
@@ -76,7 +76,7 @@ def test_a_vote_does_not_overtake_the_mark_without_which_it_would_not_be_reporte
     """
     far = core.WINDOW + 1
     accepted = dict.fromkeys(range(1, far + 1), (BALLOT, b"v"))
-    under_test = Steps(core.Participant(2, 0, 0b1110), Options(), boot=1, nonce=9)
+    under_test = Steps(core.Participant(2, 0, 0b1110), Options(), [(1, 9)])
     under_test.restore(Recovered(Copies(promised=BALLOT), promised=BALLOT, accepted=accepted))
     under_test.hand_over(0)
     under_test.take((core.LEARN, BALLOT, 0, core.WINDOW), 1, 0)
@@ -106,7 +106,7 @@ def test_a_state_record_holds_everything_durable() -> None:
     under_test = steps(2)
     under_test.take((core.ACCEPT, BALLOT, 0, 1, b"v"), 1, 0)
     under_test.take((core.HEARTBEAT, BALLOT, 0, 5, 600), 1, 0)
-    found = recover(b"\x94\x00\x00\x00\x00", [under_test.state_record()])
+    found = recover(b"\x94\x00\x00\x00\x00", [under_test.state_record([])])
     assert found.accepted == {1: (BALLOT, b"v")}
     assert (found.promised, found.longest_ns, found.chosen) == (BALLOT, 600, 0)
 
@@ -121,8 +121,8 @@ def test_a_state_record_claims_as_chosen_only_what_is_durably_marked() -> None:
     under_test.take((core.LEARN, newer, 0, 1), 3, 0)
     output = under_test.hand_over(0)
     assert output is not None
-    found = recover(b"\x94\x00\x00\x00\x00", [(RecordKind.ACCEPT, 1, BALLOT, b"old"), under_test.state_record()])
+    found = recover(b"\x94\x00\x00\x00\x00", [(RecordKind.ACCEPT, 1, BALLOT, b"old"), under_test.state_record([])])
     assert (found.chosen, found.accepted) == (0, {1: (newer, b"chosen")})
     under_test.synced(output.number)
-    found = recover(b"\x94\x00\x00\x00\x00", [(RecordKind.ACCEPT, 1, newer, b"chosen"), under_test.state_record()])
+    found = recover(b"\x94\x00\x00\x00\x00", [(RecordKind.ACCEPT, 1, newer, b"chosen"), under_test.state_record([])])
     assert (found.chosen, found.accepted) == (1, {1: (newer, b"chosen")})

@@ -11,6 +11,7 @@ Maps          hold no defaults, and nothing that was truncated.
 """
 
 import random
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
@@ -29,7 +30,7 @@ class Node:
 
     def __init__(self, core: ModuleType, me: int, voters: int, offset: int, ppm: int) -> None:
         self.core, self.me, self.voters, self.offset, self.ppm = core, me, voters, offset, ppm
-        self.durable: dict[str, Any] = {"promised": 0, "acc": {}, "chosen": 0, "truncated": 0, "longest": 0}
+        self.durable: dict[str, Any] = {"promised": 0, "acc": {}, "chosen": 0, "truncated": 0, "longest": 0, "faulty": {}}
         self.life = 0
         self.marked = 0
         self.waiting: list[tuple[list[tuple[Any, ...]], list[tuple[int, Message]]]] = []
@@ -45,7 +46,7 @@ class Node:
         self.waiting = []
         self.participant = self.core.Participant(self.me, 1, self.voters)
         self.marked = self.durable["chosen"]
-        self.participant.restore(**{**self.durable, "acc": dict(self.durable["acc"])})
+        self.participant.restore(**{**self.durable, "acc": dict(self.durable["acc"]), "faulty": dict(self.durable["faulty"])})
 
     def write(self, writes: list[tuple[Any, ...]]) -> None:
         """Make writes durable."""
@@ -54,18 +55,26 @@ class Node:
             if name == "acc":
                 slot, *entry = values
                 self.durable["acc"][slot] = tuple(entry)
+                self.durable["faulty"].pop(slot, None)
+            elif name == "faulty":
+                self.durable["faulty"][values[0]] = values[1]
             else:
                 self.durable[name] = values[0]
                 if name == "truncated":
+                    self.durable["chosen"] = max(self.durable["chosen"], values[0])
                     self.durable["acc"] = {slot: entry for slot, entry in self.durable["acc"].items() if slot > values[0]}
+                    self.durable["faulty"] = {slot: bal for slot, bal in self.durable["faulty"].items() if slot > values[0]}
 
 
 class Cell:
     """Members, the network between them, and what must hold."""
 
-    def __init__(self, core: ModuleType, size: int, seed: int, *, lazy: str = "", written: bool = False) -> None:
-        """`written`: a schedule without dice, members 1 to size, clocks that agree."""
+    def __init__(self, core: ModuleType, size: int, seed: int, *, lazy: str = "", written: bool = False, rots: bool = False) -> None:
+        """`written`: a schedule without dice, members 1 to size, clocks that agree. `rots`: records rot, each on one disk only."""
         self.lazy = lazy
+        self.rot_dice = random.Random(seed) if rots else None
+        self.rotted: set[int] = set()
+        """Slots of which one copy rotted."""
         self.core, self.dice = core, random.Random(seed)
         self.true_ns = 0
         members = list(range(1, size + 1)) if written else self.dice.sample(range(1, 9), size)
@@ -151,9 +160,21 @@ class Cell:
         unsynced = [write for writes, _ in node.waiting for write in writes]
         node.write(unsynced[: self.dice.randrange(len(unsynced) + 1)])
         self.network = [item for item in self.network if item[:2] != (node.me, node.me)]
+        self._rot(node, node.durable["acc"])
         node.start()
         self.learned[node.me] = min(self.learned[node.me], node.participant.chosen)
         self.input(node, (self.core.BOOT,))
+
+    def _rot(self, node: Node, slots: Iterable[int]) -> int:
+        """One of these records rots, if the dice say so; which."""
+        whole = sorted(set(slots) & set(node.durable["acc"]) - self.rotted)
+        if self.rot_dice is None or not whole or self.rot_dice.random() < 0.5:
+            return 0
+        slot = self.rot_dice.choice(whole)
+        self.rotted.add(slot)
+        ballot = node.durable["acc"].pop(slot)[0]
+        node.durable["faulty"][slot] = max(ballot, self.rot_dice.choice((0, node.durable["promised"])))
+        return slot
 
     def deliver(self, index: int) -> None:
         """One message arrives."""
@@ -253,6 +274,7 @@ class Cell:
         known = max(other.participant.chosen for other in self.nodes.values())
         if participant.phase == core.RECOVERING:
             self.input(node, (core.RECOVER,))
+        self._scrub(node)
         if participant.chosen < known or dice.random() < 0.1:
             slot = participant.chosen + dice.randint(0, 1)
             self.input(node, (core.SEEK, slot, dice.choice([member for member in self.nodes if member != node.me])))
@@ -270,8 +292,24 @@ class Cell:
         durable = min(other.durable["chosen"] for other in self.nodes.values())
         if durable > participant.truncated and dice.random() < 0.05:
             self.input(node, (core.TRUNCATE, dice.randint(participant.truncated, durable)))
+        marked = max(other.durable["chosen"] for other in self.nodes.values())
+        if marked > participant.chosen and dice.random() < 0.02:
+            # A peer's snapshot, which has its record behind its mark.
+            self.input(node, (core.INSTALL, dice.randint(participant.chosen, marked)))
 
-    def settle(self, rounds: int = 60) -> bool:
+    def _scrub(self, node: Node) -> None:
+        """Rot is found while a member runs, and what was lost is asked for."""
+        core, participant = self.core, node.participant
+        if self.rot_dice is None:
+            return
+        if not node.waiting and self.rot_dice.random() < 0.05 and (slot := self._rot(node, range(1, participant.chosen + 1))):
+            self.input(node, (core.ROT, slot, node.durable["faulty"][slot]))
+        if self.rot_dice.random() < 0.01:
+            self.input(node, (core.ROT, participant.truncated, 1))  # needs no repair
+        for slot in [slot for slot in participant.faulty if slot <= participant.chosen]:
+            self.input(node, (core.SEEK, slot, self.rot_dice.choice([member for member in self.nodes if member != node.me])))
+
+    def settle(self, rounds: int = 300) -> bool:
         """Without faults: does a leader come, and does every member learn a new value? A leader that gets nowhere gives up, as in log/."""
         core, goal = self.core, b"the last one"
         self.cut = set()
@@ -292,7 +330,7 @@ class Cell:
     def known(self, node: Node) -> set[bytes]:
         """The values that a member still has and knows to be chosen."""
         participant = node.participant
-        return {participant.acc[slot][1] for slot in range(participant.truncated + 1, participant.chosen + 1)}
+        return {participant.acc[slot][1] for slot in range(participant.truncated + 1, participant.chosen + 1) if slot in participant.acc}
 
     # -- what must hold --------------------------------------------------------------------------------------------------
 
@@ -315,6 +353,8 @@ class Cell:
     def _check(self, node: Node) -> None:
         participant, core = node.participant, self.core
         for slot in range(max(self.learned[node.me], participant.truncated) + 1, participant.chosen + 1):
+            if slot in participant.faulty:
+                continue
             if slot not in participant.acc:
                 raise InvariantViolated(invariant="what is chosen is known", detail=f"{node.me} has no slot {slot}")
             self._choose(slot, participant.acc[slot][1], f"learned by {node.me}")
@@ -322,7 +362,7 @@ class Cell:
         if node.durable["promised"] < self.promised[node.me] or participant.promised < node.durable["promised"]:
             raise InvariantViolated(invariant="a promise is kept", detail=f"{node.me}: {self.promised[node.me]}, {participant.promised}")
         self.promised[node.me] = node.durable["promised"]
-        for name in ("acc", "best", "votes", "grants"):
+        for name in ("acc", "best", "votes", "grants", "faulty", "worst", "hurt"):
             defaults = (0, core.NO_ENTRY)
             if any(value in defaults for value in getattr(participant, name).values()):
                 raise InvariantViolated(invariant="maps hold no defaults", detail=f"{name} of {node.me}")

@@ -5,12 +5,12 @@ import itertools
 import random
 import socket
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gaios import api, entry
+from gaios import api, entry, errors
 from gaios.locks import LockService
-from gaios.log import Copies, RecordKind, encode
+from gaios.log import Copies, Options, RecordKind, encode
 from gaios.log.records import State
 from gaios.machine import Machine
 from gaios.server import config
@@ -34,10 +34,15 @@ class MemoryDisk:
         return sorted(self.files)
 
     def size(self, name: str) -> int:
-        return len(self.files[name])
+        return len(self._file(name))
 
     def read(self, name: str, offset: int, length: int) -> bytes:
-        return bytes(self.files[name][offset : offset + length])
+        return bytes(self._file(name)[offset : offset + length])
+
+    def _file(self, name: str) -> bytearray:
+        if name not in self.files:
+            raise errors.StateMissing(directory="memory", what=name)
+        return self.files[name]
 
     def execute(self, operations: Sequence[Operation]) -> None:
         for operation in operations:
@@ -54,23 +59,38 @@ class MemoryDisk:
 class HandCell:
     """Nodes whose disk batches and messages are carried out when a test says so; time moves when it says so."""
 
-    def __init__(self, replicas: int = 3, *, machine: type[Machine] = LockService, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        replicas: int = 3,
+        *,
+        machine: type[Machine] = LockService,
+        limits: Limits | None = None,
+        options: Options | None = None,
+        segment_bytes: int = 1 << 20,
+        version: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`version`: what `Node.start` is told beside the rest, to be another version."""
+        self.version = version or {}
         self.now = 10 * S
-        self._machine, self._limits = machine, limits
+        self._machine, self._limits, self._options, self._segment_bytes = machine, limits, options, segment_bytes
         self.members = {member: member for member in range(1, replicas + 1)}
         self.disks = {member: MemoryDisk() for member in self.members}
         state = Record(RecordKind.STATE, 0, 0, encode(State(promised=0, longest_ns=0, chosen=0, truncated=0, accepted=[])))
         for member, disk in self.disks.items():
-            disk.execute(create(Identity(CELL, member, 0), encode(Copies()), state, segment_bytes=1 << 20))
+            disk.execute(create(Identity(CELL, member, 0), encode(Copies()), state, segment_bytes=segment_bytes))
         self.nodes: dict[int, Node] = {}
         self.pending: dict[int, list[Operation]] = {}
         """A node's batch that is not carried out yet, while `hold_disks`."""
         self.hold_disks = False
+        self.full: set[int] = set()
+        """Whose disks have no room for a snapshot."""
         self.wire: deque[tuple[int, int, bytes]] = deque()
         self.frames: dict[int, dict[int, list[tuple[int, bytes]]]] = {}
         """What clients were sent: by member and connection."""
         self.local: list[Any] = []
         self.spares = 0
+        self.due_ns: dict[int, int] = {}
+        """When each node last wanted its next turn."""
         self.cut: set[int] = set()
         """Members that hear nothing and are not heard."""
         for member in self.members:
@@ -90,8 +110,10 @@ class HandCell:
             nonce=member * 7_919,
             now=self.now,
             wall_ms=1_000,
+            options=self._options,
             limits=self._limits,
-            segment_bytes=1 << 20,
+            segment_bytes=self._segment_bytes,
+            **self.version,
         )
         self.drain(member)
         return self.nodes[member]
@@ -100,12 +122,21 @@ class HandCell:
         node = self.nodes[member]
         effects = node.drain(self.now)
         node.check()
+        self.due_ns[member] = effects.deadline_ns
         if effects.disk is not None:
             self.pending[member] = effects.disk
         if effects.spare is not None:
             self.disks[member].execute(effects.spare)
-            node.spare_done()
+            node.spare_done(self.now)
             self.spares += 1
+        if effects.snapshot is not None and member in self.full:
+            node.snapshots.no_room(self.now)
+        elif effects.snapshot is not None:
+            self.disks[member].execute(effects.snapshot)
+            node.snapshot_done(self.now)
+        if effects.scrub is not None:
+            node.scrubbed(self.now, effects.scrub())
+            self.due_ns[member] = 0
         for to, body, _ in effects.to_peers:
             if member not in self.cut and to not in self.cut:
                 self.wire.append((to, member, body))
@@ -127,8 +158,11 @@ class HandCell:
                 to, member, body = self.wire.popleft()
                 assert Decoder(1 << 30, magic=False).feed(encode_peer(body)) == [(Kind.PEER, body)]
                 if to in self.nodes:
-                    self.nodes[to].peer_frame(self.now, member, body)
-                    self.drain(to)
+                    news = self.nodes[to].peer_frame(self.now, member, self.nodes[member].replica.nonce, body)
+                    due_ns, effects = self.due_ns[to], self.drain(to)
+                    if not news and self.now < due_ns:
+                        assert not any((effects.disk, effects.to_peers, effects.to_clients, effects.local))
+                        assert effects.deadline_ns >= due_ns
             if not self.hold_disks:
                 for member in list(self.pending):
                     self.sync(member)

@@ -20,6 +20,14 @@ async def test_probes_scrapers_and_people_get_what_they_ask_for(tmp_path: Path) 
         facts = msgspec.json.decode(body)
         assert code == 200
         assert (facts["role"], facts["id"], facts["cell"]) == ("master", master.settings.id, "c" * 32)
+        sums = master.node.replica.doubt.sums
+        await until(lambda: sums.newest() is not None)
+        code, body = await get(admin, "/sums")
+        told = msgspec.json.decode(body)
+        newest = sums.newest()
+        assert newest is not None
+        assert (code, told["id"]) == (200, master.settings.id)
+        assert told["sums"][-1] == [newest.slot, newest.chain.hex(), f"{newest.checksum:016x}", f"{newest.trail:016x}"]
         code, body = await get(admin, "/metrics")
         assert code == 200
         assert b"gaios_is_master 1.0" in body

@@ -5,9 +5,10 @@ from typing import Any, cast
 import pytest
 
 from gaios.errors import InvariantViolated
-from gaios.log import Output
-from gaios.server.commit import FAR, MARK_NS, GroupCommit
+from gaios.log import Output, Room
+from gaios.server.commit import FAR, MARK_NS, RESERVE_NS, RETRY_NS, GroupCommit
 from gaios.storage import Journal, Sync
+from gaios.storage.spares import Spares
 
 STATE = (1, 0, 0, b"state")
 PROMISE = (2, ("promise",))
@@ -19,11 +20,23 @@ class _Journal:
     def __init__(self) -> None:
         self.batches: list[tuple[bytes | None, list[Any]]] = []
         self.marks = 0
-        self.spares = 0
+        self.asked: list[tuple[bool, int]] = []
+        """How often for a file, whether for the reserve too, and for what a batch lacks."""
+        self.lacking = 0
+        self.free = 1_000
+        self.segment_bytes = 1_000
+        self.spares = Spares(1_000, {})
 
-    def prepare(self) -> list[Any]:
-        self.spares += 1
+    def prepare(self, *, wants_reserve: bool, lacking: int) -> list[Any]:
+        self.asked.append((wants_reserve, lacking))
         return [Sync("spare")]
+
+    def lacks(self, records: list[Any], state: Any) -> int:
+        assert tuple(state()) == STATE
+        return self.lacking if records else 0
+
+    def free_bytes(self) -> int:
+        return self.free
 
     def batch(self, copies: bytes | None, records: list[Any], state: Any) -> list[Any]:
         assert tuple(state()) == STATE
@@ -131,9 +144,62 @@ def test_no_segment_is_made_beside_the_starts_batch() -> None:
     """That batch removes the one that a crash left: the two at once are a file that is there already, or one that is gone."""
     commit, journal = group([Sync("start")])
     assert commit.batch(0) == [Sync("start")]
-    assert commit.spare() is None
-    assert journal.spares == 0
+    assert commit.spare(0, began=True) is None
+    assert journal.asked == []
     commit.done(0)
     commit.add(output(1, records=1))
     assert commit.batch(0) == [Sync("batch 1")]
-    assert commit.spare() == [Sync("spare")]
+    assert commit.spare(0, began=True) == [Sync("spare")]
+
+
+def test_a_batch_waits_for_the_file_that_it_lacks() -> None:
+    """So a full disk fails no batch: what stands in none was not said.  [SAFETY 5, 28]"""
+    commit, journal = group()
+    journal.lacking = 1_000
+    commit.add(output(1, records=1, after=[PROMISE]))
+    assert commit.batch(0) is None
+    assert commit.spare(0, began=False) == [Sync("spare")]
+    assert journal.asked == [(False, 1_000)]
+    commit.no_room(5)
+    assert commit.room == Room.NONE
+    assert commit.batch(5) is None
+    assert commit.spare(6, began=False) is None
+    assert commit.due_ns() == 5 + RETRY_NS
+    assert commit.spare(5 + RETRY_NS, began=False) == [Sync("spare")]
+    commit.made(6 + RETRY_NS)
+    journal.lacking = 0
+    assert commit.batch(6 + RETRY_NS) == [Sync("batch 1")]
+    assert commit.done(7 + RETRY_NS) == ([PROMISE], 1)
+
+
+def test_a_starts_own_operations_lack_nothing() -> None:
+    """They write into files that are there, and everything else waits for them."""
+    commit, journal = group([Sync("start")])
+    journal.lacking = 1_000
+    commit.add(output(1, records=1, after=[PROMISE]))
+    assert commit.batch(0) == [Sync("start")]
+    assert commit.done(1) == ([], 0)
+    assert commit.batch(1) is None
+    journal.lacking = 0
+    assert commit.batch(2) == [Sync("batch 1")]
+
+
+def test_the_reserve_is_made_when_the_start_is_over() -> None:
+    commit, journal = group()
+    assert commit.spare(0, began=False) is None
+    assert commit.due_ns() == RESERVE_NS
+    assert commit.spare(RESERVE_NS, began=False) == [Sync("spare")]
+    assert journal.asked == [(True, 0)]
+
+
+def test_a_full_disk_has_a_reserve_and_then_none() -> None:
+    commit, journal = group()
+    rooms = [commit.room]
+    commit.no_room(0)
+    rooms.append(commit.room)
+    journal.free = 249
+    rooms.append(commit.room)
+    assert rooms == [Room.PLENTY, Room.SHORT, Room.NONE]
+    journal.free = 251
+    commit.add(output(1, records=3))
+    assert commit.room == Room.NONE, "what gathers needs room, too"

@@ -49,6 +49,15 @@ def test_the_logs_numbers_are_keys_too() -> None:
     assert config.settings(keys(log={"term_ms": 900})).log.term_ms == 900
 
 
+def test_backups_are_told_as_the_log_is() -> None:
+    """By a table, a variable, a flag."""
+    base = {"cell": {"id": "0" * 32}, "replica": [{"id": 1, "client": "127.0.0.1:1", "peer": "127.0.0.1:2", "admin": "127.0.0.1:3"}]}
+    read = config.load(None, {"id": 1, "dir": "d", "backup_keep": "3"}, {"GAIOS_BACKUP_URL": "file:///b"}, base)
+    assert read.backup == config.Backup(url="file:///b", every_s=3_600, keep=3)
+    with pytest.raises(ConfigurationError, match=r"\[backup\]"):
+        config.load(None, {"id": 1, "dir": "d"}, {}, base | {"backup": {"uri": "x"}})
+
+
 def test_a_variable_reaches_the_log_and_log_format_is_not_one_of_its_keys(tmp_path: Path) -> None:
     """Two keys begin alike: `log_format` is the shell's, `log_term_ms` the log's."""
     path = manifest(tmp_path / "cell.toml", 'id = 1\ndir = "file"\n')

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from gaios import api, entry, errors
+from gaios.log import codec
 from gaios.server import config, doors
-from gaios.transport import Decoder, Hello, Kind, decode_goodbye, encode, encode_hello
+from gaios.transport import Decoder, Hello, Kind, decode_goodbye, encode, encode_hello, encode_peer
 from tests.server.shells import CELL, client, lines, make, master_of, running, talk, until
 from tests.servers import PATIENCE_S
 
@@ -76,14 +77,16 @@ async def test_a_peers_older_boot_or_second_nonce_is_turned_away(tmp_path: Path)
     """[SAFETY 3]: an old copy of a directory, or a clone, must not speak for a member."""
     settings = make(tmp_path, 3)
     async with running(settings[0]) as (replica,):
-        judge = replica._doors
         host, port = config.address(settings[0].me.peer)
         with socket.create_connection((host, port)) as first:
             first.sendall(b"\x89gaios\r\n" + hello("peer", cell=CELL.bytes, member=2, boot=5, nonce=1))
-            await until(lambda: 2 in judge._seen)
+            await until(lambda: any(inbound.member == 2 for inbound in replica._doors._inbound))
+            first.sendall(encode_peer(codec.encode(2, 5, 0, [(codec.BOOT, [(5, 1)])])))
+            await until(lambda: replica.node.replica.boots.refusal(2, 4, 1))
             for boot, nonce in ((4, 1), (5, 2)):
                 refused = goodbye(await talk(settings[0].me.peer, hello("peer", cell=CELL.bytes, member=2, boot=boot, nonce=nonce)))
-                assert "clone" in str(refused)
+                assert isinstance(refused, errors.BootRefused)
+                assert f"this is boot {boot}" in str(refused) or "another nonce" in str(refused)
 
 
 async def test_there_are_so_many_connections_and_no_more(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from gaios.log import Status, codec
 from gaios.server import config
 from gaios.server.admin import AdminConnection
 from gaios.transport import Kind, Watch, encode_read, encode_request, encode_submit, encode_watch
-from tests.server.parts import HandCell, put
+from tests.server.parts import MS, HandCell, put
 from tests.server.test_clients import Transport
 
 INPUTS = 100_000
@@ -73,7 +73,7 @@ def test_a_node_survives_any_frame_of_a_client(seed: int) -> None:
     assert 0 < refused < INPUTS
     last = max(connections) + 1
     cell.ask(1, last, 1, entry.register())
-    cell.settle()
+    cell.run(10 * MS)  # it may wait for the rest of a crowd
     assert cell.answers(1, last)[-1].status == Status.DONE
 
 
@@ -97,12 +97,14 @@ def test_a_node_survives_any_frame_of_a_peer(seed: int) -> None:
         data = mangled(dice, seeds)
         try:
             sender = codec.decode(data)[0]
+        except errors.TooOld:
+            continue  # still one of some member, which says that it runs a newer version
         except errors.ProtocolError:
             sender = 0
         # What still is a frame of member 1 may say anything: members are trusted not to lie, and frames carry checksums.
         if sender != 1:
             with pytest.raises(errors.ProtocolError):
-                node.peer_frame(cell.now, 1, data)
+                node.peer_frame(cell.now, 1, cell.nodes[1].replica.nonce, data)
             refused += 1
     assert refused > INPUTS // 2
     assert node.status(cell.now) == before

@@ -18,7 +18,8 @@ from tests.servers import PATIENCE_S, serving
 
 
 def link(address: tuple[str, int] = ("127.0.0.1", 1)) -> Link:
-    return Link(member=2, replica=2, address=address, hello=lambda: Hello(role="peer", cell=bytes(16), member=1, boot=1), log=quiet())
+    me = Hello(role="peer", cell=bytes(16), member=1, boot=1)
+    return Link(member=2, replica=2, address=address, hello=lambda: me, refused=lambda _: None, log=quiet())
 
 
 async def welcomed() -> tuple[Link, Transport]:

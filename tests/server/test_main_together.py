@@ -43,6 +43,7 @@ def test_what_is_no_flag_is_refused(arguments: list[str]) -> None:
         (errors.StateDamaged(file="f", offset=0, kind="k", detail="d"), 4),
         (errors.DiskFailed(file="f", operation="sync", reason="r"), 4),
         (errors.UnknownKind(slot=1, index=0, kind=9), 4),
+        (errors.TooOld(what="w", reason="r"), 4),
         (errors.InvariantViolated(invariant="i", detail="d"), 4),
         (ZeroDivisionError(), 1),
     ],

@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from gaios import api, entry, errors
-from gaios.log import Status
+from gaios.log import Status, codec
+from gaios.paxos import core
 from gaios.server.effects import Limits
 from gaios.server.guests import LOCAL
 from gaios.transport import (
@@ -187,7 +188,25 @@ def test_a_malformed_command_is_answered_and_a_malformed_frame_is_refused() -> N
         with pytest.raises(errors.ProtocolError):
             node.client_frame(cell.now, CLIENT, kind, data)
     with pytest.raises(errors.ProtocolError):
-        node.peer_frame(cell.now, 2, b"\xc1")
+        node.peer_frame(cell.now, 2, 0, b"\xc1")
+
+
+def test_a_vote_beyond_a_majority_is_not_worth_a_turn() -> None:
+    """The one that decides is: with it the slot is chosen."""
+    cell = HandCell(5)
+    master = cell.elect()
+    node = cell.nodes[master]
+    cell.ask(master, CLIENT, 1, entry.register())
+    cell.now += 10 * MS
+    cell.drain(master)
+    cell.sync(master)
+    slot, others = node.replica.core.next - 1, [member for member in cell.members if member != master]
+    votes = [codec.encode(member, cell.nodes[member].replica.boot, 0, [(core.ACCEPTED, node.replica.ballot, 0, slot)]) for member in others]
+    asked = []
+    for member, vote in zip(others, votes, strict=True):
+        asked.append(node.peer_frame(cell.now, member, cell.nodes[member].replica.nonce, vote))
+        cell.drain(master)
+    assert asked == [False, True, False, False]
 
 
 def test_a_peer_may_speak_only_for_itself() -> None:
@@ -197,7 +216,7 @@ def test_a_peer_may_speak_only_for_itself() -> None:
     cell.nodes[1].tick(cell.now + 5_000 * MS)
     frames = cell.nodes[1].drain(cell.now + 5_000 * MS).to_peers
     with pytest.raises(errors.ProtocolError, match="member 3 sent a frame of member 1"):
-        cell.nodes[2].peer_frame(cell.now, 3, frames[0][1])
+        cell.nodes[2].peer_frame(cell.now, 3, 0, frames[0][1])
 
 
 def test_a_watch_is_told_what_any_replica_applies_until_it_is_cancelled() -> None:

@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 
 from gaios import api, entry, errors
-from gaios.server import turns
+from gaios.server import evidence, turns
+from gaios.server.__main__ import exit_code
 from gaios.server.clients import ClientConnection
 from gaios.transport import KeepAlive, Kind, decode_submit, encode_keepalive, encode_read, encode_submit
-from tests.server.shells import CLOCK, client, make, master_of, running, until
+from tests.server.shells import CLOCK, FAST, client, make, master_of, running, until
 
 
 async def test_what_came_together_shares_one_disk_batch(tmp_path: Path) -> None:
@@ -169,3 +171,22 @@ async def test_a_keepalive_does_not_wait_behind_requests(tmp_path: Path, monkeyp
         loop.client_frames(cast("ClientConnection", Connection()), [alive])
         assert handed == [Kind.KEEPALIVE] * 2
         assert [kind for _, frames in loop._inbox for kind, _ in frames] == [Kind.READ]
+
+
+async def test_a_log_that_differs_stops_the_replica_once_its_evidence_is_kept(tmp_path: Path) -> None:
+    """[SAFETY 25]: that is no matter of its database, and with exit code 4 no supervisor starts it again."""
+    settings = make(tmp_path, 3, log=replace(FAST, check_ms=100))
+    async with running(*settings) as replicas:
+        master = await master_of(replicas)
+        odd = next(replica for replica in replicas if replica is not master)
+        await until(lambda: odd.node.replica.doubt.agreed)
+        odd.node.replica.applier.chain = b"another log here"
+        await master.submit(api.encode(api.MultiOp(then=(api.Put(b"k", b"v"),))))
+        with pytest.raises(errors.InvariantViolated, match="the same log") as stopped:
+            await odd.wait()
+        assert exit_code(stopped.value) == 4
+        (path,) = (Path(odd.settings.dir) / evidence.DIRECTORY).iterdir()
+        head, chunks = evidence.read(path)
+        assert head["state"][1] != next(said for member, *said in head["said"] if member != head["member"])[1]
+        assert list(chunks)
+        assert master.node.replica.is_serving

@@ -18,8 +18,11 @@ def test_every_group_of_faults_is_sometimes_off_and_sometimes_on() -> None:
         lambda faults: faults.disk.crash_point,
         lambda faults: faults.disk.failing,
         lambda faults: faults.disk.hang_every_ns,
+        lambda faults: faults.disk.full_every_ns,
+        lambda faults: faults.disk.drag_every_ns,
         lambda faults: faults.network.clog_every_ns,
         lambda faults: faults.client.stall_every_ns,
+        lambda faults: faults.process.flip_every_ns,
         lambda faults: faults.drift_ppm,
     ]
     for switch in switches:

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from gaios.sim.cell import Cell
 from gaios.sim.faults import MS, ClientFaults, DiskFaults, Faults, NetworkFaults, ProcessFaults, S
+from gaios.sim.history import Lease
 from gaios.sim.observations import Observations
 from gaios.sim.partitions import KINDS
 from gaios.sim.plan import Plan
@@ -19,11 +20,39 @@ def troubled(faults: Faults, seconds: int = 20) -> Cell:
     return cell
 
 
+def cell_with_work(faults: Faults) -> Cell:
+    """As `troubled`, and something stands in its database."""
+    cell = Cell(World(3), replace(Plan(), replicas=5, clients=2, watchers=0, faults=faults), Observations())
+    cell.start()
+    for number in range(60):
+        asked = Asked(cell.clients[0], put(b"k%d" % number, b"value"))
+        cell.world.run(cell.world.now_ns + 5 * S, stop=asked.is_told)
+        cell.world.run(cell.world.now_ns + 50 * MS)
+    return cell
+
+
+def leases(cell: Cell) -> list[Lease]:
+    for seat in cell.seats.values():
+        seat.onlooker.ended()
+    return cell.observations.leases
+
+
 def test_crashed_replicas_come_back() -> None:
     cell = troubled(Faults(process=ProcessFaults(crash_every_ns=S, down_ns=100 * MS, all_at_once=0.3)))
     assert cell.world.sometimes["a replica crashed"] > 10
     assert cell.world.sometimes["all replicas crashed at once"] > 0
     assert cell.world.sometimes["a replica restarted"] > 10
+    assert not cell.observations.broken
+
+
+def test_bits_flip_in_the_memories_of_a_minority_and_never_the_masters() -> None:
+    cell = cell_with_work(Faults(process=ProcessFaults(flip_every_ns=100 * MS)))
+    flips = cell.observations.flips
+    assert len(flips) > 5
+    assert cell.world.sometimes["a replica found its database wrong"] > 3
+    assert not any(
+        lease.replica == flip.replica and lease.from_ns <= flip.at_ns < lease.until_ns for flip in flips for lease in leases(cell)
+    )
     assert not cell.observations.broken
 
 
@@ -92,10 +121,30 @@ def test_a_replica_that_lost_its_disk_stays_down_and_never_a_majority() -> None:
     """[SAFETY 2, 8]."""
     cell = troubled(Faults(process=ProcessFaults(crash_every_ns=S, down_ns=100 * MS, lose_disk=0.5)))
     assert cell.world.sometimes["a disk was lost for good"] == 2
-    assert cell.world.sometimes["a replica refused to start without its state"] >= 2
+    assert cell.world.sometimes["a replica without its state stopped: StateMissing"] >= 2
     cell.nemesis.stop()
     cell.world.run(cell.world.now_ns + 5 * S)
     assert sum(seat.node is not None for seat in cell.seats.values()) == 3
+    assert cell.has_converged()
+    assert not cell.observations.broken
+
+
+@pytest.mark.parametrize(
+    ("kind", "happened"),
+    [
+        (ProcessFaults(cloned=1.0), "two processes ran on two copies"),
+        (ProcessFaults(rolled_back=1.0, put_back=1.0), "a directory was rolled back"),
+    ],
+)
+def test_a_directory_that_is_copied_is_the_last_loss(kind: ProcessFaults, happened: str) -> None:
+    """Who would notice it must keep what it knows.  [SAFETY 3]"""
+    cell = cell_with_work(Faults(process=replace(kind, crash_every_ns=S, down_ns=100 * MS, lose_disk=1.0)))
+    cell.world.run(cell.world.now_ns + 10 * S)
+    assert cell.world.sometimes[happened] == 1
+    assert sum(seat.is_lost for seat in cell.seats.values()) == 1
+    assert cell.world.sometimes["a replica without its state stopped: StateLost"] >= 1
+    cell.nemesis.stop()
+    cell.world.run(cell.world.now_ns + 5 * S)
     assert cell.has_converged()
     assert not cell.observations.broken
 
@@ -105,6 +154,24 @@ def test_a_master_whose_disk_hangs_makes_way() -> None:
     cell = troubled(Faults(disk=DiskFaults(hang_every_ns=4 * S, hang_ns=3 * S), process=ProcessFaults(at_master=1.0)))
     assert cell.world.sometimes["a disk hung"] > 2
     assert not cell.observations.broken
+
+
+def test_disks_are_full_for_a_while() -> None:
+    """One, some or all at once; whatever happens, nobody stops for it.  [SAFETY 28]"""
+    cell = troubled(Faults(disk=DiskFaults(full_every_ns=2 * S, full_ns=S)))
+    assert cell.world.sometimes["a disk was full"] > 4
+    assert all(seat.node is not None for seat in cell.seats.values())
+    assert not cell.observations.broken
+    cell.nemesis.stop()
+    assert not any(seat.disk.is_full for seat in cell.seats.values())
+
+
+def test_a_disk_is_slow_for_a_while() -> None:
+    cell = troubled(Faults(disk=DiskFaults(drag_every_ns=2 * S, drag_ns=S, drag_sync_ns=200 * MS)))
+    assert cell.world.sometimes["a disk was slow for a while"] > 2
+    assert not cell.observations.broken
+    cell.nemesis.stop()
+    assert not any(seat.disk.drag_ns for seat in cell.seats.values())
 
 
 def test_a_wall_clock_may_say_anything() -> None:

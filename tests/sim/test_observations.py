@@ -2,7 +2,7 @@
 
 from gaios import api, lock_api
 from gaios.machine import Context
-from gaios.sim.history import Executed, Level
+from gaios.sim.history import REBUILT, Executed, Level
 from gaios.sim.observations import Observations, ObservedService
 
 
@@ -28,3 +28,10 @@ def test_charges_are_counted_apart_from_what_clients_ask() -> None:
     service = ObservedService(seen, 2)
     service.apply_own(lock_api.encode(lock_api.Charge(0, b"")), Context(6, 0, 0, 9))
     assert (seen.executed, seen.charged) == ([], [Executed(2, 0, 6, 0)])
+
+
+def test_a_database_made_anew_is_of_another_life() -> None:
+    service = ObservedService(Observations(), 2)
+    service.boot = 4
+    service.restore(list(service.snapshot()))
+    assert service.boot == 4 + REBUILT

@@ -44,7 +44,7 @@ SOMETIMES = {
     "a spare segment was made",
     "a disk hung",
     "a disk was lost for good",
-    "a replica refused to start without its state",
+    "a replica without its state stopped: StateMissing",
     "a write failed",
     "a pause fell between poll and receive",
     "a crash fell between two disk operations",

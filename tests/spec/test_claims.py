@@ -84,7 +84,7 @@ def test_a_ghost_may_stand_on_the_disk() -> None:
     """Then a disk that lags forgets it like everything durable."""
     model = read_model(core_texts(), model_texts())
     lives = {ghost.name: (ghost.is_ghost, ghost.is_on_disk) for ghost in model.ghosts}
-    assert lives == {"clock": (True, False), "mark": (True, True), "first": (True, False)}
+    assert lives == {"clock": (True, False), "mark": (True, True), "rots": (True, False), "first": (True, False)}
 
 
 def test_what_rests_on_a_ghost_that_is_not_told_apart_stays_as_the_disk_says() -> None:

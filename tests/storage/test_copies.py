@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gaios.errors import AnotherCell, InvariantViolated, StateDamaged, StateMissing
+from gaios.errors import AnotherCell, InvariantViolated, StateDamaged, StateMissing, TooOld
 from gaios.storage import Problem, Sync, SyncDirectory, Write
 from gaios.storage.copies import (
     COPY_BYTES,
@@ -97,7 +97,7 @@ def test_a_copy_of_the_future_stops_an_older_version() -> None:
     future = decode(with_crc, 1)
     assert isinstance(future, Problem)
     assert future.kind == "version"
-    with pytest.raises(StateDamaged, match="format 2"):
+    with pytest.raises(TooOld, match=r"format 2.*install the newer"):
         choose([future, COPY._replace(which=2)], "d")
 
 

@@ -3,6 +3,7 @@
 import errno
 import itertools
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -181,14 +182,41 @@ def test_a_mistake_in_an_operation_is_a_failure_too(disk: Disk) -> None:
 
 def test_a_spare_segment_is_made_beside_the_batches(disk: Disk) -> None:
     """And its failure is the disk's."""
-    answers: SimpleQueue[DiskFailed | None] = SimpleQueue()
-    disk.execute_aside([Create("wal/next", 100_000), Sync("wal/next"), SyncDirectory("wal")], answers.put)
+    answers: SimpleQueue[DiskFailed | str | None] = SimpleQueue()
+    disk.execute_aside([Create("wal/next", 100_000), Sync("wal/next"), SyncDirectory("wal")], answers.put, lambda: answers.put("no room"))
     assert answers.get() is None
     disk.execute_now([Rename("wal/next", "wal/00000002.wal")])
-    disk.execute_aside([Create("wal/00000002.wal", 1)], answers.put)
+    disk.execute_aside([Create("wal/00000002.wal", 1)], answers.put, lambda: answers.put("no room"))
     assert isinstance(answers.get(), DiskFailed)
     with pytest.raises(DiskFailed):
         disk.execute_now([])
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("call", ["pwrite", "fdatasync"])
+def test_no_room_for_a_new_file_is_no_failure(disk: Disk, monkeypatch: pytest.MonkeyPatch, call: str, number: int) -> None:
+    """Nothing stands in it yet, and what was made of it is taken away: others need the room.  [SAFETY 28]"""
+    answers: SimpleQueue[DiskFailed | str | None] = SimpleQueue()
+    making: list[Operation] = [Create("wal/next", 3 << 20), Sync("wal/next"), SyncDirectory("wal")]
+    with monkeypatch.context() as full:
+        full.setattr(os, call, lambda *_: (_ for _ in ()).throw(OSError(number, os.strerror(number))))
+        disk.execute_aside(making, answers.put, lambda: answers.put("no room"))
+        assert answers.get() == "no room"
+    assert disk.failure is None
+    assert disk.reader.names() == ["lock"]
+    disk.execute_aside(making, answers.put, lambda: answers.put("no room"))
+    assert answers.get() is None
+
+
+def test_no_room_in_a_batch_is_a_failed_disk(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is in a batch has its place already: a file system that says otherwise broke its word, and is not asked again.  [SAFETY 5]"""
+    disk.execute_now([Create("file", 4_096)])
+    with monkeypatch.context() as full:
+        full.setattr(os, "fdatasync", lambda _: (_ for _ in ()).throw(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
+        with pytest.raises(DiskFailed, match="No space"):
+            disk.execute_now([Write("file", 0, b"x"), Sync("file")])
+    with pytest.raises(DiskFailed, match="No space"):
+        disk.execute_now([Sync("file")])
 
 
 def test_a_reader_sees_the_file_that_has_the_name_now(disk: Disk) -> None:
@@ -268,3 +296,26 @@ def test_a_process_killed_before_any_operation_loses_nothing(tmp_path: Path, par
     assert len(more) == child.BATCHES
     check(directory, acknowledged + more)
     assert before > 30, "a child carries out more operations than that"
+
+
+@pytest.mark.parametrize("how", ["deleted", "moved", "replaced"])
+def test_a_directory_that_went_away_is_a_failure(disk: Disk, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    """It can still be written and synced, and nobody would find it again; an idle disk notices, too."""
+    monkeypatch.setattr("gaios.storage.disk.LOOK_S", 0.0)
+    disk.execute_now([Create("file", 4)])
+    disk.execute_now([])
+    if how == "deleted":
+        shutil.rmtree(disk.path)
+    else:
+        disk.path.rename(disk.path.with_name("moved"))
+    if how == "replaced":
+        Disk(disk.path, create=True).close()
+    with pytest.raises(DiskFailed, match="another directory" if how == "replaced" else "deleted it, or moved it away"):
+        disk.execute_now([])
+
+
+def test_whoever_holds_it_is_written_in_place(disk: Disk) -> None:
+    """A supervisor reads it; on a full disk there is no room for it elsewhere."""
+    disk.sign(123_456)
+    disk.sign(7)
+    assert int((disk.path / LOCK).read_text()) == 7

@@ -1,5 +1,7 @@
 """Batches, marks, segments and copies; the crash points are in `test_crash_together.py`."""
 
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from gaios.storage import Create, Identity, Journal, Record, Rename, Sync, SyncD
 from gaios.storage.journal import RESERVE_BYTES
 from gaios.storage.record import HEADER_BYTES, PAYLOAD_BYTES_MAX
 from gaios.storage.words import Operation
-from tests.storage.memory import ME, VALUE, Memory, lived, some_kept, values
+from tests.storage.memory import ME, VALUE, Memory, accounted, lived, some_kept, values
 
 STATE = Record(1, 0, 0, b"the state")
 
@@ -116,7 +118,7 @@ def test_a_spare_segment_is_used_by_renaming_it() -> None:
     assert making == [Create("wal/next", 1024), Sync("wal/next"), SyncDirectory("wal")]
     assert journal.prepare() == []
     memory.execute(making)
-    journal.prepared()
+    journal.spares.made()
     operations = journal.batch(None, [value(2, 400)], lambda: STATE)
     assert Rename("wal/next", "wal/00000002.wal") in operations
     memory.execute(operations)
@@ -129,7 +131,7 @@ def test_no_spare_is_made_while_the_last_one_is_being_renamed() -> None:
     journal = started(memory)
     memory.execute(journal.batch(None, [value(1, 400)], lambda: STATE))
     memory.execute(journal.prepare())
-    journal.prepared()
+    journal.spares.made()
     taking = journal.batch(None, [value(2, 600)], lambda: STATE)
     assert Rename("wal/next", "wal/00000002.wal") in taking
     assert journal.prepare() == []
@@ -147,7 +149,7 @@ def test_a_segment_that_is_still_being_made_is_not_waited_for() -> None:
     operations = journal.batch(None, [value(2, 400)], lambda: STATE)
     assert Create("wal/new", 1024) in operations
     memory.execute([*operations, *making])
-    journal.prepared()
+    journal.spares.made()
     assert Rename("wal/next", "wal/00000003.wal") in journal.batch(None, [value(3, 400)], lambda: STATE)
 
 
@@ -239,8 +241,8 @@ def test_rot_in_a_partly_kept_batch_is_damage_once_another_followed() -> None:
     memory, journal = partly_kept()
     memory.execute(journal.batch(None, [value(2)], lambda: STATE))
     memory.files["wal/00000001.wal"].current[300] ^= 1
-    with pytest.raises(StateDamaged):
-        Journal.open(ME, memory)
+    (damage,) = Journal.open(ME, memory)[1].damaged
+    assert damage.start <= 300 < damage.end
 
 
 def test_a_tear_in_the_batch_after_a_partly_kept_one_is_no_damage() -> None:
@@ -306,14 +308,33 @@ def test_another_members_segment_is_refused() -> None:
         Journal.open(ME, ours)
 
 
-@pytest.mark.parametrize("gone", [["promise-1", "promise-2"], ["wal/00000001.wal"], ["wal/00000002.wal"]])
-def test_missing_files_are_missing_state(gone: list[str]) -> None:
+def test_missing_copies_are_missing_state() -> None:
     """Never an empty start.  [SAFETY 2]"""
     memory, _ = lived(8)
-    for name in gone:
+    del memory.files["promise-1"], memory.files["promise-2"]
+    with pytest.raises(StateMissing):
+        Journal.open(ME, memory)
+
+
+def test_a_log_without_its_end_is_missing_state() -> None:
+    """How much stood there nobody can tell."""
+    memory, _ = lived(8)
+    for name in [name for name in memory.names() if name.endswith(".wal")]:
         del memory.files[name]
     with pytest.raises(StateMissing):
         Journal.open(ME, memory)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_missing_segment_that_others_follow_is_damage(number: int) -> None:
+    """The next one's opening tells how many records stood in it, and its state record what mattered of them."""
+    memory, life = lived(8)
+    del memory.files[f"wal/{number:08d}.wal"]
+    recovered = Journal.open(ME, memory)[1]
+    (damage,) = recovered.damaged
+    assert damage[:4] == (number, 0, 0, "missing")
+    assert accounted(recovered, life.written) > 0
+    assert 0 < damage.lost < len(life.written) + 20
 
 
 def test_a_missing_newest_segment_is_noticed_by_the_copies() -> None:
@@ -365,9 +386,6 @@ def test_the_newest_record_of_a_slot_is_found_on_disk() -> None:
         assert found.read(memory, where) == value(1, 30)
         assert found.locate(VALUE, 3) is None
         assert found.locate(9, 1) is None
-        found.forget(VALUE, 2)
-        assert found.locate(VALUE, 1) is None
-        assert found.locate(VALUE, 2) is not None
 
 
 def test_a_located_record_that_rots_is_not_handed_out() -> None:
@@ -416,3 +434,43 @@ def test_an_interrupted_creation_starts_over() -> None:
     memory.execute(create(ME, b"promise", STATE)[:3])
     memory.execute(create(ME, b"promise", STATE, leftovers=memory.names()))
     assert Journal.open(ME, memory)[1].copies == b"promise"
+
+
+def long(segments: int = 8) -> tuple[Memory, Journal]:
+    """A log of so many segments, and slots that grow."""
+    memory = fresh()
+    journal = started(memory)
+    for slot in range(1, 1_000):
+        memory.execute(journal.batch(None, [value(slot)], lambda: STATE))
+        if journal._encoder.segment == segments:
+            break
+    return memory, journal
+
+
+def test_old_segments_are_given_up_whole_and_no_others() -> None:
+    """Those that hold nothing above the slot; what is above is found as before, also by a start."""
+    memory, journal = long()
+    through = next(slot for slot in range(1, 1_000) if (found := journal.locate(VALUE, slot)) is not None and found.segment == 5)
+    assert journal.kept_bytes(through - 1) == 4 * 1_024
+    memory.execute(journal.give_up(through - 1))
+    assert [name for name in memory.names() if name.endswith(("1.wal", "4.wal"))] == []
+    assert journal.give_up(through - 1) == []
+    again, recovered = Journal.open(ME, memory, segment_bytes=1024, indexed={VALUE})
+    assert values(recovered)[0].slot == through
+    for each in (journal, again):
+        assert each.locate(VALUE, through - 1) is None or each is again
+        where = each.locate(VALUE, through)
+        assert where is not None
+        assert each.read(memory, where) == value(through)
+
+
+@pytest.mark.seeds(60)
+def test_a_crash_while_segments_are_given_up_leaves_a_log(seed: int) -> None:
+    """Killed at any operation, started, and cut off at any operation of that: what the copies name is there."""
+    dice = Random(seed)
+    memory, journal = long()
+    operations = journal.give_up(dice.randrange(1, 30))
+    memory.execute(operations[: dice.randrange(len(operations) + 1)])
+    _, recovered = Journal.open(ME, memory, segment_bytes=1024)  # the process was killed: what it wrote is seen, and need not be durable
+    memory.execute(recovered.operations[: dice.randrange(len(recovered.operations) + 1)])
+    Journal.open(ME, memory.crashed(some_kept(seed)), segment_bytes=1024)

@@ -16,7 +16,7 @@ STANDARD = frozenset(
     {"__future__", "abc", "array", "bisect", "collections", "contextlib", "dataclasses", "enum", "functools", "hashlib", "heapq"}
     | {"itertools", "operator", "re", "string", "struct", "types", "typing", "zlib"}
 )
-LIBRARIES = frozenset({"google_crc32c", "msgspec", "sortedcontainers", "xxhash"})
+LIBRARIES = frozenset({"google_crc32c", "msgspec", "sortedcontainers", "xxhash", "zstandard"})
 ALLOWED = STANDARD | LIBRARIES | {"gaios"}
 FORBIDDEN_CALLS = frozenset({"__import__", "breakpoint", "compile", "eval", "exec", "hash", "id", "input", "open", "print"})
 """Built-in functions that reach the world, or whose result differs from process to process.  [SAFETY 27]"""
@@ -30,6 +30,9 @@ PURE_FILES = (
     "explanation.py",
     "machine.py",
     "entry.py",
+    "backup/manifest.py",
+    "backup/pieces.py",
+    "backup/rebase.py",
     "client/core.py",
     "client/cache.py",
     "fencing/token.py",
@@ -38,7 +41,7 @@ PURE_FILES = (
     "server/node.py",
     "server/gated.py",
 )
-SHELLS = frozenset({"storage/disk.py"})
+SHELLS = frozenset({"storage/disk.py", "storage/access.py"})
 """The thin shells that stand in otherwise pure rooms: they read, write and sync."""
 
 

@@ -39,9 +39,9 @@ def copy(sound: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def restless(copy: Path) -> list[Path]:
-    """The recordings of the member that was started most often, in the order of its boots; the first is boot 1."""
+    """The recordings of the member with the most boots, in their order; the first is boot 1, and one that was cut short is begun anew."""
     found: dict[str, list[Path]] = {}
     for path in copy.iterdir():
         found.setdefault(path.name.split("-")[1], []).append(path)
-    _, most = max((len(paths), paths) for paths in found.values())
+    _, most = max((len({path.name.split("-")[3] for path in paths}), paths) for paths in found.values())
     return sorted(most, key=lambda path: int(path.name.split("-")[3]))

@@ -160,7 +160,7 @@ PROMISED, LONGEST, CHOSEN, ACCEPTED = 11, 12, 13, 15
 )
 def test_a_state_that_differs_from_what_was_written_is_refused_at_the_start(copy: Path, alter: Any) -> None:
     """V3: what a start finds is the fold of what was persisted, no less and no more.  [SAFETY 7]"""
-    place = next(p for p in all_places(tapes(copy), START) if p.entry[4] > 1 and len(p.entry[ACCEPTED]) > 1)
+    place = max(all_places(tapes(copy), START), key=lambda p: len(p.entry[ACCEPTED]))
     alter(place.entry)
     place.tape.keep()
     assert refused(copy)[:3] == (place.tape.name, 1, "V3 restart")
@@ -194,10 +194,14 @@ def test_what_nobody_recorded_is_told_and_not_taken_for_fine(copy: Path) -> None
 
 
 def test_a_boot_that_nobody_recorded_leaves_a_gap_that_is_told(copy: Path, restless: list[Path]) -> None:
-    restless[1].unlink()
+    second, *_, last = sorted({int(path.name.split("-")[3]) for path in restless})[1:]
+    assert second < last
+    for path in restless:  # a start that was cut short is begun anew as the same boot
+        if path.name.split("-")[3] == str(second):
+            path.unlink()
     report = check([str(copy)])
     assert not report.violations
-    assert any(restless[2].name in note for note in report.notes)
+    assert any(later.name in note for later in restless if later.exists() for note in report.notes)
 
 
 def test_a_recording_that_was_stopped_is_checked_as_far_as_it_goes(copy: Path) -> None:

@@ -134,7 +134,7 @@ def test_one_batch_is_in_flight() -> None:
 
 def test_a_record_of_an_unknown_kind_is_refused() -> None:
     disk = Disk()
-    disk.hand(batch(records=[(9, 1, 1, b"")]))
+    disk.hand(batch(records=[(99, 1, 1, b"")]))
     with pytest.raises(Illegal, match="V3 what is written"):
         disk.done()
 

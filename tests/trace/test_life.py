@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from gaios.log.codec import BOOTED
 from gaios.log.recording import Came, Done, Frame, Handed, Left, Start, Step, essence
+from gaios.log.records import Boot, RecordKind, encode
 from gaios.paxos import core
 from gaios.spec import compile_participant
 from gaios.trace.cell import Cell
@@ -33,6 +35,7 @@ class Member:
         self.cell.voters = 0b1110
         self.cell.is_partial = True  # the others are not recorded here
         self.life = Life(self.cell, Disk(), MODULE, start)
+        self.life.take(1, Came(self.now, 3 - me if me < 3 else 1, 1, [(BOOTED, 1, NONCE, [(me, 1, NONCE, 0, 0, 0)])]))
         self.step((core.BOOT,))
 
     def take(self, entry: Any) -> None:
@@ -101,6 +104,30 @@ def test_what_the_text_allows_is_taken() -> None:
     one.step((core.ABDICATE,))
     one.leave((core.RELEASE, B1, 0))
     assert one.cell.chosen == {1: V}
+
+
+def test_nothing_happens_before_a_majority_recorded_the_boot() -> None:
+    """[SAFETY 3]: this member itself and one other are a majority of three; what was said of another boot counts for nothing."""
+    member = Member(2)
+    member.life = Life(member.cell, Disk(), MODULE, member.life.start)
+    for boot, nonce in ((2, NONCE), (1, NONCE + 1), (0, 0)):
+        member.take(Came(member.now, 1, 1, [(BOOTED, boot, nonce, [(2, boot, nonce, 0, 0, 0)])]))
+    member.take(Came(member.now, 1, 1, [(BOOTED, 1, NONCE, [(2, 4, NONCE, 0, 0, 0)])]))
+    with pytest.raises(Illegal, match="V3 a boot is registered: expected nothing before a majority of 3"):
+        member.step((core.BOOT,))
+
+
+def test_a_boot_is_confirmed_when_its_record_is_durable() -> None:
+    """[SAFETY 3, 5]."""
+    confirmed = (BOOTED, 4, 9, [(3, 4, 9, 0, 0, 0)])
+    boot = (int(RecordKind.BOOT), 3, 0, encode(Boot(4, 9)))
+    member = Member(2)
+    member.hand(boot)
+    with pytest.raises(Illegal, match="V3 persist, then say: expected boot 4 of member 3 durable before it is confirmed"):
+        member.leave(confirmed, 3)
+    member.take(Done(member.now))
+    member.leave(confirmed, 3)
+    member.leave((BOOTED, 5, 9, [(3, 4, 9, 0, 0, 0)]), 3)  # a refusal
 
 
 def test_a_promise_waits_for_its_record() -> None:

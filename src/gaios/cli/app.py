@@ -49,6 +49,8 @@ _COMMANDS = (
     ("serve", "gaios.cli.serve:serve", _CELL, "Run one replica in the foreground."),
     ("status", "gaios.cli.status:status", _CELL, "Show every replica, the master, and how many may still fail."),
     ("verify", "gaios.cli.verify:verify", _CHECKS, "Check a replica's or a whole cell's directory offline."),
+    ("diff", "gaios.cli.diff:diff", _CHECKS, "Compare two replicas, to the first slot behind which they differ."),
+    ("snapshot", "gaios.cli.snapshot:snapshot", _CHECKS, "Show and check snapshots; make, check and restore backups."),
     ("bench", "gaios.cli.bench:bench", _CHECKS, "Measure a cell under load, or its fail-over."),
     ("spec", "gaios.cli.spec:spec", _CHECKS, "Check what runs against the specification."),
     ("sim", "gaios.cli.simulate:sim", _CHECKS, "Run one seed of the simulator."),

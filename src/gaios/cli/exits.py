@@ -57,16 +57,18 @@ _CODES: Final[tuple[tuple[type[errors.Error], int], ...]] = (
     (errors.NotInTime, NO),
     (errors.NotDue, NO),
     (errors.Disagreement, USAGE),
+    (errors.BackupDamaged, NO),
     (errors.LockLost, NO),
     (errors.PortTaken, UNAVAILABLE),
     (errors.Unavailable, UNAVAILABLE),
     (errors.Unknown, UNAVAILABLE),
     (errors.ReplicaFailed, STATE),
     (errors.StateMissing, STATE),
+    (errors.StateLost, STATE),
     (errors.StateDamaged, STATE),
     (errors.DiskFailed, STATE),
     # A restart would meet the same log entry, or the same contradiction, again.
-    (errors.UnknownKind, STATE),
+    (errors.TooOld, STATE),
     (errors.InvariantViolated, STATE),
 )
 _HINTS: Final[tuple[tuple[type[errors.Error], str], ...]] = (
@@ -101,7 +103,8 @@ def _report_ours(error: errors.Error) -> Report:
     hint = error.hint or next((hint for kind, hint in _HINTS if isinstance(error, kind)), "")
     for kind, code in _CODES:
         if isinstance(error, kind):
-            return Report(type(error).__name__, str(error), hint, code)
+            name = kind.__name__ if code == UNAVAILABLE else type(error).__name__  # Rule 1
+            return Report(name, str(error), hint, code)
     # What is left (NotMaster, Overloaded, UnknownSession, StaleRequest, ProtocolError) is how the cell failed to serve.
     name = "Unavailable" if error.definite else "Unknown"
     return Report(name, str(error), hint or "try again in a moment", UNAVAILABLE)

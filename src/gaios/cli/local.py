@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from gaios.server.local import LocalCell
 
 RECORD = "GAIOS_RECORD"
+BACKUP_URL = "GAIOS_BACKUP_URL"
 READY_S = 60.0
 """Within which a cell must acknowledge a write; reading a long log may take seconds, electing a master takes one."""
 SETTLE_S = 2.0
@@ -52,6 +53,9 @@ async def up(
     record: Annotated[
         Text | None, Parameter(env_var="GAIOS_RECORD", help="A directory for recordings of every replica, see gaios spec trace.")
     ] = None,
+    backup_url: Annotated[
+        Text | None, Parameter(env_var="GAIOS_BACKUP_URL", help="Where the master backs the cell up, every hour (GAIOS_BACKUP_EVERY_S).")
+    ] = None,
     replica: Ids = (),
     form: Form = FORM,
 ) -> int:
@@ -64,6 +68,11 @@ async def up(
     cell = local.open_or_create(dir_, replicas=replicas, port=port, existing=existing, check=check_free)
     if record:
         record_into(cell, record)
+    if backup_url:
+        from gaios.backup.stores import open_store
+
+        open_store(backup_url)  # says so now if it is none
+        inherit(cell, BACKUP_URL, backup_url, "--backup-url", given=backup_url)
     if replica:
         control.check_ids(cell, replica)
         control.check_ports(cell, replica)
@@ -111,7 +120,12 @@ def down(*, dir_: Dir, replica: Ids = (), form: Form = FORM) -> int:
 
 
 def record_into(cell: "LocalCell", directory: str) -> None:
-    """Let the replicas that are about to be started record: they, and their supervisor, inherit the variable from here.
+    """Let the replicas that are about to be started record. Raises `ConfigurationError`, as `inherit` does."""
+    inherit(cell, RECORD, str(Path(directory).absolute()), "--record", given=directory)
+
+
+def inherit(cell: "LocalCell", variable: str, value: str, flag: str, *, given: str) -> None:
+    """Let the replicas that are about to be started be told: they, and their supervisor, inherit the variable from here.
 
     Raises:
         ConfigurationError: replicas run already, or their supervisor does; they would go on without. Where the variable alone asks for it,
@@ -119,11 +133,10 @@ def record_into(cell: "LocalCell", directory: str) -> None:
     """
     from gaios.server import control
 
-    path = str(Path(directory).absolute())
     running = control.is_supervised(cell) or any(control.pid_of(cell, each) for each in cell.ids)
-    if running and directory != os.environ.get(RECORD):
-        raise ConfigurationError(reason=f"the cell in {cell.dir} runs already", hint="stop it first: gaios down; then gaios up --record")
-    os.environ[RECORD] = path
+    if running and given != os.environ.get(variable):
+        raise ConfigurationError(reason=f"the cell in {cell.dir} runs already", hint=f"stop it first: gaios down; then gaios up {flag}")
+    os.environ[variable] = value
 
 
 async def acknowledged(cell: "LocalCell") -> None:

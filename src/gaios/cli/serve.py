@@ -53,9 +53,11 @@ def sentences(kind: type) -> dict[str, str]:
 
 def flags_class() -> type:
     """A field for each key of the configuration, None where the flag was not given."""
-    told = {**{f"log_{name}": text for name, text in sentences(Options).items()}, **sentences(config.Settings), **_OWN}
+    tables: dict[str, type[msgspec.Struct]] = {"log": Options, "backup": config.Backup}
+    told = {f"{table}_{name}": text for table, kind in tables.items() for name, text in sentences(kind).items()}
+    told |= {**sentences(config.Settings), **_OWN}
     defaults = {field.name: field.default for field in msgspec.structs.fields(config.Settings)}
-    defaults |= {f"log_{field.name}": field.default for field in msgspec.structs.fields(Options)}
+    defaults |= {f"{table}_{field.name}": field.default for table, kind in tables.items() for field in msgspec.structs.fields(kind)}
     made: list[tuple[str, Any, Any]] = []
     for key in config.KEYS:
         default = defaults[key]

@@ -4,6 +4,7 @@ Each replica is asked for itself, for at most a second; what it says of others d
 """
 
 import io
+import time
 from typing import TYPE_CHECKING
 
 from gaios.cli import exits, output
@@ -13,6 +14,7 @@ from gaios.errors import Unavailable
 
 if TYPE_CHECKING:
     from gaios.client import CellStatus
+    from gaios.client.status import BackupStatus
 
 _COLUMNS = {"replica": "right", "role": "left", "client": "left", "peer": "left", "admin": "left", "pid": "right", "ballot": "right"}
 _COLUMNS |= {"chosen": "right", "applied": "right", "lag": "right"}
@@ -58,7 +60,21 @@ def show(told: "CellStatus") -> None:
     Console(file=text, width=200, force_terminal=output.is_terminal(), highlight=False).print(table)
     for line in text.getvalue().splitlines():
         output.write_line(line.rstrip())
-    output.write_line(f"cell {told.cell}, epoch {told.epoch}: {told.why}")
+    output.write_line(f"cell {told.cell}, epoch {told.epoch}, feature level {told.feature}: {told.why}")
+    for replica in told.replicas:
+        for sentence in replica.why:
+            output.write_line(f"replica {replica.id}: {sentence}")
+    if told.backup is not None:
+        output.write_line(backup(told.backup, time.time_ns() // 1_000_000))
+
+
+def backup(told: "BackupStatus", now_ms: int) -> str:
+    """The newest backup, its age, and what is wrong."""
+    if told.taken_ms is None:
+        known = f"backups to {told.url}: the master knows of none yet"
+    else:
+        known = f"backups to {told.url}: proved through slot {told.slot}, {max(0, now_ms - told.taken_ms) // 1_000} s ago"
+    return f"{known}; {told.problem}" if told.problem else known
 
 
 def rows(told: "CellStatus") -> list[list[str]]:

@@ -2,13 +2,15 @@
 
 Rule 1. A replica's word counts for itself alone; of the others it tells who they are. What nobody told is None.
 Rule 2. The master is the one that says so under the highest ballot.
-Rule 3. `tolerates` is counted from the replicas that answered and vote: how many more may fail before fewer than a majority are left.
+Rule 3. `tolerates` is counted from the replicas that answered, vote, and are counted on by the master: how many more of them may fail
+before fewer than a majority are left.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from gaios.errors import ProtocolError
 
@@ -29,6 +31,29 @@ class ReplicaStatus(msgspec.Struct, frozen=True, kw_only=True):
     ballot: int | None = None
     chosen: int | None = None
     applied: int | None = None
+    feature: int | None = None
+    """The cell's feature level, as far as this replica has applied the log."""
+    feature_max: int | None = None
+    """The level through which its version supports everything, or to which it is told to hold the cell."""
+    repairing: bool | None = None
+    """Whether a part of its state is wrong and being made anew: it serves nobody, and votes."""
+    why: tuple[str, ...] = ()
+    """Sentences about what is unusual there."""
+    fit: bool | None = None
+    """Whether it counts in `tolerates`."""
+
+
+class BackupStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest backup that is known to be proved."""
+
+    url: str
+    id: str | None = None
+    slot: int | None = None
+    """Through which it has everything."""
+    taken_ms: int | None = None
+    """When, by the wall clock of who made it."""
+    problem: str = ""
+    """Why there is none newer; empty when nothing is wrong."""
 
 
 class CellStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,11 +64,15 @@ class CellStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Its replica id."""
     epoch: int | None = None
     ballot: int | None = None
+    feature: int | None = None
+    """The cell's feature level: the highest that any replica tells."""
     tolerates: int | None = None
     """How many more replicas may fail now; None without a quorum."""
     why: str = ""
     """That number in a sentence."""
     replicas: tuple[ReplicaStatus, ...] = ()
+    backup: BackupStatus | None = None
+    """None: no master that answers is told to make any."""
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +83,23 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     client: str | None = None
     peer: str | None = None
     admin: str | None = None
+
+
+class Unfit(msgspec.Struct, frozen=True, kw_only=True):
+    """A replica that the master does not count on."""
+
+    id: int
+    reason: str
+    """As in `gaios.log.gauge`; a later version may know others."""
+    for_ms: int = 0
+    problem: str = ""
+    """Why the master cannot speak to it, if it cannot."""
+
+
+class Gauge(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom a master counts on."""
+
+    unfit: tuple[Unfit, ...] = ()
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,10 +120,24 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     ballot: int | None = None
     chosen: int | None = None
     applied: int | None = None
+    feature: int | None = None
+    feature_max: int | None = None
+    repairing: bool | None = None
+    why: tuple[str, ...] = ()
     epoch: int | None = None
     master: int | None = None
     members: tuple[Member, ...] = ()
+    backup: BackupStatus | None = None
+    gauge: Gauge | None = None
 
+
+_REASONS = {
+    "unreachable": "{who} has been out of the master's reach for {for_s} s",
+    "silent": "{who} has not followed the master for {for_s} s, though it is heard",
+    "full": "the disk of {who} is full",
+    "repairing": "{who} is making a part of its state anew",
+    "behind": "{who} lacks many values",
+}
 
 _told = msgspec.json.Decoder(Told)
 
@@ -112,17 +172,23 @@ def merge(answers: Sequence[Told], silent: Sequence[str]) -> CellStatus:
         # Nobody told who the members are: then whoever was asked and is silent is one.
         rows += [ReplicaStatus(client=endpoint) for endpoint in silent if endpoint not in listed]
     reigning = max((told for told in answers if told.role == "master"), key=lambda told: told.ballot or 0, default=None)
-    voters = [row for row in rows if row.voting is not False and row.role != "learner"]
-    alive = [row for row in voters if row.role != "unreachable"]
-    tolerates, why = _judge(len(alive), len(voters), reigning)
+    unfit = {each.id: each for each in reigning.gauge.unfit} if reigning is not None and reigning.gauge is not None else {}
+    rows = [replace(row, fit=_is_voter(row) and not _ails(row) and row.id not in unfit) for row in rows]
+    voters = [row for row in rows if _is_voter(row)]
+    alive, fit = sum(row.role != "unreachable" for row in voters), sum(row.fit is True for row in voters)
+    tolerates, why = _judge(alive, fit, len(voters), reigning)
+    if alive:
+        why = "; ".join([why, *(_reason(row, unfit.get(row.id) if row.id is not None else None) for row in voters if not row.fit)])
     return CellStatus(
         cell=next((told.cell for told in answers if told.cell), None),
         master=reigning.id if reigning is not None else None,
         epoch=max((told.epoch for told in answers if told.epoch is not None), default=None),
         ballot=reigning.ballot if reigning is not None else max((told.ballot for told in answers if told.ballot is not None), default=None),
+        feature=max((told.feature for told in answers if told.feature is not None), default=None),
         tolerates=tolerates,
         why=why,
         replicas=tuple(rows),
+        backup=reigning.backup if reigning is not None else None,
     )
 
 
@@ -130,18 +196,37 @@ def _row(told: Told | None, member: Member | None) -> ReplicaStatus:
     if told is None:
         assert member is not None
         return ReplicaStatus(id=member.id, member=member.member, client=member.client, peer=member.peer, admin=member.admin)
-    fields: dict[str, Any] = {name: getattr(told, name) for name in ReplicaStatus.__struct_fields__}
+    fields: dict[str, Any] = {name: getattr(told, name) for name in ReplicaStatus.__struct_fields__ if name != "fit"}
     return ReplicaStatus(**fields)
 
 
-def _judge(alive: int, voters: int, reigning: Told | None) -> tuple[int | None, str]:
+def _is_voter(row: ReplicaStatus) -> bool:
+    return row.voting is not False and row.role != "learner"
+
+
+def _ails(row: ReplicaStatus) -> bool:
+    """Whether it does not count by what it says itself, or because it says nothing."""
+    return row.role == "unreachable" or row.repairing is True
+
+
+def _reason(row: ReplicaStatus, unfit: Unfit | None) -> str:
+    """Why a replica does not count."""
+    who = f"replica {row.id}" if row.id is not None else f"{row.client}"
+    if unfit is not None:
+        why = f" ({unfit.problem})" if unfit.problem else ""
+        said = _REASONS.get(unfit.reason, "{who} does not count: {reason}")
+        return said.format(who=who, for_s=unfit.for_ms // 1_000, reason=unfit.reason) + why
+    return f"{who} does not answer" if row.role == "unreachable" else _REASONS["repairing"].format(who=who)
+
+
+def _judge(alive: int, fit: int, voters: int, reigning: Told | None) -> tuple[int | None, str]:
     majority = voters // 2 + 1
     count = f"{alive} of {voters} replicas answer"
     if not alive:
         return None, "no replica answers"
     if alive < majority:
         return None, f"{count}, {majority} are needed: nothing can be read or written until {_more(majority - alive)}"
-    spare = alive - majority
+    spare = max(0, fit - majority)
     master = f"replica {reigning.id} is master" if reigning is not None else "a master is being elected"
     if not spare:
         return 0, f"{count}, {majority} are needed, {master}: none may fail now"

@@ -25,6 +25,11 @@ def digest(record: Event) -> int:
     return xxh3_64_intdigest(head + key if value is None else head + key + value)
 
 
+def digest_put(key: bytes, value: bytes, version: int, create_revision: int, revision: int) -> int:
+    """The same for a put that is no record yet."""
+    return xxh3_64_intdigest(_FIELDS(revision, create_revision, version, len(key)) + key + value)
+
+
 def digest_numbers(numbers: Struct, *values: int) -> int:
     """A number below 2**64 for what the state holds beside its records."""
     return xxh3_64_intdigest(numbers.pack(*values), _NUMBERS_SEED)

@@ -8,14 +8,13 @@ Rule 2. A chunk is closed before the record that would take it past `CHUNK_BYTES
 Rule 3. Anything but what a database gave out is a `ProtocolError`, and restores nothing.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Generator, Iterable, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
 
 from gaios.api import EPOCH_KEY, FIRST_REVISION, KEY_BYTES_MAX, NUMBER_MAX, VALUE_BYTES_MAX, Event
-from gaios.db.records import cost
+from gaios.db.records import MASK, cost, digest
 from gaios.errors import ProtocolError
 
 FORMAT: Final = "gaios-db-1"
@@ -41,12 +40,19 @@ _records: msgspec.msgpack.Decoder[list[Event]] = msgspec.msgpack.Decoder(list[Ev
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def write(header: Header, base: Sequence[Event], log: Sequence[Event]) -> Iterator[bytes]:
-    """The chunks, each made when it is asked for."""
+def write(header: Header, parts: Iterable[Event | None], total: int) -> Generator[bytes, None, bool]:
+    """The chunks, each made when it is asked for, of the base's records and then the log's; an empty one for each `None` among them.
+
+    It returns whether the records' digests, computed anew, sum up to `total`.
+    """
     yield _encode(header)
     records: list[Event] = []
     size = 0
-    for record in chain(base, log):
+    for record in parts:
+        if record is None:
+            yield b""
+            continue
+        total -= digest(record)
         bytes_ = cost(record)
         if records and size + bytes_ > CHUNK_BYTES:
             yield _encode(records)
@@ -55,6 +61,7 @@ def write(header: Header, base: Sequence[Event], log: Sequence[Event]) -> Iterat
         size += bytes_
     if records:
         yield _encode(records)
+    return total & MASK == 0
 
 
 def read(chunks: Iterable[bytes], version: int) -> tuple[Header, list[Event], list[Event]]:
@@ -72,6 +79,8 @@ def read(chunks: Iterable[bytes], version: int) -> tuple[Header, list[Event], li
         _check(FIRST_REVISION <= header.compacted <= header.revision <= NUMBER_MAX, "its revisions are out of order")
         records: list[Event] = []
         for chunk in source:
+            if not chunk:
+                continue
             records += _records.decode(chunk)
             _check(len(records) <= header.base + header.log, "it has more records than it says")
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:

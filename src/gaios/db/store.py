@@ -18,18 +18,20 @@ Costs: a read is O(log of its key's records), a put O(1), O(log keys) when the k
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from heapq import merge
-from itertools import chain
 from operator import attrgetter
 from typing import Any
 
 from sortedcontainers import SortedList
 
-from gaios.api import FIRST_REVISION, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, RESERVED_PREFIX, Event, prefix_end
+from gaios.api import FIRST_REVISION, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, RESERVED_PREFIX, Event
 from gaios.db.bounds import DATABASE_BYTES_MAX, HISTORY_BYTES_MAX, RECORD_MEMORY_BYTES, SCAN_KEYS_MAX
-from gaios.db.records import MASK, cost, digest, memory, successor, within
-from gaios.errors import Compacted, DatabaseFull, FutureRevision, InvariantViolated, TooMuchWork
+from gaios.db.records import MASK, cost, digest, digest_put, memory, within
+from gaios.db.spans import RESERVED_END, all_between, between
+from gaios.db.view import View, read
+from gaios.db.walk import Walk
+from gaios.errors import Compacted, DatabaseFull, FutureRevision, TooMuchWork
 
 HISTORY_SCAN_MAX = 20_000
 """Records that one page of a range's history looks at (about 3 ms): the page ends there, perhaps empty."""
@@ -37,8 +39,6 @@ SWEEP_RECORDS = 8
 """Records that a command sweeps at least, while some are left: 20 µs, and more than all but the widest MultiOps add."""
 TRIM_AT = 4_096
 """Swept records that wait for their place in the log's list to be given back, so that giving back costs nothing on average."""
-
-RESERVED_END = prefix_end(RESERVED_PREFIX)
 
 _mod_revision = attrgetter("mod_revision")
 
@@ -49,6 +49,9 @@ class Store:
     __slots__ = (
         "_first",
         "_log",
+        "_views",
+        "_walk",
+        "base",
         "bytes",
         "compacted",
         "dead",
@@ -67,10 +70,15 @@ class Store:
         self.live: Any = SortedList()
         self.dead: Any = SortedList()
         self.total = self.bytes = self.log_bytes = 0
+        self.base = 0
+        """Records that are not in the log."""
+        self._views: list[View] = []
+        """Who still reads a state that is past."""
         self.sweeping = False
         """Whether the log begins with records from before the compaction point."""
         self._log: list[Event] = []
         self._first = 0
+        self._walk: Walk | None = None
 
     # ------------------------------------------------------------------------------------------------------------ writing
 
@@ -81,6 +89,7 @@ class Store:
             raise DatabaseFull(limit=DATABASE_BYTES_MAX)
         revision = self.revision = self.revision + 1
         history = self.histories.get(key)
+        version, created = 1, revision
         if history is None:
             record = Event(key, value, 1, revision, revision)
             self.histories[key] = [record]
@@ -90,11 +99,13 @@ class Store:
             if last.value is None:
                 self.dead.remove(key)
                 self.live.add(key)
+            else:
+                version, created = last.version + 1, last.create_revision
             # With the key's first copy of itself: a record of a short value is a fifth smaller for it.
-            record = successor(last, last.key, value, revision)
+            record = Event(last.key, value, version, created, revision)
             history.append(record)
         self._log.append(record)
-        self.total = (self.total + digest(record)) & MASK
+        self.total = (self.total + digest_put(key, value, version, created, revision)) & MASK
         self.bytes += size
         self.log_bytes += size
         if self.log_bytes > HISTORY_BYTES_MAX:
@@ -142,7 +153,7 @@ class Store:
             self.bytes += 0 if record.value is None else memory(record)
         self.live.update(key for key, history in self.histories.items() if history[-1].value is not None)
         self.dead.update(key for key, history in self.histories.items() if history[-1].value is None)
-        self._log, self.revision, self.compacted = log, revision, compacted
+        self._log, self.revision, self.compacted, self.base = log, revision, compacted, len(base)
         self.log_bytes = sum(map(memory, log))
         self.sweeping = self._is_behind()
 
@@ -185,10 +196,11 @@ class Store:
             last[log[at].key] = log[at]
             self.log_bytes -= memory(log[at])
             at += 1
+        self.base += at - self._first
         for record in last.values():
             self._forget_before(record)
         self._first = at
-        if at >= TRIM_AT and at * 2 >= len(log):
+        if at >= TRIM_AT and at * 2 >= len(log) and not self._views:
             del log[:at]
             self._first = 0
         self.sweeping = self._is_behind()
@@ -203,17 +215,27 @@ class Store:
         history = self.histories[record.key]
         if record.value is not None and history[0] is record:
             return
+        for view in self._views:
+            view.keep(history[0])
         if record.value is not None and history[1] is record and history[0].value is not None:
             # A put behind a put: nearly always, and at every put of a cell that is full of history.
             gone = history.pop(0)
-            self.total = (self.total - digest(gone)) & MASK
+            self.base -= 1
+            gone_digest = digest(gone)
+            self.total = (self.total - gone_digest) & MASK
+            if self._walk is not None:
+                self._walk.dropped(gone, gone_digest)
             self.bytes -= memory(gone)
             return
         swept_delete = record.value is None and record.mod_revision < self.compacted
         end = bisect_left(history, record.mod_revision, key=_mod_revision) + swept_delete
         for gone in history[:end]:
-            self.total = (self.total - digest(gone)) & MASK
+            gone_digest = digest(gone)
+            self.total = (self.total - gone_digest) & MASK
+            if self._walk is not None:
+                self._walk.dropped(gone, gone_digest)
             self.bytes -= 0 if gone.value is None else memory(gone)
+        self.base -= end
         if end == len(history):
             del self.histories[record.key]
             self.dead.remove(record.key)
@@ -250,11 +272,15 @@ class Store:
 
     def between(self, key: bytes, end: bytes) -> Iterator[bytes]:
         """The keys that are live in `[key, end)`, in order, but for reserved ones. The store must not change meanwhile."""
-        return _between(self.live, key, end)
+        return between(self.live, key, end)
 
     def reserved(self, key: bytes, end: bytes) -> Iterator[bytes]:
         """The same of a range of reserved keys."""
-        return _all_between(self.live, key, end)
+        return all_between(self.live, key, end)
+
+    def newest(self) -> Iterator[Event]:
+        """Each key's last record, in order of keys. The store must not change meanwhile."""
+        return (self.histories[key][-1] for key in merge(self.live, self.dead))
 
     @property
     def keys(self) -> int:
@@ -277,7 +303,7 @@ class Store:
                 yield self.histories[name][-1]
         else:
             passed = 0
-            for name in merge(self.between(key, end), _between(self.dead, key, end)):
+            for name in merge(self.between(key, end), between(self.dead, key, end)):
                 record = self.at(name, revision)
                 if record is not None:
                     passed = 0
@@ -317,50 +343,26 @@ class Store:
                 page.append(record)
         return page, max(from_revision, self.revision + 1)
 
+    def recheck(self, limit: int) -> bool:
+        """Look at so many more records; False at the end of a walk that did not come to `total`."""
+        walk = self._walk or Walk(self.revision, self.total)
+        self._walk = walk if walk.go_on(self.histories, self.live, self.dead, limit) else None
+        return self._walk is not None or walk.is_right
+
+    def view(self) -> Iterator[Event | None]:
+        """Base, then log, as they are at this call, whatever is done to the store while they are read. `None`: see `gaios.db.view`."""
+        reading = read(self._views, View(self), self._log, self._first, len(self._log))
+        next(reading)  # it has begun: should nobody read it to its end, its end comes when it is forgotten
+        return reading
+
+    @property
+    def horizon(self) -> tuple[int, bytes]:
+        """Revision and key of the log's first record: what is before that is the base's."""
+        log, first = self._log, self._first
+        return (log[first].mod_revision, log[first].key) if first < len(log) else (self.revision + 1, b"")
+
     def parts(self) -> tuple[list[Event], list[Event]]:
-        """Base and log, copied: what a snapshot holds."""
+        """Base and log, copied."""
         log = self._log[self._first :]
-        horizon = (log[0].mod_revision, log[0].key) if log else (self.revision + 1, b"")
         firsts = (self.histories[key][0] for key in sorted([*self.live, *self.dead]))
-        return [record for record in firsts if (record.mod_revision, record.key) < horizon], log
-
-    # ----------------------------------------------------------------------------------------------------------- checking
-
-    def check(self) -> None:
-        """Compute everything that is kept up to date from scratch, and compare. O(everything); for tests."""
-        _same("rule 2: a key with records is live or dead", sorted([*self.live, *self.dead]), sorted(self.histories))
-        base, log = self.parts()
-        again = Store()
-        again.load(base, log, self.revision, self.compacted)
-        _same("rule 1: histories are base and log", self.histories, again.histories)
-        _same("rule 2: live keys", list(self.live), list(again.live))
-        _same("rule 2: dead keys", list(self.dead), list(again.dead))
-        _same("rule 3: whether records are left behind", self.sweeping, again.sweeping)
-        _same("rule 4: total", self.total, again.total)
-        _same("rule 4: bytes", (self.bytes, self.log_bytes), (again.bytes, again.log_bytes))
-        _same("records of the log are in order", sorted(log, key=lambda record: (record.mod_revision, record.key)), log)
-        _same("one record a key and revision", len({(record.mod_revision, record.key) for record in log}), len(log))
-        _same("a base holds puts", [record for record in base if record.value is None], [])
-        _same("no record is of the future", [record for record in log if record.mod_revision > self.revision], [])
-        _same("the compaction point is a revision", FIRST_REVISION <= self.compacted <= self.revision, True)
-
-
-def _between(keys: Any, key: bytes, end: bytes) -> Iterator[bytes]:  # noqa: ANN401 (sortedcontainers ships no types)
-    if key >= RESERVED_END or (end and end <= RESERVED_PREFIX):
-        return _all_between(keys, key, end)
-    return chain(_all_between(keys, key, RESERVED_PREFIX), _all_between(keys, RESERVED_END, end))
-
-
-def _all_between(keys: Any, key: bytes, end: bytes) -> Iterator[bytes]:  # noqa: ANN401 (as above)
-    if not end:
-        found: Iterable[bytes] = keys.irange(key)
-    elif key < end:
-        found = keys.irange(key, end, (True, False))
-    else:
-        found = ()
-    return iter(found)
-
-
-def _same(what: str, kept: object, computed: object) -> None:
-    if kept != computed:
-        raise InvariantViolated(invariant=what, detail=f"kept {kept!r:.200}, computed {computed!r:.200}")
+        return [record for record in firsts if (record.mod_revision, record.key) < self.horizon], log

@@ -19,12 +19,12 @@ from gaios.db import Database
 from gaios.errors import Error, InvalidCommand, InvariantViolated, ProtocolError
 from gaios.explanation import Explain
 from gaios.lock_api import LockCommand, LockReply
-from gaios.locks import affects, answers, limits, locking, sessions, tree
+from gaios.locks import affects, answers, keys, limits, locking, sessions, tree
 from gaios.locks import index as index_module
 from gaios.locks.annals import Annals, Kept
 from gaios.locks.change import Change
 from gaios.locks.index import Index
-from gaios.locks.records import digest
+from gaios.locks.records import Generation, digest
 from gaios.machine import Context, Machine
 
 _COMMANDS: Final = b"\x70"
@@ -54,6 +54,8 @@ class LockService(Machine):
         self.database: Database = _Keys()
         """For watches: nobody else may change it."""
         self._index = Index()
+        self.changes = 0
+        """Commands that changed a key of the lock service; every effect of any other is an event of a plain key."""
         self._kept = kept
         self._annals = Annals(kept)
 
@@ -65,6 +67,12 @@ class LockService(Machine):
             self.database.validate(command)
         else:
             _decode(command)
+
+    def grows(self, command: bytes) -> bool:
+        """Whether it puts, opens or acquires anything; what gives up and deletes does not."""
+        if command[1:2] < _COMMANDS:
+            return self.database.grows(command)
+        return not isinstance(_decode(command), (lock_api.CloseSession, lock_api.Close, lock_api.DeleteNode, lock_api.Release))
 
     def begin_epoch(self, context: Context) -> None:
         """See `Database.begin_epoch`."""
@@ -107,9 +115,30 @@ class LockService(Machine):
         """See `Database.checksum`."""
         return self.database.checksum()
 
+    def recheck(self, records: int) -> bool:
+        """See `Database.recheck`."""
+        return self.database.recheck(records)
+
     def snapshot(self) -> Iterator[bytes]:
         """See `Database.snapshot`."""
         return self.database.snapshot()
+
+    @property
+    def generation(self) -> int:
+        """How often the cell was made anew from a backup: the first part of its sequencers.  [SAFETY 23]"""
+        return self._index.generation
+
+    def begin_generation(self, generation: int, context: Context) -> None:
+        """A new cell begins with this state: its sequencers are above all that were given out before.  [SAFETY 23]
+
+        Raises:
+            InvariantViolated: the generation is not above the present one.
+        """
+        if generation <= self.generation:
+            raise InvariantViolated(invariant="generations grow", detail=f"{generation} after {self.generation}")
+        change = Change(self.database, self._index)
+        change.put(keys.GENERATION, Generation(generation))
+        self.database.change(change.keys, context)
 
     def restore(self, chunks: Iterable[bytes]) -> None:
         """Replace everything by a snapshot's state, or raise `ProtocolError` with nothing changed."""
@@ -201,6 +230,7 @@ class LockService(Machine):
             raise
         if not change.keys:
             return lock_api.encode(reply), ()
+        self.changes += 1
         self._annals.note(asked, change, context)
         events = self.database.change(change.keys, context)
         return lock_api.encode(reply), (*change.effects, *events)

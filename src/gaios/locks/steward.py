@@ -63,6 +63,10 @@ class Book(GateBook, Protocol):
     """What the applied log says of sessions."""
 
     @property
+    def changes(self) -> int:
+        """How many commands changed what is the lock service's."""
+
+    @property
     def clock_ms(self) -> int:
         """The sessions' clock."""
 
@@ -132,6 +136,8 @@ class Steward:
         """The reign's first charge is due; the book may say something new."""
         self._is_quiet = False
         """The newest charge was to change no node."""
+        self._changes = 0
+        """Of the book, whose effects were seen: at most turns there is none, and every replica comes by."""
         self.charges = 0
         """Charges proposed."""
 
@@ -183,8 +189,9 @@ class Steward:
 
     def applied(self, effects: Sequence[Any]) -> None:
         """What the machine's effects mean for sessions."""
-        if self._book is None:
+        if self._book is None or self._book.changes == self._changes:
             return
+        self._changes = self._book.changes
         for effect in effects:
             if type(effect) is Event:
                 if effect.key.startswith(RESERVED_PREFIX):

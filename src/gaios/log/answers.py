@@ -22,7 +22,7 @@ class Status(IntEnum):
     STALE = 6
     """Carried out before; the answer is forgotten."""
     INVALID = 7
-    """Not proposed: malformed."""
+    """Not proposed: malformed, or there is no room for it on the disks."""
     UNAVAILABLE = 8
     """A read that found no lease in time."""
 

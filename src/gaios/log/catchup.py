@@ -5,7 +5,7 @@ Rule 2. At most `seek_slots` values are asked for at a time, the next ones when 
 Rule 3. An answer may be shorter than its question, for whoever supplies is bounded too, and does not say where it ends. It has ended when
 nothing more came for twice as long as its beginning took: then the rest is asked for. While values keep coming nothing is asked twice.
 
-Left out on purpose: supplying (replica.py), snapshots for slots that nobody keeps.
+Left out on purpose: supplying (replica.py); who does not keep a slot any more offers a snapshot instead (server/fetching.py).
 """
 
 from collections.abc import Sequence

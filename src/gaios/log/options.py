@@ -37,6 +37,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Messages still unanswered are sent again after this: above a slow sync, below a term."""
     learn_ms: int = 10
     """Followers hear what is chosen with the next value, or after this when there is none."""
+    check_ms: int = 1_000
+    """Replicas compare their states this often while anything changes: a second of wrong answers is the most that a wrong master gives
+    before it is found out, and one small entry and a message to each peer a second is nothing."""
     mark_ms: int = 300
     """An idle replica writes down what it knows to be chosen after this."""
     pipeline: int = 2
@@ -59,10 +62,29 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Chosen values asked for at a time."""
     supply_bytes: int = 4 << 20
     """Chosen values supplied in answer to one message; the rest is asked for again."""
-    cache_bytes: int = 64 << 20
-    """Applied values kept in memory for lagging peers; older ones are read from the disk."""
+    cache_bytes: int = 16 << 20
+    """Applied values kept in memory for lagging peers, some seconds of a busy cell's; older ones are read from the disk."""
     apply_entries: int = 250
     """Entries applied in one go, some 2 ms: while a start replays its log, polls and heartbeats are answered in between."""
+    snapshot_bytes: int = 32 << 20
+    """Values in the log after which a master asks for a snapshot, or as many as the last one had, if that is more: a start replays so much,
+    2 s at 150 bytes a command, and a snapshot costs no more writing than the log does."""
+    snapshot_slots: int = 250_000
+    """And slots: small values take their time in a replay, too."""
+    snapshot_pause_us: int = 5_000
+    """Between slices of a snapshot, each of a millisecond: it takes a sixth of a loop."""
+    snapshot_stagger_ms: int = 10_000
+    """Each replica begins to write its snapshot so much later than the one before it, the master last: a million keys take so long."""
+    keep_snapshots: int = 2
+    """Kept always, with the log above the oldest: should the newest be damaged, the one before and more of the log do."""
+    keep_hours: int = 72
+    """Older snapshots, and the log from before them, are kept for so long: for replicas that lag, and to find out what happened."""
+    keep_bytes: int = 1 << 30
+    """Unless snapshots and log take more than this together; then all goes that `keep_snapshots` does not keep, the oldest first."""
+
+    feature_max: int = 65_535
+    """The cell's feature level is not raised above this, whatever replicas support: one that says so is enough. Until it is raised, the
+    version before can take any replica over again."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work.
@@ -73,6 +95,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         for name in self.__struct_fields__:
             if getattr(self, name) < 1:
                 raise ConfigurationError(reason=f"{name} must be at least 1")
+        if self.keep_snapshots < 2:
+            raise ConfigurationError(reason=f"keep_snapshots ({self.keep_snapshots}) must be at least 2: the newest may be damaged")
         if self.term_ms > TERM_MS_MAX:
             raise ConfigurationError(
                 reason=f"term_ms ({self.term_ms}) must be at most {TERM_MS_MAX}: restarts wait for the longest ever granted"

@@ -7,6 +7,8 @@ A shell carries an `Output` out like this, and only like this:
     3. `after` leaves (or, addressed to this replica, is handed back to it) once 1 and 2 of this and all earlier Outputs are durable;
        then `Replica.synced(number)` is called.
     4. `at_once` and `answers` may leave before.
+
+`captures` are snapshots to be made by and by, `transfers` what peers say of theirs: both beside all of that.  [SAFETY 26]
 """
 
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 from gaios.log.answers import Answer
 from gaios.log.codec import Message
 from gaios.log.records import Record
+from gaios.log.snapshots import Capture
 
 OTHERS = 0
 """As a destination: every other member."""
@@ -22,7 +25,7 @@ OTHERS = 0
 class Output:
     """One step's consequences. `number` counts Outputs from 1."""
 
-    __slots__ = ("after", "answers", "at_once", "copies", "effects", "number", "reads", "records")
+    __slots__ = ("after", "answers", "at_once", "captures", "copies", "effects", "number", "reads", "records", "transfers")
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -32,6 +35,9 @@ class Output:
         self.at_once: list[tuple[int, Message]] = []
         self.answers: list[tuple[Any, Answer]] = []
         self.effects: list[Any] = []
+        self.captures: list[Capture] = []
+        self.transfers: list[tuple[int, Message]] = []
+        """What members said about snapshots."""
         self.reads: list[tuple[int, int]] = []
         """(member, slot): a peer wants a chosen value that is only on the disk; hand it to `Replica.supply`."""
 
@@ -39,4 +45,4 @@ class Output:
         """Whether there is anything to do."""
         if self.at_once or self.after or self.answers or self.records:
             return True
-        return bool(self.effects or self.reads or self.copies is not None)
+        return bool(self.effects or self.reads or self.captures or self.transfers or self.copies is not None)

@@ -1,25 +1,36 @@
 """What a replica remembers through a crash, as records, and how a start folds them back.  [SAFETY 5, 7, 11, 15]
 
-    copies   promised ballot, longest lease term granted, boot, nonce        (two checksummed files, by storage/)
+    copies   promised ballot, longest lease term granted, boot, nonce, feature level        (two checksummed files, by storage/)
     STATE    all of it, and every accepted value above `chosen`              (first in each segment)
     ACCEPT   slot, ballot, value
-    CHOSEN   every slot through this one is chosen as last recorded, and the chain's hash there   (lazily written)
+    CHOSEN   every slot through this one is chosen as last recorded, and the chain's hash there   (lazily written);
+             where others have a ballot, the highest slot that was accepted
     TRUNCATE slots through this one were dropped
+    BOOT     a member's newest boot, and the newest of its acknowledgements that were seen: a peer's, or this replica's once registered
+    SNAPSHOT the snapshot behind this slot is durable: its handle                 (behind the mark that its slot is chosen);
+             again, with 1 for a ballot: a majority has the same one              (proofs.py)
+    QUARANTINE the database differs from the other replicas' and must not be served; empty: no more   (doubt.py)
+    REPAIR   these bytes of the log are damaged and needed no more   (written by storage/'s rules)
+    FAULT    what was accepted in this slot cannot be read any more; it was of no newer ballot than this
 
 Rule 1. Folding is a maximum for marks and the newest record for a slot: records may be folded again without harm.
-Rule 2. A CHOSEN mark that was lost is learned again from peers; it speaks of values that stand before it in the log.
+Rule 2. What was truncated is chosen, and a snapshot of this replica's own that says more than its marks do is none.
+Rule 3. A CHOSEN mark that was lost is learned again from peers; it speaks of values that stand before it in the log.
 """
 
+import struct
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
-from gaios.errors import ProtocolError
+from gaios.errors import ProtocolError, TooOld
 
 Record = tuple[int, int, int, bytes]
 """kind, slot, ballot, payload: what storage/ calls a record."""
+Place = tuple[int, int, int]
+"""Damaged bytes of the log: segment, start, end."""
 CHAIN_BYTES: Final = 16
 CHAIN_START: Final = bytes(CHAIN_BYTES)
 
@@ -31,6 +42,24 @@ class RecordKind(IntEnum):
     ACCEPT = 2
     CHOSEN = 3
     TRUNCATE = 4
+    BOOT = 5
+    SNAPSHOT = 6
+    REPAIR = 7
+    QUARANTINE = 9
+    FAULT = 10
+
+
+class Boot(NamedTuple):
+    """What is remembered of a member.  [SAFETY 3]"""
+
+    boot: int
+    nonce: int
+    seen: int = 0
+    """The boot in which it acknowledged something new last."""
+    ballot: int = 0
+    """It promised this one."""
+    slot: int = 0
+    """It accepted a value there."""
 
 
 class Copies(msgspec.Struct, array_like=True, frozen=True):
@@ -40,6 +69,10 @@ class Copies(msgspec.Struct, array_like=True, frozen=True):
     longest_ns: int = 0
     boot: int = 0
     nonce: int = 0
+    lineage: list[tuple[int, int]] = []
+    """Boots, each with its nonce, from the last that is known to be registered to this one.  [SAFETY 3]"""
+    feature: int = 1
+    """The cell's feature level, as far as this replica has applied it: whoever starts must support it."""
 
 
 class State(msgspec.Struct, array_like=True, frozen=True):
@@ -52,6 +85,14 @@ class State(msgspec.Struct, array_like=True, frozen=True):
     truncated: int
     accepted: list[tuple[int, int, bytes]]
     """slot, ballot, value, of every slot above `chosen`."""
+    boots: list[tuple[int, Boot]] = []
+    """By member."""
+    quarantine: bytes = b""
+    """The newest QUARANTINE record's payload."""
+    faulty: list[tuple[int, int]] = []
+    """slot, ballot, of every slot above `chosen` whose accepted value was lost."""
+    silent_through: int = 0
+    """See `Recovered`."""
 
 
 class Recovered(msgspec.Struct):
@@ -65,33 +106,70 @@ class Recovered(msgspec.Struct):
     accepted: dict[int, tuple[int, bytes]] = {}
     chains: dict[int, bytes] = {}
     """Hashes of the log's chain that this replica had written down, by slot: a replay must come to the same.  [SAFETY 16]"""
+    snapshots: dict[int, bytes] = {}
+    """Handles of the snapshots that were recorded as durable, by slot; older ones may be gone, and so may their records."""
+    proved: set[int] = set()
+    """Slots of those that a majority had."""
+    boots: dict[int, Boot] = {}
+    """Of peers, and this replica's own that was registered last."""
+    directory: str = "the replica's directory"
+    """What errors call it."""
+    quarantine: bytes = b""
+    """Why its database must not be served; empty when it may."""
+    top: int = 0
+    """The highest slot that was ever accepted, as far as anything tells."""
+    faulty: dict[int, int] = {}
+    """Slots whose accepted value was lost, each with the newest ballot that it may have been of.  [SAFETY 6]"""
+    waiting: dict[Place, set[int]] = {}
+    """Damaged places of the log, each with the slots that are to be written anew before it is needed no more."""
+    alone: set[int] = set()
+    """Slots whose value stands in a state record alone, because their own is damaged: they are to be written again."""
+    silent_through: int = 0
+    """Until every slot through this one is chosen, nothing may be promised or voted for: nobody can tell what was accepted up to there."""
 
 
 _ACCEPT, _CHOSEN = int(RecordKind.ACCEPT), int(RecordKind.CHOSEN)
 """Plain numbers: an enumeration's member costs more to compare with, and these two are compared with at every record."""
 _copies = msgspec.msgpack.Decoder(Copies)
 _state = msgspec.msgpack.Decoder(State)
+_boot = msgspec.msgpack.Decoder(Boot)
+decode_state = _state.decode
 encode = msgspec.msgpack.Encoder().encode
+_PLACE = struct.Struct("<III")
 
 
-def recover(copies: bytes, records: Iterable[Record]) -> Recovered:
-    """Fold what the disk holds.
+def encode_places(places: Iterable[Place]) -> bytes:
+    """A REPAIR record's payload, as storage/ reads it: three words of 32 bits for each place."""
+    return b"".join(_PLACE.pack(*place) for place in places)
+
+
+def recover(copies: bytes, records: Iterable[Record], directory: str = "the replica's directory") -> Recovered:
+    """Fold what the disk holds; `directory` is what errors call it.
 
     Raises:
         ProtocolError: intact bytes that this version cannot read.
+        TooOld: a record of a kind that came with a newer version.
     """
     try:
-        return _fold(_copies.decode(copies), records)
+        decoded = _copies.decode(copies)
+        return fold(Recovered(decoded, decoded.promised, decoded.longest_ns, directory=directory), records)
     except msgspec.DecodeError as error:
         raise ProtocolError(reason=f"a durable record cannot be read: {error}") from None
 
 
-def _fold(copies: Copies, records: Iterable[Record]) -> Recovered:
-    found = Recovered(copies, copies.promised, copies.longest_ns)
-    accepted, chains = found.accepted, found.chains
+def fold(found: Recovered, records: Iterable[Record]) -> Recovered:
+    """Take up more records.
+
+    Raises:
+        msgspec.DecodeError: intact bytes that this version cannot read.
+        TooOld: a record of a kind that came with a newer version.
+    """
+    accepted, chains, faulty = found.accepted, found.chains, found.faulty
     for kind, slot, ballot, payload in records:
         if kind == _ACCEPT:
             accepted[slot] = (ballot, payload)
+            if faulty:
+                faulty.pop(slot, None)
             if ballot > found.promised:
                 found.promised = ballot
         elif kind == _CHOSEN:
@@ -100,14 +178,38 @@ def _fold(copies: Copies, records: Iterable[Record]) -> Recovered:
             chains[slot] = payload
         elif kind == RecordKind.TRUNCATE:
             found.truncated = max(found.truncated, slot)
+        elif kind == RecordKind.SNAPSHOT:
+            if ballot:
+                found.proved.add(slot)
+            elif found.snapshots.get(slot, payload) != payload:
+                found.proved.discard(slot)
+            found.snapshots[slot] = payload
         elif kind == RecordKind.STATE:
-            state = _state.decode(payload)
+            state = decode_state(payload)
             found.promised = max(found.promised, state.promised)
             found.longest_ns = max(found.longest_ns, state.longest_ns)
             found.chosen = max(found.chosen, state.chosen)
             found.truncated = max(found.truncated, state.truncated)
+            found.quarantine = state.quarantine
+            found.silent_through = max(found.silent_through, state.silent_through)
             for at, accepted_in, value in state.accepted:
-                found.accepted[at] = (accepted_in, value)
+                accepted[at] = (accepted_in, value)
+                faulty.pop(at, None)
+            for at, ballot_at in state.faulty:
+                accepted.pop(at, None)
+                faulty[at] = max(ballot_at, faulty.get(at, 0))
+            found.boots.update(state.boots)
+        elif kind == RecordKind.BOOT:
+            found.boots[slot] = _boot.decode(payload)
+        elif kind == RecordKind.QUARANTINE:
+            found.quarantine = payload
+        elif kind == RecordKind.FAULT:
+            accepted.pop(slot, None)
+            faulty[slot] = max(ballot, faulty.get(slot, 0))
+        elif kind == RecordKind.REPAIR:
+            pass  # what it says matters where something is damaged: damage.py
         else:
-            raise ProtocolError(reason=f"a record of kind {kind} is not known: it was written by a newer version")
+            raise TooOld(what=found.directory, reason=f"its log holds a record of kind {kind}, which is not known here")
+    # The mark was durable when it was truncated, and may stand in a segment that went with that.
+    found.chosen = max(found.chosen, found.truncated)
     return found

@@ -5,6 +5,8 @@ Rule 2. A read is answered after a lease check with a `now` taken after it came.
 Rule 3. A reign ends when the core says so, or when its work reaches no majority, its own disk, or no lease for a term.
 Rule 4. At its end every open token is answered: what was proposed is in doubt, what was not is refused.
 Rule 5. What the master itself has to say goes with the next batch, before what clients wait for, and ends with the reign.  [SAFETY 14, 28]
+Rule 6. While anything changes a check goes into the log now and then, last in a batch that goes anyway; before the cell comes to rest, one
+goes alone.  [PML §6.2; SAFETY 25]
 """
 
 from collections import deque
@@ -15,11 +17,13 @@ from gaios import entry, errors
 from gaios.log.answers import Answer, Status
 from gaios.log.applier import Applier
 from gaios.log.options import MS, Options
+from gaios.log.pace import Pace
 from gaios.log.queue import Queue
 from gaios.log.rally import Rally
 from gaios.log.steps import FAR, Steps
 from gaios.paxos import core
 
+_COMMAND: Final = int(entry.Kind.COMMAND)
 OWN_MAX: Final = 16
 """Entries of the master's own that wait for a slot."""
 
@@ -35,6 +39,9 @@ class Reign:
         self._rally = Rally(options)
         self.tokens: dict[int, list[Any]] = {}
         """Who waits for each open proposal, by slot."""
+        self.began_ns = now
+        """When this reign, or the one before, began."""
+        self.pace = Pace(len(peers) + 1, now)
         self._steps, self._core, self._applier, self._options = steps, steps.core, applier, options
         self._me, self._peers = me, peers
         self._started_ns, self._wall_ms = now, wall_ms
@@ -43,6 +50,11 @@ class Reign:
         """Entries of this master's own that wait for a slot, with their tokens."""
         self._sent_ns: dict[int, int] = {}
         self._epoch_offered = False
+        self._snapshot_slot = 0
+        """Where this reign asked for a snapshot last."""
+        self._feature_slot = 0
+        """Where it raised the cell's feature level."""
+        self._check_due, self._check_slot = FAR, 0
         self._beat_due = self._resend_due = FAR
         self._progress_ns = self._lease_seen_ns = now
 
@@ -60,8 +72,12 @@ class Reign:
         """Leading: renew the lease at once."""
         self.ballot = self._core.bal
         self.count += 1
+        self.began_ns = now
         self._epoch_offered = False
+        self._snapshot_slot = self._feature_slot = 0
+        self.pace.begin(now)
         self._lease_seen_ns = self._progress_ns = now
+        self._check_due, self._check_slot = now + self._options.check_ms * MS, 0
         self._resend_due = now + self._options.retransmit_ms * MS
         for slot in range(self._core.chosen + 1, self._core.next):
             self._sent_ns[slot] = now
@@ -109,11 +125,16 @@ class Reign:
             self._resend(now)
         return True
 
-    def due_ns(self) -> int:
-        """When `tick` is due, or another look at what waits."""
-        if self._core.next - 1 > self._core.chosen:
-            return min(self._beat_due, self._resend_due)
-        return min(self._beat_due, self._rally.until_ns or FAR) if self.queue.waiting else self._beat_due
+    def due_ns(self, *, proposes: bool = True) -> int:
+        """When `tick` is due, or, while it `proposes`, another look at what waits."""
+        due, in_flight = self._beat_due, self.in_flight
+        if not proposes:
+            return min(due, self._resend_due) if in_flight else due
+        if self.queue.waiting and self._rally.until_ns and in_flight < self._options.pipeline:
+            due = min(due, self._rally.until_ns)  # a slot of the master's own may be in flight: nobody's crowd is there
+        if in_flight:
+            return min(due, self._resend_due)
+        return min(due, self._alone_due) if self._wants_check else due
 
     def applied(self, now: int, slot: int, answers: list[Answer]) -> None:
         """A slot was applied: answer who waits for it."""
@@ -121,7 +142,15 @@ class Reign:
         self._sent_ns.pop(slot, None)
         tokens = self.tokens.pop(slot, None)
         if tokens is not None:
+            if slot == self._check_slot:
+                answers = answers[:-1]  # nobody waits for the check's
             self._steps.output.answers.extend(zip(tokens, answers, strict=True))
+
+    def raise_feature(self, now: int, level: int) -> None:
+        """Raise the cell's feature level to this, by an entry in a slot of its own, as soon as one may go."""
+        may = self.is_serving and self.in_flight < self._options.pipeline and self._feature_slot <= self._applier.applied
+        if may and level > self._applier.feature:
+            self._feature_slot = self._offer(now, [entry.feature(self.ballot, level)])
 
     def propose(self, now: int) -> None:
         """Fill the pipeline: the epoch first, then what waits, when it is time."""
@@ -131,6 +160,8 @@ class Reign:
         if not self._epoch_offered and participant.next <= participant.chosen + core.WINDOW:
             self._epoch_offered = True
             self._offer(now, [entry.epoch(self.ballot)])
+        if self._applier.wants_snapshot(self._options) and self._snapshot_slot <= self._applier.applied:
+            self._ask_for_snapshot(now)
         while (self.queue.waiting or self._own) and self.is_serving and self.in_flight < self._options.pipeline:
             in_flight = sum(map(len, self.tokens.values()))
             if not self._own and not self.queue.fills_a_batch and not self._rally.is_time(now, len(self.queue), in_flight):
@@ -138,23 +169,47 @@ class Reign:
             waiting = [*self._own, *self.queue.batch()]
             self._own.clear()
             self._rally.went(len(waiting), in_flight)
-            slot = self._offer(now, [data for _, data in waiting])
+            data = [data for _, data in waiting]
+            slot = self._offer_checked(now, data) if now >= self._check_due else self._offer(now, data)
             self.tokens[slot] = [token for token, _ in waiting]
+        if now >= self._alone_due and not self.in_flight and self._wants_check:
+            self._offer_checked(now, [])
 
-    def submit(self, token: Any, data: bytes, *, bound: bool) -> None:  # noqa: ANN401 (a token is the shell's own)
-        """A client's entry: checked, then queued; `bound`: to this reign."""
+    @property
+    def _alone_due(self) -> int:
+        """When a check goes that no batch took along."""
+        return self._check_due + self._options.beat_ms * MS
+
+    @property
+    def _wants_check(self) -> bool:
+        """Whether anything was applied since the last one."""
+        return self.is_serving and self._applier.applied > self._applier.checked and self._check_slot <= self._applier.applied
+
+    def _ask_for_snapshot(self, now: int) -> None:
+        """Of every replica, behind a slot of its own.  [SAFETY 26]"""
+        if self.is_serving and self.in_flight < self._options.pipeline:
+            self._snapshot_slot = self._offer(now, [entry.snapshot(self.ballot)])
+
+    def submit(self, token: Any, data: bytes, *, bound: bool, full: errors.DiskFull | None = None) -> None:  # noqa: ANN401 (as below)
+        """A client's entry: checked, then queued; `bound`: to this reign; `full`: why nothing that grows is taken, if so."""
         answers = self._steps.output.answers
         try:
             if len(data) > self._options.entry_bytes:
                 raise errors.CommandTooLong(length=len(data), limit=self._options.entry_bytes)
             submitted = entry.check_submitted(data)
-            if submitted.kind == entry.Kind.COMMAND:
+            if submitted.kind == _COMMAND:
                 self._applier.machine.validate(submitted.command)
+            if full is not None and not (full.reserve and self._makes_room(submitted)):
+                raise full
             self.queue.put(token, entry.bind(data, self.ballot) if bound else data)
         except errors.Overloaded as error:
             answers.append((token, Answer(Status.OVERLOADED, body=errors.pack(error))))
-        except errors.InvalidCommand as error:
+        except (errors.InvalidCommand, errors.DiskFull) as error:
             answers.append((token, Answer(Status.INVALID, body=errors.pack(error))))
+
+    def _makes_room(self, submitted: entry.Entry) -> bool:
+        """Whether an entry is taken in the reserve: registrations are, for whoever deletes needs one."""
+        return submitted.kind != entry.Kind.COMMAND or not self._applier.machine.grows(submitted.command)
 
     def add_own(self, token: Any, command: bytes) -> None:  # noqa: ANN401 (a token is the shell's own)
         """A command of the master's own, for the next slot.
@@ -213,7 +268,16 @@ class Reign:
         if not self._steps.take((core.PROPOSE, entry.batch(entries, self._time_ms(now))), self._me, now):
             raise errors.InvariantViolated(invariant="a master can propose", detail=f"slot {slot} was refused")
         self._sent_ns[slot] = now
+        self.pace.proposed(now, slot)
         return slot
+
+    def _offer_checked(self, now: int, entries: list[bytes]) -> int:
+        """The same, and all replicas compare themselves behind it; while they have not come to the last check there is no other."""
+        if self._check_slot > self._applier.applied:
+            return self._offer(now, entries)
+        self._check_due = now + self._options.check_ms * MS
+        self._check_slot = self._offer(now, [*entries, entry.check(self.ballot)])
+        return self._check_slot
 
     def _resend(self, now: int) -> None:
         """Send open proposals again to whoever has not accepted them."""

@@ -2,7 +2,7 @@
 
     receive · submit · read · tick · synced  ──►  Replica  ──►  output()
                                                      │
-         steps (the generated core) ── election · reign (queue) · catchup · applier (table, machine)
+         steps (the generated core) ── boots · election · reign (queue) · catchup · applier (table, machine)
 
 Rule 1. No clock, disk, socket, dice: events and `now` come in, an `Output` comes out, and the shell carries it out in its order.
 Rule 2. What is promised, accepted, chosen, granted is the core's alone; this room decides only *when*.
@@ -12,27 +12,38 @@ Left out on purpose: bytes on disk (storage/), frames (transport/), who is a cli
 """
 
 from collections import deque
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from gaios import errors
 from gaios.log.answers import Answer, Status
 from gaios.log.applier import Applier
+from gaios.log.applying import Applying
+from gaios.log.boots import Boots, lineage
 from gaios.log.catchup import Catchup
-from gaios.log.codec import POLL, POLLED, Message
+from gaios.log.codec import BOOT, BOOTED, FEATURE, OFFER, POLL, POLLED, ROOM, STAND, SUM, TRANSFERS, Message
+from gaios.log.doubt import Doubt
+from gaios.log.electing import Electing
 from gaios.log.election import Election
+from gaios.log.gauge import Gauge
 from gaios.log.options import MS, Options
 from gaios.log.output import OTHERS, Output
-from gaios.log.records import Record, Recovered
+from gaios.log.raising import Raising
+from gaios.log.records import Place, Record, Recovered
 from gaios.log.reign import Reign
+from gaios.log.repair import Repair
 from gaios.log.sessions import Bounds, Sessions
-from gaios.log.standing import Standing
-from gaios.log.steps import Steps
+from gaios.log.snapshots import Unpacked
+from gaios.log.space import Room, Space
+from gaios.log.steps import FAR, Steps
 from gaios.machine import Machine
 from gaios.paxos import core
 
+_SPEAKS: Final = frozenset({core.PREPARE, core.ACCEPT, core.HEARTBEAT})
+"""What a replica answers with a promise, a vote or a grant."""
 
-class Replica(Standing):
+
+class Replica(Electing, Applying):
     """See the module. Members are numbers, `members` maps each to its replica id; `wall_ms` is the wall clock now, for advice only.
 
     Invariants, checked by `check()`:
@@ -55,31 +66,65 @@ class Replica(Standing):
         wall_ms: int = 0,
         options: Options | None = None,
         bounds: Bounds | None = None,
+        base: Unpacked | None = None,
+        empty: Sequence[bytes] | None = None,
+        applier: type[Applier] = Applier,
         participant: type[core.Participant] = core.Participant,
     ) -> None:
+        """`base` is what `machine` was restored from, a snapshot behind a slot that `recovered` knows to be chosen.
+
+        `empty` is the machine's snapshot before that; by default it is what `machine` is now.
+        """
         self.options = options = options or Options()
         self.me, self.members, self.config, self.boot, self.nonce = me, dict(members), config, boot, nonce
         self.peers = tuple(sorted(member for member in members if member != me))
         self.core = participant(me, config, sum(1 << member for member in self.members))
+        self.offer = b""
+        """The handle of the newest snapshot that is proved: for peers that ask for what was truncated."""
         self.polls = 0
         """How often this replica polled since its start."""
-        self._steps = Steps(self.core, options, boot, nonce)
+        self.handovers = 0
+        """How often it let another reign because its disk was full or slow."""
+        self._leave_by = 0
+        """It is about to: nothing new is proposed, and at that time, at the latest, it goes. 0: it is not."""
+        self._proposes = True
+        """Whether, as master, it puts what waits into slots: not where that could not be written down, nor when it is about to go. As of
+        the last event: what was told of disks is forgotten by and by, and nothing may come of that between events."""
+        self._steps = Steps(self.core, options, lineage(me, recovered, boot, nonce))
         self._steps.restore(recovered)
-        self.applier = Applier(machine, Sessions(bounds or Bounds()))
+        self.boots = Boots(self._steps, options, me, self.members, recovered, now)
+        self.applier = applier(machine, Sessions(bounds or Bounds()), empty)
+        if base is not None:
+            self.applier.restore(base.part, base.sessions)
         self._reign = Reign(self._steps, self.applier, options, me, self.peers, now, wall_ms)
         self._election = Election(options, nonce, now)
+        self.doubt = Doubt(self._steps, self.applier, options, me, boot, tuple(self.members), now)
         self._catchup = Catchup(options, self.peers)
-        self._boots: dict[int, int] = {}
+        self.space = Space(me, sorted(members), now)
+        self.raising = Raising(self._steps, self.applier, self.boots, options, me)
+        self.gauge = Gauge(me, options.term_ms, now)
         self._master = self._cached_bytes = 0
         self._resend_due = self._boost_after = self._awake_ns = now
         self._unsynced: deque[tuple[int, int]] = deque()
-        self._chains = recovered.chains
+        self._chains = {slot: chain for slot, chain in recovered.chains.items() if slot > self.applied}
         self._evicted = recovered.truncated
-        self._steps.take((core.BOOT,), me, now)
+        self._read: dict[int, bytes] = {}
+        """Chosen values that came back from the disk, to be applied again."""
+        self._asked = 0
+        self._is_blocked = False
+        """A chosen value is nowhere here: nothing can be applied any more."""
+        self._seen = self.applied
+        """Every slot through this one was applied once."""
+        self._cached_bytes = sum([len(value) for slot, (_, value) in self.core.acc.items() if slot <= self.applied])
+        self._repair = Repair(self.core, options, self.peers)
+        if recovered.waiting or recovered.faulty:
+            self._steps.know_damage(recovered.waiting, recovered.faulty, now)
+        self._has_begun = False
+        self._begin()
 
     def state_record(self) -> Record:
         """Everything durable, for the head of a new segment.  [SAFETY 15]"""
-        return self._steps.state_record()
+        return self._steps.state_record(self.boots.entries())
 
     def check(self) -> None:
         """Raise `InvariantViolated` when an invariant of the class does not hold."""
@@ -93,33 +138,61 @@ class Replica(Standing):
 
     # -- events ----------------------------------------------------------------------------------------------------------
 
-    def receive(self, now: int, member: int, boot: int, messages: list[Message]) -> None:
-        """A frame came from a member; this replica's own `after` messages come back here too.
+    def receive(self, now: int, member: int, boot: int, nonce: int, messages: list[Message]) -> bool:
+        """A frame came from a member, in a boot of it; this replica's own `after` messages come back here too.
+
+        False: `output` has nothing more for it.
 
         While the disk hangs nothing is heard: no answer could leave, and those that wait for it must not gather without bound.
+
+        Raises:
+            StateLost: a peer has seen a newer boot, or another one, of this replica, or remembers more of it than it does.
         """
-        if member not in self.members or boot < self._boots.get(member, 0) or (member != self.me and self._is_hung(now)):
-            return
-        self._boots[member] = boot
-        supplied = 0
+        if member not in self.members or (member != self.me and self._is_hung(now)):
+            return False
+        if member != self.me:
+            self.gauge.heard(now, member)
+            if not self.boots.hears(member, boot, nonce, messages):
+                return bool(self._steps.output)
+        supplied, chosen, proposes = 0, self.core.chosen, self._proposes
         for message in messages:
             tag = message[0]
-            if tag == core.FETCH:
+            if tag in (BOOT, BOOTED):
+                self.boots.take(now, member, message)
+                self._begin()
+            elif not self._has_begun:
+                continue
+            elif tag == core.FETCH:
                 if supplied < self.options.supply_bytes:
                     supplied += self._fetch(now, member, message)
             elif tag == POLL:
                 self._polled(now, member, message)
             elif tag == POLLED:
                 self._count_poll(now, member, message)
+            elif tag == SUM:
+                self._catchup.heard(member, message[1])
+                self.doubt.hear(now, member, message)
+            elif tag in TRANSFERS:
+                self._steps.output.transfers.append((member, message))
+            elif tag == FEATURE:
+                self.raising.hear(member, boot, message)
+            elif tag == ROOM:
+                self.space.heard(now, member, message[1])
+            elif tag == STAND:
+                self.gauge.told(member, self.core.chosen - message[1], message[2])
+            elif self.space.room == Room.NONE and tag in (core.ACCEPT, core.CHOSEN):
+                continue  # it could not be written down: as if it were lost
             else:
-                self._note(now, member, message, fired=self._steps.take(message, member, now))
+                heard = tag not in _SPEAKS or not self._steps.is_silent
+                self._note(now, member, message, fired=heard and self._steps.take(message, member, now))
         self._settle(now)
+        news = self._steps.output or self.doubt.evidence or self.doubt.news or self.doubt.wants_base
+        return bool(news) or self.core.chosen != chosen or self._proposes != proposes
 
     def submit(self, now: int, token: Any, data: bytes, *, bound: bool = False) -> None:  # noqa: ANN401 (a token is the shell's own)
         """A client's entry came; its answer comes in some `Output`. `bound`: only this reign may carry it out.  [PML §5.3]"""
-        del now  # every event has one
         if self.is_serving:
-            self._reign.submit(token, data, bound=bound)
+            self._reign.submit(token, data, bound=bound, full=self._full(now))
         else:
             self._steps.output.answers.append((token, Answer(Status.NOT_MASTER)))
 
@@ -143,13 +216,28 @@ class Replica(Standing):
     def supply(self, now: int, member: int, slot: int, ballot: int, value: bytes) -> None:
         """A chosen value that `Output.reads` asked the shell for was read from the disk."""
         del now  # every event has one
-        self._steps.output.at_once.append((member, (core.CHOSEN, slot, ballot, value)))
+        if member == self.me:
+            self._read[slot], self._asked = value, 0
+        else:
+            self._steps.output.at_once.append((member, (core.CHOSEN, slot, ballot, value)))
+
+    def rotted(self, now: int, place: Place, slots: list[int]) -> None:
+        """Bytes of the log are damaged, found while running; the newest records of these slots stand there.  [SAFETY 15]
+
+        What is in memory is written again at once, the rest is fetched from peers.
+        """
+        held = self.core.acc
+        lost = {slot: self.core.promised for slot in slots if slot not in held and slot > self.core.truncated}
+        self._steps.write_again([slot for slot in slots if slot in held], self.boots.records())
+        self._steps.know_damage({place: set(lost)}, lost, now)
+        self._settle(now)
 
     def synced(self, now: int, number: int) -> None:
         """Every record through Output `number` is durable."""
         while self._unsynced and self._unsynced[0][0] <= number:
-            self._unsynced.popleft()
+            self._reign.pace.synced(now, self._unsynced.popleft()[1])
         self._steps.synced(number)
+        self.doubt.synced(now, number)
         self._settle(now)
 
     def tick(self, now: int) -> None:
@@ -157,40 +245,62 @@ class Replica(Standing):
         due = self.deadline_ns()
         if due and now - due > self.options.term_ms * MS // 2:
             self._awake_ns = now  # this tick is that late: the process slept
-        if self._reign.ballot:
+        self.boots.tick(now, leads=self._reign.ballot > 0)
+        self._begin()
+        if not self._has_begun:
+            pass
+        elif self._reign.ballot:
             if self._is_hung(now) or not self._reign.tick(now, self._awake_ns):
                 self.retire(now)
+            self._hand_over_if_unfit(now)
         elif self._is_candidate:
             self._tick_candidate(now)
-        elif now >= self._election.due_ns(self.core.granted_until):
+        elif now >= self._poll_due_ns():
             self._poll(now)
+        self.raising.tick(now, self.members, leads=self.is_serving)
         self._steps.tick(now)
+        if self._has_begun:
+            self.doubt.tick(now)
         self._settle(now)
 
-    def retire(self, now: int) -> None:
-        """A master that cannot work, or is about to be stopped, gives its lease back and lets the others go first.  [SAFETY 9]"""
-        if self._reign.ballot:
-            self._steps.take((core.ABDICATE,), self.me, now)
-            self._reign.end()
-            self._election.stand_back(now, 2 * self.options.term_ms)
+    def set_room(self, now: int, room: Room) -> None:
+        """What this replica's disk has left for the log, as the shell found; to be told before `output`."""
+        if self.space.tell(now, room):
+            self._hand_over_if_unfit(now)
+            self._look_at_disks(now)
+
+    def contradict(self, now: int, slot: int, reason: str) -> None:
+        """What a snapshot read in this replica's memory, behind a slot, is not what stands there elsewhere.  [SAFETY 25]"""
+        self.doubt.contradicted(slot, reason)
+        self._settle(now)
 
     def deadline_ns(self) -> int:
         """When `tick` is due next."""
-        if self.applier.applied < self.core.chosen:
+        if self._can_apply:
             return 0
-        due = self._steps.due_ns()
+        due = min(self._steps.due_ns(), self.boots.due_ns())
+        if not self._has_begun:
+            return due
+        due = min(due, self.space.due_ns(), self.doubt.due_ns())
+        if self.core.faulty and self.space.room != Room.NONE:
+            due = min(due, self._repair.due_ns())
         if self._reign.ballot:
-            return min(due, self._reign.due_ns())
-        if self._catchup.known > self.core.chosen:
+            due = min(due, self.raising.due_ns(leads=self.is_serving))
+            return min(due, self._reign.due_ns(proposes=self._proposes), self._leave_by or FAR)
+        if self._catchup.known > self.core.chosen and self.space.room != Room.NONE:
             due = min(due, self._catchup.retry_at)
         if self._is_candidate:
             return min(due, self._resend_due, self._election.give_up_at)
-        return min(due, self._election.due_ns(self.core.granted_until))
+        return min(due, self._poll_due_ns())
 
     def output(self, now: int) -> Output | None:
         """What there is to do now; None when there is nothing. Call it until it says None."""
-        if self._reign.ballot:
+        if self._reign.ballot and self._proposes:
+            if level := self.raising.level(now):
+                self._reign.raise_feature(now, level)
             self._reign.propose(now)
+        if self._has_begun and self.space.is_due(now):  # whoever hears it hears a boot, which must not be forgotten after that
+            self._steps.output.at_once.append((OTHERS, (ROOM, int(self.space.room))))
         output = self._steps.hand_over(now)
         if output is not None and (output.records or output.copies is not None):
             self._unsynced.append((output.number, now))
@@ -198,9 +308,14 @@ class Replica(Standing):
 
     # -- inside ----------------------------------------------------------------------------------------------------------
 
-    @property
-    def _is_candidate(self) -> bool:
-        return self.core.phase in (core.PREPARING, core.RECOVERING) and self.core.bal == self.core.promised
+    def _begin(self) -> None:
+        """Take part from now on, if the boot is registered: until then nothing happens to the core.
+
+        What it may have granted it granted before its start: the time that it withholds promises counts from there.  [SAFETY 3, 11]
+        """
+        if not self._has_begun and self.boots.is_registered:
+            self._has_begun = True
+            self._steps.take((core.BOOT,), self.me, self.boots.began_ns)
 
     def _is_hung(self, now: int) -> bool:
         """Whether the disk has not finished for a term what it was given, while this process was awake."""
@@ -209,25 +324,38 @@ class Replica(Standing):
     def _note(self, now: int, member: int, message: Message, *, fired: bool) -> None:
         """What a message says beyond the step that it caused, if any."""
         tag = message[0]
+        self.boots.heard(member, message)
         if tag in (core.LEARN, core.PROMISE):
             self._catchup.heard(member, message[3])
         elif tag in (core.HEARTBEAT, core.ACCEPT):
             if message[1] == self.core.promised:
                 self._master = member
                 self._election.ended()
+                if tag == core.HEARTBEAT and self.gauge.is_due(now):
+                    self._steps.output.at_once.append((member, (STAND, self.core.chosen, int(self.ailments))))
+        elif tag == core.GRANT:
+            if fired:
+                self.gauge.granted(now, member)
+        elif tag == core.ACCEPTED:
+            if member != self.me and fired:
+                self._reign.pace.accepted(now, message[3], member)
         elif tag == core.PREPARE:
             self._election.seen = max(self._election.seen, message[1])
             promise = self._steps.promise
             if not fired and promise is not None and promise[1] == message[1] == self.core.promised:
                 self._steps.output.after.append((member, promise))
-        elif tag == core.CHOSEN and fired and self._is_candidate:
-            self._election.extend(now)
+        elif tag == core.CHOSEN and fired:
+            if self._is_candidate:
+                self._election.extend(now)
+            self._refilled(message[1])
 
     def _settle(self, now: int) -> None:
         """Bring everything to rest after an event: recover, begin or end a reign, apply, answer reads, ask for what is missing."""
         participant, reign = self.core, self._reign
         if participant.phase == core.RECOVERING:
             self._steps.take((core.RECOVER,), self.me, now)
+        if not self.doubt.may_serve:
+            self._stand_down(now)
         if reign.ballot and not (participant.leads() and participant.bal == reign.ballot):
             reign.end()
         if participant.leads() and not reign.ballot:
@@ -235,102 +363,37 @@ class Replica(Standing):
             self._election.ended()
             self._boost_after = max(self._boost_after, now + 2 * self.options.term_ms * MS)
             reign.begin(now)
+            self.gauge.begin(now)
         elif not reign.ballot and not self._is_candidate:
             reign.refuse_waiting()
-        if self.applier.applied < participant.chosen:
+        if self._can_apply:
             self._apply(now)
+            if not self.doubt.may_serve:
+                self._stand_down(now)
         reign.retry_reads(now)
-        if not reign.ballot and self._catchup.known > participant.chosen:
+        if self._has_begun and not reign.ballot and self._catchup.known > participant.chosen and self.space.room != Room.NONE:
             source, slots = self._catchup.wanted(now, participant.chosen)
             for slot in slots:
                 self._steps.take((core.SEEK, slot, source), self.me, now)
+        if self._has_begun and participant.faulty and self.space.room != Room.NONE:
+            source, missing = self._repair.wanted(now)
+            for slot in missing:
+                self._steps.take((core.SEEK, slot, source), self.me, now)
+        self._leave_if_due(now)
+        self._look_at_disks(now)
         self._steps.rest(now)
-
-    def _apply(self, now: int) -> None:
-        """Apply chosen values, a bounded number in one go; the rest at the next event, which is due at once."""
-        applier, accepted, budget = self.applier, self.core.acc, self.options.apply_entries
-        effects = self._steps.output.effects
-        while applier.applied < self.core.chosen and budget > 0:
-            slot = applier.applied + 1
-            value = accepted[slot][1]
-            answers, caused = applier.apply(slot, value)
-            effects.extend(caused)
-            budget -= 1 + len(answers)
-            self._reign.applied(now, slot, answers)
-            expected = self._chains.pop(slot, b"") if self._chains else b""
-            if expected and expected != applier.chain:
-                raise errors.InvariantViolated(invariant="the log's chain", detail=f"replay of slot {slot} differs from what was recorded")
-            self._cached_bytes += len(value)
-        self._steps.applied(applier.applied, applier.chain)
-        while self._cached_bytes > self.options.cache_bytes and self._evicted < min(applier.applied, self._steps.durable_mark):
-            self._evicted += 1
-            self._cached_bytes -= len(accepted.pop(self._evicted)[1])
+        self.boots.rest(now)
 
     def _fetch(self, now: int, member: int, message: Message) -> int:
         """A peer asks for a chosen value: supply it, from memory or by way of the disk; about how many bytes go out."""
         slot = message[1]
-        if self.core.truncated < slot <= self._evicted:
+        if slot <= self.core.truncated:
+            if self.offer:
+                self._steps.output.at_once.append((member, (OFFER, self.offer)))
+            return self.options.supply_bytes
+        if slot <= self._evicted and slot not in self.core.faulty:
             self._steps.output.reads.append((member, slot))
             return self.options.batch_bytes
         self._steps.take(message, member, now)
         held = self.core.acc.get(slot)
         return len(held[1]) + 64 if held else 64
-
-    # -- becoming master -------------------------------------------------------------------------------------------------
-
-    def _poll(self, now: int) -> None:
-        number = self._election.poll(now, self.me)
-        self.polls += 1
-        self._master = 0
-        self._steps.output.at_once.append((OTHERS, (POLL, number, self.core.promised, self.core.chosen)))
-        self._consider(now)
-
-    def _polled(self, now: int, member: int, message: Message) -> None:
-        """A replica asks whether it might be elected: yes only when no lease of ours is out.  [SAFETY 9]"""
-        _, number, promised, chosen = message
-        yes = now >= self.core.granted_until and not self._reign.ballot
-        if yes:
-            self._election.give_way(now, member, self.me)
-        self._catchup.heard(member, chosen)
-        self._election.seen = max(self._election.seen, promised)
-        self._steps.output.at_once.append((member, (POLLED, number, int(yes), self.core.promised, self.core.chosen)))
-        if self._reign.ballot and promised > self._reign.ballot and now >= self._boost_after:
-            self._boost(now)
-
-    def _count_poll(self, now: int, member: int, message: Message) -> None:
-        _, number, yes, promised, chosen = message
-        self._election.polled(member, number, yes=yes == 1, promised=promised)
-        self._catchup.heard(member, chosen)
-        self._consider(now)
-
-    def _consider(self, now: int) -> None:
-        """Campaign if a majority said yes."""
-        if self.core.quorum(self._election.yes) and now >= self.core.granted_until and not self._reign.ballot:
-            self._campaign(now)
-
-    def _campaign(self, now: int) -> None:
-        ballot = self._election.campaign(now, self.me, self.core.promised)
-        if self._steps.take((core.CAMPAIGN, ballot), self.me, now):
-            self._resend_due = now + self.options.retransmit_ms * MS
-        else:
-            self._election.failed(now)
-
-    def _boost(self, now: int) -> None:
-        """A replica has promised a newer ballot than this reign's and cannot follow it: reign on under a newer one.  [PML §5.2]
-
-        Rarely, so that a replica which keeps coming and going deposes nobody.
-        """
-        self._boost_after = now + self.options.boost_ms * MS
-        self._steps.take((core.ABDICATE,), self.me, now)
-        self._reign.end(keep_waiting=True)
-        self._campaign(now)
-
-    def _tick_candidate(self, now: int) -> None:
-        if now >= self._election.give_up_at:
-            self._steps.take((core.ABDICATE,), self.me, now)
-            self._election.failed(now)
-        elif now >= self._resend_due:
-            self._resend_due = now + self.options.retransmit_ms * MS
-            if self.core.phase == core.PREPARING:
-                message = (core.PREPARE, self.core.bal, self.config)
-                self._steps.output.after.extend((peer, message) for peer in self.peers if not self.core.proms >> peer & 1)

@@ -9,15 +9,17 @@ other bounds would answer, and do, something else. They are no option, and chang
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from gaios.entry import Identity
-from gaios.errors import Overloaded
+from gaios.errors import Overloaded, ProtocolError
 from gaios.log.answers import Answer, Status
 
 _FORGOTTEN = Answer(Status.STALE)
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(tuple[tuple[int, int], int, list[tuple[int, tuple[int, int, int, bytes]]]]).decode
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,11 +38,16 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
 class Session:
     """What the table remembers of one client."""
 
-    __slots__ = ("acknowledged", "answers")
+    __slots__ = ("acknowledged", "answers", "identity")
 
-    def __init__(self) -> None:
+    def __init__(self, identity: Identity) -> None:
+        self.identity = identity
         self.acknowledged = 0
         self.answers: dict[int, Answer] = {}
+
+    def encode(self) -> bytes:
+        """As a chunk of a snapshot."""
+        return _encode((self.identity, self.acknowledged, sorted(self.answers.items())))
 
     @property
     def bytes(self) -> int:
@@ -53,7 +60,7 @@ class Session:
         if through == self.acknowledged + 1:
             self.acknowledged = through
             answer = answers.pop(through, None)
-            return len(answer.body) if answer is not None else 0
+            return len(answer[3]) if answer is not None else 0
         if through <= self.acknowledged:
             return 0
         if through - self.acknowledged <= len(answers):
@@ -70,8 +77,12 @@ class Sessions:
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
-        self._known: OrderedDict[Identity, Session] = OrderedDict()
+        self._known: OrderedDict[tuple[int, int], Session] = OrderedDict()
         self._bytes = 0
+        self._kept: list[dict[tuple[int, int], bytes]] = []
+        """For each snapshot that is not read to its end: sessions as they were at its call, of those that were used since."""
+        self.trail = 0
+        """A running hash of everything that was ever answered: what replicas compare of this table, see sums.py."""
 
     def __len__(self) -> int:
         """How many clients are known."""
@@ -85,13 +96,16 @@ class Sessions:
         """A client is known from here on."""
         while len(self._known) >= self._bounds.sessions:
             self._forget_one()
-        self._known[identity] = Session()
+        self._known[identity] = Session(identity)
 
-    def find(self, identity: Identity) -> Session | None:
+    def find(self, identity: tuple[int, int]) -> Session | None:
         """The client's session, now the most recently used one; None for a stranger."""
         session = self._known.get(identity)
         if session is not None:
             self._known.move_to_end(identity)
+            for kept in self._kept:
+                if identity not in kept:
+                    kept[identity] = session.encode()
         return session
 
     def recall(self, session: Session, sequence: int, acknowledged: int) -> Answer | None:
@@ -100,8 +114,9 @@ class Sessions:
         Raises:
             Overloaded: the client leaves too many answers unacknowledged to get another; this attempt is not remembered.
         """
-        before = _FORGOTTEN if sequence <= session.acknowledged else session.answers.get(sequence)
-        if acknowledged > session.acknowledged:
+        seen = session.acknowledged
+        before = _FORGOTTEN if sequence <= seen else session.answers.get(sequence)
+        if acknowledged > seen:
             self._bytes -= session.acknowledge(acknowledged)
         if before is None and len(session.answers) >= self._bounds.answers:
             raise Overloaded(what="a client's unacknowledged answers", limit=len(session.answers), unit="answers")
@@ -109,29 +124,51 @@ class Sessions:
 
     def remember(self, session: Session, sequence: int, answer: Answer) -> None:
         """Keep an answer until the client acknowledges it."""
-        if len(answer.body) > self._bounds.answer_bytes:
-            answer = Answer(Status.STALE, answer.slot, answer.index)
+        size = len(answer[3])
+        if size > self._bounds.answer_bytes:
+            answer, size = Answer(Status.STALE, answer.slot, answer.index), 0
         session.answers[sequence] = answer
-        self._bytes += len(answer.body)
+        self._bytes += size
         while self._bytes > self._bounds.table_bytes:
             self._forget_one()
 
     def snapshot(self) -> Iterator[bytes]:
-        """The table as canonical chunks, longest unused client first."""
-        for identity, session in self._known.items():
-            yield msgspec.msgpack.encode((identity, session.acknowledged, sorted(session.answers.items())))
+        """The table of this call as `len(self)` canonical chunks, longest unused client first, whatever is done to it meanwhile."""
+        reading = self._read(list(self._known.values()), {})
+        next(reading)  # it has begun: should nobody read it to its end, its end comes when it is forgotten
+        return reading
 
-    def restore(self, chunks: Iterator[bytes]) -> None:
-        """Replace the table by a snapshot's."""
+    def _read(self, sessions: list[Session], kept: dict[tuple[int, int], bytes]) -> Iterator[bytes]:
+        self._kept.append(kept)
+        try:
+            yield b""
+            for session in sessions:
+                chunk = kept.get(session.identity)
+                kept[session.identity] = b""  # it may change from now on
+                yield session.encode() if chunk is None else chunk
+        finally:
+            self._kept = [each for each in self._kept if each is not kept]
+
+    def restore(self, chunks: Iterable[bytes]) -> None:
+        """Replace the table by a snapshot's.
+
+        Raises:
+            ProtocolError: the chunks are not one; nothing is changed.
+        """
+        known: OrderedDict[tuple[int, int], Session] = OrderedDict()
+        try:
+            for identity, acknowledged, answers in map(_decode, chunks):
+                session = known[Identity(*identity)] = Session(Identity(*identity))
+                session.acknowledged = acknowledged
+                session.answers = {sequence: Answer(*answer) for sequence, answer in answers}
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise ProtocolError(reason=f"not a snapshot of the exactly-once table: {error}") from None
+        self._known, self._bytes = known, sum([session.bytes for session in known.values()])
+
+    def clear(self) -> None:
+        """Nobody is known, and nothing was answered: as before the first slot."""
         self._known.clear()
-        self._bytes = 0
-        kind = tuple[tuple[int, int], int, list[tuple[int, tuple[int, int, int, bytes]]]]
-        for chunk in chunks:
-            identity, acknowledged, answers = msgspec.msgpack.decode(chunk, type=kind)
-            session = self._known[Identity(*identity)] = Session()
-            session.acknowledged = acknowledged
-            session.answers = {sequence: Answer(*answer) for sequence, answer in answers}
-            self._bytes += session.bytes
+        self._bytes = self.trail = 0
 
     def _forget_one(self) -> None:
         """The longest unused client."""

@@ -1,8 +1,16 @@
 """Where a replica stands: all that a shell, or a person, may ask of it without changing anything.  [INTERFACE `status`]"""
 
 from gaios.log.applier import Applier
+from gaios.log.boots import Boots
 from gaios.log.catchup import Catchup
+from gaios.log.doubt import Doubt
+from gaios.log.gauge import Ailment, Gauge, Unfit, tolerates
+from gaios.log.options import MS, Options
+from gaios.log.raising import Raising
 from gaios.log.reign import Reign
+from gaios.log.repair import Repair
+from gaios.log.space import Space
+from gaios.log.steps import Steps
 from gaios.paxos import core
 
 
@@ -10,12 +18,21 @@ class Standing:
     """The part of a `Replica` that only looks."""
 
     me: int
+    options: Options
     members: dict[int, int]
     """Each member's replica id."""
+    config: int
     core: core.Participant
     applier: Applier
+    boots: Boots
+    doubt: Doubt
+    gauge: Gauge
+    space: Space
+    raising: Raising
     _reign: Reign
     _catchup: Catchup
+    _steps: Steps
+    _repair: Repair
     _master: int
 
     @property
@@ -72,6 +89,64 @@ class Standing:
     def is_behind(self) -> bool:
         """Whether chosen values are known to be missing or not yet applied."""
         return self.applier.applied < self.core.chosen or self._catchup.known > self.core.chosen
+
+    @property
+    def silent_through(self) -> int:
+        """It says nothing until every slot through this one is chosen, if it does not know that yet."""
+        return self._steps.silent_through
+
+    @property
+    def lacks_base(self) -> bool:
+        """Whether the database is lost: the log begins behind a snapshot that cannot be read."""
+        return self.applier.applied < self.core.truncated
+
+    @property
+    def wants_base(self) -> bool:
+        """Whether the shell is to find a snapshot that is proved: the database is lost, or wrong, and the log begins later."""
+        return self.lacks_base or self.doubt.wants_base
+
+    @property
+    def why(self) -> list[str]:
+        """What is unusual about this replica, in sentences."""
+        told = [why for why in (self.boots.why(),) if why]
+        lost = sum(1 for slot in self.core.faulty if slot <= self.core.chosen)
+        if lost:
+            told.append(f"the records of {lost} chosen slots are damaged: they are fetched from peers; see docs/operations/damage.md")
+        if self.lacks_base:
+            told.append("its snapshots are damaged, and its log begins behind them: it fetches one from a peer, and votes on meanwhile")
+        if self._steps.is_silent:
+            through = self._steps.silent_through
+            told.append(f"it does not vote until slot {through} is chosen, because nobody can tell what it voted for up to there")
+        others = (*self.space.why(self.members[self.me]), *self.doubt.why(self.members), *self.raising.why(self.members))
+        return [*told, *others]
+
+    @property
+    def is_repairing(self) -> bool:
+        """Whether something that was durable here is lost, or in doubt, and yet to be set right."""
+        return self._steps.is_silent or self.lacks_base or self._repair.is_due or self.doubt.is_repairing
+
+    def followers(self, now: int) -> list[int]:
+        """The members whose leases this master has, itself included."""
+        return [member for member, until in self.core.grants.items() if now < until]
+
+    def present(self, now: int) -> list[int]:
+        """The members that this master has no reason to take for dead: heard of within two terms, or its reign is not older than that."""
+        since = now - 2 * self.options.term_ms * MS
+        return [member for member in self.members if max(self.core.grants.get(member, 0), self._reign.began_ns) > since]
+
+    def unfit(self, now: int) -> list[Unfit]:
+        """The members that this master does not count on, with the reason."""
+        full = self.space.full(now) if self.space.is_uneven else ()
+        return self.gauge.unfit(now, self.members, full, ailing=self.is_repairing)
+
+    def tolerates(self, now: int) -> int | None:
+        """How many more members may fail; None at any replica but a master with a lease."""
+        return tolerates(self.members, self.unfit(now), self.core.grants, now) if self.is_serving else None
+
+    @property
+    def ailments(self) -> Ailment:
+        """What is wrong with this replica, for a master's gauge."""
+        return Ailment.REPAIRING if self.is_repairing else Ailment(0)
 
     def lease_ns(self, now: int) -> int:
         """How long the lease lasts yet; 0 without one."""

@@ -6,15 +6,18 @@ Rule 3. Marks of what is chosen, and `Learn`, are only ever overtaken by newer o
 record, or when they have waited long enough.
 Rule 4. A full state record claims as chosen only what a mark that is *already durable* claims. It opens a segment, so the records that
 it was made from may stand behind it in the same write, and a torn write may keep it and lose them.
+Rule 5. A damaged place of the log is named in a REPAIR record once all slots that it left in doubt are written anew: behind that it
+needs no repair any more.  [SAFETY 15]
 """
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Any, Final
 
 from gaios.log.codec import Message
 from gaios.log.options import MS, Options
 from gaios.log.output import OTHERS, Output
-from gaios.log.records import Copies, Record, RecordKind, Recovered, State, encode
+from gaios.log.records import Boot, Copies, Place, Record, RecordKind, Recovered, State, encode, encode_places
 from gaios.paxos import core
 
 FAR: Final = 1 << 62
@@ -24,12 +27,13 @@ FAR: Final = 1 << 62
 class Steps:
     """A participant, and the Output that its steps fill."""
 
-    def __init__(self, participant: core.Participant, options: Options, boot: int, nonce: int) -> None:
+    def __init__(self, participant: core.Participant, options: Options, lineage: list[tuple[int, int]]) -> None:
+        """`lineage` are the boots of this directory that its copies are to name, this one last."""
         self.core = participant
         self.output = Output(1)
         self.promise: Message | None = None
         """The newest promise sent, to be sent again to a candidate that lost it."""
-        self._options, self._boot, self._nonce = options, boot, nonce
+        self.lineage, self._options = lineage, options
         self._out = core.Out()
         self._copies = b""
         self._chain: tuple[int, bytes] = (0, b"")
@@ -39,6 +43,17 @@ class Steps:
         self._mark_due = FAR
         self._learn: Message | None = None
         self._learn_due = FAR
+        self._feature = 0
+        self.quarantine = b""
+        """The payload of the newest QUARANTINE record."""
+        self.silent_through = 0
+        """Until every slot through this one is chosen this replica says nothing."""
+        self._top = 0
+        """The highest slot that was accepted."""
+        self._learnt = 0
+        """The newest ballot in which a value was learnt to be chosen, where that was above any that was promised."""
+        self.waiting: dict[Place, set[int]] = {}
+        """Damaged places of the log, each with the slots that are yet to be written anew."""
 
     def restore(self, recovered: Recovered) -> None:
         """Take over what the disk held; the boot is written down before anything is said.
@@ -51,10 +66,40 @@ class Steps:
         participant.longest = recovered.longest_ns
         participant.chosen = self._marked = self._durable_mark = recovered.chosen
         participant.truncated = recovered.truncated
+        self._feature = recovered.copies.feature
+        self.quarantine = recovered.quarantine
+        self.silent_through = recovered.silent_through
         participant.acc = {slot: held for slot, held in recovered.accepted.items() if slot > recovered.truncated}
         above = sorted(slot for slot in participant.acc if slot > recovered.chosen)
-        self.output.records.extend((RecordKind.ACCEPT, slot, *participant.acc[slot]) for slot in above)
+        again = sorted({*above, *recovered.alone}) if recovered.alone else above
+        self.output.records.extend((RecordKind.ACCEPT, slot, *participant.acc[slot]) for slot in again)
+        self._top = max(recovered.top, recovered.silent_through, recovered.chosen, above[-1] if above else 0)
         self._write_copies()
+
+    def know_damage(self, waiting: dict[Place, set[int]], faulty: dict[int, int], now: int) -> None:
+        """These places of the log are damaged, and these slots' values lost with them, each of no newer ballot than that."""
+        for slot, ballot in faulty.items():
+            self.take((core.ROT, slot, ballot), self.core.me, now)
+        for place, slots in waiting.items():
+            self.waiting[place] = {slot for slot in slots if slot in self.core.faulty}
+        self._name_repaired()
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nobody can tell what this replica accepted: it must neither promise nor vote."""
+        return self.core.chosen < self.silent_through
+
+    def write_again(self, slots: Iterable[int], boots: Iterable[Record]) -> None:
+        """Records are damaged, and what they told is at hand: these slots' values; and what else may have stood there, which is little."""
+        participant, records = self.core, self.output.records
+        records.extend((RecordKind.ACCEPT, slot, *participant.acc[slot]) for slot in slots)
+        records.extend((RecordKind.FAULT, slot, ballot, b"") for slot, ballot in participant.faulty.items() if slot > participant.chosen)
+        if participant.truncated:
+            records.append((RecordKind.TRUNCATE, participant.truncated, 0, b""))
+        if self.quarantine:
+            records.append((RecordKind.QUARANTINE, 0, 0, self.quarantine))
+        records.extend(boots)
+        self._mark()
 
     def take(self, event: Message, member: int, now: int) -> bool:
         """One step; whether a rule fired."""
@@ -71,6 +116,28 @@ class Steps:
     def applied(self, slot: int, chain: bytes) -> None:
         """The chain's hash at the newest applied slot, to be written with the next mark."""
         self._chain = (slot, chain)
+
+    def raised(self, feature: int) -> None:
+        """The cell's feature level where this replica is: the copies say so, for a version that is too old to refuse to start."""
+        if feature > self._feature:
+            self._feature = feature
+            self._write_copies()
+
+    def snapshot(self, slot: int, handle: bytes, *, proved: bool) -> int:
+        """The snapshot behind a slot is durable, and perhaps proved: write that down, behind the mark that the slot is chosen.  [SAFETY 26]
+
+        In which Output that is.
+        """
+        if self.core.chosen > self._marked:
+            self._mark()
+        self.output.records.append((RecordKind.SNAPSHOT, slot, int(proved), handle))
+        return self.output.number
+
+    def judge(self, slot: int, payload: bytes) -> int:
+        """Write down that the database must not be served, or (empty) that it may again; which Output's records say so."""
+        self.quarantine = payload
+        self.output.records.append((RecordKind.QUARANTINE, slot, 0, payload))
+        return self.output.number
 
     def learn(self, now: int) -> None:
         """Tell the others what is chosen, with the next message."""
@@ -131,13 +198,15 @@ class Steps:
         """
         return any(message[0] == core.ACCEPTED and message[3] > self._marked + core.WINDOW for _, message in output.after)
 
-    def state_record(self) -> Record:
+    def state_record(self, boots: list[tuple[int, Boot]]) -> Record:
         """Everything durable, for the head of a new segment.  [SAFETY 15]"""
         participant, mark = self.core, self._durable_mark
         slots = range(mark + 1, participant.chosen + core.WINDOW + 1)
         above = [(slot, *participant.acc[slot]) for slot in slots if slot in participant.acc]
-        state = State(participant.promised, participant.longest, mark, participant.truncated, above)
-        return (RecordKind.STATE, mark, participant.promised, encode(state))
+        faulty = [(slot, ballot) for slot, ballot in participant.faulty.items() if slot > mark]
+        silent_through = self.silent_through if self.is_silent else 0
+        state = State(self._newest, participant.longest, mark, participant.truncated, above, boots, self.quarantine, faulty, silent_through)
+        return (RecordKind.STATE, mark, self._newest, encode(state))
 
     def _send(self, sends: list[tuple[int, Message]], now: int) -> None:
         output = self.output
@@ -158,14 +227,32 @@ class Steps:
         for write in writes:
             field = write[0]
             if field == core.F_ACC:
+                if write[2] > max(self.core.promised, self._learnt):
+                    self._learnt = write[2]
+                    self._write_copies()
                 records.append((RecordKind.ACCEPT, write[1], write[2], write[3]))
+                if write[1] > self._top:
+                    self._top = write[1]
+                if self.waiting:
+                    self._name_repaired()
             elif field in (core.F_PROMISED, core.F_LONGEST):
                 self._write_copies()
+            elif field == core.F_FAULTY:
+                if write[1] > self.core.chosen:
+                    records.append((RecordKind.FAULT, write[1], write[2], b""))
             elif field == core.F_TRUNCATED:
                 records.append((RecordKind.TRUNCATE, write[1], 0, b""))
 
+    @property
+    def _newest(self) -> int:
+        """No value here is of a newer ballot.
+
+        It is durable as a promise: should the record of what was learnt rot, nothing older counts as known.
+        """
+        return max(self.core.promised, self._learnt)
+
     def _write_copies(self) -> None:
-        copies = encode(Copies(self.core.promised, self.core.longest, self._boot, self._nonce))
+        copies = encode(Copies(self._newest, self.core.longest, *self.lineage[-1], self.lineage, self._feature))
         if copies != self._copies:
             self._copies = self.output.copies = copies
 
@@ -174,4 +261,14 @@ class Steps:
         self._marked = self.core.chosen
         self._mark_due = FAR
         slot, chain = self._chain
-        self.output.records.append((RecordKind.CHOSEN, self.core.chosen, 0, chain if slot == self.core.chosen else b""))
+        top = max(self._top, self.core.chosen)
+        self.output.records.append((RecordKind.CHOSEN, self.core.chosen, top, chain if slot == self.core.chosen else b""))
+
+    def _name_repaired(self) -> None:
+        """Places that wait for nothing any more are told."""
+        faulty = self.core.faulty
+        done = [place for place, slots in self.waiting.items() if not any(slot in faulty for slot in slots)]
+        if done and not self.is_silent:
+            self.output.records.append((RecordKind.REPAIR, self.core.chosen, 0, encode_places(done)))
+            for place in done:
+                del self.waiting[place]

@@ -8,6 +8,8 @@ Rule 1. A ballot is (round, member) as one number, round * 2**16 + member: nobod
 Rule 2. A promise states the slot through which its sender knows everything chosen, and every accepted value above it.
 Rule 3. A candidate proposes nothing at or below the highest such slot of its quorum: it learns those values first.
 Rule 4. A promise is refused while a lease is granted, the granter's own campaign included (leases.spec.py).
+Rule 5. A promise says which slots' records are damaged; while one of them may hide a chosen value the candidate waits
+for further promises (damage.spec.py).
 """
 
 ROUND  = Const(model=3, run=65_536)                 # members in a round
@@ -59,27 +61,28 @@ class Participant(Role):
             "[PML §4.1; PMS §2.2, §2.5; SAFETY 1, 10]"
             promised = b; bal = b; phase = PREPARING
             proms = {}; best = {}; floor = 0; votes = {}; grants = {}
+            worst = {}; hurt = {}
             send(Prepare(b, config))
-            send(Promise(b, config, chosen, accepted(), {}))
+            send(Promise(b, config, chosen, accepted(), damaged()))
 
         case Prepare(b, c) if c == config and b > promised and me in voters and now >= granted_until:
-            "P1b: promise; say what I know to be chosen, and what I accepted above it"
+            "P1b: promise; say what I know to be chosen, what I accepted above it, and where I do not know any more"
             "[PML §4.1; PMS §2.2; SAFETY 6, 10]"
             promised = b
-            send(Promise(b, config, chosen, accepted(), {}))
+            send(Promise(b, config, chosen, accepted(), damaged()))
 
-        case Promise(b, c, k, a, d, src=q) if (
-            c == config and b == bal and b == promised and phase == PREPARING and len(d) == 0
-        ):
-            "P1c: gather reports; a majority's are enough. One that lists damaged slots proves nothing yet"
+        case Promise(b, c, k, a, d, src=q) if c == config and b == bal and b == promised and gathers():
+            "P1c: gather reports; a majority's are enough, and more are heard while damage leaves a slot in doubt"
             "[PML §4.1; PMS §2.2; SAFETY 6]"
             p = proms | {q}
             proms = p; floor = max(floor, k)
             best = {s: newer(best[s], a[s]) for s in keys(best, a)}
+            worst = {s: max(worst[s], d[s]) for s in keys(worst, d)}
+            hurt = {s: hurt[s] | {q} if d[s] > 0 else hurt[s] for s in keys(hurt, d)}
             if quorum(p):
                 phase = RECOVERING
 
-        case Recover() if phase == RECOVERING and bal == promised and chosen >= floor:
+        case Recover() if phase == RECOVERING and bal == promised and chosen >= floor and len(unsettled()) == 0:
             "P2a-again: knowing all that the quorum knows, lead: propose the newest values above, no-ops in gaps"
             "[PMS §2.2, §3; SAFETY 6]"
             t = max(chosen, top(best))
@@ -87,4 +90,5 @@ class Participant(Role):
                 send(Accept(bal, config, s, best[s].val))
                 send(Accepted(bal, config, s))
             acc |= {s: Entry(bal, best[s].val) for s in range(chosen + 1, t + 1)}
-            phase = LEADING; next = t + 1; best = {}; proms = {}
+            faulty -= range(chosen + 1, t + 1)
+            phase = LEADING; next = t + 1; best = {}; proms = {}; worst = {}; hurt = {}

@@ -1,5 +1,5 @@
-# Generated from ballots.spec.py, values.spec.py, leases.spec.py; do not edit; run `make fix`.
-# sha256 of the texts: dcd2be0c909dddb75218d5e2e7aeff37257111ee8ec40b5d13989e4a49e9dfc7
+# Generated from ballots.spec.py, values.spec.py, leases.spec.py, damage.spec.py; do not edit; run `make fix`.
+# sha256 of the texts: 61bcbddf7253f82577a6a4f583a20a6ca804db55d0a4c61cf958f0520d8f6aa2
 """What may reach the core from another member: every field of every message, its type and its range.
 
 Rule 1. A check is total: any object becomes a message of the core, or a `ProtocolError`.
@@ -223,6 +223,7 @@ _CHECKS: Final[tuple[Callable[[_Raw], tuple[Any, ...]], ...]] = (
     _input,
     _input,
     _input,
+    _input,
     _accept,
     _accepted,
     _learn,
@@ -234,4 +235,5 @@ _CHECKS: Final[tuple[Callable[[_Raw], tuple[Any, ...]], ...]] = (
     _heartbeat,
     _grant,
     _release,
+    _input,
 )

@@ -1,5 +1,5 @@
-# Generated from ballots.spec.py, values.spec.py, leases.spec.py; do not edit; run `make fix`.
-# sha256 of the texts: dcd2be0c909dddb75218d5e2e7aeff37257111ee8ec40b5d13989e4a49e9dfc7
+# Generated from ballots.spec.py, values.spec.py, leases.spec.py, damage.spec.py; do not edit; run `make fix`.
+# sha256 of the texts: 61bcbddf7253f82577a6a4f583a20a6ca804db55d0a4c61cf958f0520d8f6aa2
 # ruff: noqa: ARG002, RUF023
 """The core: what is promised, accepted, chosen and granted. The specification, as Python.
 
@@ -34,17 +34,19 @@ PROMISE: Final = 4
 PROPOSE: Final = 5
 SEEK: Final = 6
 TRUNCATE: Final = 7
-ACCEPT: Final = 8
-ACCEPTED: Final = 9
-LEARN: Final = 10
-FETCH: Final = 11
-CHOSEN: Final = 12
-BOOT: Final = 13
-BEAT: Final = 14
-ABDICATE: Final = 15
-HEARTBEAT: Final = 16
-GRANT: Final = 17
-RELEASE: Final = 18
+INSTALL: Final = 8
+ACCEPT: Final = 9
+ACCEPTED: Final = 10
+LEARN: Final = 11
+FETCH: Final = 12
+CHOSEN: Final = 13
+BOOT: Final = 14
+BEAT: Final = 15
+ABDICATE: Final = 16
+HEARTBEAT: Final = 17
+GRANT: Final = 18
+RELEASE: Final = 19
+ROT: Final = 20
 EVENT_NAMES: Final = (
     "",
     "Campaign",
@@ -54,6 +56,7 @@ EVENT_NAMES: Final = (
     "Propose",
     "Seek",
     "Truncate",
+    "Install",
     "Accept",
     "Accepted",
     "Learn",
@@ -65,6 +68,7 @@ EVENT_NAMES: Final = (
     "Heartbeat",
     "Grant",
     "Release",
+    "Rot",
 )
 MESSAGES: Final = frozenset({PREPARE, PROMISE, ACCEPT, ACCEPTED, LEARN, FETCH, CHOSEN, HEARTBEAT, GRANT, RELEASE})
 """Tags that may come from another member; the others are this replica's own inputs."""
@@ -76,7 +80,8 @@ F_ACC: Final = 2
 F_CHOSEN: Final = 3
 F_TRUNCATED: Final = 4
 F_LONGEST: Final = 5
-FIELD_NAMES: Final = ("", "promised", "acc", "chosen", "truncated", "longest")
+F_FAULTY: Final = 6
+FIELD_NAMES: Final = ("", "promised", "acc", "chosen", "truncated", "longest", "faulty")
 
 Campaign: TypeAlias = tuple[int, int]
 Recover: TypeAlias = tuple[int]
@@ -85,6 +90,7 @@ Promise: TypeAlias = tuple[int, int, int, int, dict[int, tuple[int, bytes]], dic
 Propose: TypeAlias = tuple[int, bytes]
 Seek: TypeAlias = tuple[int, int, int]
 Truncate: TypeAlias = tuple[int, int]
+Install: TypeAlias = tuple[int, int]
 Accept: TypeAlias = tuple[int, int, int, int, bytes]
 Accepted: TypeAlias = tuple[int, int, int, int]
 Learn: TypeAlias = tuple[int, int, int, int]
@@ -96,27 +102,31 @@ Abdicate: TypeAlias = tuple[int]
 Heartbeat: TypeAlias = tuple[int, int, int, int, int]
 Grant: TypeAlias = tuple[int, int, int, int, int]
 Release: TypeAlias = tuple[int, int, int]
+Rot: TypeAlias = tuple[int, int, int]
 
 RULES: Final = (
-    ("P1a", "Campaign", "ballots.spec.py:57"),
-    ("P1b", "Prepare", "ballots.spec.py:65"),
-    ("P1c", "Promise", "ballots.spec.py:71"),
-    ("P2a-again", "Recover", "ballots.spec.py:82"),
-    ("P2a", "Propose", "values.spec.py:27"),
-    ("P2b-known", "Accept", "values.spec.py:34"),
-    ("P2b", "Accept", "values.spec.py:40"),
-    ("P3", "Accepted", "values.spec.py:48"),
-    ("L", "Learn", "values.spec.py:60"),
-    ("C0", "Seek", "values.spec.py:65"),
-    ("C1", "Fetch", "values.spec.py:70"),
-    ("C2", "Chosen", "values.spec.py:75"),
-    ("T", "Truncate", "values.spec.py:80"),
+    ("P1a", "Campaign", "ballots.spec.py:59"),
+    ("P1b", "Prepare", "ballots.spec.py:68"),
+    ("P1c", "Promise", "ballots.spec.py:74"),
+    ("P2a-again", "Recover", "ballots.spec.py:85"),
+    ("P2a", "Propose", "values.spec.py:28"),
+    ("P2b-known", "Accept", "values.spec.py:36"),
+    ("P2b", "Accept", "values.spec.py:42"),
+    ("P3", "Accepted", "values.spec.py:51"),
+    ("L", "Learn", "values.spec.py:63"),
+    ("C0", "Seek", "values.spec.py:68"),
+    ("C1", "Fetch", "values.spec.py:73"),
+    ("C2", "Chosen", "values.spec.py:78"),
+    ("T", "Truncate", "values.spec.py:84"),
+    ("I", "Install", "values.spec.py:90"),
     ("B", "Boot", "leases.spec.py:36"),
     ("L1", "Beat", "leases.spec.py:41"),
     ("L2", "Heartbeat", "leases.spec.py:48"),
     ("L3", "Grant", "leases.spec.py:56"),
     ("L4", "Abdicate", "leases.spec.py:61"),
     ("L5", "Release", "leases.spec.py:67"),
+    ("D1", "Rot", "damage.spec.py:33"),
+    ("D2", "Chosen", "damage.spec.py:39"),
 )
 """Label, event and place of every rule."""
 
@@ -132,12 +142,12 @@ class Out:
 
 
 def owner(b: int) -> int:
-    """As defined in ballots.spec.py:34."""
+    """As defined in ballots.spec.py:36."""
     return b % ROUND
 
 
 def newer(x: tuple[int, bytes], y: tuple[int, bytes]) -> tuple[int, bytes]:
-    """As defined in ballots.spec.py:36."""
+    """As defined in ballots.spec.py:38."""
     return x if x[0] >= y[0] else y
 
 
@@ -167,6 +177,9 @@ class Participant:
         "longest",
         "granted_until",
         "grants",
+        "faulty",
+        "worst",
+        "hurt",
         "_me_in_voters",
         "_voters_count",
     )
@@ -189,16 +202,29 @@ class Participant:
         self.longest = 0
         self.granted_until = 0
         self.grants: dict[int, int] = {}
+        self.faulty: dict[int, int] = {}
+        self.worst: dict[int, int] = {}
+        self.hurt: dict[int, int] = {}
         self._me_in_voters = self.voters >> self.me & 1 == 1
         self._voters_count = self.voters.bit_count()
 
-    def restore(self, *, promised: int, acc: dict[int, tuple[int, bytes]], chosen: int, truncated: int, longest: int) -> None:
+    def restore(
+        self,
+        *,
+        promised: int,
+        acc: dict[int, tuple[int, bytes]],
+        chosen: int,
+        truncated: int,
+        longest: int,
+        faulty: dict[int, int],
+    ) -> None:
         """Take up what was durable; all else is as after a start."""
         self.promised = promised
         self.acc = acc
         self.chosen = chosen
         self.truncated = truncated
         self.longest = longest
+        self.faulty = faulty
 
     def step(self, event: tuple[Any, ...], src: int, now: int, out: Out) -> bool:
         """Carry out the first rule whose guard holds; whether there was one."""
@@ -208,7 +234,7 @@ class Participant:
     def on_campaign(self, event: Campaign, src: int, now: int, out: Out) -> bool:
         """P1a: claim durably a fresh ballot of my own; ask the others to promise, and promise it myself."""
         _, b = event
-        # P1a (ballots.spec.py:57)
+        # P1a (ballots.spec.py:59)
         if b > self.promised and b % ROUND == self.me and self._me_in_voters and now >= self.granted_until:
             sends = out.sends
             if self.promised != b:
@@ -221,17 +247,19 @@ class Participant:
             self.floor = 0
             self.votes = {}
             self.grants = {}
+            self.worst = {}
+            self.hurt = {}
             sends.append((OTHERS, (PREPARE, b, self.config)))
-            sends.append((b % ROUND, (PROMISE, b, self.config, self.chosen, self.accepted(), {})))
+            sends.append((b % ROUND, (PROMISE, b, self.config, self.chosen, self.accepted(), self.damaged())))
             return True
         return False
 
     def on_recover(self, event: Recover, src: int, now: int, out: Out) -> bool:
         """P2a-again: knowing all that the quorum knows, lead: propose the newest values above, no-ops in gaps."""
-        # P2a-again (ballots.spec.py:82)
+        # P2a-again (ballots.spec.py:85)
         bal = self.bal
         chosen = self.chosen
-        if self.phase == RECOVERING and bal == self.promised and chosen >= self.floor:
+        if self.phase == RECOVERING and bal == self.promised and chosen >= self.floor and len(self.unsettled()) == 0:
             best = self.best
             config = self.config
             sends = out.sends
@@ -244,35 +272,50 @@ class Participant:
                 part = best.get(s, NO_ENTRY)[1]
                 self.acc[s] = (bal, part)
                 out.writes.append((F_ACC, s, bal, part))
+            end = t + 1
+            key = chosen + 1
+            while key < end:
+                self.faulty.pop(key, None)
+                key += 1
             self.phase = LEADING
             self.next = t + 1
             self.best = {}
             self.proms = 0
+            self.worst = {}
+            self.hurt = {}
             return True
         return False
 
     def on_prepare(self, event: Prepare, src: int, now: int, out: Out) -> bool:
-        """P1b: promise; say what I know to be chosen, and what I accepted above it."""
+        """P1b: promise; say what I know to be chosen, what I accepted above it, and where I do not know any more."""
         _, b, c = event
-        # P1b (ballots.spec.py:65)
+        # P1b (ballots.spec.py:68)
         if c == self.config and b > self.promised and self._me_in_voters and now >= self.granted_until:
             if self.promised != b:
                 self.promised = b
                 out.writes.append((F_PROMISED, b))
-            out.sends.append((b % ROUND, (PROMISE, b, self.config, self.chosen, self.accepted(), {})))
+            out.sends.append((b % ROUND, (PROMISE, b, self.config, self.chosen, self.accepted(), self.damaged())))
             return True
         return False
 
     def on_promise(self, event: Promise, src: int, now: int, out: Out) -> bool:
-        """P1c: gather reports; a majority's are enough. One that lists damaged slots proves nothing yet."""
+        """P1c: gather reports; a majority's are enough, and more are heard while damage leaves a slot in doubt."""
         _, b, c, k, a, d = event
-        # P1c (ballots.spec.py:71)
-        if c == self.config and b == self.bal and b == self.promised and self.phase == PREPARING and len(d) == 0:
+        # P1c (ballots.spec.py:74)
+        if (
+            c == self.config
+            and b == self.bal
+            and b == self.promised
+            and (self.phase == PREPARING or (self.phase == RECOVERING and len(self.unsettled()) > 0))
+        ):
             best = self.best
+            hurt = self.hurt
             p = self.proms | 1 << src
             self.proms = p
             self.floor = self.floor if self.floor >= k else k
             self.best = {s: newer(best.get(s, NO_ENTRY), a.get(s, NO_ENTRY)) for s in sorted({*best, *a})}
+            self.worst = {s: max(self.worst.get(s, 0), d.get(s, 0)) for s in sorted({*self.worst, *d})}
+            self.hurt = {s: hurt.get(s, 0) | 1 << src if d.get(s, 0) > 0 else hurt.get(s, 0) for s in sorted({*hurt, *d})}
             if 2 * (p & self.voters).bit_count() > self._voters_count:
                 self.phase = RECOVERING
             return True
@@ -281,13 +324,18 @@ class Participant:
     def on_propose(self, event: Propose, src: int, now: int, out: Out) -> bool:
         """P2a: the leader puts a value into the next slot."""
         _, v = event
-        # P2a (values.spec.py:27)
+        # P2a (values.spec.py:28)
         bal = self.bal
         next_ = self.next
         if self.phase == LEADING and bal == self.promised and next_ <= self.chosen + WINDOW:
             sends = out.sends
             sends.append((OTHERS, (ACCEPT, bal, self.config, next_, v)))
             sends.append((bal % ROUND, (ACCEPTED, bal, self.config, next_)))
+            end = next_ + 1
+            key = next_
+            while key < end:
+                self.faulty.pop(key, None)
+                key += 1
             self.acc[next_] = (bal, v)
             out.writes.append((F_ACC, next_, bal, v))
             self.next = next_ + 1
@@ -297,8 +345,8 @@ class Participant:
     def on_seek(self, event: Seek, src: int, now: int, out: Out) -> bool:
         """C0: ask for a chosen value."""
         _, s, q = event
-        # C0 (values.spec.py:65)
-        if s > self.chosen and q != self.me:
+        # C0 (values.spec.py:68)
+        if (s > self.chosen or self.faulty.get(s, 0) > 0) and q != self.me:
             out.sends.append((q, (FETCH, s)))
             return True
         return False
@@ -306,10 +354,16 @@ class Participant:
     def on_truncate(self, event: Truncate, src: int, now: int, out: Out) -> bool:
         """T: drop what a snapshot covers."""
         _, k = event
-        # T (values.spec.py:80)
-        if k > self.truncated and k <= self.chosen:
+        # T (values.spec.py:84)
+        truncated = self.truncated
+        if k > truncated and k <= self.chosen:
             end = k + 1
-            key = self.truncated + 1
+            key = truncated + 1
+            while key < end:
+                self.faulty.pop(key, None)
+                key += 1
+            end = k + 1
+            key = truncated + 1
             while key < end:
                 self.acc.pop(key, None)
                 key += 1
@@ -319,18 +373,42 @@ class Participant:
             return True
         return False
 
+    def on_install(self, event: Install, src: int, now: int, out: Out) -> bool:
+        """I: a peer's snapshot stands for every slot through this one; promises, and votes above, stay."""
+        _, k = event
+        # I (values.spec.py:90)
+        if k > self.chosen and not (self.phase == LEADING and self.bal == self.promised):
+            end = k + 1
+            key = self.truncated + 1
+            while key < end:
+                self.faulty.pop(key, None)
+                key += 1
+            end = k + 1
+            key = self.truncated + 1
+            while key < end:
+                self.acc.pop(key, None)
+                key += 1
+            if self.truncated != k:
+                self.truncated = k
+                out.writes.append((F_TRUNCATED, k))
+            if self.chosen != k:
+                self.chosen = k
+                out.writes.append((F_CHOSEN, k))
+            return True
+        return False
+
     def on_accept(self, event: Accept, src: int, now: int, out: Out) -> bool:
         """P2b-known: that slot is chosen, so this is its value; vote for it again; else P2b: accept durably, tell the leader."""
         _, b, c, s, v = event
         if c == self.config and b >= self.promised and self._me_in_voters:
-            # P2b-known (values.spec.py:34)
+            # P2b-known (values.spec.py:36)
             if s <= self.chosen:
                 if self.promised != b:
                     self.promised = b
                     out.writes.append((F_PROMISED, b))
                 out.sends.append((b % ROUND, (ACCEPTED, b, self.config, s)))
                 return True
-            # P2b (values.spec.py:40)
+            # P2b (values.spec.py:42)
             if s <= self.chosen + WINDOW:
                 if self.promised != b:
                     self.promised = b
@@ -338,6 +416,11 @@ class Participant:
                 if self.acc.get(s, NO_ENTRY)[0] != b:
                     self.acc[s] = (b, v)
                     out.writes.append((F_ACC, s, b, v))
+                    end = s + 1
+                    key = s
+                    while key < end:
+                        self.faulty.pop(key, None)
+                        key += 1
                 out.sends.append((b % ROUND, (ACCEPTED, b, self.config, s)))
                 return True
         return False
@@ -345,7 +428,7 @@ class Participant:
     def on_accepted(self, event: Accepted, src: int, now: int, out: Out) -> bool:
         """P3: a majority accepted: chosen, once every slot below is."""
         _, b, c, s = event
-        # P3 (values.spec.py:48)
+        # P3 (values.spec.py:51)
         bal = self.bal
         if c == self.config and b == bal and self.phase == LEADING and bal == self.promised and s > self.chosen and s < self.next:
             votes = self.votes
@@ -374,7 +457,7 @@ class Participant:
     def on_learn(self, event: Learn, src: int, now: int, out: Out) -> bool:
         """L: what I accepted in that ballot, without a gap, is chosen."""
         _, b, c, k = event
-        # L (values.spec.py:60)
+        # L (values.spec.py:63)
         chosen = self.chosen
         if c == self.config and k > chosen and not (self.phase == LEADING and self.bal == self.promised):
             acc = self.acc
@@ -393,22 +476,37 @@ class Participant:
     def on_fetch(self, event: Fetch, src: int, now: int, out: Out) -> bool:
         """C1: supply a chosen value."""
         _, s = event
-        # C1 (values.spec.py:70)
-        if s > self.truncated and s <= self.chosen:
+        # C1 (values.spec.py:73)
+        if s > self.truncated and s <= self.chosen and self.faulty.get(s, 0) == 0:
             out.sends.append((src, (CHOSEN, s, self.acc.get(s, NO_ENTRY)[0], self.acc.get(s, NO_ENTRY)[1])))
             return True
         return False
 
     def on_chosen(self, event: Chosen, src: int, now: int, out: Out) -> bool:
-        """C2: learn a chosen value."""
+        """C2: learn a chosen value; else D2: learn a chosen value again whose record was damaged."""
         _, s, b, v = event
-        # C2 (values.spec.py:75)
+        # C2 (values.spec.py:78)
         if s == self.chosen + 1 and not (self.phase == LEADING and self.bal == self.promised):
             self.acc[s] = (b, v)
             out.writes.append((F_ACC, s, b, v))
             if self.chosen != s:
                 self.chosen = s
                 out.writes.append((F_CHOSEN, s))
+            end = s + 1
+            key = s
+            while key < end:
+                self.faulty.pop(key, None)
+                key += 1
+            return True
+        # D2 (damage.spec.py:39)
+        if s <= self.chosen and self.faulty.get(s, 0) > 0:
+            self.acc[s] = (b, v)
+            out.writes.append((F_ACC, s, b, v))
+            end = s + 1
+            key = s
+            while key < end:
+                self.faulty.pop(key, None)
+                key += 1
             return True
         return False
 
@@ -484,16 +582,32 @@ class Participant:
             return True
         return False
 
+    def on_rot(self, event: Rot, src: int, now: int, out: Out) -> bool:
+        """D1: what I accepted there cannot be read any more: remember that I did."""
+        _, s, b = event
+        # D1 (damage.spec.py:33)
+        if s > self.truncated and (s <= self.chosen or (s <= self.chosen + WINDOW and self.phase == IDLE)):
+            end = s + 1
+            key = s
+            while key < end:
+                self.acc.pop(key, None)
+                key += 1
+            one = self.faulty.get(s, 0)
+            value = self.faulty[s] = one if one >= b else b
+            out.writes.append((F_FAULTY, s, value))
+            return True
+        return False
+
     def quorum(self, s: int) -> bool:
-        """As defined in ballots.spec.py:35."""
+        """As defined in ballots.spec.py:37."""
         return 2 * (s & self.voters).bit_count() > self._voters_count
 
     def leads(self) -> bool:
-        """As defined in ballots.spec.py:37."""
+        """As defined in ballots.spec.py:39."""
         return self.phase == LEADING and self.bal == self.promised
 
     def accepted(self) -> dict[int, tuple[int, bytes]]:
-        """As defined in ballots.spec.py:38."""
+        """As defined in ballots.spec.py:40."""
         return {s: self.acc.get(s, NO_ENTRY) for s in range(self.chosen + 1, self.chosen + WINDOW + 1) if self.acc.get(s, NO_ENTRY)[0] > 0}
 
     def holds_lease(self, at: int) -> bool:
@@ -503,6 +617,30 @@ class Participant:
             and self.bal == self.promised
             and 2 * (sum(1 << q for q in self.grants if at < self.grants[q]) & self.voters).bit_count() > self._voters_count
         )
+
+    def damaged(self) -> dict[int, int]:
+        """As defined in damage.spec.py:16."""
+        return {s: self.faulty[s] for s in sorted(self.faulty) if s > self.chosen and s <= self.chosen + WINDOW}
+
+    def intact(self, s: int) -> bool:
+        """As defined in damage.spec.py:18."""
+        return 2 * (self.proms & self.voters).bit_count() > self._voters_count + 2 * (self.hurt.get(s, 0) & self.voters).bit_count()
+
+    def hidden(self) -> dict[int, int]:
+        """As defined in damage.spec.py:20."""
+        return {s: self.worst[s] for s in sorted(self.worst) if s > self.chosen and self.best.get(s, NO_ENTRY)[0] < self.worst[s]}
+
+    def unsettled(self) -> dict[int, int]:
+        """As defined in damage.spec.py:22."""
+        return {
+            s: self.worst.get(s, 0)
+            for s in sorted(self.hidden())
+            if 2 * (self.proms & self.voters).bit_count() <= self._voters_count + 2 * (self.hurt.get(s, 0) & self.voters).bit_count()
+        }
+
+    def gathers(self) -> bool:
+        """As defined in damage.spec.py:24."""
+        return self.phase == PREPARING or (self.phase == RECOVERING and len(self.unsettled()) > 0)
 
 
 def _nobody(_self: Participant, _event: object, _src: int, _now: int, _out: Out) -> bool:
@@ -519,6 +657,7 @@ _STEPS: Final[tuple[Callable[[Participant, Any, int, int, Out], bool], ...]] = (
     Participant.on_propose,
     Participant.on_seek,
     Participant.on_truncate,
+    Participant.on_install,
     Participant.on_accept,
     Participant.on_accepted,
     Participant.on_learn,
@@ -530,4 +669,5 @@ _STEPS: Final[tuple[Callable[[Participant, Any, int, int, Out], bool], ...]] = (
     Participant.on_heartbeat,
     Participant.on_grant,
     Participant.on_release,
+    Participant.on_rot,
 )

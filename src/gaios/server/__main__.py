@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from gaios import errors
 from gaios.server import config
+from gaios.server.courtesy import be_courteous
 from gaios.server.logs import Logger
 from gaios.server.replica import Replica, quiet_collector, raise_limits
 
@@ -20,9 +21,10 @@ _CODES: Final = (
     (errors.ConfigurationError, 2),
     (errors.PortTaken, 3),
     (errors.StateMissing, 4),
+    (errors.StateLost, 4),
     (errors.StateDamaged, 4),
     (errors.DiskFailed, 4),
-    (errors.UnknownKind, 4),
+    (errors.TooOld, 4),
     (errors.InvariantViolated, 4),
 )
 
@@ -82,9 +84,11 @@ async def serve(settings: config.Settings) -> int:
         loop.add_signal_handler(number, stop, number)
     await replica.start()
     quiet_collector()
+    courtesy = loop.create_task(be_courteous(replica), name="courtesy")
     stopping = loop.create_task(stop_when_asked())
     await replica.wait()
     await stopping
+    courtesy.cancel()
     return received[0]
 
 

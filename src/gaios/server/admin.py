@@ -4,6 +4,7 @@
     /readyz    200 when a master is known and this replica has applied what it knows to be chosen; else 503 and why
     /metrics   Prometheus text
     /status    this replica's facts as JSON, as `gaios status` shows them
+    /sums      what its state came to behind the newest checks, as JSON, for `gaios diff`
 
 Rule 1. GET and HEAD only; a request has at most 8 KiB of head and no body; whatever else comes gets one error and the connection ends.
 Rule 2. A connection has `REQUEST_S` for each request; there are at most so many at once.
@@ -35,6 +36,9 @@ class Admin(Protocol):
 
     def status(self) -> dict[str, Any]:
         """Facts for `/status`."""
+
+    def sums(self) -> dict[str, Any]:
+        """Facts for `/sums`."""
 
     def not_ready(self) -> str:
         """Why not, for `/readyz`."""
@@ -124,8 +128,10 @@ class AdminConnection(asyncio.Protocol):
             self._answer(200, admin.render_metrics(), kind=_METRICS, close=close, bare=bare)
         elif path == b"/status":
             self._answer(200, msgspec.json.encode(admin.status()) + b"\n", kind=_JSON, close=close, bare=bare)
+        elif path == b"/sums":
+            self._answer(200, msgspec.json.encode(admin.sums()) + b"\n", kind=_JSON, close=close, bare=bare)
         else:
-            self._answer(404, "there are /healthz /readyz /metrics /status\n", close=close, bare=bare)
+            self._answer(404, "there are /healthz /readyz /metrics /status /sums\n", close=close, bare=bare)
 
     def _answer(self, code: int, body: str | bytes, *, kind: str = _TEXT, close: bool, bare: bool = False) -> None:
         transport = self._transport

@@ -5,17 +5,23 @@
 Rule 1. One batch is in flight; the next begins when its last operation has returned.
 Rule 2. A message that waits for records leaves when the batch that holds the records of its Output and of all earlier ones is durable.
 Rule 3. Nothing to write, and nothing on its way: what would wait may leave at once.
+Rule 4. A batch that needs a file which does not stand ready waits until it does. So a full disk fails no batch: it makes this replica
+silent, and what it did not write it has not said.  [SAFETY 5, 28]
 """
 
 from collections.abc import Callable
 from typing import Any, Final
 
 from gaios import errors
-from gaios.log import Output
+from gaios.log import Output, Room
 from gaios.storage import Journal, Operation, Record
 
 MARK_NS: Final = 50_000_000
 """An idle disk is told so late how far it was synced; the next batch would prove the same."""
+RESERVE_NS: Final = 3_000_000_000
+"""The reserve is made so long after a start, when there is less to do."""
+RETRY_NS: Final = 1_000_000_000
+"""What there was no room for is tried again so often."""
 FAR: Final = 1 << 62
 Waiting = list[tuple[int, tuple[Any, ...]]]
 """Messages, each with its destination."""
@@ -44,6 +50,14 @@ class GroupCommit:
         self._flying_records: list[tuple[int, int, int, bytes]] = []
         self._flying_number = 0
         self._mark_due = FAR
+        self._given_up = 0
+        """A snapshot covers every slot through this one."""
+        self._lacking = 0
+        """The size of the file without which the next batch cannot begin; 0: it can."""
+        self._make_due = self._reserve_due = -1
+        """When to look for a file to make although no batch begins; when the reserve is due. -1: not known before the first look."""
+        self.makes_ahead = True
+        """Whether files are made before a batch lacks them; the simulator tries the other way, too."""
         self.batches = 0
         """Batches begun: each is a sync of the log."""
         self.records = 0
@@ -77,16 +91,28 @@ class GroupCommit:
         """The next batch, if it is its time; an idle disk is given the mark of the last one."""
         if self._flies:
             return None
+        if self._given_up:
+            through, self._given_up = self._given_up, 0
+            operations = self.journal.give_up(through)
+            if operations:
+                self._flies, self._flying_number = True, 0
+                return operations
         if not self._gathers:
             if now < self._mark_due:
                 return None
             self._mark_due = FAR
             self._flies, self._flying_number = True, 0
             return self.journal.mark()
+        self._lacking = self.journal.lacks(self._records, self._full_state)
+        if self._lacking and not self._first:
+            return None
         operations, self._first = self._first, []
         self._starts = bool(operations)
+        if self._lacking:
+            self._flies, self._flying_number = True, 0
+            return operations
         if self._records or self._copies is not None:
-            made = self.journal.batch(self._copies, self._records, lambda: Record(*self._state()))
+            made = self.journal.batch(self._copies, self._records, self._full_state)
             operations = [*operations, *made] if operations else made
             self.batches += 1
             self.newest = len(self._records)
@@ -97,13 +123,59 @@ class GroupCommit:
         self._copies, self._records, self._after, self._gathers = None, [], [], False
         return operations
 
-    def spare(self) -> list[Operation] | None:
-        """What makes the next segment beside the batch that just began; never beside the start's, which removes one that a crash left."""
-        return None if self._starts else self.journal.prepare() or None
+    def write_copies(self) -> None:
+        """One of the promise copies is damaged: both are written anew."""
+        if self._copies is None:
+            self._copies = self.journal.copies
+            self._gathers = True
+
+    def kept_bytes(self, through: int) -> int:
+        """How long the log would be without what a snapshot behind that slot covers."""
+        return self.journal.kept_bytes(through)
+
+    def give_up(self, through: int) -> None:
+        """Drop whole segments that a durable snapshot behind that slot covers, when no batch is in flight."""
+        self._given_up = through
+
+    def spare(self, now: int, *, began: bool) -> list[Operation] | None:
+        """What makes a file beside batches, if it is time; never beside the start's, which removes what a crash left.
+
+        Args:
+            now: ns.
+            began: whether a batch began in this turn.
+        """
+        if self._make_due < 0:
+            self._make_due = self._reserve_due = now + RESERVE_NS
+        if not (self.makes_ahead or self._lacking or self.journal.spares.full):
+            self._make_due = FAR
+            return None
+        if self._starts or not (began or self._lacking or now >= self._make_due) or (self.journal.spares.full and now < self._make_due):
+            return None
+        self._make_due = FAR if now >= self._reserve_due else self._reserve_due
+        return self.journal.prepare(wants_reserve=now >= self._reserve_due, lacking=self._lacking) or None
+
+    def made(self, now: int) -> None:
+        """The file is made, and durable; there may be more to make."""
+        self.journal.spares.made()
+        self._make_due = now
+
+    def no_room(self, now: int) -> None:
+        """There is no room for the file."""
+        self.journal.spares.no_room()
+        self._make_due = now + RETRY_NS
+
+    @property
+    def room(self) -> Room:
+        """What the disk has left for the log."""
+        journal = self.journal
+        if not journal.spares.full:
+            return Room.PLENTY
+        waiting = sum([len(payload) for _, _, _, payload in self._records])
+        return Room.SHORT if not self._lacking and journal.free_bytes() - waiting >= journal.segment_bytes // 4 else Room.NONE
 
     def done(self, now: int) -> tuple[Waiting, int]:
         """The batch in flight is durable: the messages that waited for it, and the number of the last Output in it (0: none)."""
-        self._flies = False
+        self._flies = self._starts = False
         self._flying_records = []
         after, self._flying_after = self._flying_after, []
         if self._flying_number:
@@ -116,7 +188,11 @@ class GroupCommit:
 
     def due_ns(self) -> int:
         """When `batch` is worth asking although nothing came."""
-        return FAR if self._flies else self._mark_due
+        make_due = FAR if self._starts or self._make_due < 0 else self._make_due
+        return min(make_due, FAR if self._flies or self._lacking else self._mark_due)
+
+    def _full_state(self) -> Record:
+        return Record(*self._state())
 
     def check(self) -> None:
         """Raise `InvariantViolated` when an invariant of the class does not hold."""

@@ -62,6 +62,17 @@ class Cell(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return bytes.fromhex(self.id)
 
 
+class Backup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the master backs up, and how often."""
+
+    url: str = ""
+    """Where backups go: file:///DIR, s3://BUCKET/PREFIX, gs:// or az://; empty: none are made."""
+    every_s: Annotated[int, msgspec.Meta(ge=1, le=31_536_000)] = 3_600
+    """Seconds between two."""
+    keep: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 48
+    """How many the store keeps: with the one above, two days."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that one replica is told."""
 
@@ -90,9 +101,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A client that says nothing for so long, no ping either, is cut: half-open connections must not gather."""
     segment_mib: Annotated[int, msgspec.Meta(ge=1, le=1_024)] = 8
     """Size of one preallocated file of the write-ahead log."""
+    scrub_mib_s: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 16
+    """How fast the disk is read again for rot, at most, MiB a second; 0: it is not."""
+    scrub_every_s: Annotated[int, msgspec.Meta(ge=1, le=31_536_000)] = 3_600
+    """Seconds from the beginning of one pass over it to that of the next."""
     record: str = ""
     """A directory where every transition of this replica is recorded, for `gaios spec trace`."""
     log: Options = Options()
+    backup: Backup = Backup()
 
     @property
     def me(self) -> Founder:
@@ -111,10 +127,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return {"client": self.listen_client or me.client, "peer": self.listen_peer or me.peer, "admin": self.listen_admin or me.admin}
 
 
-_LOG: Final = "log_"
-_TABLES: Final = ("cell", "replica", "log")
+_INNER: Final[dict[str, tuple[str, ...]]] = {"log": Options.__struct_fields__, "backup": Backup.__struct_fields__}
+"""Tables whose keys may be flags and variables, with the table's name before them."""
+_TABLES: Final = ("cell", "replica", *_INNER)
 _OWN: Final = tuple(name for name in Settings.__struct_fields__ if name not in _TABLES)
-KEYS: Final = (*_OWN, *(_LOG + name for name in Options.__struct_fields__))
+KEYS: Final = (*_OWN, *(f"{table}_{name}" for table, names in _INNER.items() for name in names))
 """Every key that may be a flag or a variable."""
 
 
@@ -151,7 +168,8 @@ def settings(found: Mapping[str, Any]) -> Settings:
     """
     _check_names("the configuration", found, (*_OWN, *_TABLES))
     _check_names("[cell]", found.get("cell", {}), Cell.__struct_fields__)
-    _check_names("[log]", found.get("log", {}), Options.__struct_fields__)
+    for table, names in _INNER.items():
+        _check_names(f"[{table}]", found.get(table, {}), names)
     founders = found.get("replica", ())
     for founder in founders if isinstance(founders, list | tuple) else ():
         _check_names("[[replica]]", founder, Founder.__struct_fields__)
@@ -211,9 +229,9 @@ def _quoted(text: str) -> str:
 
 
 def _put(found: dict[str, Any], key: str, value: Any) -> None:  # noqa: ANN401 (checked when it is converted)
-    inner = key.removeprefix(_LOG)
-    if key not in _OWN and inner in Options.__struct_fields__:
-        table = found.setdefault("log", {})
+    name, _, inner = key.partition("_")
+    if key not in _OWN and inner in _INNER.get(name, ()):
+        table = found.setdefault(name, {})
         if isinstance(table, dict):
             table[inner] = value
     else:

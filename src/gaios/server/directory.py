@@ -12,16 +12,19 @@ Rule 2. A start refuses a directory without manifest or promise, and one of anot
 import contextlib
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from gaios.backup.rebase import Base
 from gaios.errors import AnotherCell, ConfigurationError, DirectoryInUse, StateMissing
 from gaios.log import Copies, encode
 from gaios.log.records import RecordKind, State
 from gaios.server import config
-from gaios.storage import Identity, Record
+from gaios.storage import Identity, Operation, Record, access
 from gaios.storage import create as create_files
 from gaios.storage.disk import LOCK, Disk, is_running
+from gaios.storage.snapshot import Writer
 
 MANIFEST: Final = "manifest.toml"
 CREATING: Final = "creating"
@@ -29,8 +32,8 @@ LOCK_S: Final = 1.0
 """A start waits so long for the lock: whoever only looks whether it is held, holds it for an instant, and a killed process for a little."""
 
 
-def create(settings: config.Settings) -> None:
-    """Make this replica's directory.
+def create(settings: config.Settings, base: Base | None = None) -> None:
+    """Make this replica's directory: of a new cell, or of one that begins with what a backup held.
 
     Raises:
         ConfigurationError: it is there already, or holds something else.
@@ -40,28 +43,15 @@ def create(settings: config.Settings) -> None:
     above = next(parent for parent in where.absolute().parents if parent.exists())
     try:
         where.mkdir(mode=0o700, parents=True, exist_ok=True)
-        there = sorted(entry.name for entry in where.iterdir() if entry.name != "lost+found")
     except OSError as error:
-        raise ConfigurationError(reason=f"cannot use {where} as a directory: {error.strerror}") from None
-    if MANIFEST in there and CREATING not in there:
-        raise ConfigurationError(reason=f"{where} is the directory of a replica already", hint="start it: gaios serve")
-    if there and CREATING not in there:
-        raise ConfigurationError(reason=f"{where} is not empty: it holds {there[0]}", hint="choose a directory that is absent or empty")
+        raise access.refusal(where, error) from None
+    check_absent(where)
     write_durably(where / CREATING, b"")
     disk = Disk(where)
     try:
         leftovers = [name for name in disk.reader.names() if name not in {LOCK, CREATING}]
         identity = Identity(settings.cell.bytes, settings.id, 0)
-        state = State(promised=0, longest_ns=0, chosen=0, truncated=0, accepted=[])
-        disk.execute_now(
-            create_files(
-                identity,
-                encode(Copies()),
-                Record(RecordKind.STATE, 0, 0, encode(state)),
-                segment_bytes=settings.segment_mib << 20,
-                leftovers=leftovers,
-            )
-        )
+        disk.execute_now(files(identity, base, segment_bytes=settings.segment_mib << 20, leftovers=leftovers))
     finally:
         disk.close()
     (where / LOCK).unlink(missing_ok=True)
@@ -75,6 +65,38 @@ def create(settings: config.Settings) -> None:
             break
 
 
+def check_absent(where: Path) -> None:
+    """That a creation would overwrite nothing.
+
+    Raises:
+        ConfigurationError: something is there that no unfinished creation left.
+    """
+    try:
+        there = sorted(entry.name for entry in where.iterdir() if entry.name != "lost+found")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise access.refusal(where, error) from None
+    if MANIFEST in there and CREATING not in there:
+        raise ConfigurationError(reason=f"{where} is the directory of a replica already", hint="start it: gaios serve")
+    if there and CREATING not in there:
+        raise ConfigurationError(reason=f"{where} is not empty: it holds {there[0]}", hint="choose a directory that is absent or empty")
+
+
+def files(identity: Identity, base: Base | None, *, segment_bytes: int, leftovers: list[str]) -> Iterator[Operation]:
+    """What a replica's directory is made of, without its manifest."""
+    slot, promised = (base.slot, base.promised) if base is not None else (0, 0)
+    state = State(promised=promised, longest_ns=0, chosen=slot, truncated=slot, accepted=[])
+    record = Record(RecordKind.STATE, 0, 0, encode(state))
+    yield from create_files(identity, encode(Copies(promised=promised)), record, segment_bytes=segment_bytes, leftovers=leftovers)
+    if base is not None:
+        writer = Writer(identity.cell, slot)
+        yield from writer.begin()
+        for chunk in base.chunks:
+            yield from writer.chunk(chunk)
+        yield from writer.end(base.closing.encode())
+
+
 def open_(settings: config.Settings) -> Disk:
     """Take this replica's directory: locked, and ours as far as its manifest says. `Node.start` judges the rest.
 
@@ -82,18 +104,21 @@ def open_(settings: config.Settings) -> Disk:
         StateMissing: it was never made, or its manifest is gone.
         AnotherCell: it belongs to another cell or member.
         DirectoryInUse: another process holds it.
-        ConfigurationError: its founders are not those of the configuration.
+        ConfigurationError: its founders are not those of the configuration, or others may write into it.
+        DiskFailed: its file system is read-only, or fails.
     """
     where = Path(settings.dir)
     if not where.is_dir():
         raise StateMissing(directory=str(where), what="the directory")
+    warnings = access.check(where)
     if not (where / MANIFEST).exists():
         raise StateMissing(directory=str(where), what=MANIFEST)
     if (where / CREATING).exists():
         raise StateMissing(directory=str(where), what="the end of its creation (make it anew)")
     check_manifest(settings, where / MANIFEST)
     disk = _lock(where)
-    (where / LOCK).write_text(f"{os.getpid()}\n", "ascii")
+    disk.warnings = warnings
+    disk.sign(os.getpid())
     return disk
 
 

@@ -1,7 +1,8 @@
 """Who may come in: the listening ports, what stands behind them, and how many of each.  [SAFETY 2, 3, 4, 28]
 
 Rule 1. Ports are taken before anything else happens, and opened when the replica knows its own state.
-Rule 2. A peer is judged by its HELLO: this cell, another member of it, and no boot older than one seen, nor the same with another nonce.
+Rule 2. A peer is judged by its HELLO: this cell, another member of it, and no boot older than the one recorded, nor the same with another
+nonce. This replica itself dials nobody before its own boot is durable.
 Rule 3. One connection a peer: a newer one takes the place of the one before.
 """
 
@@ -43,7 +44,6 @@ class Doors:
         self._numbers = 0
         self._most = shares(settings, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         self._inbound: dict[Inbound, None] = {}
-        self._seen: dict[int, tuple[int, int]] = {}
         self._admins: dict[AdminConnection, None] = {}
         self._servers: list[asyncio.AbstractServer] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -57,7 +57,9 @@ class Doors:
         for member, replica in settings.members.items():
             if replica != settings.id:
                 founder = next(founder for founder in settings.replica if founder.id == replica)
-                self.links[member] = Link(member=member, replica=replica, address=config.address(founder.peer), hello=self._hello, log=log)
+                self.links[member] = Link(
+                    member=member, replica=replica, address=config.address(founder.peer), hello=self._hello, refused=self._refused, log=log
+                )
 
     def close_sockets(self) -> None:
         """Give the ports back."""
@@ -65,14 +67,18 @@ class Doors:
             sock.close()
 
     async def open(self, turns: Turns, admin: Admin) -> None:
-        """Let everybody in, and dial the peers."""
+        """Let everybody in."""
         self._turns, self._admin = turns, admin
         loop = asyncio.get_running_loop()
         factories: dict[str, Any] = {"client": self._client, "peer": self._peer, "admin": self._administrator}
         for role, sock in self._sockets.items():
             self._servers.append(await loop.create_server(factories[role], sock=sock, backlog=1_024))
-        self._tasks = [loop.create_task(link.run(), name=f"link-{link.replica}") for link in self.links.values()]
         self._tasks.append(loop.create_task(self._every_second(), name="every-second"))
+
+    def dial(self) -> None:
+        """This replica's boot is durable: speak to the peers."""
+        loop = asyncio.get_running_loop()
+        self._tasks += [loop.create_task(link.run(), name=f"link-{link.replica}") for link in self.links.values()]
 
     def shut(self) -> None:
         """Let nobody in any more."""
@@ -153,29 +159,39 @@ class Doors:
 
         Raises:
             AnotherCell, ProtocolError: it is not one of this cell's other members as this replica knows them.
+            BootRefused: it is a copy of one of them.
         """
         if hello.role != "peer":
             raise errors.ProtocolError(reason="this is the peer port; clients use the client port")
         replica = self._turns.node.replica
         if hello.member == replica.me or hello.member not in replica.members:
             raise errors.AnotherCell(what="the peer that dialled", found=f"member {hello.member}", expected="another member of this cell")
-        boot, nonce = self._seen.get(hello.member, (0, 0))
-        if hello.boot < boot or (hello.boot == boot and hello.nonce != nonce):
-            raise errors.ProtocolError(
-                reason=f"member {hello.member} came with boot {hello.boot} after boot {boot}: a clone, or an old copy of its directory"
-            )
-        self._seen[hello.member] = (hello.boot, hello.nonce)
+        if reason := replica.boots.refusal(hello.member, hello.boot, hello.nonce):
+            replica.boots.refuse(hello.member, hello.boot, hello.nonce)  # whoever is known as that member shall hear of this one, too
+            self._turns.wake()
+            raise errors.BootRefused(reason=reason)
+        self.links[hello.member].hurry()
         for other in [other for other in self._inbound if other.member == hello.member]:
             other.close()
         return inbound.accept(replica=self._settings.id, member=replica.me, boot=replica.boot, nonce=self._nonce)
 
     def peer_frames(self, inbound: Inbound, bodies: list[bytes]) -> None:
-        """A peer's messages."""
-        self._turns.peer_frames(inbound.member, bodies)
+        """A peer's messages.
+
+        Raises:
+            BootRefused: it is a copy, as its messages show; it is told so when it dials again.
+        """
+        self._turns.peer_frames(inbound.member, inbound.nonce, bodies)
+        if reason := self._turns.node.replica.boots.refusal(inbound.member, inbound.boot, inbound.nonce):
+            raise errors.BootRefused(reason=reason)
 
     def peer_gone(self, inbound: Inbound) -> None:
         """A peer's connection is closed."""
         self._inbound.pop(inbound, None)
+
+    def _refused(self, reason: str) -> None:
+        """A peer has turned this replica away for good."""
+        self._turns.fail(errors.StateLost(directory=self._settings.dir, what=reason))
 
     def _hello(self) -> Hello:
         replica = self._turns.node.replica
@@ -198,6 +214,7 @@ class Doors:
             now_s = asyncio.get_running_loop().time()
             for link in self.links.values():
                 link.beat(now_s)
+            self._turns.node.problems = {link.replica: link.problem for link in self.links.values() if link.problem}
             for inbound in list(self._inbound):
                 if now_s - inbound.heard_s > 2 * SILENCE_S:
                     inbound.close(errors.ProtocolError(reason="nothing was said in time"))

@@ -1,12 +1,14 @@
 """A replica's own facts, as its status shows them.  [INTERFACE `status`]"""
 
+from collections.abc import Mapping
 from typing import Any
 
 from gaios.log import Replica
+from gaios.server.snapshots import Snapshots
 
 
-def facts(replica_id: int, replica: Replica, now: int) -> dict[str, Any]:
-    """By name; times in ms, checksums as the machine has them."""
+def facts(replica_id: int, replica: Replica, snapshots: Snapshots, now: int, problems: Mapping[int, str]) -> dict[str, Any]:
+    """By name; times in ms, checksums as the machine has them. `problems` are why peers cannot be spoken to, by replica id."""
     return {
         "id": replica_id,
         "member": replica.me,
@@ -18,7 +20,25 @@ def facts(replica_id: int, replica: Replica, now: int) -> dict[str, Any]:
         "epoch": replica.epoch,
         "chosen": replica.chosen,
         "applied": replica.applied,
+        "feature": replica.applier.feature,
+        "feature_max": replica.raising.highest,
         "lease_ms": replica.lease_ns(now) // 1_000_000,
         "chain": replica.applier.chain.hex(),
         "checksum": replica.applier.machine.checksum(),
+        "repairing": replica.is_repairing,
+        "snapshot": snapshots.newest.handle.slot if snapshots.newest is not None else 0,
+        "why": [*replica.why, *snapshots.why],
+        "gauge": gauge(replica, now, problems) if replica.is_serving else None,
+    }
+
+
+def gauge(replica: Replica, now: int, problems: Mapping[int, str]) -> dict[str, Any]:
+    """How many more replicas may fail, as this master sees it, and who does not count."""
+    unfit = [(replica.members[each.member], each) for each in replica.unfit(now)]
+    return {
+        "tolerates": replica.tolerates(now),
+        "unfit": [
+            {"id": place, "reason": str(each.reason), "for_ms": (now - each.since_ns) // 1_000_000, "problem": problems.get(place, "")}
+            for place, each in unfit
+        ],
     }

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
+from gaios.errors import ProtocolError
+
 LOCAL: Final = 0
 """The connection of the program that this replica is embedded in; real ones are numbered from 1."""
 OWN: Final = -1
@@ -20,6 +22,23 @@ class Guest:
         """Requests under way, by their numbers."""
         self.out: list[bytes] = []
         """Frames of this turn."""
+
+    def admit(self, request: int, limit: int) -> bool:
+        """Take note of a request; False: so many are under way already.
+
+        Two under one number would be taken for one another: the first answer would count as both's, at the gate as at the client; and a
+        refusal under that number could not be told from an answer to the first. So the second breaks the protocol (its rule 1), whatever
+        the two ask for, and costs the connection; what was under way goes on, unanswered.
+
+        Raises:
+            ProtocolError: one is under way under that number.
+        """
+        if request in self.open:
+            raise ProtocolError(reason=f"a request came under the number {request}, which one that is not answered yet has")
+        if len(self.open) >= limit:
+            return False
+        self.open.add(request)
+        return True
 
 
 class Guests:

@@ -10,13 +10,14 @@ Rule 4. Both ends notice a peer that vanished without a word: a PING a second, a
 """
 
 import asyncio
+import contextlib
 import random
 import socket
 from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol, cast
 
-from gaios.errors import AnotherCell, Error, Overloaded, ProtocolError
+from gaios.errors import AnotherCell, BootRefused, Error, Overloaded, ProtocolError
 from gaios.server.logs import Logger
 from gaios.transport import Dialler, Hello, Kind, Listener, encode_pong, encode_request, refuse
 
@@ -37,9 +38,20 @@ URGENT_BYTES: Final = 1 << 20
 class Link(asyncio.Protocol):
     """What this replica says to one peer."""
 
-    def __init__(self, *, member: int, replica: int, address: tuple[str, int], hello: Callable[[], Hello], log: Logger) -> None:
+    def __init__(
+        self,
+        *,
+        member: int,
+        replica: int,
+        address: tuple[str, int],
+        hello: Callable[[], Hello],
+        refused: Callable[[str], None],
+        log: Logger,
+    ) -> None:
+        """`refused` is told why the peer takes this replica for a copy."""
         self.member, self.replica = member, replica
-        self._address, self._hello = address, hello
+        self._address, self._hello, self._refused = address, hello, refused
+        self._hurry = asyncio.Event()
         self._log = log.bind(peer=replica)
         self._dialler: Dialler | None = None
         self._transport: asyncio.Transport | None = None
@@ -57,6 +69,11 @@ class Link(asyncio.Protocol):
     def is_up(self) -> bool:
         """Whether frames reach the peer, as far as this end knows."""
         return self._ready
+
+    @property
+    def problem(self) -> str:
+        """Why the peer cannot be spoken to, as of the last attempt; empty when it can, or when nothing is known to be wrong."""
+        return "" if self._ready or not self._logged else f"{self._address[0]}:{self._address[1]}: {self._logged}"
 
     async def run(self) -> None:
         """Keep the connection up until cancelled."""
@@ -81,7 +98,13 @@ class Link(asyncio.Protocol):
                 self._logged = self._reason
                 self._log.info("peer_link_down", reason=self._reason or "closed by the peer")
             wait_s = BACKOFF_S if welcomed else min(2 * wait_s, BACKOFF_S_MAX)
-            await asyncio.sleep(wait_s * (0.5 + random.random()))  # noqa: S311 (jitter)
+            self._hurry.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), wait_s * (0.5 + random.random()))  # noqa: S311 (jitter)
+
+    def hurry(self) -> None:
+        """The peer is there: do not wait any longer before dialling it again."""
+        self._hurry.set()
 
     def send(self, frame: bytes, *, urgent: bool) -> None:
         """Say something, unless the link is down or choked."""
@@ -137,6 +160,8 @@ class Link(asyncio.Protocol):
                 self._log.info("peer_link_up", boot=welcome.boot)
         except Error as error:
             self._close(str(error))
+            if isinstance(error, BootRefused):
+                self._refused(f"member {self.member} says that {error.reason}")
 
     def pause_writing(self) -> None:
         """The peer reads slowly."""
@@ -196,7 +221,7 @@ class Inbound(asyncio.Protocol):
         self._hub, self._log = hub, log
         self._listener = Listener(hub.cell)
         self.transport: asyncio.Transport | None = None
-        self.member = 0
+        self.member = self.boot = self.nonce = 0
         self.heard_s = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -231,8 +256,9 @@ class Inbound(asyncio.Protocol):
 
     def accept(self, *, replica: int, member: int, boot: int, nonce: int) -> bytes:
         """The WELCOME; the peer's frames are taken from now on."""
-        assert self._listener.hello is not None
-        self.member = self._listener.hello.member
+        hello = self._listener.hello
+        assert hello is not None
+        self.member, self.boot, self.nonce = hello.member, hello.boot, hello.nonce
         return self._listener.accept(replica=replica, member=member, boot=boot, nonce=nonce)
 
     def eof_received(self) -> None:

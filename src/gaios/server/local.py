@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from gaios.backup.rebase import Base
 from gaios.errors import ConfigurationError, StateMissing
 from gaios.server import config, directory
 
@@ -116,8 +117,10 @@ def find(path: "str | os.PathLike[str]") -> LocalCell | None:
     return LocalCell(where, made.cell, made.replica)
 
 
-def create(path: "str | os.PathLike[str]", places: tuple[config.Founder, ...]) -> LocalCell:
-    """A new cell. Every replica's directory is made first, the manifest last.
+def create(
+    path: "str | os.PathLike[str]", places: tuple[config.Founder, ...], made_of: Callable[[config.Cell], Base] | None = None
+) -> LocalCell:
+    """A new cell. Every replica's directory is made first, the manifest last. `made_of`: what it begins with, where that is not nothing.
 
     Raises:
         ConfigurationError: the directory holds something that no unfinished creation left.
@@ -130,9 +133,11 @@ def create(path: "str | os.PathLike[str]", places: tuple[config.Founder, ...]) -
     except (FileExistsError, NotADirectoryError):
         raise ConfigurationError(reason=f"{where} is not a directory") from None
     made = LocalCell(where, config.Cell(id=secrets.token_hex(16), name=where.name[:64] or "gaios"), places)
+    base = made_of(made.cell) if made_of is not None else None
     for founder in places:
         directory.create(
             config.Settings(cell=made.cell, replica=places, id=founder.id, dir=str(made.replica_dir(founder.id))),
+            base,
         )
     directory.write_durably(made.manifest, config.manifest_text(made.cell, places).encode())
     return made

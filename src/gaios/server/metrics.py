@@ -88,7 +88,13 @@ class _Collector:
             links.add_metric([str(link.replica)], float(link.is_up))
             dropped.add_metric([str(link.replica)], link.dropped)
             sent.add_metric([str(link.replica)], link.frames)
-        yield from (links, dropped, sent)
+        fit = GaugeMetricFamily("gaios_member_fit", "At the master: whether it counts on a member.", labels=["peer"])
+        log = self._replica.node.replica
+        if log.is_serving:
+            unfit = {each.member for each in log.unfit(self._now)}
+            for member, place in log.members.items():
+                fit.add_metric([str(place)], float(member not in unfit))
+        yield from (links, dropped, sent, fit)
 
     def _gauges(self) -> Iterable[tuple[str, float, str]]:
         node = self._replica.node
@@ -100,24 +106,55 @@ class _Collector:
             ("chosen_slot", log.chosen, "Every slot through this one is known to be chosen."),
             ("applied_slot", log.applied, "Every slot through this one is applied."),
             ("lease_remaining_seconds", log.lease_ns(self._now) / 1e9, "How long the master's lease lasts yet; 0 without one."),
+            ("disk_full", float(log.space.room), "0: the disk has room; 1: the log goes on in its reserve; 2: that is used up, too."),
+            ("log_free_bytes", node.commit.journal.free_bytes(), "What the log can take without a new file."),
+            ("quarantined", float(not log.doubt.may_serve), "1 while this replica's database differs from the others', and serves nobody."),
+            ("repairing", float(log.is_repairing), "1 while something durable of this replica is lost or in doubt, and being set right."),
+            ("compared_slot", log.doubt.agreed, "The newest slot where a majority came to the same state as this replica."),
+            ("feature_level", log.applier.feature, "The cell's feature level, where this replica is."),
+            ("feature_level_max", log.raising.highest, "The level that this replica supports, and allows."),
             ("queue_entries", log.waiting, "Entries that wait for a slot."),
             ("client_connections", self._replica.connections, "Clients that are connected."),
             ("watches", len(node.watches), "Watches that are served."),
             ("boot", log.boot, "How often this replica was started."),
+            *self._of_failures(),
+            *self._of_backups(),
         )
 
+    def _of_failures(self) -> Iterable[tuple[str, float, str]]:
+        """At the master only: alarm on `gaios_tolerates < 2` in a cell of five, and where nobody has it."""
+        log = self._replica.node.replica
+        if log.is_serving:
+            tolerates = log.tolerates(self._now)
+            yield "tolerates", -1 if tolerates is None else tolerates, "How many more members may fail; -1: too many have."
+
+    def _of_backups(self) -> Iterable[tuple[str, float, str]]:
+        """When the newest was made that this replica knows of, for alarms on `time() - gaios_backup_timestamp_seconds`."""
+        backups = self._replica.backups
+        taken_ms = backups.facts["taken_ms"] if backups is not None else None
+        if taken_ms is not None:
+            yield "backup_timestamp_seconds", taken_ms / 1_000, "When the newest backup was made that this replica knows of."
+
     def _counters(self) -> Iterable[tuple[str, float, str]]:
-        node, metrics = self._replica.node, self._replica.metrics
+        node, metrics, backups = self._replica.node, self._replica.metrics, self._replica.backups
         return (
             ("requests", node.answered, "Requests answered."),
             ("requests_refused", node.refused, "Requests answered with an error."),
             ("overloads", node.overloaded, "Requests refused because something was full."),
+            ("handovers", node.replica.handovers, "Reigns given up because this disk was full or slow."),
             ("polls", node.replica.polls, "Polls begun."),
+            ("quarantines", node.replica.doubt.quarantines, "How often this replica's database was found to be wrong."),
+            ("damages", len(node.commit.journal.damaged) + node.damages.found, "Damaged places of the log, of the start and since."),
+            ("snapshots_repaired", node.snapshots.repaired, "Damaged snapshots that were fetched again from peers."),
+            ("scrubbed_bytes", node.scrubber.bytes, "Bytes that were read again to find rot."),
+            ("scrub_passes", node.scrubber.passes, "Passes over all that lies still on the disk."),
             ("elections_won", node.replica.reigns, "Reigns begun."),
             ("disk_batches", node.commit.batches, "Disk batches begun; each is one sync of the log."),
             ("disk_records", node.commit.records, "Records written."),
             ("peer_frames_received", metrics.frames_in, "Frames that came from peers."),
             ("client_frames_received", metrics.client_frames, "Frames that came from clients."),
             ("turns", metrics.turns, "Turns of the event loop that did something."),
+            ("backups", backups.made if backups is not None else 0, "Backups made and proved."),
+            ("backup_failures", backups.failed if backups is not None else 0, "Backups that failed."),
             ("process_cpu_seconds", time.process_time(), "CPU that this process used."),
         )

@@ -19,16 +19,25 @@ import msgspec
 
 from gaios import errors
 from gaios.locks import LockService, Steward
-from gaios.log import Answer, Bounds, Options, Output, RecordKind, Recovered, Replica, codec, recover
+from gaios.log import Answer, Bounds, Options, Output, RecordKind, Replica, codec, feature
+from gaios.log.applier import Applier
 from gaios.machine import Machine
+from gaios.server import damage
+from gaios.server.answering import Answering
 from gaios.server.commit import GroupCommit, Waiting
 from gaios.server.effects import Effects, Limits
 from gaios.server.facts import facts as facts_of
 from gaios.server.gated import Gated
 from gaios.server.guests import LOCAL, OWN, Connection, Guest, Guests
+from gaios.server.loading import Found, load
 from gaios.server.outbox import Outbox
+from gaios.server.scrub import Scrubber
+from gaios.server.seclusion import Seclusion
+from gaios.server.snapshots import Snapshots
 from gaios.server.watches import Watches
-from gaios.storage import SEGMENT_BYTES, Identity, Journal, Operation, Reader
+from gaios.storage import SEGMENT_BYTES, Identity, Journal, Operation, Piece, Place, Reader
+from gaios.storage.copies import NAMES as PROMISES
+from gaios.storage.snapshot import slots as slots_of
 from gaios.transport import (
     Kind,
     Status,
@@ -40,8 +49,11 @@ from gaios.transport import (
     encode_pong,
 )
 
+_SUBMIT = int(Kind.SUBMIT)
+"""A plain number: an enumeration's member costs more to compare with, and this one is compared with at every request."""
 
-class Node:
+
+class Node(Answering):
     """See the module."""
 
     def __init__(
@@ -54,30 +66,39 @@ class Node:
         clients: Mapping[int, str],
         facts: Mapping[str, Any] | None = None,
         first: list[Operation] | None = None,
+        found: Found | None = None,
         limits: Limits | None = None,
+        beside: Reader | None = None,
+        now: int = 0,
     ) -> None:
-        """Take over a recovered replica. `first` are operations without which it may not vote; `clients` maps replica ids to addresses."""
-        self.replica, self._reader = replica, reader
-        self.replica_id = replica_id
+        """Take over a recovered replica. `first` are operations without which it may not vote; `clients` maps replica ids to addresses.
+
+        `beside` reads the same directory on another thread, by default `reader` does.
+        """
+        self.replica, self._reader, self.replica_id = replica, reader, replica_id
         self.limits = limits or Limits()
-        self._facts = dict(facts or {})
-        self._addresses = dict(clients)
+        self._facts, self._addresses = dict(facts or {}), dict(clients)
+        self.problems: Mapping[int, str] = {}
+        """Why peers cannot be spoken to, by replica id, as the shell found."""
         self.guests = Guests()
         self._local: list[tuple[int, Answer]] = []
-        self._outbox = Outbox(replica.peers, lambda messages: codec.encode(replica.me, replica.boot, replica.config, messages))
+        self._outbox = Outbox(
+            replica.peers, lambda messages: codec.encode(replica.me, replica.boot, replica.config, messages, replica.applier.feature)
+        )
         self.watches = Watches(replica.applier.machine, self.limits.watches)
         machine = replica.applier.machine
         book = machine if isinstance(machine, LockService) else None
         self.steward = Steward(book, lambda number, command: replica.propose_own((OWN, number), command))
         self.gated = Gated(replica, self.steward, lambda answers: self._answer(0, answers))
+        self.seclusion = Seclusion(replica, self.watches)
         self.commit = GroupCommit(journal, replica.state_record, list(first or ()))
+        self.snapshots = Snapshots(found or Found(bytes(16), None, (), [], [], [], []), replica, self, reader)
+        self.damages = damage.Damages(replica, journal)
+        self.scrubber = Scrubber(beside or reader, journal.identity, self.limits, now)
         self._handed_back: list[tuple[Any, ...]] = []
-        # What NotMaster and PONG say.
-        self._told = 0
-        self._refusal = b""
-        self.answered = 0
-        """Requests answered; `refused`: with something else than the reply; `overloaded`: because something was full."""
-        self.refused = self.overloaded = 0
+        self._told, self._refusal = 0, b""
+        self._deadline_ns = 0
+        self.answered = self.refused = self.overloaded = 0
 
     @classmethod
     def start(
@@ -96,22 +117,27 @@ class Node:
         bounds: Bounds | None = None,
         limits: Limits | None = None,
         segment_bytes: int = SEGMENT_BYTES,
+        beside: Reader | None = None,
         directory: str = "the replica's directory",
         facts: Mapping[str, Any] | None = None,
+        applier: type[Applier] = Applier,
         make: Callable[..., Replica] = Replica,
     ) -> Self:
         """One boot: read everything durable, take the next boot number, and be ready to carry on.  [SAFETY 3, 7]
 
         Raises:
             StateMissing, StateDamaged, AnotherCell: the directory cannot be trusted, or is another's.
+            TooOld: a newer version wrote to it what this one cannot read.
         """
         journal, found = Journal.open(
             Identity(cell, member, 0), reader, segment_bytes=segment_bytes, indexed={RecordKind.ACCEPT}, directory=directory
         )
         try:
-            recovered: Recovered = recover(found.copies, found.records)
+            recovered = damage.recovered(found, directory)
         except errors.ProtocolError as error:
             raise errors.StateDamaged(file=directory, offset=0, kind="version", detail=error.reason) from None
+        feature.check(recovered.copies.feature, applier.highest, directory)
+        snapshots = load(reader, cell, recovered, machine, applier.highest)
         boot = journal.boot = recovered.copies.boot + 1
         replica = make(
             me=member,
@@ -125,6 +151,9 @@ class Node:
             wall_ms=wall_ms,
             options=options,
             bounds=bounds,
+            base=snapshots.base,
+            empty=snapshots.empty,
+            applier=applier,
         )
         return cls(
             replica_id=members[member],
@@ -134,7 +163,10 @@ class Node:
             clients=clients,
             facts=facts,
             first=found.operations,
+            found=snapshots,
             limits=limits,
+            beside=beside,
+            now=now,
         )
 
     # -- events ----------------------------------------------------------------------------------------------------------
@@ -150,7 +182,7 @@ class Node:
             ProtocolError: it breaks the protocol's rules; the connection is to be closed.
         """
         client = self.guests.all.get(connection) or self.client_came(connection)
-        if kind == Kind.SUBMIT:
+        if kind == _SUBMIT:
             request, entry = decode_submit(body)
             if self._admit(connection, client, request):
                 self.gated.submit(now, (connection, request), entry)
@@ -162,7 +194,7 @@ class Node:
             self.guests.say(connection, encode_pong(decode_request(body), *self.standing()))
         elif kind == Kind.WATCH:
             request, watch = decode_watch(body)
-            self.guests.say(connection, self.watches.begin(now, connection, request, watch))
+            self.guests.say(connection, self.seclusion.refusal(request) or self.watches.begin(now, connection, request, watch))
         elif kind == Kind.CANCEL:
             self.watches.cancel(connection, decode_request(body))
         elif kind == Kind.KEEPALIVE:
@@ -192,16 +224,21 @@ class Node:
         """The embedding program's own read."""
         self.gated.read(now, (LOCAL, request), question)
 
-    def peer_frame(self, now: int, member: int, body: bytes) -> None:
-        """A frame came from a member's connection.
+    def peer_frame(self, now: int, member: int, nonce: int, body: bytes) -> bool:
+        """A frame came from a member's connection, which was opened with that nonce.
+
+        False: nothing came of it, and `drain` need not be called for it.
 
         Raises:
             ProtocolError: it breaks the protocol's rules, or speaks for another member; the connection is to be closed.
+            StateLost: this replica is a copy of an older state, or has one that runs.
+            TooOld: the cell has a feature level that this version does not support.
         """
-        sender, boot, _, messages = codec.decode(body)
+        sender, boot, _, messages = codec.decode(body, self.replica.applier.highest)
         if sender != member:
             raise errors.ProtocolError(reason=f"member {member} sent a frame of member {sender}")
-        self.replica.receive(now, member, boot, messages)
+        news = self.replica.receive(now, member, boot, nonce, messages)
+        return news or self.replica.master != self._told or self.replica.deadline_ns() < self._deadline_ns
 
     def disk_done(self, now: int) -> None:
         """The batch in flight is carried out and durable."""
@@ -209,10 +246,42 @@ class Node:
         self._release(after)
         if number:
             self.replica.synced(now, number)
+            installed = self.snapshots.installed
+            self.snapshots.synced(now, number)
+            if self.snapshots.installed > installed:
+                self.watches.jumped()
 
-    def spare_done(self) -> None:
+    def snapshot_done(self, now: int) -> None:
+        """What `Effects.snapshot` held is carried out and durable."""
+        self.snapshots.done(now)
+
+    def kept_bytes(self, through: int) -> int:
+        """See `server.retention.Log`."""
+        return self.commit.kept_bytes(through)
+
+    def give_up(self, through: int) -> None:
+        """See `server.retention.Log`."""
+        self.commit.give_up(through)
+
+    def scrubbed(self, now: int, piece: Piece | None) -> None:
+        """What `Effects.scrub` returned: what it found damaged is repaired."""
+        self.scrubber.done(now, piece)
+        found = piece.damage if piece is not None else None
+        if isinstance(found, Place):
+            self.damages.found_at(now, found)
+        elif found is not None and found.file in PROMISES:
+            self.commit.write_copies()
+        elif found is not None:
+            self.snapshots.spoil(slots_of([found.file])[0], f"{found.file}, byte {found.offset}: {found.detail}")
+
+    def spare_done(self, now: int) -> None:
         """The new file is made and durable."""
-        self.commit.journal.prepared()
+        self.commit.made(now)
+
+    def no_room(self, now: int) -> None:
+        """There is no room for the new file: it is tried again, and meanwhile this replica lives on its reserve."""
+        self.commit.no_room(now)
+        self.snapshots.make_room(now)
 
     def tick(self, now: int) -> None:
         """Time passed."""
@@ -228,26 +297,36 @@ class Node:
     def drain(self, now: int) -> Effects:
         """Everything there is to do now. Call it after events, once a turn of the loop."""
         replica = self.replica
+        replica.set_room(now, self.commit.room)
         while True:
             output = replica.output(now)
             if output is not None:
                 self._take(now, output)
-                if output.reads:  # what was read is to be sent
+                if output.reads or output.transfers:  # what was read is to be sent, what came of the others to be written down
                     continue
             if self._handed_back:
                 messages, self._handed_back = self._handed_back, []
-                replica.receive(now, replica.me, replica.boot, messages)
+                replica.receive(now, replica.me, replica.boot, replica.nonce, messages)
             elif not self._attend(now):
                 break
+        evidence, replica.doubt.evidence = replica.doubt.evidence, None
+        if evidence is not None and evidence.fatal is not None:
+            return Effects(None, None, [], [], [], self.steward.due_ns(), None, evidence)
         disk = self.commit.batch(now)
-        spare = self.commit.spare() if disk is not None else None
+        spare = self.commit.spare(now, began=disk is not None)
+        replica.set_room(now, self.commit.room)  # the batch took some: what that means is for the next turn, due at once
         if replica.master != self._told:
             self._announce()
-        for connection, frame in self.watches.take(now):
+        for connection, frame in self.seclusion.take(now):
             self.guests.say(connection, frame)
         local, self._local = self._local, []
-        deadline = min(replica.deadline_ns(), self.watches.due_ns(), self.steward.due_ns(), self.commit.due_ns())
-        return Effects(disk, spare, self._outbox.take(), list(self.guests.take()), local, deadline)
+        snapshot = self.snapshots.work(now)
+        self._outbox.add(self.snapshots.said)
+        self.snapshots.said = []
+        scrub = self.scrubber.work(now, self.commit.journal.sealed, [kept.handle.slot for kept in self.snapshots.kept])
+        parts = (replica.deadline_ns(), self.seclusion.due_ns(), self.steward.due_ns(), self.commit.due_ns(), self.snapshots.due_ns())
+        self._deadline_ns = min(*parts, self.scrubber.due_ns())
+        return Effects(disk, spare, self._outbox.take(), list(self.guests.take()), local, self._deadline_ns, snapshot, evidence, scrub)
 
     def check(self) -> None:
         """Raise `InvariantViolated` when an invariant of the log, or of what it is kept with, does not hold."""
@@ -260,7 +339,7 @@ class Node:
 
     def status(self, now: int) -> dict[str, Any]:
         """This replica's own facts.  [INTERFACE `status`]"""
-        return {**self._facts, **facts_of(self.replica_id, self.replica, now)}
+        return {**self._facts, **facts_of(self.replica_id, self.replica, self.snapshots, now, self.problems)}
 
     # -- inside ----------------------------------------------------------------------------------------------------------
 
@@ -274,13 +353,21 @@ class Node:
         if output.effects:
             self.watches.applied(output.effects)
             self.steward.applied(output.effects)
+        if output.captures:
+            self.snapshots.take(now, output.captures)
+        for member, message in output.transfers:
+            self.snapshots.heard(now, member, message)
         if output.answers:
             self._answer(now, self.gated.answered(output.answers))
         for member, slot in output.reads:
             where = self.commit.journal.locate(RecordKind.ACCEPT, slot)
             if where is not None and not self.commit.is_unwritten(RecordKind.ACCEPT, slot):
-                record = self.commit.journal.read(self._reader, where)
-                self.replica.supply(now, member, slot, record.ballot, record.payload)
+                try:
+                    record = self.commit.journal.read(self._reader, where)
+                except errors.StateDamaged:
+                    self.damages.found_at(now, where.place)
+                else:
+                    self.replica.supply(now, member, slot, record.ballot, record.payload)
 
     def _release(self, after: Waiting) -> None:
         if after:
@@ -290,75 +377,9 @@ class Node:
                     self._handed_back.append(message)
             self._outbox.add([(to, message) for to, message in after if to != me])
 
-    def _answer(self, now: int, answers: list[tuple[Any, Answer]]) -> None:
-        clients, talking = self.guests.all, self.guests.talking
-        self.answered += len(answers)
-        for (connection, request), answer in answers:
-            status, slot, index, body = answer
-            if status:
-                self.refused += 1
-                body = self._explain(status, body)
-            client = clients.get(connection)
-            if client is not None:
-                client.open.discard(request)
-                client.out.append(encode_answer(request, status, slot, index, body))
-                talking[connection] = client
-            elif connection == OWN:
-                self.steward.charged(now, request, status, body)
-            elif connection == LOCAL:
-                self._local.append((request, Answer(status, slot, index, body)))
-
     def _attend(self, now: int) -> bool:
         """Answer KeepAlives; whether the steward put anything into the log."""
         before = self.steward.charges
         for (connection, request), status, body in self.steward.take(now, self.reign):
             self.guests.say(connection, encode_answer(request, status, 0, 0, self._explain(status, body) if status else body))
         return self.gated.attend(now) or self.steward.charges > before
-
-    def _explain(self, status: int, body: bytes) -> bytes:
-        """A refusal's body: the log's own, or what only this object knows."""
-        if status == Status.OVERLOADED:
-            self.overloaded += 1
-        if body:
-            return body
-        if status == Status.NOT_MASTER:
-            if not self._refusal:
-                self._refusal = errors.pack(errors.NotMaster(replica=self.replica_id, master=self.standing()[1]))
-            return self._refusal
-        if status == Status.UNAVAILABLE:
-            return errors.pack(errors.Unavailable(waited_ms=self.replica.options.term_ms, reason="this master holds no lease"))
-        return errors.pack(errors.Unknown(reason="mastership was lost while the command was under way"))
-
-    def _admit(self, connection: Connection, client: Guest, request: int) -> bool:
-        """Take note of a request, or refuse it.
-
-        Two under one number would be taken for one another: the first answer would count as both's, at the gate as at the client; and a
-        refusal under that number could not be told from an answer to the first. So the second breaks the protocol (its rule 1), whatever
-        the two ask for, and costs the connection; what was under way goes on, unanswered.
-        """
-        if request in client.open:
-            raise errors.ProtocolError(reason=f"a request came under the number {request}, which one that is not answered yet has")
-        if len(client.open) < self.limits.requests:
-            client.open.add(request)
-            return True
-        self.answered += 1
-        self.refused += 1
-        self.overloaded += 1
-        full = errors.Overloaded(what="this connection", limit=self.limits.requests, unit="requests under way")
-        self.guests.say(connection, encode_answer(request, Status.OVERLOADED, 0, 0, errors.pack(full)))
-        return False
-
-    @property
-    def reign(self) -> int:
-        """The ballot of the reign in which this replica serves as master; 0: it does not."""
-        return self.replica.epoch if self.replica.is_serving else 0
-
-    def standing(self) -> tuple[bool, str]:
-        """Whether this replica serves, and the client address of the master as far as it knows."""
-        replica, master = self.replica, self.replica.master
-        return master == replica.me, self._addresses.get(replica.members.get(master, 0), "")
-
-    def _announce(self) -> None:
-        """Tell every client unasked where the master is now: it spares them a search."""
-        self._told, self._refusal = self.replica.master, b""
-        self.guests.say_to_all(encode_pong(0, *self.standing()))

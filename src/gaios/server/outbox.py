@@ -10,13 +10,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from gaios.log import OTHERS
+from gaios.log.codec import TRANSFERS
 from gaios.paxos import core
 
 FRAME_MESSAGES: Final = 1_024
 """Messages in a frame: a quarter of what its reader allows."""
 FRAME_BYTES: Final = 1 << 20
 """Bytes of values after which a frame is full: a frame is read whole before anything behind it is."""
-_BULK: Final = frozenset({core.ACCEPT, core.ACCEPTED, core.LEARN, core.FETCH, core.CHOSEN})
+_BULK: Final = frozenset({core.ACCEPT, core.ACCEPTED, core.LEARN, core.FETCH, core.CHOSEN, *TRANSFERS})
 
 Message = tuple[Any, ...]
 ToPeer = tuple[int, bytes, bool]

@@ -57,8 +57,8 @@ class Notes:
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
-        self.found: tuple[int, int, int, int, list[tuple[int, int, bytes]]] = (0, 0, 0, 0, [])
-        """promised, longest, chosen, truncated, accepted: what the core was given at its start."""
+        self.found: dict[str, Any] = {}
+        """What the core was given at its start: those fields of a `Start`."""
         self.told = 0
         """Entries told in earlier turns."""
 
@@ -77,9 +77,6 @@ def listening(kind: type[Any], notes: Notes) -> type[Any]:
         __slots__ = ()
 
         def step(self, event: Message, src: int, now: int, out: Any) -> bool:  # noqa: ANN401 (the generated module's own)
-            if not notes.entries and not notes.told:
-                accepted = [(slot, ballot, digest(value)) for slot, (ballot, value) in sorted(self.acc.items())]
-                notes.found = (self.promised, self.longest, self.chosen, self.truncated, accepted)
             fired: bool = super().step(event, src, now, out)
             sends = [(to, slim(message)) for to, message in out.sends]
             notes.entries.append(Step(now, src, fired, slim(event), [slim(write) for write in out.writes], sends))
@@ -95,12 +92,24 @@ class RecordedReplica(Replica):
         self.notes = notes
         kind = inspect.signature(Replica).parameters["participant"].default
         super().__init__(participant=listening(kind, notes), **arguments)
+        participant = self.core  # a boot, all that may have happened to it, changes none of this
+        accepted = [(slot, ballot, digest(value)) for slot, (ballot, value) in sorted(participant.acc.items())]
+        notes.found = {
+            "promised": participant.promised,
+            "longest": participant.longest,
+            "chosen": participant.chosen,
+            "truncated": participant.truncated,
+            "accepted": accepted,
+            "faulty": sorted(participant.faulty.items()),
+            "silent_through": self._steps.silent_through,
+            "is_damaged": bool(arguments["recovered"].waiting),
+        }
 
-    def receive(self, now: int, member: int, boot: int, messages: list[Message]) -> None:
+    def receive(self, now: int, member: int, boot: int, nonce: int, messages: list[Message]) -> bool:
         """As `Replica.receive`."""
         if member != self.me:
             self.notes.entries.append(Came(now, member, boot, [slim(message) for message in messages]))
-        super().receive(now, member, boot, messages)
+        return super().receive(now, member, boot, nonce, messages)
 
 
 class RecordedCommit(GroupCommit):
@@ -124,8 +133,12 @@ class RecordedCommit(GroupCommit):
         copies, records = self._copies, self._records
         self._opened = None
         operations = super().batch(now)
+        if self._lacking:  # all that gathered stays where it is
+            copies, records, self._opened = None, [], None
         if operations is not None:
-            self._notes.entries.append(_handed(operations, copies, self._opened, records))
+            # Beside what gathers stand the batches of the journal's own: a mark, old segments that go.
+            own = self._flying_records is not records
+            self._notes.entries.append(_handed(operations, None if own else copies, self._opened, [] if own else records))
         return operations
 
     def done(self, now: int) -> tuple[Waiting, int]:
@@ -143,7 +156,10 @@ def _handed(operations: list[Operation], copies: bytes | None, opened: State | N
         (opened.promised, opened.longest_ns, opened.chosen, opened.truncated, [(s, b, digest(v)) for s, b, v in opened.accepted])
         if opened is not None
         else None,
-        [(kind, slot, ballot, digest(data) if kind == RecordKind.ACCEPT else b"") for kind, slot, ballot, data in records],
+        [
+            (kind, slot, ballot, digest(data) if kind == RecordKind.ACCEPT else data if kind == RecordKind.BOOT else b"")
+            for kind, slot, ballot, data in records
+        ],
     )
 
 
@@ -166,7 +182,7 @@ class RecordedNode(Node):
         sink.begin(start.member, start.boot, start.nonce)
 
     def _encode(self, messages: list[Message]) -> bytes:
-        body = codec.encode(self.replica.me, self.replica.boot, self.replica.config, messages)
+        body = codec.encode(self.replica.me, self.replica.boot, self.replica.config, messages, self.replica.applier.feature)
         self._bodies.append((body, messages))
         return body
 
@@ -190,10 +206,10 @@ def start_recorded(sink: Sink, *, cell: bytes, now: int, wall_ms: int, **argumen
     Raises:
         StateMissing, StateDamaged, AnotherCell: as `Node.start`.
     """
-    notes = Notes()
-    node = RecordedNode.start(cell=cell, now=now, wall_ms=wall_ms, make=partial(RecordedReplica, notes=notes), **arguments)
+    notes, make = Notes(), arguments.pop("make", Replica)
+    kind: type[RecordedReplica] = RecordedReplica if make is Replica else type("Recorded", (RecordedReplica, make), {})
+    node = RecordedNode.start(cell=cell, now=now, wall_ms=wall_ms, make=partial(kind, notes=notes), **arguments)
     replica = node.replica
-    promised, longest, chosen, truncated, accepted = notes.found
     start = Start(
         text=fingerprint(),
         cell=cell,
@@ -205,11 +221,7 @@ def start_recorded(sink: Sink, *, cell: bytes, now: int, wall_ms: int, **argumen
         clock=sink.clock,
         began_ns=sink.true_ns(now),
         wall_ms=wall_ms,
-        promised=promised,
-        longest=longest,
-        chosen=chosen,
-        truncated=truncated,
-        accepted=accepted,
+        **notes.found,
     )
     node.listen(sink, start)
     return node

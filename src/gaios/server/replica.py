@@ -18,6 +18,7 @@ from typing import Any, Final, Self, TypeVar, overload
 from gaios import errors
 from gaios.machine import Machine
 from gaios.server import config, directory
+from gaios.server.backups import Backups
 from gaios.server.doors import Doors
 from gaios.server.effects import Limits
 from gaios.server.embed import Session
@@ -60,6 +61,15 @@ class Replica:
         self.metrics = Metrics()
         self._turns: Turns | None = None
         self._stopping: asyncio.Task[None] | None = None
+        self.backups: Backups | None = None
+        """Made by this replica whenever it is master, if that is configured."""
+        if self.settings.backup.url:
+            if machine is not None:
+                raise errors.ConfigurationError(
+                    reason="backups are made of the machine that gaios brings; this replica has one of its own",
+                    hint="leave `backup.url` away, and copy the files in snap/ and wal/",
+                )
+            self.backups = Backups(self.settings.backup, self.settings.dir, lambda: self.node.replica.is_serving, self.log)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -93,9 +103,15 @@ class Replica:
             node=node, disk=self._disk, links=self._doors.links, clients=self._doors.clients, metrics=self.metrics, log=self.log
         )
         self._session = Session(turns.submit)
+        turns.on_durable = self._doors.dial
         await self._doors.open(turns, self)
+        for warning in self._disk.warnings:
+            self.log.warning("directory", reason=warning)
         self.log.info("started", boot=node.replica.boot, pid=os.getpid(), slot=node.replica.chosen, **settings.listens)
         turns.wake()
+        turns.look()
+        if self.backups is not None:
+            self.backups.start()
 
     async def stop(self) -> None:
         """Stop cleanly: let nobody in, give up the lease, finish the disk's batch, leave the mark."""
@@ -106,6 +122,8 @@ class Replica:
 
     async def _stop(self, turns: Turns) -> None:
         self._doors.shut()
+        if self.backups is not None:
+            await self.backups.stop()
         await turns.finish(STOP_S)
         await self._doors.close()
         self._disk.close()
@@ -163,6 +181,12 @@ class Replica:
     def status(self) -> dict[str, Any]:
         """This replica's facts, as `/status` shows them."""
         return self.node.status(clock())
+
+    def sums(self) -> dict[str, Any]:
+        """What this replica's state came to, by slot, as `/sums` shows it: chain, checksum and trail, in hexadecimal."""
+        replica = self.node.replica
+        told = [[each.slot, each.chain.hex(), f"{each.checksum:016x}", f"{each.trail:016x}"] for each in replica.doubt.sums.ring()]
+        return {"id": replica.members[replica.me], "member": replica.me, "applied": replica.applied, "sums": told}
 
     def not_ready(self) -> str:
         """Why clients should not be sent here yet; empty when they may."""
@@ -225,7 +249,13 @@ class Replica:
             now=clock(),
             wall_ms=time.time_ns() // 1_000_000,
             options=settings.log,
-            limits=Limits(requests=settings.client_requests, watches=settings.client_watches),
+            limits=Limits(
+                requests=settings.client_requests,
+                watches=settings.client_watches,
+                scrub_bytes_s=settings.scrub_mib_s << 20,
+                scrub_every_ms=settings.scrub_every_s * 1_000,
+            ),
+            beside=disk.beside,
             segment_bytes=settings.segment_mib << 20,
             directory=settings.dir,
             facts={
@@ -236,6 +266,7 @@ class Replica:
                 "peer": me.peer,
                 "admin": me.admin,
                 "members": places,
+                "backup": self.backups.facts if self.backups is not None else None,
             },
         )
 

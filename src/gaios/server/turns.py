@@ -15,17 +15,20 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from gaios import errors
-from gaios.log import Answer
+from gaios.log import Answer, Evidence
+from gaios.server import evidence
 from gaios.server.clients import ClientConnection, Frame
 from gaios.server.effects import Effects
 from gaios.server.links import Link
 from gaios.server.logs import Logger
 from gaios.server.metrics import Metrics
+from gaios.server.narrator import Narrator
 from gaios.server.node import Node
+from gaios.storage import Piece
 from gaios.storage.disk import Disk
 from gaios.transport import Kind, encode_peer
 
@@ -41,7 +44,11 @@ YIELD_NS: Final = 3_000_000_000
 """So long after its start a follower that replays its log leaves the processors to the master, who has to do so before it serves."""
 YIELD_S: Final = 0.01
 """For so long after each portion."""
+LOOK_S: Final = 5.0
+"""An idle replica asks so often whether its directory is still there."""
 FAR: Final = 1 << 62
+_SUBMIT, _READ, _KEEPALIVE = int(Kind.SUBMIT), int(Kind.READ), int(Kind.KEEPALIVE)
+"""Plain numbers: an enumeration's members cost more to compare with, and these are compared with at every request."""
 
 
 def clock() -> int:
@@ -59,6 +66,8 @@ class Turns:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Ends when the replica does, with the error that stopped it, if any."""
         self.metrics, self._log = metrics, log
+        self.on_durable: Callable[[], None] | None = None
+        """Called once, when the start's batch is durable."""
         self._disk, self._links, self._clients = disk, links, clients
         self._loop = asyncio.get_running_loop()
         self._inbox: deque[tuple[ClientConnection, list[Frame]]] = deque()
@@ -70,13 +79,19 @@ class Turns:
         self._disk_began_ns = 0
         self._local: dict[int, asyncio.Future[Answer]] = {}
         self._requests = 0
-        self._shown: tuple[str, int, int] = ("", 0, 0)
+        self._narrator = Narrator(node, log)
+        self._looking: asyncio.TimerHandle | None = None
+
+    def look(self) -> None:
+        """Ask the disk now and then whether its directory is still there: an idle replica would not notice for days."""
+        self._looking = self._loop.call_later(LOOK_S, self.look)
+        self._disk.execute((), self._looked)
 
     def wake(self) -> None:
         """Let a turn come once what the loop has at hand is done."""
         if not self._scheduled:
             self._scheduled = True
-            self._loop.call_soon(self.turn)
+            self._loop.call_soon(self._on_wake)
 
     def turn(self) -> None:
         """One turn."""
@@ -111,14 +126,19 @@ class Turns:
 
         A master with a slot in flight would only queue a write: a few are left for the turn in which that slot is done.
         """
-        if any(kind == Kind.KEEPALIVE for kind, _ in frames):
-            self._keep_alive(connection, [body for kind, body in frames if kind == Kind.KEEPALIVE])
-            frames = [frame for frame in frames if frame[0] != Kind.KEEPALIVE]
-            if not frames:
-                return
+        may_wait = True
+        for kind, _ in frames:
+            if kind != _SUBMIT:
+                may_wait = False
+                if kind == _KEEPALIVE:
+                    self._keep_alive(connection, [body for kind, body in frames if kind == _KEEPALIVE])
+                    frames = [frame for frame in frames if frame[0] != _KEEPALIVE]
+                    break
+        if not frames:
+            return
         self._inbox.append((connection, frames))
         connection.queued += 1
-        if len(self._inbox) >= GATHER_PIECES or not self.node.replica.in_flight or any(kind != Kind.SUBMIT for kind, _ in frames):
+        if not may_wait or len(self._inbox) >= GATHER_PIECES or not self.node.replica.in_flight:
             self.wake()
 
     def _keep_alive(self, connection: ClientConnection, bodies: list[bytes]) -> None:
@@ -135,8 +155,8 @@ class Turns:
             self.fail(error)
         self.wake()
 
-    def peer_frames(self, member: int, bodies: list[bytes]) -> None:
-        """A peer's messages, at once.
+    def peer_frames(self, member: int, nonce: int, bodies: list[bytes]) -> None:
+        """A peer's messages, at once; `nonce` is that of its connection. Most votes beyond a majority's need no turn.
 
         Raises:
             ProtocolError: they break the protocol's rules.
@@ -147,12 +167,12 @@ class Turns:
         try:
             now = clock()
             for body in bodies:
-                self.node.peer_frame(now, member, body)
+                if self.node.peer_frame(now, member, nonce, body):
+                    self.wake()
         except errors.ProtocolError:
             raise
         except Exception as error:  # noqa: BLE001 (whatever it is, this replica must not go on)
             self.fail(error)
-        self.wake()
 
     def submit(self, entry: bytes) -> "asyncio.Future[Answer]":
         """The embedding program's own write."""
@@ -196,8 +216,9 @@ class Turns:
 
     def close(self) -> None:
         """No more turns."""
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._looking):
+            if timer is not None:
+                timer.cancel()
         for future in list(self._local.values()):
             future.cancel()
         if not self.done.done():
@@ -221,7 +242,7 @@ class Turns:
                         break
                     done += 1
                     node.client_frame(now, number, kind, body)
-                    if kind == Kind.READ:
+                    if kind == _READ:
                         reads += 1
                         if reads >= TURN_READS:
                             reads = 0
@@ -246,6 +267,8 @@ class Turns:
             self.wake()
 
     def _carry_out(self, now: int, effects: Effects) -> None:
+        if effects.evidence is not None:
+            self._keep(effects.evidence)
         links = self._links
         last, frame = b"", b""
         for member, body, urgent in effects.to_peers:
@@ -267,13 +290,27 @@ class Turns:
             self.metrics.batches.add(self.node.commit.newest)
             self._disk.execute(effects.disk, self._executed)
         if effects.spare is not None:
-            self._disk.execute_aside(effects.spare, self._made_spare)
+            self._disk.execute_aside(effects.spare, self._back_here(self.node.spare_done), self._back_here(self.node.no_room))
+        if effects.snapshot is not None:
+            node = self.node
+            self._disk.execute_aside(effects.snapshot, self._back_here(node.snapshot_done), self._back_here(node.snapshots.no_room))
+        if effects.scrub is not None:
+            self._loop.run_in_executor(None, effects.scrub).add_done_callback(self._scrubbed)
         self._deadline_ns = effects.deadline_ns
         if effects.deadline_ns < self._timer_ns:
             self._arm(now, effects.deadline_ns)
-        replica = self.node.replica
-        if (replica.role, replica.ballot, replica.master) != self._shown:
-            self._show()
+        self._narrator.look(now)
+
+    def _keep(self, found: Evidence) -> None:
+        """Keep it; raises what it ends with, if it does, once it is kept."""
+
+        def said(event: str, what: str) -> None:
+            self._log.warning(event, see=what)
+
+        if found.fatal is not None:
+            evidence.keep(self._disk.path, found, said)
+            raise found.fatal
+        evidence.keep_aside(self._disk.path, found, said)
 
     def _arm(self, now: int, deadline: int) -> None:
         """See to it that a turn comes when something is due. An earlier timer stays: it will look again."""
@@ -292,33 +329,51 @@ class Turns:
 
     def _on_timer(self) -> None:
         self._timer, self._timer_ns = None, FAR
-        self.turn()
+        now = clock()
+        if now >= self._deadline_ns:
+            self.turn()
+        else:  # what was due when it was set has been done
+            self._arm(now, self._deadline_ns)
 
-    def _show(self) -> None:
-        replica = self.node.replica
-        before, self._shown = self._shown[0], (replica.role, replica.ballot, replica.master)
-        role, ballot, master = self._shown
-        if role == "master":
-            event = "became_master"
-        else:
-            event = "lost_mastership" if before == "master" else "follows" if master else "seeks_master"
-        self._log.info(event, ballot=ballot, master=master or None, slot=replica.chosen)
+    def _on_wake(self) -> None:
+        if self._scheduled:  # no other turn came before
+            self.turn()
 
     def _executed(self, failure: errors.DiskFailed | None) -> None:
         """On the disk's thread."""
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(self._on_disk, failure)
 
-    def _made_spare(self, failure: errors.DiskFailed | None) -> None:
-        """On a thread of its own."""
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._on_spare, failure)
+    def _looked(self, failure: errors.DiskFailed | None) -> None:
+        """On the disk's thread."""
+        if failure is not None:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self.fail, failure)
 
-    def _on_spare(self, failure: errors.DiskFailed | None) -> None:
+    def _back_here(self, tell: Callable[[int], None]) -> Callable[..., None]:
+        """What a thread of its own calls, with the failure if there was one, to have something told here, with the time."""
+
+        def come(failure: errors.DiskFailed | None = None) -> None:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._on_aside, tell, failure)
+
+        return come
+
+    def _on_aside(self, tell: Callable[[int], None], failure: errors.DiskFailed | None) -> None:
         if failure is not None:
             self.fail(failure)
+        elif not self.done.done():
+            tell(clock())
+            self.wake()
+
+    def _scrubbed(self, step: "asyncio.Future[Piece | None]") -> None:
+        if self.done.done() or step.cancelled():
+            return
+        if (error := step.exception()) is not None:
+            self.fail(error if isinstance(error, Exception) else RuntimeError(repr(error)))
         else:
-            self.node.spare_done()
+            self.node.scrubbed(clock(), step.result())
+            self.wake()
 
     def _on_disk(self, failure: errors.DiskFailed | None) -> None:
         if failure is not None:
@@ -330,6 +385,9 @@ class Turns:
                 self.node.disk_done(now)
             except Exception as error:  # noqa: BLE001 (whatever it is, this replica must not go on)
                 self.fail(error)
+            if self.on_durable is not None:
+                on_durable, self.on_durable = self.on_durable, None
+                on_durable()
             self.turn()
 
     def _expect(self) -> "tuple[int, asyncio.Future[Answer]]":

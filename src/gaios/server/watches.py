@@ -3,6 +3,7 @@
 Rule 1. A watch is served by whichever replica was asked: it shows chosen values only, as they are applied there.
 Rule 2. A client that takes nothing for now is not ready; the hub keeps its position, and reads history when it is ready again.
 Rule 3. Now and then a quiet watch is told how far it has come, so that compaction does not overtake it.
+Rule 4. While its replica doubts its own database nothing is told; once that may be said all watches end with it, and none begins.
 """
 
 from collections.abc import Hashable, Sequence
@@ -26,7 +27,9 @@ class Watches:
 
     def __init__(self, machine: Machine, watches_max: int) -> None:
         history = machine.database if isinstance(machine, LockService) else machine
-        self._hub = Hub(history) if isinstance(history, Database) else None
+        self._history = history if isinstance(history, Database) else None
+        self._hub = Hub(self._history) if self._history is not None else None
+        self._is_shut = False
         self._max = watches_max
         self._requests: dict[int, dict[int, None]] = {}
         self._paused: dict[int, None] = {}
@@ -53,6 +56,23 @@ class Watches:
         if self._progress_at == FAR:
             self._progress_at = now + PROGRESS_NS
         return encode_events(request, first, ())
+
+    def shut(self, error: errors.Error) -> list[ToClient]:
+        """The database must not be read: all end."""
+        ended = [(connection, encode_watch_end(request, error)) for connection, requests in self._requests.items() for request in requests]
+        self._requests.clear()
+        self._is_shut, self._due, self._progress_at = True, False, FAR
+        return ended
+
+    def open(self) -> None:
+        """It may be read again."""
+        if self._is_shut and self._history is not None:
+            self._hub, self._is_shut = Hub(self._history), False
+
+    @property
+    def is_shut(self) -> bool:
+        """Whether watches ended because the database must not be read."""
+        return self._is_shut
 
     def cancel(self, connection: int, request: int) -> None:
         """A client wants no more of a watch."""
@@ -82,6 +102,12 @@ class Watches:
             else:
                 # Nobody to match them against: the last one, which is an event, says how far the database has come.
                 self._hub.publish(effects[-1:])
+
+    def jumped(self) -> None:
+        """The machine took over a later state: what happened between is in its history, as far as that reaches."""
+        if self._hub is not None:
+            self._hub.missed()
+            self._due = True
 
     def take(self, now: int) -> list[ToClient]:
         """The frames that clients are sent now."""

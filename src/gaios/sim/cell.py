@@ -1,6 +1,8 @@
 """A simulated cell: replicas, clients, the network between them, and what makes faults happen."""
 
+from gaios.server.node import Node
 from gaios.sim.client import SimulatedClient
+from gaios.sim.faults import MS
 from gaios.sim.nemesis import Nemesis
 from gaios.sim.network import Network
 from gaios.sim.observations import Observations
@@ -15,27 +17,11 @@ class Cell:
     def __init__(self, world: World, plan: Plan, observations: Observations) -> None:
         self.world, self.plan, self.observations = world, plan, observations
         faults = plan.faults
+        observations.patience_ns = (2 * plan.options.term_ms + plan.options.retransmit_ms) * MS
         self.network = Network(world, world.dice.split("network"), faults.network)
         cell = world.dice.split("cell").bytes(16)
-        self.seats = {
-            replica: Seat(
-                world=world,
-                network=self.network,
-                observations=observations,
-                replica=replica,
-                replicas=plan.replicas,
-                cell=cell,
-                faults=faults,
-                drift_ppm=plan.drifts_ppm[(replica - 1) % len(plan.drifts_ppm)] if plan.drifts_ppm else None,
-                options=plan.options,
-                bounds=plan.bounds,
-                limits=plan.limits,
-                segment_bytes=plan.segment_bytes,
-                turn_ns=plan.turn_ns,
-                makes_spares=plan.makes_spares,
-            )
-            for replica in range(1, plan.replicas + 1)
-        }
+        self._id = cell
+        self.seats = {replica: self._seat(replica, observations) for replica in range(1, plan.replicas + 1)}
         for seat in self.seats.values():
             seat.meet(self.seats.values())
             seat.create()
@@ -50,7 +36,37 @@ class Cell:
             )
             for number in range(1, plan.clients + plan.watchers + plan.locks.clients + 1)
         ]
-        self.nemesis = Nemesis(world, self.network, list(self.seats.values()), self.clients, faults, spares_majority=plan.available)
+        self.nemesis = Nemesis(
+            world, self.network, list(self.seats.values()), self.clients, faults, twin=self._twin, spares_majority=plan.available
+        )
+
+    def _seat(self, replica: int, observations: Observations, name: str = "") -> Seat:
+        plan = self.plan
+        return Seat(
+            world=self.world,
+            network=self.network,
+            observations=observations,
+            replica=replica,
+            replicas=plan.replicas,
+            cell=self._id,
+            faults=plan.faults,
+            drift_ppm=plan.drifts_ppm[(replica - 1) % len(plan.drifts_ppm)] if plan.drifts_ppm else None,
+            options=plan.options,
+            bounds=plan.bounds,
+            limits=plan.limits,
+            segment_bytes=plan.segment_bytes,
+            turn_ns=plan.turn_ns,
+            makes_spares=plan.makes_spares,
+            name=name,
+        )
+
+    def _twin(self, seat: Seat) -> Seat:
+        """Another seat for the same replica. Of what it observes only what is wrong counts."""
+        aside = Observations()
+        aside.broken = self.observations.broken
+        twin = self._seat(seat.replica, aside, f"twin of {seat.replica}")
+        twin.meet(self.seats.values())
+        return twin
 
     def start(self) -> None:
         """Start every replica, and let faults happen."""
@@ -59,7 +75,23 @@ class Cell:
         self.nemesis.begin()
 
     def has_converged(self) -> bool:
-        """Whether every replica whose disk is not lost has applied all that any knows to be chosen."""
+        """Whether all whose disks are not lost have applied what any knows to be chosen, and the master counts on exactly these."""
         nodes = [seat.node for seat in self.seats.values() if not seat.is_lost]
         applied = {node.replica.applied if node is not None else -1 for node in nodes}
-        return len(applied) == 1 and all(node is not None and not node.replica.is_behind for node in nodes)
+        return len(applied) == 1 and all(node is not None and _is_at_rest(node) for node in nodes) and self._is_counted()
+
+    def _is_counted(self) -> bool:
+        """Whether a master misses exactly the replicas that are missing; one that has a twin may be there or not.  [PML §6.3]"""
+        masters = [seat for seat in self.seats.values() if seat.is_serving]
+        for seat in masters:
+            assert seat.node is not None
+            missed = {each.member for each in seat.node.replica.unfit(seat.now())}
+            dead = {other.replica for other in self.seats.values() if other.is_lost and not other.onlooker.has_twin}
+            lost = {other.replica for other in self.seats.values() if other.is_lost}
+            if dead <= missed <= lost:
+                return True
+        return False
+
+
+def _is_at_rest(node: Node) -> bool:
+    return not node.replica.is_behind and node.replica.doubt.may_serve

@@ -8,11 +8,13 @@
 
 Rule 1. A file's contents and the names that lead to it are made durable apart: `Sync` keeps a file, `SyncDirectory` the names.
 Rule 2. Operations of a batch are executed one after the other, each with its own time, so a crash falls between any two, or into one.
-Two batches at a time: the log's, and the one that makes a spare file beside it, as the two threads of the real disk do.
+Three batches at a time: the log's, beside it one that makes a spare file and one that writes a snapshot, as the real disk's threads do.
 Rule 3. The first failure ends its batch: nothing of it is tried after that.
+Rule 4. A full disk has no room for a new file; what is written into those that are there finds its place.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from errno import ENOSPC
 from functools import partial
 
 from gaios.errors import StateMissing
@@ -20,6 +22,7 @@ from gaios.sim.dice import Dice
 from gaios.sim.faults import DiskFaults
 from gaios.sim.file import File, put
 from gaios.sim.world import World
+from gaios.storage.snapshot import NEW
 from gaios.storage.words import Create, Operation, Remove, Rename, Sync, SyncDirectory, Write
 
 SECTOR_BYTES = 512
@@ -70,13 +73,15 @@ class Durable:
 class _Batch:
     """Operations under way."""
 
-    __slots__ = ("done", "ends", "failed", "failing", "hangs", "operations", "refused", "token")
+    __slots__ = ("done", "ends", "failed", "failing", "hangs", "no_room", "operations", "refused", "token")
 
-    def __init__(self, operations: Sequence[Operation], done: Callable[[], None], failed: Callable[[], None]) -> None:
+    def __init__(
+        self, operations: Sequence[Operation], done: Callable[[], None], failed: Callable[[], None], no_room: Callable[[], None] | None
+    ) -> None:
         self.operations = list(operations)
         self.ends: list[int] = []
         """The true time at which each is done."""
-        self.done, self.failed = done, failed
+        self.done, self.failed, self.no_room = done, failed, no_room
         self.failing: Operation | None = None
         """The one that fails, and ends it."""
         self.refused = False
@@ -97,10 +102,17 @@ class Disk:
         """Un-synced: (name that goes, "" for none; name that comes, "" for none; file)."""
         self._batches: list[_Batch] = []
         self._still_until = 0
+        self.is_full = False
+        """Whether there is no room for a new file."""
+        self.drag_ns = 0
+        """How much longer each sync takes, about."""
         self.on_crash_point: Callable[[], None] | None = None
         """Called when the dice let the process be killed, or the power go, at this very point of a batch."""
-        self.on_refusal: Callable[[FileExistsError], None] | None = None
-        """Called when a file is to be created under a name that is taken: no sound disk lets that pass, and no fault explains it."""
+        self.has_rotted = False
+        """Whether it ever gave back what was not written to it."""
+        self.on_refusal: Callable[[OSError], None] | None = None
+        """Called when a file is to be created under a name that is taken, or on a full disk by a batch that may not fail for that: no sound
+        disk lets that pass, and no fault explains it."""
 
     # -- reading: the Reader protocol ------------------------------------------------------------------------------------
 
@@ -153,14 +165,23 @@ class Disk:
             _rename(self._durable_names, old, new, file)
         self._pending_names = [change for change in self._pending_names if change not in here]
 
-    def submit(self, operations: Sequence[Operation], done: Callable[[], None], failed: Callable[[], None]) -> None:
-        """Carry operations out one after the other, as one disk thread does; a second batch may run beside, and touches other files.
+    def submit(
+        self,
+        operations: Sequence[Operation],
+        done: Callable[[], None],
+        failed: Callable[[], None],
+        no_room: Callable[[], None] | None = None,
+    ) -> None:
+        """Carry operations out one after the other, as one disk thread does; two more batches may run beside, and touch other files.
 
-        `done` is called when the last returned; `failed` when one failed, and none after it is tried.
+        `done` is called when the last returned; `failed` when one failed, and none after it is tried; `no_room` when it would make a file
+        and the disk is full. Who does not give that makes files in a batch of the log, and a full disk fails it.
         """
         faults, dice, at = self.faults, self._dice, max(self._world.now_ns, self._still_until)
-        assert len(self._batches) < 2, "one batch, and one beside it, at a time"
-        batch = _Batch(operations, done, failed)
+        assert len(self._batches) < 3, "one batch, and two beside it, at a time"
+        if no_room is not None and not any(isinstance(operation, Create) and operation.name == NEW for operation in operations):
+            self._world.count("a spare segment was made")
+        batch = _Batch(operations, done, failed, no_room)
         batch.hangs = at > self._world.now_ns
         self._batches.append(batch)
         crash_at = dice.below(len(operations)) if dice.chance(faults.crash_point) else -1
@@ -172,12 +193,15 @@ class Disk:
                 fails /= _SOUND
             elif isinstance(operation, (Sync, SyncDirectory)):
                 at += dice.around(faults.slow_ns) if dice.chance(faults.slow) else faults.sync_ns + dice.around(faults.sync_ns)
+                at += dice.around(self.drag_ns) if self.drag_ns else 0
             else:
                 at += _NAME_NS
                 fails /= _SOUND
             batch.ends.append(at)
             if batch.failing is None and dice.chance(fails):
                 batch.failing = operation
+            if batch.failing is None and self.is_full and isinstance(operation, Create):
+                batch.failing, batch.refused = operation, True
             self._world.note(f"disk {self._name} {_say(operation)}", operation.data if isinstance(operation, Write) else b"")
             if number == crash_at:
                 self._world.at(dice.between(start, at), self._crash_point, batch)
@@ -198,6 +222,12 @@ class Disk:
             return
         if not batch.refused:
             self._fail(batch.failing)
+        elif isinstance(batch.failing, Create) and batch.no_room is not None and batch.failing.name not in self._names:
+            self._world.count("there was no room for a new segment")
+            batch.no_room()
+            return
+        elif isinstance(batch.failing, Create) and batch.failing.name not in self._names and self.on_refusal is not None:
+            self.on_refusal(OSError(ENOSPC, f"a batch of the log was to make {batch.failing.name}, and the disk is full"))
         batch.failed()
 
     def _fail(self, operation: Operation) -> None:
@@ -242,6 +272,11 @@ class Disk:
     def is_still(self) -> bool:
         """Whether nothing goes on."""
         return self._still_until > self._world.now_ns
+
+    @property
+    def is_ill(self) -> bool:
+        """Whether it stands still, is slow or full."""
+        return self.is_still or self.is_full or self.drag_ns > 0
 
     def stand_still(self, duration_ns: int) -> None:
         """For so long nothing goes on: the disk hangs, or its machine is suspended."""
@@ -329,9 +364,17 @@ class Disk:
         self._durable_names.clear()
         self._pending_names.clear()
 
+    def put_back(self, files: Mapping[str, bytes]) -> None:
+        """Other files stand in place of all that was there, durably."""
+        self.erase()
+        for name, data in files.items():
+            self._names[name] = self._durable_names[name] = file = File()
+            file.durable += data
+
     def damage(self, name: str, offset: int, mask: int) -> None:
         """Rot: flip bits of one durable byte. For scenarios about damage that no crash explains."""
         self._file(name).durable[offset] ^= mask
+        self.has_rotted = True
 
 
 def _say(operation: Operation) -> str:

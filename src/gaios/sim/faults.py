@@ -7,6 +7,7 @@ All times are nanoseconds, `*_every_ns` are means, probabilities are 0 to 1; 0 t
 """
 
 import msgspec
+from msgspec.structs import replace
 
 from gaios.sim.dice import Dice
 
@@ -32,6 +33,15 @@ class DiskFaults(msgspec.Struct, frozen=True, kw_only=True):
     hang_every_ns: int = 0
     """A disk stands still: nothing that it was given, or is given, returns."""
     hang_ns: int = 10 * S
+    full_every_ns: int = 0
+    """Disks have no room for new files: one, some, or all, as where they share a file system."""
+    full_ns: int = 5 * S
+    drag_every_ns: int = 0
+    """One disk is slow for a while: every sync of it takes about `drag_sync_ns` longer."""
+    drag_ns: int = 5 * S
+    drag_sync_ns: int = 100 * MS
+    rot_every_ns: int = 0
+    """A durable record, snapshot or promise copy rots, at any replica, so that it is intact somewhere; never beside lost disks."""
 
 
 class NetworkFaults(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +103,19 @@ class ProcessFaults(msgspec.Struct, frozen=True, kw_only=True):
     """Mean time until somebody starts a replica whose disk failed."""
     lose_disk: float = 0.0
     """How often a crash takes the disk for good, of a minority at most: such a replica refuses to start.  [SAFETY 2, 8]"""
+    put_back: float = 0.0
+    """How often such a loss puts the directory of an earlier life in place instead.  [SAFETY 3]"""
+    rolled_back: float = 0.0
+    """How often such a loss puts the directory back as it was earlier in this very life.  [SAFETY 3]"""
+    cloned: float = 0.0
+    """How often such a loss is none, but a second process runs on a copy of the directory from then on.  [SAFETY 3]"""
+    flip_every_ns: int = 0
+    """A bit flips in the memory of a replica's database, of a minority at most, and never the master's: what one reads there before it is
+    found out is wrong, and nothing could tell."""
+    upgrade_every_ns: int = 0
+    """An operator stops a replica, installs the next version, and starts it again."""
+    roll_back: float = 0.0
+    """How often it is the version before instead, allowed or not; where that stops, the next one is installed again."""
     wall_jump: float = 0.0
     """How often a wall clock is off, by hours, when a process starts."""
 
@@ -143,6 +166,11 @@ def swarm(dice: Dice, drift_bound_ppm: int) -> Faults:
         hang_ns=dice.skewed(100 * MS, 20 * S),
         tear=dice.pick((0.0, 0.0, 0.5)),
         crash_point=rate(0.0003, 0.01),
+        full_every_ns=fills.skewed(S, 10 * S) if (fills := dice.split("fills")).chance(0.3) else 0,
+        full_ns=fills.skewed(500 * MS, 20 * S),
+        drag_every_ns=fills.skewed(S, 10 * S) if fills.chance(0.3) else 0,
+        drag_ns=fills.skewed(S, 20 * S),
+        drag_sync_ns=fills.skewed(20 * MS, S),
     )
     network = NetworkFaults(
         delay_ns=dice.skewed(20 * US, 5 * MS),
@@ -176,6 +204,10 @@ def swarm(dice: Dice, drift_bound_ppm: int) -> Faults:
         operator_ns=dice.skewed(500 * MS, 10 * S),
         lose_disk=dice.pick((0.0, 0.0, 0.0, 0.1)),
         wall_jump=dice.pick((0.0, 0.0, 0.5)),
+        put_back=dice.split("put back").pick((0.0, 0.5, 1.0)),
+        rolled_back=(copies := dice.split("copies")).pick((0.0, 0.0, 0.5)),
+        cloned=copies.pick((0.0, 0.0, 0.5)),
+        flip_every_ns=memory.skewed(300 * MS, 5 * S) if (memory := dice.split("memory")).chance(0.15) else 0,
     )
     client = ClientFaults(
         stall_every_ns=every(500 * MS, 8 * S, 0.3),
@@ -183,4 +215,7 @@ def swarm(dice: Dice, drift_bound_ppm: int) -> Faults:
         full_bytes=dice.pick((64, 1_000, 1 << 20)),
         kill_every_ns=kills.skewed(500 * MS, 5 * S) if (kills := dice.split("kills")).chance(0.6) else 0,
     )
+    rots = dice.split("rot")
+    if rots.chance(0.3) and not process.lose_disk and not process.flip_every_ns:
+        disk = replace(disk, rot_every_ns=rots.skewed(20 * MS, 2 * S))
     return Faults(disk=disk, network=network, process=process, client=client, drift_ppm=drift_bound_ppm if dice.chance(0.7) else 0)

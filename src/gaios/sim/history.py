@@ -13,6 +13,8 @@ from gaios import api
 DONE = "done"
 REFUSED = "refused"
 UNKNOWN = "unknown"
+REBUILT = 1 << 20
+"""A life that makes its database anew counts as another from there on: its number grows by this."""
 
 
 class Violation(NamedTuple):
@@ -58,7 +60,7 @@ class Applied(NamedTuple):
     at_ns: int
     replica: int
     boot: int
-    """Which of its lives: counts starts, those included that died before their boot number was durable."""
+    """Which of its lives: counts starts, those included that died before their boot number was durable; `REBUILT` more for each rebuild."""
     slot: int
     value: bytes
     """The chosen value."""
@@ -93,6 +95,10 @@ class Final(NamedTuple):
     """Of each slot that is no more in memory: the value that its disk has, None if it has none."""
     reserved: Mapping[bytes, tuple[bytes, int]] = {}
     """The lock service's keys: value and create revision."""
+    base: int = 0
+    """It came from a snapshot behind this slot, and applied only what is above."""
+    serves: bool = True
+    """Whether it would: a replica that doubts its database does not."""
 
 
 class Executed(NamedTuple):
@@ -124,6 +130,52 @@ class Watch(NamedTuple):
     events: tuple[api.Event, ...]
     next_revision: int
     """It was told everything below."""
+
+
+class Flip(NamedTuple):
+    """A bit flipped in one replica's database."""
+
+    at_ns: int
+    replica: int
+    boot: int
+    key: bytes
+    is_summed: bool = False
+    """The wrong value is in the state's checksum: only a comparison shows it, and when its record is dropped nothing is wrong any more."""
+
+
+class Compared(NamedTuple):
+    """One replica had applied all that it knew, behind a check."""
+
+    at_ns: int
+    replica: int
+    boot: int
+    slot: int
+
+
+class Doubted(NamedTuple):
+    """One replica found its database wrong: it goes on with another, and `boot` is that of the wrong one."""
+
+    at_ns: int
+    replica: int
+    boot: int
+
+
+class Ran(NamedTuple):
+    """One life of one replica, as far as upgrades go."""
+
+    replica: int
+    highest: int
+    """The feature level through which its version supports everything."""
+    from_ns: int
+    until_ns: int = 1 << 62
+
+
+class Raised(NamedTuple):
+    """A master decided to raise the cell's feature level."""
+
+    at_ns: int
+    replica: int
+    level: int
 
 
 class Level(NamedTuple):

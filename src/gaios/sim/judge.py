@@ -15,12 +15,14 @@ from gaios.sim.checkers.identical_state import identical_state
 from gaios.sim.checkers.lease_exclusivity import lease_exclusivity
 from gaios.sim.checkers.linearizability import linearizability
 from gaios.sim.checkers.persist_then_say import persist_then_say
+from gaios.sim.checkers.quarantined import may_have_misled, quarantined, tainted
+from gaios.sim.checkers.raised_when_all_can import raised_when_all_can
 from gaios.sim.checkers.revisions_monotone import revisions_monotone
 from gaios.sim.checkers.time_monotone import time_monotone
 from gaios.sim.checkers.watch_completeness import watch_completeness
 from gaios.sim.checkers.witness import replay, witness
 from gaios.sim.effective import effective, read
-from gaios.sim.history import DONE, Call, Final, Violation
+from gaios.sim.history import DONE, REBUILT, Call, Final, Violation
 from gaios.sim.locks.history import Asked
 from gaios.sim.locks.judge import judge_locks
 from gaios.sim.observations import Observations
@@ -38,8 +40,12 @@ def judge(seen: Observations, keys: list[bytes], finals: Mapping[int, Final], en
         end_ns: when the run ended.
     """
     found = list(seen.broken)
-    found += agreement(seen.applied)
-    found += identical_state(seen.applied, finals)
+    found += agreement(seen.applied, seen.jumps)
+    wrong = tainted(seen.flips)
+    sound = [applied for applied in seen.applied if applied.at_ns < wrong.get(applied[1:3], 1 << 62)] if wrong else seen.applied
+    found += identical_state(sound, finals)
+    found += raised_when_all_can(seen.raised, seen.ran)
+    found += quarantined(seen.flips, seen.compared, seen.doubted, seen.applied, seen.patience_ns)
     if found:
         # Replicas that disagree, or stopped: what their records say of all else means little.
         return found, 0
@@ -57,6 +63,8 @@ def judge(seen: Observations, keys: list[bytes], finals: Mapping[int, Final], en
     for applied in seen.applied:
         first_ns.setdefault(applied.slot, applied.at_ns)
     log = read(sorted(chosen.items()))
+    if may_have_misled(seen.flips, seen.doubted, seen.leases):
+        return found, 0
     acknowledged = [call for call in seen.calls if call.outcome == DONE and not isinstance(call.request, api.Range)]
     done = [asked for asked in seen.locks.asked if asked.outcome == DONE and isinstance(asked.request, lock_api.LockCommand)]
     everything: list[Call | Asked] = [*seen.calls, *seen.locks.asked]
@@ -66,12 +74,12 @@ def judge(seen: Observations, keys: list[bytes], finals: Mapping[int, Final], en
 
     last_lives: dict[int, dict[tuple[int, int], bytes]] = {replica: {} for replica in finals}
     for applied in seen.applied:
-        if applied.replica in finals and finals[applied.replica].life == applied.boot:
+        if applied.replica in finals and finals[applied.replica].life == applied.boot % REBUILT:
             for nth, entry in enumerate(entries(applied.value)):
                 last_lives[applied.replica][applied.slot, nth] = entry.command
     wanted = [(call.number, call.slot, call.nth, api.encode(call.request)) for call in acknowledged]
     wanted += [(asked.number, asked.slot, asked.nth, lock_api.encode(asked.request)) for asked in done]
-    found += acknowledged_in_log(wanted, last_lives)
+    found += acknowledged_in_log(wanted, last_lives, {replica: final.base for replica, final in finals.items()})
 
     carried_out = effective(log, seen)
     replayed = replay(carried_out)

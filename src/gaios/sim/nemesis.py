@@ -2,19 +2,26 @@
 
 Rule 1. Any number of replicas may be down at once: the cell need not work then, it must only never be wrong.
 Rule 2. A replica whose disk failed stays down until an operator comes, as one that ended with exit code 4; all others are supervised.
-Rule 3. `stop` ends all faults that last: partitions heal, links are free, disks, machines and clients go on, dead replicas are started,
-and nothing new begins.
+Rule 3. `stop` ends all faults that last: partitions heal, links are free, disks, machines and clients go on, dead replicas are started, an
+upgrade is brought to its end, and nothing new begins.
 """
 
 from collections.abc import Callable, Sequence
 
+from gaios.errors import TooOld
 from gaios.sim.client import SimulatedClient
 from gaios.sim.faults import MS, Faults
+from gaios.sim.memory import Memory
 from gaios.sim.network import Network
+from gaios.sim.outcasts import Shelf
 from gaios.sim.partitions import Link, shape
+from gaios.sim.rot import Rot
 from gaios.sim.seat import Seat
+from gaios.sim.twins import Twins
 from gaios.sim.world import World
 
+COPY_NS = 500 * MS
+"""Between two copies of running replicas' directories."""
 FLAP_NS = (5 * MS, 300 * MS)
 """A partition that comes and goes stays in either state for so long."""
 
@@ -30,14 +37,25 @@ class Nemesis:
         clients: Sequence[SimulatedClient],
         faults: Faults,
         *,
+        twin: Callable[[Seat], Seat] | None = None,
         spares_majority: bool = False,
     ) -> None:
-        """With `spares_majority` no crash, pause or hanging disk comes while so many are ill that one more would leave no majority."""
+        """`twin` makes another seat for a seat's replica; without it none is cloned.
+
+        With `spares_majority` no crash, pause or hanging disk comes while so many are ill that one more would leave no majority.
+        """
         self._clients = clients
         self._spares_majority = spares_majority
         self._world, self._network, self._seats, self._faults = world, network, seats, faults
         self._dice = world.dice.split("nemesis")
         self._running = True
+        self._memories = [Memory(seat) for seat in seats]
+        self._shelf = Shelf()
+        self._copies = world.dice.split("copies")
+        self._twins = Twins(world, self._copies, twin, self._fallen) if twin is not None else None
+        self._is_last_loss = False
+        """Nothing more may be lost: who would notice the last loss must know what it knows."""
+        self._rots = Rot(world, world.dice.split("rot"), seats)
         self._blocks: list[list[Link]] = []
         self._clogs: list[list[Link]] = []
         for seat in seats:
@@ -50,7 +68,13 @@ class Nemesis:
         for every_ns, act in (
             (process.crash_every_ns, self._crash),
             (process.pause_every_ns, self._pause),
+            (process.flip_every_ns, self._flip),
+            (process.upgrade_every_ns, self._upgrade),
+            (COPY_NS if process.lose_disk and process.rolled_back else 0, self._copy),
             (self._faults.disk.hang_every_ns, self._hang),
+            (self._faults.disk.full_every_ns, self._fill),
+            (self._faults.disk.drag_every_ns, self._drag),
+            (self._faults.disk.rot_every_ns, self._rot),
             (network.partition_every_ns, self._partition),
             (network.clog_every_ns, self._clog),
             (network.break_every_ns, self._break_one),
@@ -75,7 +99,11 @@ class Nemesis:
         for seat in self._seats:
             seat.disk.faults = self._faults.calm().disk
             seat.disk.go_on()
+            seat.disk.is_full, seat.disk.drag_ns = False, 0
             seat.resume()
+            if self._faults.process.upgrade_every_ns and not seat.is_next:
+                seat.stop(power=False)
+                seat.is_next = True
             if seat.node is None and not seat.is_lost:
                 seat.start()
 
@@ -122,13 +150,46 @@ class Nemesis:
         self._world.count("a replica crashed")
         seat.stop(power=self._dice.chance(self._faults.process.power_cut))
         lost = sum(other.is_lost for other in self._seats)
-        if 2 * (lost + 1) < len(self._seats) and self._dice.chance(self._faults.process.lose_disk):
+        if (
+            not seat.is_lost
+            and 2 * (lost + 1) < len(self._seats)
+            and not self._is_last_loss
+            and self._dice.chance(self._faults.process.lose_disk)
+        ):
+            self._lose(seat)
+        self._restart_later(seat)
+
+    def _lose(self, seat: Seat) -> None:
+        """Its disk is empty, or holds what it held in an earlier life, or earlier in this one; or it is copied."""
+        process = self._faults.process
+        if not any(other.is_lost for other in self._seats):
+            if self._twins is not None and process.cloned and self._copies.chance(process.cloned):
+                self._is_last_loss = True
+                self._twins.copy(seat)
+                return
+            if process.rolled_back and self._copies.chance(process.rolled_back) and self._shelf.roll_back(seat, self._seats):
+                self._world.count("a directory was rolled back")
+                self._is_last_loss = seat.is_lost = seat.onlooker.is_out = True
+                return
+        if self._dice.chance(process.put_back):
+            if self._shelf.put_back(seat, self._seats):
+                self._world.count("an older directory was put back")
+                seat.is_lost = seat.onlooker.is_out = True
+            else:
+                self._shelf.keep(seat)
+        else:
             self._world.count("a disk was lost for good")
             seat.lose_disk()
-        self._restart_later(seat)
+
+    def _copy(self) -> None:
+        """Somebody copies the directory of a replica while it runs."""
+        running = [seat for seat in self._seats if seat.node is not None and not seat.is_lost]
+        if running:
+            self._shelf.copy(self._copies.pick(running))
 
     def _fallen(self, seat: Seat, disk_failed: bool) -> None:
         """It ended by itself."""
+        self._install_newer(seat)
         if not disk_failed:
             self._restart_later(seat)
             return
@@ -150,6 +211,24 @@ class Nemesis:
         if seat.node is None and seat.life == life:
             self._world.count("a replica restarted")
             seat.start()
+            if self._install_newer(seat):
+                self._restart_later(seat)
+
+    def _upgrade(self) -> None:
+        """An operator installs another version somewhere, and it is started."""
+        seat = self._dice.pick(self._seats)
+        seat.is_next = not self._dice.chance(self._faults.process.roll_back)
+        self._world.count("the next version was installed" if seat.is_next else "the version before was installed again")
+        self._world.note(f"install {seat.replica} {seat.is_next}")
+        self._crash_one(seat)
+
+    def _install_newer(self, seat: Seat) -> bool:
+        """A version that stopped because it is too old is replaced; whether it was."""
+        if not isinstance(seat.refusal, TooOld):
+            return False
+        self._world.note(f"install {seat.replica} True")
+        seat.is_next = True
+        return True
 
     def _pause(self) -> None:
         seat, faults = self._victim(), self._faults.process
@@ -166,12 +245,48 @@ class Nemesis:
             others = [other.replica for other in self._seats if other is not seat]
             self._cut([link for other in others for link in ((seat.replica, other), (other, seat.replica))], duration + duration // 4)
 
+    def _flip(self) -> None:
+        """A bit of a replica's memory flips."""
+        odd = [seat for seat, memory in zip(self._seats, self._memories, strict=True) if memory.is_odd]
+        sound = [seat for seat in self._seats if seat.node is not None and not seat.is_serving and seat not in odd]
+        if not sound or 2 * (len(odd) + 1) >= len(self._seats):
+            return
+        if self._memories[self._seats.index(self._dice.pick(sound))].flip(self._dice):
+            self._world.count("a bit flipped in a database")
+
     def _hang(self) -> None:
         """A disk stands still for a while."""
         seat = self._victim()
         if seat is not None:
             self._world.count("a disk hung")
             seat.disk.stand_still(self._dice.around(self._faults.disk.hang_ns))
+
+    def _fill(self) -> None:
+        """Somebody fills disks, and takes it away again after a while."""
+        which = self._dice.pick(("one", "some", "all"))
+        seats = [self._dice.pick(self._seats)] if which == "one" else self._dice.some(self._seats) if which == "some" else list(self._seats)
+        for seat in seats:
+            self._world.count("a disk was full")
+            seat.disk.is_full = True
+            self._world.after(self._dice.around(self._faults.disk.full_ns), self._empty, seat)
+
+    def _empty(self, seat: Seat) -> None:
+        seat.disk.is_full = False
+
+    def _drag(self) -> None:
+        """A disk is slow for a while."""
+        seat = self._victim()
+        if seat is not None:
+            self._world.count("a disk was slow for a while")
+            seat.disk.drag_ns = self._faults.disk.drag_sync_ns
+            self._world.after(self._dice.around(self._faults.disk.drag_ns), self._speed_up, seat)
+
+    def _speed_up(self, seat: Seat) -> None:
+        seat.disk.drag_ns = 0
+
+    def _rot(self) -> None:
+        """Something on some disk is not what it was."""
+        self._rots.strike(down=frozenset(seat.replica for seat in self._seats if seat.node is None))
 
     def _stall(self) -> None:
         """A client stands still for a while."""

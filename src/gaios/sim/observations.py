@@ -1,12 +1,27 @@
 """What a run writes down for the checkers while it happens."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gaios.locks import LockService
 from gaios.machine import Context
 from gaios.sim.checkers.persist_then_say import Remembered
-from gaios.sim.history import Applied, Call, Executed, Lease, Level, Life, Violation, Watch
+from gaios.sim.history import (
+    REBUILT,
+    Applied,
+    Call,
+    Compared,
+    Doubted,
+    Executed,
+    Flip,
+    Lease,
+    Level,
+    Life,
+    Raised,
+    Ran,
+    Violation,
+    Watch,
+)
 from gaios.sim.locks.history import Records
 
 _new = tuple.__new__
@@ -18,6 +33,8 @@ class Observations:
 
     def __init__(self) -> None:
         self.applied: list[Applied] = []
+        self.jumps: set[tuple[int, int, int]] = set()
+        """Replica, life, slot: it went on behind a peer's snapshot there."""
         self.executed: list[Executed] = []
         self.charged: list[Executed] = []
         """Charges that a machine carried out."""
@@ -27,9 +44,29 @@ class Observations:
         self.watches: list[Watch] = []
         self.starts: list[Remembered] = []
         self.lives: list[Life] = []
+        self.flips: list[Flip] = []
+        self.captured: dict[tuple[int, int], tuple[int, int]] = {}
+        """When, and in which life, a replica took its snapshot behind a slot: by replica and slot."""
+        self.compared: list[Compared] = []
+        self.doubted: list[Doubted] = []
+        self.ran: list[Ran] = []
+        self.raised: list[Raised] = []
+        self.patience_ns = 0
+        """How long a replica waits for others' sums before it decides without them."""
         self.broken: list[Violation] = []
         """Replicas that stopped by themselves, and what else is wrong as soon as it is seen."""
         self._levels: dict[tuple[int, str], Level] = {}
+
+    def inherit(self, now_ns: int, replica: int, boot: int, slot: int) -> bool:
+        """A life begins with its replica's own snapshot behind a slot; whether that is of a database in which a wrong value was summed up.
+
+        Then it is this life's, too: nothing but a comparison shows it.
+        """
+        when, whose = self.captured.get((replica, slot), (0, 0))
+        wrong = [flip for flip in self.flips if flip[1:3] == (replica, whose) and flip.is_summed and flip.at_ns <= when]
+        if wrong:
+            self.flips.append(wrong[-1]._replace(at_ns=now_ns, boot=boot))
+        return bool(wrong)
 
     def level(self, replica: int, name: str, value: int, limit: int) -> None:
         """How full something bounded is."""
@@ -60,8 +97,13 @@ class ObservedService(LockService):
         self._observations.charged.append(_new(Executed, (self._replica, self.boot, context[0], context[1])))
         return super().apply_own(command, context)
 
+    def restore(self, chunks: Iterable[bytes]) -> None:
+        """As `LockService.restore`."""
+        super().restore(chunks)
+        self.boot += REBUILT
 
-def watch_applier(observations: Observations, replica: int, boot: int, applier: Any, clock_ns: Any) -> None:  # noqa: ANN401
+
+def watch_applier(observations: Observations, replica: int, applier: Any, clock_ns: Any) -> None:  # noqa: ANN401
     """Write down every slot that this life applies."""
     original = applier.apply
 
@@ -69,8 +111,21 @@ def watch_applier(observations: Observations, replica: int, boot: int, applier: 
         result = original(slot, value)
         machine = applier.machine
         now_ns, checksum = clock_ns(), machine.checksum()
-        seen = (now_ns, replica, boot, slot, value, applier.chain, checksum, applier.epoch, machine.revision, applier.time_ms)
+        seen = (now_ns, replica, machine.boot, slot, value, applier.chain, checksum, applier.epoch, machine.revision, applier.time_ms)
         observations.applied.append(_new(Applied, seen))
         return result
 
-    applier.apply = apply
+    taken_over = applier.restore
+
+    def restore(part: Any, sessions: Any) -> None:  # noqa: ANN401 (handed through)
+        taken_over(part, sessions)
+        observations.jumps.add((replica, applier.machine.boot, part.slot))
+        observations.captured.pop((replica, part.slot), None)  # a majority has this one
+
+    captured = applier.capture
+
+    def capture(*arguments: Any) -> Any:  # noqa: ANN401 (handed through)
+        observations.captured[replica, applier.applied] = (clock_ns(), applier.machine.boot)
+        return captured(*arguments)
+
+    applier.apply, applier.restore, applier.capture = apply, restore, capture

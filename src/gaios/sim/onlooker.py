@@ -8,21 +8,27 @@ import traceback
 from functools import partial
 from typing import Any
 
-import msgspec
-
 from gaios import errors
-from gaios.log import recover
-from gaios.paxos import core
+from gaios.locks import LockService
+from gaios.log import Copies, Evidence, Recovered, Replica, feature
+from gaios.log.doubt import Phase
+from gaios.server import damage
+from gaios.server.effects import Effects
+from gaios.server.loading import load
 from gaios.server.node import Node
-from gaios.sim.checkers.persist_then_say import Remembered, Said
+from gaios.sim.checkers.persist_then_say import Remembered
+from gaios.sim.checkers.quarantined import NAME as QUARANTINED
 from gaios.sim.clock import Clock
 from gaios.sim.dice import Dice
 from gaios.sim.disk import Disk
-from gaios.sim.history import Lease, Life, Violation
+from gaios.sim.history import REBUILT, Compared, Doubted, Lease, Life, Raised, Ran, Violation
 from gaios.sim.levels import levels
 from gaios.sim.observations import Observations, watch_applier
+from gaios.sim.outcasts import STAYS_OUT, is_expected
+from gaios.sim.speech import Speech
 from gaios.sim.world import World
 from gaios.storage import Identity, Journal
+from gaios.storage.words import Place
 
 LOOK = 0.001
 """How often a frame that leaves is compared with what is durable at that moment; promises are each time."""
@@ -32,55 +38,6 @@ RESTLESS_TURNS = 20
 """Turns in a row that may leave undone what was due before them: more, and the loop spins."""
 LEVELS_TURNS = 64
 """Turns after which it is looked how full bounded things are; what waits for a slot is looked at each time."""
-_BINDING = core.AFTER
-"""What is remembered once it was said, as the sound text has it: a bug of the museum may say otherwise."""
-_decode = msgspec.msgpack.Decoder(tuple[int, int, int, list[Any]]).decode
-"""A frame that the replica made itself: it is read as it is, unchecked."""
-
-
-class Speech:
-    """The most that one replica said, read off the frames that leave it."""
-
-    __slots__ = ("_accepted", "_ballot", "_last", "_term_ns", "binds")
-
-    def __init__(self) -> None:
-        self._ballot = self._term_ns = 0
-        self._accepted: dict[int, int] = {}
-        self._last = b""
-        self.binds = False
-        """Whether anything was said, since this was last reset, that waits for records."""
-
-    def hear(self, body: bytes) -> bool:
-        """A frame leaves; whether it holds a promise, or the end of one, which are rare and worth a closer look."""
-        if body is self._last:
-            return False
-        self._last = body
-        promises = False
-        for message in _decode(body)[3]:
-            tag = message[0]
-            if tag in _BINDING:
-                self.binds = True
-                if message[1] > self._ballot:
-                    self._ballot = message[1]
-            if tag == core.ACCEPTED:
-                self._accept(message[3], message[1])
-            elif tag == core.PROMISE:
-                promises = True
-                for slot, (ballot, _) in message[4].items():
-                    self._accept(slot, ballot)
-            elif tag == core.RELEASE:
-                promises = True
-            elif tag == core.GRANT:
-                self._term_ns = max(self._term_ns, message[4])
-        return promises
-
-    def _accept(self, slot: int, ballot: int) -> None:
-        if ballot > self._accepted.get(slot, 0):
-            self._accepted[slot] = ballot
-
-    def said(self) -> Said:
-        """All of it so far."""
-        return Said(self._ballot, self._term_ns, dict(self._accepted))
 
 
 class LeaseWatch:
@@ -160,10 +117,20 @@ class Onlooker:
         disk.on_refusal = partial(self.found, "disk")
         self._lease = LeaseWatch(observations, replica, clock)
         self._speech = Speech()
+        self.is_out = False
+        """Whether its disk is empty, or an older one."""
+        self.may_be_too_old = False
+        """Whether there is a newer version than its own in this world."""
+        self.has_twin = False
+        """Whether another process runs on a copy of its disk, or will: it stops when it hears of that, and may go on when it does not."""
         self._life = self._slots = self._boot = self._lived = 0
         self._serving = self._behind = False
+        self._quarantines = self._checked = 0
+        self._was_told = False
+        """Its doubt was durable at its last turn."""
         self._recovering = self._waited = self._overloaded = self._turns = 0
         self._due_ns = self._restless = 0
+        self._taken = self._skipped = self._installed = self._rebuilt = self._repaired = self._wanted = self._rotten = 0
         self._core: Any = None
         self._held: _Standing | None = None
         """How it stood at its last turn, if it held a lease then."""
@@ -173,13 +140,51 @@ class Onlooker:
     def started(self, life: int, node: Node) -> None:
         """A process was started, and has read its disk."""
         self._life, self._overloaded, self._boot = life, 0, node.replica.boot
+        self._unharmed("start", node.commit.journal.damaged)
+        self._quarantines = self._checked = 0
+        if self._was_told and node.replica.doubt.phase is Phase.SOUND:
+            self._observations.broken.append(Violation(QUARANTINED, f"replica {self._replica} was in quarantine, and forgot it"))
+        self._was_told = False
         self._speech.binds = False
+        self._observations.ran.append(Ran(self._replica, node.replica.applier.highest, self._world.now_ns))
+        self._wanted = 0
         participant = self._core = node.replica.core
-        self._remember(participant.promised, participant.longest, dict(participant.acc))
-        watch_applier(self._observations, self._replica, life, node.replica.applier, lambda: self._world.now_ns)
+        self._taken = self._skipped = self._installed = self._rebuilt = self._repaired = 0
+        if node.replica.applier.base:
+            self._world.count("a replica started from a snapshot")
+            boot: int = node.replica.applier.machine.boot  # type: ignore[attr-defined]  # it is an observed one
+            if self._observations.inherit(self._world.now_ns, self._replica, boot, node.replica.applier.base):
+                self._world.count("a replica started from a snapshot of a wrong database")
+        if node.snapshots.why:
+            self._world.count("a replica started from an older snapshot")
+        if participant.faulty:
+            self._world.count("a replica started without some of what it accepted")
+        if node.replica.lacks_base:
+            self._world.count("a replica started without a snapshot that its log needs")
+            self._bereft("start", participant.truncated)
+        if node.replica.silent_through > participant.chosen:
+            self._world.count("a replica could not tell what it accepted")
+        self._rotten = node.damages.found
+        faulty, silent_through = dict(participant.faulty), node.replica.silent_through
+        self._remember(
+            Recovered(
+                Copies(),
+                participant.promised,
+                participant.longest,
+                participant.chosen,
+                participant.truncated,
+                dict(participant.acc),
+                faulty=faulty,
+                silent_through=silent_through,
+            )
+        )
+        watch_applier(self._observations, self._replica, node.replica.applier, lambda: self._world.now_ns)
 
     def stopped(self) -> None:
         """It died."""
+        ran = self._observations.ran
+        at = max(at for at, each in enumerate(ran) if each.replica == self._replica)
+        ran[at] = ran[at]._replace(until_ns=self._world.now_ns)
         self._serving = self._behind = False
         self._renew()
         if self._lease.end(self._world.now_ns):
@@ -216,8 +221,16 @@ class Onlooker:
         if self._lease.see(true_ns, ballot, until):
             self._world.count("a lease lapsed while its master lived")
 
-    def turned(self, node: Node, now: int, due_ns: int) -> None:
-        """It did a turn; `now` is its own, and when it wants the next one: 0 for at once, as there is more to apply."""
+    def turned(self, node: Node, now: int, effects: Effects, asked: bool) -> None:
+        """It did a turn; `now` is its own. What it wants the next one for may be due at once (0), as there is more to apply.
+
+        `asked`: a real process would have taken a turn for what came; otherwise this one must have brought nothing.
+        """
+        due_ns = effects.deadline_ns
+        if not asked and now < self._due_ns:
+            self._world.count("what came needed no turn")
+            if any((effects.disk, effects.to_peers, effects.to_clients, effects.local, due_ns < self._due_ns)):
+                self.found("run", errors.InvariantViolated(invariant="what needs no turn has no effects", detail=f"{effects!r:.200}"))
         if not 0 < due_ns <= now or due_ns != self._due_ns:
             self._due_ns, self._restless = due_ns, 0
         else:
@@ -236,19 +249,65 @@ class Onlooker:
         if participant.best and participant.bal != self._recovering:
             self._recovering = participant.bal
             world.count("a promise carried values")
+        if (node.snapshots.taken, node.snapshots.skipped) != (self._taken, self._skipped):
+            world.count("a snapshot was taken" if node.snapshots.taken > self._taken else "a snapshot was asked for while one was taken")
+            self._taken, self._skipped = node.snapshots.taken, node.snapshots.skipped
+        if node.snapshots.repaired != self._repaired:
+            self._repaired = node.snapshots.repaired
+            world.count("a damaged snapshot was fetched again")
+        if node.damages.found != self._rotten:
+            self._rotten = node.damages.found
+            world.count("rot was found while a replica ran")
+        if node.snapshots.installed != self._installed:
+            self._installed = node.snapshots.installed
+            world.count("a replica caught up by a snapshot")
+        if node.snapshots.rebuilt != self._rebuilt:
+            self._rebuilt = node.snapshots.rebuilt
+            world.count("a wrong database was rebuilt from a snapshot")
         behind = replica.is_behind
         if behind != self._behind:
             self._behind = behind
             if not behind:
                 world.count("a replica caught up by chosen values")
         serving = replica.is_serving
+        self._watch_doubt(replica, serving=serving)
         if serving != self._serving:
             self._serving = serving
             world.count("a master was elected" if self._serving else "a master stepped down")
+        if replica.raising.wanted != self._wanted:
+            self._wanted = replica.raising.wanted
+            if self._wanted:
+                world.count("a master raised the feature level")
+                self._observations.raised.append(Raised(world.now_ns, self._replica, self._wanted))
         waiting = replica.waiting
         if waiting > self._waited:
             self._waited = waiting
             self._observations.level(self._replica, "waiting entries", self._waited, self._queue)
+
+    def _watch_doubt(self, replica: Replica, *, serving: bool) -> None:
+        doubt, applier, seen = replica.doubt, replica.applier, self._observations
+        boot: int = applier.machine.boot  # type: ignore[attr-defined]  # it is an observed one
+        if doubt.quarantines != self._quarantines:
+            self._quarantines = doubt.quarantines
+            self._world.count("a replica found its database wrong")
+            # Its newest rebuild may have begun since.
+            seen.doubted.append(Doubted(self._world.now_ns, self._replica, boot % REBUILT))
+        if applier.checked != self._checked and applier.applied == replica.chosen:
+            self._checked = applier.checked
+            seen.compared.append(Compared(self._world.now_ns, self._replica, boot, applier.checked))
+        self._was_told = doubt.is_repairing
+        if serving and doubt.phase is not Phase.SOUND:
+            detail = f"replica {self._replica} serves at {self._world.now_ns} ns, and doubts its database"
+            seen.broken.append(Violation(QUARANTINED, detail))
+
+    def kept(self, evidence: Evidence | None) -> None:
+        """It wants evidence kept, as a shell would; raises what it stops with then."""
+        if evidence is None:
+            return
+        self._world.count("evidence of a wrong state was kept")
+        self._world.note(f"evidence {self._replica} {evidence.name} {sum(map(len, evidence.chunks))}")
+        if evidence.fatal is not None:
+            raise evidence.fatal
 
     def spoke(self, body: bytes) -> None:
         """A frame leaves."""
@@ -256,25 +315,64 @@ class Onlooker:
         if self._speech.binds and self._lived != self._life:
             self._lived = self._life
             self._observations.lives.append(Life(self._replica, self._life, self._boot))
+            if self.is_out:
+                self._accuse()
         slots = self._slots if self._slots > LOOK_SLOTS else LOOK_SLOTS
         if self._dice.throw() * slots < look * LOOK_SLOTS:
             self._imagine_power_cut()
 
+    def _accuse(self) -> None:
+        """It says what binds it, and must not: a function of its own, for museums that want to see what becomes of that."""
+        detail = f"replica {self._replica} takes part at {self._world.now_ns} ns, in boot {self._boot}, without its state"
+        self._observations.broken.append(Violation(STAYS_OUT, detail))
+
     def _imagine_power_cut(self) -> None:
         """Would a start remember what was just said, if the power went now and every un-synced byte with it?"""
         try:
-            _, found = Journal.open(self._identity, self._disk.durable())
-            recovered = recover(found.copies, found.records)
+            durable = self._disk.durable()
+            journal, found = Journal.open(self._identity, durable)
+            self._unharmed("imagined power cut", journal.damaged)
+            recovered = damage.recovered(found, "imagined")
+            if recovered.truncated and load(durable, self._identity.cell, recovered, LockService(), feature.LEVEL_END).base is None:
+                self._bereft("imagined power cut", recovered.truncated)
         except errors.Error as error:
             self.found("imagined power cut", error)
             return
-        self._remember(recovered.promised, recovered.longest_ns, recovered.accepted)
+        self._remember(recovered)
 
-    def _remember(self, promised: int, longest_ns: int, accepted: dict[int, tuple[int, bytes]]) -> None:
-        self._observations.starts.append(Remembered(self._replica, self._life, self._speech.said(), promised, longest_ns, accepted))
+    def _unharmed(self, where: str, places: list[Place]) -> None:
+        """A start repairs what it finds damaged, and goes on; but only rot may have damaged it."""
+        if places and not self._disk.has_rotted:
+            detail = f"{len(places)} places, and nothing rotted"
+            self.found(where, errors.StateDamaged(file="wal", offset=places[0].start, kind="record", detail=detail))
+
+    def _bereft(self, where: str, truncated: int) -> None:
+        """A start finds no snapshot that its log needs. It goes on without; but only rot may have taken it."""
+        if not self._disk.has_rotted:
+            detail = f"the log begins behind slot {truncated}, and none is whole"
+            self.found(where, errors.StateDamaged(file="snap", offset=0, kind="snapshot", detail=detail))
+
+    def _remember(self, found: Recovered) -> None:
+        """A start knows so much; where it cannot read what it accepted, it knows that it did."""
+        if self.is_out:
+            return
+        said = self._speech.said()
+        lost = dict.fromkeys(range(found.chosen + 1, found.silent_through + 1), (found.promised, b""))
+        lost |= {slot: (ballot, b"") for slot, ballot in found.faulty.items()}
+        accepted = {**found.accepted, **lost} if lost else found.accepted
+        self._observations.starts.append(
+            Remembered(self._replica, self._life, said, found.promised, found.longest_ns, accepted, found.truncated)
+        )
 
     def found(self, where: str, error: Exception) -> None:
         """The process stopped by itself."""
+        if (self.is_out or self.has_twin) and is_expected(error):
+            self._world.count(f"a replica without its state stopped: {type(error).__name__}")
+            return
+        if self.may_be_too_old and isinstance(error, errors.TooOld):
+            self._world.count(f"a version that is too old stopped ({where})")
+            self._world.note(f"too old {self._replica} {error}")
+            return
         frames = traceback.extract_tb(error.__traceback__)
         last = f"{frames[-1].filename.rpartition('gaios/')[2]}:{frames[-1].lineno}" if frames else ""
         self._world.note(f"stopped {self._replica} {type(error).__name__}")

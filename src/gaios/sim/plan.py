@@ -79,7 +79,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     turn_ns: int = 30 * US
     """What a turn of a replica's loop takes: events that come meanwhile wait for the next."""
     makes_spares: bool = True
-    """Segments are made ahead, beside other batches."""
+    """Segments are made ahead, beside other batches; else when a batch lacks one."""
     clients: int = 5
     operations: int = 150
     """Of all clients together, in safety mode."""
@@ -123,6 +123,7 @@ def draw(dice: Dice) -> Plan:
         answer_bytes=dice.pick((1, 4_096)) if small and dice.chance(0.3) else 4_096,
         table_bytes=dice.pick((100, 128 << 20)) if small and dice.chance(0.3) else 128 << 20,
     )
+    faults = swarm(dice.split("faults"), DRIFT_BOUND_PPM)
     options = Options(
         term_ms=term_ms,
         beat_ms=max(1, term_ms // dice.pick((6, 6, 4, 10))),
@@ -133,17 +134,20 @@ def draw(dice: Dice) -> Plan:
         queue_entries=dice.pick((2, 8)) if overload or (small and dice.chance(0.5)) else 8_192,
         seek_slots=dice.pick((1, 2, 64)) if small else 64,
         supply_bytes=dice.pick((1, 200, 4 << 20)) if small else 4 << 20,
-        cache_bytes=dice.pick((1, 2_000, 64 << 20)) if small else 64 << 20,
+        cache_bytes=dice.pick((1, 2_000, 16 << 20)) if small else 16 << 20,
         apply_entries=dice.pick((1, 3, 2_000)) if small else 2_000,
         retransmit_ms=dice.pick((120, 120, dice.skewed(10, 400))),
         campaign_ms=dice.pick((400, 400, dice.skewed(50, 1_000))),
         spread_ms=dice.pick((60, 60, dice.skewed(2, 300))),
         mark_ms=dice.pick((300, 20, 3_000)),
+        check_ms=dice.split("checks").pick((1_000, 200, 50)),
+        **_snapshots(dice.split("snapshots")),
     )
-    faults = swarm(dice.split("faults"), DRIFT_BOUND_PPM)
     if deep:
         faults = replace(faults, network=replace(faults.network, loss=max(faults.network.loss, 0.1)))
     limits = Limits(requests=dice.pick((1, 3)) if small and dice.chance(0.3) else 1_024, watches=dice.pick((1, 256)))
+    if faults.disk.rot_every_ns:
+        limits = replace(limits, scrub_every_ms=dice.split("scrub").pick((300, 3_000, 3_600_000)))
     return Plan(
         replicas=dice.pick((5, 5, 3, 3, 1 + dice.below(7))),
         faults=faults,
@@ -163,6 +167,20 @@ def draw(dice: Dice) -> Plan:
         deadline_ns=dice.skewed(300 * MS, 8 * S),
         locks=_locks(dice.split("locks")),
     )
+
+
+def _snapshots(dice: Dice) -> dict[str, int]:
+    """Many small ones, in two of three seeds."""
+    if dice.chance(0.3):
+        return {}
+    return {
+        "snapshot_slots": dice.skewed(3, 300),
+        "snapshot_bytes": dice.skewed(300, 100_000),
+        "snapshot_pause_us": dice.pick((100, 5_000, 100_000)),
+        "snapshot_stagger_ms": dice.pick((1, 20, 300)),
+        "keep_snapshots": dice.pick((2, 2, 3)),
+        "keep_bytes": dice.pick((1, 1, 30_000, 1 << 30)),
+    }
 
 
 def _locks(dice: Dice) -> Locks:

@@ -33,6 +33,9 @@ LOST = -1
 _HARMS = {"an un-synced write was torn", "an un-synced write was lost", "a directory operation was lost", "a sync failed", "a write failed"}
 
 
+Told = Callable[[], None]
+
+
 class Message(NamedTuple):
     """One message, from one lane to another."""
 
@@ -163,7 +166,7 @@ class Recording:
                 self.open(lane, group, text(), number)
 
     def _submitted(self, replica: int, original: Callable[..., None]) -> Callable[..., None]:
-        def submit(operations: Sequence[Operation], done: Callable[[], None], failed: Callable[[], None]) -> None:
+        def submit(operations: Sequence[Operation], done: Told, failed: Told, no_room: Told | None = None) -> None:
             group = "disk beside" if (replica, "disk") in self._open else "disk"
             self.open(replica, group, words.joined(map(_operation, operations)))
 
@@ -171,7 +174,8 @@ class Recording:
                 self.close(replica, group, how)
                 tell()
 
-            original(operations, partial(ended, done, ""), partial(ended, failed, " (failed)"))
+            full = partial(ended, no_room, " (no room)") if no_room is not None else None
+            original(operations, partial(ended, done, ""), partial(ended, failed, " (failed)"), full)
 
         return submit
 

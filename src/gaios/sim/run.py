@@ -8,11 +8,12 @@ from then on every operation must succeed, and all replicas come to one state.
 
 import gc
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import blake2b
 
 import msgspec
 
-from gaios import api
+from gaios import api, errors
 from gaios.entry import Kind, entries
 from gaios.errors import ConfigurationError
 from gaios.locks import LockService
@@ -28,6 +29,7 @@ from gaios.sim.judge import judge
 from gaios.sim.locks import liveness
 from gaios.sim.locks.liveness import LIVENESS
 from gaios.sim.locks.work import Work
+from gaios.sim.next_version import NEXT
 from gaios.sim.observations import Observations
 from gaios.sim.plan import Plan, draw
 from gaios.sim.recording import Recording
@@ -137,17 +139,18 @@ def _run(seed: int, options: RunOptions) -> Report:
 
 
 def finals(cell: Cell) -> dict[int, Final]:
-    """Every replica that is up, as it is now."""
+    """Every replica that is up and has its state, as it is now."""
     found: dict[int, Final] = {}
     for replica, seat in cell.seats.items():
-        if seat.node is not None:
+        if seat.node is not None and not seat.is_lost:
             applier = seat.node.replica.applier
             page = api.decode_answer(applier.machine.query(api.encode(api.Range(b"", b""))))
             assert isinstance(page, api.Page)
             values = {entry.key: entry.value for entry in page.entries}
             snapshot = b"".join([*applier.machine.snapshot(), *applier.sessions.snapshot()])
             hashed, dropped = blake2b(snapshot).digest(), _dropped(seat.node, seat.disk)
-            found[replica] = Final(seat.life, applier.applied, values, hashed, dropped, _reserved(applier.machine))
+            serves = seat.node.replica.doubt.may_serve
+            found[replica] = Final(seat.life, applier.applied, values, hashed, dropped, _reserved(applier.machine), applier.base, serves)
     return found
 
 
@@ -167,7 +170,8 @@ def _dropped(node: Node, disk: Disk) -> dict[int, bytes | None]:
     for slot in range(replica.core.truncated + 1, replica.applied + 1):
         if slot not in replica.core.acc:
             where = journal.locate(RecordKind.ACCEPT, slot)
-            found[slot] = None if where is None else journal.read(disk, where).payload
+            with suppress(errors.StateDamaged):  # it rotted, and nobody has looked since: whoever does fetches it again
+                found[slot] = None if where is None else journal.read(disk, where).payload
     return found
 
 
@@ -212,8 +216,20 @@ def _liveness(world: World, plan: Plan, cell: Cell, workload: Workload, work: Wo
     if not cell.has_converged():
         applied = {seat.replica: seat.node.replica.applied if seat.node is not None else None for seat in cell.seats.values()}
         found.append(Violation(LIVENESS, f"replicas do not converge: applied {applied}"))
+    found += _level(plan, cell)
     world.run(world.now_ns + S)
     return found
+
+
+def _level(plan: Plan, cell: Cell) -> list[Violation]:
+    """An upgrade that came to its end has raised the cell's feature level, unless a member is gone for good."""
+    seats = cell.seats.values()
+    if not plan.faults.process.upgrade_every_ns or any(seat.is_lost for seat in seats):
+        return []
+    levels = {seat.replica: seat.node.replica.applier.feature if seat.node is not None else None for seat in seats}
+    if set(levels.values()) == {NEXT}:
+        return []
+    return [Violation(LIVENESS, f"all run the next version, and have levels {levels}, not {NEXT}")]
 
 
 def _failed(call: Call) -> bool:

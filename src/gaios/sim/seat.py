@@ -9,7 +9,7 @@ Rule 2. What a process does not take while it is paused waits for it; what is se
 Rule 3. A process that raises what it may not raise is a finding.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -20,21 +20,19 @@ from gaios.server.effects import Effects, Limits
 from gaios.server.node import Node
 from gaios.server.recorded import start_recorded
 from gaios.server.recorder import Recorder
-from gaios.sim.clock import Clock
+from gaios.sim.clock import Clock, wall_clock
 from gaios.sim.disk import Disk
 from gaios.sim.door import Door
 from gaios.sim.faults import Faults
 from gaios.sim.network import Connection, Deliver, Network
+from gaios.sim.next_version import VERSION as NEXT_VERSION
 from gaios.sim.observations import Observations, ObservedService
 from gaios.sim.onlooker import Onlooker
 from gaios.sim.world import World
-from gaios.storage import Identity, Record, create
+from gaios.storage import Identity, Piece, Record, create
 from gaios.transport import PEER_BYTES_MAX, Decoder, Kind, encode_peer
 
-WALL_MS = 1_700_000_000_000
-"""What the wall clock shows when the world begins."""
-WALL_OFF_MS = 86_400_000
-"""How far a wall clock may be off, either way."""
+SCRUB_NS = 200_000  # what reading a piece again takes
 
 
 def address(replica: int) -> str:
@@ -62,26 +60,31 @@ class Seat:
         segment_bytes: int,
         turn_ns: int,
         makes_spares: bool,
+        name: str = "",
     ) -> None:
-        """`turn_ns` is what a turn of the loop takes: events that come meanwhile wait for the next."""
+        """`turn_ns` is what a turn of the loop takes: events that come meanwhile wait for the next. `name` tells one from its twin."""
         self.world, self.network, self.observations = world, network, observations
         self.replica = replica
         self.members = {member: member for member in range(1, replicas + 1)}
         self._bounds = bounds
         self._cell, self._options, self._limits, self._segment_bytes = cell, options, limits, segment_bytes
-        self._turn_ns, self._makes_spares, self._wall_jump = turn_ns, makes_spares, faults.process.wall_jump
-        self._dice = world.dice.split(f"seat {replica}")
+        self._turn_ns, self._makes_spares = turn_ns, makes_spares
+        self._wall_jump, self._upgrades = faults.process.wall_jump, faults.process.upgrade_every_ns > 0
+        self._dice = world.dice.split(f"seat {name or replica}")
         self.clock = Clock(self._dice.split("clock"), faults.drift_ppm, drift_ppm)
         self.disk = Disk(world, self._dice.split("disk"), faults.disk, str(replica))
         self.node: Node | None = None
-        identity, dice = Identity(cell, replica, 0), self._dice.split("onlooker")
-        self.onlooker = Onlooker(world, observations, dice, replica, identity, self.clock, self.disk, options.queue_entries)
+        self.identity, dice = Identity(cell, replica, 0), self._dice.split("onlooker")
+        self.onlooker = Onlooker(world, observations, dice, replica, self.identity, self.clock, self.disk, options.queue_entries)
         self.is_lost = False
-        """Whether its disk is gone, so that it will not start."""
+        """Whether its state is gone, so that it must stay out."""
+        self.is_next = False
+        """Whether the next version of gaios is installed here."""
         self.refusal: errors.Error | None = None
-        """Why the last start failed."""
-        self.life = 0
-        """Counts starts and ends: what belongs to another life is ignored."""
+        """Why the last start failed, or the process ended by itself."""
+        self.twins: dict[int, Seat] = {}
+        """A second process on a copy of its directory, by the members whose frames go there."""
+        self.life = 0  # counts starts and ends: what belongs to another life is ignored
         self.sink: Recorder | None = None
         """Where every transition of the process is recorded, if it is."""
         self.on_fall: Any = None
@@ -96,19 +99,19 @@ class Seat:
         self._suspended = False
         """The whole machine stands still."""
         self._door = Door(world, replica, cell, self._put)
-        self._receivers: dict[int, Deliver] = {}
+        self._others, self._receivers = list[Seat](), dict[int, Deliver]()
         self._frames = Decoder(PEER_BYTES_MAX, magic=False)
 
     def meet(self, others: Iterable["Seat"]) -> None:
-        """Learn where frames to the other seats go."""
-        self._receivers = {other.replica: partial(other.frame, self.replica) for other in others}
+        """Learn who the others are."""
+        self._others = list(others)
 
     # -- coming and going ------------------------------------------------------------------------------------------------
 
     def create(self) -> None:
         """Make the directory, durably, as `gaios init` does."""
         state = Record(RecordKind.STATE, 0, 0, encode(State(0, 0, 0, 0, [])))
-        for operation in create(Identity(self._cell, self.replica, 0), encode(Copies()), state, segment_bytes=self._segment_bytes):
+        for operation in create(self.identity, encode(Copies()), state, segment_bytes=self._segment_bytes):
             self.disk.execute(operation)
 
     def start(self) -> None:
@@ -116,7 +119,11 @@ class Seat:
         assert self.node is None
         self.life += 1
         self.world.note(f"start {self.replica}")
-        machine, self.refusal = self.make_machine(), None
+        machine, self.refusal, self.onlooker.may_be_too_old = self.make_machine(), None, self._upgrades and not self.is_next
+        nonce = int.from_bytes(self._dice.bytes(8), "little") >> 1
+        wall_ms, is_off = wall_clock(self.world.now_ns, self._dice, self._wall_jump)
+        if is_off:
+            self.world.count("a wall clock was off")
         try:
             begin = Node.start if self.sink is None else partial(start_recorded, self.sink)
             node = begin(
@@ -126,24 +133,23 @@ class Seat:
                 clients={replica: address(replica) for replica in self.members},
                 reader=self.disk,
                 machine=machine,
-                nonce=int.from_bytes(self._dice.bytes(8), "little"),
+                nonce=nonce,
                 now=self.clock.read(self.world.now_ns),
-                wall_ms=self._wall_ms(),
+                wall_ms=wall_ms,
                 options=self._options,
                 bounds=self._bounds,
                 limits=self._limits,
                 segment_bytes=self._segment_bytes,
+                **(NEXT_VERSION if self.is_next else {}),
             )
         except errors.Error as error:
             self.refusal = error
-            if self.is_lost and isinstance(error, errors.StateMissing):
-                self.world.count("a replica refused to start without its state")
-            else:
-                self.onlooker.found("start", error)
+            self.onlooker.found("start", error)
             return
-        machine.boot = self.life
+        machine.boot, node.commit.makes_ahead = self.life, self._makes_spares
         self.onlooker.started(self.life, node)
         self.node = node
+        self._receivers = {other.replica: partial(other.frame, self.replica, nonce) for other in self._others}
         self._inbox, self._turn_at, self._armed_ns, self._deadline_ns, self._pause, self._asleep = [], -1, -1, -1, None, None
         self._suspended = False
         self._free_ns = self.world.now_ns
@@ -153,23 +159,15 @@ class Seat:
         """What the process replicates."""
         return ObservedService(self.observations, self.replica)
 
-    def _wall_ms(self) -> int:
-        """The wall clock, which may say anything."""
-        off = 0
-        if self._dice.chance(self._wall_jump):
-            self.world.count("a wall clock was off")
-            off = self._dice.between(-WALL_OFF_MS, WALL_OFF_MS)
-        return WALL_MS + self.world.now_ns // 1_000_000 + off
-
     @property
     def is_ill(self) -> bool:
-        """Whether it is down, paused, or its disk stands still."""
-        return self.node is None or self._pause is not None or self._asleep is not None or self.disk.is_still
+        """Whether it is down, paused, or its disk still, slow or full."""
+        return self.node is None or self._pause is not None or self._asleep is not None or self.disk.is_ill
 
     def lose_disk(self) -> None:
         """The disk of a dead replica is replaced by an empty one."""
         self.disk.erase()
-        self.is_lost = True
+        self.is_lost = self.onlooker.is_out = True
 
     def stop(self, *, power: bool) -> None:
         """The process is killed; with `power`, so is its machine."""
@@ -207,16 +205,19 @@ class Seat:
 
     # -- events ----------------------------------------------------------------------------------------------------------
 
-    def frame(self, member: int, data: bytes) -> None:
-        """Bytes came from a peer."""
-        if self._suspended:
+    def frame(self, member: int, nonce: int, data: bytes) -> None:
+        """Bytes came from a peer, on a connection that was opened with that nonce."""
+        if member in self.twins:
+            self.twins[member].frame(member, nonce, data)
+        elif self._suspended:
             self.world.count("a frame came to a suspended machine")
         elif self.node is not None:
             misdirect = self.network.faults.misdirect
             if misdirect and self._dice.throw() < misdirect:
                 self.world.count("a frame came from the wrong member")
-                member = self._dice.pick(list(self.members))
-            self._put(("peer", member, data))
+                other = self._dice.pick(self._others)
+                member, nonce = other.replica, other.node.replica.nonce if other.node is not None else 0
+            self._put(("peer", member, nonce, data))
 
     def accept(self, connection: Connection) -> None:
         """A client dialled."""
@@ -285,19 +286,19 @@ class Seat:
     def _take(self, life: int) -> None:
         if life != self.life or self.node is None:
             return
-        self._turn_at = -1
-        inbox, self._inbox = self._inbox, []
+        self._turn_at, inbox, self._inbox = -1, self._inbox, []
         node, now = self.node, self.now()
         try:
-            for event in inbox:
-                self._hand_in(node, now, event)
+            asked = [self._hand_in(node, now, event) for event in inbox]
             effects = node.drain(now)
+            self.onlooker.kept(effects.evidence)
             node.check()
         except Exception as error:  # noqa: BLE001 (whatever it is, it is a finding)
             self.onlooker.found("run", error)
+            self.refusal = error if isinstance(error, errors.Error) else None
             self._fall(disk_failed=False)
             return
-        self.onlooker.turned(node, now, effects.deadline_ns)
+        self.onlooker.turned(node, now, effects, any(asked))
         self._free_ns = self.world.now_ns + self._turn_ns
         if self._pause is not None and self._pause[0] == "carry out":
             self._resume_at(partial(self._carry_on, effects=effects))
@@ -312,49 +313,49 @@ class Seat:
         if self._inbox and self._turn_at < 0:
             self._turn_later()
 
-    def _hand_in(self, node: Node, now: int, event: tuple[Any, ...]) -> None:
+    def _hand_in(self, node: Node, now: int, event: tuple[Any, ...]) -> bool:
+        """Whether a turn was worth while for this: a real process, which takes none for what is not, would be right."""
         kind = event[0]
         if kind == "peer":
-            _, member, data = event
+            _, member, nonce, data = event
             try:
-                for frame_kind, body in self._frames.feed(data):
-                    if frame_kind == Kind.PEER:
-                        node.peer_frame(now, member, body)
+                found = [node.peer_frame(now, member, nonce, body) for kind, body in self._frames.feed(data) if kind == Kind.PEER]
+                damaged = self._frames.held_bytes > 0  # a damaged length: frames fare alone, so its rest never comes
             except errors.ProtocolError:
+                found, damaged = [True], True
+            if damaged:
                 self.world.count("a damaged frame was refused")
                 self._frames = Decoder(PEER_BYTES_MAX, magic=False)
-            if self._frames.held_bytes:  # a damaged length: frames fare alone, so its rest never comes
-                self.world.count("a damaged frame was refused")
-                self._frames = Decoder(PEER_BYTES_MAX, magic=False)
-        elif kind == "client":
+            return any(found)
+        if kind == "client":
             self._door.bytes_came(node, now, event[1], event[2])
-        elif kind == "tick":
-            node.tick(now)
-        elif kind == "disk":
-            node.disk_done(now)
-        elif kind == "retire":
-            node.retire(now)
         elif kind == "gone":
             self._door.gone(node, event[1])
         elif kind == "full":
             self._door.full(node, now, event[1], event[2])
         elif kind == "slow":
             self._door.slow(node, event[1])
-        elif kind == "spare":
-            node.spare_done()
+        elif kind == "no room for a snapshot":
+            node.snapshots.no_room(now)
+        else:
+            getattr(node, kind)(now, *event[1:])  # told of with little but the time
+        return True
 
     # -- effects ---------------------------------------------------------------------------------------------------------
 
     def _carry_out(self, life: int, effects: Effects) -> None:
         if life != self.life or self.node is None:
             return
-        world = self.world
-        disk, spare, to_peers, to_clients, _, deadline_ns = effects
+        world, (disk, spare, to_peers, to_clients, _, deadline_ns, snapshot, _, scrub) = self.world, effects
+        done, failed = partial(self._disk_done, life), partial(self._disk_failed, life)
         if disk is not None:
-            self.disk.submit(disk, lambda: self._disk_done(life, "disk"), lambda: self._disk_failed(life))
-        if spare is not None and self._makes_spares:
-            world.count("a spare segment was made")
-            self.disk.submit(spare, lambda: self._disk_done(life, "spare"), lambda: self._disk_failed(life))
+            self.disk.submit(disk, partial(done, "disk_done"), failed)
+        if spare is not None:
+            self.disk.submit(spare, partial(done, "spare_done"), failed, partial(done, "no_room"))
+        if snapshot is not None:
+            self.disk.submit(snapshot, partial(done, "snapshot_done"), failed, partial(done, "no room for a snapshot"))
+        if scrub is not None:
+            world.after(SCRUB_NS, self._disk_done, life, "scrubbed", scrub)
         last, frame = None, b""
         for member, body, _ in to_peers:
             world.note(f"send {self.replica} {member}", body)
@@ -366,9 +367,9 @@ class Seat:
             self._door.send(number, data)
         self._arm(deadline_ns)
 
-    def _disk_done(self, life: int, which: str) -> None:
+    def _disk_done(self, life: int, which: str, step: Callable[[], Piece | None] | None = None) -> None:
         if life == self.life:
-            self._put((which,))
+            self._put((which,) if step is None else (which, step()))
 
     def _disk_failed(self, life: int) -> None:
         """The first failure stops the replica, as with exit code 4."""
@@ -385,13 +386,12 @@ class Seat:
             self.world.at(at, self._alarm, self.life, at)
 
     def _alarm(self, life: int, at: int) -> None:
-        if life != self.life or at != self._armed_ns:
-            return
-        self._armed_ns = -1
-        if self._due_ns > at:  # the deadline has moved since
-            self._arm(self._deadline_ns)
-        else:
-            self._put(("tick",))
+        if life == self.life and at == self._armed_ns:
+            self._armed_ns = -1
+            if self._due_ns > at:  # the deadline has moved since
+                self._arm(self._deadline_ns)
+            else:
+                self._put(("tick",))
 
     def _fall(self, *, disk_failed: bool) -> None:
         self.stop(power=False)

@@ -10,7 +10,7 @@ from typing import Final
 from gaios import api, errors, lock_api
 from gaios.entry import Entry, entries
 from gaios.entry import Kind as EntryKind
-from gaios.log import codec
+from gaios.log import codec, feature
 from gaios.paxos import core
 from gaios.transport import CLIENT_BYTES_MAX, PEER_BYTES_MAX, Decoder, Kind, Status, decode_answer, decode_events, decode_submit
 from gaios.transport.frame import MAGIC
@@ -24,6 +24,12 @@ ANSWERS: Final = "answers"
 _GROUPS: Final = {
     codec.POLL: ELECTIONS,
     codec.POLLED: ELECTIONS,
+    codec.OFFER: CATCH_UP,
+    codec.ASK: CATCH_UP,
+    codec.PART: CATCH_UP,
+    codec.GONE: CATCH_UP,
+    codec.TAKEN: CATCH_UP,
+    codec.WANT: CATCH_UP,
     core.PREPARE: ELECTIONS,
     core.PROMISE: ELECTIONS,
     core.ACCEPT: VALUES,
@@ -34,6 +40,16 @@ _GROUPS: Final = {
 }
 """What a message is about; all others are about leases."""
 _ORDER: Final = (ELECTIONS, VALUES, CATCH_UP, LEASES)
+_OTHERS: Final = {
+    codec.ROOM: "room on my disk: {1} (0 is plenty)",
+    codec.STAND: "know slot {1}, ailments {2}",
+    codec.OFFER: "that slot was truncated here: take my snapshot",
+    codec.ASK: "give me part {3} of the snapshot behind slot {1}",
+    codec.PART: "part {3} of the snapshot behind slot {1}",
+    codec.GONE: "the snapshot behind slot {1} is not here",
+    codec.TAKEN: "my snapshot behind slot {1} is durable",
+    codec.WANT: "offer me a proved snapshot behind slot {1} or later",
+}
 _LOCKS: Final = b"\x70"
 """The second byte of a command: from here on it is the lock service's."""
 _SHORT: Final = 24
@@ -52,7 +68,7 @@ def peer_frame(frame: bytes) -> Told:
     """A frame between replicas."""
     try:
         ((_, body),) = Decoder(PEER_BYTES_MAX, magic=False).feed(frame)
-        messages = codec.decode(body)[3]
+        messages = codec.decode(body, feature.LEVEL_END)[3]
     except (errors.ProtocolError, ValueError):
         return LEASES, "a damaged frame"
     groups = {_GROUPS.get(message[0], LEASES) for message in messages}
@@ -60,12 +76,23 @@ def peer_frame(frame: bytes) -> Told:
 
 
 def _message(message: codec.Message) -> str:
-    """One message of the core, or of elections."""
+    """One message of the core, of elections, or of comparisons."""
     tag = message[0]
     if tag == codec.POLL:
         return f"poll: would you promise? I have promised ballot {ballot(message[2])}, know slot {message[3]}"
     if tag == codec.POLLED:
         return f"polled: {'yes' if message[2] else 'no'}, promised ballot {ballot(message[3])}, know slot {message[4]}"
+    if tag == codec.BOOT:
+        return f"boot {message[1][-1][0]} begins"
+    if tag == codec.BOOTED:
+        known = ", ".join(f"member {row[0]} in boot {row[1]}" for row in message[3][:_MOST])
+        return f"booted: {f'told boot {message[1]}, ' if message[1] else ''}know {known}"
+    if tag == codec.SUM:
+        return f"slot {message[1]} came to {message[3]:016x}/{message[4]:016x}{', and yours?' if message[5] else ''}"
+    if tag == codec.FEATURE:
+        return f"feature levels through {message[2]} are supported" if message[2] else "which feature level is supported?"
+    if tag in _OTHERS:
+        return _OTHERS[tag].format(*message)
     name = core.EVENT_NAMES[tag].lower()
     if tag == core.FETCH:
         return f"fetch slot {message[1]}"
@@ -127,9 +154,13 @@ def _entry(entry: Entry) -> str:
         return command(entry.command)
     if entry.kind == EntryKind.MASTER:
         return f"{command(entry.command)}, ballot {ballot(entry.identity.slot)}"
+    if entry.kind == EntryKind.CHECK:
+        return f"a check of the reign {ballot(entry.identity.slot)}"
     if entry.kind == EntryKind.EPOCH:
         return f"epoch ballot {ballot(entry.identity.slot)}"
-    return EntryKind(entry.kind).name.lower()
+    if entry.kind == EntryKind.FEATURE:
+        return f"feature level {entry.sequence}, by {ballot(entry.identity.slot)}"
+    return EntryKind(entry.kind).name.lower() if entry.kind in set(EntryKind) else f"an entry of kind {entry.kind}"
 
 
 def command(data: bytes) -> str:

@@ -127,6 +127,8 @@ class Explorer:
     ) -> Iterator[tuple[Action, Snapshot | str]]:
         number = state[0][position]
         step: Step | None = None
+        if event.name in self.moves.watched and not self.moves.may(event.name, what, self.world(state), self.members[position]):
+            return
         if event.name in self._around:
             for rule, fields in self._around[event.name]:
                 make = partial(self._surround, number, rule, state)

@@ -7,11 +7,13 @@ Rule 2. A step that would leave the scope, or that the environment rules out, do
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from gaios.spec.claims import Claim
 from gaios.spec.meaning import Meaning, Said, World
 from gaios.spec.packing import Packing, Person, compiled
 from gaios.spec.scope import Scope, waiting
 from gaios.spec.sorts import Nat
 from gaios.spec.statements import Assign, Event, Rule
+from gaios.spec.tree import Of, walk
 
 
 class Step(NamedTuple):
@@ -32,6 +34,11 @@ def alone(person: Person) -> World:
     return World({person.me: person.core}, {person.me: person.ghosts}, nothing)
 
 
+def _looks_around(claim: Claim) -> bool:
+    """Does an assumption speak of other members?"""
+    return any(isinstance(node, Of) for node in walk(claim.function.body))
+
+
 class Moves:
     """The moves of one scope."""
 
@@ -40,6 +47,8 @@ class Moves:
         self.core, self._counting = compiled(scope), compiled(scope, coverage=True)
         self.packing = Packing(scope, self.core)
         self.meaning = Meaning(self.model, self.configuration, self.core, scope.maker.constants)
+        self.watched = frozenset(claim.about for claim in self.model.assumptions if _looks_around(claim))
+        """Inputs that hang on what other members have: see `may`."""
 
     def take(self, number: int, event: Event, fields: tuple[Any, ...], src: int) -> Step | None:
         """What an event of the core does to a member; None where nothing happens."""
@@ -82,12 +91,16 @@ class Moves:
         (index,) = [index for index, count in enumerate(self._counting.FIRED) if count != counted[index]]
         return str(self._counting.RULES[index][0])
 
-    def _assumed(self, name: str, fields: tuple[Any, ...], world: World, me: int) -> bool:
+    def _assumed(self, name: str, fields: tuple[Any, ...], world: World, me: int, *, around: bool = False) -> bool:
         return all(
             self.meaning.value(c.function.body, world, me, {p.number: v for p, v in zip(c.function.parameters, fields, strict=True)})
             for c in self.model.assumptions
-            if c.about == name
+            if c.about == name and _looks_around(c) == around
         )
+
+    def may(self, name: str, fields: tuple[Any, ...], world: World, me: int) -> bool:
+        """Whether the environment, which sees everybody, lets a watched input happen."""
+        return self._assumed(name, fields, world, me, around=True)
 
     def _is_in_scope(self, event: Event, fields: tuple[Any, ...]) -> bool:
         sorts = [sort for _, sort in event.fields]

@@ -26,6 +26,9 @@ class Mutation:
 
 _PROMISED: Final = "c == config and b >= promised and s <= chosen + WINDOW and me in voters"
 _CONFIG: Final = "c == config and "
+_TRUNCATES: Final = "acc -= range(truncated + 1, k + 1); truncated = k\n\n"
+_INSTALLS: Final = "acc -= range(truncated + 1, k + 1); truncated = k; chosen = k"
+_INSTALL_DROPS: Final = "            faulty -= range(truncated + 1, k + 1)\n            "
 
 MUTATIONS: Final = (
     Mutation(
@@ -56,7 +59,7 @@ MUTATIONS: Final = (
     Mutation(
         "what was accepted is not durable",
         "SAFETY 5",
-        (("acc:       Durable[Map[Slot, Entry]]", "acc:       Map[Slot, Entry]"),),
+        (("@restart\ndef chosen()", "@restart\ndef acc() -> Map[Slot, Entry]:\n    return {}\n\n@restart\ndef chosen()"),),
         "one-slot",
     ),
     Mutation("a proposal is accepted in any ballot", "PMS §2.2", ((_PROMISED, _PROMISED.replace(" and b >= promised", "")),), "one-slot"),
@@ -78,7 +81,7 @@ MUTATIONS: Final = (
     Mutation(
         "promises of an earlier ballot count",
         "PMS §2.2",
-        (("c == config and b == bal and b == promised and phase", "c == config and phase"),),
+        (("c == config and b == bal and b == promised and gathers()", "c == config and gathers()"),),
         "leads-twice",
     ),
     Mutation(
@@ -87,7 +90,15 @@ MUTATIONS: Final = (
     Mutation(
         "a leader votes without writing",
         "SAFETY 5",
-        (("            acc |= {s: Entry(bal, best[s].val) for s in range(chosen + 1, t + 1)}\n", ""),),
+        (
+            (
+                (
+                    "            acc |= {s: Entry(bal, best[s].val) for s in range(chosen + 1, t + 1)}\n"
+                    "            faulty -= range(chosen + 1, t + 1)\n"
+                ),
+                "",
+            ),
+        ),
         "one-slot",
     ),
     Mutation(
@@ -143,7 +154,7 @@ MUTATIONS: Final = (
     Mutation(
         "a candidate proposes below what its quorum knows",
         "SAFETY 6",
-        (("bal == promised and chosen >= floor:", "bal == promised:"),),
+        (("bal == promised and chosen >= floor and", "bal == promised and"),),
         "one-slot",
     ),
     Mutation(
@@ -165,7 +176,7 @@ MUTATIONS: Final = (
     Mutation(
         "what is not chosen is supplied",
         "SAFETY 6",
-        (("if s > truncated and s <= chosen:", "if s > truncated and acc[s].bal > 0:"),),
+        (("if s > truncated and s <= chosen and faulty[s] == 0:", "if s > truncated and acc[s].bal > 0:"),),
         "catch-up",
     ),
     Mutation(
@@ -174,9 +185,21 @@ MUTATIONS: Final = (
     Mutation(
         "truncation drops one slot too many",
         "SAFETY 26",
-        (("acc -= range(truncated + 1, k + 1)", "acc -= range(truncated + 1, k + 2)"),),
+        ((_TRUNCATES, _TRUNCATES.replace("k + 1", "k + 2")),),
         "truncation-recovery",
         alone=True,
+    ),
+    Mutation(
+        "a snapshot stands for a slot too many",
+        "SAFETY 26",
+        ((_INSTALLS, _INSTALLS.replace("chosen = k", "chosen = k + 1")),),
+        "install",
+    ),
+    Mutation(
+        "an installed snapshot takes the votes above it along",
+        "SAFETY 8, 26",
+        ((_INSTALLS, _INSTALLS.replace("k + 1", "k + 2")),),
+        "install",
     ),
     Mutation(
         "a promise does not say how far it knows",
@@ -196,7 +219,7 @@ MUTATIONS: Final = (
         "SAFETY 4",
         (
             ("case Prepare(b, c) if c == config and ", "case Prepare(b, c) if "),
-            ("c == config and b == bal and b == promised and phase", "b == bal and b == promised and phase"),
+            ("c == config and b == bal and b == promised and gathers()", "b == bal and b == promised and gathers()"),
             (_PROMISED, _PROMISED.removeprefix(_CONFIG)),
             ("c == config and b == bal and leads() and s > chosen", "b == bal and leads() and s > chosen"),
         ),
@@ -283,9 +306,69 @@ MUTATIONS: Final = (
         "epoch",
     ),
     Mutation(
+        "damage is reported as absence",
+        "SAFETY 6",
+        (
+            (
+                "send(Prepare(b, config))\n            send(Promise(b, config, chosen, accepted(), damaged()))",
+                "send(Prepare(b, config))\n            send(Promise(b, config, chosen, accepted(), {}))",
+            ),
+            (
+                "promised = b\n            send(Promise(b, config, chosen, accepted(), damaged()))",
+                "promised = b\n            send(Promise(b, config, chosen, accepted(), {}))",
+            ),
+        ),
+        "damage",
+    ),
+    Mutation("a candidate ignores damage", "SAFETY 6", ((" and len(unsettled()) == 0", ""),), "damage"),
+    Mutation("an older value settles what is damaged", "SAFETY 6", (("best[s].bal < worst[s]", "best[s].bal == 0"),), "damage", alone=True),
+    Mutation("who reports damage counts as intact", "SAFETY 6", ((" + 2 * len(hurt[s] & voters)", ""),), "damage"),
+    Mutation("a header that rotted is taken for the oldest", "SAFETY 6", (("max(faulty[s], b)", "1"),), "damage", alone=True),
+    Mutation(
+        "a start forgets what was damaged",
+        "SAFETY 7",
+        (("@restart\ndef chosen()", "@restart\ndef faulty() -> Map[Slot, Ballot]:\n    return {}\n\n@restart\ndef chosen()"),),
+        "damage-restart",
+        alone=True,
+    ),
+    Mutation(
+        "a proposal mends a chosen value",
+        "SAFETY 6",
+        (
+            (
+                "promised = b\n            send(Accepted(b, config, s))\n\n",
+                (
+                    "promised = b\n            send(Accepted(b, config, s))\n            if faulty[s] > 0:\n"
+                    "                acc[s] = Entry(b, v)\n                faulty -= range(s, s + 1)\n\n"
+                ),
+            ),
+        ),
+        "damage-chosen",
+        alone=True,
+    ),
+    Mutation(
+        "an installed snapshot leaves damage behind",
+        "SAFETY 26",
+        ((_INSTALL_DROPS + _INSTALLS, "            " + _INSTALLS),),
+        "damage-install",
+        alone=True,
+    ),
+    Mutation(
+        "an installed snapshot takes damage above it along",
+        "SAFETY 6, 26",
+        (
+            (
+                _INSTALL_DROPS + _INSTALLS,
+                _INSTALL_DROPS.replace("k + 1", "k + 2") + _INSTALLS,
+            ),
+        ),
+        "damage-install",
+        alone=True,
+    ),
+    Mutation(
         "a repeated proposal is written again",
         "PMS §2.2",
-        (("            if acc[s].bal != b:\n                acc[s]", "            acc[s]"),),
+        (("if acc[s].bal != b:", "if b > 0:"),),
         "three-ballots",
         is_harmless=True,
     ),

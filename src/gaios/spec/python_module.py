@@ -182,7 +182,7 @@ class Emitter:
         add()
         durable = self._durable()
         items = [f"{item.name}: {python_type(item.sort)}" for item in durable]
-        self.lines.bracketed("def restore(self, *, ", items, ") -> None:")
+        self.lines.bracketed("def restore(", ["self", "*", *items], ") -> None:")
         add('    """Take up what was durable; all else is as after a start."""')
         for item in durable:
             add(f"    self.{item.name} = {item.name}")
@@ -213,7 +213,7 @@ class Emitter:
         if isinstance(function.body.sort, Truth):
             self.lines.conjunction("return ", emit.conjunction([function.body]), "")
         else:
-            self.lines.add(f"return {emit.fresh(function.body)}")
+            self.lines.comprehension("return ", emit.fresh(function.body))
         self.lines.depth -= 1
 
     def _event(self, event: Event, hoisted: Hoisted) -> None:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import google_crc32c
 
 from gaios.errors import AnotherCell, InvariantViolated, StateDamaged, StateMissing
-from gaios.storage.words import Create, Identity, Operation, Problem, Reader, Sync, SyncDirectory, Write
+from gaios.storage.words import Create, Identity, Operation, Problem, Reader, Sync, SyncDirectory, Write, refusal
 
 VERSION = 1
 NAMES = ("promise-1", "promise-2")
@@ -120,7 +120,8 @@ def choose(loaded: list[Copy | Problem], directory: str) -> Copy:
 
     Raises:
         StateMissing: neither file is there.
-        StateDamaged: no copy is intact, or they contradict each other, or a newer version wrote one.
+        StateDamaged: no copy is intact, or they contradict each other.
+        TooOld: a newer version wrote one.
     """
     intact = [copy for copy in loaded if isinstance(copy, Copy)]
     problems = [problem for problem in loaded if isinstance(problem, Problem)]
@@ -128,10 +129,12 @@ def choose(loaded: list[Copy | Problem], directory: str) -> Copy:
         if all(problem.kind == "missing" for problem in problems):
             raise StateMissing(directory=directory, what=" and ".join(NAMES))
         worst = next(problem for problem in problems if problem.kind != "missing")
+        if newer := next((problem for problem in problems if problem.kind == "version"), None):
+            raise refusal(newer)
         detail = "; ".join(f"{problem.file}: {problem.detail}" for problem in problems)
         raise StateDamaged(file=worst.file, offset=worst.offset, kind=worst.kind, detail=f"both copies are lost ({detail})")
     if problem := contradiction(intact) or next((problem for problem in problems if problem.kind == "version"), None):
-        raise StateDamaged(**problem._asdict())
+        raise refusal(problem)
     return max(intact, key=lambda copy: copy.generation)
 
 

@@ -5,7 +5,9 @@ Rule 2. Operations are carried out in the order in which they were handed in, ea
 Rule 3. The first failure of any kind is the end: nothing is tried again, a failed sync least of all, for the kernel marks the pages
 clean and the next sync would succeed without them. Every later batch is answered with the same error.  [mission: fsyncgate]
 Rule 4. A write that the kernel cut short is continued; one that makes no progress is a failure.
-Rule 5. A file that was deleted under us is a failure: it can still be written and synced, and nothing of that would be found again.
+Rule 5. A file, or the directory, that was deleted or moved away under us is a failure: it can still be written and synced, and nothing of
+that would be found again. An idle disk looks, too, when it is given an empty batch.
+Rule 6. That there is no room for a *new* file is no failure: nothing stands in it yet. What was made of it is taken away.  [SAFETY 28]
 
 Left out on purpose: O_DIRECT and io_uring; one fdatasync of a zero-filled file costs some 140 µs here, most of it the device's.
 """
@@ -15,14 +17,17 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
+from typing import Final
 
 from gaios.errors import ConfigurationError, DirectoryInUse, DiskFailed
+from gaios.storage.access import refusal
 from gaios.storage.copies import NAMES as PROMISES
 from gaios.storage.segment import DIRECTORY as WAL
+from gaios.storage.snapshot import DIRECTORY as SNAPSHOTS
 from gaios.storage.verify import Finding, owner, verify
 from gaios.storage.words import Create, Identity, Operation, Remove, Rename, Sync, SyncDirectory, Write
 
@@ -35,6 +40,7 @@ DESCRIPTORS_MAX = 16
 LOOK_S = 1.0
 """How often, at most, a file that was synced is asked whether somebody deleted it."""
 Done = Callable[[DiskFailed | None], object]
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Directory:
@@ -45,15 +51,16 @@ class Directory:
         self._descriptors: dict[str, int] = {}
 
     def names(self) -> list[str]:
-        """Every file's name, those of `wal/` included.
+        """Every file's name, those of `wal/` and `snap/` included.
 
         Raises:
             DiskFailed: the directory cannot be read.
         """
         try:
             found = [entry.name for entry in os.scandir(self.path) if entry.is_file()]
-            if (self.path / WAL).is_dir():
-                found += [f"{WAL}/{entry.name}" for entry in os.scandir(self.path / WAL) if entry.is_file()]
+            for directory in (WAL, SNAPSHOTS):
+                if (self.path / directory).is_dir():
+                    found += [f"{directory}/{entry.name}" for entry in os.scandir(self.path / directory) if entry.is_file()]
             return sorted(found)
         except OSError as error:
             raise _failed(str(self.path), "list", error) from None
@@ -122,9 +129,11 @@ class Disk:
         Raises:
             DirectoryInUse: another process has it.
             ConfigurationError: it is not there, or cannot be used.
+            DiskFailed: its file system is read-only, or fails.
         """
         self.path = path
         self.failure: DiskFailed | None = None
+        self.warnings = list[str]()  # what whoever opened it found out about its rights
         self._hands = _Hands(path)
         self._asides: list[Thread] = []
         self._queue: SimpleQueue[tuple[Iterable[Operation], Done] | None] = SimpleQueue()
@@ -133,16 +142,22 @@ class Disk:
                 path.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
             self._lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
         except OSError as error:
-            raise ConfigurationError(reason=f"cannot use {path} as a directory: {error.strerror}") from None
+            raise refusal(path, error) from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(self._lock)
             raise DirectoryInUse(directory=str(path)) from None
         self.reader = Directory(path)
-        """For the event loop's thread."""
+        """For the event loop's thread; `beside` is for one beside it."""
+        self.beside = Directory(path)
         self._thread = Thread(target=self._run, name="disk", daemon=True)
         self._thread.start()
+
+    def sign(self, pid: int) -> None:
+        """Write down who holds the directory, for people and supervisors; in place, which a full disk has room for."""
+        with suppress(OSError):
+            os.pwrite(self._lock, b"%-15d\n" % pid, 0)
 
     def execute(self, operations: Iterable[Operation], done: Done) -> None:
         """Carry these out behind all that was handed in before; then call `done`, on the disk thread, with the failure or None."""
@@ -160,12 +175,12 @@ class Disk:
         if failure is not None:
             raise failure
 
-    def execute_aside(self, operations: Iterable[Operation], done: Done) -> None:
+    def execute_aside(self, operations: Iterable[Operation], done: Done, no_room: Callable[[], object]) -> None:
         """Carry out what makes a new file, beside the disk thread: a spare segment must not hold up the next batch.
 
-        `done` is called on a thread of its own, with the failure or None.
+        `done` is called on a thread of its own, with the failure or None; `no_room` instead, when the file system has none for the file.
         """
-        thread = Thread(target=self._aside, args=(operations, done), name="disk aside", daemon=True)
+        thread = Thread(target=self._aside, args=(operations, done, no_room), name="disk aside", daemon=True)
         self._asides = [aside for aside in self._asides if aside.is_alive()] + [thread]
         thread.start()
 
@@ -175,6 +190,7 @@ class Disk:
         for thread in (self._thread, *self._asides):
             thread.join()
         self.reader.close()
+        self.beside.close()
         self._hands.close()
         if self._lock >= 0:
             os.close(self._lock)
@@ -183,26 +199,54 @@ class Disk:
     # ------------------------------------------------------------------------------------------------- the disk thread
 
     def _run(self) -> None:
+        looked_s = time.monotonic()
         while (job := self._queue.get()) is not None:
             operations, done = job
             if self.failure is None:
                 self._carry_out(self._hands, operations)
+                if time.monotonic() - looked_s > LOOK_S:
+                    looked_s = time.monotonic()
+                    self._look()
             done(self.failure)
 
-    def _aside(self, operations: Iterable[Operation], done: Done) -> None:
-        hands = _Hands(self.path)
-        self._carry_out(hands, operations)
-        hands.close()
-        done(self.failure)
+    def _look(self) -> None:
+        """That the directory is not where it was is a failure."""
+        try:
+            if self.failure is not None or os.path.samestat((self.path / LOCK).stat(), os.fstat(self._lock)):
+                return
+            reason = "somebody put another directory in its place"
+        except OSError as error:
+            missing = isinstance(error, FileNotFoundError)
+            reason = "somebody deleted it, or moved it away" if missing else error.strerror or str(error)
+        self.failure = DiskFailed(file=str(self.path), operation="look", reason=f"{reason}: no start would find what was written")
 
-    def _carry_out(self, hands: "_Hands", operations: Iterable[Operation]) -> None:
+    def _aside(self, operations: Iterable[Operation], done: Done, no_room: Callable[[], object]) -> None:
+        hands = _Hands(self.path)
+        has_room = self._carry_out(hands, operations, aside=True)
+        hands.close()
+        if has_room:
+            done(self.failure)
+        else:
+            no_room()
+
+    def _carry_out(self, hands: "_Hands", operations: Iterable[Operation], *, aside: bool = False) -> bool:
+        """Whether there was room for a new file, which only one made `aside` may be without."""
+        made: list[str] = []
         for operation in operations:
             try:
                 hands.perform(operation)
+                if isinstance(operation, Create):
+                    made.append(operation.name)
             except Exception as error:  # noqa: BLE001  a disk thread that died in silence would leave the replica waiting for ever
+                if aside and isinstance(error, OSError) and error.errno in NO_ROOM:
+                    for name in made:
+                        with suppress(OSError):
+                            hands.perform(Remove(name))
+                    return False
                 if self.failure is None:
                     self.failure = _failed(_file(operation), type(operation).__name__.lower(), error)
-                return
+                return True
+        return True
 
 
 class _Hands:
@@ -255,8 +299,13 @@ class _Hands:
         (self.path / name).parent.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
         descriptor = os.open(self.path / name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
         self._keep(name, descriptor)
-        for offset in range(0, size, len(ZEROS)):
-            _write(descriptor, ZEROS[: size - offset], offset)
+        try:
+            for offset in range(0, size, len(ZEROS)):
+                _write(descriptor, ZEROS[: size - offset], offset)
+        except OSError:
+            # What fits of a file that does not fit takes the room that others need.
+            (self.path / name).unlink(missing_ok=True)
+            raise
 
     def _descriptor(self, name: str) -> int:
         descriptor = self._descriptors.get(name)

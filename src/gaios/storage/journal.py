@@ -4,51 +4,40 @@ Rule 1. No I/O: the journal answers with operations, and a shell carries them ou
 Rule 2. One batch is in flight: the next one is asked for only after all operations of the one before were carried out, its last sync
 included. Marks and the making of spare segments may follow behind a batch in the same queue.
 Rule 3. A batch is one write and one sync, unless it begins a segment. Copies are written, and synced one after the other, before it.
+It makes no file if its caller asked `lacks` first, so it cannot fail for lack of space (spares.py).
 Rule 4. At the first operation that fails the replica stops: no journal goes on after that.
 """
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 
-from gaios.errors import AnotherCell, InvariantViolated, StateDamaged, StateMissing
+from gaios.errors import AnotherCell, InvariantViolated, StateMissing
 from gaios.storage import copies as promise
 from gaios.storage import record, segment
 from gaios.storage.copies import Copy
 from gaios.storage.index import Index
-from gaios.storage.record import HEADER_BYTES, MARK, OPEN, STATE, Encoder, Header, Location
-from gaios.storage.scan import Scan, Tail, missing, scan
-from gaios.storage.segment import MADE, OPENING_BYTES, SEGMENT_BYTES, SPARE
+from gaios.storage.record import HEADER_BYTES, MARK, OPEN, REPAIR, STATE, Encoder, Header, Location
+from gaios.storage.scan import Scan, judged, missing, scan
+from gaios.storage.segment import MADE, OPENING_BYTES, SEGMENT_BYTES
+from gaios.storage.spares import KEPT, Spares, unfit
+from gaios.storage.tail import Tail
 from gaios.storage.words import (
     Create,
     Identity,
     Operation,
-    Problem,
+    Place,
     Reader,
     Record,
+    Recovered,
     Remove,
     Rename,
     Sync,
     SyncDirectory,
     Write,
+    refusal,
 )
 
 RESERVE_BYTES = 2 * HEADER_BYTES
 """Room behind every batch for the marks that may follow it: the lazy one, and one that closes, at the next start or the segment's end."""
-FIRST_SEGMENT = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Recovered:
-    """What a directory held."""
-
-    copies: bytes
-    """The newer intact copy."""
-    records: list[Record]
-    """All records in order, without marks."""
-    operations: list[Operation]
-    """To be carried out before the replica says anything: the cut, the rewriting of what nothing proves durable, the copies."""
-    cut: Problem | None
-    """The unfinished write that is cut, for the log file."""
 
 
 class Journal:
@@ -70,16 +59,22 @@ class Journal:
         "_indexes",
         "_mark",
         "_open",
-        "_segment_bytes",
+        "_payload",
         "_size",
-        "_spare",
-        "_takes_spare",
+        "_tops",
         "boot",
+        "damaged",
+        "segment_bytes",
+        "spares",
     )
 
-    def __init__(self, identity: Identity, tail: Tail, size: int, copy: Copy, segment_bytes: int, indexes: dict[int, Index]) -> None:
+    def __init__(
+        self, identity: Identity, tail: Tail, size: int, copy: Copy, segment_bytes: int, indexes: dict[int, Index], spares: Spares
+    ) -> None:
         self.boot = identity.boot
         """Written into new segments; the caller sets it once it knows."""
+        self.damaged: list[Place] = []
+        """What the start found damaged, repaired or not."""
         self._identity = identity
         self._crc_seed = record.seed(identity)
         self._encoder = Encoder(seed=self._crc_seed, segment=tail.segment, offset=tail.offset, sequence=tail.sequence, previous=tail.chain)
@@ -87,14 +82,23 @@ class Journal:
         self._batch = tail.batch
         self._open = tail.open
         self._mark = tail.mark
-        self._generation = copy.generation
-        self._first = copy.first
-        self._segment_bytes = segment_bytes
+        self._generation, self._first, self._payload = copy.generation, copy.first, copy.payload
+        self._tops: dict[int, int] = {}
+        """The highest slot among the indexed records of each segment."""
+        self.segment_bytes = segment_bytes
         self._indexes = indexes
-        self._spare: bool | None = False
-        """Is a prepared segment at hand? None while one is being made."""
-        self._takes_spare = False
-        """The newest batch renames the spare: until it is carried out the name is in use."""
+        self.spares = spares
+        """Files that stand ready for the next segments."""
+
+    @property
+    def identity(self) -> Identity:
+        """Whose it is."""
+        return self._identity
+
+    @property
+    def copies(self) -> bytes:
+        """What the promise copies hold, or are about to."""
+        return self._payload
 
     # ------------------------------------------------------------------------------------------------------------ start
 
@@ -118,8 +122,8 @@ class Journal:
             directory: What errors call it.
 
         Raises:
-            StateMissing: the copies, or a segment, are not there.
-            StateDamaged: what is there must not be trusted.
+            StateMissing: the copies, or the log's end, are not there.
+            StateDamaged: what is there must not be trusted, or nobody can tell how much is not there any more.
             AnotherCell: the directory belongs to another cell or member.
         """
         if not segment.SEGMENT_BYTES_MIN <= segment_bytes <= segment.SEGMENT_BYTES_MAX:
@@ -129,10 +133,12 @@ class Journal:
         promise.check_owner(copy, identity)
         known = promise.pin(copy)
         numbers = [number for number in segment.numbers(names) if number >= known.first]
-        if absent := missing(numbers, known):
-            raise StateMissing(directory=directory, what=absent)
+        if not numbers or numbers[-1] < known.last:
+            raise StateMissing(directory=directory, what=missing(numbers, known))
         indexes = {kind: Index() for kind in indexed}
+        tops: dict[int, int] = {}
         records: list[Record] = []
+        replaced: list[Place] = []
 
         def keep(header: Header, payload: bytes) -> None:
             _, _, kind, length, slot, ballot, _, _, number, offset, _, _, _, _ = header
@@ -140,21 +146,30 @@ class Journal:
                 records.append(Record(kind, slot, ballot, payload))
             if kind in indexes:
                 indexes[kind].add(slot, number, offset, length)
+                tops[number] = max(slot, tops.get(number, 0))
+            elif kind == REPAIR:
+                replaced.extend(record.decode_places(payload))
 
-        found = scan(reader, numbers, identity, known, keep)
+        found = scan(reader, numbers, identity, known, keep, lambda: len(records))
         if found.damage is not None:
             if found.damage.kind == "cell":
                 expected = promise.owner(identity.cell, identity.member)
                 raise AnotherCell(what=found.damage.file, found=found.damage.detail, expected=expected)
-            raise StateDamaged(**found.damage._asdict())
+            raise refusal(found.damage)
         last = found.segments[-1]
-        journal = cls(identity, found.tail, last.opening.size, copy, segment_bytes, indexes)
-        leftovers = [*found.dropped, *(name for name in (SPARE, MADE) if name in names)]
+        left = {name: reader.size(name) for name in (*KEPT, MADE) if name in names}
+        journal = cls(identity, found.tail, last.size, copy, segment_bytes, indexes, Spares(segment_bytes, left))
+        journal._tops = tops
+        given_up = [segment.name(number) for number in segment.numbers(names) if number < known.first]
+        leftovers = [*found.dropped, *unfit(left, segment_bytes)]
         # Synced even without leftovers: a process that was killed right after a rename left a name that only the cache knows.
         operations: list[Operation] = [*(Remove(name) for name in reversed(leftovers)), SyncDirectory(segment.DIRECTORY)]
         operations += journal._settle(reader, found)
         operations += promise.repair(copy, names)
-        return journal, Recovered(copy.payload, records, operations, found.cut)
+        # Not before the copies that say so are durable: a killed process may have left them in the cache only.
+        operations += (*map(Remove, given_up), SyncDirectory(segment.DIRECTORY)) if given_up else ()
+        journal.damaged = [damage.place for damage in found.damaged]
+        return journal, Recovered(copy.payload, records, operations, found.cut, judged(found.damaged, replaced), known.first > 1)
 
     def _settle(self, reader: Reader, found: Scan) -> list[Operation]:
         """Write anew what nothing proves durable, zero what is cut, and close the batch with a mark; one sync covers it all.
@@ -166,7 +181,8 @@ class Journal:
         start = found.tail.unproven
         parts = [reader.read(file, start, end - start)]
         if not self._mark or self._open:
-            self._add_mark(parts, left=0, batch=self._batch)
+            # Where something is damaged the mark has to prove it: what proved it so far may be cut.
+            self._add_mark(parts, left=0, batch=self._batch + 1 if found.damaged and not self._open else self._batch)
         parts.append(bytes(max(0, found.rest - self._encoder.offset)))
         return [Write(file, start, b"".join(parts)), Sync(file)]
 
@@ -183,14 +199,11 @@ class Journal:
         Returns:
             Operations that end in a `Sync`; none if there is nothing to write.
         """
-        operations: list[Operation] = []
-        self._takes_spare = False
+        operations = list[Operation]()
+        self.spares.carried_out()
         if copies is not None:
-            self._generation += 1
-            synced = self._batch - 1 if self._open else self._batch
-            identity = self._identity
-            pinned = Copy(1, identity.member, identity.cell, self._generation, synced, self._first, self._encoder.segment, copies)
-            operations += promise.write(pinned)
+            self._payload = copies
+            operations += self._write_copies()
         records = records if isinstance(records, list) else list(records)
         if not records:
             return operations
@@ -210,14 +223,24 @@ class Journal:
         operations += (Write(file, start, b"".join(parts)), *ending, Sync(file))
         return operations
 
+    def _write_copies(self) -> list[Operation]:
+        """Both copies anew, each with what is known of the log by now."""
+        self._generation += 1
+        synced, identity = self._batch - 1 if self._open else self._batch, self._identity
+        pinned = Copy(1, identity.member, identity.cell, self._generation, synced, self._first, self._encoder.segment, self._payload)
+        return promise.write(pinned)
+
     def _add(self, parts: list[bytes], records: list[tuple[int, int, int, bytes]]) -> None:
         encoder, indexes, batch = self._encoder, self._indexes, self._batch
-        left = len(records)
+        left, top = len(records), self._tops.get(encoder.segment, 0)
         for kind, slot, ballot, payload in records:
             left -= 1
             if kind in indexes:
                 indexes[kind].add(slot, encoder.segment, encoder.offset, len(payload))
+                if slot > top:
+                    top = slot
             encoder.add(parts, kind, slot, ballot, payload, batch, left)
+        self._tops[encoder.segment] = top
         self._open = self._mark = False
 
     def _end_segment(self) -> list[Operation]:
@@ -237,10 +260,11 @@ class Journal:
         kind, slot, ballot, payload = state()
         if kind != STATE:
             raise InvariantViolated(invariant="segments open with a state record", detail=f"the caller gave kind {kind}")
-        room = OPENING_BYTES + record.size(len(payload)) + needed + RESERVE_BYTES
-        size = max(self._segment_bytes, room)
+        size = max(self.segment_bytes, OPENING_BYTES + record.size(len(payload)) + needed + RESERVE_BYTES)
         if size > segment.SEGMENT_BYTES_MAX:
             raise InvariantViolated(invariant="segments are bounded", detail=f"a batch needs {size} bytes")
+        ready = self.spares.take(size)
+        size = ready.size if ready is not None else size
         self._batch += 1
         encoder = self._encoder
         encoder.segment += 1
@@ -260,10 +284,8 @@ class Journal:
         encoder.add(parts, kind, slot, ballot, payload, self._batch, count)
         self._size = size
         file = segment.name(encoder.segment)
-        making: list[Operation] = [Create(MADE, size), Sync(MADE), Rename(MADE, file)]
-        if self._spare and size == self._segment_bytes:
-            making = [Rename(SPARE, file)]
-            self._spare, self._takes_spare = False, True
+        made: list[Operation] = [Create(MADE, size), Sync(MADE)] if ready is None else []
+        making: list[Operation] = [*made, Rename(MADE if ready is None else ready.name, file)]
         return making, [SyncDirectory(segment.DIRECTORY)]
 
     def _add_mark(self, parts: list[bytes], left: int, batch: int) -> None:
@@ -288,21 +310,30 @@ class Journal:
         """The last operations of a clean shutdown: a mark, synced, so that no damage can be taken for an unfinished write."""
         return [*self.mark(), Sync(segment.name(self._encoder.segment))]
 
-    def prepare(self) -> list[Operation]:
-        """Make the next segment ahead, once the present one is half full; nothing if there is no need.
+    def lacks(self, records: list[tuple[int, int, int, bytes]], state: Callable[[], Record]) -> int:
+        """The size of the file that has to be made before these can be a batch; 0: they can.
 
-        It may run beside batches, in the background, or behind one. Call `prepared` when it was carried out. A shell that never calls
-        it only has a slower batch at the start of each segment.
+        A segment of unusual length is to hold what comes while it is made, too.
+        """
+        needed = sum([record.size(len(payload)) for _, _, _, payload in records])
+        if not records or self._encoder.offset + needed + RESERVE_BYTES <= self._size:
+            return 0
+        room = OPENING_BYTES + record.size(len(state()[3])) + needed + RESERVE_BYTES
+        if self.spares.has(max(room, self.segment_bytes)):
+            return 0
+        return self.segment_bytes if room <= self.segment_bytes else min(room + self.segment_bytes, segment.SEGMENT_BYTES_MAX)
+
+    def free_bytes(self) -> int:
+        """What can be written without a new file."""
+        return self._size - self._encoder.offset + self.spares.ready_bytes
+
+    def prepare(self, *, wants_reserve: bool = False, lacking: int = 0) -> list[Operation]:
+        """Make a file ahead: the next segment once the present one is half full, the reserve, or what a batch lacks; nothing if no need.
+
+        It runs beside batches, in the background. Call `spares.made` when it was carried out, `spares.no_room` when there was none for it.
         A large batch may fill half of the segment that it opens; the next spare then waits for the batch after it.
         """
-        if self._spare is not False or self._takes_spare or self._encoder.offset * 2 < self._size:
-            return []
-        self._spare = None
-        return [Create(SPARE, self._segment_bytes), Sync(SPARE), SyncDirectory(segment.DIRECTORY)]
-
-    def prepared(self) -> None:
-        """All that `prepare` asked for was carried out."""
-        self._spare = True
+        return self.spares.prepare(wants_next=self._encoder.offset * 2 >= self._size, wants_reserve=wants_reserve, lacking=lacking)
 
     # ---------------------------------------------------------------------------------------------------------- reading
 
@@ -326,41 +357,38 @@ class Journal:
         """
         return record.read(reader, self._crc_seed, where)
 
-    def forget(self, kind: int, below: int) -> None:
-        """Let `locate` forget slots below `below`; the records stay."""
-        if kind in self._indexes:
-            self._indexes[kind].forget(below)
+    def kept_bytes(self, through: int) -> int:
+        """About how long the log would be if it gave up what `give_up(through)` would."""
+        return (self._encoder.segment - self._first_above(through) + 1) * self.segment_bytes
 
+    def stand_in(self, kind: int, place: Place) -> list[int]:
+        """Slots whose newest record of this kind stands, at least in part, in these bytes."""
+        index = self._indexes.get(kind)
+        return index.within(place.segment, place.start, place.end) if index is not None else []
 
-def create(
-    identity: Identity, copies: bytes, state: Record, *, segment_bytes: int = SEGMENT_BYTES, leftovers: Iterable[str] = ()
-) -> list[Operation]:
-    """Make a new replica's files. Only the explicit creation of a cell does this, and records it (its manifest) afterwards.  [SAFETY 2]
+    @property
+    def sealed(self) -> range:
+        """The numbers of the segments that nothing is written into any more."""
+        return range(self._first, self._encoder.segment)
 
-    Args:
-        identity: Whose directory it becomes.
-        copies: The first content of the promise copies.
-        state: The first state record.
-        segment_bytes: Size of the first segment.
-        leftovers: Files that an interrupted creation left behind: they are removed.
-    """
-    operations: list[Operation] = [Remove(name) for name in leftovers]
-    parts: list[bytes] = []
-    encoder = Encoder(seed=record.seed(identity), segment=FIRST_SEGMENT, offset=OPENING_BYTES, sequence=0, previous=0)
-    size = max(segment_bytes, segment.SEGMENT_BYTES_MIN, OPENING_BYTES + record.size(len(state[3])) + RESERVE_BYTES)
-    opening, encoder.previous = segment.encode(
-        cell=identity.cell,
-        member=identity.member,
-        boot=identity.boot,
-        size=size,
-        segment=FIRST_SEGMENT,
-        chain=0,
-        sequence=0,
-        batch=1,
-    )
-    parts.append(opening)
-    encoder.add(parts, STATE, state[1], state[2], state[3], 1, 0)
-    file = segment.name(FIRST_SEGMENT)
-    operations += (Create(file, size), Write(file, 0, b"".join(parts)), SyncDirectory(segment.DIRECTORY), Sync(file))
-    copy = Copy(1, identity.member, identity.cell, 1, 1, FIRST_SEGMENT, FIRST_SEGMENT, copies)
-    return operations + promise.create(copy)
+    def give_up(self, through: int) -> list[Operation]:
+        """Drop the whole segments that hold no indexed record of a slot above `through`; nothing if there is none. Not beside a batch.
+
+        The state record of the first one that stays has what else they held. The copies name that one before a file goes.
+        """
+        first, before = self._first_above(through), self._first
+        if first == before:
+            return []
+        self._first = first
+        for index in self._indexes.values():
+            index.forget(through + 1)
+        self._tops = {number: top for number, top in self._tops.items() if number >= first}
+        removed = (Remove(segment.name(number)) for number in range(before, first))
+        return [*self._write_copies(), *removed, SyncDirectory(segment.DIRECTORY)]
+
+    def _first_above(self, through: int) -> int:
+        """The oldest segment that holds an indexed record of a slot above `through`, or the one in use."""
+        first = self._first
+        while first < self._encoder.segment and self._tops.get(first, 0) <= through:
+            first += 1
+        return first

@@ -6,12 +6,16 @@ Rule 2. A batch takes effect in order: the copies, then its records one after th
 
 from collections.abc import Callable, Iterator
 
+import msgspec
+
 from gaios.log.recording import Handed, Start
-from gaios.log.records import RecordKind
+from gaios.log.records import Boot, RecordKind
+from gaios.paxos import core
 from gaios.trace.words import Illegal
 
 COPIES = ("promise-1", "promise-2")
 Accepted = tuple[int, bytes]
+_boot = msgspec.msgpack.Decoder(Boot).decode
 
 
 class Disk:
@@ -22,7 +26,13 @@ class Disk:
         """Of the copies: the promise, the longest term, the boot."""
         self.promised = self.chosen = self.truncated = 0
         """Of copies and records together."""
+        self.snapshot = 0
+        """Behind this slot a snapshot is durable."""
         self.accepted: dict[int, Accepted] = {}
+        self.faulty: dict[int, int] = {}
+        """Slots that were written down as lost, with the ballot that they were of at the most."""
+        self.boots: dict[int, tuple[int, int]] | None = {}
+        """The newest boot of each member, with its nonce, that was written down here; None: nobody recorded what was."""
         self.flying: Handed | None = None
         """The batch that was handed over and is not known to be durable."""
 
@@ -67,6 +77,14 @@ class Disk:
             problem = None if newer is None else problem
         if problem is not None:
             raise Illegal("V3 restart", *problem)
+        if start.is_damaged:
+            self.chosen, self.truncated = start.chosen, start.truncated
+        if start.is_damaged or self.faulty:
+            self.accepted = {slot: (ballot, value) for slot, ballot, value in start.accepted}
+            self.faulty = dict(start.faulty)
+        for kind, member, _, payload in batch.records if batch is not None else ():
+            if kind == RecordKind.BOOT:  # it may have been durable
+                self._record(kind, member, 0, payload)
 
     def resume(self, start: Start) -> None:
         """Take up what a start found when nobody recorded what was written before.
@@ -84,6 +102,9 @@ class Disk:
         self.copied = self.promised = start.promised
         self.longest, self.boot = start.longest, start.boot - 1
         self.chosen, self.truncated, self.accepted = start.chosen, start.truncated, told
+        self.faulty = dict(start.faulty)
+        self.snapshot = start.chosen  # there may be one
+        self.boots = None
 
     # -- inside ----------------------------------------------------------------------------------------------------------
 
@@ -103,22 +124,34 @@ class Disk:
     def _state(self, promised: int, longest: int, chosen: int, truncated: int, accepted: list[tuple[int, int, bytes]]) -> None:
         self.promised, self.longest = max(self.promised, promised), max(self.longest, longest)
         self.chosen, self.truncated = max(self.chosen, chosen), max(self.truncated, truncated)
-        self.accepted |= {slot: (ballot, value) for slot, ballot, value in accepted}
+        for slot, ballot, value in accepted:
+            self._record(RecordKind.ACCEPT, slot, ballot, value)
 
     def _record(self, kind: int, slot: int, ballot: int, value: bytes) -> None:
         if kind == RecordKind.ACCEPT:
             self.accepted[slot] = (ballot, value)
+            self.faulty.pop(slot, None)
             self.promised = max(self.promised, ballot)
         elif kind == RecordKind.CHOSEN:
             self.chosen = max(self.chosen, slot)
         elif kind == RecordKind.TRUNCATE:
             self.truncated = max(self.truncated, slot)
-        else:
+        elif kind == RecordKind.SNAPSHOT:
+            self.snapshot = max(self.snapshot, slot)
+        elif kind == RecordKind.BOOT:
+            if self.boots is not None:
+                self.boots[slot] = _boot(value)[:2]
+        elif kind == RecordKind.FAULT:
+            self.accepted.pop(slot, None)
+            self.faulty[slot] = max(ballot, self.faulty.get(slot, 0))
+        elif kind not in {RecordKind.QUARANTINE, RecordKind.REPAIR}:  # the database's affair, and the disk's own
             raise Illegal("V3 what is written", "a record of a known kind", f"kind {kind}")
 
     def _differs(self, start: Start) -> tuple[str, str] | None:
         """Where a start differs from this state: expected, found."""
-        mine = (self.boot + 1, self.promised, self.longest, self.chosen, self.truncated)
+        if start.is_damaged or start.faulty or self.faulty:
+            return self._hides(start)
+        mine = (self.boot + 1, self.promised, self.longest, max(self.chosen, self.truncated), self.truncated)
         if mine != (start.boot, start.promised, start.longest, start.chosen, start.truncated):
             return self._summary(), _found(start)
         told = {slot: (ballot, value) for slot, ballot, value in start.accepted}
@@ -128,8 +161,31 @@ class Disk:
         slot = min(slot for slot in {*told, *kept} if told.get(slot) != kept.get(slot))
         return f"slot {slot} {_entry(kept.get(slot))}", _entry(told.get(slot))
 
+    def _hides(self, start: Start) -> tuple[str, str] | None:
+        """As `_differs`, where records are damaged: each vote is there, or said to be lost; nothing is invented.  [SAFETY 6]"""
+        if (self.boot + 1, self.promised, self.longest) != (start.boot, start.promised, start.longest) or (
+            not start.is_damaged and (max(self.chosen, self.truncated), self.truncated) != (start.chosen, start.truncated)
+        ):
+            return self._summary(), _found(start)
+        known = max(self.chosen, self.truncated, max(self.accepted, default=0) - core.WINDOW)
+        if start.chosen > known or start.truncated > self.truncated:
+            return f"nothing called chosen above slot {known}, or truncated above slot {self.truncated}", _found(start)
+        told = {slot: (ballot, value) for slot, ballot, value in start.accepted}
+        lost = dict(start.faulty)
+        for slot, held in self.accepted.items():
+            silent = start.chosen < slot <= start.silent_through
+            if slot > start.truncated and told.get(slot) != held and not silent and lost.get(slot, 0) < held[0]:
+                return f"slot {slot} {_entry(held)}, or lost with that ballot or a newer one", _entry(told.get(slot))
+        for slot, ballot in self.faulty.items():
+            if slot > max(start.truncated, start.chosen) and lost.get(slot, 0) < ballot and slot > start.silent_through:
+                return f"slot {slot} lost, in ballot {ballot} at the most", _entry(told.get(slot))
+        for slot, held in told.items():
+            if self.accepted.get(slot) != held:
+                return f"slot {slot} {_entry(self.accepted.get(slot))}", _entry(held)
+        return None
+
     def _summary(self) -> str:
-        return _state_text(self.boot + 1, self.promised, self.longest, self.chosen, self.truncated)
+        return _state_text(self.boot + 1, self.promised, self.longest, max(self.chosen, self.truncated), self.truncated)
 
 
 def _check_syncs(batch: Handed) -> None:

@@ -2,15 +2,18 @@
 
 Rule 1. Two classes of messages. *Promise*, *accepted* and the like wait for all records up to those of their own step; what only the owner
 of a ballot says waits for the durable claim of that ballot. Nothing of either leaves before the boot is durable.  [SAFETY 5]
+Nothing but what its own disk tells happens to the core before so many others said that they recorded the boot that they are a majority
+together with this one, and nobody says that of another's boot before its record is durable.  [SAFETY 3]
 Rule 2. What leaves was sent by a step of this boot. The exceptions are `Learn`, which log/ joins and renews, and `Chosen`, which may be
 read from the disk: those must be true.
-Rule 3. What the disk is handed is what the steps wanted written, in their order; beside it only marks that are true, what was found
-accepted above the mark at the start, and full state records.
+Rule 3. What the disk is handed is what the steps wanted written, in their order; beside it only marks that are true, what was accepted
+and is written anew because its record is not proved durable or is damaged, and full state records.
 """
 
 from collections import Counter, deque
 from typing import Any, Final, NamedTuple
 
+from gaios.log.codec import BOOTED
 from gaios.log.recording import FIELDS, Came, Done, Entry, Frame, Handed, Left, Start, Step, encode, essence
 from gaios.log.records import RecordKind
 from gaios.paxos import core
@@ -24,6 +27,10 @@ _REPEATED: Final = frozenset({core.PREPARE, core.PROMISE, core.ACCEPT})
 """What log/ may send again without a step."""
 _KEPT_SLOTS: Final = 4 * core.WINDOW
 """Proposals may be sent again until they are chosen, and leave a little later."""
+_OWN: Final = frozenset({core.ROT, core.TRUNCATE})
+"""Steps that only say what this member's own disk holds: they wait for nobody."""
+_BESIDE: Final = frozenset({RecordKind.SNAPSHOT, RecordKind.BOOT, RecordKind.QUARANTINE, RecordKind.REPAIR})
+"""Records that no step of the core asks for."""
 FAR: Final = 1 << 62
 
 
@@ -45,13 +52,18 @@ class Life:
         self._out = module.Out()
         self._core = module.Participant(start.member, start.config, start.voters)
         accepted = {slot: (ballot, value) for slot, ballot, value in start.accepted}
-        self._core.restore(promised=start.promised, acc=accepted, chosen=start.chosen, truncated=start.truncated, longest=start.longest)
+        self._core.restore(
+            promised=start.promised, acc=accepted, chosen=start.chosen, truncated=start.truncated, longest=start.longest, faulty={}
+        )
         self._found = {(slot, ballot, value) for slot, ballot, value in start.accepted if slot > start.chosen}
         self._now = 0
         self._came: Counter[bytes] = Counter()
         self._came_from = 0
+        self._recorded_by: set[int] = set()
         self._sent: dict[bytes, list[Sent]] = {}
         self._proposed: deque[tuple[int, bytes]] = deque()
+        self._newest = 0
+        """The newest ballot of any value that this life took."""
         self._unwritten: deque[tuple[int, tuple[int, int, int, bytes]]] = deque()
         """Records that steps wanted and the disk was not handed yet, each with its step."""
         self._has_written = False
@@ -75,6 +87,14 @@ class Life:
         elif isinstance(entry, Came):
             self._came_from = entry.member
             self._came = Counter(encode(message) for message in entry.messages)
+            mine = (self.start.boot, self.start.nonce)
+            for message in entry.messages:
+                if (
+                    message[0] == BOOTED
+                    and tuple(message[1:3]) == mine
+                    and any((row[0], *row[1:3]) == (self.me, *mine) for row in message[3])
+                ):
+                    self._recorded_by.add(entry.member)
         elif isinstance(entry, Left):
             for members, messages in entry.frames:
                 for message in messages:
@@ -116,9 +136,14 @@ class Life:
         participant, out = self._core, self._out
         event = _event(step.event)
         tag = event[0]
-        if step.now < self._now:
+        recorded, voters = len(self._recorded_by) + 1, self.start.voters.bit_count()
+        if 2 * recorded <= voters and tag not in _OWN:
+            raise Illegal(
+                "V3 a boot is registered", f"nothing before a majority of {voters} recorded the boot", f"{recorded}: {shown(event)}"
+            )
+        if step.now < self._now and tag != core.BOOT:  # what a boot may have granted it granted before its start
             raise Illegal("V2 time", f"no time before {self._now} ns", f"{step.now} ns")
-        self._now = step.now
+        self._now = max(self._now, step.now)
         if tag not in core.MESSAGES:
             if step.src != self.me:
                 raise Illegal("V1 sender", f"an input from member {self.me} itself", f"{shown(event)} from member {step.src}")
@@ -142,10 +167,21 @@ class Life:
         out.sends.clear()
         if fired and tag == core.ACCEPTED:
             self._cell.vote(step.src, event[3], event[1])
-        for slot in range(chosen + 1, participant.chosen + 1):
+        if fired and tag == core.ROT:
+            self._rots(event)
+        if fired and tag == core.CHOSEN and event[1] <= chosen:
+            self._cell.believed(*event[1:])
+        for slot in range(chosen + 1 if tag != core.INSTALL else participant.chosen + 1, participant.chosen + 1):
             self._cell.believed(slot, *participant.acc[slot])
         if participant.leads():
             self._led[participant.bal] = participant.chosen
+
+    def _rots(self, event: Any) -> None:  # noqa: ANN401 (an event)
+        """What rotted is of no newer ballot than is said.  [SAFETY 6]"""
+        _, slot, ballot = event
+        held = self._disk.accepted.get(slot)
+        if held is not None and held[0] > ballot and slot > self._core.chosen:
+            raise Illegal("V3 damage", f"slot {slot} said to be lost in ballot {held[0]} at the least", f"in {ballot}")
 
     def _taken(self, member: int, event: Any) -> None:  # noqa: ANN401 (an event)
         key = encode(event)
@@ -159,7 +195,14 @@ class Life:
             _, slot, ballot, value = write
             self._cell.accepted(slot, ballot, value)
             self._unwritten.append((number, (int(RecordKind.ACCEPT), slot, ballot, value)))
+            self._newest = max(self._newest, ballot)
+        elif field == core.F_FAULTY:
+            if write[1] > self._core.chosen:
+                self._unwritten.append((number, (int(RecordKind.FAULT), write[1], write[2], b"")))
         elif field == core.F_TRUNCATED:
+            if write[1] > self._disk.snapshot:
+                expected = f"nothing truncated above slot {self._disk.snapshot}, behind which a snapshot is durable"
+                raise Illegal("V3 truncated behind a snapshot", expected, f"through slot {write[1]}")
             self._unwritten.append((number, (int(RecordKind.TRUNCATE), write[1], 0, b"")))
 
     def _sends(self, number: int, to: int, message: Any) -> None:  # noqa: ANN401 (an event)
@@ -187,8 +230,16 @@ class Life:
                 raise Illegal("V3 what leaves is true", f"nothing above slot {known} called chosen in ballot {message[1]}", shown(message))
         elif tag == core.CHOSEN:
             _, slot, ballot, value = message
-            if slot > self._core.chosen or self._core.acc.get(slot) != (ballot, value):
+            if slot <= self._core.truncated:
+                self._cell.believed(slot, ballot, value)
+            elif slot > self._core.chosen or self._core.acc.get(slot) != (ballot, value):
                 raise Illegal("V3 what leaves is true", f"a chosen value as accepted here: {self._core.acc.get(slot)}", shown(message))
+        elif tag == BOOTED and message[1]:
+            boots = self._disk.boots
+            for member, boot, *_ in message[3]:
+                if boots is not None and boot == message[1] and boots.get(member, (0, 0))[0] < boot:
+                    expected = f"boot {boot} of member {member} durable before it is confirmed"
+                    raise Illegal("V3 persist, then say", expected, f"boot {boots.get(member, (0, 0))[0]} durable")
         elif tag in core.MESSAGES:
             sent = self._provenance(message)
             if members != [sent.to] if sent.to else self.me in members:
@@ -245,21 +296,34 @@ class Life:
             raise Illegal("V3 persist, then say", "the names that a start finds synced in its first batch", f"{batch.operations}")
         self._has_written = True
         self._disk.hand(batch)
-        if batch.copies is not None and batch.copies != (participant.promised, participant.longest, self.start.boot, self.start.nonce):
-            expected = f"copies of promise {participant.promised}, longest term {participant.longest} ns, boot {self.start.boot}"
+        newest = max(participant.promised, self._newest)  # what was learnt counts: log/steps.py
+        if batch.copies is not None and batch.copies != (newest, participant.longest, self.start.boot, self.start.nonce):
+            expected = f"copies of promise {newest}, longest term {participant.longest} ns, boot {self.start.boot}"
             raise Illegal("V3 what is written", expected, f"{batch.copies}")
         if batch.state is not None:
             self._opens(batch)
         for record in batch.records:
-            kind, slot, ballot, value = record
+            kind, slot, _, _ = record
             if self._unwritten and self._unwritten[0][1] == record:
                 self._flying.append(self._unwritten.popleft()[0])
             elif kind == RecordKind.CHOSEN:
                 if slot > participant.chosen:
                     raise Illegal("V3 what is written", f"a mark of at most slot {participant.chosen}", f"one of slot {slot}")
-            elif kind != RecordKind.ACCEPT or (slot, ballot, value) not in self._found:
+            elif kind not in _BESIDE and not self._is_again(record):
                 expected = _record(*self._unwritten[0][1]) if self._unwritten else "only records that a step wanted"
                 raise Illegal("V3 what is written", expected, _record(*record))
+
+    def _is_again(self, record: tuple[int, int, int, bytes]) -> bool:
+        """Whether what the core holds is written once more: what proves it durable may be torn, or is damaged."""
+        kind, slot, ballot, value = record
+        participant = self._core
+        if kind == RecordKind.ACCEPT:
+            if (slot, ballot, value) in self._found:
+                return True
+            return bool(participant.acc.get(slot) == (ballot, value)) and not any(wanted[1] == slot for _, wanted in self._unwritten)
+        if kind == RecordKind.TRUNCATE:
+            return bool(slot == participant.truncated)
+        return kind == RecordKind.FAULT and bool(participant.faulty.get(slot) == ballot)
 
     def _opens(self, batch: Handed) -> None:
         """A full state record claims as chosen only what is durably marked, and holds everything above."""
@@ -268,15 +332,16 @@ class Life:
         mark = batch.state[2]
         slots = range(mark + 1, participant.chosen + core.WINDOW + 1)
         above = [(slot, *participant.acc[slot]) for slot in slots if slot in participant.acc]
-        expected = (participant.promised, participant.longest, min(mark, self._disk.chosen), participant.truncated, above)
+        newest = max(participant.promised, self._newest)
+        expected = (newest, participant.longest, min(mark, self._disk.chosen), participant.truncated, above)
         if batch.state != expected:
             raise Illegal("V3 what is written", f"the state {expected[:4]} in a state record", f"{batch.state[:4]}")
 
     def _done(self) -> None:
         batch = self._disk.done()
         self._flying.clear()
-        for _, slot, ballot, value in batch.records:
-            if ballot:
+        for kind, slot, ballot, value in batch.records:
+            if kind == RecordKind.ACCEPT:
                 self._cell.durable(self.me, slot, ballot, value)
 
 

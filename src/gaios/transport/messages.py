@@ -79,7 +79,7 @@ class Status(IntEnum):
     STALE = 6
     """The client said before that it has this answer."""
     INVALID = 7
-    """The command cannot be understood, or exceeds a limit; this attempt had no effect."""
+    """The command cannot be understood, exceeds a limit, or finds full disks; this attempt had no effect."""
     UNAVAILABLE = 8
     """A read that this replica may not answer now: it holds no lease."""
 

@@ -35,3 +35,9 @@ def test_snapshots_that_differ_at_one_slot_are_found() -> None:
     assert [str(violation) for violation in found] == [
         "identical state: replicas 1 and 2 end at slot 2 with snapshots that hash to 61 and 62",
     ]
+
+
+def test_a_replica_that_ends_in_doubt_is_found() -> None:
+    """Whatever it has: by then it must have been rebuilt."""
+    found = identical_state([], {1: final(2, b"a"), 2: final(2, b"a")._replace(serves=False)})
+    assert [str(violation) for violation in found] == ["identical state: replica 2 ends at slot 2, and doubts its database"]

@@ -30,6 +30,7 @@ def test_sessions_are_closed_and_abandoned_and_processes_killed() -> None:
     cell, work = working()
     for _ in range(10):
         cell.world.run(cell.world.now_ns + 2 * S)
+        until(cell, lambda: bool(work.workers[0].process.sessions), 10 * S)
         work.workers[0]._kill()
         work.workers[0]._kill()
     assert {life.how for life in work.records.lives} >= {CLOSED, KILLED}

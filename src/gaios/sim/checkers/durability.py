@@ -1,6 +1,6 @@
 """Durability: an acknowledged write is in the log for ever, and in every replica's state at the end.  [PML §2; SAFETY 5]
 
-1. What was acknowledged at (slot, index) stands there in every replica's log at the end.
+1. What was acknowledged at (slot, index) stands there in every replica's log at the end, but for what it has from a snapshot.
 2. Every replica's state at the end is what the log says, replayed by a model that shares no code with the database.
 3. What a replica no longer keeps in memory is on its disk, as it was chosen: others that lag may have to be supplied from there.
 """
@@ -15,16 +15,20 @@ NAME = "durability"
 def acknowledged_in_log(
     acknowledged: Iterable[tuple[int, int, int, bytes]],
     logs: Mapping[int, Mapping[tuple[int, int], bytes]],
+    bases: Mapping[int, int] | None = None,
 ) -> list[Violation]:
     """Look every acknowledged write up.
 
     Args:
         acknowledged: (call number, slot, index, command).
         logs: For each replica, (slot, index) → command of every entry that it applied in its last life.
+        bases: For each replica, the slot behind which it took its state over from a snapshot, whose bytes others compare.
     """
     found: list[Violation] = []
     for number, slot, index, command in acknowledged:
         for replica, log in logs.items():
+            if bases is not None and slot <= bases[replica]:
+                continue
             there = log.get((slot, index))
             if there != command:
                 what = "nothing" if there is None else "another command"

@@ -1,7 +1,7 @@
 """Identical state: at equal slots replicas are the same, byte for byte.  [SAFETY 16, 25, 27]
 
 1. A slot has one hash of the log's chain, and one checksum of the machine's state: the running ones, compared at every slot.
-2. Replicas that end at the same slot have the same snapshot, down to its last byte.
+2. Replicas that end at the same slot have the same snapshot, down to its last byte, and none of them doubts its own.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,6 +26,9 @@ def identical_state(applied: Iterable[Applied], finals: Mapping[int, Final]) -> 
             found.append(Violation(NAME, f"{pair} have state checksum {other.checksum:016x} and {seen.checksum:016x}"))
     ends: dict[int, tuple[int, Final]] = {}
     for replica, final in finals.items():
+        if not final.serves:
+            found.append(Violation(NAME, f"replica {replica} ends at slot {final.applied}, and doubts its database"))
+            continue
         one, before = ends.setdefault(final.applied, (replica, final))
         if before.snapshot != final.snapshot:
             what = f"{before.snapshot.hex()[:16]} and {final.snapshot.hex()[:16]}"

@@ -5,7 +5,8 @@ than its last lives said proves that something left too early, or was lost.
 
 1. The promise found is at least every ballot said.
 2. Every slot said to be accepted in a ballot is found accepted in it or in a higher one. A slot that is known to be chosen may be found
-   in a lower ballot: it is voted for again without being written again, and its value can never differ.
+   in a lower ballot: it is voted for again without being written again, and its value can never differ. One that was truncated is in a
+   snapshot: that a start finds that is for the start to say.
 3. The longest term found is at least every term granted.
 """
 
@@ -36,6 +37,8 @@ class Remembered(NamedTuple):
     longest_ns: int
     accepted: Mapping[int, tuple[int, bytes]]
     """Slot → ballot, value."""
+    truncated: int = 0
+    """A durable snapshot covers every slot through this one."""
 
 
 def persist_then_say(starts: Iterable[Remembered], chosen: Mapping[int, bytes]) -> list[Violation]:
@@ -49,7 +52,7 @@ def persist_then_say(starts: Iterable[Remembered], chosen: Mapping[int, bytes]) 
             found.append(Violation(NAME, f"{who} remembers a longest term of {start.longest_ns} ns, and had granted {start.said.term_ns}"))
         for slot, ballot in start.said.accepted.items():
             there, value = start.accepted.get(slot, (0, b""))
-            if there < ballot and not (there and chosen.get(slot) == value):
+            if there < ballot and slot > start.truncated and not (there and chosen.get(slot) == value):
                 found.append(Violation(NAME, f"{who} remembers slot {slot} accepted in ballot {there}, and had said {ballot}"))
                 break
     return found

@@ -72,16 +72,17 @@ def _compiled(edits: tuple[tuple[str, str], ...]) -> Any:  # noqa: ANN401 (a mod
 
 
 def method(owner: Any, name: str, make: Callable[[Any], Any]) -> Plant:  # noqa: ANN401 (any class, module or function)
-    """A bug elsewhere: `make` is given the sound function and returns the one that takes its place."""
+    """A bug elsewhere: `make` is given the sound function, wherever the class has it from, and returns the one in its place."""
 
     @contextmanager
     def plant() -> Iterator[None]:
-        sound = owner.__dict__[name]
-        setattr(owner, name, make(sound))
+        place = next((each for each in getattr(owner, "__mro__", ()) if name in each.__dict__), owner)
+        sound = place.__dict__[name]
+        setattr(place, name, make(sound))
         try:
             yield
         finally:
-            setattr(owner, name, sound)
+            setattr(place, name, sound)
 
     return plant
 

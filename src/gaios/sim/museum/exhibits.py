@@ -5,15 +5,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gaios.sim.museum import (
+    boot_bugs,
     cache_bugs,
     client_bugs,
     db_bugs,
+    disk_bugs,
+    feature_bugs,
     lock_bugs,
     log_bugs,
     paxos_bugs,
+    rot_bugs,
     server_bugs,
     session_bugs,
+    snapshot_bugs,
     storage_bugs,
+    sums_bugs,
     transport_bugs,
 )
 from gaios.sim.museum.exhibit import Exhibit
@@ -23,7 +29,12 @@ EXHIBITS: list[Exhibit] = [
     for layer in (
         paxos_bugs,
         log_bugs,
+        boot_bugs,
+        sums_bugs,
         storage_bugs,
+        disk_bugs,
+        feature_bugs,
+        rot_bugs,
         db_bugs,
         transport_bugs,
         server_bugs,
@@ -31,6 +42,7 @@ EXHIBITS: list[Exhibit] = [
         lock_bugs,
         session_bugs,
         cache_bugs,
+        snapshot_bugs,
     )
     for exhibit in layer.EXHIBITS
 ]

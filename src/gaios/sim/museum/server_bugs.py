@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from gaios.log import Output, Recovered, codec
 from gaios.log.steps import Steps
 from gaios.paxos import core
-from gaios.server import node
+from gaios.server import damage, node
 from gaios.server.commit import GroupCommit
 from gaios.sim.museum.exhibit import Exhibit, Plant, method, scenario, together
 from gaios.sim.seat import Seat
@@ -78,9 +78,10 @@ def _as_before(sound: Callable[..., Any]) -> Callable[..., Any]:
 def _believes_connections(sound: Callable[..., Any]) -> Callable[..., Any]:
     """A frame is its connection's, whoever it says it is from."""
 
-    def peer_frame(self: node.Node, now: int, member: int, body: bytes) -> None:
+    def peer_frame(self: node.Node, now: int, member: int, nonce: int, body: bytes) -> bool:
         _, boot, _, messages = codec.decode(body)
-        self.replica.receive(now, member, boot, messages)
+        self.replica.receive(now, member, boot, nonce, messages)
+        return True
 
     return peer_frame
 
@@ -90,8 +91,8 @@ EXHIBITS = [
         "a boot number is used again",
         "server",
         "SAFETY 3",
-        method(node, "recover", _as_before),
-        ("boots rise",),
+        method(damage, "recovered", _as_before),
+        ("boots rise", "no replica stops by itself"),
     ),
     Exhibit(
         "a frame is counted for the wrong member",
@@ -113,7 +114,7 @@ EXHIBITS = [
         "a failed sync is taken for done",
         "server",
         "SAFETY 5",
-        method(Seat, "_disk_failed", lambda sound: lambda self, life: self._disk_done(life, "disk")),
+        method(Seat, "_disk_failed", lambda sound: lambda self, life: self._disk_done(life, "disk_done")),
         ("persist, then say", "no replica stops by itself", "agreement", "durability"),
         scenario("failing-disks"),
     ),

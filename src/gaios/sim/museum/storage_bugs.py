@@ -4,9 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 from gaios.log import Copies, RecordKind, encode
+from gaios.log.boots import Boots
 from gaios.log.records import State
-from gaios.sim.museum.exhibit import Exhibit, method, scenario
+from gaios.sim.museum.boot_bugs import looks_away, never_lost, recorded_anyway
+from gaios.sim.museum.exhibit import Exhibit, method, scenario, together
 from gaios.storage import Identity, Journal, Record, create
+from gaios.storage.spares import Spares
 from gaios.storage.words import Operation, Sync, SyncDirectory, Write
 
 
@@ -58,9 +61,9 @@ def _believes_cache(sound: Callable[..., Any]) -> Callable[..., Any]:
 def _does_not_look(sound: Callable[..., Any]) -> Callable[..., Any]:
     """We had it: a batch may fill half of the segment that it opens, and have not renamed the spare one yet when the next is made."""
 
-    def prepare(self: Journal) -> Any:
-        self._takes_spare = False
-        return sound(self)
+    def prepare(self: Spares, **named: Any) -> Any:
+        self.carried_out()
+        return sound(self, **named)
 
     return prepare
 
@@ -70,9 +73,11 @@ EXHIBITS = [
         "a directory that is missing is created empty",
         "storage",
         "SAFETY 2",
-        method(Journal, "open", _creates),
-        ("persist, then say", "agreement", "durability"),
-        scenario("lost-disks"),
+        together(
+            method(Journal, "open", _creates), method(Boots, "hears", recorded_anyway), method(Boots, "_judge", never_lost), looks_away
+        ),
+        ("agreement", "durability"),
+        scenario("lost-votes"),
     ),
     Exhibit(
         "a start believes the page cache",
@@ -110,7 +115,7 @@ EXHIBITS = [
         "a spare segment is made under a name that is still in use",
         "storage",
         "SAFETY 15",
-        method(Journal, "prepare", _does_not_look),
+        method(Spares, "prepare", _does_not_look),
         ("no replica stops by itself",),
         scenario("large-batches"),
     ),

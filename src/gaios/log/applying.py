@@ -1,0 +1,155 @@
+"""What a replica does with chosen values: apply, keep, drop, read them again; go on behind a snapshot.  [PML §5.5; SAFETY 16, 26]
+
+Rule 1. Values are applied in slot order. Those that are on the disk may leave the memory, and are asked for when they are needed again.
+Rule 2. What is dropped for good is covered by a snapshot whose record is durable.
+"""
+
+from typing import Final
+
+from gaios import errors
+from gaios.log.options import Options
+from gaios.log.records import encode
+from gaios.log.snapshots import Handle, Unpacked, encode_handle
+from gaios.log.standing import Standing
+from gaios.log.steps import Steps
+from gaios.paxos import core
+
+DROPPED_SLOTS: Final = 10_000
+"""Dropped in one go: a millisecond."""
+
+
+class Applying(Standing):
+    """The part of a `Replica` that deals with what is chosen."""
+
+    options: Options
+    _steps: Steps
+    _chains: dict[int, bytes]
+    _evicted: int
+    _cached_bytes: int
+    _read: dict[int, bytes]
+    _asked: int
+    _is_blocked: bool
+    _seen: int
+
+    def snapshot_is_durable(self, now: int, handle: Handle, *, proved: bool) -> int:
+        """A snapshot is durable under its name, or proved: in which Output that is written down.  [PML §5.5; SAFETY 26]"""
+        del now  # every event has one
+        self.applier.size = handle.size
+        return self._steps.snapshot(handle.slot, encode_handle(handle), proved=proved)
+
+    def truncate(self, now: int, through: int) -> int:
+        """Drop values through a slot which a snapshot covers whose record is durable; in which Output that is written down.  [SAFETY 26]
+
+        A few at a time: the rest is for the next call.
+        """
+        participant = self.core
+        through = min(through, participant.truncated + DROPPED_SLOTS)
+        for slot in range(self._evicted + 1, through + 1):
+            self._cached_bytes -= self._held_bytes(slot)
+        self._evicted = max(self._evicted, through)
+        self._steps.take((core.TRUNCATE, through), self.me, now)
+        return self._steps.output.number
+
+    def lacks(self, slot: int) -> bool:
+        """Whether a peer's snapshot behind that slot would help."""
+        if self.core.chosen < slot:
+            return not self.core.leads()
+        return slot > self.applied and slot >= self.core.truncated and (self.lacks_base or self.applied + 1 in self.core.faulty)
+
+    def install(self, now: int, base: Unpacked) -> int:
+        """Go on behind a snapshot instead of through the log; in which Output that is written down.  [PML §5.5; SAFETY 6, 26]
+
+        The machine was restored from it, and its record is durable. Promises, and votes above it, stay.
+        """
+        slot = base.part.slot
+        # Where only values that were chosen here are lost, or the database is, what the snapshot covers is not needed any more.
+        self._steps.take((core.INSTALL if slot > self.core.chosen else core.TRUNCATE, slot), self.me, now)
+        self.applier.restore(base.part, base.sessions)
+        self._chains = {at: chain for at, chain in self._chains.items() if at > slot}
+        self._evicted, self._seen, self._is_blocked = max(self._evicted, self.core.truncated), slot, False
+        self._cached_bytes = sum([len(value) for at, (_, value) in self.core.acc.items() if at <= slot])
+        self._read.clear()
+        self._steps.applied(slot, self.applier.chain)
+        self._steps.raised(self.applier.feature)
+        self.doubt.has_base()
+        return self._steps.output.number
+
+    def rebuild(self, base: Unpacked) -> None:
+        """The machine was restored from a snapshot that is proved, because its database was wrong: the log above that is applied anew."""
+        self.applier.restore(base.part, base.sessions)
+        self._read.clear()
+        self._asked, self._is_blocked = 0, False
+        self.doubt.has_base()
+
+    @property
+    def _can_apply(self) -> bool:
+        """Whether there is something to apply, and something to apply it to."""
+        applied = self.applier.applied
+        is_missing = self._is_blocked or self.wants_base or applied + 1 in self.core.faulty
+        return applied < self.core.chosen and not is_missing
+
+    def _apply(self, now: int) -> None:
+        """Apply chosen values, a bounded number in one go; the rest at the next event, which is due at once."""
+        applier, accepted, budget = self.applier, self.core.acc, self.options.apply_entries
+        effects = self._steps.output.effects
+        while applier.applied < self.core.chosen and budget > 0:
+            slot = applier.applied + 1
+            if slot in self.core.faulty:
+                break
+            held = accepted.get(slot)
+            value = held[1] if held is not None else self._read.pop(slot, None)
+            if value is None:
+                self._read_back(slot)
+                break
+            answers, caused = applier.apply(slot, value)
+            if self.doubt.may_serve:
+                effects.extend(caused)
+            budget -= 1 + len(answers)
+            self._reign.applied(now, slot, answers)
+            expected = self._chains.pop(slot, b"") if self._chains else b""
+            if expected and expected != applier.chain:
+                raise errors.InvariantViolated(invariant="the log's chain", detail=f"replay of slot {slot} differs from what was recorded")
+            if slot > self._seen:
+                self._seen = slot
+                self._cached_bytes += len(value)
+            elif slot <= self._evicted:
+                accepted.pop(slot, None)  # it was fetched again, and is on the disk
+            if applier.asked and self.doubt.may_serve:
+                self._steps.output.captures.append(applier.capture(self.config, encode(sorted(self.members.items()))))
+        self._steps.applied(applier.applied, applier.chain)
+        self._steps.raised(applier.feature)
+        self.doubt.applied(now)
+        self._evict()
+
+    def _evict(self) -> None:
+        """Applied values leave memory, the oldest first; the disk has them. A few at a time: a start may find many."""
+        through = min(self.applier.applied, self._steps.durable_mark, self._evicted + DROPPED_SLOTS)
+        while self._cached_bytes > self.options.cache_bytes and self._evicted < through:
+            self._evicted += 1
+            self._cached_bytes -= self._held_bytes(self._evicted)
+            self.core.acc.pop(self._evicted, None)
+
+    def _held_bytes(self, slot: int) -> int:
+        """Of a slot that was applied; 0 where its record is damaged."""
+        held = self.core.acc.get(slot)
+        return len(held[1]) if held is not None else 0
+
+    def _refilled(self, slot: int) -> None:
+        """A chosen value was learned, perhaps again: what was applied already need not stay in memory."""
+        if slot <= self._evicted and slot <= self.applied:
+            self.core.acc.pop(slot, None)
+        elif slot <= self._seen:
+            self._cached_bytes += self._held_bytes(slot)
+
+    def _read_back(self, slot: int) -> None:
+        """Values that are on the disk alone are to be applied again: the shell hands them to `supply`."""
+        reads = self._steps.output.reads
+        if any(member == self.me for member, _ in reads):
+            return
+        if slot == self._asked:
+            self._is_blocked = True
+            self.doubt.give_up(f"slot {slot} is not on its disk")
+            return
+        self._asked = slot
+        last = min(self._evicted, self.core.chosen, slot + self.options.seek_slots - 1)
+        reads.extend((self.me, at) for at in range(slot, last + 1))

@@ -1,0 +1,285 @@
+"""Whose voice is whose: each start is made known before it says anything that binds.  [SAFETY 3, 8]
+
+    a start ── BOOT {the boots of this directory since the last that was registered, this one last} ──► every other member
+            ◄── BOOTED {the boot that was told; the newest boot recorded, and the newest acknowledgement, of that member} ──
+
+Rule 1. A boot is a number that grows with each start, and a nonce that nobody draws twice. A member that hears of one records it durably
+before it says so, whether its own boot is registered or not.
+Rule 2. A replica takes part in nothing until its boot is registered: recorded by all others, or a beat after its start by a majority of the
+others, or a lease term after its start by so many that they are a majority together with itself.
+Rule 3. A peer hears a member only in the boot that it recorded, and with its nonce. It records a boot that is higher than the last one and
+comes from it: a directory whose boots do not hold the last one recorded is a copy of an older state, however often it was started since.
+Rule 4. Peers remember the newest ballot and slot that a member acknowledged. One that remembers less than a peer does was rolled back.
+Rule 5. Whoever is refused, or hears of another boot in its place, has lost its state: it stops, and never votes again.
+
+Two copies that each know half of the cell cannot be told apart; that takes two other members that are dead, and others a moment later.
+
+Left out on purpose: which connection has which nonce (server/, sim/), and how a member comes back (its successor is a new member).
+"""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from gaios.errors import StateLost
+from gaios.log.codec import BOOT, BOOTED, LINEAGE_MAX, Message
+from gaios.log.options import MS, Options
+from gaios.log.output import OTHERS
+from gaios.log.records import Boot, Record, RecordKind, Recovered, encode
+from gaios.log.steps import FAR, Steps
+from gaios.paxos import core
+
+_BALLOTS: Final = frozenset({core.PREPARE, core.ACCEPT, core.LEARN, core.HEARTBEAT, core.RELEASE, core.PROMISE, core.ACCEPTED, core.GRANT})
+"""Whoever says one of these has promised its ballot durably."""
+
+
+class Remembered(NamedTuple):
+    """What a start found of its own promises and votes."""
+
+    promised: int
+    chosen: int
+    slots: frozenset[int]
+    """Slots above `chosen` in which a value was accepted."""
+
+    def lacks(self, ballot: int, slot: int) -> str:
+        """What is missing of an acknowledgement of this ballot, and of this slot; empty when nothing is."""
+        if self.promised < ballot:
+            return f"this replica promised ballot {ballot}, and its directory knows of none above {self.promised}"
+        if self.chosen < slot and slot not in self.slots:
+            return f"this replica acknowledged slot {slot}, and its directory ends at slot {max(self.slots, default=self.chosen)}"
+        return ""
+
+
+def remembered(found: Recovered) -> Remembered:
+    """What a start found."""
+    chosen = max(found.chosen, found.truncated)
+    voted = frozenset(slot for slot in (*found.accepted, *found.faulty) if slot > chosen)
+    return Remembered(found.promised, max(chosen, found.silent_through), voted)
+
+
+def lineage(me: int, found: Recovered, boot: int, nonce: int) -> list[tuple[int, int]]:
+    """The boots of this directory from the last that was registered on, and this one.
+
+    Of many starts in a row that reached no majority the oldest are forgotten: a peer that heard of such a one alone takes it for a copy.
+    """
+    copies, registered = found.copies, found.boots.get(me)
+    known = copies.lineage or ([(copies.boot, copies.nonce)] if copies.boot else [])
+    since = registered.boot if registered is not None else 0
+    known = [each for each in known if each[0] >= since]
+    return [*known[:1], *known[1:][-(LINEAGE_MAX - 2) :], (boot, nonce)]
+
+
+class Boots:
+    """One replica's part in that. `members` is looked up, never changed, here."""
+
+    def __init__(self, steps: Steps, options: Options, me: int, members: Mapping[int, int], found: Recovered, now: int) -> None:
+        self.began_ns = now
+        self.is_registered = len(members) == 1
+        """Whether this replica may take part."""
+        self._steps, self._options, self._me, self._members, self._directory = steps, options, me, members, found.directory
+        self._boot, self._nonce = steps.lineage[-1]
+        self._told: Message = (BOOT, steps.lineage)
+        self._remembered = remembered(found)
+        self._known = {member: boot for member, boot in found.boots.items() if member != me}
+        self._mine = Boot(
+            self._boot,
+            self._nonce,
+            self._boot,
+            self._remembered.promised,
+            max(found.chosen, found.truncated, *found.accepted, *found.faulty),
+        )
+        self._recorded_by: set[int] = set()
+        self._strangers: dict[int, tuple[int, int]] = {}
+        """The newest boot of a member that is higher than the one recorded and does not come from it."""
+        self._changed: set[int] = set()
+        self._change_due = self._tell_due = FAR
+        if not self.is_registered:
+            self._tell_due = now + options.retransmit_ms * MS
+            steps.output.after.append((OTHERS, self._told))
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether a clone, or an older copy, of this replica would be noticed for certain: a majority of the others recorded its boot."""
+        return 2 * len(self._recorded_by) > len(self._members) - 1 or len(self._members) == 1
+
+    def entries(self) -> list[tuple[int, Boot]]:
+        """All that is known, for a state record; this replica's own boot once it is registered."""
+        mine = [(self._me, self._mine)] if self.is_registered and len(self._members) > 1 else []
+        return [*sorted(self._known.items()), *mine]
+
+    def boot_of(self, member: int) -> int:
+        """The boot in which a peer is known; 0: in none."""
+        return self._known[member].boot if member in self._known else 0
+
+    def records(self) -> list[Record]:
+        """All that is known, as records of their own."""
+        return [(RecordKind.BOOT, member, 0, encode(boot)) for member, boot in self.entries()]
+
+    def why(self) -> str:
+        """What is unusual about this boot; empty when nothing is."""
+        others, recorded = len(self._members) - 1, len(self._recorded_by)
+        if not self.is_registered:
+            return f"takes no part yet: {recorded} of {others} others have recorded its boot"
+        if not self.is_certain:
+            return f"only {recorded} of {others} others have recorded its boot: a clone of its directory might not be noticed"
+        return ""
+
+    # -- what others are -------------------------------------------------------------------------------------------------
+
+    def hears(self, member: int, boot: int, nonce: int, messages: list[Message]) -> bool:
+        """A frame came from a member, in a boot: is this the member as it was recorded, or as it is to be recorded now?"""
+        known = self._known.get(member)
+        if known is not None and known.boot == boot and known.nonce == nonce:
+            return True
+        for message in messages:
+            if message[0] == BOOT and message[1][-1] == (boot, nonce):
+                if known is None or (boot > known.boot and (known.boot < message[1][0][0] or (known.boot, known.nonce) in message[1])):
+                    self._record(member, Boot(boot, nonce, *(known[2:] if known is not None else ())))
+                    return True
+                if boot > known.boot:
+                    self._strangers[member] = (boot, nonce)
+                break
+        else:
+            if known is None or boot > known.boot:  # it will tell its boot again, and is asked to: a record of it may have rotted
+                if any(message[0] != BOOTED for message in messages):
+                    self._steps.output.after.append((member, (BOOTED, 0, 0, [])))
+                return False
+        if any(message[0] != BOOTED for message in messages):
+            self.refuse(member, boot, nonce)
+        return False
+
+    def refusal(self, member: int, boot: int, nonce: int) -> str:
+        """Why this boot of a member is not heard for certain, for its connection; empty when it may be."""
+        known = self._known.get(member)
+        if self._strangers.get(member) == (boot, nonce):
+            return f"boot {boot} of member {member} does not come from boot {self._known[member].boot}, which was seen"
+        if known is None or boot > known.boot or (boot, nonce) == known[:2]:
+            return ""
+        if boot < known.boot:
+            return f"boot {known.boot} of member {member} was seen, and this is boot {boot}"
+        return f"boot {boot} of member {member} was seen with another nonce"
+
+    def refuse(self, member: int, boot: int, nonce: int) -> None:
+        """Say what is known of a member: it concerns whoever speaks in its name, and whoever is it."""
+        self._steps.output.after.append((member, (BOOTED, boot, nonce, [(member, *self._known[member])])))
+
+    def take(self, now: int, member: int, message: Message) -> None:
+        """BOOT or BOOTED, of a member that is heard.
+
+        Raises:
+            StateLost: it says that this replica is a copy of an older state, or has one that runs.
+        """
+        if message[0] == BOOT:
+            known = self._known[member]
+            self._steps.output.after.append((member, (BOOTED, known.boot, known.nonce, [(member, *known)])))
+            if member not in self._recorded_by and not self.is_registered:
+                self._steps.output.after.append((member, self._told))
+            return
+        _, boot, nonce, entries = message
+        if not boot and not entries:
+            self._recorded_by.discard(member)
+            self._tell_due = min(self._tell_due, now)
+        for about, *fields in entries:
+            other = Boot(*fields)
+            if about == self._me:
+                self._judge(member, boot, nonce, other)
+            elif about in self._known:
+                self._see(about, other.seen, other.ballot, other.slot)
+        self._consider(now)
+
+    def heard(self, member: int, message: Message) -> None:
+        """A message of a member's present boot, this replica included: what must it remember from now on?"""
+        tag = message[0]
+        if tag in _BALLOTS:
+            slot = message[3] if tag in (core.ACCEPTED, core.PROMISE) else 0
+            if tag == core.PROMISE and message[4]:
+                slot = max(slot, *message[4])
+            known = self._mine if member == self._me else self._known[member]
+            if message[1] > known.ballot or slot > known.slot:
+                self._see(member, known.boot, message[1], slot)
+
+    # -- time ------------------------------------------------------------------------------------------------------------
+
+    def tick(self, now: int, *, leads: bool) -> None:
+        """Do what is due: tell the boot again, write down what was seen, and, as a master, let the others know it."""
+        if now >= self._tell_due:
+            self._tell_due = now + (self._options.term_ms if self.is_registered else self._options.retransmit_ms) * MS
+            self._steps.output.after += [(member, self._told) for member in self._members if self._is_missing(member)]
+        if now >= self._change_due:
+            self._change_due = FAR
+            self._steps.output.records += [self._as_record(member) for member in sorted(self._changed)]
+            self._changed.clear()
+            if leads:
+                self._steps.output.after.append((OTHERS, (BOOTED, 0, 0, [(member, *boot) for member, boot in self.entries()])))
+        self._consider(now)
+
+    def rest(self, now: int) -> None:
+        """An event is dealt with: what was seen will be written in time."""
+        if self._changed and self._change_due == FAR:
+            self._change_due = now + self._options.mark_ms * MS
+
+    def due_ns(self) -> int:
+        """When `tick` is due."""
+        due = min(self._tell_due, self._change_due)
+        if not self.is_registered and self._recorded_by:
+            due = min(due, *(at for at, enough in self._stages() if enough), FAR)
+        return due
+
+    # -- inside ----------------------------------------------------------------------------------------------------------
+
+    def _is_missing(self, member: int) -> bool:
+        return member != self._me and member not in self._recorded_by
+
+    def _stages(self) -> list[tuple[int, bool]]:
+        """From when on a number of records is enough, and whether there are so many."""
+        recorded, others, options = len(self._recorded_by), len(self._members) - 1, self._options
+        return [
+            (self.began_ns, recorded >= others),
+            (self.began_ns + options.beat_ms * MS, 2 * recorded > others),
+            (self.began_ns + options.term_ms * MS, 2 * (recorded + 1) > others + 1),
+        ]
+
+    def _consider(self, now: int) -> None:
+        """Is the boot registered?"""
+        if not self.is_registered and any(now >= at and enough for at, enough in self._stages()):
+            self.is_registered = True
+            self._steps.output.records.append(self._as_record(self._me))
+        if self._tell_due != FAR and not any(map(self._is_missing, self._members)):
+            self._tell_due = FAR
+
+    def _record(self, member: int, boot: Boot) -> None:
+        self._known[member] = boot
+        self._steps.output.records.append(self._as_record(member))
+
+    def _as_record(self, member: int) -> Record:
+        return (RecordKind.BOOT, member, 0, encode(self._mine if member == self._me else self._known[member]))
+
+    def _see(self, member: int, seen: int, ballot: int, slot: int) -> None:
+        known = self._mine if member == self._me else self._known[member]
+        newer = known._replace(seen=max(known.seen, seen), ballot=max(known.ballot, ballot), slot=max(known.slot, slot))
+        if newer == known:
+            return
+        if member == self._me:
+            self._mine = newer
+        else:
+            self._known[member] = newer
+        self._changed.add(member)
+
+    def _judge(self, member: int, boot: int, nonce: int, other: Boot) -> None:
+        """A peer says which boot of this replica it recorded last, and what it remembers of it; it was told that boot by somebody."""
+        mine = (self._boot, self._nonce)
+        if other[:2] != mine and ((boot, nonce) == mine or other.boot >= self._boot):
+            if other.boot == self._boot:
+                self._lose(f"another process runs on a copy of it: member {member} has seen boot {other.boot} with another nonce")
+            self._lose(
+                f"it is a copy of an older state: member {member} has seen boot {other.boot}, and this is boot {self._boot}"
+                + (", which does not come from it" if other.boot < self._boot else "")
+            )
+        if other[:2] == mine and boot == self._boot and nonce != self._nonce:
+            self._lose(f"another process runs on a copy of it: member {member} was told boot {boot} with another nonce")
+        if other.seen < self._boot and (lacks := self._remembered.lacks(other.ballot, other.slot)):
+            self._lose(f"it was rolled back: member {member} remembers that {lacks}")
+        if (boot, nonce) == mine:
+            self._recorded_by.add(member)
+
+    def _lose(self, what: str) -> None:
+        raise StateLost(directory=self._directory, what=what)

@@ -1,0 +1,149 @@
+"""How a replica becomes master, and how it lets another: polls, campaigns, hand-overs.  [PML §5.2; SAFETY 9, 25]
+
+Rule 1. Nobody campaigns who did not find a majority willing just before, or who may not serve.
+Rule 2. A master that cannot work, or that others would do better than, gives its lease back. Before, it proposes nothing new and lets what
+is in flight end, so that nobody is left in doubt.
+"""
+
+from collections import deque
+
+from gaios import errors
+from gaios.log.codec import POLL, POLLED, Message
+from gaios.log.election import Election
+from gaios.log.options import MS, Options
+from gaios.log.output import OTHERS
+from gaios.log.space import Room
+from gaios.log.standing import Standing
+from gaios.log.steps import FAR, Steps
+from gaios.paxos import core
+
+
+class Electing(Standing):
+    """The part of a `Replica` that seeks mastership, and gives it up."""
+
+    options: Options
+    peers: tuple[int, ...]
+    polls: int
+    handovers: int
+    _steps: Steps
+    _election: Election
+    _unsynced: deque[tuple[int, int]]
+    _leave_by: int
+    _proposes: bool
+    _resend_due: int
+    _boost_after: int
+
+    def retire(self, now: int) -> None:
+        """A master that cannot work, or is about to be stopped, gives its lease back and lets the others go first.  [SAFETY 9]"""
+        if self._reign.ballot:
+            self._steps.take((core.ABDICATE,), self.me, now)
+            self._reign.end()
+            self._election.stand_back(now, 2 * self.options.term_ms)
+
+    @property
+    def _is_candidate(self) -> bool:
+        return self.core.phase in (core.PREPARING, core.RECOVERING) and self.core.bal == self.core.promised
+
+    def _poll_due_ns(self) -> int:
+        """When to poll: later where the disk has less room than others; never where it has none, the database is in doubt, or votes are."""
+        if self.space.room == Room.NONE or not self.doubt.may_serve or self._steps.is_silent or self.lacks_base:
+            return FAR
+        due, term_ms = self._election.due_ns(self.core.granted_until), self.options.term_ms
+        return due + (self.space.wait_ms(term_ms) + term_ms * self._reign.pace.stands_back(due)) * MS
+
+    def _poll(self, now: int) -> None:
+        number = self._election.poll(now, self.me)
+        self.polls += 1
+        self._master = 0
+        self._steps.output.at_once.append((OTHERS, (POLL, number, self.core.promised, self.core.chosen)))
+        self._consider(now)
+
+    def _polled(self, now: int, member: int, message: Message) -> None:
+        """A replica asks whether it might be elected: yes only when no lease of ours is out.  [SAFETY 9]"""
+        _, number, promised, chosen = message
+        yes = now >= self.core.granted_until and not self._reign.ballot and not self._steps.is_silent
+        if yes:
+            self._election.give_way(now, member, self.me)
+        self._catchup.heard(member, chosen)
+        self._election.seen = max(self._election.seen, promised)
+        self._steps.output.at_once.append((member, (POLLED, number, int(yes), self.core.promised, self.core.chosen)))
+        if self._reign.ballot and promised > self._reign.ballot and now >= self._boost_after:
+            self._boost(now)
+
+    def _count_poll(self, now: int, member: int, message: Message) -> None:
+        _, number, yes, promised, chosen = message
+        self._election.polled(member, number, yes=yes == 1, promised=promised)
+        self._catchup.heard(member, chosen)
+        self._consider(now)
+
+    def _consider(self, now: int) -> None:
+        """Campaign if a majority said yes."""
+        fit = self.doubt.may_serve and not self.lacks_base
+        if fit and self.core.quorum(self._election.yes) and now >= self.core.granted_until and not self._reign.ballot:
+            self._campaign(now)
+
+    def _campaign(self, now: int) -> None:
+        ballot = self._election.campaign(now, self.me, self.core.promised)
+        if self._steps.take((core.CAMPAIGN, ballot), self.me, now):
+            self._resend_due = now + self.options.retransmit_ms * MS
+        else:
+            self._election.failed(now)
+
+    def _boost(self, now: int) -> None:
+        """A replica has promised a newer ballot than this reign's and cannot follow it: reign on under a newer one.  [PML §5.2]
+
+        Rarely, so that a replica which keeps coming and going deposes nobody.
+        """
+        self._boost_after = now + self.options.boost_ms * MS
+        self._steps.take((core.ABDICATE,), self.me, now)
+        self._reign.end(keep_waiting=True)
+        self._campaign(now)
+
+    def _tick_candidate(self, now: int) -> None:
+        if now >= self._election.give_up_at:
+            self._steps.take((core.ABDICATE,), self.me, now)
+            self._election.failed(now)
+        elif now >= self._resend_due:
+            self._resend_due = now + self.options.retransmit_ms * MS
+            if self.core.gathers():
+                message = (core.PREPARE, self.core.bal, self.config)
+                self._steps.output.after.extend((peer, message) for peer in self.peers if not self.core.proms >> peer & 1)
+
+    def _stand_down(self, now: int) -> None:
+        """Who doubts its own database leads nobody.  [SAFETY 25]"""
+        if self.core.leads() or self._is_candidate:
+            self._steps.take((core.ABDICATE,), self.me, now)
+            self._election.stand_back(now, 2 * self.options.term_ms)
+        if self._reign.ballot:
+            self._reign.end()
+
+    def _hand_over_if_unfit(self, now: int) -> None:
+        """A master that others would do better than lets them."""
+        if not self._reign.ballot:
+            return
+        slow = self._reign.pace.is_slow(now, [began for _, began in self._unsynced])
+        if not self._leave_by and (slow or self.space.hands_over(now, self.followers(now))):
+            self.handovers += 1
+            self._leave_by = now + self.options.term_ms * MS // 2
+        self._leave_if_due(now)
+
+    def _look_at_disks(self, now: int) -> None:
+        """Whether anything may be proposed."""
+        full = self.space.is_uneven and self.space.refuses_all(now, self.present(now))
+        self._proposes = not (full or self._leave_by)
+
+    def _leave_if_due(self, now: int) -> None:
+        """Hand over once nothing is in flight, so that nobody is left in doubt."""
+        if self._leave_by and (now >= self._leave_by or not (self._reign.ballot and (self._reign.in_flight or self._reign.tokens))):
+            self._leave_by = 0
+            self.retire(now)
+
+    def _full(self, now: int) -> errors.DiskFull | None:
+        """Why nothing that grows is taken, if so."""
+        if not self.space.is_uneven or self._leave_by:  # whoever waits while it hands over asks the next master
+            return None
+        present = self.present(now)
+        if not self.space.refuses_growth(now, present) or self.space.may_hand_over(now, present):  # it will, once their leases are here
+            return None
+        replicas = ", ".join(str(self.members[member]) for member in self.space.full(now))
+        return errors.DiskFull(replicas=replicas, reserve=not self.space.refuses_all(now, present))

@@ -1,0 +1,217 @@
+"""Bugs of snapshots: what is in them, when they count, and what goes because of them."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from msgspec.structs import replace
+
+from gaios.log import Bounds
+from gaios.log.applier import Applier
+from gaios.log.applying import Applying
+from gaios.log.doubt import Doubt
+from gaios.log.proofs import Proofs
+from gaios.log.sessions import Sessions
+from gaios.log.snapshots import Capture, Part
+from gaios.server import node
+from gaios.server.snapshots import Snapshots
+from gaios.sim.museum.exhibit import Exhibit, method, scenario
+from gaios.sim.plan import Plan
+from gaios.storage import Operation
+from gaios.storage.snapshot import Writer
+from gaios.storage.words import Sync
+
+
+def _before_it_is_durable(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """What a snapshot covers is truncated as soon as it is on its way."""
+
+    def slice_(self: Snapshots, now: int, capture: Capture) -> None:
+        sound(self, now, capture)
+        self._replica.truncate(now, capture.part.slot)
+
+    return slice_
+
+
+def _of_its_slices(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """Its state is that of the time when it is written, not of its slot."""
+
+    def capture(self: Applier, *arguments: Any) -> Capture:
+        made: Capture = sound(self, *arguments)
+
+        def later() -> Iterator[bytes]:
+            yield from self.machine.snapshot()
+
+        return Capture(made.part, self.sessions.snapshot(), later())
+
+    return capture
+
+
+def _forgets_clients(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """The exactly-once table is left out: whoever starts from a snapshot knows no client."""
+
+    def capture(self: Applier, *arguments: Any) -> Capture:
+        part = sound(self, *arguments).part
+        told = {name: getattr(part, name) for name in part.__struct_fields__}
+        return Capture(Part(**{**told, "sessions": 0}), iter(()), self.machine.snapshot())
+
+    return capture
+
+
+def _by_identity(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """Clients in the order in which they registered: restored, the table forgets another one first."""
+
+    def snapshot(self: Sessions) -> Iterator[bytes]:
+        return iter(sorted(sound(self)))
+
+    return snapshot
+
+
+def _unsynced(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """It gets its name before its bytes are on the disk."""
+
+    def end(self: Writer, closing: bytes) -> list[Operation]:
+        return [operation for operation in sound(self, closing) if not isinstance(operation, Sync)]
+
+    return end
+
+
+def _keeps_the_newest_alone(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """A start takes the log's word for what it truncated, and begins with nothing where no snapshot is found."""
+
+    def load(*arguments: Any) -> Any:
+        found = sound(*arguments)
+        return found._replace(base=None)
+
+    return load
+
+
+def _machine_alone(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """The machine takes the snapshot over, and the core does not hear of it."""
+
+    def install(self: Applying, now: int, base: Any) -> int:
+        take = self._steps.take
+        self._steps.take = lambda *_: False  # type: ignore[method-assign]
+        try:
+            number: int = sound(self, now, base)
+        finally:
+            self._steps.take = take  # type: ignore[method-assign]
+        return number
+
+    return install
+
+
+def _removes_at_once(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """We had it: should the power go before the truncation is durable, a start does not know that the newest one's slot is chosen."""
+
+    def install(self: Snapshots, *arguments: Any) -> None:
+        sound(self, *arguments)
+        self._remove(self._outdated)
+        self._outdated = []
+
+    return install
+
+
+def _whoever_took_it(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """It is durable, so it counts: should its database have been wrong, the log that could tell is gone."""
+    del sound  # it is not asked
+    return lambda self, slot: True
+
+
+def _from_nothing(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """A wrong database is made anew from its first slot, wherever the log begins."""
+
+    def rebuild(self: Doubt) -> None:
+        sound(self)
+        if self.wants_base:
+            self.wants_base = False
+            self._applier.begin_anew()
+
+    return rebuild
+
+
+def _of_few_clients(plan: Plan) -> Plan:
+    """A table that forgets."""
+    return replace(scenario("snapshots")(plan), bounds=Bounds(sessions=4))
+
+
+EXHIBITS = [
+    Exhibit(
+        "the log is truncated before a snapshot is durable",
+        "log",
+        "SAFETY 26",
+        method(Snapshots, "_slice", _before_it_is_durable),
+        ("no replica stops by itself", "persist, then say"),
+        scenario("snapshots"),
+    ),
+    Exhibit(
+        "a snapshot is of a later state than its slot's",
+        "log",
+        "SAFETY 26",
+        method(Applier, "capture", _of_its_slices),
+        ("identical state", "no replica stops by itself", "exactly once"),
+        scenario("snapshots"),
+    ),
+    Exhibit(
+        "a snapshot leaves the exactly-once table out",
+        "log",
+        "SAFETY 19",
+        method(Applier, "capture", _forgets_clients),
+        ("identical state", "exactly once"),
+        scenario("snapshots"),
+    ),
+    Exhibit(
+        "a snapshot has the clients in another order",
+        "log",
+        "SAFETY 27",
+        method(Sessions, "snapshot", _by_identity),
+        ("identical state",),
+        _of_few_clients,
+    ),
+    Exhibit(
+        "a snapshot has its name before its bytes are synced",
+        "storage",
+        "SAFETY 26",
+        method(Writer, "end", _unsynced),
+        ("no replica stops by itself",),
+        scenario("snapshots"),
+    ),
+    Exhibit(
+        "a start passes over its snapshots",
+        "server",
+        "SAFETY 26",
+        method(node, "load", _keeps_the_newest_alone),
+        ("no replica stops by itself",),
+        scenario("snapshots"),
+    ),
+    Exhibit(
+        "a peer's snapshot is taken over by the machine alone",
+        "log",
+        "SAFETY 6",
+        method(Applying, "install", _machine_alone),
+        ("no replica stops by itself", "agreement", "liveness"),
+        scenario("snapshots"),
+    ),
+    Exhibit(
+        "a snapshot counts that nobody else has",
+        "log",
+        "SAFETY 26",
+        method(Proofs, "is_proved", _whoever_took_it),
+        ("quarantined", "identical state", "no replica stops by itself", "liveness"),
+        scenario("wrong-snapshots"),
+    ),
+    Exhibit(
+        "a rebuild begins with nothing where the log begins later",
+        "log",
+        "SAFETY 25",
+        method(Doubt, "_rebuild", _from_nothing),
+        ("identical state", "no replica stops by itself", "liveness"),
+        scenario("wrong-snapshots"),
+    ),
+    Exhibit(
+        "what a peer's snapshot makes useless is removed at once",
+        "server",
+        "SAFETY 26",
+        method(Snapshots, "_install", _removes_at_once),
+        ("no replica stops by itself",),
+        scenario("snapshots"),
+    ),
+]

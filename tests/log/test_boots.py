@@ -1,0 +1,290 @@
+"""Boots: who may take part, who is a copy, who was rolled back.  [SAFETY 3, 8]"""
+
+import copy
+
+import pytest
+
+from gaios import entry
+from gaios.errors import StateLost
+from gaios.log import Copies, Recovered, recover
+from gaios.log.boots import Remembered, lineage
+from gaios.log.codec import BOOT, BOOTED, LINEAGE_MAX
+from gaios.log.options import MS
+from gaios.log.records import Boot, Record, RecordKind, encode
+from gaios.log.space import Room
+from tests.log.cell import Cell, Node
+
+
+def restart(cell: Cell, node: Node) -> None:
+    """Killed, and started again at once."""
+    node.replica.output(cell.now)
+    node.start()
+
+
+def is_registered(cell: Cell, member: int) -> bool:
+    return cell.nodes[member].replica.boots.is_registered
+
+
+def load(cell: Cell) -> Node:
+    """A master, and a value that everybody holds."""
+    master = cell.elect()
+    cell.submit(master, entry.register())
+    cell.run(50)
+    return master
+
+
+def put_back(node: Node, kept: tuple[bytes, list[Record]]) -> None:
+    """The directory is what it was."""
+    node.copies, node.records = kept[0], list(kept[1])
+    node.boot = recover(node.copies, node.records).copies.boot
+    node.lot += 1
+
+
+def test_nothing_is_promised_before_the_boot_is_recorded_by_others() -> None:
+    """Rule 2: a replica that hears nobody waits, and says so."""
+    cell = Cell(3)
+    cell.cut = lambda me, to, message: 3 in (me, to)
+    alone = cell.nodes[3].replica
+    cell.run(3_000)
+    assert not is_registered(cell, 3)
+    assert alone.polls == 0
+    assert alone.core.granted_until == 0
+    assert alone.why == ["takes no part yet: 0 of 2 others have recorded its boot"]
+    cell.cut = lambda me, to, message: False
+    cell.run(1_000)
+    assert is_registered(cell, 3)
+    assert alone.why == []
+
+
+def test_a_start_whose_boot_may_be_forgotten_tells_nobody_of_its_disk() -> None:
+    """The next start would have the same boot and another nonce: whoever heard of both would call it a copy."""
+    cell = Cell(3)
+    cell.run(100)
+    node = cell.nodes[3]
+    restart(cell, node)
+    node.replica.set_room(cell.now, Room.NONE)
+    while (output := node.replica.output(cell.now)) is not None:
+        assert output.at_once == []
+    assert not node.replica.boots.is_registered
+
+
+def test_all_that_restart_at_once_register_each_other() -> None:
+    """Rule 1: who waits for the others records them all the same."""
+    cell = Cell(5)
+    load(cell)
+    for node in cell.nodes.values():
+        restart(cell, node)
+    cell.elect()
+    assert all(node.replica.boots.is_certain for node in cell.nodes.values())
+
+
+def test_a_peer_says_that_it_recorded_a_boot_when_the_record_is_durable() -> None:
+    """[SAFETY 5]: the confirmation waits for its record."""
+    cell = Cell(3)
+    cell.settle()
+    peer = cell.nodes[2]
+    peer.disk_works = False
+    restart(cell, cell.nodes[1])
+    cell.settle()
+    assert 2 not in cell.nodes[1].replica.boots._recorded_by
+    assert (RecordKind.BOOT, 1, 0) in [record[:3] for output in peer.pending for record in output.records]
+    peer.disk_works = True
+    peer.sync()
+    cell.settle()
+    assert 2 in cell.nodes[1].replica.boots._recorded_by
+
+
+def test_with_two_of_five_dead_a_start_waits_one_lease_term_and_goes_on() -> None:
+    """Rule 2: any two may be dead; `why` says that a clone might not be noticed."""
+    cell = Cell(5)
+    load(cell)
+    for member in (4, 5):
+        cell.nodes[member].up = False
+    restart(cell, cell.nodes[1])
+    began, boots = cell.now, cell.nodes[1].replica.boots
+    cell.run(cell.options.term_ms - 50)
+    assert not is_registered(cell, 1)
+    cell.run(100)
+    assert is_registered(cell, 1)
+    assert cell.now - began <= (cell.options.term_ms + 50) * MS
+    assert boots.why().startswith("only 2 of 4 others have recorded its boot")
+
+
+def test_a_majority_of_the_others_is_enough_after_a_beat() -> None:
+    cell = Cell(5)
+    load(cell)
+    cell.nodes[5].up = False
+    restart(cell, cell.nodes[1])
+    boots = cell.nodes[1].replica.boots
+    cell.run(cell.options.beat_ms - 10)
+    assert not is_registered(cell, 1)
+    cell.run(20)
+    assert is_registered(cell, 1)
+    assert boots.is_certain
+
+
+def test_a_replica_of_its_own_needs_nobody() -> None:
+    cell = Cell(1)
+    assert cell.nodes[1].replica.boots.is_certain
+    assert cell.elect().me == 1
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 3, 6])
+def test_an_older_copy_is_refused_however_often_it_is_started(attempts: int) -> None:
+    """Rule 3: its boots grow past the last one that the cell has seen, and still do not come from it."""
+    cell = Cell(3)
+    load(cell)
+    node = cell.nodes[3]
+    kept = (node.copies, list(node.records))
+    for _ in range(2):
+        restart(cell, node)
+        cell.run(200)
+    put_back(node, kept)
+    for _ in range(attempts - 1):
+        node.start()
+        cell.wire.clear()  # it is killed before it hears an answer
+    node.start()
+    assert not node.replica.boots.is_registered
+    with pytest.raises(StateLost, match=r"copy of it|copy of an older state"):
+        cell.run(100)
+
+
+def test_of_two_processes_with_one_boot_both_stop() -> None:
+    """Rule 5: the clone is refused, and the one that runs hears of it."""
+    cell = Cell(3)
+    load(cell)
+    node = cell.nodes[3]
+    restart(cell, node)
+    cell.run(200)
+    first = node.replica
+    clone = copy.copy(first.boots)
+    clone._nonce += 1
+    clone._told = (BOOT, [*first.boots._told[1][:-1], (first.boot, clone._nonce)])
+    peer = cell.nodes[1].replica
+    assert not peer.boots.hears(3, first.boot, clone._nonce, [clone._told])
+    answer = peer.output(cell.now)
+    assert answer is not None
+    refusal = next(message for to, message in answer.after if to == 3 and message[0] == BOOTED)
+    for boots in (clone, first.boots):
+        with pytest.raises(StateLost, match="another process runs on a copy of it"):
+            boots.take(cell.now, 1, refusal)
+
+
+def test_a_successor_ends_the_boot_before_it() -> None:
+    """A copy of the present state was started beside its original: the older of the two stops at the first answer."""
+    cell = Cell(3)
+    load(cell)
+    node = cell.nodes[3]
+    original = node.replica
+    restart(cell, node)
+    cell.run(200)
+    peer = cell.nodes[1].replica
+    assert not peer.boots.hears(3, original.boot, original.nonce, [(101, 1, 1, 0, 0)])
+    answer = peer.output(cell.now)
+    assert answer is not None
+    refusal = next(message for to, message in answer.after if to == 3 and message[0] == BOOTED)
+    with pytest.raises(StateLost, match="has seen boot 2, and this is boot 1"):
+        original.boots.take(cell.now, 1, refusal)
+
+
+def test_a_replica_that_was_rolled_back_within_its_boot_is_told_so() -> None:
+    """Rule 4: its peers remember what it acknowledged."""
+    cell = Cell(3)
+    master = load(cell)
+    node = next(each for each in cell.nodes.values() if each is not master)
+    kept = (node.copies, list(node.records))
+    for _ in range(3):
+        cell.submit(master, entry.register())
+    put_back(node, kept)
+    node.start()
+    with pytest.raises(StateLost, match=r"it was rolled back: member . remembers that this replica acknowledged slot"):
+        cell.run(300)
+
+
+def test_a_master_tells_the_others_what_it_acknowledged_itself() -> None:
+    """Nobody counts a master's own votes but itself, so it lets the others know of them, soon."""
+    cell = Cell(3)
+    master = load(cell)
+    kept = (master.copies, list(master.records))
+    for _ in range(3):
+        cell.submit(master, entry.register())
+    cell.run(2 * cell.options.mark_ms)
+    put_back(master, kept)
+    master.start()
+    with pytest.raises(StateLost, match="acknowledged slot"):
+        cell.run(300)
+
+
+def test_what_was_seen_of_a_member_outlives_a_restart() -> None:
+    cell = Cell(3)
+    master = load(cell)
+    cell.run(2 * cell.options.mark_ms)
+    peer = next(each for each in cell.nodes.values() if each is not master)
+    known = peer.replica.boots._known[master.me]
+    assert known.ballot == master.replica.ballot
+    assert known.slot
+    restart(cell, peer)
+    assert peer.replica.boots._known[master.me] == known
+    state = peer.replica.state_record()
+    assert dict(recover(encode(Copies()), [state]).boots)[master.me] == known
+
+
+def test_a_frame_of_a_boot_that_nobody_told_is_not_heard() -> None:
+    """Rule 3: whoever counts a vote knows whose it is."""
+    cell = Cell(3)
+    load(cell)
+    boots = cell.nodes[1].replica.boots
+    assert not boots.hears(2, cell.nodes[2].boot + 1, 9, [(101, 1, 1, 0, 0)])
+    output = cell.nodes[1].replica.output(cell.now)
+    assert output is not None
+    assert output.after == [(2, (BOOTED, 0, 0, []))], "nobody is refused: it is asked for its boot"
+    assert not boots.hears(2, cell.nodes[2].boot + 1, 9, [(BOOTED, 0, 0, [])])
+    assert cell.nodes[1].replica.output(cell.now) is None, "whoever only asks is not asked back"
+
+
+def test_a_connections_hello_shows_whether_it_is_a_copys() -> None:
+    boots = Cell(3).nodes[1].replica.boots
+    boots._known[2] = Boot(5, 50)
+    assert boots.refusal(2, 5, 50) == boots.refusal(2, 6, 60) == boots.refusal(3, 1, 1) == ""
+    assert boots.refusal(2, 4, 40) == "boot 5 of member 2 was seen, and this is boot 4"
+    assert boots.refusal(2, 5, 51) == "boot 5 of member 2 was seen with another nonce"
+    assert not boots.hears(2, 6, 60, [(BOOT, [(4, 40), (6, 60)])])
+    assert boots.refusal(2, 6, 60) == "boot 6 of member 2 does not come from boot 5, which was seen"
+
+
+@pytest.mark.parametrize(
+    ("ballot", "slot", "lacks"),
+    [(7, 9, ""), (8, 9, "promised ballot 8"), (7, 10, "acknowledged slot 10"), (7, 12, ""), (3, 4, "")],
+)
+def test_what_a_start_remembers(ballot: int, slot: int, lacks: str) -> None:
+    """A slot known to be chosen may stand there in an older ballot: only its absence proves anything."""
+    assert lacks in Remembered(7, 9, frozenset({12})).lacks(ballot, slot)
+    assert bool(lacks) == bool(Remembered(7, 9, frozenset({12})).lacks(ballot, slot))
+
+
+def test_a_directorys_boots_go_back_to_the_last_that_was_registered() -> None:
+    copies = Copies(boot=4, nonce=40, lineage=[(2, 20), (3, 30), (4, 40)])
+    assert lineage(1, Recovered(copies), 5, 50) == [(2, 20), (3, 30), (4, 40), (5, 50)]
+    assert lineage(1, Recovered(copies, boots={1: Boot(3, 30)}), 5, 50) == [(3, 30), (4, 40), (5, 50)]
+    assert lineage(1, Recovered(Copies(boot=4, nonce=40)), 5, 50) == [(4, 40), (5, 50)], "an older version kept no more"
+    assert lineage(1, Recovered(Copies()), 1, 10) == [(1, 10)]
+
+
+def test_a_directorys_boots_are_bounded() -> None:
+    """[SAFETY 28]: the last that was registered, and the newest, stay."""
+    copies = Copies(boot=400, nonce=1, lineage=[(boot, 1) for boot in range(1, 401)])
+    found = lineage(1, Recovered(copies), 401, 1)
+    assert len(found) == LINEAGE_MAX
+    assert (found[0], found[-1]) == ((1, 1), (401, 1))
+
+
+def test_a_peer_that_forgot_a_boot_is_told_it_again() -> None:
+    """Its record may have rotted. Seed 58 of the swarm: such a follower never heard its master again."""
+    cell = Cell(3)
+    master = load(cell)
+    follower = next(node for node in cell.nodes.values() if node is not master)
+    boots = follower.replica.boots
+    del boots._known[master.me]
+    cell.run(1_000)
+    assert boots._known[master.me].boot == master.replica.boot
+    assert cell.nodes[follower.me].replica.core.granted_until > cell.now

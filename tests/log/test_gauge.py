@@ -1,0 +1,151 @@
+"""Whom a master counts on, and since when not.  [PML §6.3]"""
+
+import pytest
+
+from gaios import entry
+from gaios.log import Room
+from gaios.log.gauge import BEHIND_SLOTS, SAY_MS, Ailment, Gauge, Reason, Unfit, tolerates
+from gaios.log.options import MS
+from gaios.paxos import core
+from tests.log.cell import Cell, Node
+
+S = 1_000 * MS
+FIVE = range(1, 6)
+
+
+def reasons(node: Node) -> dict[int, Reason]:
+    return {each.member: each.reason for each in node.replica.unfit(node.cell.now)}
+
+
+def counted(*granted: int, now: int = S) -> Gauge:
+    """Of member 1 of five, whose reign began at 0, and to whom these have just granted a lease."""
+    gauge = Gauge(1, 100, 0)
+    for member in granted:
+        gauge.heard(now, member)
+        gauge.granted(now, member)
+    return gauge
+
+
+def test_all_count_in_a_cell_that_is_well() -> None:
+    cell = Cell(5)
+    master = cell.elect()
+    cell.submit(master, entry.register())
+    cell.run(3_000)
+    assert (reasons(master), master.replica.tolerates(cell.now)) == ({}, 2)
+    assert [node.replica.tolerates(cell.now) for node in cell.nodes.values() if node is not master] == [None] * 4
+
+
+def test_dead_members_are_missing_within_seconds_and_count_again_when_they_are_back() -> None:
+    cell = Cell(5)
+    master = cell.elect()
+    cell.run(2_000)
+    dead = [member for member in FIVE if member != master.me][:2]
+    for member in dead:
+        cell.nodes[member].up = False
+    began = cell.now
+    cell.run(1_500)
+    assert reasons(master) == dict.fromkeys(dead, Reason.UNREACHABLE)
+    assert master.replica.tolerates(cell.now) == 0
+    cell.run(10_000)
+    since = [each.since_ns for each in master.replica.unfit(cell.now)]
+    assert all(abs(at - began) <= 2 * cell.options.beat_ms * MS for at in since), "as long as it has been"
+    for member in dead:
+        cell.nodes[member].start()
+    cell.run(2_000)
+    assert (reasons(master), master.replica.tolerates(cell.now)) == ({}, 2)
+
+
+def test_a_member_that_hears_nobody_is_told_from_a_dead_one() -> None:
+    """[PML §6.3]: a name is misspelt, nothing is ever sent to it, and it looks as if it were only behind."""
+    cell = Cell(5)
+    cell.cut = lambda me, to, message: to == 3
+    master = cell.elect()
+    cell.run(3_000)
+    assert reasons(master) == {3: Reason.SILENT}
+    assert master.replica.tolerates(cell.now) == 1
+
+
+def test_a_master_without_a_majority_tolerates_nothing() -> None:
+    cell = Cell(3)
+    master = cell.elect()
+    cell.run(2_000)
+    cell.cut = lambda me, to, message: master.me in (me, to)
+    at = cell.now + cell.options.term_ms * MS
+    assert master.replica.tolerates(cell.now) == 1
+    assert tolerates(FIVE, [], master.replica.core.grants, at) is None
+
+
+def test_a_full_disk_does_not_count() -> None:
+    cell = Cell(5)
+    master = cell.elect()
+    cell.run(2_000)
+    other = cell.nodes[master.me % 5 + 1]
+    other.replica.set_room(cell.now, Room.SHORT)
+    other.drain()
+    cell.run(100)
+    assert reasons(master) == {other.me: Reason.FULL}
+    master.replica.set_room(cell.now, Room.SHORT)
+    assert reasons(master) == {master.me: Reason.FULL, other.me: Reason.FULL}, "its own neither"
+
+
+def test_who_makes_its_state_anew_says_so_itself() -> None:
+    cell = Cell(3)
+    master = cell.elect()
+    other = cell.nodes[master.me % 3 + 1]
+    assert other.replica.ailments == Ailment(0)
+    gauge = counted(2, 3)
+    gauge.told(3, 0, Ailment.REPAIRING)
+    assert gauge.unfit(S, (1, 2, 3), (), ailing=False) == [Unfit(3, Reason.REPAIRING, S)]
+    gauge.told(3, 0, 1 << 9)
+    assert [each.reason for each in gauge.unfit(S, (1, 2, 3), (), ailing=False)] == [Reason.REPAIRING], "an ailment of a later version"
+    gauge.told(3, 0, 0)
+    assert gauge.unfit(S, (1, 2, 3), (), ailing=False) == []
+    assert gauge.unfit(S, (1, 2, 3), (), ailing=True) == [Unfit(1, Reason.REPAIRING, S)]
+
+
+@pytest.mark.parametrize(("lacks", "counts"), [(-5, True), (BEHIND_SLOTS, True), (BEHIND_SLOTS + 1, False)])
+def test_who_lacks_many_values_does_not_count(lacks: int, counts: bool) -> None:
+    gauge = counted(2, 3)
+    gauge.told(2, lacks, 0)
+    assert (gauge.unfit(S, (1, 2, 3), (), ailing=False) == []) is counts
+
+
+def test_a_follower_tells_how_far_it_is_about_once_a_second() -> None:
+    cell = Cell(3, beat_ms=20)
+    told: list[int] = []
+
+    def listen(me: int, to: int, message: tuple[object, ...]) -> bool:
+        if message[0] == 118:
+            told.append(me)
+        return False
+
+    cell.cut = listen
+    master = cell.elect()
+    cell.run(5 * SAY_MS)
+    assert set(told) == set(cell.members) - {master.me}
+    assert 5 <= len(told) / 2 <= 6
+
+
+def test_a_reign_that_goes_on_under_a_newer_ballot_forgets_nobody() -> None:
+    """A replica that keeps promising newer ballots makes its master take one every few seconds: it is missing all the same."""
+    gauge = counted(1, 2, now=9 * S)
+    gauge.begin(9 * S + 50 * MS)
+    assert gauge.unfit(9 * S + 60 * MS, (1, 2, 3), (), ailing=False) == [Unfit(3, Reason.UNREACHABLE, 0)]
+    gauge.begin(20 * S)
+    assert gauge.unfit(20 * S + 60 * MS, (1, 2, 3), (), ailing=False) == [], "another's reign was between: they may yet come"
+
+
+def test_grants_of_older_ballots_do_not_count() -> None:
+    """Only what the core took."""
+    cell = Cell(3)
+    master = cell.elect()
+    cell.run(2_000)
+    other = master.me % 3 + 1
+    cell.cut = lambda me, to, message: me == other
+    for _ in range(300):
+        cell.run(5)
+        old = (core.GRANT, 1 << 16 | master.me, 1, 0, 600 * MS)
+        node = cell.nodes[other]
+        master.replica.receive(cell.now, other, node.boot, node.nonce(node.boot), [old] if master.replica.core.bal > old[1] else [])
+        master.drain()
+    assert reasons(master) == {other: Reason.SILENT}

@@ -1,0 +1,112 @@
+"""Claims about fetching a snapshot: from anybody, a few parts at a time, and nothing that is not proved."""
+
+import random
+
+import pytest
+
+from gaios.log.codec import ASK
+from gaios.log.snapshots import CHUNK_BYTES, Capture, Closing, Part
+from gaios.server.fetching import UNDER_WAY, Fetching
+
+LATE = 100
+CELL = bytes(16)
+
+
+def made(chunks: int, seed: int = 1) -> tuple[Closing, list[bytes]]:
+    """A snapshot of so many chunks."""
+    dice = random.Random(seed)
+    part = Part(1, 9, bytes(16), 5, 65_537, 0, b"", 1, 0)
+    capture = Capture(part, iter(()), iter([dice.randbytes(1_000) for _ in range((chunks - 1) * CHUNK_BYTES // 1_008 + 1)]))
+    found: list[bytes] = []
+    while not capture.is_done:
+        found += capture.take()
+    return capture.closing(CELL), found
+
+
+def parts(closing: Closing, chunks: list[bytes]) -> list[bytes]:
+    return [closing.encode(), *chunks]
+
+
+def asked(fetching: Fetching, now: int) -> list[tuple[int, int]]:
+    """Whom for which part."""
+    said = fetching.ask(now)
+    assert all(message[:3] == (ASK, fetching.handle.slot, fetching.handle.digest) for _, message in said)
+    return [(member, message[3]) for member, message in said]
+
+
+@pytest.mark.seeds(20)
+def test_it_comes_whole_whatever_is_lost_and_doubled(seed: int) -> None:
+    """In order, each chunk once."""
+    dice, (closing, chunks) = random.Random(seed), made(9)
+    fetching, source, found = Fetching(closing.handle, [2, 3, 4], LATE), parts(closing, chunks), list[bytes]()
+    now, wire = 0, list[tuple[int, int]]()
+    while not fetching.is_whole:
+        wire += asked(fetching, now)
+        assert len(wire) <= 60 * UNDER_WAY
+        dice.shuffle(wire)
+        for _ in range(dice.randrange(4)):
+            if wire:
+                member, part = wire.pop()
+                if dice.random() < 0.7:
+                    found += fetching.came(now, member, part, source[part])
+                if dice.random() < 0.2:
+                    wire.append((member, part))
+        now += dice.randrange(LATE)
+    assert found == chunks
+
+
+def test_first_the_digests_then_a_few_chunks_at_a_time() -> None:
+    """So much of it is in memory, and no more."""
+    closing, chunks = made(9)
+    fetching = Fetching(closing.handle, [2, 3], LATE)
+    assert asked(fetching, 0) == [(2, 0)]
+    assert asked(fetching, 1) == []
+    assert fetching.came(1, 2, 0, closing.encode()) == []
+    assert asked(fetching, 1) == [(2, part) for part in range(1, UNDER_WAY + 1)]
+    assert fetching.came(1, 2, 2, chunks[1]) == []
+    assert asked(fetching, 1) == []
+    assert fetching.came(1, 2, 1, chunks[0]) == chunks[:2]
+    assert [part for _, part in asked(fetching, 1)] == [5, 6]
+
+
+def test_who_is_late_is_asked_again_when_the_others_were() -> None:
+    """The source changes in the middle, and what came is not fetched again."""
+    closing, chunks = made(3)
+    fetching = Fetching(closing.handle, [2, 3], LATE)
+    asked(fetching, 0)
+    fetching.came(1, 2, 0, closing.encode())
+    asked(fetching, 1)
+    fetching.came(2, 2, 1, chunks[0])
+    assert fetching.due_ns() == 2 + LATE
+    assert asked(fetching, 1 + LATE) == []
+    assert asked(fetching, 2 + LATE) == [(3, part) for part in range(2, closing.handle.chunks + 1)]
+    assert asked(fetching, 2 + 2 * LATE) == [(2, part) for part in range(2, closing.handle.chunks + 1)]
+
+
+def test_what_is_not_proved_is_not_taken_nor_its_sender_asked_again() -> None:
+    """Another snapshot's closing, another chunk."""
+    (closing, chunks), (other, others) = made(3), made(3, seed=2)
+    fetching = Fetching(closing.handle, [2, 3, 4], LATE)
+    asked(fetching, 0)
+    assert fetching.came(0, 2, 0, other.encode()) == []
+    assert asked(fetching, 0) == [(3, 0)]
+    fetching.came(0, 3, 0, closing.encode())
+    asked(fetching, 0)
+    assert fetching.came(0, 3, 1, others[0]) == []
+    assert asked(fetching, 0)[0] == (4, 1)
+    assert fetching.came(0, 4, 1, chunks[0]) == chunks[:1]
+    assert not fetching.is_hopeless
+    fetching.gone(4)
+    assert fetching.is_hopeless
+
+
+def test_what_was_not_asked_for_is_not_taken() -> None:
+    """Parts of the future, or twice."""
+    closing, chunks = made(3)
+    fetching = Fetching(closing.handle, [2], LATE)
+    assert fetching.came(0, 2, 1, chunks[0]) == []
+    asked(fetching, 0)
+    fetching.came(0, 2, 0, closing.encode())
+    asked(fetching, 0)
+    assert fetching.came(0, 2, 1, chunks[0]) == chunks[:1]
+    assert fetching.came(0, 2, 1, chunks[0]) == []

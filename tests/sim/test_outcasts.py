@@ -1,0 +1,67 @@
+"""Directories that are put back as they were: only where somebody must notice, and then nothing of that replica counts.  [SAFETY 3, 8]"""
+
+from gaios.errors import StateDamaged, StateLost, StateMissing
+from gaios.sim.faults import S
+from gaios.sim.outcasts import Shelf, is_expected
+from tests.sim.small import Asked, put
+from tests.sim.test_seat import master_of, quiet
+
+
+def test_an_older_directory_is_put_back_where_others_know_a_later_boot() -> None:
+    cell = quiet()
+    cell.world.run(5 * S)
+    seat = next(each for each in cell.seats.values() if each is not master_of(cell))
+    shelf, seats = Shelf(), list(cell.seats.values())
+    seat.stop(power=False)
+    assert not shelf.put_back(seat, seats), "there is no copy"
+    shelf.keep(seat)
+    assert not shelf.put_back(seat, seats), "nobody knows more than it holds"
+    seat.start()
+    cell.world.run(6 * S)
+    assert seat.node is not None
+    seat.stop(power=False)
+    assert shelf.put_back(seat, seats)
+    seat.is_lost = seat.onlooker.is_out = True
+    seat.start()
+    cell.world.run(cell.world.now_ns + 4 * S)
+    assert cell.world.sometimes["a replica without its state stopped: StateLost"] >= 4, "it is started again each time"
+    assert not cell.observations.broken
+
+
+def test_a_directory_is_rolled_back_within_one_life_where_others_remember_more() -> None:
+    """Peers keep what a replica acknowledged, and write it down every 300 ms."""
+    cell = quiet()
+    cell.world.run(2 * S)
+    seat = next(each for each in cell.seats.values() if each is not master_of(cell))
+    shelf, seats = Shelf(), list(cell.seats.values())
+    shelf.copy(seat)
+    asked = Asked(cell.clients[0], put(b"k", b"v"))
+    cell.world.run(cell.world.now_ns + 5 * S, stop=asked.is_told)
+    assert not shelf.roll_back(seat, seats), "nobody has written down yet what it acknowledged since"
+    cell.world.run(cell.world.now_ns + 2 * S)
+    seat.stop(power=False)
+    assert shelf.roll_back(seat, seats)
+    seat.is_lost = seat.onlooker.is_out = True
+    seat.start()
+    cell.world.run(cell.world.now_ns + 4 * S)
+    assert cell.world.sometimes["a replica without its state stopped: StateLost"] >= 1
+    assert not cell.observations.broken
+
+
+def test_a_copy_from_an_earlier_life_is_no_roll_back() -> None:
+    cell = quiet()
+    cell.world.run(2 * S)
+    seat = next(each for each in cell.seats.values() if each is not master_of(cell))
+    shelf = Shelf()
+    assert not shelf.roll_back(seat, cell.seats.values()), "there is no copy"
+    shelf.copy(seat)
+    seat.stop(power=False)
+    seat.start()
+    cell.world.run(4 * S)
+    assert not shelf.roll_back(seat, cell.seats.values())
+
+
+def test_the_start_of_a_replica_without_its_state_fails_as_it_has_to() -> None:
+    assert is_expected(StateMissing(directory="d", what="promise-1"))
+    assert is_expected(StateLost(directory="d", what="it was rolled back"))
+    assert not is_expected(StateDamaged(file="f", offset=0, kind="header", detail="rot"))
