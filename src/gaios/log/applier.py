@@ -47,6 +47,8 @@ class Applier:
         self._failed = False
         self.epoch = 0
         self.chain = CHAIN_START
+        self.configuration = b""
+        """The newest configuration's bytes; empty: the founders'."""
         self.time_ms = 0
         self.asked = False
         """Whether the newest slot asks for a snapshot behind it."""
@@ -72,7 +74,7 @@ class Applier:
         self.sessions.clear()
         self._failed = False
         self.applied = self.epoch = self.time_ms = self.checked = self.since = self.base = 0
-        self.chain = CHAIN_START
+        self.chain, self.configuration = CHAIN_START, b""
         self.asked, self.bytes_since = False, 0
         self.sums.clear()
 
@@ -109,7 +111,7 @@ class Applier:
         self.sessions.trail = part.trail
         self.applied = self.since = self.base = part.slot
         self.epoch, self.chain, self.time_ms = part.epoch, part.chain, part.time_ms
-        self.checked = part.checked
+        self.checked, self.configuration = part.checked, part.members if part.config else b""
         self.asked, self.bytes_since = False, 0
         self._failed = False
         self.sums.clear()
@@ -172,6 +174,8 @@ class Applier:
             if entry.identity.slot != self.epoch:
                 return Answer(Status.NOT_MASTER, slot, index), ()
             self.checked = slot
+        elif entry.kind == Kind.CONFIG and index == 0:
+            self.configuration = entry.command
         else:
             raise errors.UnknownKind(slot=slot, index=index, kind=entry.kind)
         return Answer(Status.DONE, slot, index), ()

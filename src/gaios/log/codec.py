@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from gaios import configuration
 from gaios.errors import ProtocolError
 from gaios.log.options import MS, TERM_MS_MAX
 from gaios.log.records import CHAIN_BYTES
@@ -44,6 +45,10 @@ TRANSFERS: Final = frozenset({OFFER, ASK, PART, GONE})
 _TRANSFER_FIELDS: Final = {OFFER: (bytes,), ASK: (int, bytes, int), PART: (int, bytes, int, bytes), GONE: (int, bytes)}
 ROOM: Final = 117
 """(ROOM, room): what the sender's disk has left for the log, see `space.Room`."""
+NEWS: Final = 113
+"""(NEWS, configuration, settled): these are the members, whoever does not know it yet talks to them too; 1: whom it removed may go.
+[SAFETY 18]"""
+CONFIGURATION_BYTES_MAX: Final = 4_096
 FRAME_MESSAGES_MAX: Final = 4_096
 _WORD: Final = 1 << 63
 BALLOT_END: Final = 1 << 62
@@ -82,6 +87,11 @@ def decode(data: bytes) -> tuple[int, int, int, list[Message]]:
 def _check(member: int, message: object) -> Message:
     if type(message) is list and message and message[0] == SUM:
         return _check_sum(message)
+    if type(message) is list and message and message[0] == NEWS:
+        if len(message) != 3 or type(message[1]) is not bytes or len(message[1]) > CONFIGURATION_BYTES_MAX or message[2] not in (0, 1):
+            raise ProtocolError(reason="news of no configuration")
+        configuration.decode(message[1])
+        return tuple(message)
     if type(message) is list and message and message[0] in (POLL, POLLED):
         if not all(type(field) is int and 0 <= field < _WORD for field in message):
             raise ProtocolError(reason="a poll's field is not a number in range")

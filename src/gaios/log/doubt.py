@@ -17,7 +17,7 @@ Rule 5. Chains that differ are no matter of the database: replicas disagree abou
 Left out on purpose: where evidence is kept (server/evidence.py), a rebuild without the log's beginning.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
@@ -28,6 +28,7 @@ from gaios.log.applier import Applier
 from gaios.log.codec import SUM, Message
 from gaios.log.options import MS, Options
 from gaios.log.output import OTHERS
+from gaios.log.roster import Roster
 from gaios.log.steps import FAR, Steps
 from gaios.log.sums import Finding, Judgement, Sum, Sums
 
@@ -80,8 +81,8 @@ _encode = msgspec.msgpack.Encoder().encode
 class Doubt:
     """One replica's."""
 
-    def __init__(self, steps: Steps, applier: Applier, options: Options, me: int, boot: int, members: Sequence[int], now: int) -> None:
-        self.sums = Sums(me, members)
+    def __init__(self, steps: Steps, applier: Applier, options: Options, me: int, boot: int, roster: Roster, now: int) -> None:
+        self.sums = Sums(me, roster)
         self.phase = Phase.SOUND
         self.record: Quarantine | None = None
         """Why, unless it is sound."""

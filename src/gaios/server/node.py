@@ -121,7 +121,6 @@ class Node(Answering):
         replica = make(
             me=member,
             members=members,
-            config=0,
             boot=boot,
             nonce=nonce,
             recovered=recovered,
