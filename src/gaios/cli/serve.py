@@ -102,7 +102,7 @@ def of_directory(where: str | None) -> dict[str, Any]:
         )
     found = config.read_file(manifest)
     member = found.pop("member", None)
-    return {**found, "id": member, "dir": where}
+    return {"id": member, **found, "dir": where}
 
 
 def init(*, config_file: Config = None, flags: Flags = NONE, form: Form = FORM) -> int:
@@ -114,7 +114,7 @@ def init(*, config_file: Config = None, flags: Flags = NONE, form: Form = FORM) 
 
     settings = load(config_file, flags)
     directory.create(settings)
-    answer = {"cell": settings.cell.id, "id": settings.id, "member": settings.id}
+    answer = {"cell": settings.cell.id, "id": settings.id, "member": settings.member}
     output.write_answer(answer, f"created {settings.dir} for replica {settings.id} of cell {settings.cell.id}", json=form.json)
     return exits.DONE
 

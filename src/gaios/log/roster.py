@@ -24,6 +24,8 @@ class Roster:
         self.slot = 0
         """Where it stands; 0: the founders'."""
         self.founders = dict(places)
+        self._were = dict(places)
+        """Where members were."""
         self.left: tuple[int, ...] = ()
         """Members of the configuration before the newest that this replica went through, who are to be told that they left."""
         self._told = told or self.newest
@@ -77,9 +79,14 @@ class Roster:
 
     def adopt(self, configuration: Configuration, slot: int) -> None:
         """This one governs the slots behind this slot."""
+        self._were |= self.newest.places
         self.left = tuple(sorted(self.newest.places.keys() - configuration.places.keys() - {self._me}))
         self.newest, self.slot = configuration, slot
         self._refresh()
+
+    def place_of(self, member: int) -> int:
+        """Where a member is, or was; 0: unknown."""
+        return self.places.get(member) or self._were.get(member, 0)
 
     def told(self, configuration: Configuration) -> bool:
         """Somebody says that this configuration was chosen; whether it is news."""

@@ -48,6 +48,25 @@ class Standing:
         return self._roster.newest
 
     @property
+    def told(self) -> Configuration:
+        """The newest that it knows or was told of: whoever is listed there is talked to."""
+        return self._roster.best
+
+    @property
+    def place(self) -> int:
+        """This replica's own place; of one that was removed, where it was."""
+        return self._roster.place
+
+    def has_left(self, member: int) -> bool:
+        """Whether a member was listed once, and is not in the configuration that is known to be chosen."""
+        newest = self._roster.newest
+        return member < newest.next_member and newest.member(member) is None and not self._roster.lists(member)
+
+    def place_of(self, member: int) -> int:
+        """Where a member is, or was; 0: unknown."""
+        return self._roster.place_of(member)
+
+    @property
     def is_settled(self) -> bool:
         """Whether those whom it removed may be switched off; a master knows.  [SAFETY 18]"""
         return self._roster.settled(self.core.chosen)

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import msgspec
 
-from gaios import errors
+from gaios import configuration, errors
 from gaios.locks import LockService, Steward
 from gaios.log import Answer, Bounds, Options, Output, RecordKind, Recovered, Replica, codec, recover
 from gaios.machine import Machine
@@ -28,6 +28,7 @@ from gaios.server.facts import facts as facts_of
 from gaios.server.gated import Gated
 from gaios.server.guests import LOCAL, OWN, Connection, Guest, Guests
 from gaios.server.outbox import Outbox
+from gaios.server.places import Places
 from gaios.server.seclusion import Seclusion
 from gaios.server.snapshots import Found, Snapshots, load
 from gaios.server.watches import Watches
@@ -66,10 +67,11 @@ class Node(Answering):
         """Take over a recovered replica. `first` are operations without which it may not vote; `clients` maps replica ids to addresses."""
         self.replica, self._reader, self.replica_id = replica, reader, replica_id
         self.limits = limits or Limits()
-        self._facts, self._addresses = dict(facts or {}), dict(clients)
+        self._facts = dict(facts or {})
+        self.places = Places(replica, clients, self._facts.pop("members", ()))
         self.guests = Guests()
         self._local: list[tuple[int, Answer]] = []
-        self._outbox = Outbox(replica.peers, lambda messages: codec.encode(replica.me, replica.boot, replica.config, messages))
+        self._outbox = Outbox(lambda: replica.peers, lambda messages: codec.encode(replica.me, replica.boot, replica.config, messages))
         self.watches = Watches(replica.applier.machine, self.limits.watches)
         machine = replica.applier.machine
         book = machine if isinstance(machine, LockService) else None
@@ -103,8 +105,11 @@ class Node(Answering):
         directory: str = "the replica's directory",
         facts: Mapping[str, Any] | None = None,
         make: Callable[..., Replica] = Replica,
+        told: configuration.Configuration | None = None,
     ) -> Self:
         """One boot: read everything durable, take the next boot number, and be ready to carry on.  [SAFETY 3, 7]
+
+        `members` are the founders; `told` is the configuration that invited this member, if it is none of them.
 
         Raises:
             StateMissing, StateDamaged, AnotherCell: the directory cannot be trusted, or is another's.
@@ -131,9 +136,10 @@ class Node(Answering):
             bounds=bounds,
             base=snapshots.base,
             empty=snapshots.empty,
+            told=told,
         )
         return cls(
-            replica_id=members[member],
+            replica_id=replica.place,
             replica=replica,
             journal=journal,
             reader=reader,
@@ -179,8 +185,21 @@ class Node(Answering):
         elif kind == Kind.STATUS:
             request = decode_request(body)
             self.guests.say(connection, encode_answer(request, Status.DONE, 0, 0, msgspec.json.encode(self.status(now))))
+        elif kind == Kind.CHANGE:
+            request, proposed = decode_submit(body)
+            if self._admit(connection, client, request):
+                self._change(now, (connection, request), proposed)
         else:
             raise errors.ProtocolError(reason=f"a client sent a frame of kind {kind}")
+
+    def _change(self, now: int, token: tuple[Connection, int], proposed: bytes) -> None:
+        """A client wants other members; whether they follow the present ones is the log's to say.  [SAFETY 18]"""
+        try:
+            members = configuration.decode(proposed)
+        except errors.ProtocolError as error:
+            self._answer(now, [(token, Answer(Status.INVALID, body=errors.pack(errors.InvalidCommand(reason=error.reason))))])
+        else:
+            self.replica.change(now, token, members)
 
     def client_gone(self, connection: Connection) -> None:
         """A client's connection is closed; what it asked for goes on, unanswered."""
@@ -301,7 +320,7 @@ class Node(Answering):
 
     def status(self, now: int) -> dict[str, Any]:
         """This replica's own facts.  [INTERFACE `status`]"""
-        return {**self._facts, **facts_of(self.replica_id, self.replica, self.snapshots, now)}
+        return {**self._facts, **facts_of(self.replica_id, self.replica, self.snapshots, now), "members": self.places.rows()}
 
     # -- inside ----------------------------------------------------------------------------------------------------------
 

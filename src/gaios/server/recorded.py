@@ -181,7 +181,7 @@ class RecordedNode(Node):
         super().__init__(replica=replica, journal=journal, **arguments)
         self._notes = replica.notes
         self._bodies: list[tuple[bytes, list[Message]]] = []
-        self._outbox = Outbox(replica.peers, self._encode)
+        self._outbox = Outbox(lambda: replica.peers, self._encode)
         self.commit = RecordedCommit(replica.notes, journal, replica.state_record, list(first or ()))
 
     def listen(self, sink: Sink, start: Start) -> None:

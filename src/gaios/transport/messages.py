@@ -7,6 +7,7 @@
                         CANCEL  request u64                                ends a watch
                         STATUS  request u64                                this replica's own facts
                         PING    request u64                                are you there, and do you serve?
+                        CHANGE  request u64 · configuration            these shall be the members (`gaios.configuration`)
                         KEEPALIVE request u64 · …                          a session is alive (keepalive.py)
     replica → client    ANSWER  request u64 · status u8 · slot u64 · index u32 · body
                         EVENTS  request u64 · next revision u64 · msgpack [event, …]
@@ -54,6 +55,7 @@ class Kind(IntEnum):
     STATUS = 20
     PING = 21
     KEEPALIVE = 22
+    CHANGE = 23
     ANSWER = 32
     EVENTS = 33
     WATCH_END = 34
