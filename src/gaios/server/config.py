@@ -232,6 +232,11 @@ def read_file(path: "str | os.PathLike[str]") -> dict[str, Any]:
         raise ConfigurationError(reason=f"{path} is not TOML: {error}") from None
 
 
+def invite(configuration: bytes) -> str:
+    """A configuration as `Place.invitation` has it."""
+    return base64.b64encode(configuration).decode()
+
+
 def address(text: str) -> tuple[str, int]:
     """`HOST:PORT` or `[IPV6]:PORT` as host and port.
 

@@ -68,7 +68,7 @@ class Node(Answering):
         self.replica, self._reader, self.replica_id = replica, reader, replica_id
         self.limits = limits or Limits()
         self._facts = dict(facts or {})
-        self.places = Places(replica, clients, self._facts.pop("members", ()))
+        self.places = Places(replica, clients, self._facts.get("founders", ()))
         self.guests = Guests()
         self._local: list[tuple[int, Answer]] = []
         self._outbox = Outbox(lambda: replica.peers, lambda messages: codec.encode(replica.me, replica.boot, replica.config, messages))

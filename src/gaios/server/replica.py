@@ -261,7 +261,7 @@ class Replica:
                 "client": me.client,
                 "peer": me.peer,
                 "admin": me.admin,
-                "members": places,
+                "founders": places,
                 "backup": self.backups.facts if self.backups is not None else None,
             },
         )

@@ -214,6 +214,11 @@ def encode_submit(request: int, entry: bytes) -> bytes:
     return encode(16, _REQUEST.pack(request) + entry)
 
 
+def encode_change(request: int, configuration: bytes) -> bytes:
+    """CHANGE."""
+    return encode(Kind.CHANGE, _REQUEST.pack(request) + configuration)
+
+
 def encode_read(request: int, question: bytes) -> bytes:
     """READ."""
     return encode(17, _REQUEST.pack(request) + question)
