@@ -27,6 +27,7 @@ from gaios.transport import (
     decode_answer,
     decode_events,
     decode_goodbye,
+    decode_members,
     decode_pong,
     decode_watch_end,
 )
@@ -208,6 +209,8 @@ class Core:
                     self._calls.answered(now, link, answer)
             elif kind == Kind.PONG:
                 self._search.ponged(now, link, decode_pong(body))
+            elif kind == Kind.MEMBERS:
+                self._search.told(*decode_members(body))
             elif kind == Kind.EVENTS:
                 link.heard(now)
                 self._watches.happened(link, decode_events(body))

@@ -41,6 +41,7 @@ from gaios.transport import (
     decode_submit,
     decode_watch,
     encode_answer,
+    encode_members,
     encode_pong,
 )
 
@@ -82,6 +83,8 @@ class Node(Answering):
         self.snapshots = Snapshots(found or Found(bytes(16), None, (), [], [], [], []), replica, self, reader)
         self._handed_back: list[tuple[Any, ...]] = []
         self._told, self._refusal = 0, b""
+        self._listed = replica.told.number
+        """The configuration that clients were told of last."""
         self._deadline_ns = 0
         self.answered = self.refused = self.overloaded = 0
 
@@ -154,7 +157,13 @@ class Node(Answering):
 
     def client_came(self, connection: Connection) -> Guest:
         """A client is connected; its numbers, from 1, are never used twice. Its first frame says so too."""
-        return self.guests.came(connection)
+        guest = self.guests.came(connection)
+        if self.replica.told.number:
+            self.guests.say(connection, self._members())
+        return guest
+
+    def _members(self) -> bytes:
+        return encode_members(self.replica.told.number, self.places.clients())
 
     def client_frame(self, now: int, connection: Connection, kind: int, body: bytes) -> None:
         """A frame came from a client; `now` was taken after it did.
@@ -231,6 +240,7 @@ class Node(Answering):
         if sender != member:
             raise errors.ProtocolError(reason=f"member {member} sent a frame of member {sender}")
         news = self.replica.receive(now, member, boot, nonce, messages)
+        news = news or self.replica.told.number != self._listed
         return news or self.replica.master != self._told or self.replica.deadline_ns() < self._deadline_ns
 
     def disk_done(self, now: int) -> None:
@@ -299,6 +309,9 @@ class Node(Answering):
         replica.set_room(now, self.commit.room)  # the batch took some: what that means is for the next turn, due at once
         if replica.master != self._told:
             self._announce()
+        if replica.told.number != self._listed:
+            self._listed = replica.told.number
+            self.guests.say_to_all(self._members())
         for connection, frame in self.seclusion.take(now):
             self.guests.say(connection, frame)
         local, self._local = self._local, []

@@ -30,6 +30,10 @@ class Places:
         """All of them, by place."""
         return [self.of(member) for member in sorted(self._replica.told.members, key=lambda member: member.place)]
 
+    def clients(self) -> list[str]:
+        """Where clients find the members."""
+        return [str(row["client"]) for row in self.rows() if row["client"]]
+
     def client(self, number: int) -> str:
         """A member's client address; empty: unknown."""
         member = self._replica.told.member(number)

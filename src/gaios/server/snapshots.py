@@ -207,7 +207,7 @@ class Snapshots:
                 self.skipped += 1
                 continue
             replica = self._replica
-            order = sorted(replica.members, key=lambda member: (member == replica.master, member))
+            order = sorted({*replica.members, replica.me}, key=lambda member: (member == replica.master, member))
             self._due = now + order.index(replica.me) * replica.options.snapshot_stagger_ms * MS
             self._capture, self._writer = capture, None
 

@@ -1,8 +1,10 @@
 """A simulated cell: replicas, clients, the network between them, and what makes faults happen."""
 
+from gaios.configuration import Configuration
 from gaios.server.node import Node
 from gaios.sim.client import SimulatedClient
 from gaios.sim.faults import MS
+from gaios.sim.movers import Movers
 from gaios.sim.nemesis import Nemesis
 from gaios.sim.network import Network
 from gaios.sim.observations import Observations
@@ -19,26 +21,11 @@ class Cell:
         faults = plan.faults
         observations.patience_ns = (2 * plan.options.term_ms + plan.options.retransmit_ms) * MS
         self.network = Network(world, world.dice.split("network"), faults.network)
-        cell = world.dice.split("cell").bytes(16)
-        self.seats = {
-            replica: Seat(
-                world=world,
-                network=self.network,
-                observations=observations,
-                replica=replica,
-                replicas=plan.replicas,
-                cell=cell,
-                faults=faults,
-                drift_ppm=plan.drifts_ppm[(replica - 1) % len(plan.drifts_ppm)] if plan.drifts_ppm else None,
-                options=plan.options,
-                bounds=plan.bounds,
-                limits=plan.limits,
-                segment_bytes=plan.segment_bytes,
-                turn_ns=plan.turn_ns,
-                makes_spares=plan.makes_spares,
-            )
-            for replica in range(1, plan.replicas + 1)
-        }
+        self._cell = world.dice.split("cell").bytes(16)
+        self.seats: dict[int, Seat] = {}
+        """By member number."""
+        for replica in range(1, plan.replicas + 1):
+            self.seats[replica] = self._seat(replica)
         for seat in self.seats.values():
             seat.meet(self.seats.values())
             seat.create()
@@ -53,13 +40,56 @@ class Cell:
             )
             for number in range(1, plan.clients + plan.watchers + plan.locks.clients + 1)
         ]
-        self.nemesis = Nemesis(world, self.network, list(self.seats.values()), self.clients, faults, spares_majority=plan.available)
+        self._watched = list(self.seats.values())
+        self.nemesis = Nemesis(world, self.network, self._watched, self.clients, faults, spares_majority=plan.available)
+        self.movers: Movers | None = None
+        if faults.process.change_every_ns:
+            self.movers = Movers(world, self.seats, observations, world.dice.split("movers"), self._join)
+            self.nemesis.on_move = self.movers.move
+            for seat in self.seats.values():
+                seat.on_removed = self.movers.gone
+
+    def _seat(self, replica: int, told: Configuration | None = None) -> Seat:
+        plan = self.plan
+        return Seat(
+            world=self.world,
+            network=self.network,
+            observations=self.observations,
+            replica=replica,
+            replicas=plan.replicas,
+            cell=self._cell,
+            faults=plan.faults,
+            drift_ppm=plan.drifts_ppm[(replica - 1) % len(plan.drifts_ppm)] if plan.drifts_ppm else None,
+            options=plan.options,
+            bounds=plan.bounds,
+            limits=plan.limits,
+            segment_bytes=plan.segment_bytes,
+            turn_ns=plan.turn_ns,
+            makes_spares=plan.makes_spares,
+            told=told,
+        )
+
+    def _join(self, member: int, told: Configuration) -> None:
+        """A machine for a new member."""
+        assert self.movers is not None, "it asks for that"
+        seat = self.seats[member] = self._seat(member, told)
+        seat.on_removed = self.movers.gone
+        self._watched.append(seat)
+        self.nemesis.look_after(seat)
+        for other in self.seats.values():
+            other.meet(self.seats.values())
+        if (sink := self.seats[1].sink) is not None:
+            seat.sink = sink
+        seat.create()
+        seat.start()
 
     def start(self) -> None:
         """Start every replica, and let faults happen."""
-        for seat in self.seats.values():
+        for seat in list(self.seats.values()):
             seat.start()
         self.nemesis.begin()
+        if self.movers is not None:
+            self.movers.begin()
 
     def has_converged(self) -> bool:
         """Whether every replica whose disk is not lost has applied all that any knows to be chosen."""

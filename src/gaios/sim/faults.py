@@ -105,6 +105,8 @@ class ProcessFaults(msgspec.Struct, frozen=True, kw_only=True):
     flip_every_ns: int = 0
     """A bit flips in the memory of a replica's database, of a minority at most, and never the master's: what one reads there before it is
     found out is wrong, and nothing could tell."""
+    change_every_ns: int = 0
+    """Somebody changes the members of the cell: one more, one less, or another one in a place."""
     wall_jump: float = 0.0
     """How often a wall clock is off, by hours, when a process starts."""
 
