@@ -138,7 +138,7 @@ class Reign:
         due, in_flight = self._beat_due, self.in_flight
         if not proposes:
             return min(due, self._resend_due) if in_flight else due
-        if self.queue.waiting and self._rally.until_ns and in_flight < self._options.pipeline:
+        if self.queue.waiting and self._rally.until_ns and in_flight < self._options.pipeline and not self.is_changing:
             due = min(due, self._rally.until_ns)  # a slot of the master's own may be in flight: nobody's crowd is there
         if in_flight:
             return min(due, self._resend_due)
@@ -162,7 +162,7 @@ class Reign:
         if not self._epoch_offered and participant.next <= participant.chosen + core.WINDOW:
             self._epoch_offered = True
             self._offer(now, [entry.epoch(self.ballot)])
-        if self._applier.wants_snapshot(self._options) and self._snapshot_slot <= self._applier.applied:
+        if self._applier.wants_snapshot(self._options) and not self.is_changing and self._snapshot_slot <= self._applier.applied:
             self._ask_for_snapshot(now)
         if self._change is not None and self.is_serving and participant.next - 1 == participant.chosen:
             self._offer_change(now, *self._change)
