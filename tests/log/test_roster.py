@@ -42,11 +42,11 @@ def test_who_left_is_known_and_nothing_is_sent_to_it() -> None:
     roster = Roster(1, {1: 1, 2: 2, 3: 3})
     roster.adopt(FOUNDERS.removed(3), 4)
     assert roster.peers == (2,)
-    assert 3 in roster.known
     assert not roster.votes(3)
     assert roster.lists(2)
     assert not roster.lists(3)
-    assert 9 not in roster.known, "a stranger is heard once it is known"
+    assert roster.was_given(3)
+    assert not roster.was_given(9), "a stranger is heard once it is known"
 
 
 def test_news_is_talked_to_and_counts_for_nothing() -> None:

@@ -151,7 +151,7 @@ class Replica(Electing, Applying):
             if message[0] == NEWS:
                 self._hear_news(now, message)
         only = None if self._roster.lists(member) or member == self.me else ASKING
-        if only is not None and member not in self._roster.known:
+        if only is not None and not self._roster.was_given(member):
             return bool(self._steps.output)
         if member != self.me and not self.boots.hears(member, boot, nonce, messages):
             return bool(self._steps.output)

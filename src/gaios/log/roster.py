@@ -33,8 +33,6 @@ class Roster:
         """Through which slot a member said it knows everything to be chosen."""
         self.heard: dict[int, int] = {}
         """The same, of those who said it since a master asked last."""
-        self.known = {*self.newest.places, me}
-        """Every member that this replica ever heard of."""
         self.places: dict[int, int] = {}
         """Each present member's place."""
         self.peers: tuple[int, ...] = ()
@@ -50,7 +48,6 @@ class Roster:
     def _refresh(self) -> None:
         told = self._told.places if self._told.number > self.newest.number else {}
         self.places = {**told, **self.newest.places}
-        self.known |= {*self.places}
         self.peers = tuple(sorted(member for member in self.places if member != self._me))
         self.place = self.places.get(self._me, self.place)
         self.voters = tuple(member.number for member in self.newest.members if member.votes)
@@ -95,6 +92,10 @@ class Roster:
         self._told = configuration
         self._refresh()
         return True
+
+    def was_given(self, number: int) -> bool:
+        """Whether somebody has, or had, this member number."""
+        return number < self.best.next_member
 
     def lists(self, member: int) -> bool:
         """Whether a member belongs to the cell, as far as this replica knows or was told."""

@@ -91,9 +91,15 @@ class Cell:
         if self.movers is not None:
             self.movers.begin()
 
+    def is_forlorn(self, seat: Seat) -> bool:
+        """Whether it was removed, and all whom it knows have gone: nobody is left to tell it so."""
+        if seat.node is None or not seat.node.replica.is_removed:
+            return False
+        return not any(other.replica in seat.node.replica.peers for other in self.seats.values() if not other.is_gone)
+
     def has_converged(self) -> bool:
         """Whether every replica whose disk is not lost has applied all that any knows to be chosen."""
-        nodes = [seat.node for seat in self.seats.values() if not seat.is_lost]
+        nodes = [seat.node for seat in self.seats.values() if not (seat.is_lost or self.is_forlorn(seat))]
         applied = {node.replica.applied if node is not None else -1 for node in nodes}
         return len(applied) == 1 and all(node is not None and _is_at_rest(node) for node in nodes)
 
