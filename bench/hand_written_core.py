@@ -6,6 +6,7 @@ It knows the generated module's words (tags, fields, `Out`), so that both can be
 
 from typing import Any
 
+from gaios.configuration import is_configuration, listed, numbered
 from gaios.paxos.core import (
     ACCEPT,
     ACCEPTED,
@@ -14,9 +15,11 @@ from gaios.paxos.core import (
     EVENT_NAMES,
     F_ACC,
     F_CHOSEN,
+    F_CONFIG,
     F_LONGEST,
     F_PROMISED,
     F_TRUNCATED,
+    F_VOTERS,
     FETCH,
     GRANT,
     HEARTBEAT,
@@ -28,7 +31,6 @@ from gaios.paxos.core import (
     PREPARE,
     PREPARING,
     PROMISE,
-    RECOVERING,
     RELEASE,
     ROUND,
     WINDOW,
@@ -42,25 +44,29 @@ class Participant:
     """One member's part in the protocol, by hand."""
 
     __slots__ = (
-        "_majority", "_votes_here", "acc", "bal", "best", "chosen", "config", "floor", "granted_until", "grants", "longest", "me", "next",
+        "acc", "bal", "best", "chosen", "config", "fence", "floor", "founders", "granted_until", "grants", "longest", "me", "next",
         "phase", "promised", "proms", "truncated", "voters", "votes",
     )  # fmt: skip
 
-    def __init__(self, me: int, config: int, voters: int) -> None:
-        self.me, self.config, self.voters = me, config, voters
-        self._votes_here = bool(voters >> me & 1)
-        self._majority = voters.bit_count() // 2 + 1
+    def __init__(self, me: int, founders: int) -> None:
+        self.me, self.founders = me, founders
+        self.config = self.voters = 0
         self.promised = self.chosen = self.truncated = self.longest = 0
         self.acc: dict[int, tuple[int, bytes]] = {}
         self.phase: int = IDLE
-        self.bal = self.proms = self.floor = self.next = self.granted_until = 0
+        self.bal = self.proms = self.floor = self.next = self.fence = self.granted_until = 0
         self.best: dict[int, tuple[int, bytes]] = {}
         self.votes: dict[int, int] = {}
         self.grants: dict[int, int] = {}
 
+    def electors(self) -> int:
+        """Who is counted for the slot behind what is known to be chosen."""
+        return self.voters if self.config else self.founders
+
     def quorum(self, members: int) -> bool:
-        """Whether these are a majority of the voters."""
-        return (members & self.voters).bit_count() >= self._majority
+        """Whether these are a majority of them."""
+        electors = self.voters if self.config else self.founders
+        return (members & electors).bit_count() * 2 > electors.bit_count()
 
     def leads(self) -> bool:
         """Whether this member leads the newest ballot that it promised."""
@@ -85,6 +91,16 @@ class Participant:
         self.promised = ballot
         out.writes.append((F_PROMISED, ballot))
 
+    def _chosen_through(self, slot: int, value: bytes, out: Out) -> None:
+        self.chosen = slot
+        out.writes.append((F_CHOSEN, slot))
+        if is_configuration(value):
+            self.config = numbered(value)
+            out.writes.append((F_CONFIG, self.config))
+            if self.voters != listed(value):
+                self.voters = listed(value)
+                out.writes.append((F_VOTERS, self.voters))
+
     def _report(self, out: Out) -> None:
         above = range(self.chosen + 1, self.chosen + WINDOW + 1)
         accepted = {slot: self.acc[slot] for slot in above if slot in self.acc}
@@ -93,11 +109,11 @@ class Participant:
     def on_campaign(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Claim a ballot."""
         ballot = event[1]
-        if ballot <= self.promised or ballot % ROUND != self.me or not self._votes_here or now < self.granted_until:
+        if ballot <= self.promised or ballot % ROUND != self.me or not self.electors() >> self.me & 1 or now < self.granted_until:
             return False
         self._promise(ballot, out)
         self.bal, self.phase = ballot, PREPARING
-        self.proms = self.floor = 0
+        self.proms = self.floor = self.next = self.fence = 0
         self.best, self.votes, self.grants = {}, {}, {}
         out.sends.append((OTHERS, (PREPARE, ballot, self.config)))
         self._report(out)
@@ -105,8 +121,8 @@ class Participant:
 
     def on_prepare(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Promise a ballot."""
-        _, ballot, config = event
-        if config != self.config or ballot <= self.promised or not self._votes_here or now < self.granted_until:
+        ballot = event[1]
+        if ballot <= self.promised or now < self.granted_until:
             return False
         self._promise(ballot, out)
         self._report(out)
@@ -114,8 +130,8 @@ class Participant:
 
     def on_promise(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Gather a report."""
-        _, ballot, config, chosen, accepted, damaged = event
-        if config != self.config or ballot != self.bal or ballot != self.promised or self.phase != PREPARING or damaged:
+        _, ballot, _, chosen, accepted, damaged = event
+        if ballot != self.bal or ballot != self.promised or self.phase != PREPARING or damaged or self.quorum(self.proms):
             return False
         self.proms |= 1 << src
         self.floor = max(self.floor, chosen)
@@ -124,29 +140,44 @@ class Participant:
             if slot not in best or entry[0] > best[slot][0]:
                 best[slot] = entry
         self.best = best
-        if self.quorum(self.proms):
-            self.phase = RECOVERING
         return True
 
     def on_recover(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Propose again what the quorum reported, and lead."""
-        if self.phase != RECOVERING or self.bal != self.promised or self.chosen < self.floor:
+        if self.phase != PREPARING or self.bal != self.promised or self.chosen < self.floor or self.next > self.chosen + 1:
+            return False
+        if not self.quorum(self.proms):
             return False
         top = max([self.chosen, *self.best])
-        for slot in range(self.chosen + 1, top + 1):
+        changes = [slot for slot, (_, value) in self.best.items() if slot > self.chosen and is_configuration(value)]
+        last = min([top, *changes])
+        for slot in range(self.chosen + 1, last + 1):
             value = self.best[slot][1] if slot in self.best else b""
             out.sends.append((OTHERS, (ACCEPT, self.bal, self.config, slot, value)))
             out.sends.append((self.me, (ACCEPTED, self.bal, self.config, slot)))
             self.acc[slot] = (self.bal, value)
             out.writes.append((F_ACC, slot, self.bal, value))
-        self.phase, self.next = LEADING, top + 1
-        self.best, self.proms = {}, 0
+        self.next = last + 1
+        if not changes:
+            self.phase, self.best, self.proms = LEADING, {}, 0
+        return True
+
+    def on_change(self, event: Event, src: int, now: int, out: Out) -> bool:
+        """Propose a configuration."""
+        slot, ballot, config, value = self.next, self.bal, self.config, event[1]
+        if self.phase != LEADING or ballot != self.promised or slot != self.chosen + 1 or numbered(value) != config + 1:
+            return False
+        out.sends.append((OTHERS, (ACCEPT, ballot, config, slot, value)))
+        out.sends.append((self.me, (ACCEPTED, ballot, config, slot)))
+        self.acc[slot] = (ballot, value)
+        out.writes.append((F_ACC, slot, ballot, value))
+        self.fence, self.next = slot, slot + 1
         return True
 
     def on_propose(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Put a value into the next slot."""
         slot, ballot, config = self.next, self.bal, self.config
-        if self.phase != LEADING or ballot != self.promised or slot > self.chosen + WINDOW:
+        if self.phase != LEADING or ballot != self.promised or slot > self.chosen + WINDOW or self.fence > self.chosen:
             return False
         value = event[1]
         out.sends.append((OTHERS, (ACCEPT, ballot, config, slot, value)))
@@ -159,7 +190,7 @@ class Participant:
     def on_accept(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Accept a value."""
         _, ballot, config, slot, value = event
-        if config != self.config or ballot < self.promised or slot > self.chosen + WINDOW or not self._votes_here:
+        if ballot < self.promised or slot > self.chosen + WINDOW:
             return False
         if ballot != self.promised:
             self._promise(ballot, out)
@@ -173,40 +204,37 @@ class Participant:
 
     def on_accepted(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Count a vote."""
-        _, ballot, config, slot = event
+        _, ballot, _, slot = event
         chosen = self.chosen
-        if (
-            config != self.config or ballot != self.bal or self.phase != LEADING or ballot != self.promised
-            or slot <= chosen or slot >= self.next
-        ):  # fmt: skip
+        if ballot != self.bal or self.phase == IDLE or ballot != self.promised or slot <= chosen or slot >= self.next:
             return False
         votes = self.votes
         members = votes.get(slot, 0) | 1 << src
-        if slot != chosen + 1 or (members & self.voters).bit_count() < self._majority:
+        if slot != chosen + 1 or not self.quorum(members):
             votes[slot] = members
             return True
         votes.pop(slot, None)
-        while slot + 1 in votes and (votes[slot + 1] & self.voters).bit_count() >= self._majority:
+        while slot + 1 in votes and self.quorum(votes[slot + 1]):
             slot += 1
             del votes[slot]
-        self.chosen = slot
-        out.writes.append((F_CHOSEN, slot))
-        out.sends.append((OTHERS, (LEARN, ballot, config, slot)))
+        out.sends.append((OTHERS, (LEARN, ballot, self.config, slot)))
+        self._chosen_through(slot, self.acc[slot][1], out)
         return True
 
     def on_learn(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Learn what was accepted in a ballot to be chosen."""
-        _, ballot, config, mark = event
+        _, ballot, _, mark = event
         chosen = self.chosen
-        if config != self.config or mark <= chosen or (self.phase == LEADING and self.bal == self.promised):
+        if mark <= chosen or (self.phase == LEADING and self.bal == self.promised):
             return False
         accepted_at = self.acc.get
         end = mark if mark < chosen + WINDOW else chosen + WINDOW
         while chosen < end and accepted_at(chosen + 1, NO_ENTRY)[0] == ballot:
             chosen += 1
+            if is_configuration(self.acc[chosen][1]):
+                break
         if chosen != self.chosen:
-            self.chosen = chosen
-            out.writes.append((F_CHOSEN, chosen))
+            self._chosen_through(chosen, self.acc[chosen][1], out)
         return True
 
     def on_seek(self, event: Event, src: int, now: int, out: Out) -> bool:
@@ -231,8 +259,8 @@ class Participant:
         if slot != self.chosen + 1 or self.leads():
             return False
         self.acc[slot] = (ballot, value)
-        self.chosen = slot
-        out.writes += ((F_ACC, slot, ballot, value), (F_CHOSEN, slot))
+        out.writes.append((F_ACC, slot, ballot, value))
+        self._chosen_through(slot, value, out)
         return True
 
     def on_truncate(self, event: Event, src: int, now: int, out: Out) -> bool:
@@ -248,13 +276,19 @@ class Participant:
 
     def on_install(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Go on behind a peer's snapshot."""
-        _, mark = event
+        _, mark, value = event
         if mark <= self.chosen or self.leads():
             return False
         for slot in range(self.truncated + 1, mark + 1):
             self.acc.pop(slot, None)
         self.truncated = self.chosen = mark
         out.writes += ((F_TRUNCATED, mark), (F_CHOSEN, mark))
+        if self.config != numbered(value):
+            self.config = numbered(value)
+            out.writes.append((F_CONFIG, self.config))
+        if self.voters != listed(value):
+            self.voters = listed(value)
+            out.writes.append((F_VOTERS, self.voters))
         return True
 
     def on_boot(self, event: Event, src: int, now: int, out: Out) -> bool:
@@ -262,37 +296,37 @@ class Participant:
         self.granted_until = now + self.longest
         return True
 
-    def _grant(self, ballot: int, stamp: int, term: int, now: int, out: Out) -> None:
+    def _grant(self, ballot: int, config: int, stamp: int, term: int, now: int, out: Out) -> None:
         if term > self.longest:
             self.longest = term
             out.writes.append((F_LONGEST, term))
         self.granted_until = max(self.granted_until, now + term)
-        out.sends.append((ballot % ROUND, (GRANT, ballot, self.config, stamp, term)))
+        out.sends.append((ballot % ROUND, (GRANT, ballot, config, stamp, term)))
 
     def on_beat(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Ask for a lease."""
         if not self.leads():
             return False
         out.sends.append((OTHERS, (HEARTBEAT, self.bal, self.config, now, event[1])))
-        self._grant(self.bal, now, event[1], now, out)
+        self._grant(self.bal, self.config, now, event[1], now, out)
         return True
 
     def on_heartbeat(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Grant a lease."""
         _, ballot, config, stamp, term = event
-        if config != self.config or not self._votes_here or ballot < self.promised:
+        if ballot < self.promised:
             return False
         if ballot != self.promised:
             if now < self.granted_until:
                 return False
             self._promise(ballot, out)
-        self._grant(ballot, stamp, term, now, out)
+        self._grant(ballot, config, stamp, term, now, out)
         return True
 
     def on_grant(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Count a grant."""
-        _, ballot, config, stamp, term = event
-        if config != self.config or ballot != self.bal or not self.leads():
+        _, ballot, _, stamp, term = event
+        if ballot != self.bal or not self.leads():
             return False
         until = stamp + term - term * DRIFT_PPM // 1_000_000 - 1
         if until > self.grants.get(src, 0):
@@ -309,8 +343,7 @@ class Participant:
 
     def on_release(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Forget a grant."""
-        _, ballot, config = event
-        if config != self.config or ballot != self.promised:
+        if event[1] != self.promised:
             return False
         self.granted_until = now
         return True

@@ -38,6 +38,7 @@
     │   └── AnotherCell · DirectoryInUse · StaleBackup
     ├── PortTaken                  a listening address is in use
     ├── StateMissing               a listed replica's directory or promise state is not there
+    ├── Removed                    the cell has no such member any more
     ├── StateLost                  its directory holds an older state than the cell has seen of it, or is a copy of one in use
     ├── StateDamaged               bytes on disk that must not be trusted
     ├── ReplicaFailed              replicas of a local cell that cannot start from their disks
@@ -570,6 +571,20 @@ class StateLost(Error):
             "docs/operations/lost-disks.md"
         )
         super().__init__(f"{directory}: {what}")
+
+
+class Removed(Error):
+    """The cell changed its members, and this replica is none of them any more. Exit code 2: a restart would be the same.  [SAFETY 18]"""
+
+    definite = True
+
+    def __init__(self, *, member: int, replica: int, configuration: int) -> None:
+        self.member, self.replica, self.configuration = member, replica, configuration
+        self.hint = (
+            "the others have all that it had: its directory may be deleted; to have a replica here again, "
+            "`gaios member add` gives it a new member number"
+        )
+        super().__init__(f"member {member} (replica {replica}) was removed from the cell by configuration {configuration}")
 
 
 class StateDamaged(Error):

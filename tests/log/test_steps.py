@@ -1,24 +1,26 @@
 """Claims about sorting the core's steps into Outputs.  [SAFETY 5]"""
 
+from gaios.configuration import founders
 from gaios.log.options import MS, Options
 from gaios.log.records import Copies, RecordKind, Recovered, recover
 from gaios.log.steps import FAR, Steps
 from gaios.paxos import core
 
 BALLOT = 1 << 16 | 1
+FOUNDERS = founders({1: 1, 2: 2, 3: 3})
 
 
 def steps(me: int = 1) -> Steps:
-    under_test = Steps(core.Participant(me, 0, 0b1110), Options(), [(1, 9)])
-    under_test.restore(Recovered(Copies()))
+    under_test = Steps(core.Participant(me, 0b1110), Options(), [(1, 9)])
+    under_test.restore(Recovered(Copies()), FOUNDERS)
     under_test.hand_over(0)
     return under_test
 
 
 def test_a_start_writes_its_boot_before_it_says_anything() -> None:
     """[SAFETY 3] In both copies."""
-    under_test = Steps(core.Participant(1, 0, 0b1110), Options(), [(4, 9)])
-    under_test.restore(Recovered(Copies(promised=7, boot=3), promised=8))
+    under_test = Steps(core.Participant(1, 0b1110), Options(), [(4, 9)])
+    under_test.restore(Recovered(Copies(promised=7, boot=3), promised=8), FOUNDERS)
     output = under_test.hand_over(0)
     assert output is not None
     assert output.copies is not None
@@ -28,9 +30,9 @@ def test_a_start_writes_its_boot_before_it_says_anything() -> None:
 
 def test_a_start_writes_again_what_stands_above_its_mark() -> None:
     """It may stand in a state record alone, its own record torn off: a later look on the disk must not find an older value."""
-    under_test = Steps(core.Participant(1, 0, 0b1110), Options(), [(4, 9)])
+    under_test = Steps(core.Participant(1, 0b1110), Options(), [(4, 9)])
     held = {1: (BALLOT, b"chosen"), 3: (BALLOT, b"c"), 2: (BALLOT, b"b")}
-    under_test.restore(Recovered(Copies(promised=BALLOT, boot=3), promised=BALLOT, chosen=1, accepted=held))
+    under_test.restore(Recovered(Copies(promised=BALLOT, boot=3), promised=BALLOT, chosen=1, accepted=held), FOUNDERS)
     output = under_test.hand_over(0)
     assert output is not None
     assert output.records == [(RecordKind.ACCEPT, 2, BALLOT, b"b"), (RecordKind.ACCEPT, 3, BALLOT, b"c")]
@@ -76,8 +78,8 @@ def test_a_vote_does_not_overtake_the_mark_without_which_it_would_not_be_reporte
     """
     far = core.WINDOW + 1
     accepted = dict.fromkeys(range(1, far + 1), (BALLOT, b"v"))
-    under_test = Steps(core.Participant(2, 0, 0b1110), Options(), [(1, 9)])
-    under_test.restore(Recovered(Copies(promised=BALLOT), promised=BALLOT, accepted=accepted))
+    under_test = Steps(core.Participant(2, 0b1110), Options(), [(1, 9)])
+    under_test.restore(Recovered(Copies(promised=BALLOT), promised=BALLOT, accepted=accepted), FOUNDERS)
     under_test.hand_over(0)
     under_test.take((core.LEARN, BALLOT, 0, core.WINDOW), 1, 0)
     under_test.take((core.ACCEPT, BALLOT, 0, far, b"v"), 1, 0)

@@ -11,9 +11,12 @@ Maps          hold no defaults, and nothing that was truncated.
 """
 
 import random
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
+from gaios import entry
+from gaios.configuration import FORMAT, Configuration, Member, listed, newest, numbered
 from gaios.errors import InvariantViolated
 from gaios.paxos.codec import check_message
 
@@ -24,12 +27,22 @@ NETWORK_MAX = 300
 Message = tuple[Any, ...]
 
 
+def _most(part: set[int], whole: int) -> bool:
+    """Whether a majority of some members, a bit mask, is among these."""
+    return 2 * sum(whole >> member & 1 for member in part) > whole.bit_count()
+
+
 class Node:
     """One member: its core, what its disk holds, what waits for its disk."""
 
-    def __init__(self, core: ModuleType, me: int, voters: int, offset: int, ppm: int) -> None:
-        self.core, self.me, self.voters, self.offset, self.ppm = core, me, voters, offset, ppm
-        self.durable: dict[str, Any] = {"promised": 0, "acc": {}, "chosen": 0, "truncated": 0, "longest": 0}
+    def __init__(self, core: ModuleType, me: int, voters: int, offset: int, ppm: int, chosen: Mapping[int, tuple[int, bytes]]) -> None:
+        """`chosen`: what was ever chosen, for whoever has a snapshot of it."""
+        self.core, self.me, self.voters, self.offset, self.ppm, self.chosen = core, me, voters, offset, ppm, chosen
+        self.durable: dict[str, Any] = {"promised": 0, "acc": {}, "chosen": 0, "truncated": 0, "config": 0, "voters": 0, "longest": 0}
+        self.base = {"config": 0, "voters": 0}
+        """The members as of what was truncated."""
+        self.wants = False
+        """To change the members, as soon as nothing is open."""
         self.life = 0
         self.marked = 0
         self.waiting: list[tuple[list[tuple[Any, ...]], list[tuple[int, Message]]]] = []
@@ -43,9 +56,11 @@ class Node:
         """A new life, with what the disk holds."""
         self.life += 1
         self.waiting = []
-        self.participant = self.core.Participant(self.me, 1, self.voters)
+        self.participant = self.core.Participant(self.me, self.voters)
         self.marked = self.durable["chosen"]
-        self.participant.restore(**{**self.durable, "acc": dict(self.durable["acc"])})
+        found = newest(self.durable["acc"], self.marked)
+        known = {"config": found[1].number, "voters": found[1].voters} if found else self.base
+        self.participant.restore(**{**self.durable, **known, "acc": dict(self.durable["acc"])})
 
     def write(self, writes: list[tuple[Any, ...]]) -> None:
         """Make writes durable."""
@@ -58,23 +73,37 @@ class Node:
                 self.durable[name] = values[0]
                 if name == "truncated":
                     self.durable["chosen"] = max(self.durable["chosen"], values[0])
+                    found = newest(self.chosen, values[0])
+                    self.base = {"config": found[1].number, "voters": found[1].voters} if found else self.base
                     self.durable["acc"] = {slot: entry for slot, entry in self.durable["acc"].items() if slot > values[0]}
 
 
 class Cell:
     """Members, the network between them, and what must hold."""
 
-    def __init__(self, core: ModuleType, size: int, seed: int, *, lazy: str = "", written: bool = False) -> None:
-        """`written`: a schedule without dice, members 1 to size, clocks that agree."""
+    def __init__(self, core: ModuleType, size: int, seed: int, *, lazy: str = "", written: bool = False, changes: bool = False) -> None:
+        """`written`: a schedule without dice, members 1 to size, clocks that agree. `changes`: leaders change the members, roughly."""
+        self.changes = changes
+        self.configurations: list[tuple[int, int, int]] = []
+        """Those that were chosen, in order: slot, number, voters."""
+        self.put_to: dict[tuple[int, int], int] = {}
+        """Under which configuration a slot was proposed in a ballot."""
         self.lazy = lazy
         self.core, self.dice = core, random.Random(seed)
         self.true_ns = 0
+        self.snapshot: dict[int, tuple[int, bytes]] = {}
+        """The same, as members hold it."""
         members = list(range(1, size + 1)) if written else self.dice.sample(range(1, 9), size)
         drifts = (0, DRIFT_PPM, self.dice.randrange(DRIFT_PPM))
-        self.majority = size // 2 + 1
-        voters = sum(1 << member for member in members)
+        self.founders = sum(1 << member for member in (members[: size - 1] if changes else members))
         self.nodes = {
-            member: Node(core, member, voters, *((0, 0) if written else (self.dice.randrange(10**12), self.dice.choice(drifts))))
+            member: Node(
+                core,
+                member,
+                self.founders,
+                *((0, 0) if written else (self.dice.randrange(10**12), self.dice.choice(drifts))),
+                self.snapshot,
+            )
             for member in sorted(members)
         }
         self.network: list[tuple[int, int, Message]] = []
@@ -252,7 +281,7 @@ class Cell:
         """What a log does when it has nothing else to do."""
         core, dice, participant = self.core, self.dice, node.participant
         known = max(other.participant.chosen for other in self.nodes.values())
-        if participant.phase == core.RECOVERING:
+        if participant.phase == core.PREPARING:
             self.input(node, (core.RECOVER,))
         if participant.chosen < known or dice.random() < 0.1:
             slot = participant.chosen + dice.randint(0, 1)
@@ -260,21 +289,33 @@ class Cell:
         if dice.random() < (0.3 if participant.leads() else 0.02):
             self.input(node, (core.BEAT, dice.choice((TERM_NS, TERM_NS // 3))))
         if participant.leads():
-            if dice.random() < 0.6:
+            if self.changes and (node.wants or dice.random() < 0.2):
+                node.wants = not self.change(node)  # everything below must be chosen first, so nothing else is proposed meanwhile
+            elif dice.random() < 0.6:
                 self.values += 1
                 self.input(node, (core.PROPOSE, b"%d" % self.values))
             for slot in range(participant.chosen + 1, participant.next):
                 if dice.random() < 0.1:
-                    self._send(node, core.OTHERS, (core.ACCEPT, participant.bal, 1, slot, participant.acc[slot][1]))
+                    self._send(node, core.OTHERS, (core.ACCEPT, participant.bal, participant.config, slot, participant.acc[slot][1]))
             if dice.random() < 0.3 and participant.chosen:
-                self._send(node, core.OTHERS, (core.LEARN, participant.bal, 1, participant.chosen))
+                self._send(node, core.OTHERS, (core.LEARN, participant.bal, participant.config, participant.chosen))
         durable = min(other.durable["chosen"] for other in self.nodes.values())
         if durable > participant.truncated and dice.random() < 0.05:
             self.input(node, (core.TRUNCATE, dice.randint(participant.truncated, durable)))
         marked = max(other.durable["chosen"] for other in self.nodes.values())
         if marked > participant.chosen and dice.random() < 0.02:
             # A peer's snapshot, which has its record behind its mark.
-            self.input(node, (core.INSTALL, dice.randint(participant.chosen, marked)))
+            slot = dice.randint(participant.chosen, marked)
+            found = newest(self.snapshot, slot)
+            self.input(node, (core.INSTALL, slot, self.snapshot[found[0]][1] if found else b""))
+
+    def change(self, node: Node) -> bool:
+        """Any others may govern from here on; whether that was proposed."""
+        voters = self.dice.sample(sorted(self.nodes), self.dice.randint(1, len(self.nodes)))
+        listed = tuple(Member(voter, voter) for voter in voters)
+        configuration = Configuration(FORMAT, node.participant.config + 1, max(self.nodes) + 1, listed)
+        command = entry.configuration(node.participant.bal, configuration.encode())
+        return self.input(node, (self.core.CHANGE, entry.batch([command], self.dice.randrange(10**9))))
 
     def settle(self, rounds: int = 60) -> bool:
         """Without faults: does a leader come, and does every member learn a new value? A leader that gets nowhere gives up, as in log/."""
@@ -302,18 +343,23 @@ class Cell:
     # -- what must hold --------------------------------------------------------------------------------------------------
 
     def _proposed(self, message: Message) -> None:
-        _, ballot, _, slot, value = message
+        _, ballot, number, slot, value = message
+        self.put_to.setdefault((ballot, slot), number)
         if self.proposed.setdefault((ballot, slot), value) != value:
             raise InvariantViolated(invariant="one value per ballot and slot", detail=f"{message} after {self.proposed[ballot, slot]!r}")
 
     def _voted(self, member: int, message: Message) -> None:
         _, ballot, _, slot = message
-        voters = self.votes.setdefault((ballot, slot), set())
-        voters.add(member)
-        if len(voters) >= self.majority:
+        voted = self.votes.setdefault((ballot, slot), set())
+        voted.add(member)
+        number, electors = next(((number, voters) for at, number, voters in reversed(self.configurations) if at < slot), (0, self.founders))
+        if number == self.put_to[ballot, slot] and _most(voted, electors):
             self._choose(slot, self.proposed[ballot, slot], f"votes in ballot {ballot}")
 
     def _choose(self, slot: int, value: bytes, where: str) -> None:
+        if slot not in self.chosen and numbered(value):
+            self.configurations = sorted([*self.configurations, (slot, numbered(value), listed(value))])
+        self.snapshot.setdefault(slot, (0, value))
         if self.chosen.setdefault(slot, value) != value:
             raise InvariantViolated(invariant="agreement", detail=f"slot {slot} chose {self.chosen[slot]!r} and {value!r} ({where})")
 
@@ -337,8 +383,8 @@ class Cell:
             holder = other.participant
             if holder.phase == core.LEADING and holder.holds_lease(other.clock(self.true_ns)):
                 self.leases += 1
-                higher = [q.me for q in self.nodes.values() if q.participant.promised > holder.bal]
-                if len(higher) >= self.majority:
+                higher = {q.me for q in self.nodes.values() if q.participant.promised > holder.bal}
+                if _most(higher, holder.electors()):
                     raise InvariantViolated(
                         invariant="a lease is refused promises", detail=f"{other.me} holds {holder.bal}, {higher} left it"
                     )

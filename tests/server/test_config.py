@@ -72,7 +72,7 @@ def test_a_variable_reaches_the_log_and_log_format_is_not_one_of_its_keys(tmp_pa
         ({"log": {"term": 1}}, "did you mean 'term_ms'"),
         ({"cell": {"id": CELL, "nam": "x"}}, "did you mean 'name'"),
         ({"replica": [{"id": 1, "client": "a:1", "peer": "a:2", "admin": "a:3", "port": 1}]}, "'port'"),
-        ({"id": 3}, "the founders are 1, 2"),
+        ({"id": 3}, "the replicas are 1, 2"),
         ({"dir": ""}, "dir is empty"),
         ({"cell": {"id": "xyz"}}, "cell"),
         ({"replica": []}, "at least one"),

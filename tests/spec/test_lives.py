@@ -28,7 +28,7 @@ def test_a_slot_is_accepted_chosen_and_dropped_in_this_order() -> None:
     (*_, last, _) = lines = emit_lives(read_specification(core_texts()))
     assert last == "    chosen --> truncated: T, I"
     assert "    acc --> chosen: P3, L, C2" in lines
-    assert "    acc --> acc: P2a-again, P2a, P2b" in lines
+    assert "    acc --> acc: P2a-again, M, P2a, P2b" in lines
 
 
 def test_a_map_that_a_restart_loses_has_no_such_picture() -> None:

@@ -14,6 +14,7 @@ PARTS = {
     "lock_calls.py": "LockCalls",
     "recipe_calls.py": "Recipes",
     "commands.py": "Commands",
+    "member_calls.py": "MemberCalls",
     "aio.py": "Cell",
 }
 """Where a `Cell`'s methods stand: file and class."""
@@ -75,6 +76,7 @@ from gaios.client.recipes.cache import LIMIT_BYTES
 from gaios.client.recipes.once import Mark
 from gaios.client.recipes.sync import Barrier, Counter, DoubleBarrier, Election, Group, Once, Queue, RWLock, Semaphore
 from gaios.client.results import Deleted, Done, Entries, Number, Swapped
+from gaios.client.members import Change, Members
 from gaios.client.status import CellStatus
 from gaios.explanation import Explanation
 from gaios.lock_api import NodeInfo, Sequencer, SessionInfo

@@ -7,28 +7,28 @@ Rule 2. What is dropped for good is covered by a snapshot whose record is durabl
 from typing import Final
 
 from gaios import errors
+from gaios.configuration import as_value, decode, of_value
+from gaios.log.belonging import Belonging
 from gaios.log.options import Options
 from gaios.log.records import encode
-from gaios.log.snapshots import Handle, Unpacked, encode_handle
-from gaios.log.standing import Standing
-from gaios.log.steps import Steps
+from gaios.log.snapshots import Capture, Handle, Unpacked, encode_handle
 from gaios.paxos import core
 
 DROPPED_SLOTS: Final = 10_000
 """Dropped in one go: a millisecond."""
 
 
-class Applying(Standing):
+class Applying(Belonging):
     """The part of a `Replica` that deals with what is chosen."""
 
     options: Options
-    _steps: Steps
     _chains: dict[int, bytes]
     _evicted: int
     _cached_bytes: int
     _read: dict[int, bytes]
     _asked: int
     _is_blocked: bool
+    _has_begun: bool
     _seen: int
 
     def snapshot_is_durable(self, now: int, handle: Handle, *, proved: bool) -> int:
@@ -40,9 +40,11 @@ class Applying(Standing):
     def truncate(self, now: int, through: int) -> int:
         """Drop values through a slot which a snapshot covers whose record is durable; in which Output that is written down.  [SAFETY 26]
 
-        A few at a time: the rest is for the next call.
+        A few at a time: the rest is for the next call. Before this replica takes part nothing is: its core's first step is its start.
         """
         participant = self.core
+        if not self._has_begun:
+            return 0
         through = min(through, participant.truncated + DROPPED_SLOTS)
         for slot in range(self._evicted + 1, through + 1):
             self._cached_bytes -= len(participant.acc[slot][1])
@@ -59,8 +61,11 @@ class Applying(Standing):
 
         The machine was restored from it, and its record is durable. Promises, and votes above it, stay.
         """
-        slot = base.part.slot
-        self._steps.take((core.INSTALL, slot), self.me, now)
+        slot, members = base.part.slot, base.part.members if base.part.config else b""
+        value = as_value(members) if members else b""
+        self._steps.take((core.INSTALL, slot, value), self.me, now)
+        if value:
+            self.roster.adopt(of_value(value), slot)
         self.applier.restore(base.part, base.sessions)
         self._chains = {at: chain for at, chain in self._chains.items() if at > slot}
         self._evicted, self._cached_bytes, self._seen, self._is_blocked = slot, 0, slot, False
@@ -68,6 +73,7 @@ class Applying(Standing):
         self._steps.applied(slot, self.applier.chain)
         self._steps.raised(self.applier.feature)
         self.doubt.has_base()
+        self._follow(now)
         return self._steps.output.number
 
     def rebuild(self, base: Unpacked) -> None:
@@ -104,11 +110,17 @@ class Applying(Standing):
                 self._seen = slot
                 self._cached_bytes += len(value)
             if applier.asked and self.doubt.may_serve:
-                self._steps.output.captures.append(applier.capture(self.config, encode(sorted(self.members.items()))))
+                self._steps.output.captures.append(self._capture())
         self._steps.applied(applier.applied, applier.chain)
         self._steps.raised(applier.feature)
         self.doubt.applied(now)
         self._evict()
+
+    def _capture(self) -> Capture:
+        """A snapshot behind the newest applied slot, with the configuration that governs there."""
+        members = self.applier.configuration
+        number = decode(members).number if members else 0
+        return self.applier.capture(number, members or encode(sorted(self.roster.founders.items())))
 
     def _evict(self) -> None:
         """Applied values leave memory, the oldest first; the disk has them. A few at a time: a start may find many."""

@@ -17,7 +17,6 @@ Two copies that each know half of the cell cannot be told apart; that takes two 
 Left out on purpose: which connection has which nonce (server/, sim/), and how a member comes back (its successor is a new member).
 """
 
-from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from gaios.errors import StateLost
@@ -25,6 +24,7 @@ from gaios.log.codec import BOOT, BOOTED, LINEAGE_MAX, Message
 from gaios.log.options import MS, Options
 from gaios.log.output import OTHERS
 from gaios.log.records import Boot, Record, RecordKind, Recovered, encode
+from gaios.log.roster import Roster
 from gaios.log.steps import FAR, Steps
 from gaios.paxos import core
 
@@ -68,13 +68,13 @@ def lineage(me: int, found: Recovered, boot: int, nonce: int) -> list[tuple[int,
 
 
 class Boots:
-    """One replica's part in that. `members` is looked up, never changed, here."""
+    """One replica's part in that. `roster` is looked up, never changed, here: who the members are may change with time."""
 
-    def __init__(self, steps: Steps, options: Options, me: int, members: Mapping[int, int], found: Recovered, now: int) -> None:
+    def __init__(self, steps: Steps, options: Options, me: int, roster: Roster, found: Recovered, now: int) -> None:
         self.began_ns = now
-        self.is_registered = len(members) == 1
+        self.is_registered = not self._others(roster, me)
         """Whether this replica may take part."""
-        self._steps, self._options, self._me, self._members, self._directory = steps, options, me, members, found.directory
+        self._steps, self._options, self._me, self._roster, self._directory = steps, options, me, roster, found.directory
         self._boot, self._nonce = steps.lineage[-1]
         self._told: Message = (BOOT, steps.lineage)
         self._remembered = remembered(found)
@@ -94,11 +94,12 @@ class Boots:
     @property
     def is_certain(self) -> bool:
         """Whether a clone, or an older copy, of this replica would be noticed for certain: a majority of the others recorded its boot."""
-        return 2 * len(self._recorded_by) > len(self._members) - 1 or len(self._members) == 1
+        recorded, others = self._count()
+        return 2 * recorded > others or not others
 
     def entries(self) -> list[tuple[int, Boot]]:
         """All that is known, for a state record; this replica's own boot once it is registered."""
-        mine = [(self._me, self._mine)] if self.is_registered and len(self._members) > 1 else []
+        mine = [(self._me, self._mine)] if self.is_registered and (self._known or self._recorded_by) else []
         return [*sorted(self._known.items()), *mine]
 
     def boot_of(self, member: int) -> int:
@@ -107,7 +108,7 @@ class Boots:
 
     def why(self) -> str:
         """What is unusual about this boot; empty when nothing is."""
-        others, recorded = len(self._members) - 1, len(self._recorded_by)
+        recorded, others = self._count()
         if not self.is_registered:
             return f"takes no part yet: {recorded} of {others} others have recorded its boot"
         if not self.is_certain:
@@ -189,7 +190,7 @@ class Boots:
         """Do what is due: tell the boot again, write down what was seen, and, as a master, let the others know it."""
         if now >= self._tell_due:
             self._tell_due = now + (self._options.term_ms if self.is_registered else self._options.retransmit_ms) * MS
-            self._steps.output.after += [(member, self._told) for member in self._members if self._is_missing(member)]
+            self._steps.output.after += [(member, self._told) for member in self._roster.peers if self._is_missing(member)]
         if now >= self._change_due:
             self._change_due = FAR
             self._steps.output.records += [self._as_record(member) for member in sorted(self._changed)]
@@ -197,6 +198,11 @@ class Boots:
             if leads:
                 self._steps.output.after.append((OTHERS, (BOOTED, 0, 0, [(member, *boot) for member, boot in self.entries()])))
         self._consider(now)
+
+    def follow(self, now: int) -> None:
+        """There are other members: they are to hear this boot, too."""
+        if any(map(self._is_missing, self._roster.peers)):
+            self._tell_due = now
 
     def rest(self, now: int) -> None:
         """An event is dealt with: what was seen will be written in time."""
@@ -212,16 +218,27 @@ class Boots:
 
     # -- inside ----------------------------------------------------------------------------------------------------------
 
+    @staticmethod
+    def _others(roster: Roster, me: int) -> set[int]:
+        """The other voters, as far as this replica knows or was told."""
+        return {member for member in roster.best.places if member != me and roster.votes(member)}
+
+    def _count(self) -> tuple[int, int]:
+        """How many of them have recorded this boot, and how many there are."""
+        others = self._others(self._roster, self._me)
+        return len(others & self._recorded_by), len(others)
+
     def _is_missing(self, member: int) -> bool:
         return member != self._me and member not in self._recorded_by
 
     def _stages(self) -> list[tuple[int, bool]]:
         """From when on a number of records is enough, and whether there are so many."""
-        recorded, others, options = len(self._recorded_by), len(self._members) - 1, self._options
+        (recorded, others), options = self._count(), self._options
+        mine = 1 if self._roster.votes(self._me) else 0
         return [
             (self.began_ns, recorded >= others),
             (self.began_ns + options.beat_ms * MS, 2 * recorded > others),
-            (self.began_ns + options.term_ms * MS, 2 * (recorded + 1) > others + 1),
+            (self.began_ns + options.term_ms * MS, 2 * (recorded + mine) > others + mine),
         ]
 
     def _consider(self, now: int) -> None:
@@ -229,7 +246,7 @@ class Boots:
         if not self.is_registered and any(now >= at and enough for at, enough in self._stages()):
             self.is_registered = True
             self._steps.output.records.append(self._as_record(self._me))
-        if self._tell_due != FAR and not any(map(self._is_missing, self._members)):
+        if self._tell_due != FAR and not any(map(self._is_missing, self._roster.peers)):
             self._tell_due = FAR
 
     def _record(self, member: int, boot: Boot) -> None:

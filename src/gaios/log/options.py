@@ -42,6 +42,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     before it is found out, and one small entry and a message to each peer a second is nothing."""
     mark_ms: int = 300
     """An idle replica writes down what it knows to be chosen after this."""
+    probe_ms: int = 200
+    """While the members change, the master asks the others how far they are this often."""
     pipeline: int = 2
     """Slots in flight, where a batch is full: one on the disks while the next is on the wire. More makes no more speed."""
     linger_us: int = 2_000

@@ -4,7 +4,7 @@
     STATE    all of it, and every accepted value above `chosen`              (first in each segment)
     ACCEPT   slot, ballot, value
     CHOSEN   every slot through this one is chosen as last recorded, and the chain's hash there   (lazily written)
-    TRUNCATE slots through this one were dropped
+    TRUNCATE slots through this one were dropped; its ballot and payload: behind which slot which configuration governs there
     BOOT     a member's newest boot, and the newest of its acknowledgements that were seen: a peer's, or this replica's once registered
     SNAPSHOT the snapshot behind this slot is durable: its handle                 (behind the mark that its slot is chosen);
              again, with 1 for a ballot: a majority has the same one              (proofs.py)
@@ -81,6 +81,8 @@ class State(msgspec.Struct, array_like=True, frozen=True):
     """By member."""
     quarantine: bytes = b""
     """The newest QUARANTINE record's payload."""
+    governs: tuple[int, bytes] = (0, b"")
+    """The configuration at `chosen`, as a value, and behind which slot it governs; 0 and empty: the founders'."""
 
 
 class Recovered(msgspec.Struct):
@@ -92,6 +94,10 @@ class Recovered(msgspec.Struct):
     chosen: int = 0
     truncated: int = 0
     accepted: dict[int, tuple[int, bytes]] = {}
+    configuration: bytes = b""
+    """The newest configuration, as a value, that records say governs; a newer one may stand among the values. Empty: the founders'."""
+    governs: int = 0
+    """Behind this slot."""
     chains: dict[int, bytes] = {}
     """Hashes of the log's chain that this replica had written down, by slot: a replay must come to the same.  [SAFETY 16]"""
     snapshots: dict[int, bytes] = {}
@@ -141,6 +147,7 @@ def _fold(copies: Copies, records: Iterable[Record], directory: str) -> Recovere
             chains[slot] = payload
         elif kind == RecordKind.TRUNCATE:
             found.truncated = max(found.truncated, slot)
+            _govern(found, ballot, payload)
         elif kind == RecordKind.SNAPSHOT:
             if ballot:
                 found.proved.add(slot)
@@ -154,6 +161,7 @@ def _fold(copies: Copies, records: Iterable[Record], directory: str) -> Recovere
             found.chosen = max(found.chosen, state.chosen)
             found.truncated = max(found.truncated, state.truncated)
             found.quarantine = state.quarantine
+            _govern(found, *state.governs)
             for at, accepted_in, value in state.accepted:
                 found.accepted[at] = (accepted_in, value)
             found.boots.update(state.boots)
@@ -166,3 +174,8 @@ def _fold(copies: Copies, records: Iterable[Record], directory: str) -> Recovere
     # The mark was durable when it was truncated, and may stand in a segment that went with that.
     found.chosen = max(found.chosen, found.truncated)
     return found
+
+
+def _govern(found: Recovered, slot: int, value: bytes) -> None:
+    if value and slot >= found.governs:
+        found.governs, found.configuration = slot, value

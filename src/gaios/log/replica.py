@@ -16,12 +16,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gaios import errors
+from gaios.configuration import Configuration
 from gaios.log.answers import Answer, Status
 from gaios.log.applier import Applier
 from gaios.log.applying import Applying
+from gaios.log.belonging import ASKING
 from gaios.log.boots import Boots, lineage
 from gaios.log.catchup import Catchup
-from gaios.log.codec import BOOT, BOOTED, FEATURE, OFFER, POLL, POLLED, ROOM, STAND, SUM, TRANSFERS, Message
+from gaios.log.changes import Changes
+from gaios.log.codec import BOOT, BOOTED, FEATURE, NEWS, OFFER, POLL, POLLED, ROOM, STAND, SUM, TRANSFERS, Message
 from gaios.log.doubt import Doubt
 from gaios.log.electing import Electing
 from gaios.log.election import Election
@@ -31,6 +34,7 @@ from gaios.log.output import OTHERS, Output
 from gaios.log.raising import Raising
 from gaios.log.records import Record, Recovered
 from gaios.log.reign import Reign
+from gaios.log.roster import Roster
 from gaios.log.sessions import Bounds, Sessions
 from gaios.log.snapshots import Unpacked
 from gaios.log.space import Room, Space
@@ -53,7 +57,6 @@ class Replica(Electing, Applying):
         *,
         me: int,
         members: Mapping[int, int],
-        config: int,
         boot: int,
         nonce: int,
         recovered: Recovered,
@@ -66,15 +69,19 @@ class Replica(Electing, Applying):
         empty: Sequence[bytes] | None = None,
         applier: type[Applier] = Applier,
         participant: type[core.Participant] = core.Participant,
+        told: Configuration | None = None,
     ) -> None:
-        """`base` is what `machine` was restored from, a snapshot behind a slot that `recovered` knows to be chosen.
+        """`members` are the founders, `told` a newer configuration that whoever invited this replica knows.
+
+        `base` is what `machine` was restored from, a snapshot behind a slot that `recovered` knows to be chosen.
 
         `empty` is the machine's snapshot before that; by default it is what `machine` is now.
         """
         self.options = options = options or Options()
-        self.me, self.members, self.config, self.boot, self.nonce = me, dict(members), config, boot, nonce
-        self.peers = tuple(sorted(member for member in members if member != me))
-        self.core = participant(me, config, sum(1 << member for member in self.members))
+        self.me, self.boot, self.nonce = me, boot, nonce
+        self.core = participant(me, sum(1 << member for member in members))
+        self.roster = roster = Roster(me, members, told)
+        roster.recover(recovered)
         self.offer = b""
         """The handle of the newest snapshot that is proved: for peers that ask for what was truncated."""
         self.polls = 0
@@ -87,16 +94,17 @@ class Replica(Electing, Applying):
         """Whether, as master, it puts what waits into slots: not where that could not be written down, nor when it is about to go. As of
         the last event: what was told of disks is forgotten by and by, and nothing may come of that between events."""
         self._steps = Steps(self.core, options, lineage(me, recovered, boot, nonce))
-        self._steps.restore(recovered)
-        self.boots = Boots(self._steps, options, me, self.members, recovered, now)
+        self._steps.restore(recovered, roster.newest)
+        self.boots = Boots(self._steps, options, me, roster, recovered, now)
         self.applier = applier(machine, Sessions(bounds or Bounds()), empty)
         if base is not None:
             self.applier.restore(base.part, base.sessions)
-        self._reign = Reign(self._steps, self.applier, options, me, self.peers, now, wall_ms)
+        self._reign = Reign(self._steps, self.applier, options, me, roster, now, wall_ms)
+        self._changes = Changes(self._steps, self._reign, roster, options, now)
         self._election = Election(options, nonce, now)
-        self.doubt = Doubt(self._steps, self.applier, options, me, boot, tuple(self.members), now)
-        self._catchup = Catchup(options, self.peers)
-        self.space = Space(me, sorted(members), now)
+        self.doubt = Doubt(self._steps, self.applier, options, me, boot, roster, now)
+        self._catchup = Catchup(options, roster.peers)
+        self.space = Space(me, roster, now)
         self.raising = Raising(self._steps, self.applier, self.boots, options, me)
         self.gauge = Gauge(me, options.term_ms, now)
         self._master = self._cached_bytes = 0
@@ -140,18 +148,28 @@ class Replica(Electing, Applying):
 
         Raises:
             StateLost: a peer has seen a newer boot, or another one, of this replica, or remembers more of it than it does.
+            Removed: the cell has no such member any more.
         """
-        if member not in self.members or (member != self.me and self._is_hung(now)):
+        if member != self.me and self._is_hung(now):
             return False
+        for message in messages:
+            if message[0] == NEWS:
+                self._hear_news(now, message)
+        only = None if self.roster.lists(member) or member == self.me else ASKING
+        if only is not None and not self.roster.was_given(member):
+            return bool(self._steps.output)
         if member != self.me:
             self.gauge.heard(now, member)
-            if not self.boots.hears(member, boot, nonce, messages):
-                return bool(self._steps.output)
+        if member != self.me and not self.boots.hears(member, boot, nonce, messages):
+            return bool(self._steps.output)
         supplied, chosen = 0, self.core.chosen
         for message in messages:
             tag = message[0]
+            if tag == NEWS or (only is not None and tag not in only):
+                continue
             if tag in (BOOT, BOOTED):
                 self.boots.take(now, member, message)
+                self._steps.output.at_once.extend((member, news) for news in (self._changes.news() if tag == BOOT else ()))
                 self._begin()
             elif not self._has_begun:
                 continue
@@ -232,6 +250,7 @@ class Replica(Electing, Applying):
         elif self._reign.ballot:
             if self._is_hung(now) or not self._reign.tick(now, self._awake_ns):
                 self.retire(now)
+            self._changes.tick(now)
             self._hand_over_if_unfit(now)
         elif self._is_candidate:
             self._tick_candidate(now)
@@ -263,7 +282,7 @@ class Replica(Electing, Applying):
             return due
         due = min(due, self.space.due_ns(), self.doubt.due_ns())
         if self._reign.ballot:
-            due = min(due, self.raising.due_ns(leads=self.is_serving))
+            due = min(due, self.raising.due_ns(leads=self.is_serving), self._changes.due_ns())
             return min(due, self._reign.due_ns(proposes=self._proposes), self._leave_by or FAR)
         if self._catchup.known > self.core.chosen and self.space.room != Room.NONE:
             due = min(due, self._catchup.retry_at)
@@ -328,7 +347,9 @@ class Replica(Electing, Applying):
     def _settle(self, now: int) -> None:
         """Bring everything to rest after an event: recover, begin or end a reign, apply, answer reads, ask for what is missing."""
         participant, reign = self.core, self._reign
-        if participant.phase == core.RECOVERING:
+        if participant.config != self.roster.newest.number:
+            self._follow(now)
+        if participant.phase == core.PREPARING and participant.quorum(participant.proms):
             self._steps.take((core.RECOVER,), self.me, now)
         if not self.doubt.may_serve:
             self._stand_down(now)
@@ -346,6 +367,8 @@ class Replica(Electing, Applying):
             self._apply(now)
             if not self.doubt.may_serve:
                 self._stand_down(now)
+        if reign.ballot and self._bow_out():
+            self.retire(now)
         reign.retry_reads(now)
         if self._has_begun and not reign.ballot and self._catchup.known > participant.chosen and self.space.room != Room.NONE:
             source, slots = self._catchup.wanted(now, participant.chosen)

@@ -11,6 +11,7 @@ it was made from may stand behind it in the same write, and a torn write may kee
 from collections import deque
 from typing import Any, Final
 
+from gaios.configuration import Configuration
 from gaios.log.codec import Message
 from gaios.log.options import MS, Options
 from gaios.log.output import OTHERS, Output
@@ -43,9 +44,11 @@ class Steps:
         self._feature = 0
         self.quarantine = b""
         """The payload of the newest QUARANTINE record."""
+        self._governs: list[tuple[int, bytes]] = []
+        """Configurations, as values, with the slot behind which each is known to govern; in order."""
 
-    def restore(self, recovered: Recovered) -> None:
-        """Take over what the disk held; the boot is written down before anything is said.
+    def restore(self, recovered: Recovered, members: Configuration) -> None:
+        """Take over what the disk held, and the members as of its mark; the boot is written down before anything is said.
 
         What was accepted above the mark is written again: some of it may stand in a state record alone, its own record torn off behind
         it, and whoever later looks up that slot's newest record on the disk must find this value and not an older one.
@@ -57,6 +60,9 @@ class Steps:
         participant.truncated = recovered.truncated
         self._feature = recovered.copies.feature
         self.quarantine = recovered.quarantine
+        participant.config, participant.voters = members.number, members.voters if members.number else 0
+        if recovered.configuration:
+            self.govern(recovered.governs, recovered.configuration)
         participant.acc = {slot: held for slot, held in recovered.accepted.items() if slot > recovered.truncated}
         above = sorted(slot for slot in participant.acc if slot > recovered.chosen)
         self.output.records.extend((RecordKind.ACCEPT, slot, *participant.acc[slot]) for slot in above)
@@ -65,6 +71,8 @@ class Steps:
     def take(self, event: Message, member: int, now: int) -> bool:
         """One step; whether a rule fired."""
         out = self._out
+        if event[0] == core.INSTALL and event[2]:
+            self.govern(event[1], event[2])
         fired = self.core.step(event, member, now, out)
         if out.writes:
             self._write(out.writes)
@@ -73,6 +81,15 @@ class Steps:
             self._send(out.sends, now)
             out.sends.clear()
         return fired
+
+    def govern(self, slot: int, value: bytes) -> None:
+        """That configuration governs behind that slot."""
+        if not self._governs or slot > self._governs[-1][0]:
+            self._governs.append((slot, value))
+
+    def _governing(self, slot: int) -> tuple[int, bytes]:
+        """The configuration of that slot's snapshot, and from where on it governs; 0 and empty: the founders'."""
+        return next((each for each in reversed(self._governs) if each[0] <= slot), (0, b""))
 
     def applied(self, slot: int, chain: bytes) -> None:
         """The chain's hash at the newest applied slot, to be written with the next mark."""
@@ -164,7 +181,16 @@ class Steps:
         participant, mark = self.core, self._durable_mark
         slots = range(mark + 1, participant.chosen + core.WINDOW + 1)
         above = [(slot, *participant.acc[slot]) for slot in slots if slot in participant.acc]
-        state = State(participant.promised, participant.longest, mark, participant.truncated, above, boots, self.quarantine)
+        state = State(
+            participant.promised,
+            participant.longest,
+            mark,
+            participant.truncated,
+            above,
+            boots,
+            self.quarantine,
+            governs=self._governing(mark),
+        )
         return (RecordKind.STATE, mark, participant.promised, encode(state))
 
     def _send(self, sends: list[tuple[int, Message]], now: int) -> None:
@@ -190,7 +216,9 @@ class Steps:
             elif field in (core.F_PROMISED, core.F_LONGEST):
                 self._write_copies()
             elif field == core.F_TRUNCATED:
-                records.append((RecordKind.TRUNCATE, write[1], 0, b""))
+                governs, value = self._governing(write[1])
+                self._governs = [each for each in self._governs if each[0] >= governs]
+                records.append((RecordKind.TRUNCATE, write[1], governs, value))
 
     def _write_copies(self) -> None:
         copies = encode(Copies(self.core.promised, self.core.longest, *self.lineage[-1], self.lineage, self._feature))

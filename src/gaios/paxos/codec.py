@@ -1,5 +1,5 @@
-# Generated from ballots.spec.py, values.spec.py, leases.spec.py; do not edit; run `make fix`.
-# sha256 of the texts: 1234aa7a05f80e06b3aea0d612c154368c9196f4258c1da2e8d2b5e267a2ea49
+# Generated from ballots.spec.py, members.spec.py, values.spec.py, leases.spec.py; do not edit; run `make fix`.
+# sha256 of the texts: 939a8144e19157d9086c20f905ef178d2a769394d9064d3a45ba535f2669e9ed
 """What may reach the core from another member: every field of every message, its type and its range.
 
 Rule 1. A check is total: any object becomes a message of the core, or a `ProtocolError`.
@@ -220,6 +220,7 @@ _CHECKS: Final[tuple[Callable[[_Raw], tuple[Any, ...]], ...]] = (
     _input,
     _prepare,
     _promise,
+    _input,
     _input,
     _input,
     _input,

@@ -11,6 +11,7 @@ from gaios.locks import Steward
 from gaios.log import Answer, Replica
 from gaios.server.effects import Limits
 from gaios.server.guests import LOCAL, OWN, Connection, Guest, Guests
+from gaios.server.places import Places
 from gaios.server.seclusion import Seclusion
 from gaios.transport import Status, encode_answer, encode_pong
 
@@ -28,7 +29,7 @@ class Answering:
     """Requests answered; `refused`: with something else than the reply; `overloaded`: because something was full."""
     refused: int
     overloaded: int
-    _addresses: dict[int, str]
+    places: Places
     _local: list[tuple[int, Answer]]
     _told: int
     """The master that clients were told of last."""
@@ -43,7 +44,7 @@ class Answering:
     def standing(self) -> tuple[bool, str]:
         """Whether this replica serves, and the client address of the master as far as it knows."""
         replica, master = self.replica, self.replica.master
-        return master == replica.me, self._addresses.get(replica.members.get(master, 0), "")
+        return master == replica.me, self.places.client(master)
 
     def _answer(self, now: int, answers: list[tuple[Any, Answer]]) -> None:
         clients, talking = self.guests.all, self.guests.talking

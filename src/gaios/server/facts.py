@@ -1,5 +1,6 @@
 """A replica's own facts, as its status shows them.  [INTERFACE `status`]"""
 
+import base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +15,11 @@ def facts(replica_id: int, replica: Replica, snapshots: Snapshots, now: int, pro
         "member": replica.me,
         "boot": replica.boot,
         "role": replica.role,
-        "voting": True,
+        "voting": replica.core.electors() >> replica.me & 1 == 1,
+        "config": replica.config,
+        "settled": replica.is_settled,
+        "removed": replica.is_removed,
+        "configuration": base64.b64encode(replica.configuration.encode()).decode(),
         "master": replica.members.get(replica.master),
         "ballot": replica.ballot,
         "epoch": replica.epoch,

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import msgspec
 
-from gaios import errors
+from gaios import configuration, errors
 from gaios.locks import LockService, Steward
 from gaios.log import Answer, Bounds, Options, Output, RecordKind, Recovered, Replica, codec, feature, recover
 from gaios.log.applier import Applier
@@ -30,6 +30,7 @@ from gaios.server.gated import Gated
 from gaios.server.guests import LOCAL, OWN, Connection, Guest, Guests
 from gaios.server.loading import Found, load
 from gaios.server.outbox import Outbox
+from gaios.server.places import Places
 from gaios.server.seclusion import Seclusion
 from gaios.server.snapshots import Snapshots
 from gaios.server.watches import Watches
@@ -42,6 +43,7 @@ from gaios.transport import (
     decode_submit,
     decode_watch,
     encode_answer,
+    encode_members,
     encode_pong,
 )
 
@@ -68,13 +70,15 @@ class Node(Answering):
         """Take over a recovered replica. `first` are operations without which it may not vote; `clients` maps replica ids to addresses."""
         self.replica, self._reader, self.replica_id = replica, reader, replica_id
         self.limits = limits or Limits()
-        self._facts, self._addresses = dict(facts or {}), dict(clients)
+        self._facts = dict(facts or {})
         self.problems: Mapping[int, str] = {}
         """Why peers cannot be spoken to, by replica id, as the shell found."""
+        self.places = Places(replica, clients, self._facts.get("founders", ()))
         self.guests = Guests()
         self._local: list[tuple[int, Answer]] = []
         self._outbox = Outbox(
-            replica.peers, lambda messages: codec.encode(replica.me, replica.boot, replica.config, messages, replica.applier.feature)
+            lambda: replica.peers,
+            lambda messages: codec.encode(replica.me, replica.boot, replica.config, messages, replica.applier.feature),
         )
         self.watches = Watches(replica.applier.machine, self.limits.watches)
         machine = replica.applier.machine
@@ -86,6 +90,8 @@ class Node(Answering):
         self.snapshots = Snapshots(found or Found(bytes(16), None, (), [], [], [], []), replica, self, reader)
         self._handed_back: list[tuple[Any, ...]] = []
         self._told, self._refusal = 0, b""
+        self._listed = replica.told.number
+        """The configuration that clients were told of last."""
         self._deadline_ns = 0
         self.answered = self.refused = self.overloaded = 0
 
@@ -110,8 +116,11 @@ class Node(Answering):
         facts: Mapping[str, Any] | None = None,
         applier: type[Applier] = Applier,
         make: Callable[..., Replica] = Replica,
+        told: configuration.Configuration | None = None,
     ) -> Self:
         """One boot: read everything durable, take the next boot number, and be ready to carry on.  [SAFETY 3, 7]
+
+        `members` are the founders; `told` is the configuration that invited this member, if it is none of them.
 
         Raises:
             StateMissing, StateDamaged, AnotherCell: the directory cannot be trusted, or is another's.
@@ -130,7 +139,6 @@ class Node(Answering):
         replica = make(
             me=member,
             members=members,
-            config=0,
             boot=boot,
             nonce=nonce,
             recovered=recovered,
@@ -142,9 +150,10 @@ class Node(Answering):
             base=snapshots.base,
             empty=snapshots.empty,
             applier=applier,
+            told=told,
         )
         return cls(
-            replica_id=members[member],
+            replica_id=replica.place,
             replica=replica,
             journal=journal,
             reader=reader,
@@ -159,7 +168,13 @@ class Node(Answering):
 
     def client_came(self, connection: Connection) -> Guest:
         """A client is connected; its numbers, from 1, are never used twice. Its first frame says so too."""
-        return self.guests.came(connection)
+        guest = self.guests.came(connection)
+        if self.replica.told.number:
+            self.guests.say(connection, self._members())
+        return guest
+
+    def _members(self) -> bytes:
+        return encode_members(self.replica.told.number, self.places.clients())
 
     def client_frame(self, now: int, connection: Connection, kind: int, body: bytes) -> None:
         """A frame came from a client; `now` was taken after it did.
@@ -190,8 +205,21 @@ class Node(Answering):
         elif kind == Kind.STATUS:
             request = decode_request(body)
             self.guests.say(connection, encode_answer(request, Status.DONE, 0, 0, msgspec.json.encode(self.status(now))))
+        elif kind == Kind.CHANGE:
+            request, proposed = decode_submit(body)
+            if self._admit(connection, client, request):
+                self._change(now, (connection, request), proposed)
         else:
             raise errors.ProtocolError(reason=f"a client sent a frame of kind {kind}")
+
+    def _change(self, now: int, token: tuple[Connection, int], proposed: bytes) -> None:
+        """A client wants other members; whether they follow the present ones is the log's to say.  [SAFETY 18]"""
+        try:
+            members = configuration.decode(proposed)
+        except errors.ProtocolError as error:
+            self._answer(now, [(token, Answer(Status.INVALID, body=errors.pack(errors.InvalidCommand(reason=error.reason))))])
+        else:
+            self.replica.change(now, token, members)
 
     def client_gone(self, connection: Connection) -> None:
         """A client's connection is closed; what it asked for goes on, unanswered."""
@@ -224,6 +252,7 @@ class Node(Answering):
         if sender != member:
             raise errors.ProtocolError(reason=f"member {member} sent a frame of member {sender}")
         news = self.replica.receive(now, member, boot, nonce, messages)
+        news = news or self.replica.told.number != self._listed
         return news or self.replica.master != self._told or self.replica.deadline_ns() < self._deadline_ns
 
     def disk_done(self, now: int) -> None:
@@ -292,6 +321,9 @@ class Node(Answering):
         replica.set_room(now, self.commit.room)  # the batch took some: what that means is for the next turn, due at once
         if replica.master != self._told:
             self._announce()
+        if replica.told.number != self._listed:
+            self._listed = replica.told.number
+            self.guests.say_to_all(self._members())
         for connection, frame in self.seclusion.take(now):
             self.guests.say(connection, frame)
         local, self._local = self._local, []
@@ -313,7 +345,8 @@ class Node(Answering):
 
     def status(self, now: int) -> dict[str, Any]:
         """This replica's own facts.  [INTERFACE `status`]"""
-        return {**self._facts, **facts_of(self.replica_id, self.replica, self.snapshots, now, self.problems)}
+        facts = facts_of(self.replica_id, self.replica, self.snapshots, now, self.problems)
+        return {**self._facts, **facts, "members": self.places.rows()}
 
     # -- inside ----------------------------------------------------------------------------------------------------------
 

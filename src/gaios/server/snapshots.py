@@ -54,7 +54,7 @@ class Snapshots:
         """Since the start."""
         self.said: list[tuple[int, Message]] = []
         """What is to be said to peers."""
-        self.proofs = Proofs(replica.me, replica.members, replica.options, found.proved)
+        self.proofs = Proofs(replica.me, replica.roster, replica.options, found.proved)
         self._cell, self._replica, self._log, self._reader = found.cell, replica, log, reader
         self._why = found.why
         self._fetching: Fetching | None = None
@@ -121,7 +121,7 @@ class Snapshots:
                 self.skipped += 1
                 continue
             replica = self._replica
-            order = sorted(replica.members, key=lambda member: (member == replica.master, member))
+            order = sorted({*replica.members, replica.me}, key=lambda member: (member == replica.master, member))
             self._due = now + order.index(replica.me) * replica.options.snapshot_stagger_ms * MS
             self._capture, self._writer = capture, None
 

@@ -287,7 +287,25 @@ class Supervisor:
             return {**self._state(), "started": started}
         if verb == "state":
             return self._state()
+        if verb == "reload":
+            await self._reload()
+            return self._state()
         raise errors.ConfigurationError(reason=f"a supervisor cannot {verb!r}")
+
+    async def _reload(self) -> None:
+        """The cell has other replicas than before: those that are gone are let go, those that are new are started."""
+        found = local.find(self._cell.dir)
+        if found is None:
+            raise errors.ConfigurationError(reason=f"there is no cell in {self._cell.dir} any more")
+        self._cell = found
+        for replica in self._keepers.keys() - {*found.ids}:
+            await self._stop([replica])
+            self._keepers.pop(replica).leave()
+        for replica in found.ids:
+            if replica not in self._keepers:
+                self._keepers[replica] = Keeper(found, replica, self._event.set, self._log)
+            if not control.is_down(found, replica):
+                self._keepers[replica].begin()
 
     def _state(self) -> dict[str, Any]:
         return {

@@ -273,7 +273,9 @@ class Turns:
         for member, body, urgent in effects.to_peers:
             if body is not last:
                 last, frame = body, encode_peer(body)
-            links[member].send(frame, urgent=urgent)
+            link = links.get(member)
+            if link is not None:
+                link.send(frame, urgent=urgent)
         clients = self._clients
         for number, data in effects.to_clients:
             connection = clients.get(number)

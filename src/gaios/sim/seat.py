@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from gaios import errors
+from gaios.configuration import Configuration
 from gaios.log import Bounds, Copies, Options, RecordKind, encode
 from gaios.log.records import State
 from gaios.server.effects import Effects, Limits
@@ -64,11 +65,18 @@ class Seat:
         turn_ns: int,
         makes_spares: bool,
         name: str = "",
+        told: Configuration | None = None,
     ) -> None:
-        """`turn_ns` is what a turn of the loop takes: events that come meanwhile wait for the next. `name` tells one from its twin."""
+        """`replica` is the member's number, `replicas` how many founders there are, `told` the configuration that invited one who is none.
+
+        `turn_ns` is what a turn of the loop takes: events that come meanwhile wait for the next. `name` tells one from its twin.
+        """
         self.world, self.network, self.observations = world, network, observations
         self.replica = replica
-        self.members = {member: member for member in range(1, replicas + 1)}
+        invited = told.member(replica) if told is not None else None
+        self.place = invited.place if invited is not None else replica
+        """Whose address it has, unless somebody else has it by now."""
+        self.members, self._told = {member: member for member in range(1, replicas + 1)}, told
         self._bounds = bounds
         self._cell, self._options, self._limits, self._segment_bytes = cell, options, limits, segment_bytes
         self._turn_ns, self._makes_spares = turn_ns, makes_spares
@@ -83,6 +91,10 @@ class Seat:
         """Whether its state is gone, so that it must stay out."""
         self.is_next = False
         """Whether the next version of gaios is installed here."""
+        self.is_gone = False
+        """Whether it was removed from the cell, and told that it may go."""
+        self.on_removed: Any = None
+        """Called with this seat and the error when that happens."""
         self.refusal: errors.Error | None = None
         """Why the last start failed, or the process ended by itself."""
         self.twins: dict[int, Seat] = {}
@@ -108,6 +120,11 @@ class Seat:
     def meet(self, others: Iterable["Seat"]) -> None:
         """Learn who the others are."""
         self._others = list(others)
+        if self.node is not None:
+            self._receivers = self._deliverers(self.node.replica.nonce)
+
+    def _deliverers(self, nonce: int) -> "dict[int, Deliver]":
+        return {other.replica: partial(other.frame, self.replica, nonce) for other in self._others}
 
     # -- coming and going ------------------------------------------------------------------------------------------------
 
@@ -141,6 +158,7 @@ class Seat:
                 limits=self._limits,
                 segment_bytes=self._segment_bytes,
                 **(NEXT_VERSION if self.is_next else {}),
+                told=self._told,
             )
         except errors.Error as error:
             self.refusal = error
@@ -149,7 +167,7 @@ class Seat:
         machine.boot, node.commit.makes_ahead = self.life, self._makes_spares
         self.onlooker.started(self.life, node)
         self.node = node
-        self._receivers = {other.replica: partial(other.frame, self.replica, nonce) for other in self._others}
+        self._receivers = self._deliverers(nonce)
         self._inbox, self._turn_at, self._armed_ns, self._deadline_ns, self._pause, self._asleep = [], -1, -1, -1, None, None
         self._suspended = False
         self._free_ns = self.world.now_ns
@@ -205,6 +223,10 @@ class Seat:
         if self.node is not None:
             self.world.note(f"pause {self.replica} {point} {duration_ns}")
             self._pause = (point, duration_ns)
+
+    def poke(self) -> None:
+        """Something was asked of the process from outside: let it have a turn."""
+        self._put(("tick",))
 
     @property
     def is_serving(self) -> bool:
@@ -301,6 +323,12 @@ class Seat:
             effects = node.drain(now)
             self.onlooker.kept(effects.evidence)
             node.check()
+        except errors.Removed as error:
+            self.is_gone = self.is_lost = True
+            self.world.note(f"removed {self.replica}")
+            self.on_removed(self, error)
+            self.stop(power=False)
+            return
         except Exception as error:  # noqa: BLE001 (whatever it is, it is a finding)
             self.onlooker.found("run", error)
             self.refusal = error if isinstance(error, errors.Error) else None
@@ -368,7 +396,8 @@ class Seat:
             self.onlooker.spoke(body)
             if body is not last:
                 last, frame = body, encode_peer(body)
-            self.network.send(self.replica, member, frame, self._receivers[member])
+            if (deliver := self._receivers.get(member)) is not None:  # else its machine is yet to come
+                self.network.send(self.replica, member, frame, deliver)
         for number, data in to_clients:
             self._door.send(number, data)
         self._arm(deadline_ns)

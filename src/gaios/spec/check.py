@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +25,8 @@ from gaios.spec.configuration import Configuration
 from gaios.spec.configurations import SCOPES, find
 from gaios.spec.counterexample import Counterexample
 from gaios.spec.explorer import Explorer
-from gaios.spec.mutations import MUTATIONS, Edit, Mutation
+from gaios.spec.mutation import Edit, Mutation
+from gaios.spec.mutations import MUTATIONS
 from gaios.spec.promela import emit_promela
 from gaios.spec.scope import Scope, build
 from gaios.spec.source import Text, core_texts, edited, model_texts
@@ -182,7 +184,13 @@ def check_mutation(mutation: Mutation, others: Sequence[Configuration] = ()) -> 
 
 def _differs(model: Model, configuration: Configuration) -> bool:
     """Whether a mutation changes the model of a configuration at all."""
-    return emit_promela(build(model, configuration)).text != emit_promela(build(the_model(), configuration)).text
+    return emit_promela(build(model, configuration)).text != _text(configuration.name)
+
+
+@lru_cache(maxsize=64)
+def _text(name: str) -> str:
+    """The sound model of a configuration of the gate."""
+    return emit_promela(build(the_model(), find(name))).text
 
 
 def _search(model: Model, configuration: Configuration) -> tuple[spin.Result, str]:

@@ -1,31 +1,14 @@
 """Bugs planted in the text, each with the configuration that must catch it; and harmless changes, which nothing may catch.
 
-Rule 1. A mutation is an edit of the text, as a person would make it by mistake. An edit that no longer matches is an error.  [STYLE 3]
-Rule 2. A mutation that is caught by one configuration `alone` shows why that configuration is there: no other of the gate's catches it.
+Those of the members stand in membership_mutations.py.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
-Edit = tuple[str, str]
+from gaios.spec import membership_mutations
+from gaios.spec.mutation import Mutation
 
-
-@dataclass(frozen=True, slots=True)
-class Mutation:
-    """One planted bug."""
-
-    name: str
-    rule: str
-    """What it breaks, as a citation."""
-    edits: tuple[Edit, ...]
-    configuration: str
-    """The configuration that catches it; that must not catch it, when it is harmless."""
-    is_harmless: bool = False
-    alone: bool = False
-
-
-_PROMISED: Final = "c == config and b >= promised and s <= chosen + WINDOW and me in voters"
-_CONFIG: Final = "c == config and "
+_PROMISED: Final = "b >= promised and s <= chosen + WINDOW"
 _TRUNCATES: Final = '[PML §5.5; SAFETY 26]"\n            acc -= range(truncated + 1, k + 1)'
 _INSTALLS: Final = "acc -= range(truncated + 1, k + 1); truncated = k; chosen = k"
 
@@ -51,7 +34,7 @@ MUTATIONS: Final = (
     Mutation(
         "a quorum is one too small",
         "PMS §2.2",
-        (("2 * len(s & voters) > len(voters)", "2 * len(s & voters) >= len(voters) - 1"),),
+        (("return 2 * len(part & whole) > len(whole)", "return 2 * len(part & whole) >= len(whole) - 1"),),
         "one-slot",
     ),
     Mutation("a promise is not durable", "SAFETY 5", (("promised:  Durable[Ballot]", "promised:  Ballot"),), "one-slot"),
@@ -61,7 +44,7 @@ MUTATIONS: Final = (
         (("acc:       Durable[Map[Slot, Entry]]", "acc:       Map[Slot, Entry]"),),
         "one-slot",
     ),
-    Mutation("a proposal is accepted in any ballot", "PMS §2.2", ((_PROMISED, _PROMISED.replace(" and b >= promised", "")),), "one-slot"),
+    Mutation("a proposal is accepted in any ballot", "PMS §2.2", ((_PROMISED, _PROMISED.replace("b >= promised and ", "")),), "one-slot"),
     Mutation(
         "accepting does not promise",
         "PMS §2.2",
@@ -75,12 +58,12 @@ MUTATIONS: Final = (
         "leads-twice",
     ),
     Mutation(
-        "votes of an earlier reign count", "PMS §2.2", (("floor = 0; votes = {}; grants = {}", "floor = 0; grants = {}"),), "five-members"
+        "votes of an earlier reign count", "PMS §2.2", (("fence = 0; votes = {}; grants = {}", "fence = 0; grants = {}"),), "five-members"
     ),
     Mutation(
         "promises of an earlier ballot count",
         "PMS §2.2",
-        (("c == config and b == bal and b == promised and phase", "c == config and phase"),),
+        (("b == bal and b == promised and phase == PREPARING", "phase == PREPARING"),),
         "leads-twice",
     ),
     Mutation(
@@ -89,7 +72,7 @@ MUTATIONS: Final = (
     Mutation(
         "a leader votes without writing",
         "SAFETY 5",
-        (("            acc |= {s: Entry(bal, best[s].val) for s in range(chosen + 1, t + 1)}\n", ""),),
+        (("            acc |= {s: Entry(bal, best[s].val) for s in range(chosen + 1, e + 1)}\n", ""),),
         "one-slot",
     ),
     Mutation(
@@ -113,18 +96,13 @@ MUTATIONS: Final = (
     Mutation(
         "a mark of what is chosen counts in any ballot",
         "PML §4.2",
-        (("run(acc[s].bal == b for s", "run(acc[s].bal > 0 for s"),),
+        (("run(acc[s].bal == b and", "run(acc[s].bal > 0 and"),),
         "one-slot",
     ),
     Mutation(
         "a mark of what is chosen is believed without a look",
         "SAFETY 6",
-        (
-            (
-                "chosen = chosen + run(acc[s].bal == b for s in range(chosen + 1, min(k, chosen + WINDOW) + 1))",
-                "chosen = min(k, chosen + WINDOW)",
-            ),
-        ),
+        (("acc[n + 1].bal == b else n", "acc[n + 1].bal == b else t"),),
         "one-slot",
     ),
     Mutation(
@@ -145,7 +123,7 @@ MUTATIONS: Final = (
     Mutation(
         "a candidate proposes below what its quorum knows",
         "SAFETY 6",
-        (("bal == promised and chosen >= floor:", "bal == promised:"),),
+        (("quorum(proms) and chosen >= floor and", "quorum(proms) and"),),
         "one-slot",
     ),
     Mutation(
@@ -155,7 +133,10 @@ MUTATIONS: Final = (
         "two-slots",
     ),
     Mutation(
-        "a leader proposes above its window", "SAFETY 6", (("if leads() and next <= chosen + WINDOW:", "if leads():"),), "narrow-window"
+        "a leader proposes above its window",
+        "SAFETY 6",
+        (("if leads() and next <= chosen + WINDOW and", "if leads() and"),),
+        "narrow-window",
     ),
     Mutation("a vote overtakes the mark", "SAFETY 6", (("s <= mark + WINDOW or mark == chosen", "s <= mark + WINDOW + 1"),), "late-marks"),
     Mutation(
@@ -206,18 +187,6 @@ MUTATIONS: Final = (
         ),
         "truncation-catch-up",
     ),
-    Mutation(
-        "the configuration number is ignored",
-        "SAFETY 4",
-        (
-            ("case Prepare(b, c) if c == config and ", "case Prepare(b, c) if "),
-            ("c == config and b == bal and b == promised and phase", "b == bal and b == promised and phase"),
-            (_PROMISED, _PROMISED.removeprefix(_CONFIG)),
-            ("c == config and b == bal and leads() and s > chosen", "b == bal and leads() and s > chosen"),
-        ),
-        "stale-configuration",
-        alone=True,
-    ),
     Mutation("drift is ignored", "SAFETY 10", (("return term - term * DRIFT_PPM // 1_000_000 - 1", "return term - 1"),), "lease"),
     Mutation("a grant counts from its receipt", "SAFETY 10", (("t + shortened(d)", "now + shortened(d)"),), "lease"),
     Mutation(
@@ -225,8 +194,8 @@ MUTATIONS: Final = (
         "SAFETY 10",
         (
             (
-                'b > promised and me in voters and now >= granted_until:\n            "P1b',
-                'b > promised and me in voters:\n            "P1b',
+                'b > promised and now >= granted_until:\n            "P1b',
+                'b > promised:\n            "P1b',
             ),
         ),
         "lease",
@@ -234,7 +203,7 @@ MUTATIONS: Final = (
     Mutation(
         "a granter campaigns inside its own grant",
         "SAFETY 10",
-        (('me in voters and now >= granted_until:\n            "P1a', 'me in voters:\n            "P1a'),),
+        (('me in electors() and now >= granted_until:\n            "P1a', 'me in electors():\n            "P1a'),),
         "lease",
     ),
     Mutation(
@@ -263,12 +232,12 @@ MUTATIONS: Final = (
         "lease-disk",
     ),
     Mutation(
-        "grants of an earlier reign count", "SAFETY 10", (("floor = 0; votes = {}; grants = {}", "floor = 0; votes = {}"),), "lease-twice"
+        "grants of an earlier reign count", "SAFETY 10", (("fence = 0; votes = {}; grants = {}", "fence = 0; votes = {}"),), "lease-twice"
     ),
     Mutation(
         "a grant of another ballot counts",
         "SAFETY 10",
-        (("c == config and b == bal and leads() and t <= now", "c == config and leads() and t <= now"),),
+        (("if b == bal and leads() and t <= now", "if leads() and t <= now"),),
         "lease-twice",
     ),
     Mutation(
@@ -277,7 +246,7 @@ MUTATIONS: Final = (
     Mutation(
         "a dead ballot's release ends another's lease",
         "SAFETY 10",
-        (('if c == config and b == promised:\n            "L5', 'if c == config:\n            "L5'),),
+        (("case Release(b, c) if b == promised:", "case Release(b, c):"),),
         "release",
     ),
     Mutation(
@@ -297,6 +266,7 @@ MUTATIONS: Final = (
         (("return q.chosen >= q.first and q.holds_lease", "return q.holds_lease"),),
         "epoch",
     ),
+    *membership_mutations.MUTATIONS,
     Mutation(
         "a repeated proposal is written again",
         "PMS §2.2",

@@ -99,7 +99,7 @@ def run(scope: Scope, search: Search) -> Result:
     """
     check_tools()
     started = time.monotonic()
-    model = emit_promela(scope)
+    model = emit_promela(scope, shares=not search.shortest)
     folder = search.folder
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.pml").write_text(model.text, encoding="utf-8")

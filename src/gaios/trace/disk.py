@@ -27,6 +27,8 @@ class Disk:
         """Of copies and records together."""
         self.snapshot = 0
         """Behind this slot a snapshot is durable."""
+        self.governs: tuple[int, bytes] = (0, b"")
+        """The configuration that records say governs, as a value, and behind which slot."""
         self.accepted: dict[int, Accepted] = {}
         self.boots: dict[int, tuple[int, int]] | None = {}
         """The newest boot of each member, with its nonce, that was written down here; None: nobody recorded what was."""
@@ -95,6 +97,7 @@ class Disk:
         self.longest, self.boot = start.longest, start.boot - 1
         self.chosen, self.truncated, self.accepted = start.chosen, start.truncated, told
         self.snapshot = start.chosen  # there may be one
+        self.governs = start.governs
         self.boots = None
 
     # -- inside ----------------------------------------------------------------------------------------------------------
@@ -112,7 +115,16 @@ class Disk:
         self.copied, self.longest, self.boot = promised, longest, boot
         self.promised = max(self.promised, promised)
 
-    def _state(self, promised: int, longest: int, chosen: int, truncated: int, accepted: list[tuple[int, int, bytes]]) -> None:
+    def _state(
+        self,
+        promised: int,
+        longest: int,
+        chosen: int,
+        truncated: int,
+        accepted: list[tuple[int, int, bytes]],
+        governs: tuple[int, bytes] = (0, b""),
+    ) -> None:
+        self.governs = max(self.governs, governs)
         self.promised, self.longest = max(self.promised, promised), max(self.longest, longest)
         self.chosen, self.truncated = max(self.chosen, chosen), max(self.truncated, truncated)
         self.accepted |= {slot: (ballot, value) for slot, ballot, value in accepted}
@@ -125,6 +137,7 @@ class Disk:
             self.chosen = max(self.chosen, slot)
         elif kind == RecordKind.TRUNCATE:
             self.truncated = max(self.truncated, slot)
+            self.governs = max(self.governs, (ballot, value))
         elif kind == RecordKind.SNAPSHOT:
             self.snapshot = max(self.snapshot, slot)
         elif kind == RecordKind.BOOT:
@@ -138,6 +151,8 @@ class Disk:
         mine = (self.boot + 1, self.promised, self.longest, max(self.chosen, self.truncated), self.truncated)
         if mine != (start.boot, start.promised, start.longest, start.chosen, start.truncated):
             return self._summary(), _found(start)
+        if start.governs != self.governs:
+            return f"a configuration behind slot {self.governs[0]}", f"one behind slot {start.governs[0]}"
         told = {slot: (ballot, value) for slot, ballot, value in start.accepted}
         kept = {slot: held for slot, held in self.accepted.items() if slot > self.truncated} if self.truncated else self.accepted
         if told == kept:

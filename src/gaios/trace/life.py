@@ -13,6 +13,7 @@ accepted above the mark at the start, and full state records.
 from collections import Counter, deque
 from typing import Any, Final, NamedTuple
 
+from gaios.configuration import listed, newest, numbered
 from gaios.log.codec import BOOTED
 from gaios.log.recording import FIELDS, Came, Done, Entry, Frame, Handed, Left, Start, Step, encode, essence
 from gaios.log.records import RecordKind
@@ -46,9 +47,22 @@ class Life:
         self.start, self.me = start, start.member
         self._cell, self._disk, self._module = cell, disk, module
         self._out = module.Out()
-        self._core = module.Participant(start.member, start.config, start.voters)
+        self._core = module.Participant(start.member, start.voters)
         accepted = {slot: (ballot, value) for slot, ballot, value in start.accepted}
-        self._core.restore(promised=start.promised, acc=accepted, chosen=start.chosen, truncated=start.truncated, longest=start.longest)
+        self._governs = [start.governs]
+        """Configurations, as values, with the slot behind which each governs; in order."""
+        found = newest(accepted, start.chosen, max(start.governs[0], start.truncated))
+        if found:
+            self._governs.append((found[0], accepted[found[0]][1]))
+        self._core.restore(
+            promised=start.promised,
+            acc=accepted,
+            chosen=start.chosen,
+            truncated=start.truncated,
+            config=start.config,
+            voters=listed(self._governs[-1][1]),
+            longest=start.longest,
+        )
         self._found = {(slot, ballot, value) for slot, ballot, value in start.accepted if slot > start.chosen}
         self._now = 0
         self._came: Counter[bytes] = Counter()
@@ -143,7 +157,9 @@ class Life:
             self._leave_to_myself(event)
         else:
             self._taken(step.src, event)
-        chosen = participant.chosen
+        chosen, config = participant.chosen, participant.config
+        if tag == core.INSTALL and event[2] and step.fired:
+            self._governs.append((event[1], event[2]))
         fired = participant.step(event, step.src, step.now, out)
         if fired != step.fired:
             raise Illegal("V2 a step is reproducible", f"{shown(event)} {_fired(fired)}", _fired(step.fired))
@@ -157,12 +173,18 @@ class Life:
             self._sends(number, to, message)
         out.writes.clear()
         out.sends.clear()
+        if participant.config != config and tag != core.INSTALL:
+            slot = next(slot for slot in range(participant.chosen, chosen, -1) if numbered(participant.acc[slot][1]) == participant.config)
+            self._governs.append((slot, participant.acc[slot][1]))
         if fired and tag == core.ACCEPTED:
             self._cell.vote(step.src, event[3], event[1])
         for slot in range(chosen + 1 if tag != core.INSTALL else participant.chosen + 1, participant.chosen + 1):
             self._cell.believed(slot, *participant.acc[slot])
         if participant.leads():
             self._led[participant.bal] = participant.chosen
+
+    def _governing(self, slot: int) -> tuple[int, bytes]:
+        return next((each for each in reversed(self._governs) if each[0] <= slot), (0, b""))
 
     def _taken(self, member: int, event: Any) -> None:  # noqa: ANN401 (an event)
         key = encode(event)
@@ -180,7 +202,7 @@ class Life:
             if write[1] > self._disk.snapshot:
                 expected = f"nothing truncated above slot {self._disk.snapshot}, behind which a snapshot is durable"
                 raise Illegal("V3 truncated behind a snapshot", expected, f"through slot {write[1]}")
-            self._unwritten.append((number, (int(RecordKind.TRUNCATE), write[1], 0, b"")))
+            self._unwritten.append((number, (int(RecordKind.TRUNCATE), write[1], *self._governing(write[1]))))
 
     def _sends(self, number: int, to: int, message: Any) -> None:  # noqa: ANN401 (an event)
         tag = message[0]
@@ -298,15 +320,22 @@ class Life:
         mark = batch.state[2]
         slots = range(mark + 1, participant.chosen + core.WINDOW + 1)
         above = [(slot, *participant.acc[slot]) for slot in slots if slot in participant.acc]
-        expected = (participant.promised, participant.longest, min(mark, self._disk.chosen), participant.truncated, above)
+        expected = (
+            participant.promised,
+            participant.longest,
+            min(mark, self._disk.chosen),
+            participant.truncated,
+            above,
+            self._governing(mark),
+        )
         if batch.state != expected:
             raise Illegal("V3 what is written", f"the state {expected[:4]} in a state record", f"{batch.state[:4]}")
 
     def _done(self) -> None:
         batch = self._disk.done()
         self._flying.clear()
-        for _, slot, ballot, value in batch.records:
-            if ballot:
+        for kind, slot, ballot, value in batch.records:
+            if kind == RecordKind.ACCEPT:
                 self._cell.durable(self.me, slot, ballot, value)
 
 

@@ -67,7 +67,7 @@ def _asks_one_only(sound: Callable[..., Any]) -> Callable[..., Any]:
 
     def wanted(self: Catchup, now: int, chosen: int) -> tuple[int, range]:
         _, slots = sound(self, now, chosen)
-        return self._peers[0], slots
+        return self.peers[0], slots
 
     return wanted
 
@@ -137,8 +137,8 @@ def _waits_for_anybody(sound: Callable[..., Any]) -> Callable[..., Any]:
 def _reports_alone(sound: Callable[..., Any]) -> Callable[..., Any]:
     """We had it: what only a state record remembers of a torn batch is reported and voted for, and never written again."""
 
-    def restore(self: Steps, recovered: Any) -> None:
-        sound(self, recovered)
+    def restore(self: Steps, recovered: Any, members: Any) -> None:
+        sound(self, recovered, members)
         self.output.records.clear()
 
     return restore

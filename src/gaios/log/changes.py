@@ -1,0 +1,92 @@
+"""How a master changes the members of its cell: one voter at a time, a learner first.  [PML §5.4; SAFETY 14, 18]
+
+Rule 1. A change is proposed by a serving master, when the one before it is settled (roster.py), and alone.
+Rule 2. Who joins is a learner, told everything and counted for nothing. When it has caught up any master makes it a voter: what is still
+to be done stands in the configuration itself, so a change that a master began the next one finishes.
+Rule 3. A master that is no voter any more says so to the others and goes.
+
+Safety does not rest on this file but for rule 1's order, which the core's guard holds a second time.
+"""
+
+from typing import Any, Final
+
+from gaios import errors
+from gaios.configuration import Configuration
+from gaios.log.answers import Answer, Status
+from gaios.log.codec import NEWS, POLL, Message
+from gaios.log.options import MS, Options
+from gaios.log.output import OTHERS
+from gaios.log.reign import Reign
+from gaios.log.roster import Roster
+from gaios.log.steps import FAR, Steps
+
+LAG_SLOTS: Final = 8
+"""A learner that knows all but so many slots to be chosen has caught up: less than a window, so that its first vote is not refused."""
+
+
+class Changes:
+    """What is asked, what is pending, when to look again."""
+
+    def __init__(self, steps: Steps, reign: Reign, roster: Roster, options: Options, now: int) -> None:
+        self._steps, self._core, self._reign, self.roster = steps, steps.core, reign, roster
+        self._every_ns = options.probe_ms * MS
+        self._due = now
+
+    def propose(self, token: Any, configuration: Configuration) -> None:  # noqa: ANN401 (a token is the shell's own)
+        """Put a configuration into the log; its answer comes in some `Output`, and says DONE once it is chosen."""
+        try:
+            self._check(configuration)
+        except errors.InvalidCommand as error:
+            self._steps.output.answers.append((token, Answer(Status.INVALID, body=errors.pack(error))))
+        else:
+            self._reign.change(token, configuration.encode())
+            self._due = 0
+
+    def _check(self, configuration: Configuration) -> None:
+        configuration.check()
+        newest = self.roster.newest
+        if configuration.number != newest.number + 1:
+            raise errors.InvalidCommand(
+                reason=f"configuration {configuration.number} does not follow {newest.number}: look again who the members are"
+            )
+        if (configuration.voters ^ newest.voters).bit_count() > 1:
+            raise errors.InvalidCommand(reason="a change adds or removes one voter")
+        if configuration.next_member < newest.next_member:
+            raise errors.InvalidCommand(reason=f"member numbers below {newest.next_member} were given already")
+        if self._reign.is_changing or not self.roster.settled(self._core.chosen):
+            raise errors.InvalidCommand(
+                reason=f"the change to configuration {newest.number + self._reign.is_changing} is not settled: ask again"
+            )
+
+    def due_ns(self) -> int:
+        """When a master looks again; never, while nothing is to be done."""
+        return self._due if self._has_work() else FAR
+
+    def _has_work(self) -> bool:
+        return (
+            self._reign.is_serving
+            and bool(self.roster.slot)
+            and (bool(self.roster.learners()) or bool(self.roster.left) or not self.roster.settled(self._core.chosen))
+        )
+
+    def tick(self, now: int) -> None:
+        """A master with something to do asks the others how far they are, and promotes who has caught up."""
+        if now < self._due or not self._has_work():
+            return
+        self._due = now + self._every_ns
+        news = self.news()
+        self._steps.output.at_once += [(OTHERS, message) for message in (*news, (POLL, 0, self._core.promised, self._core.chosen))]
+        self._steps.output.at_once += [(member, message) for member in self.roster.left for message in news]
+        heard = self.roster.heard
+        if not self._reign.is_changing and self.roster.settled(self._core.chosen):
+            for learner in self.roster.learners():
+                if heard.get(learner, -LAG_SLOTS - 1) + LAG_SLOTS >= self._core.chosen:
+                    self._reign.change(None, self.roster.newest.promoted(learner).encode())
+                    break
+            self.roster.left = ()  # who was removed was told that it may go, or will ask
+        heard.clear()
+
+    def news(self) -> list[Message]:
+        """What this replica tells whoever may not know the newest configuration, and whether those whom it removed may go."""
+        roster = self.roster
+        return [(NEWS, roster.newest.encode(), int(roster.settled(self._core.chosen)))] if roster.slot else []

@@ -1,0 +1,92 @@
+"""Configurations: numbers without a gap, member numbers never twice, and bytes that say what they are."""
+
+from collections.abc import Callable
+
+import pytest
+
+from gaios import entry
+from gaios.configuration import FORMAT, Configuration, Member, decode, founders, is_configuration, listed, newest, numbered, of_value
+from gaios.errors import InvalidCommand, ProtocolError
+
+FOUNDERS = founders({1: 1, 2: 2, 3: 3})
+
+
+def value(configuration: Configuration) -> bytes:
+    return entry.batch([entry.configuration(1 << 16 | 1, configuration.encode())], 7)
+
+
+def test_a_member_number_is_given_once() -> None:
+    """[SAFETY 1] Whoever comes back is somebody else."""
+    changed = FOUNDERS.added(4).removed(4).added(4)
+    assert [member.number for member in changed.members] == [1, 2, 3, 5]
+    assert (changed.number, changed.next_member) == (3, 6)
+    assert changed.replaced(2).at(2) == Member(6, 2, votes=False)
+
+
+def test_who_joins_learns_first() -> None:
+    joined = FOUNDERS.added(9, peer="h:1", client="h:2", admin="h:3")
+    assert joined.voters == 0b1110
+    assert joined.places == {1: 1, 2: 2, 3: 3, 4: 9}
+    promoted = joined.promoted(4)
+    assert promoted.voters == 0b11110
+    assert promoted.member(4) == Member(4, 9, True, "h:1", "h:2", "h:3")
+
+
+def test_a_replacement_keeps_place_and_addresses() -> None:
+    """[SAFETY 8]"""
+    joined = FOUNDERS.added(4, votes=True, peer="h:1")
+    replaced = joined.replaced(4, peer="h:9")
+    assert replaced.at(4) == Member(5, 4, False, "h:9")
+    assert joined.replaced(4).at(4) == Member(5, 4, False, "h:1")
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: FOUNDERS.added(3), "member 3 is in place 3"),
+        (lambda: FOUNDERS.promoted(3), "member 3 is no learner"),
+        (lambda: FOUNDERS.removed(9), "member 9 is not in configuration 0"),
+        (lambda: FOUNDERS.added(4).replaced(9), "member 9 is not in configuration 1"),
+        (lambda: founders({1: 1}).removed(1), "needs a voter"),
+        (lambda: Configuration(FORMAT, 1, 4, (Member(1, 1), Member(1, 2))).check(), "twice"),
+        (lambda: Configuration(FORMAT, 1, 2, (Member(2, 1),)).check(), "must be in order"),
+        (lambda: founders({n: n for n in range(1, 17)}).check(), "16 members; at most 15"),
+    ],
+)
+def test_what_no_cell_can_be_is_refused(make: Callable[[], object], says: str) -> None:
+    with pytest.raises(InvalidCommand, match=says):
+        make()
+
+
+def test_bytes_are_read_back() -> None:
+    changed = FOUNDERS.added(4)
+    assert decode(changed.encode()) == changed
+    assert of_value(value(changed)) == changed
+    assert (numbered(value(changed)), listed(value(changed)), is_configuration(value(changed))) == (1, 0b1110, True)
+
+
+@pytest.mark.parametrize("other", [b"", b"x", entry.batch([entry.register()], 0), entry.batch([entry.epoch(65_537)], 0)])
+def test_other_values_are_no_configurations(other: bytes) -> None:
+    assert (numbered(other), listed(other), is_configuration(other)) == (0, 0, False)
+
+
+def test_a_configuration_has_a_slot_of_its_own() -> None:
+    """Else what governs the entry behind it?"""
+    both = entry.batch([entry.configuration(65_537, FOUNDERS.added(4).encode()), entry.register()], 0)
+    with pytest.raises(ProtocolError, match="slot of its own"):
+        numbered(both)
+
+
+@pytest.mark.parametrize("data", [b"", b"\xc0", Configuration(9, 1, 2, (Member(1, 1),)).encode(), Configuration(1, 1, 1, ()).encode()])
+def test_bytes_that_are_none_are_refused(data: bytes) -> None:
+    with pytest.raises(ProtocolError):
+        decode(data)
+
+
+def test_the_newest_chosen_one_is_found() -> None:
+    accepted = {2: (7, value(FOUNDERS.added(4))), 3: (7, b"x"), 5: (7, value(FOUNDERS.added(4).promoted(4)))}
+    found = newest(accepted, 4)
+    assert found is not None
+    assert (found[0], found[1].number) == (2, 1)
+    assert newest(accepted, 4, above=2) is None
+    assert newest({}, 9) is None
