@@ -1,6 +1,5 @@
 """A replica's own facts, as its status shows them.  [INTERFACE `status`]"""
 
-import base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,7 +18,7 @@ def facts(replica_id: int, replica: Replica, snapshots: Snapshots, now: int, pro
         "config": replica.config,
         "settled": replica.is_settled,
         "removed": replica.is_removed,
-        "configuration": base64.b64encode(replica.configuration.encode()).decode(),
+        "configuration": replica.configuration.encode().hex(),
         "master": replica.members.get(replica.master),
         "ballot": replica.ballot,
         "epoch": replica.epoch,

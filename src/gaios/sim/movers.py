@@ -15,10 +15,10 @@ from gaios.sim.dice import Dice
 from gaios.sim.faults import MS
 from gaios.sim.history import Violation
 from gaios.sim.observations import Observations
+from gaios.sim.onlooker import MEMBERS
 from gaios.sim.seat import Seat, address
 from gaios.sim.world import World
 
-NAME: Final = "members"
 VOTERS_MIN: Final = 2
 VOTERS_MAX: Final = 6
 PLACES_KEPT: Final = 2
@@ -87,4 +87,4 @@ class Movers:
         newest = self.newest()
         if error.member != seat.replica or (newest is not None and newest.member(seat.replica) is not None):
             detail = f"member {seat.replica} went at {self._world.now_ns} ns, and is listed: {error}"
-            self._observations.broken.append(Violation(NAME, detail))
+            self._observations.broken.append(Violation(MEMBERS, detail))

@@ -34,6 +34,8 @@ LOOK = 0.001
 """How often a frame that leaves is compared with what is durable at that moment; promises are each time."""
 LOOK_SLOTS = 100
 """Beyond so many slots looks become rarer: one reads the whole log, and all together shall not cost more in a long run."""
+MEMBERS = "members"
+"""Whoever is no member, as far as it knows itself, disturbs nobody."""
 RESTLESS_TURNS = 20
 """Turns in a row that may leave undone what was due before them: more, and the loop spins."""
 LEVELS_TURNS = 64
@@ -180,6 +182,8 @@ class Onlooker:
         self._recovering = self._waited = self._overloaded = self._turns = 0
         self._due_ns = self._restless = 0
         self._taken = self._skipped = self._installed = self._rebuilt = self._wanted = 0
+        self._campaigned = 0
+        """The newest ballot of its own."""
         self._core: Any = None
         self._held: _Standing | None = None
         """How it stood at its last turn, if it held a lease then."""
@@ -286,6 +290,13 @@ class Onlooker:
         if node.snapshots.rebuilt != self._rebuilt:
             self._rebuilt = node.snapshots.rebuilt
             world.count("a wrong database was rebuilt from a snapshot")
+        if participant.phase == core.PREPARING and participant.bal != self._campaigned:
+            self._campaigned = participant.bal
+            if not participant.electors() >> replica.me & 1:
+                detail = (
+                    f"member {replica.me} campaigns at {self._world.now_ns} ns, and configuration {participant.config} does not list it"
+                )
+                self._observations.broken.append(Violation(MEMBERS, detail))
         behind = replica.is_behind
         if behind != self._behind:
             self._behind = behind

@@ -1,7 +1,7 @@
 """Bugs of the core: edits of the specification's text."""
 
+from gaios.log.electing import Electing
 from gaios.log.election import Election
-from gaios.log.replica import Replica
 from gaios.sim.museum.exhibit import Exhibit, method, scenario, text, together
 
 EXHIBITS = [
@@ -37,7 +37,7 @@ EXHIBITS = [
             text(("owner(b) == me and me in electors() and now >= granted_until", "owner(b) == me and me in electors()")),
             method(Election, "due_ns", lambda sound: lambda self, granted_until: sound(self, 0)),
             method(
-                Replica,
+                Electing,
                 "_consider",
                 lambda sound: (
                     lambda self, now: self._campaign(now) if self.core.quorum(self._election.yes) and not self._reign.ballot else None
