@@ -16,6 +16,7 @@ from gaios.paxos.core import (
     F_ACC,
     F_CHOSEN,
     F_CONFIG,
+    F_FAULTY,
     F_LONGEST,
     F_PROMISED,
     F_TRUNCATED,
@@ -44,8 +45,8 @@ class Participant:
     """One member's part in the protocol, by hand."""
 
     __slots__ = (
-        "acc", "bal", "best", "chosen", "config", "fence", "floor", "founders", "granted_until", "grants", "longest", "me", "next",
-        "phase", "promised", "proms", "truncated", "voters", "votes",
+        "acc", "bal", "best", "chosen", "config", "faulty", "fence", "floor", "founders", "granted_until", "grants", "hurt", "longest",
+        "me", "next", "phase", "promised", "proms", "truncated", "voters", "votes", "worst",
     )  # fmt: skip
 
     def __init__(self, me: int, founders: int) -> None:
@@ -58,6 +59,9 @@ class Participant:
         self.best: dict[int, tuple[int, bytes]] = {}
         self.votes: dict[int, int] = {}
         self.grants: dict[int, int] = {}
+        self.faulty: dict[int, int] = {}
+        self.worst: dict[int, int] = {}
+        self.hurt: dict[int, int] = {}
 
     def electors(self) -> int:
         """Who is counted for the slot behind what is known to be chosen."""
@@ -95,16 +99,30 @@ class Participant:
         self.chosen = slot
         out.writes.append((F_CHOSEN, slot))
         if is_configuration(value):
+            self._governed(value, out)
+
+    def _governed(self, value: bytes, out: Out) -> None:
+        if self.config != numbered(value):
             self.config = numbered(value)
             out.writes.append((F_CONFIG, self.config))
-            if self.voters != listed(value):
-                self.voters = listed(value)
-                out.writes.append((F_VOTERS, self.voters))
+        if self.voters != listed(value):
+            self.voters = listed(value)
+            out.writes.append((F_VOTERS, self.voters))
 
     def _report(self, out: Out) -> None:
         above = range(self.chosen + 1, self.chosen + WINDOW + 1)
         accepted = {slot: self.acc[slot] for slot in above if slot in self.acc}
-        out.sends.append((self.promised % ROUND, (PROMISE, self.promised, self.config, self.chosen, accepted, {})))
+        damaged = {slot: self.faulty[slot] for slot in sorted(self.faulty) if self.chosen < slot <= self.chosen + WINDOW}
+        out.sends.append((self.promised % ROUND, (PROMISE, self.promised, self.config, self.chosen, accepted, damaged)))
+
+    def _is_settled(self) -> bool:
+        """Whether no damage hides what may have been chosen, as far as it is recovered next."""
+        changes = [slot for slot, (_, value) in self.best.items() if slot > self.chosen and is_configuration(value)]
+        last = min(changes, default=self.chosen + WINDOW)
+        return not any(
+            self.chosen < slot <= last and self.best.get(slot, NO_ENTRY)[0] < ballot and not self.quorum(self.proms & ~self.hurt[slot])
+            for slot, ballot in self.worst.items()
+        )
 
     def on_campaign(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Claim a ballot."""
@@ -114,7 +132,7 @@ class Participant:
         self._promise(ballot, out)
         self.bal, self.phase = ballot, PREPARING
         self.proms = self.floor = self.next = self.fence = 0
-        self.best, self.votes, self.grants = {}, {}, {}
+        self.best, self.votes, self.grants, self.worst, self.hurt = {}, {}, {}, {}, {}
         out.sends.append((OTHERS, (PREPARE, ballot, self.config)))
         self._report(out)
         return True
@@ -131,7 +149,9 @@ class Participant:
     def on_promise(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Gather a report."""
         _, ballot, _, chosen, accepted, damaged = event
-        if ballot != self.bal or ballot != self.promised or self.phase != PREPARING or damaged or self.quorum(self.proms):
+        if ballot != self.bal or ballot != self.promised or self.phase != PREPARING:
+            return False
+        if self.quorum(self.proms) and self._is_settled():
             return False
         self.proms |= 1 << src
         self.floor = max(self.floor, chosen)
@@ -140,13 +160,17 @@ class Participant:
             if slot not in best or entry[0] > best[slot][0]:
                 best[slot] = entry
         self.best = best
+        self.worst, self.hurt = dict(self.worst), dict(self.hurt)
+        for slot, worst in damaged.items():
+            self.worst[slot] = max(worst, self.worst.get(slot, 0))
+            self.hurt[slot] = self.hurt.get(slot, 0) | 1 << src
         return True
 
     def on_recover(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Propose again what the quorum reported, and lead."""
         if self.phase != PREPARING or self.bal != self.promised or self.chosen < self.floor or self.next > self.chosen + 1:
             return False
-        if not self.quorum(self.proms):
+        if not self.quorum(self.proms) or not self._is_settled():
             return False
         top = max([self.chosen, *self.best])
         changes = [slot for slot, (_, value) in self.best.items() if slot > self.chosen and is_configuration(value)]
@@ -156,10 +180,11 @@ class Participant:
             out.sends.append((OTHERS, (ACCEPT, self.bal, self.config, slot, value)))
             out.sends.append((self.me, (ACCEPTED, self.bal, self.config, slot)))
             self.acc[slot] = (self.bal, value)
+            self.faulty.pop(slot, None)
             out.writes.append((F_ACC, slot, self.bal, value))
         self.next = last + 1
         if not changes:
-            self.phase, self.best, self.proms = LEADING, {}, 0
+            self.phase, self.best, self.proms, self.worst, self.hurt = LEADING, {}, 0, {}, {}
         return True
 
     def on_change(self, event: Event, src: int, now: int, out: Out) -> bool:
@@ -170,6 +195,7 @@ class Participant:
         out.sends.append((OTHERS, (ACCEPT, ballot, config, slot, value)))
         out.sends.append((self.me, (ACCEPTED, ballot, config, slot)))
         self.acc[slot] = (ballot, value)
+        self.faulty.pop(slot, None)
         out.writes.append((F_ACC, slot, ballot, value))
         self.fence, self.next = slot, slot + 1
         return True
@@ -183,6 +209,7 @@ class Participant:
         out.sends.append((OTHERS, (ACCEPT, ballot, config, slot, value)))
         out.sends.append((self.me, (ACCEPTED, ballot, config, slot)))
         self.acc[slot] = (ballot, value)
+        self.faulty.pop(slot, None)
         out.writes.append((F_ACC, slot, ballot, value))
         self.next = slot + 1
         return True
@@ -198,6 +225,7 @@ class Participant:
             held = self.acc.get(slot)
             if held is None or held[0] != ballot:
                 self.acc[slot] = (ballot, value)
+                self.faulty.pop(slot, None)
                 out.writes.append((F_ACC, slot, ballot, value))
         out.sends.append((ballot % ROUND, (ACCEPTED, ballot, config, slot)))
         return True
@@ -240,7 +268,7 @@ class Participant:
     def on_seek(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Ask for a chosen value."""
         _, slot, member = event
-        if slot <= self.chosen or member == self.me:
+        if (slot <= self.chosen and slot not in self.faulty) or member == self.me:
             return False
         out.sends.append((member, (FETCH, slot)))
         return True
@@ -248,7 +276,7 @@ class Participant:
     def on_fetch(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Supply a chosen value."""
         slot = event[1]
-        if not self.truncated < slot <= self.chosen:
+        if not self.truncated < slot <= self.chosen or slot in self.faulty:
             return False
         out.sends.append((src, (CHOSEN, slot, *self.acc.get(slot, (0, b"")))))
         return True
@@ -256,9 +284,21 @@ class Participant:
     def on_chosen(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Learn a chosen value."""
         _, slot, ballot, value = event
+        if slot <= self.chosen and slot in self.faulty:
+            del self.faulty[slot]
+            self.acc[slot] = (ballot, value)
+            out.writes.append((F_ACC, slot, ballot, value))
+            if numbered(value) > self.config:
+                self._governed(value, out)
+                if ballot > self.promised:
+                    self._promise(ballot, out)
+            return True
         if slot != self.chosen + 1 or self.leads():
             return False
         self.acc[slot] = (ballot, value)
+        self.faulty.pop(slot, None)
+        if is_configuration(value) and ballot > self.promised:
+            self._promise(ballot, out)
         out.writes.append((F_ACC, slot, ballot, value))
         self._chosen_through(slot, value, out)
         return True
@@ -270,25 +310,38 @@ class Participant:
             return False
         for slot in range(self.truncated + 1, mark + 1):
             self.acc.pop(slot, None)
+            self.faulty.pop(slot, None)
         self.truncated = mark
         out.writes.append((F_TRUNCATED, mark))
         return True
 
     def on_install(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Go on behind a peer's snapshot."""
-        _, mark, value = event
-        if mark <= self.chosen or self.leads():
+        _, mark, value, ballot = event
+        is_known = self.truncated < mark <= self.chosen and numbered(value) > self.config
+        if not is_known and (mark <= self.chosen or self.leads()):
             return False
         for slot in range(self.truncated + 1, mark + 1):
             self.acc.pop(slot, None)
-        self.truncated = self.chosen = mark
-        out.writes += ((F_TRUNCATED, mark), (F_CHOSEN, mark))
-        if self.config != numbered(value):
-            self.config = numbered(value)
-            out.writes.append((F_CONFIG, self.config))
-        if self.voters != listed(value):
-            self.voters = listed(value)
-            out.writes.append((F_VOTERS, self.voters))
+            self.faulty.pop(slot, None)
+        self.truncated = mark
+        out.writes.append((F_TRUNCATED, mark))
+        if not is_known:
+            self.chosen = mark
+            out.writes.append((F_CHOSEN, mark))
+        self._governed(value, out)
+        if is_configuration(value) and ballot > self.promised:
+            self._promise(ballot, out)
+        return True
+
+    def on_rot(self, event: Event, src: int, now: int, out: Out) -> bool:
+        """Know what was lost."""
+        _, slot, ballot = event
+        if slot <= self.truncated or (slot > self.chosen and (slot > self.chosen + WINDOW or self.phase != IDLE)):
+            return False
+        self.acc.pop(slot, None)
+        self.faulty[slot] = max(ballot, self.faulty.get(slot, 0))
+        out.writes.append((F_FAULTY, slot, self.faulty[slot]))
         return True
 
     def on_boot(self, event: Event, src: int, now: int, out: Out) -> bool:

@@ -11,7 +11,7 @@ Maps          hold no defaults, and nothing that was truncated.
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -32,17 +32,26 @@ def _most(part: set[int], whole: int) -> bool:
     return 2 * sum(whole >> member & 1 for member in part) > whole.bit_count()
 
 
+def _speaks(core: ModuleType, event: Message) -> bool:
+    """Whether it makes a member say what others count."""
+    return event[0] in (core.CAMPAIGN, core.PREPARE, core.ACCEPT, core.HEARTBEAT)
+
+
 class Node:
     """One member: its core, what its disk holds, what waits for its disk."""
 
     def __init__(self, core: ModuleType, me: int, voters: int, offset: int, ppm: int, chosen: Mapping[int, tuple[int, bytes]]) -> None:
         """`chosen`: what was ever chosen, for whoever has a snapshot of it."""
         self.core, self.me, self.voters, self.offset, self.ppm, self.chosen = core, me, voters, offset, ppm, chosen
-        self.durable: dict[str, Any] = {"promised": 0, "acc": {}, "chosen": 0, "truncated": 0, "config": 0, "voters": 0, "longest": 0}
+        self.durable: dict[str, Any] = {
+            "promised": 0, "acc": {}, "chosen": 0, "truncated": 0, "config": 0, "voters": 0, "longest": 0, "faulty": {},
+        }  # fmt: skip
         self.base = {"config": 0, "voters": 0}
         """The members as of what was truncated."""
         self.wants = False
         """To change the members, as soon as nothing is open."""
+        self.unread: set[int] = set()
+        """Chosen slots that a start could not read, in which a newer configuration may stand."""
         self.life = 0
         self.marked = 0
         self.waiting: list[tuple[list[tuple[Any, ...]], list[tuple[int, Message]]]] = []
@@ -60,7 +69,17 @@ class Node:
         self.marked = self.durable["chosen"]
         found = newest(self.durable["acc"], self.marked)
         known = {"config": found[1].number, "voters": found[1].voters} if found else self.base
-        self.participant.restore(**{**self.durable, **known, "acc": dict(self.durable["acc"])})
+        maps = {name: dict(self.durable[name]) for name in ("acc", "faulty")}
+        self.unread = {slot for slot in maps["faulty"] if (found[0] if found else 0) < slot <= self.marked}
+        self.participant.restore(**{**self.durable, **known, **maps})
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether a newer configuration may govern than it knows: it must say nothing, as in log/.  [SAFETY 18]"""
+        participant = self.participant
+        unread = self.unread & participant.faulty.keys()
+        found = newest(participant.acc, participant.chosen) if unread else None
+        return any(slot > (found[0] if found else 0) for slot in unread)
 
     def write(self, writes: list[tuple[Any, ...]]) -> None:
         """Make writes durable."""
@@ -69,6 +88,9 @@ class Node:
             if name == "acc":
                 slot, *entry = values
                 self.durable["acc"][slot] = tuple(entry)
+                self.durable["faulty"].pop(slot, None)
+            elif name == "faulty":
+                self.durable["faulty"][values[0]] = values[1]
             else:
                 self.durable[name] = values[0]
                 if name == "truncated":
@@ -76,19 +98,28 @@ class Node:
                     found = newest(self.chosen, values[0])
                     self.base = {"config": found[1].number, "voters": found[1].voters} if found else self.base
                     self.durable["acc"] = {slot: entry for slot, entry in self.durable["acc"].items() if slot > values[0]}
+                    self.durable["faulty"] = {slot: bal for slot, bal in self.durable["faulty"].items() if slot > values[0]}
 
 
 class Cell:
     """Members, the network between them, and what must hold."""
 
-    def __init__(self, core: ModuleType, size: int, seed: int, *, lazy: str = "", written: bool = False, changes: bool = False) -> None:
-        """`written`: a schedule without dice, members 1 to size, clocks that agree. `changes`: leaders change the members, roughly."""
+    def __init__(
+        self, core: ModuleType, size: int, seed: int, *, lazy: str = "", written: bool = False, changes: bool = False, rots: bool = False
+    ) -> None:
+        """`written`: a schedule without dice, members 1 to size, clocks that agree. `changes`: leaders change the members, roughly.
+
+        `rots`: records rot, each on one disk only.
+        """
         self.changes = changes
         self.configurations: list[tuple[int, int, int]] = []
         """Those that were chosen, in order: slot, number, voters."""
         self.put_to: dict[tuple[int, int], int] = {}
         """Under which configuration a slot was proposed in a ballot."""
         self.lazy = lazy
+        self.rot_dice = random.Random(seed) if rots else None
+        self.rotted: set[int] = set()
+        """Slots of which one copy rotted."""
         self.core, self.dice = core, random.Random(seed)
         self.true_ns = 0
         self.snapshot: dict[int, tuple[int, bytes]] = {}
@@ -123,7 +154,8 @@ class Cell:
         """How often others campaign while there is a leader; much of it leaves little time to choose anything."""
         self.frailty = self.dice.choice((0.05, 0.3, 1.0))
         """How often members crash."""
-        self.leases = 0
+        self.leases = self.silent = 0
+        """How often a lease was held, and how often a member said nothing because it could not tell who the members are."""
         for node in self.nodes.values():
             node.start()
         for node in self.nodes.values():
@@ -134,6 +166,9 @@ class Cell:
     def input(self, node: Node, event: Message, src: int = 0) -> bool:
         """One step of one member, and what must hold after it."""
         out = self.core.Out()
+        if _speaks(self.core, event) and node.is_unsure:
+            self.silent += 1
+            return False
         fired: bool = node.participant.step(event, src or node.me, node.clock(self.true_ns), out)
         after = [(to, message) for to, message in out.sends if message[0] in self.core.AFTER]
         for to, message in out.sends:
@@ -181,9 +216,22 @@ class Cell:
         unsynced = [write for writes, _ in node.waiting for write in writes]
         node.write(unsynced[: self.dice.randrange(len(unsynced) + 1)])
         self.network = [item for item in self.network if item[:2] != (node.me, node.me)]
+        self._rot(node, node.durable["acc"])
         node.start()
         self.learned[node.me] = min(self.learned[node.me], node.participant.chosen)
         self.input(node, (self.core.BOOT,))
+
+    def _rot(self, node: Node, slots: Iterable[int]) -> int:
+        """One of these records rots, if the dice say so; which."""
+        whole = sorted(set(slots) & set(node.durable["acc"]) - self.rotted)
+        if self.rot_dice is None or not whole or self.rot_dice.random() < 0.5:
+            return 0
+        changes = [slot for slot in whole if numbered(node.durable["acc"][slot][1])]
+        slot = self.rot_dice.choice(changes if changes and self.rot_dice.random() < 0.5 else whole)
+        self.rotted.add(slot)
+        ballot = node.durable["acc"].pop(slot)[0]
+        node.durable["faulty"][slot] = max(ballot, self.rot_dice.choice((0, node.durable["promised"])))
+        return slot
 
     def deliver(self, index: int) -> None:
         """One message arrives."""
@@ -283,6 +331,7 @@ class Cell:
         known = max(other.participant.chosen for other in self.nodes.values())
         if participant.phase == core.PREPARING:
             self.input(node, (core.RECOVER,))
+        self._scrub(node)
         if participant.chosen < known or dice.random() < 0.1:
             slot = participant.chosen + dice.randint(0, 1)
             self.input(node, (core.SEEK, slot, dice.choice([member for member in self.nodes if member != node.me])))
@@ -306,8 +355,18 @@ class Cell:
         if marked > participant.chosen and dice.random() < 0.02:
             # A peer's snapshot, which has its record behind its mark.
             slot = dice.randint(participant.chosen, marked)
-            found = newest(self.snapshot, slot)
-            self.input(node, (core.INSTALL, slot, self.snapshot[found[0]][1] if found else b""))
+            self.input(node, (core.INSTALL, slot, *self._governing(slot)))
+        if node.is_unsure and dice.random() < 0.5:
+            slot = dice.randint(participant.truncated, participant.chosen)
+            self.input(node, (core.INSTALL, slot, *self._governing(slot)))
+
+    def _governing(self, slot: int) -> tuple[bytes, int]:
+        """The newest configuration at or below a slot, with the ballot that it was proposed in first."""
+        found = newest(self.snapshot, slot)
+        if found is None:
+            return b"", 0
+        value = self.snapshot[found[0]][1]
+        return value, min(ballot for (ballot, at), proposed in self.proposed.items() if at == found[0] and proposed == value)
 
     def change(self, node: Node) -> bool:
         """Any others may govern from here on; whether that was proposed."""
@@ -317,7 +376,19 @@ class Cell:
         command = entry.configuration(node.participant.bal, configuration.encode())
         return self.input(node, (self.core.CHANGE, entry.batch([command], self.dice.randrange(10**9))))
 
-    def settle(self, rounds: int = 60) -> bool:
+    def _scrub(self, node: Node) -> None:
+        """Rot is found while a member runs, and what was lost is asked for."""
+        core, participant = self.core, node.participant
+        if self.rot_dice is None:
+            return
+        if not node.waiting and self.rot_dice.random() < 0.05 and (slot := self._rot(node, range(1, participant.chosen + 1))):
+            self.input(node, (core.ROT, slot, node.durable["faulty"][slot]))
+        if self.rot_dice.random() < 0.01:
+            self.input(node, (core.ROT, participant.truncated, 1))  # needs no repair
+        for slot in [slot for slot in participant.faulty if slot <= participant.chosen]:
+            self.input(node, (core.SEEK, slot, self.rot_dice.choice([member for member in self.nodes if member != node.me])))
+
+    def settle(self, rounds: int = 300) -> bool:
         """Without faults: does a leader come, and does every member learn a new value? A leader that gets nowhere gives up, as in log/."""
         core, goal = self.core, b"the last one"
         self.cut = set()
@@ -338,7 +409,7 @@ class Cell:
     def known(self, node: Node) -> set[bytes]:
         """The values that a member still has and knows to be chosen."""
         participant = node.participant
-        return {participant.acc[slot][1] for slot in range(participant.truncated + 1, participant.chosen + 1)}
+        return {participant.acc[slot][1] for slot in range(participant.truncated + 1, participant.chosen + 1) if slot in participant.acc}
 
     # -- what must hold --------------------------------------------------------------------------------------------------
 
@@ -366,6 +437,8 @@ class Cell:
     def _check(self, node: Node) -> None:
         participant, core = node.participant, self.core
         for slot in range(max(self.learned[node.me], participant.truncated) + 1, participant.chosen + 1):
+            if slot in participant.faulty:
+                continue
             if slot not in participant.acc:
                 raise InvariantViolated(invariant="what is chosen is known", detail=f"{node.me} has no slot {slot}")
             self._choose(slot, participant.acc[slot][1], f"learned by {node.me}")
@@ -373,7 +446,7 @@ class Cell:
         if node.durable["promised"] < self.promised[node.me] or participant.promised < node.durable["promised"]:
             raise InvariantViolated(invariant="a promise is kept", detail=f"{node.me}: {self.promised[node.me]}, {participant.promised}")
         self.promised[node.me] = node.durable["promised"]
-        for name in ("acc", "best", "votes", "grants"):
+        for name in ("acc", "best", "votes", "grants", "faulty", "worst", "hurt"):
             defaults = (0, core.NO_ENTRY)
             if any(value in defaults for value in getattr(participant, name).values()):
                 raise InvariantViolated(invariant="maps hold no defaults", detail=f"{name} of {node.me}")

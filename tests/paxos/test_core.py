@@ -122,11 +122,68 @@ def test_reports_of_others_are_not_changed_by_merging_them() -> None:
     assert (mine, theirs) == ({1: (core.ROUND + 1, b"x")}, {1: (core.ROUND + 2, b"y"), 4: (core.ROUND + 2, b"z")})
 
 
-def test_a_report_with_damaged_slots_does_not_count() -> None:
-    """Until such slots can be repaired they prove nothing.  [SAFETY 6]"""
-    participant = core.Participant(1, ALL)
-    stepped(participant, core.CAMPAIGN, core.ROUND + 1)
-    assert not participant.step((core.PROMISE, core.ROUND + 1, 1, 0, {}, {1: 7}), 2, 0, core.Out())
+def candidate(*reports: tuple[int, dict[int, Any], dict[int, int]], of: int = 5) -> core.Participant:
+    """Member 1 of so many, campaigning in ballot 9.1, with reports of (member, accepted, damaged)."""
+    participant = core.Participant(1, (1 << of + 1) - 2)
+    stepped(participant, core.CAMPAIGN, 9 * core.ROUND + 1)
+    for member, accepted, damaged in reports:
+        participant.step((core.PROMISE, participant.bal, 0, 0, accepted, damaged), member, 0, core.Out())
+    return participant
+
+
+def recovers(participant: core.Participant) -> bool:
+    """Whether it may lead now."""
+    return participant.step((core.RECOVER,), 1, 0, core.Out())
+
+
+def test_a_damaged_slot_waits_for_an_intact_majority() -> None:
+    """Three say that they have nothing there: then nothing was chosen there, whatever rotted.  [SAFETY 6]"""
+    participant = candidate((1, {}, {}), (2, {}, {1: 7}), (3, {}, {}))
+    assert not recovers(participant)
+    participant.step((core.PROMISE, participant.bal, 0, 0, {}, {}), 4, 0, core.Out())
+    assert recovers(participant)
+    assert participant.next == 1
+
+
+def test_a_damaged_slot_is_settled_by_an_intact_value_as_new() -> None:
+    """It is what rotted, or newer.  [SAFETY 6]"""
+    for ballot, settled in ((6, {}), (7, {1: b"x"}), (8, {1: b"x"})):
+        participant = candidate((1, {}, {}), (2, {}, {1: 7}), (3, {1: (ballot, b"x")}, {}))
+        assert recovers(participant) == bool(settled)
+        assert {slot: value for slot, (_, value) in participant.acc.items()} == settled
+
+
+def test_damage_below_what_is_chosen_hinders_nobody() -> None:
+    """That value is fetched; it is not proposed again."""
+    participant = candidate((1, {}, {}), (2, {}, {1: 7}), (3, {}, {}))
+    assert not recovers(participant)
+    stepped(participant, core.CHOSEN, 1, 7, b"x", src=3)
+    assert recovers(participant)
+
+
+def test_what_rotted_is_reported_until_a_newer_vote() -> None:
+    """Never as absent; and one that voted again needs no repair.  [SAFETY 6]"""
+    follower = core.Participant(2, ALL)
+    stepped(follower, core.ACCEPT, core.ROUND + 1, 1, 1, b"x", src=1)
+    out = stepped(follower, core.ROT, 1, core.ROUND + 1)
+    assert out.writes == [(core.F_FAULTY, 1, core.ROUND + 1)]
+    ((_, promise),) = stepped(follower, core.PREPARE, 2 * core.ROUND + 3, 1, src=3).sends
+    assert promise[4:] == ({}, {1: core.ROUND + 1})
+    stepped(follower, core.ACCEPT, 2 * core.ROUND + 3, 1, 1, b"y", src=3)
+    assert follower.faulty == {}
+
+
+def test_a_damaged_chosen_value_is_neither_supplied_nor_taken_from_a_proposal() -> None:
+    """A stale proposal may be of a value that was not chosen.  [SAFETY 6]"""
+    follower = core.Participant(2, ALL)
+    stepped(follower, core.CHOSEN, 1, 5 * core.ROUND + 1, b"chosen", src=1)
+    stepped(follower, core.ROT, 1, 5 * core.ROUND + 1)
+    assert not follower.step((core.FETCH, 1), 3, 0, core.Out())
+    stepped(follower, core.ACCEPT, core.ROUND + 3, 1, 1, b"stale", src=3)
+    assert follower.faulty
+    stepped(follower, core.SEEK, 1, 3)
+    stepped(follower, core.CHOSEN, 1, 5 * core.ROUND + 1, b"chosen", src=3)
+    assert (follower.acc, follower.faulty) == ({1: (5 * core.ROUND + 1, b"chosen")}, {})
 
 
 def test_members_outside_the_configuration_do_not_count() -> None:
@@ -219,7 +276,9 @@ def test_a_start_takes_up_what_was_durable_and_nothing_else() -> None:
     before = leader()
     stepped(before, core.PROPOSE, b"x")
     after = core.Participant(1, ALL)
-    after.restore(promised=before.promised, acc=dict(before.acc), chosen=0, truncated=0, config=0, voters=0, longest=before.longest)
+    after.restore(
+        promised=before.promised, acc=dict(before.acc), chosen=0, truncated=0, config=0, voters=0, longest=before.longest, faulty={}
+    )
     assert not after.leads()
     assert (after.promised, after.acc, after.phase, after.bal, after.votes) == (before.promised, before.acc, core.IDLE, 0, {})
 

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gaios import api, entry
+from gaios import api, entry, errors
 from gaios.locks import LockService
 from gaios.log import Copies, Options, RecordKind, encode
 from gaios.log.records import State
@@ -34,10 +34,15 @@ class MemoryDisk:
         return sorted(self.files)
 
     def size(self, name: str) -> int:
-        return len(self.files[name])
+        return len(self._file(name))
 
     def read(self, name: str, offset: int, length: int) -> bytes:
-        return bytes(self.files[name][offset : offset + length])
+        return bytes(self._file(name)[offset : offset + length])
+
+    def _file(self, name: str) -> bytearray:
+        if name not in self.files:
+            raise errors.StateMissing(directory="memory", what=name)
+        return self.files[name]
 
     def execute(self, operations: Sequence[Operation]) -> None:
         for operation in operations:
@@ -129,6 +134,9 @@ class HandCell:
         elif effects.snapshot is not None:
             self.disks[member].execute(effects.snapshot)
             node.snapshot_done(self.now)
+        if effects.scrub is not None:
+            node.scrubbed(self.now, effects.scrub())
+            self.due_ns[member] = 0
         for to, body, _ in effects.to_peers:
             if member not in self.cut and to not in self.cut:
                 self.wire.append((to, member, body))

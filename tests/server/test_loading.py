@@ -52,18 +52,42 @@ def test_a_damaged_newest_snapshot_costs_nothing_but_time(how: str) -> None:
     assert cell.start(1).replica.applier.base == newest
 
 
-def test_without_the_snapshots_that_its_log_begins_behind_a_replica_refuses_to_start() -> None:
-    """[SAFETY 7, 8] Never with less than it had."""
+@pytest.mark.parametrize("how", ["damaged", "gone"])
+def test_without_the_snapshots_that_its_log_begins_behind_a_replica_votes_and_fetches_one(how: str) -> None:
+    """[SAFETY 6, 15] What it promised and accepted is whole: only its database is lost, and no reason to stay away."""
     cell = live(SHORT, 90, segment_bytes=4_096)
+    checksum = cell.nodes[1].replica.applier.machine.checksum()
     for slot in taken(cell, 1):
-        cell.disks[1].files[name(slot)][100] ^= 255
-    with pytest.raises(errors.StateDamaged) as refused:
-        cell.start(1)
-    assert refused.value.kind == "snapshot"
-    for slot in taken(cell, 2):
-        del cell.disks[2].files[name(slot)]
-    with pytest.raises(errors.StateDamaged):
-        cell.start(2)
+        if how == "gone":
+            del cell.disks[1].files[name(slot)]
+        else:
+            cell.disks[1].files[name(slot)][100] ^= 255
+    node = cell.start(1)
+    assert node.replica.lacks_base
+    assert node.status(0)["repairing"]
+    assert any("fetches one from a peer" in why for why in node.replica.why)
+    cell.run(S)
+    assert node.snapshots.installed == 1
+    assert node.status(0)["repairing"] is False
+    cell.elect()
+    Client(cell).put(1)
+    cell.run(S)
+    assert node.replica.applied == cell.nodes[2].replica.applied
+    assert len({each.replica.applier.machine.checksum() for each in cell.nodes.values()}) == 1
+    assert checksum
+    assert cell.start(1).replica.applier.base
+
+
+def test_who_lost_its_database_never_leads() -> None:
+    """Though it could be elected: nobody would be served."""
+    cell = live(SHORT, 90, segment_bytes=4_096)
+    for member in (1, 2, 3):
+        for slot in taken(cell, member):
+            del cell.disks[member].files[name(slot)]
+    for member in (1, 2, 3):
+        cell.start(member)
+    cell.run(5 * S)
+    assert all(node.replica.lacks_base and not node.replica.is_serving and not node.replica.polls for node in cell.nodes.values())
 
 
 def test_a_snapshot_of_another_cell_or_of_another_past_is_none_of_ours() -> None:
@@ -91,15 +115,15 @@ def test_a_start_in_quarantine_takes_nothing_that_may_be_of_the_wrong_database()
     cell = live(SMALL, 90)
     old, *_, new = taken(cell, 1)
     for proved in ({old, new}, {old}):
-        base = load(cell.disks[1], CELL, quarantined(cell, proved), LockService(), "d").base
+        base = load(cell.disks[1], CELL, quarantined(cell, proved), LockService()).base
         assert base is not None
         assert base.part.slot == max(proved)
     machine = LockService()
-    found = load(cell.disks[1], CELL, quarantined(cell, set()), machine, "d")
+    found = load(cell.disks[1], CELL, quarantined(cell, set()), machine)
     assert found.base is None
     assert tuple(piece for piece in machine.snapshot() if piece) == found.empty
     short = live(SHORT, 90)
-    base = load(short.disks[1], CELL, quarantined(short, set()), LockService(), "d").base
+    base = load(short.disks[1], CELL, quarantined(short, set()), LockService()).base
     assert base is not None
     assert base.part.slot == taken(short, 1)[0]
 
@@ -110,7 +134,7 @@ def test_what_was_proved_is_known_after_a_start() -> None:
     node = cell.start(1)
     assert [kept.handle.slot for kept in node.snapshots.proved] == taken(cell, 1)
     recovered = quarantined(cell, set())
-    assert load(cell.disks[1], CELL, recovered, LockService(), "d").proved == {recovered.truncated}
+    assert load(cell.disks[1], CELL, recovered, LockService()).proved == {recovered.truncated}
 
 
 def test_only_the_snapshot_of_a_handle_is_restored() -> None:

@@ -9,6 +9,7 @@ import pytest
 from gaios import entry
 from gaios.db.records import MASK, digest
 from gaios.log import Options, recover
+from gaios.log.codec import ASK
 from gaios.log.doubt import Phase
 from gaios.log.quarantine import Quarantine
 from gaios.log.snapshots import Capture, Handle, Part, encode_handle, read_handle
@@ -16,7 +17,7 @@ from gaios.server.fetching import Fetching
 from gaios.server.loading import Found
 from gaios.server.node import Node
 from gaios.server.snapshots import Snapshots
-from gaios.storage import Identity, Journal, verify
+from gaios.storage import Identity, Journal, scrub_snapshot, verify
 from gaios.storage.snapshot import NEW, File, Writer, name, slots
 from gaios.transport import Decoder, Kind, Watch, decode_events, encode_watch
 from tests.server.parts import CELL, MS, HandCell, S, put
@@ -115,6 +116,28 @@ def test_a_disk_without_room_costs_a_snapshot_and_nothing_else() -> None:
     client.put(25)
     cell.run(S)
     assert taken(cell, 1)[-1] == taken(cell, 2)[-1]
+
+
+@pytest.mark.parametrize("found_by", ["scrub", "peer"])
+def test_a_snapshot_that_rots_while_running_is_fetched_again(found_by: str) -> None:
+    """[SAFETY 15] Chunk by chunk, proved by the same digests."""
+    cell = live(SHORT, 90, segment_bytes=4_096)
+    node, slot = cell.nodes[1], taken(cell, 1)[-1]
+    sound = bytes(cell.disks[1].files[name(slot)])
+    cell.disks[1].files[name(slot)][100] ^= 255
+    if found_by == "scrub":
+        for piece in scrub_snapshot(cell.disks[1], CELL, slot):
+            node.scrubbed(cell.now, piece)
+    else:
+        node.snapshots.heard(cell.now, 2, (ASK, slot, node.snapshots.kept[-1].handle.digest, 1))
+    assert [kept.handle.slot for kept in node.snapshots.kept] == taken(cell, 1)[:-1]
+    assert name(slot) in node.status(0)["why"][-1]
+    cell.run(S)
+    assert bytes(cell.disks[1].files[name(slot)]) == sound
+    assert [kept.handle.slot for kept in node.snapshots.kept] == taken(cell, 1)
+    assert node.snapshots.repaired == 1
+    assert node.snapshots.proved == node.snapshots.kept
+    assert not node.snapshots.why
 
 
 def test_the_log_and_old_snapshots_are_bounded() -> None:

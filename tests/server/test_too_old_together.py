@@ -54,9 +54,9 @@ def test_a_directory_of_a_higher_level_is_refused_at_once(upgraded: HandCell) ->
 def test_a_snapshot_of_a_higher_level_is_not_passed_over(upgraded: HandCell) -> None:
     """An older one, and more of the log, would come to the same entry."""
     found = recovered(upgraded)
-    assert load(upgraded.disks[1], CELL, found, LockService(), "d", NEXT).base is not None
+    assert load(upgraded.disks[1], CELL, found, LockService(), NEXT).base is not None
     with pytest.raises(TooOld, match=r"snap.*level 2"):
-        load(upgraded.disks[1], CELL, found, LockService(), "d", LEVEL)
+        load(upgraded.disks[1], CELL, found, LockService(), LEVEL)
 
 
 def test_a_snapshot_file_of_a_newer_format_is_not_passed_over(upgraded: HandCell, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +64,7 @@ def test_a_snapshot_file_of_a_newer_format_is_not_passed_over(upgraded: HandCell
     found = recovered(upgraded)
     monkeypatch.setattr(snapshots, "VERSION", 0)
     with pytest.raises(TooOld, match=r"snap.*format 1 .*install the newer one"):
-        load(upgraded.disks[1], CELL, found, LockService(), "d", NEXT)
+        load(upgraded.disks[1], CELL, found, LockService(), NEXT)
 
 
 @pytest.mark.parametrize("module", [storage.copies, segment, record], ids=["copies", "segment", "record"])

@@ -1,6 +1,6 @@
 """What a replica's clock shows."""
 
-from gaios.sim.clock import Clock
+from gaios.sim.clock import WALL_MS, WALL_OFF_MS, Clock, wall_clock
 from gaios.sim.dice import Dice
 
 SECOND = 10**9
@@ -43,3 +43,10 @@ def test_a_machine_that_lost_power_counts_anew() -> None:
     assert clock.read(6 * SECOND) <= 60 * SECOND
     assert clock.when(before) > 6 * SECOND
     assert clock.when(0) == 6 * SECOND
+
+
+def test_a_wall_clock_may_say_anything_within_a_day() -> None:
+    assert wall_clock(3_000_000, Dice(1), 0.0) == (WALL_MS + 3, False)
+    shown = [wall_clock(0, Dice(seed), 1.0) for seed in range(50)]
+    assert all(is_off and abs(wall_ms - WALL_MS) <= WALL_OFF_MS for wall_ms, is_off in shown)
+    assert min(shown) < (WALL_MS, True) < max(shown)

@@ -1,39 +1,18 @@
 """What an onlooker writes down is what the process said, believed and remembered."""
 
-from gaios.log import codec
 from gaios.log.reign import Reign
 from gaios.log.steps import Steps
-from gaios.paxos import core
 from gaios.server.commit import GroupCommit
 from gaios.sim.checkers.bounded_queues import bounded_queues
-from gaios.sim.checkers.persist_then_say import Said, persist_then_say
+from gaios.sim.checkers.persist_then_say import persist_then_say
 from gaios.sim.clock import Clock
 from gaios.sim.dice import Dice
 from gaios.sim.faults import S
 from gaios.sim.history import Lease
 from gaios.sim.museum import method
 from gaios.sim.observations import Observations
-from gaios.sim.onlooker import LeaseWatch, Speech, lease_end
+from gaios.sim.onlooker import LeaseWatch, lease_end
 from tests.sim.test_seat import master_of, quiet
-
-
-def frame(*messages: tuple[object, ...]) -> bytes:
-    return codec.encode(1, 1, 0, list(messages))
-
-
-def test_speech_is_the_most_that_was_said() -> None:
-    speech = Speech()
-    assert speech.hear(frame((core.PROMISE, 65_537, 0, 3, {4: (65_537, b"v")}, {})))
-    assert not speech.hear(frame((core.ACCEPTED, 131_073, 0, 5), (core.GRANT, 131_073, 0, 7, 600)))
-    assert not speech.hear(frame((core.ACCEPTED, 65_537, 0, 5)))
-    assert speech.said() == Said(131_073, 600, {4: 65_537, 5: 131_073})
-
-
-def test_a_release_is_speech_worth_a_look() -> None:
-    """It says that a ballot was claimed: a crash must not make that ballot free again."""
-    speech = Speech()
-    assert speech.hear(frame((core.RELEASE, 65_537, 0)))
-    assert speech.said() == Said(65_537)
 
 
 def test_a_loop_that_leaves_undone_what_is_due_is_counted() -> None:
@@ -45,13 +24,6 @@ def test_a_loop_that_leaves_undone_what_is_due_is_counted() -> None:
     cell = quiet()
     cell.world.run(S)
     assert not bounded_queues(cell.observations.levels())
-
-
-def test_messages_that_need_no_record_are_not_speech() -> None:
-    """An Accept may leave before the leader's own record is durable.  [SAFETY 5]"""
-    speech = Speech()
-    speech.hear(frame((core.ACCEPT, 65_537, 0, 1, b"v"), (core.LEARN, 65_537, 0, 1)))
-    assert speech.said() == Said()
 
 
 def test_a_lease_becomes_one_interval_however_often_it_is_renewed() -> None:

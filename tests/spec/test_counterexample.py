@@ -44,7 +44,12 @@ def test_mermaid_says_the_same(story: Counterexample) -> None:
 def test_crashes_are_told() -> None:
     from dataclasses import replace
 
-    explorer = Explorer(scope(replace(TINY, restarts=(3,)), ("acc:       Durable[Map[Slot, Entry]]", "acc:       Map[Slot, Entry]")))
+    explorer = Explorer(
+        scope(
+            replace(TINY, restarts=(3,)),
+            ("@restart\ndef chosen()", "@restart\ndef acc() -> Map[Slot, Entry]:\n    return {}\n\n@restart\ndef chosen()"),
+        )
+    )
     report = explorer.explore()
     told = Counterexample(explorer, "tiny", report.violated, report.path)
     assert "member 3: it crashes and starts again: what was not durable is lost" in told.transcript()

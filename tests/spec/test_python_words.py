@@ -63,3 +63,18 @@ def test_what_is_too_long_for_a_line_is_broken_as_the_formatter_breaks_it() -> N
         "    f(a, b)",
         "    f(", f"        {'a' * WIDTH},", "        b,", "    )",
     ]  # fmt: skip
+
+
+def test_a_comprehension_that_is_too_long_takes_a_line_a_part() -> None:
+    """As the formatter would leave it."""
+    lines = Lines()
+    lines.comprehension("return ", "{s: m[s] for s in sorted(m) if s > 1}")
+    lines.comprehension("return ", "{s: m[s] for s in sorted(m) if s > " + "1" * 140 + "}")
+    assert lines.lines == [
+        "return {s: m[s] for s in sorted(m) if s > 1}",
+        "return {",
+        "    s: m[s]",
+        "    for s in sorted(m)",
+        "    if s > " + "1" * 140,
+        "}",
+    ]

@@ -163,6 +163,21 @@ def values(recovered: Recovered) -> list[Record]:
     return [found for found in recovered.records if found.kind == VALUE]
 
 
+def accounted(recovered: Recovered, written: list[Record]) -> int:
+    """No record is made up or out of order, and what is missing lies in bytes that are named as damaged. Returns how many are missing."""
+    found = values(recovered)
+    rest = iter(written)
+    assert all(any(record == other for other in rest) for record in found), "every record was written, in this order"
+    missing = len(written) - len(found)
+    ends = bool(found) and found[-1] == written[-1]  # otherwise an end may be cut, or gone without a trace
+    assert not ends or missing <= sum(damage.lost for damage in recovered.damaged)
+    for damage in recovered.damaged:
+        if damage.record is not None and damage.record.kind == VALUE:
+            known = [record for record in written if (record.slot, record.ballot) == damage.record[1:3]]
+            assert known, "an intact header tells of a record that was written"
+    return missing
+
+
 def states(recovered: Recovered) -> Iterator[tuple[int, bytes]]:
     """The payload of every recovered state record, with the number of records before it."""
     position = 0

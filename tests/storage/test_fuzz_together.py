@@ -4,7 +4,7 @@ from random import Random
 
 from gaios.errors import AnotherCell, StateDamaged, StateMissing
 from gaios.storage import Journal, Problem, copies, record, segment, verify
-from tests.storage.memory import ME, lived, values
+from tests.storage.memory import ME, accounted, lived, values
 
 DECODED = 120_000
 """Inputs for the decoders of a header, an opening block and a copy, together."""
@@ -73,7 +73,10 @@ def test_mutated_directories_are_refused_or_read_right() -> None:
             found = values(recovered)
         except (StateDamaged, StateMissing, AnotherCell):
             continue
-        assert found == life.written[: len(found)]
+        if recovered.damaged:
+            accounted(recovered, life.written)
+        else:
+            assert found == life.written[: len(found)]
         assert recovered.copies in life.copies
         right += 1
     assert right > OPENED // 20

@@ -11,7 +11,7 @@ from gaios.storage import Create, Identity, Journal, Record, Rename, Sync, SyncD
 from gaios.storage.journal import RESERVE_BYTES
 from gaios.storage.record import HEADER_BYTES, PAYLOAD_BYTES_MAX
 from gaios.storage.words import Operation
-from tests.storage.memory import ME, VALUE, Memory, lived, some_kept, values
+from tests.storage.memory import ME, VALUE, Memory, accounted, lived, some_kept, values
 
 STATE = Record(1, 0, 0, b"the state")
 
@@ -241,8 +241,8 @@ def test_rot_in_a_partly_kept_batch_is_damage_once_another_followed() -> None:
     memory, journal = partly_kept()
     memory.execute(journal.batch(None, [value(2)], lambda: STATE))
     memory.files["wal/00000001.wal"].current[300] ^= 1
-    with pytest.raises(StateDamaged):
-        Journal.open(ME, memory)
+    (damage,) = Journal.open(ME, memory)[1].damaged
+    assert damage.start <= 300 < damage.end
 
 
 def test_a_tear_in_the_batch_after_a_partly_kept_one_is_no_damage() -> None:
@@ -308,14 +308,33 @@ def test_another_members_segment_is_refused() -> None:
         Journal.open(ME, ours)
 
 
-@pytest.mark.parametrize("gone", [["promise-1", "promise-2"], ["wal/00000001.wal"], ["wal/00000002.wal"]])
-def test_missing_files_are_missing_state(gone: list[str]) -> None:
+def test_missing_copies_are_missing_state() -> None:
     """Never an empty start.  [SAFETY 2]"""
     memory, _ = lived(8)
-    for name in gone:
+    del memory.files["promise-1"], memory.files["promise-2"]
+    with pytest.raises(StateMissing):
+        Journal.open(ME, memory)
+
+
+def test_a_log_without_its_end_is_missing_state() -> None:
+    """How much stood there nobody can tell."""
+    memory, _ = lived(8)
+    for name in [name for name in memory.names() if name.endswith(".wal")]:
         del memory.files[name]
     with pytest.raises(StateMissing):
         Journal.open(ME, memory)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_missing_segment_that_others_follow_is_damage(number: int) -> None:
+    """The next one's opening tells how many records stood in it, and its state record what mattered of them."""
+    memory, life = lived(8)
+    del memory.files[f"wal/{number:08d}.wal"]
+    recovered = Journal.open(ME, memory)[1]
+    (damage,) = recovered.damaged
+    assert damage[:4] == (number, 0, 0, "missing")
+    assert accounted(recovered, life.written) > 0
+    assert 0 < damage.lost < len(life.written) + 20
 
 
 def test_a_missing_newest_segment_is_noticed_by_the_copies() -> None:

@@ -58,7 +58,8 @@ def begun() -> Writer:
 
 def judged(found: Scan) -> str:
     assert found.cut is None or found.damage is None
-    return "cut" if found.cut is not None else "damage" if found.damage is not None else "whole"
+    damaged = found.damage is not None or found.damaged
+    return "damage" if damaged else "cut" if found.cut is not None else "whole"
 
 
 def test_zeros_behind_the_last_record_are_the_end() -> None:

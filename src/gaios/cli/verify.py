@@ -23,12 +23,13 @@ def verify(
 ) -> int:
     """Check a replica's or a whole cell's directory offline."""
     from gaios.storage.disk import verify_directory
+    from gaios.storage.verify import NO_DAMAGE
 
     path = Path(directory)
     if not path.is_dir():
         raise ConfigurationError(reason=f"{directory} is not a directory", hint="name a replica's directory, or the one given to gaios up")
     problems = [*missing(path), *(finding._asdict() for finding in verify_directory(path)), *strangers(path)]
-    ok = all(problem["kind"] == "tail" for problem in problems)
+    ok = all(problem["kind"] in NO_DAMAGE for problem in problems)
     if form.json:
         output.write_json({"ok": ok, "problems": problems})
     else:

@@ -47,14 +47,16 @@ class Applying(Belonging):
             return 0
         through = min(through, participant.truncated + DROPPED_SLOTS)
         for slot in range(self._evicted + 1, through + 1):
-            self._cached_bytes -= len(participant.acc[slot][1])
+            self._cached_bytes -= self._held_bytes(slot)
         self._evicted = max(self._evicted, through)
         self._steps.take((core.TRUNCATE, through), self.me, now)
         return self._steps.output.number
 
     def lacks(self, slot: int) -> bool:
         """Whether a peer's snapshot behind that slot would help."""
-        return self.core.chosen < slot and not self.core.leads()
+        if self.core.chosen < slot:
+            return not self.core.leads()
+        return slot > self.applied and slot >= self.core.truncated and (self.lacks_base or self.applied + 1 in self.core.faulty)
 
     def install(self, now: int, base: Unpacked) -> int:
         """Go on behind a snapshot instead of through the log; in which Output that is written down.  [PML §5.5; SAFETY 6, 26]
@@ -62,13 +64,19 @@ class Applying(Belonging):
         The machine was restored from it, and its record is durable. Promises, and votes above it, stay.
         """
         slot, members = base.part.slot, base.part.members if base.part.config else b""
-        value = as_value(members) if members else b""
-        self._steps.take((core.INSTALL, slot, value), self.me, now)
-        if value:
-            self.roster.adopt(of_value(value), slot)
+        # Where only values that were chosen here are lost, or the database is, what the snapshot covers is not needed any more: unless it
+        # tells which configuration governs, and that was lost too.
+        if slot > self.core.chosen or base.part.config > self.core.config:
+            value = as_value(members) if members else b""
+            self._steps.take((core.INSTALL, slot, value, base.part.epoch), self.me, now)
+            if value:
+                self.roster.adopt(of_value(value), slot)
+        else:
+            self._steps.take((core.TRUNCATE, slot), self.me, now)
         self.applier.restore(base.part, base.sessions)
         self._chains = {at: chain for at, chain in self._chains.items() if at > slot}
-        self._evicted, self._cached_bytes, self._seen, self._is_blocked = slot, 0, slot, False
+        self._evicted, self._seen, self._is_blocked = max(self._evicted, self.core.truncated), slot, False
+        self._cached_bytes = sum([len(value) for at, (_, value) in self.core.acc.items() if at <= slot])
         self._read.clear()
         self._steps.applied(slot, self.applier.chain)
         self._steps.raised(self.applier.feature)
@@ -86,7 +94,9 @@ class Applying(Belonging):
     @property
     def _can_apply(self) -> bool:
         """Whether there is something to apply, and something to apply it to."""
-        return self.applier.applied < self.core.chosen and not self._is_blocked and not self.doubt.wants_base
+        applied = self.applier.applied
+        is_missing = self._is_blocked or self.wants_base or applied + 1 in self.core.faulty
+        return applied < self.core.chosen and not is_missing
 
     def _apply(self, now: int) -> None:
         """Apply chosen values, a bounded number in one go; the rest at the next event, which is due at once."""
@@ -94,7 +104,10 @@ class Applying(Belonging):
         effects = self._steps.output.effects
         while applier.applied < self.core.chosen and budget > 0:
             slot = applier.applied + 1
-            value = accepted[slot][1] if slot > self._evicted else self._read.pop(slot, None)
+            if slot in self.core.faulty:
+                break
+            held = accepted.get(slot)
+            value = held[1] if held is not None else self._read.pop(slot, None)
             if value is None:
                 self._read_back(slot)
                 break
@@ -109,6 +122,8 @@ class Applying(Belonging):
             if slot > self._seen:
                 self._seen = slot
                 self._cached_bytes += len(value)
+            elif slot <= self._evicted:
+                accepted.pop(slot, None)  # it was fetched again, and is on the disk
             if applier.asked and self.doubt.may_serve:
                 self._steps.output.captures.append(self._capture())
         self._steps.applied(applier.applied, applier.chain)
@@ -127,7 +142,20 @@ class Applying(Belonging):
         through = min(self.applier.applied, self._steps.durable_mark, self._evicted + DROPPED_SLOTS)
         while self._cached_bytes > self.options.cache_bytes and self._evicted < through:
             self._evicted += 1
-            self._cached_bytes -= len(self.core.acc.pop(self._evicted)[1])
+            self._cached_bytes -= self._held_bytes(self._evicted)
+            self.core.acc.pop(self._evicted, None)
+
+    def _held_bytes(self, slot: int) -> int:
+        """Of a slot that was applied; 0 where its record is damaged."""
+        held = self.core.acc.get(slot)
+        return len(held[1]) if held is not None else 0
+
+    def _refilled(self, slot: int) -> None:
+        """A chosen value was learned, perhaps again: what was applied already need not stay in memory."""
+        if slot <= self._evicted and slot <= self.applied:
+            self.core.acc.pop(slot, None)
+        elif slot <= self._seen:
+            self._cached_bytes += self._held_bytes(slot)
 
     def _read_back(self, slot: int) -> None:
         """Values that are on the disk alone are to be applied again: the shell hands them to `supply`."""

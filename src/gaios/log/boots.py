@@ -52,7 +52,8 @@ class Remembered(NamedTuple):
 def remembered(found: Recovered) -> Remembered:
     """What a start found."""
     chosen = max(found.chosen, found.truncated)
-    return Remembered(found.promised, chosen, frozenset(slot for slot in found.accepted if slot > chosen))
+    voted = frozenset(slot for slot in (*found.accepted, *found.faulty) if slot > chosen)
+    return Remembered(found.promised, max(chosen, found.silent_through), voted)
 
 
 def lineage(me: int, found: Recovered, boot: int, nonce: int) -> list[tuple[int, int]]:
@@ -80,7 +81,11 @@ class Boots:
         self._remembered = remembered(found)
         self._known = {member: boot for member, boot in found.boots.items() if member != me}
         self._mine = Boot(
-            self._boot, self._nonce, self._boot, self._remembered.promised, max(found.chosen, found.truncated, *found.accepted)
+            self._boot,
+            self._nonce,
+            self._boot,
+            self._remembered.promised,
+            max(found.chosen, found.truncated, *found.accepted, *found.faulty),
         )
         self._recorded_by: set[int] = set()
         self._strangers: dict[int, tuple[int, int]] = {}
@@ -105,6 +110,10 @@ class Boots:
     def boot_of(self, member: int) -> int:
         """The boot in which a peer is known; 0: in none."""
         return self._known[member].boot if member in self._known else 0
+
+    def records(self) -> list[Record]:
+        """All that is known, as records of their own."""
+        return [(RecordKind.BOOT, member, 0, encode(boot)) for member, boot in self.entries()]
 
     def why(self) -> str:
         """What is unusual about this boot; empty when nothing is."""

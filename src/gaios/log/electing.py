@@ -37,12 +37,13 @@ class Electing(Belonging):
 
     @property
     def _may_lead(self) -> bool:
-        """Whether it is a voter, as far as it knows and was told, of a database that may be served."""
-        return self.doubt.may_serve and self.core.electors() >> self.me & 1 == 1 and self.roster.votes(self.me)
+        """Whether it is a voter, as far as it knows and was told, of a database that is there and may be served."""
+        fit = self.doubt.may_serve and not self.lacks_base and not self._steps.is_silent
+        return fit and self.core.electors() >> self.me & 1 == 1 and self.roster.votes(self.me)
 
     def _poll_due_ns(self) -> int:
-        """When to poll: later where the disk has less room than others; never where it has none, or the database is in doubt."""
-        if self.space.room == Room.NONE or not self.doubt.may_serve:
+        """When to poll: later where the disk has less room than others; never where it has none, the database is in doubt, or votes are."""
+        if self.space.room == Room.NONE or not self.doubt.may_serve or self._steps.is_silent or self.lacks_base:
             return FAR
         due, term_ms = self._election.due_ns(self.core.granted_until), self.options.term_ms
         return due + (self.space.wait_ms(term_ms) + term_ms * self._reign.pace.stands_back(due)) * MS
@@ -58,7 +59,8 @@ class Electing(Belonging):
     def _polled(self, now: int, member: int, message: Message) -> None:
         """A replica asks whether it might be elected: yes only when no lease of ours is out.  [SAFETY 9]"""
         _, number, promised, chosen = message
-        yes = now >= self.core.granted_until and not self._reign.ballot and self.roster.votes(member)
+        fit = not self._reign.ballot and not self._steps.is_silent
+        yes = now >= self.core.granted_until and fit and self.roster.votes(member)
         if yes:
             self._election.give_way(now, member, self.me)
         self._catchup.heard(member, chosen)
@@ -104,7 +106,7 @@ class Electing(Belonging):
         elif now >= self._resend_due:
             self._resend_due = now + self.options.retransmit_ms * MS
             participant = self.core
-            if not participant.quorum(participant.proms):
+            if participant.gathers():
                 message: Message = (core.PREPARE, participant.bal, participant.config)
                 self._steps.output.after.extend((peer, message) for peer in self.peers if not participant.proms >> peer & 1)
             for slot in range(participant.chosen + 1, participant.next):

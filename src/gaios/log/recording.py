@@ -63,8 +63,16 @@ class Start(msgspec.Struct, array_like=True, frozen=True, tag=1):
     truncated: int
     accepted: list[tuple[int, int, bytes]]
     """slot, ballot, value."""
+    faulty: list[tuple[int, int]] = []
+    """slot, ballot at the most, where what was accepted cannot be read."""
+    silent_through: int = 0
+    """Nobody can tell what was accepted up to there."""
+    is_damaged: bool = False
+    """Some of the log could not be read: marks may be missing, too."""
     governs: tuple[int, bytes] = (0, b"")
     """The configuration that records say governs, as a value, and behind which slot; a newer one may stand in `accepted`."""
+    is_unsure: bool = False
+    """A newer one than that may have stood in what could not be read."""
 
 
 class Step(msgspec.Struct, array_like=True, frozen=True, tag=2):

@@ -3,18 +3,22 @@
     copies   promised ballot, longest lease term granted, boot, nonce, feature level        (two checksummed files, by storage/)
     STATE    all of it, and every accepted value above `chosen`              (first in each segment)
     ACCEPT   slot, ballot, value
-    CHOSEN   every slot through this one is chosen as last recorded, and the chain's hash there   (lazily written)
+    CHOSEN   every slot through this one is chosen as last recorded, and the chain's hash there   (lazily written);
+             where others have a ballot, the highest slot that was accepted
     TRUNCATE slots through this one were dropped; its ballot and payload: behind which slot which configuration governs there
     BOOT     a member's newest boot, and the newest of its acknowledgements that were seen: a peer's, or this replica's once registered
     SNAPSHOT the snapshot behind this slot is durable: its handle                 (behind the mark that its slot is chosen);
              again, with 1 for a ballot: a majority has the same one              (proofs.py)
     QUARANTINE the database differs from the other replicas' and must not be served; empty: no more   (doubt.py)
+    REPAIR   these bytes of the log are damaged and needed no more   (written by storage/'s rules)
+    FAULT    what was accepted in this slot cannot be read any more; it was of no newer ballot than this
 
 Rule 1. Folding is a maximum for marks and the newest record for a slot: records may be folded again without harm.
 Rule 2. What was truncated is chosen, and a snapshot of this replica's own that says more than its marks do is none.
 Rule 3. A CHOSEN mark that was lost is learned again from peers; it speaks of values that stand before it in the log.
 """
 
+import struct
 from collections.abc import Iterable
 from enum import IntEnum
 from typing import Final, NamedTuple
@@ -25,8 +29,12 @@ from gaios.errors import ProtocolError, TooOld
 
 Record = tuple[int, int, int, bytes]
 """kind, slot, ballot, payload: what storage/ calls a record."""
+Place = tuple[int, int, int]
+"""Damaged bytes of the log: segment, start, end."""
 CHAIN_BYTES: Final = 16
 CHAIN_START: Final = bytes(CHAIN_BYTES)
+UNKNOWN: Final = b"?"
+"""Instead of a configuration's value: which one governs there stood in a record that is damaged."""
 
 
 class RecordKind(IntEnum):
@@ -38,7 +46,9 @@ class RecordKind(IntEnum):
     TRUNCATE = 4
     BOOT = 5
     SNAPSHOT = 6
+    REPAIR = 7
     QUARANTINE = 9
+    FAULT = 10
 
 
 class Boot(NamedTuple):
@@ -81,8 +91,12 @@ class State(msgspec.Struct, array_like=True, frozen=True):
     """By member."""
     quarantine: bytes = b""
     """The newest QUARANTINE record's payload."""
+    faulty: list[tuple[int, int]] = []
+    """slot, ballot, of every slot above `chosen` whose accepted value was lost."""
+    silent_through: int = 0
+    """See `Recovered`."""
     governs: tuple[int, bytes] = (0, b"")
-    """The configuration at `chosen`, as a value, and behind which slot it governs; 0 and empty: the founders'."""
+    """The configuration at `chosen`, as a value, and behind which slot it governs; 0 and empty: the founders'. UNKNOWN: that is lost."""
 
 
 class Recovered(msgspec.Struct):
@@ -98,6 +112,8 @@ class Recovered(msgspec.Struct):
     """The newest configuration, as a value, that records say governs; a newer one may stand among the values. Empty: the founders'."""
     governs: int = 0
     """Behind this slot."""
+    surveyed: int = 0
+    """At this slot records tell which configuration governs; behind it, only its own record does."""
     chains: dict[int, bytes] = {}
     """Hashes of the log's chain that this replica had written down, by slot: a replay must come to the same.  [SAFETY 16]"""
     snapshots: dict[int, bytes] = {}
@@ -110,6 +126,16 @@ class Recovered(msgspec.Struct):
     """What errors call it."""
     quarantine: bytes = b""
     """Why its database must not be served; empty when it may."""
+    top: int = 0
+    """The highest slot that was ever accepted, as far as anything tells."""
+    faulty: dict[int, int] = {}
+    """Slots whose accepted value was lost, each with the newest ballot that it may have been of.  [SAFETY 6]"""
+    waiting: dict[Place, set[int]] = {}
+    """Damaged places of the log, each with the slots that are to be written anew before it is needed no more."""
+    alone: set[int] = set()
+    """Slots whose value stands in a state record alone, because their own is damaged: they are to be written again."""
+    silent_through: int = 0
+    """Until every slot through this one is chosen, nothing may be promised or voted for: nobody can tell what was accepted up to there."""
 
 
 _ACCEPT, _CHOSEN = int(RecordKind.ACCEPT), int(RecordKind.CHOSEN)
@@ -117,7 +143,14 @@ _ACCEPT, _CHOSEN = int(RecordKind.ACCEPT), int(RecordKind.CHOSEN)
 _copies = msgspec.msgpack.Decoder(Copies)
 _state = msgspec.msgpack.Decoder(State)
 _boot = msgspec.msgpack.Decoder(Boot)
+decode_state = _state.decode
 encode = msgspec.msgpack.Encoder().encode
+_PLACE = struct.Struct("<III")
+
+
+def encode_places(places: Iterable[Place]) -> bytes:
+    """A REPAIR record's payload, as storage/ reads it: three words of 32 bits for each place."""
+    return b"".join(_PLACE.pack(*place) for place in places)
 
 
 def recover(copies: bytes, records: Iterable[Record], directory: str = "the replica's directory") -> Recovered:
@@ -128,17 +161,25 @@ def recover(copies: bytes, records: Iterable[Record], directory: str = "the repl
         TooOld: a record of a kind that came with a newer version.
     """
     try:
-        return _fold(_copies.decode(copies), records, directory)
+        decoded = _copies.decode(copies)
+        return fold(Recovered(decoded, decoded.promised, decoded.longest_ns, directory=directory), records)
     except msgspec.DecodeError as error:
         raise ProtocolError(reason=f"a durable record cannot be read: {error}") from None
 
 
-def _fold(copies: Copies, records: Iterable[Record], directory: str) -> Recovered:
-    found = Recovered(copies, copies.promised, copies.longest_ns, directory=directory)
-    accepted, chains = found.accepted, found.chains
+def fold(found: Recovered, records: Iterable[Record]) -> Recovered:
+    """Take up more records.
+
+    Raises:
+        msgspec.DecodeError: intact bytes that this version cannot read.
+        TooOld: a record of a kind that came with a newer version.
+    """
+    accepted, chains, faulty = found.accepted, found.chains, found.faulty
     for kind, slot, ballot, payload in records:
         if kind == _ACCEPT:
             accepted[slot] = (ballot, payload)
+            if faulty:
+                faulty.pop(slot, None)
             if ballot > found.promised:
                 found.promised = ballot
         elif kind == _CHOSEN:
@@ -147,7 +188,7 @@ def _fold(copies: Copies, records: Iterable[Record], directory: str) -> Recovere
             chains[slot] = payload
         elif kind == RecordKind.TRUNCATE:
             found.truncated = max(found.truncated, slot)
-            _govern(found, ballot, payload)
+            _govern(found, slot, ballot, payload)
         elif kind == RecordKind.SNAPSHOT:
             if ballot:
                 found.proved.add(slot)
@@ -155,27 +196,41 @@ def _fold(copies: Copies, records: Iterable[Record], directory: str) -> Recovere
                 found.proved.discard(slot)
             found.snapshots[slot] = payload
         elif kind == RecordKind.STATE:
-            state = _state.decode(payload)
+            state = decode_state(payload)
             found.promised = max(found.promised, state.promised)
             found.longest_ns = max(found.longest_ns, state.longest_ns)
             found.chosen = max(found.chosen, state.chosen)
             found.truncated = max(found.truncated, state.truncated)
             found.quarantine = state.quarantine
-            _govern(found, *state.governs)
+            found.silent_through = max(found.silent_through, state.silent_through)
+            _govern(found, state.chosen, *state.governs)
             for at, accepted_in, value in state.accepted:
-                found.accepted[at] = (accepted_in, value)
+                accepted[at] = (accepted_in, value)
+                faulty.pop(at, None)
+            for at, ballot_at in state.faulty:
+                accepted.pop(at, None)
+                faulty[at] = max(ballot_at, faulty.get(at, 0))
             found.boots.update(state.boots)
         elif kind == RecordKind.BOOT:
             found.boots[slot] = _boot.decode(payload)
         elif kind == RecordKind.QUARANTINE:
             found.quarantine = payload
+        elif kind == RecordKind.FAULT:
+            accepted.pop(slot, None)
+            faulty[slot] = max(ballot, faulty.get(slot, 0))
+        elif kind == RecordKind.REPAIR:
+            pass  # what it says matters where something is damaged: damage.py
         else:
-            raise TooOld(what=directory, reason=f"its log holds a record of kind {kind}, which is not known here")
+            raise TooOld(what=found.directory, reason=f"its log holds a record of kind {kind}, which is not known here")
     # The mark was durable when it was truncated, and may stand in a segment that went with that.
     found.chosen = max(found.chosen, found.truncated)
     return found
 
 
-def _govern(found: Recovered, slot: int, value: bytes) -> None:
+def _govern(found: Recovered, at: int, slot: int, value: bytes) -> None:
+    """A record says that at `at` the configuration governs that stands in `slot`."""
+    if value == UNKNOWN:
+        return
+    found.surveyed = max(found.surveyed, at)
     if value and slot >= found.governs:
         found.governs, found.configuration = slot, value

@@ -13,7 +13,7 @@ Left out on purpose: bytes on disk (storage/), frames (transport/), who is a cli
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from gaios import errors
 from gaios.configuration import Configuration
@@ -32,15 +32,19 @@ from gaios.log.gauge import Gauge
 from gaios.log.options import MS, Options
 from gaios.log.output import OTHERS, Output
 from gaios.log.raising import Raising
-from gaios.log.records import Record, Recovered
+from gaios.log.records import Place, Record, Recovered
 from gaios.log.reign import Reign
-from gaios.log.roster import Roster
+from gaios.log.repair import Repair
+from gaios.log.roster import Roster, survey
 from gaios.log.sessions import Bounds, Sessions
 from gaios.log.snapshots import Unpacked
 from gaios.log.space import Room, Space
 from gaios.log.steps import FAR, Steps
 from gaios.machine import Machine
 from gaios.paxos import core
+
+_SPEAKS: Final = frozenset({core.PREPARE, core.ACCEPT, core.HEARTBEAT})
+"""What a replica answers with a promise, a vote or a grant."""
 
 
 class Replica(Electing, Applying):
@@ -81,6 +85,8 @@ class Replica(Electing, Applying):
         self.me, self.boot, self.nonce = me, boot, nonce
         self.core = participant(me, sum(1 << member for member in members))
         self.roster = roster = Roster(me, members, told)
+        if base is not None:
+            survey(recovered, base.part.slot, base.part.config, base.part.members)
         roster.recover(recovered)
         self.offer = b""
         """The handle of the newest snapshot that is proved: for peers that ask for what was truncated."""
@@ -94,7 +100,7 @@ class Replica(Electing, Applying):
         """Whether, as master, it puts what waits into slots: not where that could not be written down, nor when it is about to go. As of
         the last event: what was told of disks is forgotten by and by, and nothing may come of that between events."""
         self._steps = Steps(self.core, options, lineage(me, recovered, boot, nonce))
-        self._steps.restore(recovered, roster.newest)
+        self._steps.restore(recovered, roster.newest, roster.slot)
         self.boots = Boots(self._steps, options, me, roster, recovered, now)
         self.applier = applier(machine, Sessions(bounds or Bounds()), empty)
         if base is not None:
@@ -120,6 +126,9 @@ class Replica(Electing, Applying):
         self._seen = self.applied
         """Every slot through this one was applied once."""
         self._cached_bytes = sum([len(value) for slot, (_, value) in self.core.acc.items() if slot <= self.applied])
+        self._repair = Repair(self.core, options, roster)
+        if recovered.waiting or recovered.faulty:
+            self._steps.know_damage(recovered.waiting, recovered.faulty, now)
         self._has_begun = False
         self._begin()
 
@@ -160,9 +169,9 @@ class Replica(Electing, Applying):
             return bool(self._steps.output)
         if member != self.me:
             self.gauge.heard(now, member)
-        if member != self.me and not self.boots.hears(member, boot, nonce, messages):
-            return bool(self._steps.output)
-        supplied, chosen = 0, self.core.chosen
+            if not self.boots.hears(member, boot, nonce, messages):
+                return bool(self._steps.output)
+        supplied, chosen, proposes = 0, self.core.chosen, self._proposes
         for message in messages:
             tag = message[0]
             if tag == NEWS or (only is not None and tag not in only):
@@ -194,9 +203,11 @@ class Replica(Electing, Applying):
             elif self.space.room == Room.NONE and tag in (core.ACCEPT, core.CHOSEN):
                 continue  # it could not be written down: as if it were lost
             else:
-                self._note(now, member, message, fired=self._steps.take(message, member, now))
+                heard = tag not in _SPEAKS or not self._steps.is_silent
+                self._note(now, member, message, fired=heard and self._steps.take(message, member, now))
         self._settle(now)
-        return bool(self._steps.output or self.doubt.evidence or self.doubt.news) or self.core.chosen != chosen
+        news = self._steps.output or self.doubt.evidence or self.doubt.news
+        return bool(news) or self.core.chosen != chosen or self._proposes != proposes
 
     def submit(self, now: int, token: Any, data: bytes, *, bound: bool = False) -> None:  # noqa: ANN401 (a token is the shell's own)
         """A client's entry came; its answer comes in some `Output`. `bound`: only this reign may carry it out.  [PML §5.3]"""
@@ -229,6 +240,17 @@ class Replica(Electing, Applying):
             self._read[slot], self._asked = value, 0
         else:
             self._steps.output.at_once.append((member, (core.CHOSEN, slot, ballot, value)))
+
+    def rotted(self, now: int, place: Place, slots: list[int]) -> None:
+        """Bytes of the log are damaged, found while running; the newest records of these slots stand there.  [SAFETY 15]
+
+        What is in memory is written again at once, the rest is fetched from peers.
+        """
+        held = self.core.acc
+        lost = {slot: self.core.promised for slot in slots if slot not in held and slot > self.core.truncated}
+        self._steps.write_again([slot for slot in slots if slot in held], self.boots.records())
+        self._steps.know_damage({place: set(lost)}, lost, now)
+        self._settle(now)
 
     def synced(self, now: int, number: int) -> None:
         """Every record through Output `number` is durable."""
@@ -281,6 +303,8 @@ class Replica(Electing, Applying):
         if not self._has_begun:
             return due
         due = min(due, self.space.due_ns(), self.doubt.due_ns())
+        if self.core.faulty:
+            due = min(due, self._repair.due_ns())
         if self._reign.ballot:
             due = min(due, self.raising.due_ns(leads=self.is_serving), self._changes.due_ns())
             return min(due, self._reign.due_ns(proposes=self._proposes), self._leave_by or FAR)
@@ -341,8 +365,10 @@ class Replica(Electing, Applying):
             promise = self._steps.promise
             if not fired and promise is not None and promise[1] == message[1] == self.core.promised:
                 self._steps.output.after.append((member, promise))
-        elif tag == core.CHOSEN and fired and self._is_candidate:
-            self._election.extend(now)
+        elif tag == core.CHOSEN and fired:
+            if self._is_candidate:
+                self._election.extend(now)
+            self._refilled(message[1])
 
     def _settle(self, now: int) -> None:
         """Bring everything to rest after an event: recover, begin or end a reign, apply, answer reads, ask for what is missing."""
@@ -374,6 +400,10 @@ class Replica(Electing, Applying):
             source, slots = self._catchup.wanted(now, participant.chosen)
             for slot in slots:
                 self._steps.take((core.SEEK, slot, source), self.me, now)
+        if self._has_begun and participant.faulty and self.space.room != Room.NONE:
+            source, missing = self._repair.wanted(now)
+            for slot in missing:
+                self._steps.take((core.SEEK, slot, source), self.me, now)
         self._leave_if_due(now)
         self._look_at_disks(now)
         self._steps.rest(now)
@@ -386,7 +416,7 @@ class Replica(Electing, Applying):
             if self.offer:
                 self._steps.output.at_once.append((member, (OFFER, self.offer)))
             return self.options.supply_bytes
-        if slot <= self._evicted:
+        if slot <= self._evicted and slot not in self.core.faulty:
             self._steps.output.reads.append((member, slot))
             return self.options.batch_bytes
         self._steps.take(message, member, now)

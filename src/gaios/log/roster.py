@@ -10,8 +10,20 @@ only copies of what was chosen below it: they must not be switched off, and the 
 
 from collections.abc import Mapping
 
-from gaios.configuration import Configuration, founders, is_configuration, newest, of_value
+from gaios.configuration import Configuration, as_value, founders, is_configuration, newest, numbered, of_value
 from gaios.log.records import Recovered
+
+
+def survey(found: Recovered, slot: int, number: int, members: bytes) -> None:
+    """The snapshot behind a slot tells which configuration governs there: where records that say so are lost, it stands for them.
+
+    `found.chosen` is at least `slot`. What it tells is older than a configuration whose own record is there.
+    """
+    known = newest(found.accepted, found.chosen, max(found.governs, found.truncated))
+    best = known[1].number if known else numbered(found.configuration)
+    if number > best:
+        found.governs, found.configuration = slot, as_value(members)
+    found.surveyed = max(found.surveyed, slot)
 
 
 class Roster:
@@ -69,7 +81,7 @@ class Roster:
     def follow(self, number: int, accepted: Mapping[int, tuple[int, bytes]], chosen: int) -> None:
         """The core went over to this configuration, in a slot at or below `chosen` that it still has."""
         for slot in range(chosen, self.slot, -1):
-            value = accepted[slot][1]
+            _, value = accepted.get(slot, (0, b""))
             if is_configuration(value) and (found := of_value(value)).number == number:
                 self.adopt(found, slot)
                 return

@@ -9,8 +9,10 @@ from gaios.log.gauge import Ailment, Gauge, Unfit, tolerates
 from gaios.log.options import MS, Options
 from gaios.log.raising import Raising
 from gaios.log.reign import Reign
+from gaios.log.repair import Repair
 from gaios.log.roster import Roster
 from gaios.log.space import Space
+from gaios.log.steps import Steps
 from gaios.paxos import core
 
 
@@ -29,6 +31,8 @@ class Standing:
     raising: Raising
     _reign: Reign
     _catchup: Catchup
+    _steps: Steps
+    _repair: Repair
     _master: int
 
     @property
@@ -138,10 +142,41 @@ class Standing:
         return self.applier.applied < self.core.chosen or self._catchup.known > self.core.chosen
 
     @property
+    def silent_through(self) -> int:
+        """It says nothing until every slot through this one is chosen, if it does not know that yet."""
+        return self._steps.silent_through
+
+    @property
+    def lacks_base(self) -> bool:
+        """Whether the database is lost: the log begins behind a snapshot that cannot be read."""
+        return self.applier.applied < self.core.truncated
+
+    @property
+    def wants_base(self) -> bool:
+        """Whether the shell is to find a snapshot that is proved: the database is lost, or wrong, and the log begins later."""
+        return self.lacks_base or self.doubt.wants_base
+
+    @property
     def why(self) -> list[str]:
         """What is unusual about this replica, in sentences."""
-        boots, disk = self.boots.why(), self.space.why(self.roster.place)
-        return [*([boots] if boots else []), *disk, *self._belongs(), *self.doubt.why(self.members), *self.raising.why(self.members)]
+        told = [*(why for why in (self.boots.why(),) if why), *self._lost()]
+        others = (*self.space.why(self.roster.place), *self._belongs(), *self.doubt.why(self.members), *self.raising.why(self.members))
+        return [*told, *others]
+
+    def _lost(self) -> list[str]:
+        """What was durable here and is no more."""
+        told, steps = [], self._steps
+        lost = sum(1 for slot in self.core.faulty if slot <= self.core.chosen)
+        if lost:
+            told.append(f"the records of {lost} chosen slots are damaged: they are fetched from peers; see docs/operations/damage.md")
+        if self.lacks_base:
+            told.append("its snapshots are damaged, and its log begins behind them: it fetches one from a peer, and votes on meanwhile")
+        if steps.is_unsure:
+            told.append("it does not vote until it has learned again who the members are, because a record that may say so is damaged")
+        if self.core.chosen < steps.silent_through:
+            through = steps.silent_through
+            told.append(f"it does not vote until slot {through} is chosen, because nobody can tell what it voted for up to there")
+        return told
 
     def _belongs(self) -> list[str]:
         """What is unusual about its membership."""
@@ -151,6 +186,11 @@ class Standing:
         if not self.roster.votes(self.me):
             return [f"member {self.me} is a learner of configuration {best.number}: it votes once it has caught up"]
         return []
+
+    @property
+    def is_repairing(self) -> bool:
+        """Whether something that was durable here is lost, or in doubt, and yet to be set right."""
+        return self._steps.is_silent or self.lacks_base or self._repair.is_due or self.doubt.is_repairing
 
     def followers(self, now: int) -> list[int]:
         """The voters whose leases this master has, itself included."""
@@ -165,7 +205,7 @@ class Standing:
     def unfit(self, now: int) -> list[Unfit]:
         """The members that this master does not count on, with the reason."""
         full = self.space.full(now) if self.space.is_uneven else ()
-        return self.gauge.unfit(now, self.roster.voters, full, ailing=self.doubt.is_repairing)
+        return self.gauge.unfit(now, self.roster.voters, full, ailing=self.is_repairing)
 
     def tolerates(self, now: int) -> int | None:
         """How many more members may fail; None at any replica but a master with a lease."""
@@ -174,7 +214,7 @@ class Standing:
     @property
     def ailments(self) -> Ailment:
         """What is wrong with this replica, for a master's gauge."""
-        return Ailment.REPAIRING if self.doubt.is_repairing else Ailment(0)
+        return Ailment.REPAIRING if self.is_repairing else Ailment(0)
 
     def lease_ns(self, now: int) -> int:
         """How long the lease lasts yet; 0 without one."""

@@ -6,16 +6,19 @@ Rule 3. Marks of what is chosen, and `Learn`, are only ever overtaken by newer o
 record, or when they have waited long enough.
 Rule 4. A full state record claims as chosen only what a mark that is *already durable* claims. It opens a segment, so the records that
 it was made from may stand behind it in the same write, and a torn write may keep it and lose them.
+Rule 5. A damaged place of the log is named in a REPAIR record once all slots that it left in doubt are written anew: behind that it
+needs no repair any more.  [SAFETY 15]
 """
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Any, Final
 
 from gaios.configuration import Configuration
 from gaios.log.codec import Message
 from gaios.log.options import MS, Options
 from gaios.log.output import OTHERS, Output
-from gaios.log.records import Boot, Copies, Record, RecordKind, Recovered, State, encode
+from gaios.log.records import UNKNOWN, Boot, Copies, Place, Record, RecordKind, Recovered, State, encode, encode_places
 from gaios.paxos import core
 
 FAR: Final = 1 << 62
@@ -44,11 +47,23 @@ class Steps:
         self._feature = 0
         self.quarantine = b""
         """The payload of the newest QUARANTINE record."""
+        self.silent_through = 0
+        """Until every slot through this one is chosen this replica says nothing."""
+        self._top = 0
+        """The highest slot that was accepted."""
+        self.waiting: dict[Place, set[int]] = {}
+        """Damaged places of the log, each with the slots that are yet to be written anew."""
         self._governs: list[tuple[int, bytes]] = []
         """Configurations, as values, with the slot behind which each is known to govern; in order."""
+        self._unread: tuple[int, ...] = ()
+        """Chosen slots, lost at the start, in which a newer configuration may have stood."""
+        self._unnamed = 0
+        """What governed behind this slot stood in a record that is lost; 0: in none."""
 
-    def restore(self, recovered: Recovered, members: Configuration) -> None:
+    def restore(self, recovered: Recovered, members: Configuration, governs: int = 0) -> None:
         """Take over what the disk held, and the members as of its mark; the boot is written down before anything is said.
+
+        `governs`: behind which slot the members govern.
 
         What was accepted above the mark is written again: some of it may stand in a state record alone, its own record torn off behind
         it, and whoever later looks up that slot's newest record on the disk must find this value and not an older one.
@@ -60,13 +75,60 @@ class Steps:
         participant.truncated = recovered.truncated
         self._feature = recovered.copies.feature
         self.quarantine = recovered.quarantine
+        self.silent_through = recovered.silent_through
         participant.config, participant.voters = members.number, members.voters if members.number else 0
         if recovered.configuration:
             self.govern(recovered.governs, recovered.configuration)
+        if governs > recovered.governs:
+            self.govern(governs, recovered.accepted[governs][1])
+        if recovered.surveyed < recovered.truncated:
+            self._unnamed = recovered.truncated
+        known = max(recovered.surveyed, governs)
+        self._unread = tuple(slot for slot in recovered.faulty if known < slot <= recovered.chosen)
         participant.acc = {slot: held for slot, held in recovered.accepted.items() if slot > recovered.truncated}
         above = sorted(slot for slot in participant.acc if slot > recovered.chosen)
-        self.output.records.extend((RecordKind.ACCEPT, slot, *participant.acc[slot]) for slot in above)
+        again = sorted({*above, *recovered.alone}) if recovered.alone else above
+        self.output.records.extend((RecordKind.ACCEPT, slot, *participant.acc[slot]) for slot in again)
+        self._top = max(recovered.top, recovered.silent_through, recovered.chosen, above[-1] if above else 0)
         self._write_copies()
+
+    def know_damage(self, waiting: dict[Place, set[int]], faulty: dict[int, int], now: int) -> None:
+        """These places of the log are damaged, and these slots' values lost with them, each of no newer ballot than that."""
+        for slot, ballot in faulty.items():
+            self.take((core.ROT, slot, ballot), self.core.me, now)
+        for place, slots in waiting.items():
+            self.waiting[place] = {slot for slot in slots if slot in self.core.faulty}
+        self._name_repaired()
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nobody can tell what this replica accepted: it must neither promise nor vote."""
+        return self.core.chosen < self.silent_through or self.is_unsure
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether a newer configuration may govern than the one that this replica knows: its record, or what named it, is lost.
+
+        Whoever goes by an older one may count those who are not asked any more. It says nothing at all meanwhile.  [SAFETY 18]
+        """
+        return bool(self._unnamed or self._unread) and self._doubts(self.core.chosen, self._governs[-1][0] if self._governs else 0)
+
+    def _doubts(self, slot: int, governs: int) -> bool:
+        """Whether a newer configuration may stand in a lost record at or below `slot` than the one that governs behind `governs`."""
+        faulty = self.core.faulty
+        return governs < self._unnamed <= slot or any(governs < at <= slot and at in faulty for at in self._unread)
+
+    def write_again(self, slots: Iterable[int], boots: Iterable[Record]) -> None:
+        """Records are damaged, and what they told is at hand: these slots' values; and what else may have stood there, which is little."""
+        participant, records = self.core, self.output.records
+        records.extend((RecordKind.ACCEPT, slot, *participant.acc[slot]) for slot in slots)
+        records.extend((RecordKind.FAULT, slot, ballot, b"") for slot, ballot in participant.faulty.items() if slot > participant.chosen)
+        if participant.truncated:
+            records.append((RecordKind.TRUNCATE, participant.truncated, *self._governing(participant.truncated)))
+        if self.quarantine:
+            records.append((RecordKind.QUARANTINE, 0, 0, self.quarantine))
+        records.extend(boots)
+        self._mark()
 
     def take(self, event: Message, member: int, now: int) -> bool:
         """One step; whether a rule fired."""
@@ -88,8 +150,10 @@ class Steps:
             self._governs.append((slot, value))
 
     def _governing(self, slot: int) -> tuple[int, bytes]:
-        """The configuration of that slot's snapshot, and from where on it governs; 0 and empty: the founders'."""
-        return next((each for each in reversed(self._governs) if each[0] <= slot), (0, b""))
+        """From where on which configuration governs at that slot; 0 and empty: the founders' does; UNKNOWN: a newer one may."""
+        found = next((each for each in reversed(self._governs) if each[0] <= slot), (0, b""))
+        is_lost = bool(self._unnamed or self._unread) and self._doubts(slot, found[0])
+        return (found[0], UNKNOWN) if is_lost else found
 
     def applied(self, slot: int, chain: bytes) -> None:
         """The chain's hash at the newest applied slot, to be written with the next mark."""
@@ -181,6 +245,7 @@ class Steps:
         participant, mark = self.core, self._durable_mark
         slots = range(mark + 1, participant.chosen + core.WINDOW + 1)
         above = [(slot, *participant.acc[slot]) for slot in slots if slot in participant.acc]
+        faulty = [(slot, ballot) for slot, ballot in participant.faulty.items() if slot > mark]
         state = State(
             participant.promised,
             participant.longest,
@@ -189,7 +254,9 @@ class Steps:
             above,
             boots,
             self.quarantine,
-            governs=self._governing(mark),
+            faulty,
+            self.silent_through if participant.chosen < self.silent_through else 0,
+            self._governing(mark),
         )
         return (RecordKind.STATE, mark, participant.promised, encode(state))
 
@@ -213,8 +280,15 @@ class Steps:
             field = write[0]
             if field == core.F_ACC:
                 records.append((RecordKind.ACCEPT, write[1], write[2], write[3]))
+                if write[1] > self._top:
+                    self._top = write[1]
+                if self.waiting:
+                    self._name_repaired()
             elif field in (core.F_PROMISED, core.F_LONGEST):
                 self._write_copies()
+            elif field == core.F_FAULTY:
+                if write[1] > self.core.chosen:
+                    records.append((RecordKind.FAULT, write[1], write[2], b""))
             elif field == core.F_TRUNCATED:
                 governs, value = self._governing(write[1])
                 self._governs = [each for each in self._governs if each[0] >= governs]
@@ -230,4 +304,14 @@ class Steps:
         self._marked = self.core.chosen
         self._mark_due = FAR
         slot, chain = self._chain
-        self.output.records.append((RecordKind.CHOSEN, self.core.chosen, 0, chain if slot == self.core.chosen else b""))
+        top = max(self._top, self.core.chosen)
+        self.output.records.append((RecordKind.CHOSEN, self.core.chosen, top, chain if slot == self.core.chosen else b""))
+
+    def _name_repaired(self) -> None:
+        """Places that wait for nothing any more are told."""
+        faulty = self.core.faulty
+        done = [place for place, slots in self.waiting.items() if not any(slot in faulty for slot in slots)]
+        if done and not self.is_silent:
+            self.output.records.append((RecordKind.REPAIR, self.core.chosen, 0, encode_places(done)))
+            for place in done:
+                del self.waiting[place]

@@ -10,6 +10,8 @@ Rule 3. A candidate proposes nothing at or below the highest such slot of its qu
 Rule 4. A promise is refused while a lease is granted, the granter's own campaign included (leases.spec.py).
 Rule 5. Slots are recovered in order: through a configuration first, then, under its members' promises, what it governs
 (members.spec.py).
+Rule 6. A promise says which slots' records are damaged; while one of them may hide a chosen value the candidate waits
+for further promises, and recovers nothing there or above (damage.spec.py).
 """
 
 ROUND  = Const(model=3, run=65_536)                 # members in a round
@@ -64,25 +66,27 @@ class Participant(Role):
             "[PML §4.1; PMS §2.2, §2.5; SAFETY 1, 10]"
             promised = b; bal = b; phase = PREPARING
             proms = {}; best = {}; floor = 0; next = 0; fence = 0; votes = {}; grants = {}
+            worst = {}; hurt = {}
             send(Prepare(b, config))
-            send(Promise(b, config, chosen, accepted(), {}))
+            send(Promise(b, config, chosen, accepted(), damaged()))
 
         case Prepare(b, c) if b > promised and now >= granted_until:
-            "P1b: promise; say what I know to be chosen, and what I accepted above it"
+            "P1b: promise; say what I know to be chosen, what I accepted above it, and where I do not know any more"
             "[PML §4.1; PMS §2.2; SAFETY 6, 10]"
             promised = b
-            send(Promise(b, config, chosen, accepted(), {}))
+            send(Promise(b, config, chosen, accepted(), damaged()))
 
-        case Promise(b, c, k, a, d, src=q) if (
-            b == bal and b == promised and phase == PREPARING and not quorum(proms) and len(d) == 0
-        ):
-            "P1c: gather reports; a majority's are enough. One that lists damaged slots proves nothing yet"
+        case Promise(b, c, k, a, d, src=q) if b == bal and b == promised and gathers():
+            "P1c: gather reports; a majority's are enough, and more are heard while damage leaves a slot in doubt"
             "[PML §4.1; PMS §2.2; SAFETY 6]"
             proms = proms | {q}; floor = max(floor, k)
             best = {s: newer(best[s], a[s]) for s in keys(best, a)}
+            worst = {s: max(worst[s], d[s]) for s in keys(worst, d)}
+            hurt = {s: hurt[s] | {q} if d[s] > 0 else hurt[s] for s in keys(hurt, d)}
 
         case Recover() if (
             phase == PREPARING and bal == promised and quorum(proms) and chosen >= floor and next <= chosen + 1
+            and len(unsettled()) == 0
         ):
             "P2a-again: knowing all that the quorum knows, propose the newest values above, no-ops in gaps; then lead"
             "[PMS §2.2, §3; SAFETY 6, 18]"
@@ -93,6 +97,7 @@ class Participant(Role):
                 send(Accept(bal, config, s, best[s].val))
                 send(Accepted(bal, config, s))
             acc |= {s: Entry(bal, best[s].val) for s in range(chosen + 1, e + 1)}
+            faulty -= range(chosen + 1, e + 1)
             next = e + 1
             if n > t:
-                phase = LEADING; best = {}; proms = {}
+                phase = LEADING; best = {}; proms = {}; worst = {}; hurt = {}

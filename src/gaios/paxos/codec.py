@@ -1,5 +1,5 @@
-# Generated from ballots.spec.py, members.spec.py, values.spec.py, leases.spec.py; do not edit; run `make fix`.
-# sha256 of the texts: 939a8144e19157d9086c20f905ef178d2a769394d9064d3a45ba535f2669e9ed
+# Generated from ballots.spec.py, members.spec.py, values.spec.py, leases.spec.py, damage.spec.py; do not edit; run `make fix`.
+# sha256 of the texts: 4702f857ff836242895ae2f3ddde11c9a4faa9e636b0dade28476a67b93b0a70
 """What may reach the core from another member: every field of every message, its type and its range.
 
 Rule 1. A check is total: any object becomes a message of the core, or a `ProtocolError`.
@@ -236,4 +236,5 @@ _CHECKS: Final[tuple[Callable[[_Raw], tuple[Any, ...]], ...]] = (
     _heartbeat,
     _grant,
     _release,
+    _input,
 )

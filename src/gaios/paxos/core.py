@@ -1,5 +1,5 @@
-# Generated from ballots.spec.py, members.spec.py, values.spec.py, leases.spec.py; do not edit; run `make fix`.
-# sha256 of the texts: 939a8144e19157d9086c20f905ef178d2a769394d9064d3a45ba535f2669e9ed
+# Generated from ballots.spec.py, members.spec.py, values.spec.py, leases.spec.py, damage.spec.py; do not edit; run `make fix`.
+# sha256 of the texts: 4702f857ff836242895ae2f3ddde11c9a4faa9e636b0dade28476a67b93b0a70
 # ruff: noqa: ARG002, RUF023
 """The core: what is promised, accepted, chosen and granted. The specification, as Python.
 
@@ -48,6 +48,7 @@ ABDICATE: Final = 17
 HEARTBEAT: Final = 18
 GRANT: Final = 19
 RELEASE: Final = 20
+ROT: Final = 21
 EVENT_NAMES: Final = (
     "",
     "Campaign",
@@ -70,6 +71,7 @@ EVENT_NAMES: Final = (
     "Heartbeat",
     "Grant",
     "Release",
+    "Rot",
 )
 MESSAGES: Final = frozenset({PREPARE, PROMISE, ACCEPT, ACCEPTED, LEARN, FETCH, CHOSEN, HEARTBEAT, GRANT, RELEASE})
 """Tags that may come from another member; the others are this replica's own inputs."""
@@ -83,7 +85,8 @@ F_TRUNCATED: Final = 4
 F_CONFIG: Final = 5
 F_VOTERS: Final = 6
 F_LONGEST: Final = 7
-FIELD_NAMES: Final = ("", "promised", "acc", "chosen", "truncated", "config", "voters", "longest")
+F_FAULTY: Final = 8
+FIELD_NAMES: Final = ("", "promised", "acc", "chosen", "truncated", "config", "voters", "longest", "faulty")
 
 Campaign: TypeAlias = tuple[int, int]
 Recover: TypeAlias = tuple[int]
@@ -93,7 +96,7 @@ Change: TypeAlias = tuple[int, bytes]
 Propose: TypeAlias = tuple[int, bytes]
 Seek: TypeAlias = tuple[int, int, int]
 Truncate: TypeAlias = tuple[int, int]
-Install: TypeAlias = tuple[int, int, bytes]
+Install: TypeAlias = tuple[int, int, bytes, int]
 Accept: TypeAlias = tuple[int, int, int, int, bytes]
 Accepted: TypeAlias = tuple[int, int, int, int]
 Learn: TypeAlias = tuple[int, int, int, int]
@@ -105,29 +108,33 @@ Abdicate: TypeAlias = tuple[int]
 Heartbeat: TypeAlias = tuple[int, int, int, int, int]
 Grant: TypeAlias = tuple[int, int, int, int, int]
 Release: TypeAlias = tuple[int, int, int]
+Rot: TypeAlias = tuple[int, int, int]
 
 RULES: Final = (
-    ("P1a", "Campaign", "ballots.spec.py:62"),
-    ("P1b", "Prepare", "ballots.spec.py:70"),
-    ("P1c", "Promise", "ballots.spec.py:76"),
-    ("P2a-again", "Recover", "ballots.spec.py:84"),
-    ("M", "Change", "members.spec.py:27"),
+    ("P1a", "Campaign", "ballots.spec.py:64"),
+    ("P1b", "Prepare", "ballots.spec.py:73"),
+    ("P1c", "Promise", "ballots.spec.py:79"),
+    ("P2a-again", "Recover", "ballots.spec.py:87"),
+    ("M", "Change", "members.spec.py:28"),
     ("P2a", "Propose", "values.spec.py:28"),
-    ("P2b-known", "Accept", "values.spec.py:35"),
-    ("P2b", "Accept", "values.spec.py:41"),
-    ("P3", "Accepted", "values.spec.py:49"),
-    ("L", "Learn", "values.spec.py:63"),
-    ("C0", "Seek", "values.spec.py:72"),
-    ("C1", "Fetch", "values.spec.py:77"),
-    ("C2", "Chosen", "values.spec.py:82"),
-    ("T", "Truncate", "values.spec.py:89"),
-    ("I", "Install", "values.spec.py:94"),
+    ("P2b-known", "Accept", "values.spec.py:36"),
+    ("P2b", "Accept", "values.spec.py:42"),
+    ("P3", "Accepted", "values.spec.py:51"),
+    ("L", "Learn", "values.spec.py:65"),
+    ("C0", "Seek", "values.spec.py:74"),
+    ("C1", "Fetch", "values.spec.py:79"),
+    ("C2", "Chosen", "values.spec.py:84"),
+    ("T", "Truncate", "values.spec.py:92"),
+    ("I", "Install", "values.spec.py:98"),
+    ("I-known", "Install", "values.spec.py:107"),
     ("B", "Boot", "leases.spec.py:36"),
     ("L1", "Beat", "leases.spec.py:41"),
     ("L2", "Heartbeat", "leases.spec.py:48"),
     ("L3", "Grant", "leases.spec.py:54"),
     ("L4", "Abdicate", "leases.spec.py:59"),
     ("L5", "Release", "leases.spec.py:65"),
+    ("D1", "Rot", "damage.spec.py:39"),
+    ("D2", "Chosen", "damage.spec.py:45"),
 )
 """Label, event and place of every rule."""
 
@@ -143,17 +150,17 @@ class Out:
 
 
 def owner(b: int) -> int:
-    """As defined in ballots.spec.py:36."""
+    """As defined in ballots.spec.py:38."""
     return b % ROUND
 
 
 def most(part: int, whole: int) -> bool:
-    """As defined in ballots.spec.py:38."""
+    """As defined in ballots.spec.py:40."""
     return 2 * (part & whole).bit_count() > whole.bit_count()
 
 
 def newer(x: tuple[int, bytes], y: tuple[int, bytes]) -> tuple[int, bytes]:
-    """As defined in ballots.spec.py:40."""
+    """As defined in ballots.spec.py:42."""
     return x if x[0] >= y[0] else y
 
 
@@ -185,6 +192,9 @@ class Participant:
         "longest",
         "granted_until",
         "grants",
+        "faulty",
+        "worst",
+        "hurt",
     )
 
     def __init__(self, me: int, founders: int) -> None:
@@ -207,6 +217,9 @@ class Participant:
         self.longest = 0
         self.granted_until = 0
         self.grants: dict[int, int] = {}
+        self.faulty: dict[int, int] = {}
+        self.worst: dict[int, int] = {}
+        self.hurt: dict[int, int] = {}
 
     def restore(
         self,
@@ -218,6 +231,7 @@ class Participant:
         config: int,
         voters: int,
         longest: int,
+        faulty: dict[int, int],
     ) -> None:
         """Take up what was durable; all else is as after a start."""
         self.promised = promised
@@ -227,6 +241,7 @@ class Participant:
         self.config = config
         self.voters = voters
         self.longest = longest
+        self.faulty = faulty
 
     def step(self, event: tuple[Any, ...], src: int, now: int, out: Out) -> bool:
         """Carry out the first rule whose guard holds; whether there was one."""
@@ -236,7 +251,7 @@ class Participant:
     def on_campaign(self, event: Campaign, src: int, now: int, out: Out) -> bool:
         """P1a: claim durably a fresh ballot of my own; ask the others to promise, and promise it myself."""
         _, b = event
-        # P1a (ballots.spec.py:62)
+        # P1a (ballots.spec.py:64)
         config = self.config
         if (
             b > self.promised
@@ -257,14 +272,16 @@ class Participant:
             self.fence = 0
             self.votes = {}
             self.grants = {}
+            self.worst = {}
+            self.hurt = {}
             sends.append((OTHERS, (PREPARE, b, config)))
-            sends.append((b % ROUND, (PROMISE, b, config, self.chosen, self.accepted(), {})))
+            sends.append((b % ROUND, (PROMISE, b, config, self.chosen, self.accepted(), self.damaged())))
             return True
         return False
 
     def on_recover(self, event: Recover, src: int, now: int, out: Out) -> bool:
         """P2a-again: knowing all that the quorum knows, propose the newest values above, no-ops in gaps; then lead."""
-        # P2a-again (ballots.spec.py:84)
+        # P2a-again (ballots.spec.py:87)
         bal = self.bal
         config = self.config
         chosen = self.chosen
@@ -274,6 +291,7 @@ class Participant:
             and most(self.proms, self.founders if config == 0 else self.voters)
             and chosen >= self.floor
             and self.next <= chosen + 1
+            and len(self.unsettled()) == 0
         ):
             best = self.best
             sends = out.sends
@@ -292,30 +310,37 @@ class Participant:
                 part = best.get(s, NO_ENTRY)[1]
                 self.acc[s] = (bal, part)
                 out.writes.append((F_ACC, s, bal, part))
+            end = e + 1
+            key = chosen + 1
+            while key < end:
+                self.faulty.pop(key, None)
+                key += 1
             self.next = e + 1
             if n > t:
                 self.phase = LEADING
                 self.best = {}
                 self.proms = 0
+                self.worst = {}
+                self.hurt = {}
             return True
         return False
 
     def on_prepare(self, event: Prepare, src: int, now: int, out: Out) -> bool:
-        """P1b: promise; say what I know to be chosen, and what I accepted above it."""
+        """P1b: promise; say what I know to be chosen, what I accepted above it, and where I do not know any more."""
         _, b, _ = event
-        # P1b (ballots.spec.py:70)
+        # P1b (ballots.spec.py:73)
         if b > self.promised and now >= self.granted_until:
             if self.promised != b:
                 self.promised = b
                 out.writes.append((F_PROMISED, b))
-            out.sends.append((b % ROUND, (PROMISE, b, self.config, self.chosen, self.accepted(), {})))
+            out.sends.append((b % ROUND, (PROMISE, b, self.config, self.chosen, self.accepted(), self.damaged())))
             return True
         return False
 
     def on_promise(self, event: Promise, src: int, now: int, out: Out) -> bool:
-        """P1c: gather reports; a majority's are enough. One that lists damaged slots proves nothing yet."""
+        """P1c: gather reports; a majority's are enough, and more are heard while damage leaves a slot in doubt."""
         _, b, _, k, a, d = event
-        # P1c (ballots.spec.py:76)
+        # P1c (ballots.spec.py:79)
         founders = self.founders
         config = self.config
         voters = self.voters
@@ -323,20 +348,22 @@ class Participant:
             b == self.bal
             and b == self.promised
             and self.phase == PREPARING
-            and not most(self.proms, founders if config == 0 else voters)
-            and len(d) == 0
+            and (not most(self.proms, founders if config == 0 else voters) or len(self.unsettled()) > 0)
         ):
             best = self.best
+            hurt = self.hurt
             self.proms = self.proms | 1 << src
             self.floor = self.floor if self.floor >= k else k
             self.best = {s: newer(best.get(s, NO_ENTRY), a.get(s, NO_ENTRY)) for s in sorted({*best, *a})}
+            self.worst = {s: max(self.worst.get(s, 0), d.get(s, 0)) for s in sorted({*self.worst, *d})}
+            self.hurt = {s: hurt.get(s, 0) | 1 << src if d.get(s, 0) > 0 else hurt.get(s, 0) for s in sorted({*hurt, *d})}
             return True
         return False
 
     def on_change(self, event: Change, src: int, now: int, out: Out) -> bool:
         """M: the leader proposes a configuration, with everything below it chosen."""
         _, v = event
-        # M (members.spec.py:27)
+        # M (members.spec.py:28)
         bal = self.bal
         next_ = self.next
         config = self.config
@@ -344,6 +371,11 @@ class Participant:
             sends = out.sends
             sends.append((OTHERS, (ACCEPT, bal, config, next_, v)))
             sends.append((bal % ROUND, (ACCEPTED, bal, config, next_)))
+            end = next_ + 1
+            key = next_
+            while key < end:
+                self.faulty.pop(key, None)
+                key += 1
             self.acc[next_] = (bal, v)
             out.writes.append((F_ACC, next_, bal, v))
             self.fence = next_
@@ -361,6 +393,11 @@ class Participant:
             sends = out.sends
             sends.append((OTHERS, (ACCEPT, bal, self.config, next_, v)))
             sends.append((bal % ROUND, (ACCEPTED, bal, self.config, next_)))
+            end = next_ + 1
+            key = next_
+            while key < end:
+                self.faulty.pop(key, None)
+                key += 1
             self.acc[next_] = (bal, v)
             out.writes.append((F_ACC, next_, bal, v))
             self.next = next_ + 1
@@ -370,8 +407,8 @@ class Participant:
     def on_seek(self, event: Seek, src: int, now: int, out: Out) -> bool:
         """C0: ask for a chosen value."""
         _, s, q = event
-        # C0 (values.spec.py:72)
-        if s > self.chosen and q != self.me:
+        # C0 (values.spec.py:74)
+        if (s > self.chosen or self.faulty.get(s, 0) > 0) and q != self.me:
             out.sends.append((q, (FETCH, s)))
             return True
         return False
@@ -379,10 +416,16 @@ class Participant:
     def on_truncate(self, event: Truncate, src: int, now: int, out: Out) -> bool:
         """T: drop what a snapshot covers."""
         _, k = event
-        # T (values.spec.py:89)
-        if k > self.truncated and k <= self.chosen:
+        # T (values.spec.py:92)
+        truncated = self.truncated
+        if k > truncated and k <= self.chosen:
             end = k + 1
-            key = self.truncated + 1
+            key = truncated + 1
+            while key < end:
+                self.faulty.pop(key, None)
+                key += 1
+            end = k + 1
+            key = truncated + 1
             while key < end:
                 self.acc.pop(key, None)
                 key += 1
@@ -393,10 +436,15 @@ class Participant:
         return False
 
     def on_install(self, event: Install, src: int, now: int, out: Out) -> bool:
-        """I: a peer's snapshot stands for every slot through this one; promises, and votes above, stay."""
-        _, k, v = event
-        # I (values.spec.py:94)
+        """I: a peer's snapshot stands for every slot through this one; promises, and votes above, stay; else I-known: it covers damage."""
+        _, k, v, b = event
+        # I (values.spec.py:98)
         if k > self.chosen and not (self.phase == LEADING and self.bal == self.promised):
+            end = k + 1
+            key = self.truncated + 1
+            while key < end:
+                self.faulty.pop(key, None)
+                key += 1
             end = k + 1
             key = self.truncated + 1
             while key < end:
@@ -416,6 +464,39 @@ class Participant:
             if self.voters != value:
                 self.voters = value
                 out.writes.append((F_VOTERS, value))
+            if numbered(v) > 0:
+                value = self.promised if self.promised >= b else b
+                if self.promised != value:
+                    self.promised = value
+                    out.writes.append((F_PROMISED, value))
+            return True
+        # I-known (values.spec.py:107)
+        if k > self.truncated and k <= self.chosen and numbered(v) > self.config:
+            end = k + 1
+            key = self.truncated + 1
+            while key < end:
+                self.faulty.pop(key, None)
+                key += 1
+            end = k + 1
+            key = self.truncated + 1
+            while key < end:
+                self.acc.pop(key, None)
+                key += 1
+            if self.truncated != k:
+                self.truncated = k
+                out.writes.append((F_TRUNCATED, k))
+            value = numbered(v)
+            if self.config != value:
+                self.config = value
+                out.writes.append((F_CONFIG, value))
+            value = listed(v)
+            if self.voters != value:
+                self.voters = value
+                out.writes.append((F_VOTERS, value))
+            value = self.promised if self.promised >= b else b
+            if self.promised != value:
+                self.promised = value
+                out.writes.append((F_PROMISED, value))
             return True
         return False
 
@@ -423,14 +504,14 @@ class Participant:
         """P2b-known: that slot is chosen, so this is its value; vote for it again; else P2b: accept durably, tell the leader."""
         _, b, c, s, v = event
         if b >= self.promised:
-            # P2b-known (values.spec.py:35)
+            # P2b-known (values.spec.py:36)
             if s <= self.chosen:
                 if self.promised != b:
                     self.promised = b
                     out.writes.append((F_PROMISED, b))
                 out.sends.append((b % ROUND, (ACCEPTED, b, c, s)))
                 return True
-            # P2b (values.spec.py:41)
+            # P2b (values.spec.py:42)
             if s <= self.chosen + WINDOW:
                 if self.promised != b:
                     self.promised = b
@@ -438,6 +519,11 @@ class Participant:
                 if self.acc.get(s, NO_ENTRY)[0] != b:
                     self.acc[s] = (b, v)
                     out.writes.append((F_ACC, s, b, v))
+                    end = s + 1
+                    key = s
+                    while key < end:
+                        self.faulty.pop(key, None)
+                        key += 1
                 out.sends.append((b % ROUND, (ACCEPTED, b, c, s)))
                 return True
         return False
@@ -445,7 +531,7 @@ class Participant:
     def on_accepted(self, event: Accepted, src: int, now: int, out: Out) -> bool:
         """P3: a majority accepted: chosen, once every slot below is."""
         _, b, _, s = event
-        # P3 (values.spec.py:49)
+        # P3 (values.spec.py:51)
         if b == self.bal and b == self.promised and self.phase != IDLE and s > self.chosen and s < self.next:
             votes = self.votes
             founders = self.founders
@@ -485,7 +571,7 @@ class Participant:
     def on_learn(self, event: Learn, src: int, now: int, out: Out) -> bool:
         """L: what I accepted in that ballot, without a gap and through the first configuration, is chosen."""
         _, b, _, k = event
-        # L (values.spec.py:63)
+        # L (values.spec.py:65)
         chosen = self.chosen
         if k > chosen and not (self.phase == LEADING and self.bal == self.promised):
             acc = self.acc
@@ -515,22 +601,27 @@ class Participant:
     def on_fetch(self, event: Fetch, src: int, now: int, out: Out) -> bool:
         """C1: supply a chosen value."""
         _, s = event
-        # C1 (values.spec.py:77)
-        if s > self.truncated and s <= self.chosen:
+        # C1 (values.spec.py:79)
+        if s > self.truncated and s <= self.chosen and self.faulty.get(s, 0) == 0:
             out.sends.append((src, (CHOSEN, s, self.acc.get(s, NO_ENTRY)[0], self.acc.get(s, NO_ENTRY)[1])))
             return True
         return False
 
     def on_chosen(self, event: Chosen, src: int, now: int, out: Out) -> bool:
-        """C2: learn a chosen value."""
+        """C2: learn a chosen value; else D2: learn a chosen value again whose record was damaged."""
         _, s, b, v = event
-        # C2 (values.spec.py:82)
+        # C2 (values.spec.py:84)
         if s == self.chosen + 1 and not (self.phase == LEADING and self.bal == self.promised):
             self.acc[s] = (b, v)
             out.writes.append((F_ACC, s, b, v))
             if self.chosen != s:
                 self.chosen = s
                 out.writes.append((F_CHOSEN, s))
+            end = s + 1
+            key = s
+            while key < end:
+                self.faulty.pop(key, None)
+                key += 1
             if numbered(v) > 0:
                 value = numbered(v)
                 if self.config != value:
@@ -540,6 +631,33 @@ class Participant:
                 if self.voters != value:
                     self.voters = value
                     out.writes.append((F_VOTERS, value))
+                value = self.promised if self.promised >= b else b
+                if self.promised != value:
+                    self.promised = value
+                    out.writes.append((F_PROMISED, value))
+            return True
+        # D2 (damage.spec.py:45)
+        if s <= self.chosen and self.faulty.get(s, 0) > 0:
+            self.acc[s] = (b, v)
+            out.writes.append((F_ACC, s, b, v))
+            end = s + 1
+            key = s
+            while key < end:
+                self.faulty.pop(key, None)
+                key += 1
+            if numbered(v) > self.config:
+                value = numbered(v)
+                if self.config != value:
+                    self.config = value
+                    out.writes.append((F_CONFIG, value))
+                value = listed(v)
+                if self.voters != value:
+                    self.voters = value
+                    out.writes.append((F_VOTERS, value))
+                value = self.promised if self.promised >= b else b
+                if self.promised != value:
+                    self.promised = value
+                    out.writes.append((F_PROMISED, value))
             return True
         return False
 
@@ -615,20 +733,36 @@ class Participant:
             return True
         return False
 
+    def on_rot(self, event: Rot, src: int, now: int, out: Out) -> bool:
+        """D1: what I accepted there cannot be read any more: remember that I did."""
+        _, s, b = event
+        # D1 (damage.spec.py:39)
+        if s > self.truncated and (s <= self.chosen or (s <= self.chosen + WINDOW and self.phase == IDLE)):
+            end = s + 1
+            key = s
+            while key < end:
+                self.acc.pop(key, None)
+                key += 1
+            one = self.faulty.get(s, 0)
+            value = self.faulty[s] = one if one >= b else b
+            out.writes.append((F_FAULTY, s, value))
+            return True
+        return False
+
     def electors(self) -> int:
-        """As defined in ballots.spec.py:37."""
+        """As defined in ballots.spec.py:39."""
         return self.founders if self.config == 0 else self.voters
 
     def quorum(self, s: int) -> bool:
-        """As defined in ballots.spec.py:39."""
+        """As defined in ballots.spec.py:41."""
         return most(s, self.founders if self.config == 0 else self.voters)
 
     def leads(self) -> bool:
-        """As defined in ballots.spec.py:41."""
+        """As defined in ballots.spec.py:43."""
         return self.phase == LEADING and self.bal == self.promised
 
     def accepted(self) -> dict[int, tuple[int, bytes]]:
-        """As defined in ballots.spec.py:42."""
+        """As defined in ballots.spec.py:44."""
         return {s: self.acc.get(s, NO_ENTRY) for s in range(self.chosen + 1, self.chosen + WINDOW + 1) if self.acc.get(s, NO_ENTRY)[0] > 0}
 
     def holds_lease(self, at: int) -> bool:
@@ -637,6 +771,43 @@ class Participant:
             self.phase == LEADING
             and self.bal == self.promised
             and most(sum(1 << q for q in self.grants if at < self.grants[q]), self.founders if self.config == 0 else self.voters)
+        )
+
+    def damaged(self) -> dict[int, int]:
+        """As defined in damage.spec.py:20."""
+        return {s: self.faulty[s] for s in sorted(self.faulty) if s > self.chosen and s <= self.chosen + WINDOW}
+
+    def intact(self, s: int) -> bool:
+        """As defined in damage.spec.py:22."""
+        return (
+            2 * (self.proms & (self.founders if self.config == 0 else self.voters)).bit_count()
+            > (self.founders if self.config == 0 else self.voters).bit_count()
+            + 2 * (self.proms & self.hurt.get(s, 0) & (self.founders if self.config == 0 else self.voters)).bit_count()
+        )
+
+    def hidden(self) -> dict[int, int]:
+        """As defined in damage.spec.py:24."""
+        return {s: self.worst[s] for s in sorted(self.worst) if s > self.chosen and self.best.get(s, NO_ENTRY)[0] < self.worst[s]}
+
+    def waits(self, s: int) -> bool:
+        """As defined in damage.spec.py:26."""
+        return sum(1 << t for t in range(self.chosen + 1, s) if numbered(self.best.get(t, NO_ENTRY)[1]) > 0).bit_count() > 0
+
+    def unsettled(self) -> dict[int, int]:
+        """As defined in damage.spec.py:28."""
+        return {
+            s: self.worst.get(s, 0)
+            for s in sorted(self.hidden())
+            if 2 * (self.proms & (self.founders if self.config == 0 else self.voters)).bit_count()
+            <= (self.founders if self.config == 0 else self.voters).bit_count()
+            + 2 * (self.proms & self.hurt.get(s, 0) & (self.founders if self.config == 0 else self.voters)).bit_count()
+            and not self.waits(s)
+        }
+
+    def gathers(self) -> bool:
+        """As defined in damage.spec.py:30."""
+        return self.phase == PREPARING and (
+            not most(self.proms, self.founders if self.config == 0 else self.voters) or len(self.unsettled()) > 0
         )
 
 
@@ -667,4 +838,5 @@ _STEPS: Final[tuple[Callable[[Participant, Any, int, int, Out], bool], ...]] = (
     Participant.on_heartbeat,
     Participant.on_grant,
     Participant.on_release,
+    Participant.on_rot,
 )

@@ -31,6 +31,12 @@ def enough(b: Ballot, s: Slot, part: Set[Member]) -> bool:  # a majority of whom
 def decided(b: Ballot, s: Slot) -> bool:            # a majority voted for it, whether or not anybody knows
     return enough(b, s, voted(b, s))
 
+def held(s: Slot, v: Value) -> bool:                # I have it, or know that I had something and lost it
+    return s <= truncated or faulty[s] > 0 or acc[s].bal > 0 and acc[s].val == v
+
+def agrees(b: Ballot, s: Slot) -> bool:             # what I call chosen there was proposed in that ballot
+    return s <= truncated or faulty[s] > 0 or proposed(b, s, acc[s].val)
+
 def serves(q: Member) -> bool:                      # it answers reads alone: it has a lease, and its epoch is chosen
     return q.chosen >= q.first and q.holds_lease(q.clock)
 
@@ -48,26 +54,30 @@ def agreement(b: Ballot, c: Ballot, s: Slot) -> bool:
 @invariant
 def a_chosen_value_is_held_by_a_majority(b: Ballot, s: Slot) -> bool:
     return not decided(b, s) or any(
-        proposed(b, s, v)
-        and enough(b, s, {q for q in Member if q.lost or s <= q.truncated or q.acc[s].bal > 0 and q.acc[s].val == v})
-        for v in Value
+        proposed(b, s, v) and enough(b, s, {q for q in Member if q.lost or q.held(s, v)}) for v in Value
     )
 
 @invariant
 def chosen_through_is_true(q: Member, s: Slot) -> bool:
-    return s > q.chosen or any(decided(b, s) and (s <= q.truncated or proposed(b, s, q.acc[s].val)) for b in Ballot)
+    return s > q.chosen or any(decided(b, s) and q.agrees(b, s) for b in Ballot)
 
 @invariant
 def a_configuration_is_chosen(q: Member) -> bool:
     return q.config == 0 or any(numbered(v) == q.config and listed(v) == q.voters and installed(v) for v in Value)
 
 @invariant
-def who_knows_a_configuration_goes_by_it(q: Member, s: Slot) -> bool:
-    return s > q.chosen or numbered(q.acc[s].val) <= q.config
+def who_knows_a_configuration_goes_by_it(q: Member, s: Slot, v: Value) -> bool:     # or is silent
+    return numbered(v) <= q.config or s > q.chosen or q.silent() or not any(
+        decided(b, s) and proposed(b, s, v) for b in Ballot
+    )
 
 @invariant
 def truncated_is_chosen(q: Member) -> bool:
     return q.truncated <= q.chosen
+
+@invariant
+def what_a_snapshot_covers_is_not_missing(q: Member, s: Slot) -> bool:
+    return s > q.truncated or q.faulty[s] == 0
 
 @invariant
 def a_promise_is_kept(q: Member, b: Ballot) -> bool:

@@ -6,7 +6,8 @@ Rule 2. A proposer counts, for promises and for votes, the electorate of the slo
 before it knows the electorate: a configuration is proposed with everything below it chosen, and nothing above it is
 proposed before it is chosen.
 Rule 3. Who finds a configuration in reports asks its members for promises before it proposes above it: earlier leaders
-may have gone on under it. Who proposed it first need not ask: in no earlier ballot did anybody know it to be chosen.
+may have gone on under it. Who proposed it first need not ask: whoever goes over to it takes no part any more below a
+ballot that it was proposed in, so that nobody can propose behind it in an earlier one.
 Rule 4. Acceptors count nobody. They answer whoever has the newer ballot, members or not: what they say binds them, and
 only a proposer decides whom it counts. The configuration number in a message says how far its sender knows.
 Rule 5. A new place, or one whose disk was lost, comes as a member whose number nobody had.
@@ -29,4 +30,5 @@ class Participant(Role):
             "[PML §5.4; SAFETY 18]"
             send(Accept(bal, config, next, v))
             send(Accepted(bal, config, next))
+            faulty -= range(next, next + 1)
             acc[next] = Entry(bal, v); fence = next; next = next + 1

@@ -15,7 +15,7 @@ Left out on purpose: batching, retransmission, pipelining below WINDOW, flow con
 class Propose(Input): val: Value                    # a batch of commands
 class Seek(Input): slot: Slot; member: Member       # a peer seems to know that slot to be chosen
 class Truncate(Input): slot: Slot                   # a durable snapshot covers every slot through this one
-class Install(Input): slot: Slot; val: Value        # so does a peer's, with the newest configuration there, if any
+class Install(Input): slot: Slot; val: Value; bal: Ballot   # so does a peer's; the newest configuration there, if any
 
 class Accept(Msg):   bal: Ballot; cfg: Config; slot: Slot; val: Value;  to = OTHERS
 class Accepted(Msg): bal: Ballot; cfg: Config; slot: Slot;              to = owner(bal); after = RECORDS
@@ -30,6 +30,7 @@ class Participant(Role):
             "[PML §4.2; PMS §2.2; SAFETY 5]"
             send(Accept(bal, config, next, v))
             send(Accepted(bal, config, next))
+            faulty -= range(next, next + 1)
             acc[next] = Entry(bal, v); next = next + 1
 
         case Accept(b, c, s, v) if b >= promised and s <= chosen:
@@ -44,6 +45,7 @@ class Participant(Role):
             promised = b
             if acc[s].bal != b:
                 acc[s] = Entry(b, v)
+                faulty -= range(s, s + 1)
             send(Accepted(b, c, s))
 
         case Accepted(b, c, s, src=q) if b == bal and b == promised and phase != IDLE and s > chosen and s < next:
@@ -69,12 +71,12 @@ class Participant(Role):
             if n < t and acc[n + 1].bal == b:
                 config = numbered(acc[n + 1].val); voters = listed(acc[n + 1].val)
 
-        case Seek(s, q) if s > chosen and q != me:
+        case Seek(s, q) if (s > chosen or faulty[s] > 0) and q != me:
             "C0: ask for a chosen value"
             "[PML §4.2; SAFETY 6]"
             send(Fetch(s), to=q)
 
-        case Fetch(s, src=q) if s > truncated and s <= chosen:
+        case Fetch(s, src=q) if s > truncated and s <= chosen and faulty[s] == 0:
             "C1: supply a chosen value"
             "[PML §4.2; SAFETY 6]"
             send(Chosen(s, acc[s].bal, acc[s].val), to=q)
@@ -83,16 +85,28 @@ class Participant(Role):
             "C2: learn a chosen value"
             "[PML §4.2; SAFETY 6]"
             acc[s] = Entry(b, v); chosen = s
+            faulty -= range(s, s + 1)
             if numbered(v) > 0:
-                config = numbered(v); voters = listed(v)
+                config = numbered(v); voters = listed(v); promised = max(promised, b)
 
         case Truncate(k) if k > truncated and k <= chosen:
             "T: drop what a snapshot covers"
             "[PML §5.5; SAFETY 26]"
+            faulty -= range(truncated + 1, k + 1)
             acc -= range(truncated + 1, k + 1); truncated = k
 
-        case Install(k, v) if k > chosen and not leads():
+        case Install(k, v, b) if k > chosen and not leads():
             "I: a peer's snapshot stands for every slot through this one; promises, and votes above, stay"
             "[PML §5.5; SAFETY 6, 18, 26]"
+            faulty -= range(truncated + 1, k + 1)
             acc -= range(truncated + 1, k + 1); truncated = k; chosen = k
             config = numbered(v); voters = listed(v)
+            if numbered(v) > 0:
+                promised = max(promised, b)
+
+        case Install(k, v, b) if k > truncated and k <= chosen and numbered(v) > config:
+            "I-known: it covers damage that hid a chosen configuration, and says which it was"
+            "[PML §5.5; SAFETY 15, 18, 26]"
+            faulty -= range(truncated + 1, k + 1)
+            acc -= range(truncated + 1, k + 1); truncated = k
+            config = numbered(v); voters = listed(v); promised = max(promised, b)

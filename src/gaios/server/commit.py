@@ -123,6 +123,12 @@ class GroupCommit:
         self._copies, self._records, self._after, self._gathers = None, [], [], False
         return operations
 
+    def write_copies(self) -> None:
+        """One of the promise copies is damaged: both are written anew."""
+        if self._copies is None:
+            self._copies = self.journal.copies
+            self._gathers = True
+
     def kept_bytes(self, through: int) -> int:
         """How long the log would be without what a snapshot behind that slot covers."""
         return self.journal.kept_bytes(through)

@@ -119,6 +119,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A client that says nothing for so long, no ping either, is cut: half-open connections must not gather."""
     segment_mib: Annotated[int, msgspec.Meta(ge=1, le=1_024)] = 8
     """Size of one preallocated file of the write-ahead log."""
+    scrub_mib_s: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 16
+    """How fast the disk is read again for rot, at most, MiB a second; 0: it is not."""
+    scrub_every_s: Annotated[int, msgspec.Meta(ge=1, le=31_536_000)] = 3_600
+    """Seconds from the beginning of one pass over it to that of the next."""
     record: str = ""
     """A directory where every transition of this replica is recorded, for `gaios spec trace`."""
     log: Options = Options()

@@ -1,5 +1,6 @@
-"""What a turn of a node wants done, and what it lets one client take up.  [STYLE 1]"""
+"""What a turn of a node wants done, and what it lets others take up.  [STYLE 1]"""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
@@ -7,15 +8,19 @@ import msgspec
 from gaios.log import Answer, Evidence
 from gaios.server.guests import Connection
 from gaios.server.outbox import ToPeer
-from gaios.storage import Operation
+from gaios.storage import Operation, Piece
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What one client may take up."""
+    """What clients, one by one, and the search for rot may take up."""
 
     requests: int = 1_024
     """Requests under way: enough to fill a batch alone."""
     watches: int = 256
+    scrub_bytes_s: int = 16 << 20
+    """Bytes a second that are read again, at most, to find rot; 0: none are. Checking so many takes a few hundredths of a core."""
+    scrub_every_ms: int = 3_600_000
+    """From the beginning of one pass over all that lies still to that of the next, if it is not longer."""
 
 
 class Effects(NamedTuple):
@@ -33,3 +38,5 @@ class Effects(NamedTuple):
     """To be carried out beside both, in order, then `snapshot_done` is to be called; never given while some are under way."""
     evidence: Evidence | None = None
     """To be kept for people, beside everything else. With `fatal`, this replica then stops with that error and does nothing else."""
+    scrub: Callable[[], Piece | None] | None = None
+    """To be called beside everything else, on another thread; then `scrubbed` is to be told what it returned."""

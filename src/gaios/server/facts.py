@@ -29,7 +29,7 @@ def facts(replica_id: int, replica: Replica, snapshots: Snapshots, now: int, pro
         "lease_ms": replica.lease_ns(now) // 1_000_000,
         "chain": replica.applier.chain.hex(),
         "checksum": replica.applier.machine.checksum(),
-        "repairing": replica.doubt.is_repairing,
+        "repairing": replica.is_repairing,
         "snapshot": snapshots.newest.handle.slot if snapshots.newest is not None else 0,
         "why": [*replica.why, *snapshots.why],
         "gauge": gauge(replica, now, problems) if replica.is_serving else None,

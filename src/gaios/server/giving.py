@@ -2,11 +2,10 @@
 
 Rule 1. Only what is proved is given: whoever takes it takes it for right. What stands in the file is proved by its digests, whatever became
 of the database since.
-Rule 2. What cannot be read any more is said to be gone: whoever asked goes elsewhere.
+Rule 2. What cannot be read any more is said to be gone: whoever asked goes elsewhere. And that it is damaged is known from then on.
 """
 
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 
 from gaios.errors import StateDamaged
 from gaios.log.codec import GONE, PART, Message
@@ -18,19 +17,23 @@ from gaios.storage.snapshot import File
 class Giving:
     """Of one replica."""
 
-    def __init__(self, reader: Reader, cell: bytes) -> None:
-        self._reader, self._cell = reader, cell
+    def __init__(self, reader: Reader, cell: bytes, spoil: Callable[[int, str], None]) -> None:
+        """`spoil` is told the slot of one that cannot be read, and why."""
+        self._reader, self._cell, self._spoil = reader, cell, spoil
         self._files: dict[int, File] = {}
         """Those that peers asked for parts of."""
 
     def answer(self, proved: Iterable[Kept], slot: int, digest: bytes, part: int) -> Message:
         """What a peer is told that asks for a part of one: 0 is its closing, n is chunk n - 1."""
-        if any(each.handle.slot == slot and each.handle.digest == digest for each in proved):
-            with suppress(StateDamaged):
+        wanted = next((each.handle for each in proved if each.handle.slot == slot and each.handle.digest == digest), None)
+        if wanted is not None and 0 <= part <= wanted.chunks:
+            try:
                 file = self._files.get(slot)
                 if file is None:
                     file = self._files[slot] = File(self._reader, slot, self._cell)
                 return (PART, slot, digest, part, file.chunk(part - 1) if part else file.closing())
+            except StateDamaged as error:
+                self._spoil(slot, str(error))
         return (GONE, slot, digest)
 
     def forget(self, slots: Iterable[int]) -> None:

@@ -3,6 +3,7 @@
 Rule 1. A start takes the newest snapshot that is whole, and none that says more than the log's marks do: its record stands behind a mark.
 Rule 2. A replica in quarantine starts from one that is proved, or else applies the whole log; where that begins later the oldest has to do.
 Rule 3. What the log was truncated behind is proved: nothing else is truncated behind (snapshots.py).
+Rule 4. Where none can be restored and the log begins behind them, the machine stays empty: the replica fetches one (snapshots.py).
 """
 
 from typing import NamedTuple
@@ -43,11 +44,12 @@ class Found(NamedTuple):
     """Slots of those that a majority had."""
 
 
-def load(reader: Reader, cell: bytes, recovered: Recovered, machine: Machine, directory: str, highest: int = feature.LEVEL) -> Found:
+def load(reader: Reader, cell: bytes, recovered: Recovered, machine: Machine, highest: int = feature.LEVEL) -> Found:
     """Restore a machine from the newest snapshot that is whole; `highest`: the feature level through which it may be.
 
+    Where none can be, `base` is None.
+
     Raises:
-        StateDamaged: the log begins behind all of them that can be restored.
         TooOld: a newer version wrote one, or the newest has a higher level.
     """
     names = reader.names()
@@ -78,8 +80,6 @@ def load(reader: Reader, cell: bytes, recovered: Recovered, machine: Machine, di
             found.kept[:] = [kept for kept in found.kept if kept.handle.slot != slot]
             found.spoilt.append(slot)
             found.why.append(str(error))
-    if recovered.truncated:
-        raise _behind(recovered.truncated, found.why, directory)
     return found
 
 
@@ -148,11 +148,6 @@ def _restore(reader: Reader, closing: Closing, machine: Machine, highest: int) -
     except ProtocolError as error:
         raise _damaged(slot, "version", f"it is whole, and cannot be restored: {error.reason}") from None
     return found
-
-
-def _behind(truncated: int, why: list[str], directory: str) -> StateDamaged:
-    what = "; ".join(why) or "no snapshot is there"
-    return StateDamaged(file=directory, offset=0, kind="snapshot", detail=f"the log begins behind slot {truncated}, and {what}")
 
 
 def _damaged(slot: int, kind: str, detail: str) -> StateDamaged:

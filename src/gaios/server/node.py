@@ -19,9 +19,10 @@ import msgspec
 
 from gaios import configuration, errors
 from gaios.locks import LockService, Steward
-from gaios.log import Answer, Bounds, Options, Output, RecordKind, Recovered, Replica, codec, feature, recover
+from gaios.log import Answer, Bounds, Options, Output, RecordKind, Replica, codec, feature
 from gaios.log.applier import Applier
 from gaios.machine import Machine
+from gaios.server import damage
 from gaios.server.answering import Answering
 from gaios.server.commit import GroupCommit, Waiting
 from gaios.server.effects import Effects, Limits
@@ -31,10 +32,13 @@ from gaios.server.guests import LOCAL, OWN, Connection, Guest, Guests
 from gaios.server.loading import Found, load
 from gaios.server.outbox import Outbox
 from gaios.server.places import Places
+from gaios.server.scrub import Scrubber
 from gaios.server.seclusion import Seclusion
 from gaios.server.snapshots import Snapshots
 from gaios.server.watches import Watches
-from gaios.storage import SEGMENT_BYTES, Identity, Journal, Operation, Reader
+from gaios.storage import SEGMENT_BYTES, Identity, Journal, Operation, Piece, Place, Reader
+from gaios.storage.copies import NAMES as PROMISES
+from gaios.storage.snapshot import slots as slots_of
 from gaios.transport import (
     Kind,
     Status,
@@ -66,8 +70,13 @@ class Node(Answering):
         first: list[Operation] | None = None,
         found: Found | None = None,
         limits: Limits | None = None,
+        beside: Reader | None = None,
+        now: int = 0,
     ) -> None:
-        """Take over a recovered replica. `first` are operations without which it may not vote; `clients` maps replica ids to addresses."""
+        """Take over a recovered replica. `first` are operations without which it may not vote; `clients` maps replica ids to addresses.
+
+        `beside` reads the same directory on another thread, by default `reader` does.
+        """
         self.replica, self._reader, self.replica_id = replica, reader, replica_id
         self.limits = limits or Limits()
         self._facts = dict(facts or {})
@@ -88,6 +97,8 @@ class Node(Answering):
         self.seclusion = Seclusion(replica, self.watches)
         self.commit = GroupCommit(journal, replica.state_record, list(first or ()))
         self.snapshots = Snapshots(found or Found(bytes(16), None, (), [], [], [], []), replica, self, reader)
+        self.damages = damage.Damages(replica, journal)
+        self.scrubber = Scrubber(beside or reader, journal.identity, self.limits, now)
         self._handed_back: list[tuple[Any, ...]] = []
         self._told, self._refusal = 0, b""
         self._listed = replica.told.number
@@ -112,6 +123,7 @@ class Node(Answering):
         bounds: Bounds | None = None,
         limits: Limits | None = None,
         segment_bytes: int = SEGMENT_BYTES,
+        beside: Reader | None = None,
         directory: str = "the replica's directory",
         facts: Mapping[str, Any] | None = None,
         applier: type[Applier] = Applier,
@@ -130,11 +142,11 @@ class Node(Answering):
             Identity(cell, member, 0), reader, segment_bytes=segment_bytes, indexed={RecordKind.ACCEPT}, directory=directory
         )
         try:
-            recovered: Recovered = recover(found.copies, found.records, directory)
+            recovered = damage.recovered(found, directory)
         except errors.ProtocolError as error:
             raise errors.StateDamaged(file=directory, offset=0, kind="version", detail=error.reason) from None
         feature.check(recovered.copies.feature, applier.highest, directory)
-        snapshots = load(reader, cell, recovered, machine, directory, applier.highest)
+        snapshots = load(reader, cell, recovered, machine, applier.highest)
         boot = journal.boot = recovered.copies.boot + 1
         replica = make(
             me=member,
@@ -162,6 +174,8 @@ class Node(Answering):
             first=found.operations,
             found=snapshots,
             limits=limits,
+            beside=beside,
+            now=now,
         )
 
     # -- events ----------------------------------------------------------------------------------------------------------
@@ -278,6 +292,17 @@ class Node(Answering):
         """See `server.retention.Log`."""
         self.commit.give_up(through)
 
+    def scrubbed(self, now: int, piece: Piece | None) -> None:
+        """What `Effects.scrub` returned: what it found damaged is repaired."""
+        self.scrubber.done(now, piece)
+        found = piece.damage if piece is not None else None
+        if isinstance(found, Place):
+            self.damages.found_at(now, found)
+        elif found is not None and found.file in PROMISES:
+            self.commit.write_copies()
+        elif found is not None:
+            self.snapshots.spoil(slots_of([found.file])[0], f"{found.file}, byte {found.offset}: {found.detail}")
+
     def spare_done(self, now: int) -> None:
         """The new file is made and durable."""
         self.commit.made(now)
@@ -330,9 +355,10 @@ class Node(Answering):
         snapshot = self.snapshots.work(now)
         self._outbox.add(self.snapshots.said)
         self.snapshots.said = []
-        watched = self.seclusion.due_ns()
-        self._deadline_ns = min(replica.deadline_ns(), watched, self.steward.due_ns(), self.commit.due_ns(), self.snapshots.due_ns())
-        return Effects(disk, spare, self._outbox.take(), list(self.guests.take()), local, self._deadline_ns, snapshot, evidence)
+        scrub = self.scrubber.work(now, self.commit.journal.sealed, [kept.handle.slot for kept in self.snapshots.kept])
+        parts = (replica.deadline_ns(), self.seclusion.due_ns(), self.steward.due_ns(), self.commit.due_ns(), self.snapshots.due_ns())
+        self._deadline_ns = min(*parts, self.scrubber.due_ns())
+        return Effects(disk, spare, self._outbox.take(), list(self.guests.take()), local, self._deadline_ns, snapshot, evidence, scrub)
 
     def check(self) -> None:
         """Raise `InvariantViolated` when an invariant of the log, or of what it is kept with, does not hold."""
@@ -369,8 +395,12 @@ class Node(Answering):
         for member, slot in output.reads:
             where = self.commit.journal.locate(RecordKind.ACCEPT, slot)
             if where is not None and not self.commit.is_unwritten(RecordKind.ACCEPT, slot):
-                record = self.commit.journal.read(self._reader, where)
-                self.replica.supply(now, member, slot, record.ballot, record.payload)
+                try:
+                    record = self.commit.journal.read(self._reader, where)
+                except errors.StateDamaged:
+                    self.damages.found_at(now, where.place)
+                else:
+                    self.replica.supply(now, member, slot, record.ballot, record.payload)
 
     def _release(self, after: Waiting) -> None:
         if after:

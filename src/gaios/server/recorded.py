@@ -59,10 +59,8 @@ class Notes:
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
-        self.governs: tuple[int, bytes] = (0, b"")
-        """The configuration that the start's records said governs."""
-        self.found: tuple[int, int, int, int, list[tuple[int, int, bytes]]] = (0, 0, 0, 0, [])
-        """promised, longest, chosen, truncated, accepted: what the core was given at its start."""
+        self.found: dict[str, Any] = {}
+        """What the core was given at its start: those fields of a `Start`."""
         self.told = 0
         """Entries told in earlier turns."""
 
@@ -99,8 +97,18 @@ class RecordedReplica(Replica):
         participant = self.core  # a boot, all that may have happened to it, changes none of this
         accepted = [(slot, ballot, _shown(value)) for slot, (ballot, value) in sorted(participant.acc.items())]
         recovered = arguments["recovered"]
-        notes.governs = (recovered.governs, recovered.configuration)
-        notes.found = (participant.promised, participant.longest, participant.chosen, participant.truncated, accepted)
+        notes.found = {
+            "promised": participant.promised,
+            "longest": participant.longest,
+            "chosen": participant.chosen,
+            "truncated": participant.truncated,
+            "accepted": accepted,
+            "faulty": sorted(participant.faulty.items()),
+            "silent_through": self._steps.silent_through,
+            "is_damaged": bool(recovered.waiting),
+            "governs": (recovered.governs, recovered.configuration),
+            "is_unsure": self._steps.is_unsure,
+        }
 
     def receive(self, now: int, member: int, boot: int, nonce: int, messages: list[Message]) -> bool:
         """As `Replica.receive`."""
@@ -219,7 +227,6 @@ def start_recorded(sink: Sink, *, cell: bytes, now: int, wall_ms: int, **argumen
     kind: type[RecordedReplica] = RecordedReplica if make is Replica else type("Recorded", (RecordedReplica, make), {})
     node = RecordedNode.start(cell=cell, now=now, wall_ms=wall_ms, make=partial(kind, notes=notes), **arguments)
     replica = node.replica
-    promised, longest, chosen, truncated, accepted = notes.found
     start = Start(
         text=fingerprint(),
         cell=cell,
@@ -231,12 +238,7 @@ def start_recorded(sink: Sink, *, cell: bytes, now: int, wall_ms: int, **argumen
         clock=sink.clock,
         began_ns=sink.true_ns(now),
         wall_ms=wall_ms,
-        promised=promised,
-        longest=longest,
-        chosen=chosen,
-        truncated=truncated,
-        accepted=accepted,
-        governs=notes.governs,
+        **notes.found,
     )
     node.listen(sink, start)
     return node

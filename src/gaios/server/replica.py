@@ -251,7 +251,13 @@ class Replica:
             now=clock(),
             wall_ms=time.time_ns() // 1_000_000,
             options=settings.log,
-            limits=Limits(requests=settings.client_requests, watches=settings.client_watches),
+            limits=Limits(
+                requests=settings.client_requests,
+                watches=settings.client_watches,
+                scrub_bytes_s=settings.scrub_mib_s << 20,
+                scrub_every_ms=settings.scrub_every_s * 1_000,
+            ),
+            beside=disk.beside,
             segment_bytes=settings.segment_mib << 20,
             directory=settings.dir,
             facts={

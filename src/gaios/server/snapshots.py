@@ -10,11 +10,14 @@ Rule 2. Nothing is truncated, given up or removed before the record of a newer s
 what the oldest of `keep_snapshots` proved ones needs: should the newest be damaged, a start takes the one before, and more of the log.
 Rule 3. Who lacks what its peers have truncated fetches a snapshot instead of taking one (fetching.py). It is adopted whole, when its record
 is durable: a crash before that leaves what was there, and the fetching begins anew. Only what is proved is offered.
-Rule 4. A replica in quarantine keeps none but those that are proved. One whose log begins later is rebuilt from the newest of them, and
-without one from a peer's.
+Rule 4. A replica in quarantine keeps none but those that are proved. One whose log begins later is rebuilt from the newest of them.
+Rule 5. A snapshot that rots is fetched again from peers that have the same.  [SAFETY 15]
+Rule 6. Who has none to start from, or to be rebuilt from, and a log that begins later, asks all others for theirs until it has one.
+It votes meanwhile, and leads nobody.  [SAFETY 6]
+
+Left out on purpose: which there are (keeping.py), which one a start takes (loading.py), which of them stay (retention.py).
 """
 
-from bisect import insort
 from collections import deque
 from contextlib import suppress
 from typing import Final
@@ -24,11 +27,11 @@ from gaios.log import Replica, feature
 from gaios.log.codec import ASK, GONE, OFFER, TAKEN, WANT, Message
 from gaios.log.options import MS
 from gaios.log.output import OTHERS
-from gaios.log.proofs import Proofs
 from gaios.log.snapshots import Capture, Closing, Handle, encode_handle, read_handle, unpack
 from gaios.log.sums import Finding
 from gaios.server.fetching import Fetching
 from gaios.server.giving import Giving
+from gaios.server.keeping import Keeping
 from gaios.server.loading import Found, Kept, restore
 from gaios.server.retention import Log, settle
 from gaios.storage import Create, Operation, Reader, Remove, SyncDirectory
@@ -44,24 +47,22 @@ WRONG: Final = {
 """Why a database is in doubt whose snapshot compares so."""
 
 
-class Snapshots:
+class Snapshots(Keeping):
     """See the module."""
 
     def __init__(self, found: Found, replica: Replica, log: Log, reader: Reader) -> None:
-        self.kept = found.kept
-        """Durable ones, oldest first."""
-        self.taken = self.skipped = self.installed = self.rebuilt = 0
+        super().__init__(found, replica)
+        self.taken = self.skipped = self.installed = self.rebuilt = self.repaired = 0
         """Since the start."""
         self.said: list[tuple[int, Message]] = []
         """What is to be said to peers."""
-        self.proofs = Proofs(replica.me, replica.roster, replica.options, found.proved)
-        self._cell, self._replica, self._log, self._reader = found.cell, replica, log, reader
-        self._why = found.why
+        self._cell, self._log, self._reader = found.cell, log, reader
         self._fetching: Fetching | None = None
         self._outdated: list[int] = []
         """Slots of snapshots that one which was taken over has made useless."""
-        self._giving = Giving(reader, found.cell)
-        self._spoilt = list(found.spoilt)
+        self._giving = Giving(reader, found.cell, self.spoil)
+        self._mends = 0
+        """The slot of the one that was fetched again last, because it rotted."""
         self._capture: Capture | None = None
         self._writer: Writer | None = None
         self._closing: Closing | None = None
@@ -85,33 +86,10 @@ class Snapshots:
         self._seek_due = 0
         self._stirred = False
         """`work` made the replica want another turn."""
-        for kept in self.kept:
-            self.proofs.note(kept.handle.slot, kept.handle.digest)
-            if found.base is not None and kept.handle.slot == found.base.part.slot:
-                self._tried.add(kept.handle.digest)
+        if found.base is not None and (kept := self._at(found.base.part.slot)) is not None:
+            self._tried.add(kept.handle.digest)
         self._is_new = True
         """None of those that it began with was compared yet."""
-        self._offer()
-
-    @property
-    def newest(self) -> Kept | None:
-        """The newest that a start would find."""
-        return self.kept[-1] if self.kept else None
-
-    @property
-    def proved(self) -> list[Kept]:
-        """Those that a majority has, oldest first."""
-        return [kept for kept in self.kept if self.proofs.is_proved(kept.handle.slot)]
-
-    @property
-    def why(self) -> list[str]:
-        """What is unusual, in sentences."""
-        disputed = [
-            f"replicas have different snapshots behind slot {kept.handle.slot}, and too few have said theirs to tell which is right"
-            for kept in self.kept[-1:]
-            if self.proofs.judge(kept.handle.slot).finding is Finding.DISPUTED
-        ]
-        return [*self._why, *disputed]
 
     def take(self, now: int, captures: list[Capture]) -> None:
         """The log asks for these; replicas begin one after the other, the master last."""
@@ -132,10 +110,10 @@ class Snapshots:
             self._weigh(now, kept.handle.slot)
         if self._replica.doubt.record is not None:
             self._disown()
-            if self._replica.doubt.wants_base:
-                self._rebuild(now)
         elif self._tried:
             self._tried.clear()
+        if self._replica.wants_base:
+            self._seek(now)
         self.said += self.proofs.ask(now, [kept.handle.slot for kept in self.kept])
         if self._fetching is not None and len(self._operations) < 2 * FLIGHT_OPERATIONS:
             self.said += self._fetching.ask(now)
@@ -177,7 +155,7 @@ class Snapshots:
         """When `work` is worth asking although nothing came."""
         if self._stirred:
             return 0
-        seeks = self._seek_due if self._replica.doubt.wants_base else FAR
+        seeks = self._seek_due if self._replica.wants_base and self._replica.peers else FAR
         if self._flies and len(self._operations) >= 2 * FLIGHT_OPERATIONS:
             return min(self.proofs.due_ns(), seeks)
         return min(self._due, self._fetching.due_ns() if self._fetching is not None else FAR, self.proofs.due_ns(), seeks)
@@ -224,20 +202,29 @@ class Snapshots:
             if not fetching.is_stalled(now):
                 return
         self._abandon()
-        sources = [member, *(peer for peer in replica.peers if peer != member)]
-        self._fetching = Fetching(handle, sources, replica.options.retransmit_ms * MS * 2)
+        self._fetch(handle, [member, *(peer for peer in replica.peers if peer != member)])
+
+    def _fetch(self, handle: Handle, sources: list[int]) -> None:
+        self._fetching = Fetching(handle, sources, self._replica.options.retransmit_ms * MS * 2)
         self._writer = Writer(self._cell, handle.slot)
         self._operations += self._writer.begin()
+
+    def spoil(self, slot: int, why: str) -> None:
+        """A snapshot was found damaged: nobody is given it any more, and peers that have the same are asked for it.  [SAFETY 15]"""
+        if (kept := self._at(slot)) is None:
+            return
+        self._lose(kept, why)
+        self._giving.forget([slot])
+        self._proving.pop(slot, None)
+        if not self._is_busy and self._replica.peers:
+            self._mends = slot
+            self._fetch(kept.handle, list(self._replica.peers))
 
     def _abandon(self) -> None:
         """Whatever is on its way is nothing."""
         if self._writer is not None:
             self._operations += (Remove(NEW), SyncDirectory(DIRECTORY))
         self._capture, self._fetching, self._writer, self._due = None, None, None, FAR
-
-    def _offer(self) -> None:
-        """Peers that ask for what is truncated are offered the newest."""
-        self._replica.offer = encode_handle(proved[-1].handle) if (proved := self.proved) else b""
 
     def _install(self, now: int, closing: Closing) -> None:
         """Adopt a peer's snapshot, whose record is durable by now."""
@@ -248,7 +235,7 @@ class Snapshots:
         self._cut = replica.install(now, base)
         self._outdated = [kept.handle.slot for kept in self.kept if kept.handle.slot < slot]
         self._outdated += [spoilt for spoilt in self._spoilt if spoilt < slot]
-        self.kept = [kept for kept in self.kept if kept.handle.slot >= slot]
+        self.kept[:] = [kept for kept in self.kept if kept.handle.slot >= slot]
         self._spoilt = [spoilt for spoilt in self._spoilt if spoilt > slot]
         self._through = max(self._through, slot)
         self.installed += 1
@@ -263,7 +250,7 @@ class Snapshots:
 
     def _weigh(self, now: int, slot: int) -> None:
         """Compare ours with what is known of the others'."""
-        kept = next((each for each in self.kept if each.handle.slot == slot), None)
+        kept = self._at(slot)
         if kept is None or self.proofs.is_proved(slot) or slot in self._proving or self._replica.doubt.record is not None:
             return
         if (finding := self.proofs.judge(slot).finding) is Finding.AGREED:
@@ -282,10 +269,10 @@ class Snapshots:
             self.kept[:] = sound
             self._offer()
 
-    def _rebuild(self, now: int) -> None:
-        """The database is wrong, and the log begins later: it becomes that of a snapshot that is proved."""
+    def _seek(self, now: int) -> None:
+        """There is no database, or a wrong one, and the log begins later: it becomes that of a snapshot that is proved."""
         kept = next((each for each in reversed(self.proved) if each.handle.digest not in self._tried), None)
-        if kept is not None:
+        if kept is not None and self._replica.doubt.wants_base:
             self._rebuild_from(kept)
         elif now >= self._seek_due:
             self._seek_due = now + self._replica.options.retransmit_ms * MS * 2
@@ -297,11 +284,7 @@ class Snapshots:
         try:
             base = restore(self._reader, kept.handle, applier.machine, applier.highest)
         except StateDamaged as error:
-            self._why.append(str(error))
-            self.kept.remove(kept)
-            self._spoilt.append(kept.handle.slot)
-            self.proofs.disown(self._spoilt[-1:])
-            self._offer()
+            self.spoil(kept.handle.slot, str(error))
         else:
             self.rebuilt += 1
             self._tried.add(kept.handle.digest)
@@ -356,8 +339,7 @@ class Snapshots:
     def _recorded_is(self, now: int, new: Kept, closing: Closing) -> None:
         """It counts from now on."""
         replica, slot = self._replica, new.handle.slot
-        self.kept = [kept for kept in self.kept if kept.handle.slot != slot]
-        insort(self.kept, new, key=lambda kept: kept.handle.slot)
+        self._put(new)
         self._giving.forget([slot])
         if replica.doubt.record is None or self._is_fetched:
             self.proofs.note(slot, new.handle.digest)
@@ -368,7 +350,8 @@ class Snapshots:
         elif replica.doubt.wants_base and self._is_fetched:
             self._rebuild_from(new)
         else:
-            self.taken += 1
+            self.repaired += (is_mended := self._is_fetched and slot == self._mends)
+            self.taken += not is_mended
             self.said += self.proofs.tell(slot)
             self._weigh(now, slot)
             self._retain(now)
@@ -376,11 +359,13 @@ class Snapshots:
 
     def make_room(self, now: int) -> None:
         """The log has no room for its next segment: nothing older stays than has to.  [SAFETY 28]"""
-        if self.kept and self._replica.doubt.record is None:  # in quarantine the oldest may be the only one that is right
+        if self._replica.doubt.record is None:  # in quarantine the oldest may be the only one that is right
             self._retain(now, is_full=True)
 
     def _retain(self, now: int, *, is_full: bool = False) -> None:
         """What is too old, or too much, goes."""
+        if not self.kept:
+            return
         replica, log_bytes = self._replica, self._log.kept_bytes(self._through)
         spoilt = [slot for slot in self._spoilt if slot < self.kept[-1].handle.slot]
         self._spoilt = [slot for slot in self._spoilt if slot not in spoilt]

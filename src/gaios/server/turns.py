@@ -28,6 +28,7 @@ from gaios.server.logs import Logger
 from gaios.server.metrics import Metrics
 from gaios.server.narrator import Narrator
 from gaios.server.node import Node
+from gaios.storage import Piece
 from gaios.storage.disk import Disk
 from gaios.transport import Kind, encode_peer
 
@@ -295,6 +296,8 @@ class Turns:
         if effects.snapshot is not None:
             node = self.node
             self._disk.execute_aside(effects.snapshot, self._back_here(node.snapshot_done), self._back_here(node.snapshots.no_room))
+        if effects.scrub is not None:
+            self._loop.run_in_executor(None, effects.scrub).add_done_callback(self._scrubbed)
         self._deadline_ns = effects.deadline_ns
         if effects.deadline_ns < self._timer_ns:
             self._arm(now, effects.deadline_ns)
@@ -363,6 +366,15 @@ class Turns:
             self.fail(failure)
         elif not self.done.done():
             tell(clock())
+            self.wake()
+
+    def _scrubbed(self, step: "asyncio.Future[Piece | None]") -> None:
+        if self.done.done() or step.cancelled():
+            return
+        if (error := step.exception()) is not None:
+            self.fail(error if isinstance(error, Exception) else RuntimeError(repr(error)))
+        else:
+            self.node.scrubbed(clock(), step.result())
             self.wake()
 
     def _on_disk(self, failure: errors.DiskFailed | None) -> None:

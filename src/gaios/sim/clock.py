@@ -9,7 +9,15 @@ Rule 2. Only differences mean anything: every clock starts at a random reading.
 
 from gaios.sim.dice import Dice
 
+WALL_MS = 1_700_000_000_000  # what the wall clock shows when the world begins
+WALL_OFF_MS = 86_400_000  # how far a wall clock may be off, either way
 _PPM = 1_000_000
+
+
+def wall_clock(true_ns: int, dice: Dice, jump: float) -> tuple[int, bool]:
+    """What a wall clock shows, in ms, which may be anything, and whether it is off; `jump` is how likely that is."""
+    off = dice.between(-WALL_OFF_MS, WALL_OFF_MS) if (is_off := dice.chance(jump)) else 0
+    return WALL_MS + true_ns // 1_000_000 + off, is_off
 
 
 class Clock:

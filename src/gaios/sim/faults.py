@@ -7,6 +7,7 @@ All times are nanoseconds, `*_every_ns` are means, probabilities are 0 to 1; 0 t
 """
 
 import msgspec
+from msgspec.structs import replace
 
 from gaios.sim.dice import Dice
 
@@ -39,6 +40,8 @@ class DiskFaults(msgspec.Struct, frozen=True, kw_only=True):
     """One disk is slow for a while: every sync of it takes about `drag_sync_ns` longer."""
     drag_ns: int = 5 * S
     drag_sync_ns: int = 100 * MS
+    rot_every_ns: int = 0
+    """A durable record, snapshot or promise copy rots, at any replica, so that it is intact somewhere; never beside lost disks."""
 
 
 class NetworkFaults(msgspec.Struct, frozen=True, kw_only=True):
@@ -214,4 +217,7 @@ def swarm(dice: Dice, drift_bound_ppm: int) -> Faults:
         full_bytes=dice.pick((64, 1_000, 1 << 20)),
         kill_every_ns=kills.skewed(500 * MS, 5 * S) if (kills := dice.split("kills")).chance(0.6) else 0,
     )
+    rots = dice.split("rot")
+    if rots.chance(0.3) and not process.lose_disk and not process.flip_every_ns:
+        disk = replace(disk, rot_every_ns=rots.skewed(20 * MS, 2 * S))
     return Faults(disk=disk, network=network, process=process, client=client, drift_ppm=drift_bound_ppm if dice.chance(0.7) else 0)

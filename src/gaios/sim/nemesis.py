@@ -15,6 +15,7 @@ from gaios.sim.memory import Memory
 from gaios.sim.network import Network
 from gaios.sim.outcasts import Shelf
 from gaios.sim.partitions import Link, shape
+from gaios.sim.rot import Rot
 from gaios.sim.seat import Seat
 from gaios.sim.twins import Twins
 from gaios.sim.world import World
@@ -56,6 +57,7 @@ class Nemesis:
         self._twins = Twins(world, self._copies, twin, self._fallen) if twin is not None else None
         self._is_last_loss = False
         """Nothing more may be lost: who would notice the last loss must know what it knows."""
+        self._rots = Rot(world, world.dice.split("rot"), seats)
         self._blocks: list[list[Link]] = []
         self._clogs: list[list[Link]] = []
         for seat in seats:
@@ -84,6 +86,7 @@ class Nemesis:
             (self._faults.disk.hang_every_ns, self._hang),
             (self._faults.disk.full_every_ns, self._fill),
             (self._faults.disk.drag_every_ns, self._drag),
+            (self._faults.disk.rot_every_ns, self._rot),
             (network.partition_every_ns, self._partition),
             (network.clog_every_ns, self._clog),
             (network.break_every_ns, self._break_one),
@@ -291,6 +294,10 @@ class Nemesis:
 
     def _speed_up(self, seat: Seat) -> None:
         seat.disk.drag_ns = 0
+
+    def _rot(self) -> None:
+        """Something on some disk is not what it was."""
+        self._rots.strike(down=frozenset(seat.replica for seat in self._seats if seat.node is None))
 
     def _stall(self) -> None:
         """A client stands still for a while."""

@@ -8,17 +8,16 @@ import traceback
 from functools import partial
 from typing import Any
 
-import msgspec
-
 from gaios import errors
 from gaios.locks import LockService
-from gaios.log import Evidence, Replica, feature, recover
+from gaios.log import Copies, Evidence, Recovered, Replica, feature
 from gaios.log.doubt import Phase
 from gaios.paxos import core
+from gaios.server import damage
 from gaios.server.effects import Effects
 from gaios.server.loading import load
 from gaios.server.node import Node
-from gaios.sim.checkers.persist_then_say import Remembered, Said
+from gaios.sim.checkers.persist_then_say import Remembered
 from gaios.sim.checkers.quarantined import NAME as QUARANTINED
 from gaios.sim.clock import Clock
 from gaios.sim.dice import Dice
@@ -27,6 +26,7 @@ from gaios.sim.history import REBUILT, Compared, Doubted, Lease, Life, Raised, R
 from gaios.sim.levels import levels
 from gaios.sim.observations import Observations, watch_applier
 from gaios.sim.outcasts import STAYS_OUT, is_expected
+from gaios.sim.speech import Speech
 from gaios.sim.world import World
 from gaios.storage import Identity, Journal
 
@@ -40,55 +40,6 @@ RESTLESS_TURNS = 20
 """Turns in a row that may leave undone what was due before them: more, and the loop spins."""
 LEVELS_TURNS = 64
 """Turns after which it is looked how full bounded things are; what waits for a slot is looked at each time."""
-_BINDING = core.AFTER
-"""What is remembered once it was said, as the sound text has it: a bug of the museum may say otherwise."""
-_decode = msgspec.msgpack.Decoder(tuple[int, int, int, int, list[Any]]).decode
-"""A frame that the replica made itself: it is read as it is, unchecked."""
-
-
-class Speech:
-    """The most that one replica said, read off the frames that leave it."""
-
-    __slots__ = ("_accepted", "_ballot", "_last", "_term_ns", "binds")
-
-    def __init__(self) -> None:
-        self._ballot = self._term_ns = 0
-        self._accepted: dict[int, int] = {}
-        self._last = b""
-        self.binds = False
-        """Whether anything was said, since this was last reset, that waits for records."""
-
-    def hear(self, body: bytes) -> bool:
-        """A frame leaves; whether it holds a promise, or the end of one, which are rare and worth a closer look."""
-        if body is self._last:
-            return False
-        self._last = body
-        promises = False
-        for message in _decode(body)[4]:
-            tag = message[0]
-            if tag in _BINDING:
-                self.binds = True
-                if message[1] > self._ballot:
-                    self._ballot = message[1]
-            if tag == core.ACCEPTED:
-                self._accept(message[3], message[1])
-            elif tag == core.PROMISE:
-                promises = True
-                for slot, (ballot, _) in message[4].items():
-                    self._accept(slot, ballot)
-            elif tag == core.RELEASE:
-                promises = True
-            elif tag == core.GRANT:
-                self._term_ns = max(self._term_ns, message[4])
-        return promises
-
-    def _accept(self, slot: int, ballot: int) -> None:
-        if ballot > self._accepted.get(slot, 0):
-            self._accepted[slot] = ballot
-
-    def said(self) -> Said:
-        """All of it so far."""
-        return Said(self._ballot, self._term_ns, dict(self._accepted))
 
 
 class LeaseWatch:
@@ -181,7 +132,7 @@ class Onlooker:
         """Its doubt was durable at its last turn."""
         self._recovering = self._waited = self._overloaded = self._turns = 0
         self._due_ns = self._restless = 0
-        self._taken = self._skipped = self._installed = self._rebuilt = self._wanted = 0
+        self._taken = self._skipped = self._installed = self._rebuilt = self._repaired = self._wanted = self._rotten = 0
         self._campaigned = 0
         """The newest ballot of its own."""
         self._core: Any = None
@@ -201,7 +152,7 @@ class Onlooker:
         self._observations.ran.append(Ran(self._replica, node.replica.applier.highest, self._world.now_ns))
         self._wanted = 0
         participant = self._core = node.replica.core
-        self._taken = self._skipped = self._installed = self._rebuilt = 0
+        self._taken = self._skipped = self._installed = self._rebuilt = self._repaired = 0
         if node.replica.applier.base:
             self._world.count("a replica started from a snapshot")
             boot: int = node.replica.applier.machine.boot  # type: ignore[attr-defined]  # it is an observed one
@@ -209,7 +160,26 @@ class Onlooker:
                 self._world.count("a replica started from a snapshot of a wrong database")
         if node.snapshots.why:
             self._world.count("a replica started from an older snapshot")
-        self._remember(participant.promised, participant.longest, dict(participant.acc), participant.truncated)
+        if participant.faulty:
+            self._world.count("a replica started without some of what it accepted")
+        if node.replica.lacks_base:
+            self._world.count("a replica started without a snapshot that its log needs")
+        if node.replica.silent_through > participant.chosen:
+            self._world.count("a replica could not tell what it accepted")
+        self._rotten = node.damages.found
+        faulty, silent_through = dict(participant.faulty), node.replica.silent_through
+        self._remember(
+            Recovered(
+                Copies(),
+                participant.promised,
+                participant.longest,
+                participant.chosen,
+                participant.truncated,
+                dict(participant.acc),
+                faulty=faulty,
+                silent_through=silent_through,
+            )
+        )
         watch_applier(self._observations, self._replica, node.replica.applier, lambda: self._world.now_ns)
 
     def stopped(self) -> None:
@@ -284,6 +254,12 @@ class Onlooker:
         if (node.snapshots.taken, node.snapshots.skipped) != (self._taken, self._skipped):
             world.count("a snapshot was taken" if node.snapshots.taken > self._taken else "a snapshot was asked for while one was taken")
             self._taken, self._skipped = node.snapshots.taken, node.snapshots.skipped
+        if node.snapshots.repaired != self._repaired:
+            self._repaired = node.snapshots.repaired
+            world.count("a damaged snapshot was fetched again")
+        if node.damages.found != self._rotten:
+            self._rotten = node.damages.found
+            world.count("rot was found while a replica ran")
         if node.snapshots.installed != self._installed:
             self._installed = node.snapshots.installed
             world.count("a replica caught up by a snapshot")
@@ -364,19 +340,25 @@ class Onlooker:
         try:
             durable = self._disk.durable()
             _, found = Journal.open(self._identity, durable)
-            recovered = recover(found.copies, found.records)
+            recovered = damage.recovered(found, "imagined")
             if recovered.truncated:
-                load(durable, self._identity.cell, recovered, LockService(), "imagined", feature.LEVEL_END)
+                load(durable, self._identity.cell, recovered, LockService(), feature.LEVEL_END)
         except errors.Error as error:
             self.found("imagined power cut", error)
             return
-        self._remember(recovered.promised, recovered.longest_ns, recovered.accepted, recovered.truncated)
+        self._remember(recovered)
 
-    def _remember(self, promised: int, longest_ns: int, accepted: dict[int, tuple[int, bytes]], truncated: int) -> None:
+    def _remember(self, found: Recovered) -> None:
+        """A start knows so much; where it cannot read what it accepted, it knows that it did."""
         if self.is_out:
             return
         said = self._speech.said()
-        self._observations.starts.append(Remembered(self._replica, self._life, said, promised, longest_ns, accepted, truncated))
+        lost = dict.fromkeys(range(found.chosen + 1, found.silent_through + 1), (found.promised, b""))
+        lost |= {slot: (ballot, b"") for slot, ballot in found.faulty.items()}
+        accepted = {**found.accepted, **lost} if lost else found.accepted
+        self._observations.starts.append(
+            Remembered(self._replica, self._life, said, found.promised, found.longest_ns, accepted, found.truncated)
+        )
 
     def found(self, where: str, error: Exception) -> None:
         """The process stopped by itself."""

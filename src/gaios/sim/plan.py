@@ -146,6 +146,8 @@ def draw(dice: Dice) -> Plan:
     if deep:
         faults = replace(faults, network=replace(faults.network, loss=max(faults.network.loss, 0.1)))
     limits = Limits(requests=dice.pick((1, 3)) if small and dice.chance(0.3) else 1_024, watches=dice.pick((1, 256)))
+    if faults.disk.rot_every_ns:
+        limits = replace(limits, scrub_every_ms=dice.split("scrub").pick((300, 3_000, 3_600_000)))
     return Plan(
         replicas=dice.pick((5, 5, 3, 3, 1 + dice.below(7))),
         faults=faults,

@@ -8,11 +8,12 @@ from then on every operation must succeed, and all replicas come to one state.
 
 import gc
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import blake2b
 
 import msgspec
 
-from gaios import api
+from gaios import api, errors
 from gaios.entry import Kind, entries
 from gaios.errors import ConfigurationError
 from gaios.locks import LockService
@@ -169,7 +170,8 @@ def _dropped(node: Node, disk: Disk) -> dict[int, bytes | None]:
     for slot in range(replica.core.truncated + 1, replica.applied + 1):
         if slot not in replica.core.acc:
             where = journal.locate(RecordKind.ACCEPT, slot)
-            found[slot] = None if where is None else journal.read(disk, where).payload
+            with suppress(errors.StateDamaged):  # it rotted, and nobody has looked since: whoever does fetches it again
+                found[slot] = None if where is None else journal.read(disk, where).payload
     return found
 
 

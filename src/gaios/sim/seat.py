@@ -9,7 +9,7 @@ Rule 2. What a process does not take while it is paused waits for it; what is se
 Rule 3. A process that raises what it may not raise is a finding.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -21,7 +21,7 @@ from gaios.server.effects import Effects, Limits
 from gaios.server.node import Node
 from gaios.server.recorded import start_recorded
 from gaios.server.recorder import Recorder
-from gaios.sim.clock import Clock
+from gaios.sim.clock import Clock, wall_clock
 from gaios.sim.disk import Disk
 from gaios.sim.door import Door
 from gaios.sim.faults import Faults
@@ -30,13 +30,10 @@ from gaios.sim.next_version import VERSION as NEXT_VERSION
 from gaios.sim.observations import Observations, ObservedService
 from gaios.sim.onlooker import Onlooker
 from gaios.sim.world import World
-from gaios.storage import Identity, Record, create
+from gaios.storage import Identity, Piece, Record, create
 from gaios.transport import PEER_BYTES_MAX, Decoder, Kind, encode_peer
 
-WALL_MS = 1_700_000_000_000
-"""What the wall clock shows when the world begins."""
-WALL_OFF_MS = 86_400_000
-"""How far a wall clock may be off, either way."""
+SCRUB_NS = 200_000  # what reading a piece again takes
 
 
 def address(replica: int) -> str:
@@ -141,6 +138,9 @@ class Seat:
         self.world.note(f"start {self.replica}")
         machine, self.refusal, self.onlooker.may_be_too_old = self.make_machine(), None, self._upgrades and not self.is_next
         nonce = int.from_bytes(self._dice.bytes(8), "little") >> 1
+        wall_ms, is_off = wall_clock(self.world.now_ns, self._dice, self._wall_jump)
+        if is_off:
+            self.world.count("a wall clock was off")
         try:
             begin = Node.start if self.sink is None else partial(start_recorded, self.sink)
             node = begin(
@@ -152,7 +152,7 @@ class Seat:
                 machine=machine,
                 nonce=nonce,
                 now=self.clock.read(self.world.now_ns),
-                wall_ms=self._wall_ms(),
+                wall_ms=wall_ms,
                 options=self._options,
                 bounds=self._bounds,
                 limits=self._limits,
@@ -176,14 +176,6 @@ class Seat:
     def make_machine(self) -> Any:  # noqa: ANN401 (a machine that is observed)
         """What the process replicates."""
         return ObservedService(self.observations, self.replica)
-
-    def _wall_ms(self) -> int:
-        """The wall clock, which may say anything."""
-        off = 0
-        if self._dice.chance(self._wall_jump):
-            self.world.count("a wall clock was off")
-            off = self._dice.between(-WALL_OFF_MS, WALL_OFF_MS)
-        return WALL_MS + self.world.now_ns // 1_000_000 + off
 
     @property
     def is_ill(self) -> bool:
@@ -374,7 +366,7 @@ class Seat:
         elif kind == "no room for a snapshot":
             node.snapshots.no_room(now)
         else:
-            getattr(node, kind)(now)  # told of with nothing but the time
+            getattr(node, kind)(now, *event[1:])  # told of with little but the time
         return True
 
     # -- effects ---------------------------------------------------------------------------------------------------------
@@ -382,7 +374,7 @@ class Seat:
     def _carry_out(self, life: int, effects: Effects) -> None:
         if life != self.life or self.node is None:
             return
-        world, (disk, spare, to_peers, to_clients, _, deadline_ns, snapshot, _) = self.world, effects
+        world, (disk, spare, to_peers, to_clients, _, deadline_ns, snapshot, _, scrub) = self.world, effects
         done, failed = partial(self._disk_done, life), partial(self._disk_failed, life)
         if disk is not None:
             self.disk.submit(disk, partial(done, "disk_done"), failed)
@@ -390,6 +382,8 @@ class Seat:
             self.disk.submit(spare, partial(done, "spare_done"), failed, partial(done, "no_room"))
         if snapshot is not None:
             self.disk.submit(snapshot, partial(done, "snapshot_done"), failed, partial(done, "no room for a snapshot"))
+        if scrub is not None:
+            world.after(SCRUB_NS, self._disk_done, life, "scrubbed", scrub)
         last, frame = None, b""
         for member, body, _ in to_peers:
             world.note(f"send {self.replica} {member}", body)
@@ -402,9 +396,9 @@ class Seat:
             self._door.send(number, data)
         self._arm(deadline_ns)
 
-    def _disk_done(self, life: int, which: str) -> None:
+    def _disk_done(self, life: int, which: str, step: Callable[[], Piece | None] | None = None) -> None:
         if life == self.life:
-            self._put((which,))
+            self._put((which,) if step is None else (which, step()))
 
     def _disk_failed(self, life: int) -> None:
         """The first failure stops the replica, as with exit code 4."""

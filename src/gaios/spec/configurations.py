@@ -15,6 +15,7 @@ from typing import Final
 
 from gaios.spec import membership
 from gaios.spec.configuration import Configuration
+from gaios.spec.configurations_damage import DAMAGE
 from gaios.spec.large import LARGE
 from gaios.spec.recurring import CLOCKS, FREE, LEASE, MARKED, ROUND, VALUES
 
@@ -307,7 +308,7 @@ CI: Final = (
     *membership.CI,
 )
 
-SCOPES: Final = {"small": SMALL, "ci": (*SMALL, *CI), "large": (*SMALL, *CI, *LARGE)}
+SCOPES: Final = {"small": SMALL, "ci": (*SMALL, *CI, *DAMAGE), "large": (*SMALL, *CI, *DAMAGE, *LARGE, *membership.LARGE)}
 
 
 def find(name: str) -> Configuration:

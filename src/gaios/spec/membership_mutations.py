@@ -10,8 +10,8 @@ MUTATIONS: Final = (
         "SAFETY 18",
         (
             (
-                "bal == promised and quorum(proms) and chosen >= floor and",
-                "bal == promised and (next > 0 or quorum(proms)) and chosen >= floor\n            and",
+                "bal == promised and quorum(proms) and chosen >= floor and next",
+                "bal == promised and (next > 0 or quorum(proms)) and chosen >= floor\n            and next",
             ),
         ),
         "change",
@@ -33,11 +33,22 @@ MUTATIONS: Final = (
         "SAFETY 18",
         (
             (
-                "acc[s] = Entry(b, v); chosen = s\n            if numbered(v) > 0:",
-                "acc[s] = Entry(b, v); chosen = s\n            if s == 0:",
+                "chosen = s\n            faulty -= range(s, s + 1)\n            if numbered(v) > 0:",
+                "chosen = s\n            faulty -= range(s, s + 1)\n            if s == 0:",
             ),
         ),
         "change",
+    ),
+    Mutation(
+        "who learns of a configuration takes part in ballots below it",
+        "SAFETY 18",
+        (
+            (
+                "            if numbered(v) > 0:\n                config = numbered(v); voters = listed(v); promised = max(promised, b)\n",
+                "            if numbered(v) > 0:\n                config = numbered(v); voters = listed(v)\n",
+            ),
+        ),
+        "change-below",
     ),
     Mutation(
         "slots are proposed above a configuration that is not chosen",
@@ -54,7 +65,7 @@ MUTATIONS: Final = (
     Mutation(
         "a start finds newer members than its mark knows",
         "SAFETY 18",
-        (("    return known", "    return config"),),
+        (("return known if found() else 0", "return config if found() else 0"),),
         "late-change",
     ),
     Mutation(
@@ -87,8 +98,8 @@ MUTATIONS: Final = (
         "SAFETY 11",
         (
             (
-                "            if n > t:\n                phase = LEADING; best = {}; proms = {}",
-                "            phase = LEADING; best = {}; proms = {}",
+                "            if n > t:\n                phase = LEADING; best = {}; proms = {}; worst = {}; hurt = {}",
+                "            phase = LEADING; best = {}; proms = {}; worst = {}; hurt = {}",
             ),
         ),
         "change-lease-stale",
@@ -96,10 +107,7 @@ MUTATIONS: Final = (
     Mutation(
         "a member whose disk was lost goes on under its number",
         "SAFETY 8",
-        (
-            ("d: Map[Slot, Ballot]) -> bool:\n    return not lost", "d: Map[Slot, Ballot]) -> bool:\n    return True"),
-            ("s: Slot) -> bool:\n    return not lost", "s: Slot) -> bool:\n    return True"),
-        ),
+        (("return lost or config < known and rotten()", "return config < known and rotten()"),),
         "lost-disk",
         alone=True,
     ),

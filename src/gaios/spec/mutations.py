@@ -1,15 +1,15 @@
 """Bugs planted in the text, each with the configuration that must catch it; and harmless changes, which nothing may catch.
 
-Those of the members stand in membership_mutations.py.
+Those of the members stand in membership_mutations.py, those of damage in damage_mutations.py.
 """
 
 from typing import Final
 
-from gaios.spec import membership_mutations
+from gaios.spec import damage_mutations, membership_mutations
 from gaios.spec.mutation import Mutation
 
 _PROMISED: Final = "b >= promised and s <= chosen + WINDOW"
-_TRUNCATES: Final = '[PML §5.5; SAFETY 26]"\n            acc -= range(truncated + 1, k + 1)'
+_TRUNCATES: Final = "acc -= range(truncated + 1, k + 1); truncated = k\n\n        case Install(k, v) if k > chosen"
 _INSTALLS: Final = "acc -= range(truncated + 1, k + 1); truncated = k; chosen = k"
 
 MUTATIONS: Final = (
@@ -41,7 +41,7 @@ MUTATIONS: Final = (
     Mutation(
         "what was accepted is not durable",
         "SAFETY 5",
-        (("acc:       Durable[Map[Slot, Entry]]", "acc:       Map[Slot, Entry]"),),
+        (("@restart\ndef chosen()", "@restart\ndef acc() -> Map[Slot, Entry]:\n    return {}\n\n@restart\ndef chosen()"),),
         "one-slot",
     ),
     Mutation("a proposal is accepted in any ballot", "PMS §2.2", ((_PROMISED, _PROMISED.replace("b >= promised and ", "")),), "one-slot"),
@@ -63,7 +63,7 @@ MUTATIONS: Final = (
     Mutation(
         "promises of an earlier ballot count",
         "PMS §2.2",
-        (("b == bal and b == promised and phase == PREPARING", "phase == PREPARING"),),
+        (("b == bal and b == promised and gathers()", "gathers()"),),
         "leads-twice",
     ),
     Mutation(
@@ -72,7 +72,15 @@ MUTATIONS: Final = (
     Mutation(
         "a leader votes without writing",
         "SAFETY 5",
-        (("            acc |= {s: Entry(bal, best[s].val) for s in range(chosen + 1, e + 1)}\n", ""),),
+        (
+            (
+                (
+                    "            acc |= {s: Entry(bal, best[s].val) for s in range(chosen + 1, e + 1)}\n"
+                    "            faulty -= range(chosen + 1, e + 1)\n"
+                ),
+                "",
+            ),
+        ),
         "one-slot",
     ),
     Mutation(
@@ -148,7 +156,7 @@ MUTATIONS: Final = (
     Mutation(
         "what is not chosen is supplied",
         "SAFETY 6",
-        (("if s > truncated and s <= chosen:", "if s > truncated and acc[s].bal > 0:"),),
+        (("if s > truncated and s <= chosen and faulty[s] == 0:", "if s > truncated and acc[s].bal > 0:"),),
         "catch-up",
     ),
     Mutation(
@@ -172,7 +180,6 @@ MUTATIONS: Final = (
         "SAFETY 8, 26",
         ((_INSTALLS, _INSTALLS.replace("k + 1", "k + 2")),),
         "install",
-        alone=True,
     ),
     Mutation(
         "a promise does not say how far it knows",
@@ -266,11 +273,12 @@ MUTATIONS: Final = (
         (("return q.chosen >= q.first and q.holds_lease", "return q.holds_lease"),),
         "epoch",
     ),
+    *damage_mutations.MUTATIONS,
     *membership_mutations.MUTATIONS,
     Mutation(
         "a repeated proposal is written again",
         "PMS §2.2",
-        (("            if acc[s].bal != b:\n                acc[s]", "            acc[s]"),),
+        (("if acc[s].bal != b:", "if b > 0:"),),
         "three-ballots",
         is_harmless=True,
     ),

@@ -219,7 +219,7 @@ class Emitter:
         if isinstance(function.body.sort, Truth):
             self.lines.conjunction("return ", emit.conjunction([function.body]), "")
         else:
-            self.lines.add(f"return {emit.fresh(function.body)}")
+            self.lines.comprehension("return ", emit.fresh(function.body))
         self.lines.depth -= 1
 
     def _event(self, event: Event, hoisted: Hoisted) -> None:

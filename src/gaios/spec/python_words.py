@@ -95,6 +95,9 @@ class Names:
         return name
 
 
+_COMPREHENSION = re.compile(r"\{(.+?) (for .+?) (if .+)\}")
+
+
 @dataclass(slots=True)
 class Lines:
     """Lines of Python under construction."""
@@ -116,6 +119,17 @@ class Lines:
         for index, part in enumerate(parts):
             self.add(f"    {'and ' if index else ''}{part}")
         self.add(f"){tail}")
+
+    def comprehension(self, head: str, text: str) -> None:
+        """An expression on one line; a comprehension with a test on five, where that is too long, as the formatter does."""
+        parts = _COMPREHENSION.fullmatch(text)
+        if len(head + text) + 4 * self.depth <= WIDTH or parts is None:
+            self.add(head + text)
+            return
+        self.add(head + "{")
+        for part in parts.groups():
+            self.add(f"    {part}")
+        self.add("}")
 
     def bracketed(self, head: str, items: Sequence[str], tail: str) -> None:
         """`head` items `tail` on one line, or, where that is too long, one item a line as the formatter does."""

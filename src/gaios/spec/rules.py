@@ -158,10 +158,10 @@ class _Body:
     def block(self, nodes: list[ast.stmt]) -> tuple[Statement, ...]:
         """The statements, in order."""
         block = tuple(self.statement(node) for node in nodes)
-        told = any(isinstance(item, Assign) and item.target.kind == "durable" for item in block)
+        told = any(isinstance(item, Assign | Put | Merge) and item.target.kind == "durable" for item in block)
         for item in block:
             if isinstance(item, Drop) and item.target.kind == "durable" and not told:
-                raise complaint(item.at, "dropping leaves no record: a durable field that is assigned beside it must tell what was dropped")
+                raise complaint(item.at, "dropping leaves no record: a durable field that is written beside it must tell what was dropped")
         return block
 
     def statement(self, node: ast.stmt) -> Statement:

@@ -10,6 +10,7 @@ simulator's disk) does it.
     recovered.records               Record(kind, slot, ballot, payload) in order, `STATE` records included
     recovered.operations            carry out before anything is said; may be queued before the first batch
     recovered.cut                   the unfinished write that was cut, or None
+    recovered.damaged               Damage(segment, start, end, …): bytes that were durable and cannot be read, for the caller to repair
     journal.boot = n                before the first batch, once it is known
 
     operations = journal.batch(copies, records, state)           # the next one only when all operations of this one were carried out;
@@ -21,6 +22,7 @@ simulator's disk) does it.
     journal.locate(kind, slot) -> Location | None;  journal.read(reader, location) -> Record
     operations = journal.give_up(through)      whole old segments that a durable snapshot covers; between two batches
 
+    scrub_segment(reader, identity, number), scrub_snapshot(reader, cell, slot), scrub_copies(reader)     pieces, read at each step
     verify(reader) -> list[Problem]
 
 Operations (`words.py`) are carried out in order; what each promises about crashes is rule 3 there. Not carried out, or failed, means:
@@ -29,21 +31,25 @@ stop. A `Reader` has `names()`, `size(name)`, `read(name, offset, length)`.
 Files: `promise-1`, `promise-2`, `wal/00000001.wal` …; `wal/next`, `wal/reserve-1`, `wal/reserve-2` and `wal/new` on their way to a number;
 `snap/….snap`, one a snapshot (`snapshot.py`), and `snap/new` on its way to a name; `lock` is the shell's.
 
-Left out on purpose: when to give up old segments (a snapshot's work), repair of damaged records (they are refused).
+Left out on purpose: when to give up old segments (a snapshot's work), what damaged records held (the caller's peers know).
 """
 
 from gaios.storage.creation import create
-from gaios.storage.journal import Journal, Recovered
-from gaios.storage.record import MARK, PAYLOAD_BYTES_MAX, STATE, Location
+from gaios.storage.journal import Journal
+from gaios.storage.record import MARK, PAYLOAD_BYTES_MAX, REPAIR, STATE, Location
+from gaios.storage.scrub import Piece, scrub_copies, scrub_segment, scrub_snapshot
 from gaios.storage.segment import SEGMENT_BYTES, SEGMENT_BYTES_MIN
 from gaios.storage.verify import Finding, verify
 from gaios.storage.words import (
     Create,
+    Damage,
     Identity,
     Operation,
+    Place,
     Problem,
     Reader,
     Record,
+    Recovered,
     Remove,
     Rename,
     Sync,
@@ -54,15 +60,19 @@ from gaios.storage.words import (
 __all__ = [
     "MARK",
     "PAYLOAD_BYTES_MAX",
+    "REPAIR",
     "SEGMENT_BYTES",
     "SEGMENT_BYTES_MIN",
     "STATE",
     "Create",
+    "Damage",
     "Finding",
     "Identity",
     "Journal",
     "Location",
     "Operation",
+    "Piece",
+    "Place",
     "Problem",
     "Reader",
     "Record",
@@ -73,5 +83,8 @@ __all__ = [
     "SyncDirectory",
     "Write",
     "create",
+    "scrub_copies",
+    "scrub_segment",
+    "scrub_snapshot",
     "verify",
 ]

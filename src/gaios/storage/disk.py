@@ -133,8 +133,7 @@ class Disk:
         """
         self.path = path
         self.failure: DiskFailed | None = None
-        self.warnings: list[str] = []
-        """What whoever opened it found out about its rights."""
+        self.warnings = list[str]()  # what whoever opened it found out about its rights
         self._hands = _Hands(path)
         self._asides: list[Thread] = []
         self._queue: SimpleQueue[tuple[Iterable[Operation], Done] | None] = SimpleQueue()
@@ -150,7 +149,8 @@ class Disk:
             os.close(self._lock)
             raise DirectoryInUse(directory=str(path)) from None
         self.reader = Directory(path)
-        """For the event loop's thread."""
+        """For the event loop's thread; `beside` is for one beside it."""
+        self.beside = Directory(path)
         self._thread = Thread(target=self._run, name="disk", daemon=True)
         self._thread.start()
 
@@ -190,6 +190,7 @@ class Disk:
         for thread in (self._thread, *self._asides):
             thread.join()
         self.reader.close()
+        self.beside.close()
         self._hands.close()
         if self._lock >= 0:
             os.close(self._lock)

@@ -5,6 +5,8 @@ Slots of one kind are dense and grow, so two arrays hold them; a slot far outsid
 
 from array import array
 
+from gaios.storage.record import size
+
 GAP_MAX = 1 << 16
 """Slots that may be skipped inside the arrays, at twelve bytes each, before a slot counts as far outside."""
 
@@ -66,3 +68,15 @@ class Index:
         del self.lengths[:count]
         self.base += count
         self.far = {slot: place for slot, place in self.far.items() if slot >= below}
+
+    def within(self, segment: int, start: int, end: int) -> list[int]:
+        """The slots whose newest record has a byte in this range of a segment. An unusual question: every place is looked at."""
+        low, high = segment << 32, segment << 32 | end
+        near = [self.base + at for at, place in enumerate(self.places) if low < place < high]
+        near += [slot for slot, (place, _) in self.far.items() if low < place < high]
+        found = []
+        for slot in sorted(near):
+            place = self.find(slot)
+            if place is not None and place[1] + size(place[2]) > start:
+                found.append(slot)
+        return found

@@ -9,24 +9,25 @@ Rule 4. At the first operation that fails the replica stops: no journal goes on 
 """
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 
 from gaios.errors import AnotherCell, InvariantViolated, StateMissing
 from gaios.storage import copies as promise
 from gaios.storage import record, segment
 from gaios.storage.copies import Copy
 from gaios.storage.index import Index
-from gaios.storage.record import HEADER_BYTES, MARK, OPEN, STATE, Encoder, Header, Location
-from gaios.storage.scan import Scan, Tail, missing, scan
+from gaios.storage.record import HEADER_BYTES, MARK, OPEN, REPAIR, STATE, Encoder, Header, Location
+from gaios.storage.scan import Scan, judged, missing, scan
 from gaios.storage.segment import MADE, OPENING_BYTES, SEGMENT_BYTES
 from gaios.storage.spares import KEPT, Spares, unfit
+from gaios.storage.tail import Tail
 from gaios.storage.words import (
     Create,
     Identity,
     Operation,
-    Problem,
+    Place,
     Reader,
     Record,
+    Recovered,
     Remove,
     Rename,
     Sync,
@@ -37,20 +38,6 @@ from gaios.storage.words import (
 
 RESERVE_BYTES = 2 * HEADER_BYTES
 """Room behind every batch for the marks that may follow it: the lazy one, and one that closes, at the next start or the segment's end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recovered:
-    """What a directory held."""
-
-    copies: bytes
-    """The newer intact copy."""
-    records: list[Record]
-    """All records in order, without marks."""
-    operations: list[Operation]
-    """To be carried out before the replica says anything: the cut, the rewriting of what nothing proves durable, the copies."""
-    cut: Problem | None
-    """The unfinished write that is cut, for the log file."""
 
 
 class Journal:
@@ -76,6 +63,7 @@ class Journal:
         "_size",
         "_tops",
         "boot",
+        "damaged",
         "segment_bytes",
         "spares",
     )
@@ -85,6 +73,8 @@ class Journal:
     ) -> None:
         self.boot = identity.boot
         """Written into new segments; the caller sets it once it knows."""
+        self.damaged: list[Place] = []
+        """What the start found damaged, repaired or not."""
         self._identity = identity
         self._crc_seed = record.seed(identity)
         self._encoder = Encoder(seed=self._crc_seed, segment=tail.segment, offset=tail.offset, sequence=tail.sequence, previous=tail.chain)
@@ -99,6 +89,16 @@ class Journal:
         self._indexes = indexes
         self.spares = spares
         """Files that stand ready for the next segments."""
+
+    @property
+    def identity(self) -> Identity:
+        """Whose it is."""
+        return self._identity
+
+    @property
+    def copies(self) -> bytes:
+        """What the promise copies hold, or are about to."""
+        return self._payload
 
     # ------------------------------------------------------------------------------------------------------------ start
 
@@ -122,8 +122,8 @@ class Journal:
             directory: What errors call it.
 
         Raises:
-            StateMissing: the copies, or a segment, are not there.
-            StateDamaged: what is there must not be trusted.
+            StateMissing: the copies, or the log's end, are not there.
+            StateDamaged: what is there must not be trusted, or nobody can tell how much is not there any more.
             AnotherCell: the directory belongs to another cell or member.
         """
         if not segment.SEGMENT_BYTES_MIN <= segment_bytes <= segment.SEGMENT_BYTES_MAX:
@@ -133,11 +133,12 @@ class Journal:
         promise.check_owner(copy, identity)
         known = promise.pin(copy)
         numbers = [number for number in segment.numbers(names) if number >= known.first]
-        if absent := missing(numbers, known):
-            raise StateMissing(directory=directory, what=absent)
+        if not numbers or numbers[-1] < known.last:
+            raise StateMissing(directory=directory, what=missing(numbers, known))
         indexes = {kind: Index() for kind in indexed}
         tops: dict[int, int] = {}
         records: list[Record] = []
+        replaced: list[Place] = []
 
         def keep(header: Header, payload: bytes) -> None:
             _, _, kind, length, slot, ballot, _, _, number, offset, _, _, _, _ = header
@@ -146,8 +147,10 @@ class Journal:
             if kind in indexes:
                 indexes[kind].add(slot, number, offset, length)
                 tops[number] = max(slot, tops.get(number, 0))
+            elif kind == REPAIR:
+                replaced.extend(record.decode_places(payload))
 
-        found = scan(reader, numbers, identity, known, keep)
+        found = scan(reader, numbers, identity, known, keep, lambda: len(records))
         if found.damage is not None:
             if found.damage.kind == "cell":
                 expected = promise.owner(identity.cell, identity.member)
@@ -155,7 +158,7 @@ class Journal:
             raise refusal(found.damage)
         last = found.segments[-1]
         left = {name: reader.size(name) for name in (*KEPT, MADE) if name in names}
-        journal = cls(identity, found.tail, last.opening.size, copy, segment_bytes, indexes, Spares(segment_bytes, left))
+        journal = cls(identity, found.tail, last.size, copy, segment_bytes, indexes, Spares(segment_bytes, left))
         journal._tops = tops
         given_up = [segment.name(number) for number in segment.numbers(names) if number < known.first]
         leftovers = [*found.dropped, *unfit(left, segment_bytes)]
@@ -165,7 +168,8 @@ class Journal:
         operations += promise.repair(copy, names)
         # Not before the copies that say so are durable: a killed process may have left them in the cache only.
         operations += (*map(Remove, given_up), SyncDirectory(segment.DIRECTORY)) if given_up else ()
-        return journal, Recovered(copy.payload, records, operations, found.cut)
+        journal.damaged = [damage.place for damage in found.damaged]
+        return journal, Recovered(copy.payload, records, operations, found.cut, judged(found.damaged, replaced), known.first > 1)
 
     def _settle(self, reader: Reader, found: Scan) -> list[Operation]:
         """Write anew what nothing proves durable, zero what is cut, and close the batch with a mark; one sync covers it all.
@@ -177,7 +181,8 @@ class Journal:
         start = found.tail.unproven
         parts = [reader.read(file, start, end - start)]
         if not self._mark or self._open:
-            self._add_mark(parts, left=0, batch=self._batch)
+            # Where something is damaged the mark has to prove it: what proved it so far may be cut.
+            self._add_mark(parts, left=0, batch=self._batch + 1 if found.damaged and not self._open else self._batch)
         parts.append(bytes(max(0, found.rest - self._encoder.offset)))
         return [Write(file, start, b"".join(parts)), Sync(file)]
 
@@ -355,6 +360,16 @@ class Journal:
     def kept_bytes(self, through: int) -> int:
         """About how long the log would be if it gave up what `give_up(through)` would."""
         return (self._encoder.segment - self._first_above(through) + 1) * self.segment_bytes
+
+    def stand_in(self, kind: int, place: Place) -> list[int]:
+        """Slots whose newest record of this kind stands, at least in part, in these bytes."""
+        index = self._indexes.get(kind)
+        return index.within(place.segment, place.start, place.end) if index is not None else []
+
+    @property
+    def sealed(self) -> range:
+        """The numbers of the segments that nothing is written into any more."""
+        return range(self._first, self._encoder.segment)
 
     def give_up(self, through: int) -> list[Operation]:
         """Drop the whole segments that hold no indexed record of a slot above `through`; nothing if there is none. Not beside a batch.

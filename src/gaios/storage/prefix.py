@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from gaios.storage import record, segment
 from gaios.storage.record import MARK
-from gaios.storage.scan import Tail, fault_of_opening, walk
+from gaios.storage.tail import Tail, fault_of_opening, walk
 from gaios.storage.verify import owner
 from gaios.storage.words import Reader, Record
 

@@ -16,18 +16,21 @@ Checksums are CRC-32C (Castagnoli), which finds every single burst of up to 32 b
 
 import struct
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple, cast
 
 import google_crc32c
 
 from gaios.errors import StateDamaged
-from gaios.storage.words import Identity, Reader, Record
+from gaios.storage.words import Identity, Place, Reader, Record
 
 VERSION = 1
 MARK = 0
 """A record of this room's own: `slot` is the batch that was synced, the payload is empty."""
 STATE = 1
 """The caller's full state; the first record of every segment."""
+REPAIR = 7
+"""Names bytes of this log that are damaged and not needed any more: what they held was appended anew, or matters no more."""
 OPEN = 0xFFFFFFFF
 ALIGNMENT = 8
 PAYLOAD_BYTES_MAX = 256 << 20
@@ -37,6 +40,7 @@ _START = MAGIC + bytes([VERSION])
 _HEADER = struct.Struct("<2sBBIQQQQIIIIII")
 _UNSEALED = struct.Struct("<2sBBIQQQQIIIII")
 _U32 = struct.Struct("<I")
+_PLACE = struct.Struct("<III")
 _MAGIC_FIRST, _MAGIC_SECOND = MAGIC
 _crc, _value = google_crc32c.extend, google_crc32c.value
 HEADER_BYTES = _HEADER.size
@@ -75,6 +79,11 @@ class Location(NamedTuple):
     """Of its header."""
     length: int
     """Of its payload, in bytes."""
+
+    @property
+    def place(self) -> Place:
+        """The bytes that it takes up."""
+        return Place(self.segment, self.offset, self.offset + size(self.length))
 
 
 def seed(identity: Identity) -> int:
@@ -140,6 +149,37 @@ def decode(data: bytes, at: int, crc_seed: int) -> Header | None:
     return header if header[-1] == _crc(crc_seed, data[at : at + _SEALED_BYTES]) else None
 
 
+def mended(data: bytes, at: int, crc_seed: int, segment: int, sequence: int) -> Header | None:
+    """The header that stood at `at` before one of its bits flipped; None where no single bit explains what is there.
+
+    Only a header that says where it stands and which number comes next is taken: besides its checksum, some twenty of its bytes are known
+    beforehand. Whose value was meant is thereby certain; its bytes on the disk stay as they are.
+    """
+    header = bytearray(data[at : at + HEADER_BYTES])
+    if len(header) < HEADER_BYTES:
+        return None
+    crc = int.from_bytes(header[_SEALED_BYTES:], "little")
+    bit = _flips().get(crc ^ _crc(crc_seed, bytes(header[:_SEALED_BYTES])))
+    if bit is None:
+        return None
+    header[bit >> 3] ^= 1 << (bit & 7)
+    found = decode(bytes(header), 0, crc_seed)
+    is_next = found is not None and (found.version, found.segment, found.offset, found.sequence) == (VERSION, segment, at, sequence)
+    return found if is_next else None
+
+
+@cache
+def _flips() -> dict[int, int]:
+    """For what one flipped bit of a header makes of the checksum: which bit it was. Checksums are linear, so nothing else matters."""
+    whole = _value(bytes(_SEALED_BYTES))
+    found = {1 << bit: 8 * _SEALED_BYTES + bit for bit in range(32)}
+    for bit in range(8 * _SEALED_BYTES):
+        flipped = bytearray(_SEALED_BYTES)
+        flipped[bit >> 3] = 1 << (bit & 7)
+        found[whole ^ _value(bytes(flipped))] = bit
+    return found
+
+
 def payload_is_intact(data: bytes, at: int, header: Header) -> bool:
     """Is the payload of the record whose header stands at `at` in `data` the one that the header names?"""
     start = at + HEADER_BYTES
@@ -182,3 +222,8 @@ def read(reader: Reader, crc_seed: int, where: Location) -> Record:
 def describe(header: Header) -> str:
     """A record's identity, for people."""
     return f"record {header.sequence} (kind {header.kind}, slot {header.slot}, ballot {header.ballot}, batch {header.batch})"
+
+
+def decode_places(payload: bytes) -> list[Place]:
+    """What a `REPAIR` record names: segment u32 · start u32 · end u32, for each place. Total: what is left over is ignored."""
+    return [Place(*_PLACE.unpack_from(payload, at)) for at in range(0, len(payload) - _PLACE.size + 1, _PLACE.size)]

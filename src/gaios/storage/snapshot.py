@@ -208,6 +208,16 @@ class File:
         except StateDamaged as error:
             yield Problem(error.file, error.offset, error.kind, error.detail)
 
+    def frames(self) -> Iterator[int]:
+        """Check one frame at each step; how long it is, in bytes.
+
+        Raises:
+            StateDamaged: one is not what was written.
+        """
+        for frame in self._frames():
+            self._payload(frame)
+            yield FRAME_BYTES + frame.length
+
     # -- inside ----------------------------------------------------------------------------------------------------------
 
     def _frames(self) -> Iterator[Frame]:

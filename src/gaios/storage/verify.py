@@ -1,15 +1,16 @@
 """A directory checked offline, to its end: every problem is named, where a start stops at the first.  [INTERFACE `verify`]"""
 
-from collections.abc import Iterator
-from dataclasses import replace
 from typing import NamedTuple
 
 from gaios.storage import copies as promise
-from gaios.storage import record, segment, snapshot
+from gaios.storage import segment, snapshot
 from gaios.storage.copies import NO_PIN, Copy
-from gaios.storage.record import Header
-from gaios.storage.scan import Tail, fault_of_opening, fault_of_record, missing, scan, walk
-from gaios.storage.words import Identity, Problem, Reader
+from gaios.storage.record import REPAIR, Header, decode_places
+from gaios.storage.scan import judged, missing, scan
+from gaios.storage.words import Damage, Identity, Place, Problem, Reader
+
+NO_DAMAGE = frozenset({"tail", "repaired"})
+"""Kinds of findings that leave a directory sound."""
 
 
 class Finding(NamedTuple):
@@ -24,40 +25,66 @@ class Finding(NamedTuple):
 
     @property
     def ok(self) -> bool:
-        """Is it only an unfinished tail?"""
-        return self.kind == "tail"
+        """Is it only an unfinished tail, or damage that was repaired?"""
+        return self.kind in NO_DAMAGE
 
 
 def verify(reader: Reader) -> list[Problem]:
-    """All that is wrong with a directory; an unfinished write has kind `tail` and is no damage."""
+    """All that is wrong with a directory; an unfinished write has kind `tail`, damage that was repaired `repaired`: neither is damage."""
     names = reader.names()
     loaded = promise.load(reader, names)
-    problems = [found for found in loaded if isinstance(found, Problem)]
     intact = [found for found in loaded if isinstance(found, Copy)]
+    problems = [_of_copies(found, bool(intact)) for found in loaded if isinstance(found, Problem)]
     if contradiction := promise.contradiction(intact):
         problems.append(contradiction)
     newest = max(intact, key=lambda copy: copy.generation, default=None)
     known = promise.pin(newest) if newest is not None else NO_PIN
     numbers = [number for number in segment.numbers(names) if number >= known.first]
-    complete = True
-    expected = list(numbers)
-    while absent := missing(expected, known):
-        complete = False
-        problems.append(Problem(absent, 0, "missing", "the file is not there"))
-        expected = sorted([*expected, segment.number(absent)])
+    if not numbers or numbers[-1] < known.last:
+        first = missing(numbers, known)
+        absent = range(segment.number(first), max(known.last, known.first) + 1)
+        ends = [segment.name(number) for number in absent if number not in numbers]
+        problems += [Problem(file, 0, "missing", "the file is not there") for file in ends]
     identity = _owner(reader, newest, numbers)
     problems += snapshot.check(reader, None if identity is None else identity.cell)
     if identity is None:
         return problems + [Problem(segment.name(number), 0, "opening", "no intact opening block stands at the start") for number in numbers]
-    if not complete:
-        return problems + list(_all(reader, numbers, identity))
-    found = scan(reader, numbers, identity, known)
+    replaced: list[Place] = []
+
+    def note(header: Header, payload: bytes) -> None:
+        if header.kind == REPAIR:
+            replaced.extend(decode_places(payload))
+
+    found = scan(reader, numbers, identity, known, note)
     if found.cut is not None:
         problems.append(found.cut)
     if found.damage is None:
-        return problems
-    further = [problem for problem in _all(reader, numbers, identity) if problem[:2] != found.damage[:2]]
-    return [*problems, found.damage, *further]
+        return problems + [_told(damage) for damage in judged(found.damaged, replaced)]
+    told = [_told(damage) for damage in judged(found.damaged, replaced)]
+    return [*problems, *(problem for problem in told if problem[:2] != found.damage[:2]), _fatal(found.damage)]
+
+
+def _of_copies(problem: Problem, other: bool) -> Problem:
+    """Damage of a promise copy, and what becomes of it."""
+    mends = "the next start writes it anew from the other copy" if other else "nothing mends it: this replica's state is lost"
+    return problem._replace(detail=f"{problem.detail}; {mends}")
+
+
+def _told(damage: Damage) -> Problem:
+    """A damaged range of bytes, and what would repair it."""
+    where = f"bytes {damage.start} to {damage.end}" if damage.end > damage.start else "what should stand here"
+    if damage.is_repaired:
+        return Problem(segment.name(damage.segment), damage.start, "repaired", f"{where}: {damage.detail}; a later record replaces it")
+    many = "one record is" if damage.lost == 1 else f"{damage.lost} records are"
+    what = f"{many} lost" if damage.lost else "no record is lost"
+    mends = "a start fetches from its peers what of it is needed, and votes on meanwhile" if damage.lost else "it needs no repair"
+    return Problem(segment.name(damage.segment), damage.start, damage.kind, f"{where}: {damage.detail}; {what}; {mends}")
+
+
+def _fatal(problem: Problem) -> Problem:
+    """Damage that a start refuses."""
+    mends = "nobody can tell what stood from here on: this replica's state is lost, and it comes back as a new member"
+    return problem if problem.kind in {"cell", "version", "order"} else problem._replace(detail=f"{problem.detail}; {mends}")
 
 
 def owner(reader: Reader) -> Identity | None:
@@ -76,40 +103,3 @@ def _owner(reader: Reader, newest: Copy | None, numbers: list[int]) -> Identity 
         if opening is not None:
             return Identity(opening.cell, opening.member, 0)
     return None
-
-
-def _all(reader: Reader, numbers: list[int], identity: Identity) -> Iterator[Problem]:
-    """Every break in the log, going on behind each with the next record that is intact."""
-    crc_seed = record.seed(identity)
-    tail = Tail()
-    for number in numbers:
-        file = segment.name(number)
-        data = reader.read(file, 0, reader.size(file))
-        last = number == numbers[-1]
-        before = tail if number == tail.segment + 1 else Tail()
-        fault = fault_of_opening(file, number, data, before, identity)
-        tail = replace(before)
-        opening = segment.decode(data)
-        if opening is not None and opening.segment == number:
-            tail.enter(opening)
-        while True:
-            if fault is None:
-                for _ in walk(data, tail, crc_seed):
-                    pass
-                fault = fault_of_record(file, data, tail, crc_seed)
-            if not data[fault.problem.offset :].rstrip(b"\0"):
-                break
-            behind = record.candidates(data, fault.resume, crc_seed, number)
-            unfinished = last and not fault.certain and all(header.batch <= tail.next_batch for header in behind)
-            yield fault.problem._replace(kind="tail") if unfinished else fault.problem
-            if unfinished or not behind:
-                break
-            _jump(tail, behind[0])
-            fault = None
-        tail.segment = number
-
-
-def _jump(tail: Tail, header: Header) -> None:
-    """Go to where a record stands, as if all before it were there."""
-    tail.segment, tail.offset, tail.sequence, tail.chain = header.segment, header.offset, header.sequence - 1, header.previous
-    tail.batch, tail.open = header.batch, True

@@ -7,6 +7,7 @@ subset of its sectors of 512 bytes may have reached the disk, each whole. `Creat
 `SyncDirectory` of the directory that holds the name has returned; until then each may or may not have happened.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from gaios.errors import StateDamaged, TooOld
@@ -109,3 +110,57 @@ def refusal(problem: Problem) -> StateDamaged | TooOld:
     if problem.kind == "version":
         return TooOld(what=problem.file, reason=problem.detail)
     return StateDamaged(file=problem.file, offset=problem.offset, kind=problem.kind, detail=problem.detail)
+
+
+class Damage(NamedTuple):
+    """Bytes of the log that were durable once and cannot be read any more.  [SAFETY 7, 15]"""
+
+    segment: int
+    start: int
+    end: int
+    """Behind its last byte; the next intact record, if any, stands there."""
+    kind: str
+    detail: str
+    at: int
+    """How many of the records that were read stand before it."""
+    record: Record | None = None
+    """What an intact header proves of the one record that it is; its payload is empty. None: any records may have stood there."""
+    lost: int = 1
+    """How many records it hides, as the numbers of those around it tell."""
+    is_repaired: bool = False
+    """A later record says that all of it was replaced."""
+
+    @property
+    def place(self) -> "Place":
+        """What a record of repair calls it."""
+        return Place(self.segment, self.start, self.end)
+
+
+class Place(NamedTuple):
+    """A range of a segment's bytes."""
+
+    segment: int
+    start: int
+    end: int
+
+    def covers(self, other: "Place") -> bool:
+        """Whether the other lies within it."""
+        return self.segment == other.segment and self.start <= other.start and other.end <= self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What a directory held."""
+
+    copies: bytes
+    """The newer intact copy."""
+    records: list[Record]
+    """All records in order, without marks."""
+    operations: list[Operation]
+    """To be carried out before the replica says anything: the cut, the rewriting of what nothing proves durable, the copies."""
+    cut: Problem | None
+    """The unfinished write that is cut, for the log file."""
+    damaged: list[Damage]
+    """What was durable and cannot be read any more, in order; what the caller repairs of it, it names in a `REPAIR` record."""
+    begins_later: bool
+    """Whether older segments were given up."""

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from gaios.configuration import numbered
 from gaios.log.recording import Handed, Start
-from gaios.log.records import Boot, RecordKind
+from gaios.log.records import UNKNOWN, Boot, RecordKind
+from gaios.paxos import core
 from gaios.trace.words import Illegal
 
 COPIES = ("promise-1", "promise-2")
@@ -30,6 +32,8 @@ class Disk:
         self.governs: tuple[int, bytes] = (0, b"")
         """The configuration that records say governs, as a value, and behind which slot."""
         self.accepted: dict[int, Accepted] = {}
+        self.faulty: dict[int, int] = {}
+        """Slots that were written down as lost, with the ballot that they were of at the most."""
         self.boots: dict[int, tuple[int, int]] | None = {}
         """The newest boot of each member, with its nonce, that was written down here; None: nobody recorded what was."""
         self.flying: Handed | None = None
@@ -76,6 +80,11 @@ class Disk:
             problem = None if newer is None else problem
         if problem is not None:
             raise Illegal("V3 restart", *problem)
+        if start.is_damaged:
+            self.chosen, self.truncated, self.governs = start.chosen, start.truncated, start.governs
+        if start.is_damaged or self.faulty:
+            self.accepted = {slot: (ballot, value) for slot, ballot, value in start.accepted}
+            self.faulty = dict(start.faulty)
         for kind, member, _, payload in batch.records if batch is not None else ():
             if kind == RecordKind.BOOT:  # it may have been durable
                 self._record(kind, member, 0, payload)
@@ -96,6 +105,7 @@ class Disk:
         self.copied = self.promised = start.promised
         self.longest, self.boot = start.longest, start.boot - 1
         self.chosen, self.truncated, self.accepted = start.chosen, start.truncated, told
+        self.faulty = dict(start.faulty)
         self.snapshot = start.chosen  # there may be one
         self.governs = start.governs
         self.boots = None
@@ -124,30 +134,41 @@ class Disk:
         accepted: list[tuple[int, int, bytes]],
         governs: tuple[int, bytes] = (0, b""),
     ) -> None:
-        self.governs = max(self.governs, governs)
+        self._govern(governs)
         self.promised, self.longest = max(self.promised, promised), max(self.longest, longest)
         self.chosen, self.truncated = max(self.chosen, chosen), max(self.truncated, truncated)
-        self.accepted |= {slot: (ballot, value) for slot, ballot, value in accepted}
+        for slot, ballot, value in accepted:
+            self._record(RecordKind.ACCEPT, slot, ballot, value)
 
     def _record(self, kind: int, slot: int, ballot: int, value: bytes) -> None:
         if kind == RecordKind.ACCEPT:
             self.accepted[slot] = (ballot, value)
+            self.faulty.pop(slot, None)
             self.promised = max(self.promised, ballot)
         elif kind == RecordKind.CHOSEN:
             self.chosen = max(self.chosen, slot)
         elif kind == RecordKind.TRUNCATE:
             self.truncated = max(self.truncated, slot)
-            self.governs = max(self.governs, (ballot, value))
+            self._govern((ballot, value))
         elif kind == RecordKind.SNAPSHOT:
             self.snapshot = max(self.snapshot, slot)
         elif kind == RecordKind.BOOT:
             if self.boots is not None:
                 self.boots[slot] = _boot(value)[:2]
-        elif kind != RecordKind.QUARANTINE:  # the database's affair
+        elif kind == RecordKind.FAULT:
+            self.accepted.pop(slot, None)
+            self.faulty[slot] = max(ballot, self.faulty.get(slot, 0))
+        elif kind not in {RecordKind.QUARANTINE, RecordKind.REPAIR}:  # the database's affair, and the disk's own
             raise Illegal("V3 what is written", "a record of a known kind", f"kind {kind}")
+
+    def _govern(self, governs: tuple[int, bytes]) -> None:
+        if governs[1] != UNKNOWN:
+            self.governs = max(self.governs, governs)
 
     def _differs(self, start: Start) -> tuple[str, str] | None:
         """Where a start differs from this state: expected, found."""
+        if start.is_damaged or start.faulty or self.faulty:
+            return self._hides(start)
         mine = (self.boot + 1, self.promised, self.longest, max(self.chosen, self.truncated), self.truncated)
         if mine != (start.boot, start.promised, start.longest, start.chosen, start.truncated):
             return self._summary(), _found(start)
@@ -159,6 +180,31 @@ class Disk:
             return None
         slot = min(slot for slot in {*told, *kept} if told.get(slot) != kept.get(slot))
         return f"slot {slot} {_entry(kept.get(slot))}", _entry(told.get(slot))
+
+    def _hides(self, start: Start) -> tuple[str, str] | None:
+        """As `_differs`, where records are damaged: each vote is there, or said to be lost; nothing is invented.  [SAFETY 6]"""
+        if (self.boot + 1, self.promised, self.longest) != (start.boot, start.promised, start.longest) or (
+            not start.is_damaged and (max(self.chosen, self.truncated), self.truncated) != (start.chosen, start.truncated)
+        ):
+            return self._summary(), _found(start)
+        if not start.is_unsure and start.config < (number := numbered(self.governs[1])):
+            return f"configuration {number}, or that it is not sure of it", f"configuration {start.config}"
+        known = max(self.chosen, self.truncated, max(self.accepted, default=0) - core.WINDOW)
+        if start.chosen > known or start.truncated > self.truncated:
+            return f"nothing called chosen above slot {known}, or truncated above slot {self.truncated}", _found(start)
+        told = {slot: (ballot, value) for slot, ballot, value in start.accepted}
+        lost = dict(start.faulty)
+        for slot, held in self.accepted.items():
+            silent = start.chosen < slot <= start.silent_through
+            if slot > start.truncated and told.get(slot) != held and not silent and lost.get(slot, 0) < held[0]:
+                return f"slot {slot} {_entry(held)}, or lost with that ballot or a newer one", _entry(told.get(slot))
+        for slot, ballot in self.faulty.items():
+            if slot > max(start.truncated, start.chosen) and lost.get(slot, 0) < ballot and slot > start.silent_through:
+                return f"slot {slot} lost, in ballot {ballot} at the most", _entry(told.get(slot))
+        for slot, held in told.items():
+            if self.accepted.get(slot) != held:
+                return f"slot {slot} {_entry(self.accepted.get(slot))}", _entry(held)
+        return None
 
     def _summary(self) -> str:
         return _state_text(self.boot + 1, self.promised, self.longest, max(self.chosen, self.truncated), self.truncated)

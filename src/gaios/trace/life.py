@@ -2,12 +2,12 @@
 
 Rule 1. Two classes of messages. *Promise*, *accepted* and the like wait for all records up to those of their own step; what only the owner
 of a ballot says waits for the durable claim of that ballot. Nothing of either leaves before the boot is durable.  [SAFETY 5]
-Nothing at all happens to the core before so many others said that they recorded the boot that they are a majority together with this one,
-and nobody says that of another's boot before its record is durable.  [SAFETY 3]
+Nothing but what its own disk tells happens to the core before so many others said that they recorded the boot that they are a majority
+together with this one, and nobody says that of another's boot before its record is durable.  [SAFETY 3]
 Rule 2. What leaves was sent by a step of this boot. The exceptions are `Learn`, which log/ joins and renews, and `Chosen`, which may be
 read from the disk: those must be true.
-Rule 3. What the disk is handed is what the steps wanted written, in their order; beside it only marks that are true, what was found
-accepted above the mark at the start, and full state records.
+Rule 3. What the disk is handed is what the steps wanted written, in their order; beside it only marks that are true, what was accepted
+and is written anew because its record is not proved durable or is damaged, and full state records.
 """
 
 from collections import Counter, deque
@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from gaios.configuration import listed, newest, numbered
 from gaios.log.codec import BOOTED
 from gaios.log.recording import FIELDS, Came, Done, Entry, Frame, Handed, Left, Start, Step, encode, essence
-from gaios.log.records import RecordKind
+from gaios.log.records import UNKNOWN, RecordKind
 from gaios.paxos import core
 from gaios.trace.cell import Cell, Reign
 from gaios.trace.disk import Disk
@@ -28,6 +28,10 @@ _REPEATED: Final = frozenset({core.PREPARE, core.PROMISE, core.ACCEPT})
 """What log/ may send again without a step."""
 _KEPT_SLOTS: Final = 4 * core.WINDOW
 """Proposals may be sent again until they are chosen, and leave a little later."""
+_OWN: Final = frozenset({core.ROT, core.TRUNCATE})
+"""Steps that only say what this member's own disk holds: they wait for nobody."""
+_BESIDE: Final = frozenset({RecordKind.SNAPSHOT, RecordKind.BOOT, RecordKind.QUARANTINE, RecordKind.REPAIR})
+"""Records that no step of the core asks for."""
 FAR: Final = 1 << 62
 
 
@@ -62,6 +66,7 @@ class Life:
             config=start.config,
             voters=listed(self._governs[-1][1]),
             longest=start.longest,
+            faulty={},
         )
         self._found = {(slot, ballot, value) for slot, ballot, value in start.accepted if slot > start.chosen}
         self._now = 0
@@ -143,13 +148,13 @@ class Life:
         event = _event(step.event)
         tag = event[0]
         recorded, voters = len(self._recorded_by) + 1, self.start.voters.bit_count()
-        if 2 * recorded <= voters:
+        if 2 * recorded <= voters and tag not in _OWN:
             raise Illegal(
                 "V3 a boot is registered", f"nothing before a majority of {voters} recorded the boot", f"{recorded}: {shown(event)}"
             )
-        if step.now < self._now:
+        if step.now < self._now and tag != core.BOOT:  # what a boot may have granted it granted before its start
             raise Illegal("V2 time", f"no time before {self._now} ns", f"{step.now} ns")
-        self._now = step.now
+        self._now = max(self._now, step.now)
         if tag not in core.MESSAGES:
             if step.src != self.me:
                 raise Illegal("V1 sender", f"an input from member {self.me} itself", f"{shown(event)} from member {step.src}")
@@ -178,13 +183,26 @@ class Life:
             self._governs.append((slot, participant.acc[slot][1]))
         if fired and tag == core.ACCEPTED:
             self._cell.vote(step.src, event[3], event[1])
+        if fired and tag == core.ROT:
+            self._rots(event)
+        if fired and tag == core.CHOSEN and event[1] <= chosen:
+            self._cell.believed(*event[1:])
         for slot in range(chosen + 1 if tag != core.INSTALL else participant.chosen + 1, participant.chosen + 1):
             self._cell.believed(slot, *participant.acc[slot])
         if participant.leads():
             self._led[participant.bal] = participant.chosen
 
-    def _governing(self, slot: int) -> tuple[int, bytes]:
-        return next((each for each in reversed(self._governs) if each[0] <= slot), (0, b""))
+    def _governing(self, slot: int, said: tuple[int, bytes] = (0, b"")) -> tuple[int, bytes]:
+        """What a record says of the configuration at a slot, or should: after a start that was not sure it may be that this is lost."""
+        found = next((each for each in reversed(self._governs) if each[0] <= slot), (0, b""))
+        return said if self.start.is_unsure and said == (found[0], UNKNOWN) else found
+
+    def _rots(self, event: Any) -> None:  # noqa: ANN401 (an event)
+        """What rotted is of no newer ballot than is said.  [SAFETY 6]"""
+        _, slot, ballot = event
+        held = self._disk.accepted.get(slot)
+        if held is not None and held[0] > ballot and slot > self._core.chosen:
+            raise Illegal("V3 damage", f"slot {slot} said to be lost in ballot {held[0]} at the least", f"in {ballot}")
 
     def _taken(self, member: int, event: Any) -> None:  # noqa: ANN401 (an event)
         key = encode(event)
@@ -198,6 +216,9 @@ class Life:
             _, slot, ballot, value = write
             self._cell.accepted(slot, ballot, value)
             self._unwritten.append((number, (int(RecordKind.ACCEPT), slot, ballot, value)))
+        elif field == core.F_FAULTY:
+            if write[1] > self._core.chosen:
+                self._unwritten.append((number, (int(RecordKind.FAULT), write[1], write[2], b"")))
         elif field == core.F_TRUNCATED:
             if write[1] > self._disk.snapshot:
                 expected = f"nothing truncated above slot {self._disk.snapshot}, behind which a snapshot is durable"
@@ -301,17 +322,27 @@ class Life:
         if batch.state is not None:
             self._opens(batch)
         for record in batch.records:
-            kind, slot, ballot, value = record
+            kind, slot, _, _ = record
             if self._unwritten and self._unwritten[0][1] == record:
                 self._flying.append(self._unwritten.popleft()[0])
             elif kind == RecordKind.CHOSEN:
                 if slot > participant.chosen:
                     raise Illegal("V3 what is written", f"a mark of at most slot {participant.chosen}", f"one of slot {slot}")
-            elif kind not in {RecordKind.SNAPSHOT, RecordKind.BOOT, RecordKind.QUARANTINE} and (
-                kind != RecordKind.ACCEPT or (slot, ballot, value) not in self._found
-            ):
+            elif kind not in _BESIDE and not self._is_again(record):
                 expected = _record(*self._unwritten[0][1]) if self._unwritten else "only records that a step wanted"
                 raise Illegal("V3 what is written", expected, _record(*record))
+
+    def _is_again(self, record: tuple[int, int, int, bytes]) -> bool:
+        """Whether what the core holds is written once more: what proves it durable may be torn, or is damaged."""
+        kind, slot, ballot, value = record
+        participant = self._core
+        if kind == RecordKind.ACCEPT:
+            if (slot, ballot, value) in self._found:
+                return True
+            return bool(participant.acc.get(slot) == (ballot, value)) and not any(wanted[1] == slot for _, wanted in self._unwritten)
+        if kind == RecordKind.TRUNCATE:
+            return bool(slot == participant.truncated) and (ballot, value) == self._governing(slot, (ballot, value))
+        return kind == RecordKind.FAULT and bool(participant.faulty.get(slot) == ballot)
 
     def _opens(self, batch: Handed) -> None:
         """A full state record claims as chosen only what is durably marked, and holds everything above."""
@@ -326,7 +357,7 @@ class Life:
             min(mark, self._disk.chosen),
             participant.truncated,
             above,
-            self._governing(mark),
+            self._governing(mark, batch.state[5]),
         )
         if batch.state != expected:
             raise Illegal("V3 what is written", f"the state {expected[:4]} in a state record", f"{batch.state[:4]}")

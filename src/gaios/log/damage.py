@@ -1,0 +1,193 @@
+"""What a start makes of records that it cannot read.  [PML §5.1; SAFETY 6, 7, 15]
+
+    damage in the log ──recover──► faulty slots ──► the core reports them, and never as absent
+                                       └──► places of the log that wait until those slots are written anew ──► REPAIR
+
+Rule 1. A record whose header is intact is known: only its own slot is faulty, and only if nothing as new is known of that slot.
+Rule 2. Anything may have stood where nothing is known, within what the records around it leave open: a vote was for a slot above the last
+mark before it, and at most a window above the next one, or the highest slot that this one names. What was written behind it is newer.
+A value that is known in a ballot as new as any that had been promised by then is not in doubt: in one ballot there is one value.
+Where an older place was repaired, that too may have stood there: then everything from that place's slots on is in doubt.
+Rule 3. A state record tells all of every slot above its own mark: what rotted before it matters below that mark only.
+Rule 4. Votes are for no slot more than a window above a mark that is as durable: an intact vote tells what was chosen, whatever became of
+the mark.
+Rule 5. Where a mark and votes above it may both have rotted, and nothing behind tells, the replica says nothing until it has learned what
+it could have voted for. A member that says nothing is one whose messages are lost.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from gaios.errors import ProtocolError
+from gaios.log.records import Record, RecordKind, Recovered, decode_state, fold, recover
+from gaios.paxos.core import WINDOW
+
+FAR: Final = 1 << 62
+_ACCEPT, _CHOSEN, _STATE, _FAULT = (int(k) for k in (RecordKind.ACCEPT, RecordKind.CHOSEN, RecordKind.STATE, RecordKind.FAULT))
+
+
+class Rotten(NamedTuple):
+    """A place of the log that cannot be read."""
+
+    at: int
+    """How many records stand before it."""
+    place: tuple[int, int, int]
+    """What a REPAIR record calls it."""
+    record: tuple[int, int, int] | None
+    """kind, slot, ballot, where an intact header tells; it is one record then."""
+    lost: int
+    """How many records it holds."""
+    is_repaired: bool = False
+    """A later record says that what it held was written anew, or matters no more."""
+
+
+class _Hole:
+    """Slots that may have been accepted where nothing can be read."""
+
+    def __init__(self, place: tuple[int, int, int] | None, low: int, high: int, lost: int) -> None:
+        self.place, self.low, self.high, self.lost = place, low, high, lost
+        self.slots: dict[int, int] | None = None
+        """The only slots that it can be about, each with its ballot; None: all of the range."""
+        self.seen: set[int] = set()
+        """Slots that were written behind it."""
+        self.found: set[int] = set()
+        """Those of them that have a record of their own there, where they can be looked up."""
+        self.newest = FAR
+        """No vote in it was in a newer ballot."""
+        self.bounds: dict[int, int] = {}
+        """Ballots that an earlier start knew it by."""
+
+    def hear(self, records: Sequence[Record]) -> None:
+        """These stand behind it."""
+        seen = self.seen
+        for kind, slot, ballot, payload in records:
+            if kind == _ACCEPT:
+                seen.add(slot)
+                self.found.add(slot)
+            elif kind == _CHOSEN and self.high == FAR:
+                self.high = ballot or slot + WINDOW
+            elif kind == _STATE:
+                state = decode_state(payload)
+                self.high = min(self.high, state.chosen)
+                self.newest = min(self.newest, state.promised)
+                seen.update(at for at, _, _ in state.accepted)
+            elif kind == _FAULT:
+                self.bounds.setdefault(slot, ballot)
+
+    def about(self, through: int, promised: int) -> dict[int, int]:
+        """The slots that it leaves in doubt, each with the newest ballot."""
+        if self.slots is not None:
+            return {slot: ballot for slot, ballot in self.slots.items() if slot not in self.seen}
+        doubtful = (slot for slot in range(self.low + 1, min(self.high, through) + 1) if slot not in self.seen)
+        newest = min(promised, self.newest)
+        return {slot: self.bounds.get(slot, newest) for slot in doubtful}
+
+
+def recover_damaged(
+    copies: bytes,
+    records: list[Record],
+    rotten: Sequence[Rotten],
+    directory: str = "the replica's directory",
+    *,
+    begins_later: bool = False,
+) -> Recovered:
+    """Fold what the disk holds, where something of it may be damaged, or was, in segments that are given up.
+
+    Args:
+        copies: The promise copies' content.
+        records: All that can be read, in order.
+        rotten: What cannot, in order.
+        directory: What errors call it.
+        begins_later: Whether the log's first records were given up behind a snapshot.
+
+    Raises:
+        ProtocolError: intact bytes that this version cannot read.
+    """
+    if not rotten:
+        found = recover(copies, records, directory)
+        _settle(found, [])
+        return found
+    found = recover(copies, [], directory)
+    holes: list[_Hole] = []
+    top, oldest = 0, FAR
+    try:
+        for index, each in enumerate([*rotten, None]):
+            part = records[rotten[index - 1].at if index else 0 : each.at if each is not None else len(records)]
+            for hole in holes:
+                hole.hear(part)
+            fold(found, part)
+            top = max(top, max((slot for kind, slot, _, _ in part if kind == _ACCEPT), default=0))
+            if each is not None:
+                hole = _hole(each, found)
+                below = min(hole.slots, default=FAR) - 1 if hole.slots is not None else hole.low
+                hole.low = min(hole.low, oldest)
+                if each.is_repaired:
+                    oldest = min(below, oldest)
+                else:
+                    holes.append(hole)
+                top = max(top, each.record[1] if each.record is not None and each.record[0] == _ACCEPT else 0)
+    except msgspec.DecodeError as error:
+        raise ProtocolError(reason=f"a durable record cannot be read: {error}") from None
+    found.top = max(top, *found.accepted, 0) if found.accepted else top
+    found.chosen = max(found.chosen, found.top - WINDOW)
+    if begins_later and not found.truncated:  # it stood in the record that the log began with
+        known = [*found.accepted, *found.faulty, *(slot for hole in holes for slot in hole.slots or ())]
+        found.truncated = min([found.chosen, *(slot - 1 for slot in known)])
+    _settle(found, holes)
+    return found
+
+
+def _hole(rotten: Rotten, found: Recovered) -> _Hole:
+    """What may have stood there; what an intact header says is taken up."""
+    hole = _Hole(rotten.place, found.chosen, FAR, rotten.lost)
+    if rotten.record is None:
+        if not rotten.lost:
+            hole.slots = {}
+        return hole
+    kind, slot, ballot = rotten.record
+    hole.slots = {}
+    if kind in (_ACCEPT, _FAULT):
+        hole.slots = {slot: ballot}
+        found.promised = max(found.promised, ballot)
+    elif kind in (_CHOSEN, RecordKind.SNAPSHOT):
+        found.chosen = max(found.chosen, slot)
+    elif kind == RecordKind.TRUNCATE:
+        found.truncated = max(found.truncated, slot)
+    elif kind == _STATE:
+        found.chosen, found.promised = max(found.chosen, slot), max(found.promised, ballot)
+        if not rotten.at:  # the records that it was made from are not in this log
+            hole.slots, hole.low = None, found.chosen
+    return hole
+
+
+def _settle(found: Recovered, holes: list[_Hole]) -> None:
+    """Which slots are faulty, for which place's sake, and how long nothing may be said."""
+    for hole in holes:
+        if hole.slots is None and hole.high == FAR and hole.lost > 1:
+            found.silent_through = max(found.silent_through, max(found.top, found.chosen) + hole.lost)
+        elif hole.slots is None and found.chosen + WINDOW < hole.high < FAR:
+            found.silent_through = max(found.silent_through, hole.high)  # that is how an earlier start of such a log told it
+    faulty = {slot: ballot for slot, ballot in found.faulty.items() if slot > found.truncated}
+    for hole in holes:
+        doubt = hole.about(found.chosen + WINDOW, found.promised)
+        known = {slot for slot, ballot in doubt.items() if _is_as_new(found, slot, ballot)}
+        doubt = {slot: ballot for slot, ballot in doubt.items() if slot > found.truncated and slot not in known}
+        if hole.place is not None:
+            found.waiting[hole.place] = set(doubt)
+        for slot, ballot in doubt.items():
+            faulty[slot] = max(ballot, faulty.get(slot, 0))
+    missing = (slot for slot in range(found.truncated + 1, found.chosen + 1) if slot not in found.accepted and slot not in faulty)
+    faulty |= dict.fromkeys(missing, found.promised)
+    for hole in holes:
+        kept = set(hole.slots if hole.slots is not None else hole.seen) - hole.found
+        found.alone |= {slot for slot in kept if slot > found.truncated and slot in found.accepted and slot not in faulty}
+    found.faulty = {slot: max(1, faulty[slot]) for slot in sorted(faulty)}
+    for slot in faulty:
+        found.accepted.pop(slot, None)
+
+
+def _is_as_new(found: Recovered, slot: int, ballot: int) -> bool:
+    """Whether the value of another record of this slot is of that ballot or a newer one."""
+    return slot in found.accepted and found.accepted[slot][0] >= ballot

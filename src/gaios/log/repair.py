@@ -1,0 +1,49 @@
+"""Chosen values whose records are damaged here are fetched again from peers.  [SAFETY 6, 15]
+
+Rule 1. Chosen values only, and from any peer: whoever cannot read it either does not answer, and the next one is asked.
+Rule 2. At most `seek_slots` are asked for at a time, the oldest first: nothing is applied past a slot that is missing.
+
+Left out on purpose: damage above what is chosen; a vote there ends it (damage.spec.py).
+"""
+
+from itertools import islice
+from typing import Final
+
+from gaios.log.options import MS, Options
+from gaios.log.roster import Roster
+from gaios.paxos import core
+
+FAR: Final = 1 << 62
+
+
+class Repair:
+    """Which slots are missing, and whom to ask."""
+
+    def __init__(self, participant: core.Participant, options: Options, roster: Roster) -> None:
+        self._core, self._options, self._roster = participant, options, roster
+        self._asked: list[int] = []
+        self._retry_at = 0
+        self._turn = 0
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a chosen value is missing here."""
+        chosen = self._core.chosen
+        return any(slot <= chosen for slot in self._core.faulty)
+
+    def due_ns(self) -> int:
+        """When to look again, if nothing comes before."""
+        return self._retry_at if self.is_due else FAR
+
+    def wanted(self, now: int) -> tuple[int, list[int]]:
+        """Whom to ask, and for which slots: none when nothing is missing, or all is under way."""
+        faulty, chosen, peers = self._core.faulty, self._core.chosen, self._roster.peers
+        if not peers or (now < self._retry_at and any(slot in faulty for slot in self._asked)):
+            return 0, []
+        self._asked = list(islice((slot for slot in faulty if slot <= chosen), self._options.seek_slots))
+        if not self._asked:
+            return 0, []
+        self._retry_at = now + self._options.retransmit_ms * MS
+        source = peers[self._turn % len(peers)]
+        self._turn += 1
+        return source, self._asked

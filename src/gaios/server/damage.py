@@ -1,0 +1,44 @@
+"""Damaged bytes of the log, between storage, which finds them, and the log, which knows what to do.  [SAFETY 6, 7, 15]
+
+Rule 1. What a start finds is in the recovered state before the replica says anything; what is found later is handed in at once.
+Rule 2. Which slots stand in damaged bytes is known while running: the journal's index tells. At a start it follows from what is intact.
+Rule 3. Old bytes stay as they rotted: a place that was dealt with is not dealt with again.
+"""
+
+from gaios import storage
+from gaios.log import RecordKind, Recovered, Replica, Rotten, recover_damaged
+from gaios.storage import Damage, Journal, Place
+
+
+def recovered(found: storage.Recovered, directory: str) -> Recovered:
+    """What the disk holds, as the log knows it; `directory` is what errors call it.
+
+    Raises:
+        ProtocolError: intact bytes that this version cannot read.
+    """
+    rotten = [_rotten(damage) for damage in found.damaged]
+    return recover_damaged(found.copies, found.records, rotten, directory, begins_later=found.begins_later)  # type: ignore[arg-type]
+
+
+def _rotten(damage: Damage) -> Rotten:
+    identity = (damage.record.kind, damage.record.slot, damage.record.ballot) if damage.record is not None else None
+    return Rotten(damage.at, damage.place, identity, damage.lost, damage.is_repaired)
+
+
+class Damages:
+    """What was found damaged in one life of a replica."""
+
+    def __init__(self, replica: Replica, journal: Journal) -> None:
+        self._replica, self._journal = replica, journal
+        self.places = list(journal.damaged)
+        """All that are known, of the start and since."""
+        self.found = 0
+        """Places found while running."""
+
+    def found_at(self, now: int, place: Place) -> None:
+        """These bytes cannot be read: what stands there is written anew, or fetched from peers."""
+        if any(known.covers(place) for known in self.places):
+            return
+        self.places.append(place)
+        self.found += 1
+        self._replica.rotted(now, place, self._journal.stand_in(RecordKind.ACCEPT, place))

@@ -1,0 +1,72 @@
+"""The snapshots that one replica has on its disk: which can be read, which are proved.  [PML §5.5; SAFETY 15, 25, 26]
+
+Rule 1. What cannot be read is no snapshot any more: it is neither given nor offered, and its proof is forgotten with it.
+Rule 2. Peers that ask for what is truncated are offered the newest that is proved.
+
+Left out on purpose: what is done to files, and what becomes of any of them (snapshots.py, retention.py).
+"""
+
+from bisect import insort
+
+from gaios.log import Replica
+from gaios.log.proofs import Proofs
+from gaios.log.snapshots import encode_handle
+from gaios.log.sums import Finding
+from gaios.server.loading import Found, Kept
+
+
+class Keeping:
+    """The part of `Snapshots` that knows what there is."""
+
+    def __init__(self, found: Found, replica: Replica) -> None:
+        self.kept = found.kept
+        """Durable ones, oldest first."""
+        self.proofs = Proofs(replica.me, replica.roster, replica.options, found.proved)
+        self._replica = replica
+        self._spoilt = list(found.spoilt)
+        """Slots of those that cannot be read: their files are to be replaced, or removed."""
+        self._why = found.why
+        for kept in self.kept:
+            self.proofs.note(kept.handle.slot, kept.handle.digest)
+        self._offer()
+
+    @property
+    def newest(self) -> Kept | None:
+        """The newest that a start would find."""
+        return self.kept[-1] if self.kept else None
+
+    @property
+    def proved(self) -> list[Kept]:
+        """Those that a majority has, oldest first."""
+        return [kept for kept in self.kept if self.proofs.is_proved(kept.handle.slot)]
+
+    @property
+    def why(self) -> list[str]:
+        """What is unusual, in sentences."""
+        disputed = [
+            f"replicas have different snapshots behind slot {kept.handle.slot}, and too few have said theirs to tell which is right"
+            for kept in self.kept[-1:]
+            if self.proofs.judge(kept.handle.slot).finding is Finding.DISPUTED
+        ]
+        return [*self._why, *disputed]
+
+    def _at(self, slot: int) -> Kept | None:
+        return next((kept for kept in self.kept if kept.handle.slot == slot), None)
+
+    def _put(self, new: Kept) -> None:
+        """It is durable and recorded; what was said of a damaged one is over once there is another in its place, or a newer one."""
+        self.kept[:] = [kept for kept in self.kept if kept.handle.slot != new.handle.slot]
+        insort(self.kept, new, key=lambda kept: kept.handle.slot)
+        if not any(spoilt > new.handle.slot for spoilt in self._spoilt):
+            self._why.clear()
+
+    def _lose(self, kept: Kept, why: str) -> None:
+        """It cannot be read any more."""
+        self.kept.remove(kept)
+        self._spoilt.append(kept.handle.slot)
+        self._why.append(why)
+        self.proofs.disown([kept.handle.slot])
+        self._offer()
+
+    def _offer(self) -> None:
+        self._replica.offer = encode_handle(proved[-1].handle) if (proved := self.proved) else b""

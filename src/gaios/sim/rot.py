@@ -1,0 +1,158 @@
+"""Rot: what was written, synced and long left alone is not what it was.  [SAFETY 6, 7, 15]
+
+Rule 1. Any replicas, any number of them, a little at a time, while they run and while they are down. What rots is intact somewhere: no two
+replicas lose their records of one slot, only one loses snapshots, and of two promise copies one is left.
+Rule 2. Whoever cannot tell what stood in some bytes has to doubt every slot that may have: those count as lost there, too.
+Rule 3. The last two batches that a log holds stay as they are: what no record behind them proves to be synced is told from an unfinished
+write by nobody (SAFETY 7 has that case).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from gaios.log import RecordKind
+from gaios.paxos.core import WINDOW
+from gaios.sim.dice import Dice
+from gaios.sim.disk import Disk, Durable
+from gaios.sim.world import World
+from gaios.storage import Identity, segment
+from gaios.storage.copies import NAMES, Copy, load
+from gaios.storage.record import HEADER_BYTES, Header, candidates, seed, size
+from gaios.storage.snapshot import name as snapshot_name
+from gaios.storage.snapshot import slots
+
+_TOLD = frozenset({RecordKind.ACCEPT, RecordKind.CHOSEN, RecordKind.BOOT, RecordKind.SNAPSHOT, RecordKind.TRUNCATE, RecordKind.STATE})
+
+
+class Place(Protocol):
+    """A seat, as far as this file needs it."""
+
+    replica: int
+    disk: Disk
+    is_lost: bool
+
+    @property
+    def identity(self) -> Identity:
+        """Whose directory it is."""
+
+
+class _Log(NamedTuple):
+    headers: list[Header]
+    top: int
+    """The newest batch."""
+
+
+class Rot:
+    """See the module."""
+
+    def __init__(self, world: World, dice: Dice, seats: Sequence[Place]) -> None:
+        self._world, self._dice, self._seats = world, dice, seats
+        self._hit: dict[int, int] = {}
+        """Slots, and the replica that lost its record of each."""
+        self._loses_snapshots = dice.pick([seat.replica for seat in seats])
+
+    def strike(self, *, down: frozenset[int]) -> None:
+        """Something rots, if there is anything that may; `down` are the replicas that do not run."""
+        if len(self._seats) < 3:
+            return
+        seat = self._dice.pick(self._seats)
+        if seat.is_lost:
+            return
+        what = self._dice.below(8)
+        if what == 0 and seat.replica in down:
+            self._copy(seat)
+        elif what == 1 and seat.replica == self._loses_snapshots:
+            self._snapshot(seat)
+        else:
+            self._record(seat)
+
+    def _copy(self, seat: Place) -> None:
+        """One of two."""
+        durable = seat.disk.durable()
+        found = load(durable, durable.names())
+        if all(isinstance(each, Copy) for each in found):
+            self._flip(seat, self._dice.pick(NAMES), 0, 80)
+
+    def _snapshot(self, seat: Place) -> None:
+        durable = seat.disk.durable()
+        others = [other for other in self._seats if other.replica != seat.replica and not other.is_lost]
+        if all(slots(other.disk.durable().names()) for other in others) and (there := slots(durable.names())):
+            file = snapshot_name(self._dice.pick(there))
+            self._world.count("a snapshot rotted")
+            self._flip(seat, file, 0, durable.size(file))
+
+    def _record(self, seat: Place) -> None:
+        durable = seat.disk.durable()
+        log = _read(durable, seat.identity)
+        old = [at for at, header in enumerate(log.headers) if header.batch + 2 < log.top and header.kind in _TOLD]
+        if not old:
+            return
+        at = self._dice.pick(old)
+        header = log.headers[at]
+        file, whole = segment.name(header.segment), size(header.length)
+        if self._dice.chance(0.3) and header.kind == RecordKind.ACCEPT:
+            doubt = _doubt(log.headers, at)
+            if doubt is None or not self._may_lose(seat, doubt):
+                return
+            self._world.count("a record was lost without a trace")
+            there = durable.read(file, header.offset, whole)
+            for place, (was, now) in enumerate(zip(there, self._instead(durable, log, header, there), strict=True), header.offset):
+                if was != now:
+                    seat.disk.damage(file, place, was ^ now)
+            self._note(seat, file, header.offset)
+        elif header.kind != RecordKind.ACCEPT or self._may_lose(seat, range(header.slot, header.slot + 1)):
+            payload = header.length > 0 and self._dice.chance(0.6)
+            self._world.count("a record's payload rotted" if payload else "a record's header rotted")
+            start, length = (header.offset + HEADER_BYTES, header.length) if payload else (header.offset, HEADER_BYTES)
+            self._flip(seat, file, start, length)
+
+    def _instead(self, durable: Durable, log: _Log, header: Header, there: bytes) -> bytes:
+        """What stands where a record was: nothing, as when a block was never written; another record; or anything."""
+        how = self._dice.below(3)
+        if how == 0:
+            return bytes(len(there))
+        alike = [each for each in log.headers if size(each.length) == len(there) and each.sequence != header.sequence]
+        if how == 1 and alike:
+            other = self._dice.pick(alike)
+            self._world.count("a record was written to another's place")
+            return durable.read(segment.name(other.segment), other.offset, len(there))
+        return self._dice.bytes(HEADER_BYTES) + there[HEADER_BYTES:]
+
+    def _may_lose(self, seat: Place, doubt: range) -> bool:
+        """Whether nobody else lost any of these; then they are lost here."""
+        if any(self._hit.get(slot, seat.replica) != seat.replica for slot in doubt):
+            return False
+        self._hit |= dict.fromkeys(doubt, seat.replica)
+        return True
+
+    def _flip(self, seat: Place, file: str, start: int, length: int) -> None:
+        """One bit."""
+        offset = self._dice.below(length)
+        seat.disk.damage(file, start + offset, 1 << self._dice.below(8))
+        self._note(seat, file, start + offset)
+
+    def _note(self, seat: Place, file: str, offset: int) -> None:
+        self._world.note(f"rot {seat.replica} {file} {offset}")
+
+
+def _read(durable: Durable, identity: Identity) -> _Log:
+    """What can be read of a log."""
+    crc_seed = seed(identity)
+    found = [
+        header
+        for number in segment.numbers(durable.names())
+        for header in candidates(durable.read(segment.name(number), 0, durable.size(segment.name(number))), 0, crc_seed, number)
+    ]
+    return _Log(found, max((header.batch for header in found), default=0))
+
+
+def _doubt(headers: Sequence[Header], at: int) -> range | None:
+    """The slots that may have stood in a record, for whoever knows the others only; None where not all are known to be chosen."""
+    marks = (RecordKind.CHOSEN, RecordKind.STATE)
+    low = max((header.slot for header in headers[:at] if header.kind in marks), default=0)
+    behind = [header for header in headers[at + 1 :] if header.kind in marks]
+    if not behind:
+        return None
+    first = behind[0]
+    high = first.slot if first.kind == RecordKind.STATE else first.ballot or first.slot + WINDOW
+    return range(low + 1, high + 1) if sum(header.slot >= high for header in behind) >= 2 else None

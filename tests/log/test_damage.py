@@ -1,0 +1,141 @@
+"""What a start makes of records that it cannot read: every slot that may have been there, and no other.  [SAFETY 6, 7]"""
+
+import pytest
+
+from gaios.errors import ProtocolError
+from gaios.log import Copies, RecordKind, Recovered, Rotten, encode, recover, recover_damaged
+from gaios.log.records import Record, State
+from gaios.paxos.core import WINDOW
+
+BALLOT = 3 << 16 | 1
+COPIES = encode(Copies(BALLOT, 0, 1, 1))
+PLACE = (1, 100, 200)
+
+
+def accept(slot: int, value: bytes = b"v", ballot: int = BALLOT) -> Record:
+    return (RecordKind.ACCEPT, slot, ballot, value)
+
+
+def mark(slot: int, top: int = 0) -> Record:
+    return (RecordKind.CHOSEN, slot, top, b"")
+
+
+def state(chosen: int, accepted: list[tuple[int, int, bytes]], faulty: list[tuple[int, int]] | None = None) -> Record:
+    return (RecordKind.STATE, chosen, BALLOT, encode(State(BALLOT, 0, chosen, 0, accepted, faulty=faulty or [])))
+
+
+LOG = [record for slot in range(1, 9) for record in (accept(slot), mark(slot - 1, slot))]
+
+
+def without(index: int, *, known: bool, log: list[Record] | None = None, repaired: bool = False) -> Recovered:
+    """A log without one of its records."""
+    records = list(log or LOG)
+    kind, slot, ballot, _ = records.pop(index)
+    return recover_damaged(COPIES, records, [Rotten(index, PLACE, (kind, slot, ballot) if known else None, 1, repaired)])
+
+
+def test_a_log_without_damage_is_the_same_either_way() -> None:
+    assert recover_damaged(COPIES, LOG, []).accepted == recover(COPIES, LOG).accepted
+
+
+@pytest.mark.parametrize("slot", range(1, 9))
+def test_a_known_vote_is_faulty_in_its_ballot(slot: int) -> None:
+    """And no other slot is; its place waits for it."""
+    found = without(2 * slot - 2, known=True)
+    assert found.faulty == {slot: BALLOT}
+    assert found.waiting == {PLACE: {slot}}
+    assert sorted(found.accepted) == [other for other in range(1, 9) if other != slot]
+
+
+@pytest.mark.parametrize("slot", range(1, 9))
+def test_an_unknown_vote_leaves_open_what_the_next_mark_does(slot: int) -> None:
+    """The mark behind it names the highest slot that was ever accepted: nothing above can have stood there."""
+    found = without(2 * slot - 2, known=False)
+    assert found.faulty[slot] == BALLOT
+    assert max(found.faulty) == slot
+    assert found.chosen == 7
+
+
+def test_without_a_mark_behind_it_all_of_the_window_is_in_doubt() -> None:
+    """Whatever was voted for there was at most so far above the last mark that is known."""
+    found = without(len(LOG) - 2, known=False, log=LOG[:-1])
+    assert sorted(found.faulty) == [slot for slot in range(7, 6 + WINDOW + 1) if slot not in found.accepted]
+    assert not found.silent_through
+
+
+def test_a_mark_and_votes_above_it_may_both_be_lost() -> None:
+    """Then the replica says nothing until it has learned what it can have voted for."""
+    found = recover_damaged(COPIES, LOG[:-3], [Rotten(len(LOG) - 3, PLACE, None, 3)])
+    assert found.silent_through == 7 + 3
+    assert not recover_damaged(COPIES, LOG[:-3], [Rotten(len(LOG) - 3, PLACE, None, 1)]).silent_through
+
+
+def test_a_vote_behind_it_is_newer() -> None:
+    """It was written anew: what rotted is not needed any more."""
+    log = [*LOG, accept(5, b"again"), mark(8, 8)]
+    records = [record for index, record in enumerate(log) if index != 8]
+    for known in ((RecordKind.ACCEPT, 5, BALLOT), None):
+        found = recover_damaged(COPIES, records, [Rotten(8, PLACE, known, 1)])
+        assert 5 not in found.faulty
+        assert found.accepted[5] == (BALLOT, b"again")
+
+
+def test_an_older_value_does_not_stand_for_a_newer_one_that_rotted() -> None:
+    """[SAFETY 6]"""
+    log = [accept(1, b"old", BALLOT - (1 << 16)), accept(1, b"new"), mark(0, 1)]
+    for known in (True, False):
+        found = without(1, known=known, log=log)
+        assert found.faulty[1] == BALLOT
+        assert 1 not in found.accepted
+    assert without(0, known=True, log=log).accepted == {1: (BALLOT, b"new")}
+
+
+def test_a_state_record_tells_all_above_its_mark() -> None:
+    """What rotted before it matters below that mark only; what was lost already it says too."""
+    log = [*LOG, state(7, [(8, BALLOT, b"v")])]
+    found = without(14, known=False, log=log)
+    assert found.accepted[8] == (BALLOT, b"v")
+    assert 8 not in found.faulty
+    log = [*LOG[:-2], state(6, [(7, BALLOT, b"v")], [(8, 5)])]
+    assert recover_damaged(COPIES, log, [Rotten(0, (1, 0, 80), None, 0)]).faulty == {8: 5}
+
+
+def test_a_lost_mark_is_told_by_the_votes_that_needed_it() -> None:
+    """[SAFETY 6]: a start reports a window above what it knows; a vote further up must not go unreported."""
+    log = [*(accept(slot) for slot in range(1, WINDOW + 3)), mark(0)]
+    found = recover_damaged(COPIES, log, [Rotten(WINDOW, PLACE, None, 1)])
+    assert found.chosen == 2
+
+
+def test_a_bound_that_an_earlier_start_wrote_down_counts() -> None:
+    """Else each election between two starts would make the damage seem newer, and nothing intact would be as new any more."""
+    log = [*LOG[:-2], (RecordKind.FAULT, 8, 5, b"")]
+    found = recover_damaged(encode(Copies(9 << 16, 0, 2, 1)), log, [Rotten(len(LOG) - 2, PLACE, None, 1)])
+    assert found.faulty[8] == 5
+
+
+def test_what_was_repaired_is_not_repaired_again() -> None:
+    """The value stands behind it."""
+    log = [*LOG, accept(3, b"fetched"), mark(8, 8)]
+    found = without(4, known=True, log=log, repaired=True)
+    assert found.faulty == {}
+    assert found.waiting == {}
+
+
+def test_where_a_repair_may_have_been_lost_it_is_in_doubt_again() -> None:
+    """The record that replaced it may have stood there, and an older value of that slot must not pass for it."""
+    log = [accept(1, b"old", 5), accept(1, b"rotten"), *LOG[2:], accept(1, b"fetched"), mark(8, 8)]
+    records = [record for index, record in enumerate(log) if index not in (1, len(log) - 2)]
+    found = recover_damaged(
+        COPIES,
+        records,
+        [Rotten(1, PLACE, (RecordKind.ACCEPT, 1, BALLOT), 1, is_repaired=True), Rotten(len(records) - 1, (1, 900, 990), None, 1)],
+    )
+    assert 1 in found.faulty
+    assert 1 not in found.accepted
+
+
+def test_a_record_that_cannot_be_read_is_refused() -> None:
+    """As without damage."""
+    with pytest.raises(ProtocolError):
+        recover_damaged(COPIES, [*LOG, (RecordKind.STATE, 1, 1, b"rubbish")], [Rotten(0, PLACE, None, 1)])
