@@ -15,7 +15,7 @@ SMALL_WINDOW = ("WINDOW = Const(model=2, run=16) ", "WINDOW = Const(model=2, run
 """Full windows, and members that lag behind them, are common with small ones."""
 PREPARE = "case Prepare(b, c) if b > promised"
 BUGS = {
-    "quorum off by one": ("2 * len(part & whole) > len(whole)", "2 * len(part & whole) >= len(whole) - 1", 0),
+    "quorum off by one": ("bool:  return 2 * len(part & whole) > len(whole)", "bool:  return 2 * len(part & whole) >= len(whole) - 1", 0),
     "a start does not withhold": ("granted_until = now + longest", "granted_until = now", 12),
     "grants of the last reign count": ("fence = 0; votes = {}; grants = {}", "fence = 0; votes = {}", 45),
     "no margin for drift": ("return term - term * DRIFT_PPM // 1_000_000 - 1", "return term", 132),

@@ -1,5 +1,5 @@
 # Generated from ballots.spec.py, members.spec.py, values.spec.py, leases.spec.py, damage.spec.py; do not edit; run `make fix`.
-# sha256 of the texts: 4702f857ff836242895ae2f3ddde11c9a4faa9e636b0dade28476a67b93b0a70
+# sha256 of the texts: 80f498ab4c62160c83c54ffad815774d8a07302852f22c71c7ef37b0f04fe3b3
 # ruff: noqa: ARG002, RUF023
 """The core: what is promised, accepted, chosen and granted. The specification, as Python.
 
@@ -133,8 +133,8 @@ RULES: Final = (
     ("L3", "Grant", "leases.spec.py:54"),
     ("L4", "Abdicate", "leases.spec.py:59"),
     ("L5", "Release", "leases.spec.py:65"),
-    ("D1", "Rot", "damage.spec.py:39"),
-    ("D2", "Chosen", "damage.spec.py:45"),
+    ("D1", "Rot", "damage.spec.py:41"),
+    ("D2", "Chosen", "damage.spec.py:47"),
 )
 """Label, event and place of every rule."""
 
@@ -167,6 +167,11 @@ def newer(x: tuple[int, bytes], y: tuple[int, bytes]) -> tuple[int, bytes]:
 def shortened(term: int) -> int:
     """As defined in leases.spec.py:27."""
     return term - term * DRIFT_PPM // 1_000_000 - 1
+
+
+def without(part: int, some: int, whole: int) -> bool:
+    """As defined in damage.spec.py:22."""
+    return 2 * (part & whole).bit_count() > whole.bit_count() + 2 * (part & some & whole).bit_count()
 
 
 class Participant:
@@ -347,8 +352,7 @@ class Participant:
         if (
             b == self.bal
             and b == self.promised
-            and self.phase == PREPARING
-            and (not most(self.proms, founders if config == 0 else voters) or len(self.unsettled()) > 0)
+            and ((self.phase == PREPARING and not most(self.proms, founders if config == 0 else voters)) or (self.phase == PREPARING and len(self.unsettled()) > 0))
         ):
             best = self.best
             hurt = self.hurt
@@ -636,7 +640,7 @@ class Participant:
                     self.promised = value
                     out.writes.append((F_PROMISED, value))
             return True
-        # D2 (damage.spec.py:45)
+        # D2 (damage.spec.py:47)
         if s <= self.chosen and self.faulty.get(s, 0) > 0:
             self.acc[s] = (b, v)
             out.writes.append((F_ACC, s, b, v))
@@ -736,7 +740,7 @@ class Participant:
     def on_rot(self, event: Rot, src: int, now: int, out: Out) -> bool:
         """D1: what I accepted there cannot be read any more: remember that I did."""
         _, s, b = event
-        # D1 (damage.spec.py:39)
+        # D1 (damage.spec.py:41)
         if s > self.truncated and (s <= self.chosen or (s <= self.chosen + WINDOW and self.phase == IDLE)):
             end = s + 1
             key = s
@@ -778,36 +782,29 @@ class Participant:
         return {s: self.faulty[s] for s in sorted(self.faulty) if s > self.chosen and s <= self.chosen + WINDOW}
 
     def intact(self, s: int) -> bool:
-        """As defined in damage.spec.py:22."""
-        return (
-            2 * (self.proms & (self.founders if self.config == 0 else self.voters)).bit_count()
-            > (self.founders if self.config == 0 else self.voters).bit_count()
-            + 2 * (self.proms & self.hurt.get(s, 0) & (self.founders if self.config == 0 else self.voters)).bit_count()
-        )
+        """As defined in damage.spec.py:24."""
+        return without(self.proms, self.hurt.get(s, 0), self.founders if self.config == 0 else self.voters)
 
     def hidden(self) -> dict[int, int]:
-        """As defined in damage.spec.py:24."""
+        """As defined in damage.spec.py:26."""
         return {s: self.worst[s] for s in sorted(self.worst) if s > self.chosen and self.best.get(s, NO_ENTRY)[0] < self.worst[s]}
 
     def waits(self, s: int) -> bool:
-        """As defined in damage.spec.py:26."""
+        """As defined in damage.spec.py:28."""
         return sum(1 << t for t in range(self.chosen + 1, s) if numbered(self.best.get(t, NO_ENTRY)[1]) > 0).bit_count() > 0
 
     def unsettled(self) -> dict[int, int]:
-        """As defined in damage.spec.py:28."""
+        """As defined in damage.spec.py:30."""
         return {
             s: self.worst.get(s, 0)
             for s in sorted(self.hidden())
-            if 2 * (self.proms & (self.founders if self.config == 0 else self.voters)).bit_count()
-            <= (self.founders if self.config == 0 else self.voters).bit_count()
-            + 2 * (self.proms & self.hurt.get(s, 0) & (self.founders if self.config == 0 else self.voters)).bit_count()
-            and not self.waits(s)
+            if not without(self.proms, self.hurt.get(s, 0), self.founders if self.config == 0 else self.voters) and not self.waits(s)
         }
 
     def gathers(self) -> bool:
-        """As defined in damage.spec.py:30."""
-        return self.phase == PREPARING and (
-            not most(self.proms, self.founders if self.config == 0 else self.voters) or len(self.unsettled()) > 0
+        """As defined in damage.spec.py:32."""
+        return (
+            (self.phase == PREPARING and not most(self.proms, self.founders if self.config == 0 else self.voters)) or (self.phase == PREPARING and len(self.unsettled()) > 0)
         )
 
 

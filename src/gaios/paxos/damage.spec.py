@@ -19,8 +19,10 @@ class Rot(Input): slot: Slot; bal: Ballot           # what stands there cannot b
 
 def damaged() -> Map[Slot, Ballot]:
     return {s: faulty[s] for s in keys(faulty) if s > chosen and s <= chosen + WINDOW}
+def without(part: Set[Member], some: Set[Member], whole: Set[Member]) -> bool:    # a majority even without
+    return 2 * len(part & whole) > len(whole) + 2 * len(part & some & whole)
 def intact(s: Slot) -> bool:                        # a majority promised without damage there
-    return 2 * len(proms & electors()) > len(electors()) + 2 * len(proms & hurt[s] & electors())
+    return without(proms, hurt[s], electors())
 def hidden() -> Map[Slot, Ballot]:                  # slots in which no intact value is as new as what rotted
     return {s: worst[s] for s in keys(worst) if s > chosen and best[s].bal < worst[s]}
 def waits(s: Slot) -> bool:                         # behind a configuration: its members are asked first
@@ -28,7 +30,7 @@ def waits(s: Slot) -> bool:                         # behind a configuration: it
 def unsettled() -> Map[Slot, Ballot]:
     return {s: worst[s] for s in keys(hidden()) if not intact(s) and not waits(s)}
 def gathers() -> bool:
-    return phase == PREPARING and (not quorum(proms) or len(unsettled()) > 0)
+    return phase == PREPARING and not quorum(proms) or phase == PREPARING and len(unsettled()) > 0
 
 class Participant(Role):
     faulty: Durable[Map[Slot, Ballot]]              # slots whose accepted value I lost; its ballot at the most

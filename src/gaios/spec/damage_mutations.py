@@ -25,7 +25,7 @@ MUTATIONS: Final = (
     ),
     Mutation("a candidate ignores damage", "SAFETY 6", (("\n            and len(unsettled()) == 0\n", "\n"),), "damage"),
     Mutation("an older value settles what is damaged", "SAFETY 6", (("best[s].bal < worst[s]", "best[s].bal == 0"),), "damage", alone=True),
-    Mutation("who reports damage counts as intact", "SAFETY 6", ((" + 2 * len(proms & hurt[s] & electors())", ""),), "damage"),
+    Mutation("who reports damage counts as intact", "SAFETY 6", ((" + 2 * len(part & some & whole)", ""),), "damage"),
     Mutation("a header that rotted is taken for the oldest", "SAFETY 6", (("max(faulty[s], b)", "1"),), "damage", alone=True),
     Mutation(
         "a start forgets what was damaged",
@@ -78,12 +78,7 @@ MUTATIONS: Final = (
     Mutation(
         "who is intact is counted among the founders",
         "SAFETY 6, 18",
-        (
-            (
-                "2 * len(proms & electors()) > len(electors()) + 2 * len(proms & hurt[s] & electors())",
-                "2 * len(proms & founders) > len(founders) + 2 * len(proms & hurt[s] & founders)",
-            ),
-        ),
+        (("return without(proms, hurt[s], electors())", "return without(proms, hurt[s], founders)"),),
         "change-damage-above",
         alone=True,
     ),

@@ -9,7 +9,7 @@ from gaios.spec import damage_mutations, membership_mutations
 from gaios.spec.mutation import Mutation
 
 _PROMISED: Final = "b >= promised and s <= chosen + WINDOW"
-_TRUNCATES: Final = "acc -= range(truncated + 1, k + 1); truncated = k\n\n        case Install(k, v) if k > chosen"
+_TRUNCATES: Final = "acc -= range(truncated + 1, k + 1); truncated = k\n\n        case Install(k, v, b) if k > chosen"
 _INSTALLS: Final = "acc -= range(truncated + 1, k + 1); truncated = k; chosen = k"
 
 MUTATIONS: Final = (
@@ -34,7 +34,7 @@ MUTATIONS: Final = (
     Mutation(
         "a quorum is one too small",
         "PMS §2.2",
-        (("return 2 * len(part & whole) > len(whole)", "return 2 * len(part & whole) >= len(whole) - 1"),),
+        (("bool:  return 2 * len(part & whole) > len(whole)", "bool:  return 2 * len(part & whole) >= len(whole) - 1"),),
         "one-slot",
     ),
     Mutation("a promise is not durable", "SAFETY 5", (("promised:  Durable[Ballot]", "promised:  Ballot"),), "one-slot"),
