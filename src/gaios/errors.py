@@ -551,8 +551,7 @@ class StateMissing(Error):
         self.directory, self.what = directory, what
         self.hint = (
             "put it back only if it is this replica's own latest directory, as on a disk that was not mounted; never start it empty: "
-            "that could undo acknowledged writes; the other replicas go on without this one as long as a majority is intact, and its place "
-            "is for a new member: docs/operations/lost-disks.md"
+            "that could undo acknowledged writes; the other replicas go on without this one as long as a majority is intact"
         )
         super().__init__(f"{directory}: {what} is missing")
 
@@ -567,8 +566,7 @@ class StateLost(Error):
         self.hint = (
             "never start it again on this directory: it could undo acknowledged writes; if its own latest directory is elsewhere, "
             "as on a disk that was not mounted, stop what runs on a copy of it, put that directory back and start it once; "
-            "the other replicas go on without this one as long as a majority is intact, and its place is for a new member: "
-            "docs/operations/lost-disks.md"
+            "the other replicas go on without this one as long as a majority is intact"
         )
         super().__init__(f"{directory}: {what}")
 

@@ -115,7 +115,7 @@ def test_a_taken_port_is_3(place: Place, tmp_path: Path) -> None:
 
 def test_status_tells_of_every_replica(place: Place) -> None:
     told = place.until_up(5)
-    assert set(told) == {"cell", "master", "epoch", "ballot", "tolerates", "why", "replicas", "backup"}
+    assert set(told) == {"cell", "master", "epoch", "ballot", "feature", "tolerates", "why", "replicas", "backup"}
     assert [replica["id"] for replica in told["replicas"]] == [1, 2, 3, 4, 5]
     assert [replica["admin"] for replica in told["replicas"]] == [f"127.0.0.1:{place.port + 200 + offset}" for offset in range(5)]
     assert told["tolerates"] == 2

@@ -20,13 +20,13 @@ from gaios.locks import LockService
 from gaios.log import Bounds, Copies, Options, RecordKind, codec, encode
 from gaios.log.applier import Applier
 from gaios.log.quarantine import Quarantine
-from gaios.log.records import Boot, State
+from gaios.log.records import Boot, State, encode_places
 from gaios.log.sessions import Sessions
 from gaios.log.snapshots import Closing, Handle, Part
 from gaios.log.sums import Sum
 from gaios.paxos import core
 from gaios.server.node import Node
-from gaios.storage import Identity, Record, Write, create, record
+from gaios.storage import Identity, Record, Write, create, record, segment
 from gaios.storage.snapshot import Writer
 from gaios.transport import (
     KeepAlive,
@@ -71,13 +71,14 @@ def samples() -> dict[str, bytes]:
 def _samples() -> Iterator[tuple[str, bytes]]:
     identity, part = Identity(CELL, 1, 2), Part(1, 9, bytes(16), 5, _BALLOT, 1, b"members", 1, 1, 7, 8)
     handle = Handle(1, CELL, 9, 1, bytes(16), _BALLOT, 5, 4, bytes(32))
-    state = State(_BALLOT, 600, 8, 3, [(9, _BALLOT, b"value")], [(2, Boot(1, 2, 3, 4, 5))], b"why")
+    state = State(_BALLOT, 600, 8, 3, [(9, _BALLOT, b"value")], [(2, Boot(1, 2, 3, 4, 5))], b"why", [(10, _BALLOT)], 12)
     copies = Copies(_BALLOT, 600, 2, 77, [(1, 66), (2, 77)], 1)
     quarantine = Quarantine(1, 9, 8, Sum(9, bytes(16), 1, 2), Sum(9, bytes(16), 3, 4), "reason")
     for name, value in (("copies", copies), ("state", state), ("boot", Boot(1, 2, 3, 4, 5)), ("quarantine", quarantine), ("part", part)):
         yield f"record {name}", encode(value)
     yield "record handle", encode(handle)
     yield "record closing", Closing(handle, bytes(32)).encode()
+    yield "record repair", encode_places([(1, 2, 3), (4, 5, 6)])
     for operation in create(identity, b"copies", Record(RecordKind.STATE, 0, 0, b"state"), segment_bytes=1 << 10):
         if isinstance(operation, Write):
             yield f"file {operation.name}", operation.data
@@ -208,6 +209,7 @@ def make() -> HandCell:
     replica._reign._offer(cell.now, [entry.feature(replica.ballot, 1)])  # a level that it has raises nothing
     cell.drain(master)
     fill(20)
+    rot(cell, 1 + master % REPLICAS)
     for each in cell.nodes.values():
         # What a doubt writes, and its end: the database itself is sound, and is to be served.
         steps, slot = each.replica._steps, each.replica.applied
@@ -221,6 +223,20 @@ def make() -> HandCell:
     cell.elect()
     cell.run(16 * S)  # charges, as long as the session may live; checks
     return cell
+
+
+def rot(cell: HandCell, member: int) -> None:
+    """A value's record rots, is found at a start, and is fetched again; of a vote that rots only that is left."""
+    replica, journal = cell.nodes[member].replica, cell.nodes[member].commit.journal
+    where = journal.locate(RecordKind.ACCEPT, replica.chosen - 2)
+    assert where is not None
+    cell.disks[member].files[segment.name(where.place.segment)][where.place.start + record.HEADER_BYTES] ^= 1
+    replica = cell.start(member).replica
+    assert replica.core.faulty
+    cell.run(S)
+    assert not replica.core.faulty
+    assert replica._steps.take((core.ROT, replica.chosen + 1, replica.ballot), member, cell.now)  # the next vote there ends it
+    cell.drain(member)
 
 
 def state(node: Node) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Replicas whose disks are full, among others.  [SAFETY 5, 28]"""
 
-from gaios import errors
+from gaios import entry, errors
 from gaios.log import Room, Status
 from gaios.log.options import MS
 from tests.log.cell import Cell, Client, Node
@@ -195,3 +195,23 @@ def test_a_slow_master_hands_over() -> None:
         cell.settle()
     assert master.replica.handovers == 1
     assert cell.elect() is not master
+
+
+def test_where_nothing_can_be_written_down_no_repair_is_due() -> None:
+    """What a peer sends could not be kept; a loop that is told of it turn after turn spins. Seed 62 of the swarm."""
+    cell = Cell(3)
+    master = cell.elect()
+    cell.submit(master, entry.register())
+    cell.run(50)
+    node = next(node for node in cell.nodes.values() if node is not master)
+    replica = node.replica
+    replica._steps.know_damage({}, {replica.chosen: replica.ballot}, cell.now)
+    replica.set_room(cell.now, Room.NONE)
+    cell.run(500)
+    assert replica.core.faulty
+    replica.tick(cell.now)
+    node.drain()
+    assert replica.deadline_ns() > cell.now
+    replica.set_room(cell.now, Room.PLENTY)
+    cell.run(500)
+    assert not replica.core.faulty

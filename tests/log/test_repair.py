@@ -47,7 +47,9 @@ def test_the_next_ones_are_asked_for_as_soon_as_the_first_came() -> None:
 
 
 def test_alone_there_is_nobody_to_ask() -> None:
-    assert Repair(damaged(1), Options(), roster()).wanted(0) == (0, [])
+    repair = Repair(damaged(1), Options(), roster())
+    assert repair.wanted(0) == (0, [])
+    assert repair.due_ns() == FAR  # nor is it due: a loop would spin
 
 
 def test_new_members_are_asked_too() -> None:

@@ -34,7 +34,11 @@ BUGS = {
     "promises inside a lease": (f"{PREPARE} and now >= granted_until", PREPARE, 2),
     "a leader that abdicated goes on": ("phase = IDLE; granted_until = now", "granted_until = now", 6),
     "a deposed leader goes on": ("return phase == LEADING and bal == promised", "return phase == LEADING", 18),
-    "any ballot's promises count": ("b == bal and b == promised and gathers()", "gathers()", 19),
+    "any ballot's promises count": (
+        "b == bal and b == promised and phase == PREPARING and gathers()",
+        "phase == PREPARING and gathers()",
+        19,
+    ),
     "grants count from their receipt": ("t + shortened(d)", "now + shortened(d)", 19),
 }
 

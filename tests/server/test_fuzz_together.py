@@ -97,6 +97,8 @@ def test_a_node_survives_any_frame_of_a_peer(seed: int) -> None:
         data = mangled(dice, seeds)
         try:
             sender = codec.decode(data)[0]
+        except errors.TooOld:
+            continue  # still one of some member, which says that it runs a newer version
         except errors.ProtocolError:
             sender = 0
         # What still is a frame of member 1 may say anything: members are trusted not to lie, and frames carry checksums.

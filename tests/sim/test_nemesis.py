@@ -133,7 +133,7 @@ def test_a_replica_that_lost_its_disk_stays_down_and_never_a_majority() -> None:
     ("kind", "happened"),
     [
         (ProcessFaults(cloned=1.0), "two processes ran on two copies"),
-        (ProcessFaults(rolled_back=1.0), "a directory was rolled back"),
+        (ProcessFaults(rolled_back=1.0, put_back=1.0), "a directory was rolled back"),
     ],
 )
 def test_a_directory_that_is_copied_is_the_last_loss(kind: ProcessFaults, happened: str) -> None:

@@ -1,5 +1,7 @@
 """What an onlooker writes down is what the process said, believed and remembered."""
 
+import pytest
+
 from gaios.log.reign import Reign
 from gaios.log.steps import Steps
 from gaios.server.commit import GroupCommit
@@ -72,3 +74,14 @@ def test_a_promise_that_is_not_written_down_is_found_without_a_crash() -> None:
         cell = quiet()
         cell.world.run(S)
     assert persist_then_say(cell.observations.starts, {})
+
+
+@pytest.mark.parametrize("rots", [True, False])
+def test_a_start_without_the_snapshots_of_its_log_is_a_finding_unless_they_rotted(rots: bool) -> None:
+    """[SAFETY 26] It fetches one, so that nothing else would show that its log was cut too early."""
+    cell = quiet()
+    cell.world.run(S)
+    seat = cell.seats[1]
+    seat.disk.has_rotted = rots
+    seat.onlooker._bereft("start", 9)
+    assert [each.property for each in cell.observations.broken] == ([] if rots else ["no replica stops by itself"])

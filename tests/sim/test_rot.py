@@ -17,6 +17,7 @@ def test_everything_rots_and_nothing_is_lost() -> None:
         "a record was lost without a trace",
         "a record was written to another's place",
         "a snapshot rotted",
+        "a damaged snapshot was fetched again",
         "a replica started without some of what it accepted",
         "rot was found while a replica ran",
     } <= seen

@@ -33,7 +33,7 @@ class Repair:
 
     def due_ns(self) -> int:
         """When to look again, if nothing comes before."""
-        return self._retry_at if self.is_due else FAR
+        return self._retry_at if self.is_due and self._roster.peers else FAR
 
     def wanted(self, now: int) -> tuple[int, list[int]]:
         """Whom to ask, and for which slots: none when nothing is missing, or all is under way."""

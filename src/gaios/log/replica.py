@@ -206,7 +206,7 @@ class Replica(Electing, Applying):
                 heard = tag not in _SPEAKS or not self._steps.is_silent
                 self._note(now, member, message, fired=heard and self._steps.take(message, member, now))
         self._settle(now)
-        news = self._steps.output or self.doubt.evidence or self.doubt.news
+        news = self._steps.output or self.doubt.evidence or self.doubt.news or self.doubt.wants_base
         return bool(news) or self.core.chosen != chosen or self._proposes != proposes
 
     def submit(self, now: int, token: Any, data: bytes, *, bound: bool = False) -> None:  # noqa: ANN401 (a token is the shell's own)
@@ -303,7 +303,7 @@ class Replica(Electing, Applying):
         if not self._has_begun:
             return due
         due = min(due, self.space.due_ns(), self.doubt.due_ns())
-        if self.core.faulty:
+        if self.core.faulty and self.space.room != Room.NONE:
             due = min(due, self._repair.due_ns())
         if self._reign.ballot:
             due = min(due, self.raising.due_ns(leads=self.is_serving), self._changes.due_ns())

@@ -76,7 +76,7 @@ class Participant(Role):
             promised = b
             send(Promise(b, config, chosen, accepted(), damaged()))
 
-        case Promise(b, c, k, a, d, src=q) if b == bal and b == promised and gathers():
+        case Promise(b, c, k, a, d, src=q) if b == bal and b == promised and phase == PREPARING and gathers():
             "P1c: gather reports; a majority's are enough, and more are heard while damage leaves a slot in doubt"
             "[PML §4.1; PMS §2.2; SAFETY 6]"
             proms = proms | {q}; floor = max(floor, k)

@@ -1,5 +1,5 @@
 # Generated from ballots.spec.py, members.spec.py, values.spec.py, leases.spec.py, damage.spec.py; do not edit; run `make fix`.
-# sha256 of the texts: 80f498ab4c62160c83c54ffad815774d8a07302852f22c71c7ef37b0f04fe3b3
+# sha256 of the texts: e812efc67026e688ca2299ba89207097546d8102a72a147fa0fbab9ddd6d6325
 """What may reach the core from another member: every field of every message, its type and its range.
 
 Rule 1. A check is total: any object becomes a message of the core, or a `ProtocolError`.

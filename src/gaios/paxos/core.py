@@ -1,5 +1,5 @@
 # Generated from ballots.spec.py, members.spec.py, values.spec.py, leases.spec.py, damage.spec.py; do not edit; run `make fix`.
-# sha256 of the texts: 80f498ab4c62160c83c54ffad815774d8a07302852f22c71c7ef37b0f04fe3b3
+# sha256 of the texts: e812efc67026e688ca2299ba89207097546d8102a72a147fa0fbab9ddd6d6325
 # ruff: noqa: ARG002, RUF023
 """The core: what is promised, accepted, chosen and granted. The specification, as Python.
 
@@ -352,7 +352,8 @@ class Participant:
         if (
             b == self.bal
             and b == self.promised
-            and ((self.phase == PREPARING and not most(self.proms, founders if config == 0 else voters)) or (self.phase == PREPARING and len(self.unsettled()) > 0))
+            and self.phase == PREPARING
+            and (not most(self.proms, founders if config == 0 else voters) or len(self.unsettled()) > 0)
         ):
             best = self.best
             hurt = self.hurt
@@ -803,9 +804,7 @@ class Participant:
 
     def gathers(self) -> bool:
         """As defined in damage.spec.py:32."""
-        return (
-            (self.phase == PREPARING and not most(self.proms, self.founders if self.config == 0 else self.voters)) or (self.phase == PREPARING and len(self.unsettled()) > 0)
-        )
+        return not most(self.proms, self.founders if self.config == 0 else self.voters) or len(self.unsettled()) > 0
 
 
 def _nobody(_self: Participant, _event: object, _src: int, _now: int, _out: Out) -> bool:

@@ -29,8 +29,8 @@ def waits(s: Slot) -> bool:                         # behind a configuration: it
     return len({t for t in range(chosen + 1, s) if numbered(best[t].val) > 0}) > 0
 def unsettled() -> Map[Slot, Ballot]:
     return {s: worst[s] for s in keys(hidden()) if not intact(s) and not waits(s)}
-def gathers() -> bool:
-    return phase == PREPARING and not quorum(proms) or phase == PREPARING and len(unsettled()) > 0
+def gathers() -> bool:                              # a candidate needs further promises
+    return not quorum(proms) or len(unsettled()) > 0
 
 class Participant(Role):
     faulty: Durable[Map[Slot, Ballot]]              # slots whose accepted value I lost; its ballot at the most

@@ -194,6 +194,7 @@ class Snapshots(Keeping):
         replica, fetching = self._replica, self._fetching
         rebuilds = replica.doubt.wants_base and handle.slot >= self._through and handle.digest not in self._tried
         if handle.cell != self._cell or not (replica.lacks(handle.slot) or rebuilds) or self._closing is not None:
+            self._cover(now, handle.slot)
             return
         if fetching is not None:
             if fetching.handle.digest == handle.digest:
@@ -376,6 +377,15 @@ class Snapshots(Keeping):
         self._remove([*spoilt, *gone])
         if not self._cut:
             self._truncate(now)
+
+    def _cover(self, now: int, slot: int) -> None:
+        """A peer truncated what was lost here, up to that slot: a snapshot of one's own that is proved covers it as well."""
+        lost = max((each for each in self._replica.core.faulty if each <= slot), default=0)
+        cover = next((kept.handle.slot for kept in self.proved if kept.handle.slot >= lost), 0) if lost else 0
+        if cover > self._through:
+            self._through = cover
+            if not self._cut:
+                self._truncate(now)
 
     def _truncate(self, now: int) -> None:
         """Step by step as far as was decided; then whole segments are given up."""

@@ -107,10 +107,23 @@ class Cell:
         return not any(other.replica in seat.node.replica.peers for other in self.seats.values() if not other.is_gone)
 
     def has_converged(self) -> bool:
-        """Whether every replica whose disk is not lost has applied all that any knows to be chosen."""
+        """Whether all whose disks are not lost have applied what any knows to be chosen, and the master counts on exactly these."""
         nodes = [seat.node for seat in self.seats.values() if not (seat.is_lost or self.is_forlorn(seat))]
         applied = {node.replica.applied if node is not None else -1 for node in nodes}
-        return len(applied) == 1 and all(node is not None and _is_at_rest(node) for node in nodes)
+        return len(applied) == 1 and all(node is not None and _is_at_rest(node) for node in nodes) and self._is_counted()
+
+    def _is_counted(self) -> bool:
+        """Whether a master misses exactly the replicas that are missing; one that has a twin may be there or not.  [PML §6.3]"""
+        masters = [seat for seat in self.seats.values() if seat.is_serving]
+        for seat in masters:
+            assert seat.node is not None
+            missed = {each.member for each in seat.node.replica.unfit(seat.now())}
+            voters = seat.node.replica.roster.voters
+            lost = {number: other for number, other in self.seats.items() if other.is_lost and number in voters}
+            dead = {number for number, other in lost.items() if not other.onlooker.has_twin}
+            if dead <= missed <= lost.keys():
+                return True
+        return False
 
 
 def _is_at_rest(node: Node) -> bool:

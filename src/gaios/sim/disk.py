@@ -108,6 +108,8 @@ class Disk:
         """How much longer each sync takes, about."""
         self.on_crash_point: Callable[[], None] | None = None
         """Called when the dice let the process be killed, or the power go, at this very point of a batch."""
+        self.has_rotted = False
+        """Whether it ever gave back what was not written to it."""
         self.on_refusal: Callable[[OSError], None] | None = None
         """Called when a file is to be created under a name that is taken, or on a full disk by a batch that may not fail for that: no sound
         disk lets that pass, and no fault explains it."""
@@ -372,6 +374,7 @@ class Disk:
     def damage(self, name: str, offset: int, mask: int) -> None:
         """Rot: flip bits of one durable byte. For scenarios about damage that no crash explains."""
         self._file(name).durable[offset] ^= mask
+        self.has_rotted = True
 
 
 def _say(operation: Operation) -> str:

@@ -207,8 +207,8 @@ def swarm(dice: Dice, drift_bound_ppm: int) -> Faults:
         lose_disk=dice.pick((0.0, 0.0, 0.0, 0.1)),
         wall_jump=dice.pick((0.0, 0.0, 0.5)),
         put_back=dice.split("put back").pick((0.0, 0.5, 1.0)),
-        rolled_back=(copies := dice.split("copies")).pick((0.0, 0.3, 1.0)),
-        cloned=copies.pick((0.0, 0.3, 1.0)),
+        rolled_back=(copies := dice.split("copies")).pick((0.0, 0.0, 0.5)),
+        cloned=copies.pick((0.0, 0.0, 0.5)),
         flip_every_ns=memory.skewed(300 * MS, 5 * S) if (memory := dice.split("memory")).chance(0.15) else 0,
     )
     client = ClientFaults(

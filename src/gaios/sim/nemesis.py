@@ -174,15 +174,16 @@ class Nemesis:
     def _lose(self, seat: Seat) -> None:
         """Its disk is empty, or holds what it held in an earlier life, or earlier in this one; or it is copied."""
         process = self._faults.process
-        if self._twins is not None and process.cloned and self._copies.chance(process.cloned):
-            if not any(other.is_lost for other in self._seats):
+        if not any(other.is_lost for other in self._seats):
+            if self._twins is not None and process.cloned and self._copies.chance(process.cloned):
                 self._is_last_loss = True
                 self._twins.copy(seat)
-        elif process.rolled_back and self._copies.chance(process.rolled_back):
-            if not any(other.is_lost for other in self._seats) and self._shelf.roll_back(seat, self._seats):
+                return
+            if process.rolled_back and self._copies.chance(process.rolled_back) and self._shelf.roll_back(seat, self._seats):
                 self._world.count("a directory was rolled back")
                 self._is_last_loss = seat.is_lost = seat.onlooker.is_out = True
-        elif self._dice.chance(self._faults.process.put_back):
+                return
+        if self._dice.chance(process.put_back):
             if self._shelf.put_back(seat, self._seats):
                 self._world.count("an older directory was put back")
                 seat.is_lost = seat.onlooker.is_out = True

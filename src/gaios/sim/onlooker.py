@@ -164,6 +164,7 @@ class Onlooker:
             self._world.count("a replica started without some of what it accepted")
         if node.replica.lacks_base:
             self._world.count("a replica started without a snapshot that its log needs")
+            self._bereft("start", participant.truncated)
         if node.replica.silent_through > participant.chosen:
             self._world.count("a replica could not tell what it accepted")
         self._rotten = node.damages.found
@@ -341,12 +342,18 @@ class Onlooker:
             durable = self._disk.durable()
             _, found = Journal.open(self._identity, durable)
             recovered = damage.recovered(found, "imagined")
-            if recovered.truncated:
-                load(durable, self._identity.cell, recovered, LockService(), feature.LEVEL_END)
+            if recovered.truncated and load(durable, self._identity.cell, recovered, LockService(), feature.LEVEL_END).base is None:
+                self._bereft("imagined power cut", recovered.truncated)
         except errors.Error as error:
             self.found("imagined power cut", error)
             return
         self._remember(recovered)
+
+    def _bereft(self, where: str, truncated: int) -> None:
+        """A start finds no snapshot that its log needs. It goes on without; but only rot may have taken it."""
+        if not self._disk.has_rotted:
+            detail = f"the log begins behind slot {truncated}, and none is whole"
+            self.found(where, errors.StateDamaged(file="snap", offset=0, kind="snapshot", detail=detail))
 
     def _remember(self, found: Recovered) -> None:
         """A start knows so much; where it cannot read what it accepted, it knows that it did."""

@@ -2,7 +2,8 @@
 
 Rule 1. Any replicas, any number of them, a little at a time, while they run and while they are down. What rots is intact somewhere: no two
 replicas lose their records of one slot, only one loses snapshots, and of two promise copies one is left.
-Rule 2. Whoever cannot tell what stood in some bytes has to doubt every slot that may have: those count as lost there, too.
+Rule 2. Whoever cannot tell what stood in some bytes has to doubt every slot that may have: those count as lost there, too. A mark that is
+lost later would widen that doubt, so a replica loses either marks or records without a trace.
 Rule 3. The last two batches that a log holds stay as they are: what no record behind them proves to be synced is told from an unfinished
 write by nobody (SAFETY 7 has that case).
 """
@@ -22,6 +23,7 @@ from gaios.storage.snapshot import name as snapshot_name
 from gaios.storage.snapshot import slots
 
 _TOLD = frozenset({RecordKind.ACCEPT, RecordKind.CHOSEN, RecordKind.BOOT, RecordKind.SNAPSHOT, RecordKind.TRUNCATE, RecordKind.STATE})
+_MARKS = frozenset({RecordKind.CHOSEN, RecordKind.STATE})
 
 
 class Place(Protocol):
@@ -49,6 +51,7 @@ class Rot:
         self._world, self._dice, self._seats = world, dice, seats
         self._hit: dict[int, int] = {}
         """Slots, and the replica that lost its record of each."""
+        self._loses_marks = frozenset(seat.replica for seat in seats if dice.chance(0.5))
         self._loses_snapshots = dice.pick([seat.replica for seat in seats])
 
     def strike(self, *, down: frozenset[int]) -> None:
@@ -84,13 +87,14 @@ class Rot:
     def _record(self, seat: Place) -> None:
         durable = seat.disk.durable()
         log = _read(durable, seat.identity)
-        old = [at for at, header in enumerate(log.headers) if header.batch + 2 < log.top and header.kind in _TOLD]
+        may_rot = _TOLD if seat.replica in self._loses_marks else _TOLD - _MARKS
+        old = [at for at, header in enumerate(log.headers) if header.batch + 2 < log.top and header.kind in may_rot]
         if not old:
             return
         at = self._dice.pick(old)
         header = log.headers[at]
         file, whole = segment.name(header.segment), size(header.length)
-        if self._dice.chance(0.3) and header.kind == RecordKind.ACCEPT:
+        if seat.replica not in self._loses_marks and self._dice.chance(0.3) and header.kind == RecordKind.ACCEPT:
             doubt = _doubt(log.headers, at)
             if doubt is None or not self._may_lose(seat, doubt):
                 return
@@ -148,9 +152,8 @@ def _read(durable: Durable, identity: Identity) -> _Log:
 
 def _doubt(headers: Sequence[Header], at: int) -> range | None:
     """The slots that may have stood in a record, for whoever knows the others only; None where not all are known to be chosen."""
-    marks = (RecordKind.CHOSEN, RecordKind.STATE)
-    low = max((header.slot for header in headers[:at] if header.kind in marks), default=0)
-    behind = [header for header in headers[at + 1 :] if header.kind in marks]
+    low = max((header.slot for header in headers[:at] if header.kind in _MARKS), default=0)
+    behind = [header for header in headers[at + 1 :] if header.kind in _MARKS]
     if not behind:
         return None
     first = behind[0]

@@ -35,6 +35,7 @@ class Twins:
         assert self.twin is None
         self.twin = self._make(original)
         self.twin.disk.put_back({name: original.disk.read(name, 0, original.disk.size(name)) for name in original.disk.names()})
+        self.twin.disk.has_rotted = original.disk.has_rotted
         self.twin.onlooker.is_out = True
         self.twin.on_fall = self._fallen
         original.is_lost = original.onlooker.has_twin = True

@@ -63,7 +63,7 @@ MUTATIONS: Final = (
     Mutation(
         "promises of an earlier ballot count",
         "PMS §2.2",
-        (("b == bal and b == promised and gathers()", "gathers()"),),
+        (("b == bal and b == promised and phase == PREPARING and gathers()", "phase == PREPARING and gathers()"),),
         "leads-twice",
     ),
     Mutation(

@@ -73,11 +73,10 @@ def _compiled(edits: tuple[tuple[str, str], ...]) -> Any:  # noqa: ANN401 (a mod
 
 def method(owner: Any, name: str, make: Callable[[Any], Any]) -> Plant:  # noqa: ANN401 (any class, module or function)
     """A bug elsewhere: `make` is given the sound function, wherever the class has it from, and returns the one in its place."""
-    classes = getattr(owner, "__mro__", (owner,))
-    place = next(each for each in classes if name in each.__dict__)
 
     @contextmanager
     def plant() -> Iterator[None]:
+        place = next((each for each in getattr(owner, "__mro__", ()) if name in each.__dict__), owner)
         sound = place.__dict__[name]
         setattr(place, name, make(sound))
         try:

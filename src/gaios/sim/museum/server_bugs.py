@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from gaios.log import Output, Recovered, codec
 from gaios.log.steps import Steps
 from gaios.paxos import core
-from gaios.server import node
+from gaios.server import damage, node
 from gaios.server.commit import GroupCommit
 from gaios.sim.museum.exhibit import Exhibit, Plant, method, scenario, together
 from gaios.sim.seat import Seat
@@ -91,7 +91,7 @@ EXHIBITS = [
         "a boot number is used again",
         "server",
         "SAFETY 3",
-        method(node, "recover", _as_before),
+        method(damage, "recovered", _as_before),
         ("boots rise", "no replica stops by itself"),
     ),
     Exhibit(

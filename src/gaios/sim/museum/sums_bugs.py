@@ -70,6 +70,6 @@ EXHIBITS = [
     ),
     Exhibit("the minority is believed", "log", "SAFETY 25", method(Sums, "judge", _the_few), CAUGHT, BAD_MEMORY),
     Exhibit("a replica in quarantine serves", "log", "SAFETY 25", method(Doubt, "may_serve", _serves_on), CAUGHT, BAD_MEMORY),
-    Exhibit("quarantine is forgotten at a restart", "log", "SAFETY 25", method(records, "_fold", _forgets), ("quarantined",), BAD_MEMORY),
+    Exhibit("quarantine is forgotten at a restart", "log", "SAFETY 25", method(records, "fold", _forgets), ("quarantined",), BAD_MEMORY),
     Exhibit("memory is never looked at again", "locks", "SAFETY 25", method(LockService, "recheck", _trusts), CAUGHT, BAD_MEMORY),
 ]
