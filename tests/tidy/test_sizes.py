@@ -14,7 +14,8 @@ SLACK = 30
 """Lines by which a file may be shorter than its entry below before the entry has to be lowered."""
 LARGER: dict[str, int] = {
     "src/gaios/server/snapshots.py": 416,  # what a start loads is to stand apart
-    "src/gaios/errors.py": 680,  # one tree, one file  [STYLE 8]; what each tells its reader to type stands with it
+    "src/gaios/sim/seat.py": 424,  # what a turn takes in and carries out is to stand apart
+    "src/gaios/errors.py": 695,  # one tree, one file  [STYLE 8]; what each tells its reader to type stands with it
 }
 """Files that may be longer than the rule says, with their number of lines. Lower freely; raise or add only with a reason beside it."""
 

@@ -98,8 +98,8 @@ def read(told: Told) -> Configuration:
         ProtocolError: it did not tell any.
     """
     try:
-        return configuration.decode(base64.b64decode(told.configuration, validate=True))
-    except binascii.Error as error:
+        return configuration.decode(bytes.fromhex(told.configuration))
+    except ValueError as error:
         raise ProtocolError(reason=f"a replica's configuration: {error}") from None
 
 

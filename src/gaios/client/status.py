@@ -108,7 +108,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     removed: bool = False
     """Whether it is no member any more."""
     configuration: str = ""
-    """That configuration, in base64."""
+    """That configuration, in hexadecimal."""
     backup: BackupStatus | None = None
 
 

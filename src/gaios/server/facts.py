@@ -1,6 +1,5 @@
 """A replica's own facts, as its status shows them.  [INTERFACE `status`]"""
 
-import base64
 from typing import Any
 
 from gaios.log import Replica
@@ -18,7 +17,7 @@ def facts(replica_id: int, replica: Replica, snapshots: Snapshots, now: int) -> 
         "config": replica.config,
         "settled": replica.is_settled,
         "removed": replica.is_removed,
-        "configuration": base64.b64encode(replica.configuration.encode()).decode(),
+        "configuration": replica.configuration.encode().hex(),
         "master": replica.members.get(replica.master),
         "ballot": replica.ballot,
         "epoch": replica.epoch,

@@ -76,12 +76,13 @@ def method(owner: Any, name: str, make: Callable[[Any], Any]) -> Plant:  # noqa:
 
     @contextmanager
     def plant() -> Iterator[None]:
-        sound = owner.__dict__[name]
-        setattr(owner, name, make(sound))
+        holder = next((each for each in getattr(owner, "__mro__", ()) if name in each.__dict__), owner)
+        sound = holder.__dict__[name]
+        setattr(holder, name, make(sound))
         try:
             yield
         finally:
-            setattr(owner, name, sound)
+            setattr(holder, name, sound)
 
     return plant
 
