@@ -69,6 +69,7 @@ from gaios.client.arguments import Key, Value
 from gaios.client.bridge import Lock, Twin, Watch
 from gaios.client.bridge_nodes import Node, Session
 from gaios.client.held import OnJeopardy
+from gaios.client.members import Change, Members
 from gaios.client.node_events import Wanted
 from gaios.client.opening import Create
 from gaios.client.recipes.bridge import OnChange, Partitioner, PrefixCache, Singleton
@@ -76,7 +77,6 @@ from gaios.client.recipes.cache import LIMIT_BYTES
 from gaios.client.recipes.once import Mark
 from gaios.client.recipes.sync import Barrier, Counter, DoubleBarrier, Election, Group, Once, Queue, RWLock, Semaphore
 from gaios.client.results import Deleted, Done, Entries, Number, Swapped
-from gaios.client.members import Change, Members
 from gaios.client.status import CellStatus
 from gaios.explanation import Explanation
 from gaios.lock_api import NodeInfo, Sequencer, SessionInfo
