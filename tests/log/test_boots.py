@@ -235,7 +235,11 @@ def test_a_frame_of_a_boot_that_nobody_told_is_not_heard() -> None:
     load(cell)
     boots = cell.nodes[1].replica.boots
     assert not boots.hears(2, cell.nodes[2].boot + 1, 9, [(101, 1, 1, 0, 0)])
-    assert cell.nodes[1].replica.output(cell.now) is None, "and nobody is refused: it will tell its boot"
+    output = cell.nodes[1].replica.output(cell.now)
+    assert output is not None
+    assert output.after == [(2, (BOOTED, 0, 0, []))], "nobody is refused: it is asked for its boot"
+    assert not boots.hears(2, cell.nodes[2].boot + 1, 9, [(BOOTED, 0, 0, [])])
+    assert cell.nodes[1].replica.output(cell.now) is None, "whoever only asks is not asked back"
 
 
 def test_a_connections_hello_shows_whether_it_is_a_copys() -> None:
@@ -272,3 +276,15 @@ def test_a_directorys_boots_are_bounded() -> None:
     found = lineage(1, Recovered(copies), 401, 1)
     assert len(found) == LINEAGE_MAX
     assert (found[0], found[-1]) == ((1, 1), (401, 1))
+
+
+def test_a_peer_that_forgot_a_boot_is_told_it_again() -> None:
+    """Its record may have rotted. Seed 58 of the swarm: such a follower never heard its master again."""
+    cell = Cell(3)
+    master = load(cell)
+    follower = next(node for node in cell.nodes.values() if node is not master)
+    boots = follower.replica.boots
+    del boots._known[master.me]
+    cell.run(1_000)
+    assert boots._known[master.me].boot == master.replica.boot
+    assert cell.nodes[follower.me].replica.core.granted_until > cell.now

@@ -140,7 +140,9 @@ class Boots:
                     self._strangers[member] = (boot, nonce)
                 break
         else:
-            if known is None or boot > known.boot:  # it will tell its boot again
+            if known is None or boot > known.boot:  # it will tell its boot again, and is asked to: a record of it may have rotted
+                if any(message[0] != BOOTED for message in messages):
+                    self._steps.output.after.append((member, (BOOTED, 0, 0, [])))
                 return False
         if any(message[0] != BOOTED for message in messages):
             self.refuse(member, boot, nonce)
@@ -174,6 +176,9 @@ class Boots:
                 self._steps.output.after.append((member, self._told))
             return
         _, boot, nonce, entries = message
+        if not boot and not entries:
+            self._recorded_by.discard(member)
+            self._tell_due = min(self._tell_due, now)
         for about, *fields in entries:
             other = Boot(*fields)
             if about == self._me:
