@@ -1,9 +1,9 @@
 """Whom a replica talks to, and whom it hears."""
 
 from gaios import entry
-from gaios.configuration import Configuration, founders
+from gaios.configuration import Configuration, founders, of_value
 from gaios.log.records import Copies, Recovered
-from gaios.log.roster import Roster
+from gaios.log.roster import Roster, survey
 
 FOUNDERS = founders({1: 1, 2: 2, 3: 3})
 
@@ -78,3 +78,15 @@ def test_what_the_core_went_over_to_is_found_among_what_was_chosen() -> None:
     roster = Roster(2, {1: 1, 2: 2, 3: 3})
     roster.follow(1, {1: (7, b""), 2: (7, value(changed)), 3: (7, b"")}, 3)
     assert (roster.newest, roster.slot, roster.peers) == (changed, 2, (1, 3, 4))
+
+
+def test_a_snapshot_stands_for_lost_records_of_who_governs() -> None:
+    """It is older than a configuration whose own record is there, and newer than one that an older record names.  [SAFETY 15, 18]"""
+    first = FOUNDERS.added(4)
+    second = first.promoted(4)
+    found = Recovered(Copies(), chosen=30, truncated=10, configuration=value(first), governs=5, surveyed=10)
+    survey(found, 20, 2, second.encode())
+    assert (found.governs, of_value(found.configuration), found.surveyed) == (20, second, 20)
+    found = Recovered(Copies(), chosen=30, accepted={25: (7, value(second))}, configuration=value(first), governs=5)
+    survey(found, 20, 1, first.encode())
+    assert (found.governs, of_value(found.configuration), found.surveyed) == (5, first, 20)

@@ -1,8 +1,8 @@
 """Claims about sorting the core's steps into Outputs.  [SAFETY 5]"""
 
-from gaios.configuration import founders
+from gaios.configuration import as_value, founders, newest
 from gaios.log.options import MS, Options
-from gaios.log.records import Copies, RecordKind, Recovered, recover
+from gaios.log.records import UNKNOWN, Copies, RecordKind, Recovered, decode_state, encode, recover
 from gaios.log.steps import FAR, Steps
 from gaios.paxos import core
 
@@ -128,3 +128,67 @@ def test_a_state_record_claims_as_chosen_only_what_is_durably_marked() -> None:
     under_test.synced(output.number)
     found = recover(b"\x94\x00\x00\x00\x00", [(RecordKind.ACCEPT, 1, newer, b"chosen"), under_test.state_record([])])
     assert (found.chosen, found.accepted) == (1, {1: (newer, b"chosen")})
+
+
+NEWER = FOUNDERS.added(4, votes=True)
+CHANGED = as_value(NEWER.encode())
+
+
+def unsure(**found: object) -> Steps:
+    """A start that knows slots 1 to 9 to be chosen and cannot read slot 5."""
+    under_test = Steps(core.Participant(1, 0b1110), Options(), [(1, 9)])
+    held = {slot: (BALLOT, b"v") for slot in range(1, 10) if slot != 5}
+    recovered = Recovered(Copies(), promised=BALLOT, chosen=9, accepted=held, faulty={5: BALLOT})
+    for name, what in found.items():
+        setattr(recovered, name, what)
+    governs, members = newest(recovered.accepted, recovered.chosen) or (0, FOUNDERS)
+    under_test.restore(recovered, members, governs)
+    under_test.know_damage({}, recovered.faulty, 0)
+    return under_test
+
+
+def test_a_start_that_cannot_read_who_governs_is_silent_until_that_was_fetched() -> None:
+    """[SAFETY 15, 18]"""
+    under_test = unsure()
+    before = (under_test.is_unsure, under_test.is_silent)
+    assert under_test.take((core.CHOSEN, 5, BALLOT, CHANGED), 2, 0)
+    assert [before, (under_test.is_unsure, under_test.is_silent)] == [(True, True), (False, False)]
+    assert (under_test.core.config, under_test.core.voters) == (1, NEWER.voters)
+
+
+def test_a_newer_configuration_than_any_that_is_lost_is_as_good() -> None:
+    """Whoever knows that goes by no older one."""
+    under_test = unsure()
+    under_test.take((core.CHOSEN, 10, BALLOT, CHANGED), 2, 0)
+    under_test.govern(10, CHANGED)
+    assert not under_test.is_silent
+    assert under_test.core.faulty, "that is yet to be repaired"
+    assert not unsure(accepted={7: (BALLOT, CHANGED)}).is_unsure, "nor is one in doubt that finds it"
+
+
+def test_what_records_tell_of_who_governs_makes_what_is_lost_below_them_harmless() -> None:
+    """A state record says who governs at its mark."""
+    assert not unsure(surveyed=5).is_unsure
+    assert unsure(surveyed=4).is_unsure
+
+
+def test_who_is_unsure_writes_that_down() -> None:
+    """A later start must not take the older configuration for the one that governs."""
+    under_test = unsure()
+    _, mark, _, payload = under_test.state_record([])
+    assert decode_state(payload).governs == (0, UNKNOWN)
+    assert recover(encode(Copies()), [(RecordKind.STATE, mark, BALLOT, payload)]).surveyed == 0
+    lost = unsure(truncated=3, faulty={}, accepted=dict.fromkeys(range(4, 10), (BALLOT, b"v")))
+    before = lost.is_silent  # what named the members at slot 3 is lost, too
+    assert lost.take((core.INSTALL, 8, CHANGED, BALLOT), 1, 0)
+    assert [before, lost.is_silent] == [True, False]
+    assert lost.core.config == 1
+
+
+def test_a_configuration_that_a_start_finds_is_named_when_it_is_dropped() -> None:
+    """It governs behind there, and its own record is gone then."""
+    under_test = Steps(core.Participant(1, 0b1110), Options(), [(1, 9)])
+    held = {5: (BALLOT, CHANGED)} | dict.fromkeys((1, 2, 3, 4, 6), (BALLOT, b"v"))
+    under_test.restore(Recovered(Copies(), promised=BALLOT, chosen=6, accepted=held), NEWER, 5)
+    under_test.take((core.TRUNCATE, 6), 1, 0)
+    assert (RecordKind.TRUNCATE, 6, 5, CHANGED) in under_test.output.records

@@ -523,3 +523,15 @@ def test_a_newer_snapshot_is_taken_where_the_first_comes_no_more() -> None:
     assert node.snapshots.installed == 1
     assert node.replica.applier.base > old.slot
     assert node.replica.applied == cell.nodes[cell.elect()].replica.applied
+
+
+def test_what_is_taken_in_place_of_a_proved_one_that_rotted_is_not_proved_with_it() -> None:
+    """The proof was of other bytes: these come from this replica's memory, and wait for the others' word."""
+    cell = live(SMALL, 60)
+    odd = 2 if cell.elect() == 1 else 1
+    last = cell.nodes[odd].snapshots.proved[-1].handle.slot
+    cell.disks[odd].files[name(last)][100] ^= 1
+    cell.cut.add(odd)
+    snapshots = cell.start(odd).snapshots
+    assert last not in [kept.handle.slot for kept in snapshots.kept]
+    assert not snapshots.proofs.is_proved(last)

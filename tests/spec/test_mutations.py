@@ -27,7 +27,12 @@ def test_a_mutation_is_an_edit_that_the_compiler_takes(mutation: Mutation) -> No
         sound.specification.functions,
         sound.specification.events,
         sound.specification.state,
-    ] or [planted.assumptions, planted.invariants, planted.restarts] != [sound.assumptions, sound.invariants, sound.restarts]
+    ] or [planted.assumptions, planted.invariants, planted.restarts, planted.updates] != [
+        sound.assumptions,
+        sound.invariants,
+        sound.restarts,
+        sound.updates,
+    ]
     assert find(mutation.configuration).name == mutation.configuration
 
 

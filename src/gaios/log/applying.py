@@ -9,6 +9,7 @@ from typing import Final
 from gaios import errors
 from gaios.configuration import as_value, decode, of_value
 from gaios.log.belonging import Belonging
+from gaios.log.codec import OFFER, Message
 from gaios.log.options import Options
 from gaios.log.records import encode
 from gaios.log.snapshots import Capture, Handle, Unpacked, encode_handle
@@ -30,6 +31,7 @@ class Applying(Belonging):
     _is_blocked: bool
     _has_begun: bool
     _seen: int
+    offer: bytes
 
     def snapshot_is_durable(self, now: int, handle: Handle, *, proved: bool) -> int:
         """A snapshot is durable under its name, or proved: in which Output that is written down.  [PML §5.5; SAFETY 26]"""
@@ -169,3 +171,25 @@ class Applying(Belonging):
         self._asked = slot
         last = min(self._evicted, self.core.chosen, slot + self.options.seek_slots - 1)
         reads.extend((self.me, at) for at in range(slot, last + 1))
+
+    def supply(self, now: int, member: int, slot: int, ballot: int, value: bytes) -> None:
+        """A chosen value that `Output.reads` asked the shell for was read from the disk."""
+        del now  # every event has one
+        if member == self.me:
+            self._read[slot], self._asked = value, 0
+        else:
+            self._steps.output.at_once.append((member, (core.CHOSEN, slot, ballot, value)))
+
+    def _fetch(self, now: int, member: int, message: Message) -> int:
+        """A peer asks for a chosen value: supply it, from memory or by way of the disk; about how many bytes go out."""
+        slot = message[1]
+        if slot <= self.core.truncated:
+            if self.offer:
+                self._steps.output.at_once.append((member, (OFFER, self.offer)))
+            return self.options.supply_bytes
+        if slot <= self._evicted and slot not in self.core.faulty:
+            self._steps.output.reads.append((member, slot))
+            return self.options.batch_bytes
+        self._steps.take(message, member, now)
+        held = self.core.acc.get(slot)
+        return len(held[1]) + 64 if held else 64

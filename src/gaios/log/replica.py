@@ -15,7 +15,6 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from gaios import errors
 from gaios.configuration import Configuration
 from gaios.log.answers import Answer, Status
 from gaios.log.applier import Applier
@@ -24,7 +23,7 @@ from gaios.log.belonging import ASKING
 from gaios.log.boots import Boots, lineage
 from gaios.log.catchup import Catchup
 from gaios.log.changes import Changes
-from gaios.log.codec import BOOT, BOOTED, FEATURE, NEWS, OFFER, POLL, POLLED, ROOM, STAND, SUM, TRANSFERS, Message
+from gaios.log.codec import BOOT, BOOTED, FEATURE, NEWS, POLL, POLLED, ROOM, STAND, SUM, TRANSFERS, Message
 from gaios.log.doubt import Doubt
 from gaios.log.electing import Electing
 from gaios.log.election import Election
@@ -32,7 +31,7 @@ from gaios.log.gauge import Gauge
 from gaios.log.options import MS, Options
 from gaios.log.output import OTHERS, Output
 from gaios.log.raising import Raising
-from gaios.log.records import Place, Record, Recovered
+from gaios.log.records import Place, Recovered
 from gaios.log.reign import Reign
 from gaios.log.repair import Repair
 from gaios.log.roster import Roster, survey
@@ -132,20 +131,6 @@ class Replica(Electing, Applying):
         self._has_begun = False
         self._begin()
 
-    def state_record(self) -> Record:
-        """Everything durable, for the head of a new segment.  [SAFETY 15]"""
-        return self._steps.state_record(self.boots.entries())
-
-    def check(self) -> None:
-        """Raise `InvariantViolated` when an invariant of the class does not hold."""
-        reign = self._reign
-        if self.applier.applied > self.core.chosen:
-            raise errors.InvariantViolated(invariant="applied <= chosen", detail=f"{self.applier.applied} > {self.core.chosen}")
-        if reign.ballot and not (self.core.leads() and self.core.bal == reign.ballot):
-            raise errors.InvariantViolated(invariant="a reign is a leader's", detail=f"reign {reign.ballot}, ballot {self.core.bal}")
-        if reign.tokens and (not reign.ballot or min(reign.tokens) <= self.applier.applied):
-            raise errors.InvariantViolated(invariant="open tokens belong to the reign", detail=f"slots {sorted(reign.tokens)[:3]}")
-
     # -- events ----------------------------------------------------------------------------------------------------------
 
     def receive(self, now: int, member: int, boot: int, nonce: int, messages: list[Message]) -> bool:
@@ -232,14 +217,6 @@ class Replica(Electing, Applying):
             self._reign.read(now, token, question)
         else:
             self._steps.output.answers.append((token, Answer(Status.NOT_MASTER)))
-
-    def supply(self, now: int, member: int, slot: int, ballot: int, value: bytes) -> None:
-        """A chosen value that `Output.reads` asked the shell for was read from the disk."""
-        del now  # every event has one
-        if member == self.me:
-            self._read[slot], self._asked = value, 0
-        else:
-            self._steps.output.at_once.append((member, (core.CHOSEN, slot, ballot, value)))
 
     def rotted(self, now: int, place: Place, slots: list[int]) -> None:
         """Bytes of the log are damaged, found while running; the newest records of these slots stand there.  [SAFETY 15]
@@ -408,17 +385,3 @@ class Replica(Electing, Applying):
         self._look_at_disks(now)
         self._steps.rest(now)
         self.boots.rest(now)
-
-    def _fetch(self, now: int, member: int, message: Message) -> int:
-        """A peer asks for a chosen value: supply it, from memory or by way of the disk; about how many bytes go out."""
-        slot = message[1]
-        if slot <= self.core.truncated:
-            if self.offer:
-                self._steps.output.at_once.append((member, (OFFER, self.offer)))
-            return self.options.supply_bytes
-        if slot <= self._evicted and slot not in self.core.faulty:
-            self._steps.output.reads.append((member, slot))
-            return self.options.batch_bytes
-        self._steps.take(message, member, now)
-        held = self.core.acc.get(slot)
-        return len(held[1]) + 64 if held else 64

@@ -1,5 +1,6 @@
 """Where a replica stands: all that a shell, or a person, may ask of it without changing anything.  [INTERFACE `status`]"""
 
+from gaios import errors
 from gaios.configuration import Configuration
 from gaios.log.applier import Applier
 from gaios.log.boots import Boots
@@ -8,6 +9,7 @@ from gaios.log.doubt import Doubt
 from gaios.log.gauge import Ailment, Gauge, Unfit, tolerates
 from gaios.log.options import MS, Options
 from gaios.log.raising import Raising
+from gaios.log.records import Record
 from gaios.log.reign import Reign
 from gaios.log.repair import Repair
 from gaios.log.roster import Roster
@@ -34,6 +36,20 @@ class Standing:
     _steps: Steps
     _repair: Repair
     _master: int
+
+    def state_record(self) -> Record:
+        """Everything durable, for the head of a new segment.  [SAFETY 15]"""
+        return self._steps.state_record(self.boots.entries())
+
+    def check(self) -> None:
+        """Raise `InvariantViolated` when an invariant of the class does not hold."""
+        reign = self._reign
+        if self.applier.applied > self.core.chosen:
+            raise errors.InvariantViolated(invariant="applied <= chosen", detail=f"{self.applier.applied} > {self.core.chosen}")
+        if reign.ballot and not (self.core.leads() and self.core.bal == reign.ballot):
+            raise errors.InvariantViolated(invariant="a reign is a leader's", detail=f"reign {reign.ballot}, ballot {self.core.bal}")
+        if reign.tokens and (not reign.ballot or min(reign.tokens) <= self.applier.applied):
+            raise errors.InvariantViolated(invariant="open tokens belong to the reign", detail=f"slots {sorted(reign.tokens)[:3]}")
 
     @property
     def members(self) -> dict[int, int]:

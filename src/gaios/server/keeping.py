@@ -21,7 +21,7 @@ class Keeping:
     def __init__(self, found: Found, replica: Replica) -> None:
         self.kept = found.kept
         """Durable ones, oldest first."""
-        self.proofs = Proofs(replica.me, replica.roster, replica.options, found.proved)
+        self.proofs = Proofs(replica.me, replica.roster, replica.options, found.proved & {kept.handle.slot for kept in found.kept})
         self._replica = replica
         self._spoilt = list(found.spoilt)
         """Slots of those that cannot be read: their files are to be replaced, or removed."""

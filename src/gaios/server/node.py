@@ -47,7 +47,6 @@ from gaios.transport import (
     decode_submit,
     decode_watch,
     encode_answer,
-    encode_members,
     encode_pong,
 )
 
@@ -187,9 +186,6 @@ class Node(Answering):
             self.guests.say(connection, self._members())
         return guest
 
-    def _members(self) -> bytes:
-        return encode_members(self.replica.told.number, self.places.clients())
-
     def client_frame(self, now: int, connection: Connection, kind: int, body: bytes) -> None:
         """A frame came from a client; `now` was taken after it did.
 
@@ -225,15 +221,6 @@ class Node(Answering):
                 self._change(now, (connection, request), proposed)
         else:
             raise errors.ProtocolError(reason=f"a client sent a frame of kind {kind}")
-
-    def _change(self, now: int, token: tuple[Connection, int], proposed: bytes) -> None:
-        """A client wants other members; whether they follow the present ones is the log's to say.  [SAFETY 18]"""
-        try:
-            members = configuration.decode(proposed)
-        except errors.ProtocolError as error:
-            self._answer(now, [(token, Answer(Status.INVALID, body=errors.pack(errors.InvalidCommand(reason=error.reason))))])
-        else:
-            self.replica.change(now, token, members)
 
     def client_gone(self, connection: Connection) -> None:
         """A client's connection is closed; what it asked for goes on, unanswered."""
@@ -409,10 +396,3 @@ class Node(Answering):
                 if to == me:
                     self._handed_back.append(message)
             self._outbox.add([(to, message) for to, message in after if to != me])
-
-    def _attend(self, now: int) -> bool:
-        """Answer KeepAlives; whether the steward put anything into the log."""
-        before = self.steward.charges
-        for (connection, request), status, body in self.steward.take(now, self.reign):
-            self.guests.say(connection, encode_answer(request, status, 0, 0, self._explain(status, body) if status else body))
-        return self.gated.attend(now) or self.steward.charges > before

@@ -382,7 +382,7 @@ class Snapshots(Keeping):
         """A peer truncated what was lost here, up to that slot: a snapshot of one's own that is proved covers it as well."""
         lost = max((each for each in self._replica.core.faulty if each <= slot), default=0)
         cover = next((kept.handle.slot for kept in self.proved if kept.handle.slot >= lost), 0) if lost else 0
-        if cover > self._through:
+        if self._through < cover <= self._replica.applied:
             self._through = cover
             if not self._cut:
                 self._truncate(now)

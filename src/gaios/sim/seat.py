@@ -29,6 +29,7 @@ from gaios.sim.network import Connection, Deliver, Network
 from gaios.sim.next_version import VERSION as NEXT_VERSION
 from gaios.sim.observations import Observations, ObservedService
 from gaios.sim.onlooker import Onlooker
+from gaios.sim.pausing import Pausing
 from gaios.sim.world import World
 from gaios.storage import Identity, Piece, Record, create
 from gaios.transport import PEER_BYTES_MAX, Decoder, Kind, encode_peer
@@ -41,7 +42,7 @@ def address(replica: int) -> str:
     return f"127.0.0.1:{7419 + replica}"
 
 
-class Seat:
+class Seat(Pausing):
     """See the module."""
 
     def __init__(
@@ -210,12 +211,6 @@ class Seat:
         """Ask the process to go: a master gives its lease back. Whoever asked kills it soon after."""
         self._put(("retire",))
 
-    def pause(self, duration_ns: int, point: str) -> None:
-        """Stop the process for a while, at a point of its next turn: "poll", "take" or "carry out"; or at "suspend" the whole machine."""
-        if self.node is not None:
-            self.world.note(f"pause {self.replica} {point} {duration_ns}")
-            self._pause = (point, duration_ns)
-
     def poke(self) -> None:
         """Something was asked of the process from outside: let it have a turn."""
         self._put(("tick",))
@@ -281,29 +276,6 @@ class Seat:
             self._resume_at(self._take)
             return
         self._take(life)
-
-    def _resume_at(self, action: Any) -> None:  # noqa: ANN401 (a bound method)
-        """The process stands still; it goes on with this action."""
-        assert self._pause is not None
-        self._turn_at = self.world.now_ns + self._pause[1]
-        self._pause = None
-        self._asleep = action
-        self.world.at(self._turn_at, self._wake, self.life, action)
-
-    def _wake(self, life: int, action: Any) -> None:  # noqa: ANN401 (as above)
-        if life == self.life and self._asleep is not None:
-            self._asleep, self._suspended = None, False
-            action(life)
-
-    def resume(self) -> None:
-        """End a pause early."""
-        self._pause = None
-        if self._asleep is not None:
-            self._wake(self.life, self._asleep)
-
-    def now(self) -> int:
-        """The clock, read after an event was taken.  [SAFETY 12]"""
-        return self.clock.read(self.world.now_ns)
 
     def _take(self, life: int) -> None:
         if life != self.life or self.node is None:
