@@ -301,7 +301,10 @@ class Steps:
 
     @property
     def _newest(self) -> int:
-        """No value here is of a newer ballot. It is durable as a promise: should the record of what was learnt rot, nothing older counts as known."""
+        """No value here is of a newer ballot.
+
+        It is durable as a promise: should the record of what was learnt rot, nothing older counts as known.
+        """
         return max(self.core.promised, self._learnt)
 
     def _write_copies(self) -> None:
