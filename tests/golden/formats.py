@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from gaios import api, entry, lock_api
 from gaios.errors import ProtocolError
 from gaios.locks import LockService
@@ -33,10 +35,12 @@ from gaios.transport import (
     Kind,
     Welcome,
     encode_answer,
+    encode_change,
     encode_events,
     encode_goodbye,
     encode_hello,
     encode_keepalive,
+    encode_members,
     encode_pong,
     encode_read,
     encode_request,
@@ -105,6 +109,7 @@ def _samples() -> Iterator[tuple[str, bytes]]:
         entry.snapshot(_BALLOT),
         entry.check(_BALLOT),
         entry.feature(_BALLOT, 1),
+        entry.configuration(_BALLOT, b"command"),
     )
     client = entry.encode(entry.Kind.COMMAND, entry.Identity(4, 1), 3, 2, b"command")
     for each in (entry.register(), client, *own):
@@ -151,6 +156,8 @@ def _frames() -> Iterator[bytes]:
     yield encode_submit(7, entry.register())
     yield encode_read(7, api.encode(api.Range(b"a", None)))
     yield encode_watch(7, Watch(b"a", b"b", 3))
+    yield encode_change(7, b"configuration")
+    yield encode_members(3, ["h:1", "h:2"])
     yield encode_request(Kind.CANCEL, 7)
     yield encode_request(Kind.STATUS, 7)
     yield encode_request(Kind.PING, 7)
@@ -208,7 +215,13 @@ def make() -> HandCell:
     replica = node.replica
     replica._reign._offer(cell.now, [entry.feature(replica.ballot, 1)])  # a level that it has raises nothing
     cell.drain(master)
-    fill(20)
+    fill(10)
+    members = replica.configuration  # the same ones again, under the next number
+    replica._reign.change(None, msgspec.structs.replace(members, number=members.number + 1).encode())
+    cell.drain(master)
+    cell.run(S)
+    assert replica.config == members.number + 1
+    fill(10)
     rot(cell, 1 + master % REPLICAS)
     for each in cell.nodes.values():
         # What a doubt writes, and its end: the database itself is sound, and is to be served.
