@@ -151,7 +151,7 @@ def decode(data: bytes) -> Configuration:
     try:
         found = _decoder.decode(data)
         found.check()
-    except (msgspec.DecodeError, InvalidCommand) as error:
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, InvalidCommand) as error:
         raise ProtocolError(reason=f"not a configuration: {error}") from None
     if found.format != FORMAT:
         raise ProtocolError(reason=f"configuration format {found.format} is not known; this version reads {FORMAT}")

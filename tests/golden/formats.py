@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from gaios import api, entry, lock_api
+from gaios.configuration import founders
 from gaios.errors import ProtocolError
 from gaios.locks import LockService
 from gaios.log import Bounds, Copies, Options, RecordKind, codec, encode
@@ -145,6 +146,7 @@ MESSAGES: list[codec.Message] = [
     (codec.STAND, 7, 3),
     (codec.ROOM, 2),
     (codec.FEATURE, 1 << 40, 1),
+    (codec.NEWS, founders({1: 1, 2: 2}).encode(), 1),
 ]
 
 
