@@ -2,8 +2,10 @@
 
 Rule 1. Nothing is locked or changed; a replica may run on the directory meanwhile. A snapshot that has its name never changes, and the log
 is read as far as it is whole (storage/prefix.py).
-Rule 2. What counts as chosen is what a mark says; a snapshot counts only when a mark covers its slot.
+Rule 2. What counts as chosen is what a mark says; a snapshot counts only when a mark covers its slot and a majority has the same: the log
+says so, or was truncated behind it. What one replica alone read in its memory is no backup.  [SAFETY 25]
 Rule 3. A snapshot that is not whole is passed over for the one before it, as a start does.
+Rule 4. A replica in quarantine has no database that a backup could be proved against: it is refused.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,10 +15,10 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from gaios.errors import ConfigurationError, DiskFailed, ProtocolError, StateDamaged
-from gaios.log import Record, RecordKind
+from gaios.errors import ConfigurationError, DiskFailed, Diverged, ProtocolError, StateDamaged
+from gaios.log import Record, RecordKind, quarantine
 from gaios.log.records import State
-from gaios.log.snapshots import Closing, read_closing
+from gaios.log.snapshots import Closing, encode_handle, read_closing
 from gaios.storage.disk import Directory
 from gaios.storage.prefix import prefix
 from gaios.storage.snapshot import File, slots
@@ -26,10 +28,14 @@ _states: Final = msgspec.msgpack.Decoder(State)
 
 
 class Reach(NamedTuple):
-    """How far a log goes: what it begins behind, and what its marks cover."""
+    """How far a log goes: what it begins behind, and what its marks cover; and what it says of snapshots."""
 
     truncated: int
     chosen: int
+    proved: dict[int, bytes]
+    """Handles of the snapshots that a majority had, by slot."""
+    quarantine: bytes
+    """The newest QUARANTINE record's payload; empty: the database may be served."""
 
 
 class Chosen(NamedTuple):
@@ -48,6 +54,7 @@ class Source:
 
         Raises:
             ConfigurationError: it is none.
+            Diverged: the replica is in quarantine.
             StateDamaged: a record cannot be read.
         """
         self.path = path
@@ -58,8 +65,10 @@ class Source:
             raise ConfigurationError(reason=f"nothing in {path} says whose directory it is", hint="name a replica's directory")
         self.cell = identity.cell
         try:
-            self.begins, self.through = reach(prefix(self.reader), str(path))
-            self.snapshot = self._newest()
+            found = reach(prefix(self.reader), str(path))
+            _refuse(path, found.quarantine)
+            self.begins, self.through = found.truncated, found.chosen
+            self.snapshot = self._newest(found.proved)
         except BaseException:
             self.reader.close()
             raise
@@ -83,17 +92,21 @@ class Source:
         """
         return chosen(prefix(self.reader), above, str(self.path))
 
-    def _newest(self) -> Closing | None:
-        """The newest snapshot that is whole.
+    def _newest(self, proved: dict[int, bytes]) -> Closing | None:
+        """The newest snapshot that is proved and whole.
 
         Raises:
             StateDamaged: the log begins behind all of them.
         """
         why = "there is no snapshot"
         for slot in reversed(slots(self.reader.names())):
-            if self.begins <= slot <= self.through:
+            is_proved = slot in proved or slot == self.begins
+            if is_proved and self.begins <= slot <= self.through:
                 try:
                     found = read_closing(File(self.reader, slot, self.cell).closing())
+                    if proved.get(slot, own := encode_handle(found.handle)) != own:
+                        why = f"the snapshot behind slot {slot} is not the one that is proved"
+                        continue
                     for number, chunk in enumerate(File(self.reader, slot).chunks()):
                         found.check(number, chunk)
                 except (ProtocolError, StateDamaged, DiskFailed) as error:
@@ -107,16 +120,17 @@ class Source:
 
 
 def furthest(path: Path) -> Path:
-    """Of a replica's directory itself; of a local cell's, the replica's that knows most to be chosen.
+    """Of a replica's directory itself; of a local cell's, the replica's that knows most to be chosen; one in quarantine only if all are.
 
     Raises:
         ConfigurationError: it is neither.
     """
-    found: dict[Path, int] = {}
+    found: dict[Path, tuple[bool, int]] = {}
     for each in sorted(path.glob("replica-*")) or [path]:
         if (each / "wal").is_dir():
             with closing(Directory(each)) as reader:
-                found[each] = reach(prefix(reader), str(each)).chosen
+                known = reach(prefix(reader), str(each))
+                found[each] = (not known.quarantine, known.chosen)
     if not found:
         raise ConfigurationError(reason=f"{path} holds neither a cell nor a replica", hint="name what gaios up --dir, or serve, was given")
     return max(found, key=lambda each: found[each])
@@ -129,7 +143,9 @@ def reach(records: Iterable[Record], directory: str) -> Reach:
         StateDamaged: a record cannot be read.
     """
     truncated = through = 0
-    for kind, slot, _, payload in records:
+    proved: dict[int, bytes] = {}
+    doubt = b""
+    for kind, slot, ballot, payload in records:
         if kind == RecordKind.CHOSEN:
             through = max(through, slot)
         elif kind == RecordKind.TRUNCATE:
@@ -137,7 +153,15 @@ def reach(records: Iterable[Record], directory: str) -> Reach:
         elif kind == RecordKind.STATE:
             state = _state(payload, directory)
             truncated, through = max(truncated, state.truncated), max(through, state.chosen)
-    return Reach(truncated, max(through, truncated))
+            doubt = state.quarantine
+        elif kind == RecordKind.QUARANTINE:
+            doubt = payload
+        elif kind == RecordKind.SNAPSHOT:
+            if ballot:
+                proved[slot] = payload
+            elif proved.get(slot, payload) != payload:
+                del proved[slot]
+    return Reach(truncated, max(through, truncated), proved, doubt)
 
 
 def chosen(records: Iterable[Record], above: int, directory: str) -> Iterator[Chosen]:
@@ -165,6 +189,14 @@ def chosen(records: Iterable[Record], above: int, directory: str) -> Iterator[Ch
                 detail = f"slot {through} is marked as chosen, and no value stands before the mark"
                 raise StateDamaged(file=directory, offset=0, kind="order", detail=detail)
             yield Chosen(through, value, chain if through == mark else b"")
+
+
+def _refuse(path: Path, payload: bytes) -> None:
+    if payload:
+        told = quarantine.read(payload)
+        error = Diverged(slot=told.slot, reason=f"{told.reason}; no backup is made of {path}")
+        error.hint = "back up another replica, or wait until this one has rebuilt its database: gaios status says how far it is"
+        raise error
 
 
 def _state(payload: bytes, directory: str) -> State:
