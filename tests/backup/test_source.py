@@ -5,12 +5,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gaios.backup.source import Chosen, Source, chosen, furthest, reach
+from gaios.backup.source import Chosen, Source, chosen, furthest, reach, rewritten
 from gaios.errors import ConfigurationError, Diverged, StateDamaged
 from gaios.log import RecordKind, encode, recover
 from gaios.log.applier import extend
 from gaios.log.records import CHAIN_START, State
-from gaios.storage import Identity, Journal, Record
+from gaios.storage import Identity, Journal, Record, segment
+from gaios.storage.prefix import Hole
+from gaios.storage.record import HEADER_BYTES, candidates, seed
 from gaios.storage.snapshot import name, slots
 from tests.backup.parts import OFTEN, Living
 from tests.server.parts import CELL, MS, S
@@ -158,3 +160,39 @@ def test_what_is_no_replica_is_refused(tmp_path: Path) -> None:
         furthest(tmp_path)
     with pytest.raises(ConfigurationError, match="whose directory"):
         Source(tmp_path)
+
+
+@pytest.mark.parametrize("what", ["payload", "header", "both", "mark"])
+def test_behind_damage_that_was_repaired_the_log_goes_on(plain: Living, tmp_path: Path, what: str) -> None:
+    """[SAFETY 15] Its bytes stay rotten for good: the value is the one that repair wrote again. Before it was, nothing is backed up."""
+    plain.put(30)
+    disk, file = plain.cell.disks[1], segment.name(1)
+    kind = RecordKind.CHOSEN if what == "mark" else RecordKind.ACCEPT
+    found = candidates(bytes(disk.files[file]), 0, seed(Identity(CELL, 1, 0)), 1)
+    rotten = next(each for each in found if each.kind == kind and each.slot >= 10)
+    places = {"payload": [HEADER_BYTES + 3], "header": [9, 20, 30], "both": [9, 20, 30, HEADER_BYTES + 3], "mark": [9, 20, 30]}
+    for at in places[what]:
+        disk.files[file][rotten.offset + at] ^= 1
+    with pytest.raises(StateDamaged, match="back up another replica"):
+        Source(plain.write(tmp_path / "before"))
+    plain.cell.start(1)
+    plain.cell.run(3 * S)
+    plain.put(30)
+    source = Source(plain.write(tmp_path / "after"))
+    assert source.through == plain.applied
+    chain = CHAIN_START
+    for slot, value, known in source.values(0):
+        chain = extend(chain, slot, value)
+        assert known in {b"", chain}
+    assert chain == plain.cell.nodes[1].replica.applier.chain
+    source.close()
+
+
+def test_a_value_that_may_have_stood_in_a_hole_is_the_one_that_was_written_again() -> None:
+    """An older one may stand before the hole."""
+    hole = Hole(Record(RecordKind.ACCEPT, 1, 2, b""))
+    for gap in [hole, Hole(None)]:
+        records: list[Record | Hole] = [accept(1, b"old"), accept(2, b"b"), gap, mark(2), accept(1, b"new")]
+        late = rewritten(records, "d")
+        assert late == {1: b"new"}
+        assert list(chosen(records, 0, "d", late)) == [Chosen(1, b"new", b""), Chosen(2, b"b", b"")]
