@@ -24,15 +24,14 @@ MUTATIONS: Final = (
         "damage",
     ),
     Mutation("a candidate ignores damage", "SAFETY 6", (("\n            and len(unsettled()) == 0\n", "\n"),), "damage"),
-    Mutation("an older value settles what is damaged", "SAFETY 6", (("best[s].bal < worst[s]", "best[s].bal == 0"),), "damage", alone=True),
+    Mutation("an older value settles what is damaged", "SAFETY 6", (("best[s].bal < worst[s]", "best[s].bal == 0"),), "damage"),
     Mutation("who reports damage counts as intact", "SAFETY 6", ((" + 2 * len(part & some & whole)", ""),), "damage"),
-    Mutation("a header that rotted is taken for the oldest", "SAFETY 6", (("max(faulty[s], b)", "1"),), "damage", alone=True),
+    Mutation("a header that rotted is taken for the oldest", "SAFETY 6", (("max(faulty[s], b)", "1"),), "damage"),
     Mutation(
         "a start forgets what was damaged",
         "SAFETY 7",
         (("@restart\ndef chosen()", "@restart\ndef faulty() -> Map[Slot, Ballot]:\n    return {}\n\n@restart\ndef chosen()"),),
         "damage-restart",
-        alone=True,
     ),
     Mutation(
         "a proposal mends a chosen value",
@@ -54,7 +53,6 @@ MUTATIONS: Final = (
         "SAFETY 26",
         ((_DROPS + _INSTALLS, "            " + _INSTALLS),),
         "damage-install",
-        alone=True,
     ),
     Mutation(
         "an installed snapshot takes damage above it along",
@@ -66,7 +64,6 @@ MUTATIONS: Final = (
             ),
         ),
         "damage-install",
-        alone=True,
     ),
     Mutation(
         "a configuration that damage leaves in doubt is recovered",
@@ -87,7 +84,6 @@ MUTATIONS: Final = (
         "SAFETY 15, 18",
         (("return lost or config < known and rotten()", "return lost"),),
         "change-damage-chosen",
-        alone=True,
     ),
     Mutation(
         "a configuration that is fetched again does not count",

@@ -14,7 +14,7 @@ MUTATIONS: Final = (
                 "bal == promised and (next > 0 or quorum(proms)) and chosen >= floor\n            and next",
             ),
         ),
-        "change",
+        "change-recovered",
     ),
     Mutation(
         "votes of the old members count",
@@ -79,7 +79,6 @@ MUTATIONS: Final = (
         "SAFETY 18, 26",
         (("    return numbered(v)\n", "    return known\n"),),
         "late-change-install",
-        alone=True,
     ),
     Mutation(
         "a lease is counted by the old members",
