@@ -12,7 +12,7 @@ from gaios.backup.stores import Found, Store
 from gaios.errors import Unavailable
 from gaios.locks import LockService
 from gaios.log import Options
-from gaios.storage.prefix import prefix
+from gaios.storage.prefix import Hole, mended, survey
 from tests.server.parts import MS, HandCell, MemoryDisk, S
 from tests.server.test_snapshots import Client
 
@@ -99,7 +99,8 @@ class Watched:
 
 def disk_reach(disk: MemoryDisk) -> int:
     """The last slot that a mark covers."""
-    return reach(prefix(disk), "it").chosen
+    records = (each for each in mended(disk, survey(disk).holes) if not isinstance(each, Hole))
+    return reach(records, "it").chosen
 
 
 def head_of(store: Store) -> Head:

@@ -2,17 +2,20 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from gaios.backup.source import Chosen, Source, chosen, furthest
-from gaios.errors import ConfigurationError, StateDamaged
-from gaios.log import RecordKind, encode
+from gaios.backup.source import Chosen, Source, chosen, furthest, reach, rewritten
+from gaios.errors import ConfigurationError, Diverged, StateDamaged
+from gaios.log import RecordKind, encode, recover
 from gaios.log.applier import extend
 from gaios.log.records import CHAIN_START, State
-from gaios.storage import Record
+from gaios.storage import Identity, Journal, Record, segment
+from gaios.storage.prefix import Hole
+from gaios.storage.record import HEADER_BYTES, candidates, seed
 from gaios.storage.snapshot import name, slots
-from tests.backup.parts import Living
-from tests.server.parts import S
+from tests.backup.parts import OFTEN, Living
+from tests.server.parts import CELL, MS, S
 
 
 def accept(slot: int, value: bytes) -> Record:
@@ -89,6 +92,55 @@ def test_a_log_that_begins_behind_all_snapshots_is_damage(forgetful: Living, tmp
         Source(where)
 
 
+def test_a_snapshot_that_nobody_proved_does_not_count(tmp_path: Path) -> None:
+    """[SAFETY 25] One replica read it in its memory, and the others have not yet said theirs; nor if it is another than the proved one."""
+    living = Living(msgspec.structs.replace(OFTEN, snapshot_stagger_ms=2_000))
+    living.client.put(25)
+    member, found = 0, list[int]()
+    while not found:
+        living.cell.run(5 * MS)
+        member, found = next(((each, held) for each in (1, 2, 3) if (held := slots(living.cell.disks[each].names()))), (0, []))
+    living.cell.run(100 * MS)
+    where = living.write(tmp_path / "early", member)
+    source = Source(where)
+    assert (source.begins, source.snapshot) == (0, None)
+    assert source.through >= found[-1]
+    assert [each.slot for each in source.values(0)] == list(range(1, source.through + 1))
+    source.close()
+    living.cell.run(5 * S)
+    source = Source(living.write(tmp_path / "late", member))
+    assert source.snapshot is not None
+    assert source.snapshot.handle.slot == found[-1]
+    source.close()
+
+
+def test_the_newest_word_about_a_snapshot_counts() -> None:
+    """A proof is about the bytes that it names."""
+    proof, again, other = (Record(RecordKind.SNAPSHOT, 5, ballot, payload) for ballot, payload in ((1, b"a"), (0, b"a"), (0, b"b")))
+    assert reach([proof, again], "d").proved == {5: b"a"}
+    assert reach([proof, other], "d").proved == {}
+    assert reach([again], "d").proved == {}
+
+
+def test_a_replica_in_quarantine_is_refused(plain: Living, tmp_path: Path) -> None:
+    """[SAFETY 25] And of a cell another is taken, however far it is; when the quarantine is over it has backups again."""
+    plain.put(5)
+    node = plain.cell.nodes[1]
+    node.replica.contradict(plain.cell.now, 3, "what it keeps was changed")
+    plain.cell.run(10 * MS)
+    disk = plain.cell.disks[1]
+    journal, found = Journal.open(Identity(CELL, 1, 0), disk)
+    assert journal is not None
+    assert recover(found.copies, found.records).quarantine
+    with pytest.raises(Diverged, match="no backup is made"):
+        Source(plain.write(tmp_path / "replica-1"))
+    for member in (2, 3):
+        plain.write(tmp_path / f"replica-{member}", member)
+    assert furthest(tmp_path).name != "replica-1"
+    word, none = (Record(RecordKind.QUARANTINE, 3, 0, payload) for payload in (b"?", b""))
+    assert [reach(records, "d").quarantine for records in ([word], [word, none])] == [b"?", b""]
+
+
 def test_of_a_cell_the_furthest_replica_is_taken(plain: Living, tmp_path: Path) -> None:
     """One that was cut off is behind."""
     master = plain.cell.elect()
@@ -108,3 +160,39 @@ def test_what_is_no_replica_is_refused(tmp_path: Path) -> None:
         furthest(tmp_path)
     with pytest.raises(ConfigurationError, match="whose directory"):
         Source(tmp_path)
+
+
+@pytest.mark.parametrize("what", ["payload", "header", "both", "mark"])
+def test_behind_damage_that_was_repaired_the_log_goes_on(plain: Living, tmp_path: Path, what: str) -> None:
+    """[SAFETY 15] Its bytes stay rotten for good: the value is the one that repair wrote again. Before it was, nothing is backed up."""
+    plain.put(30)
+    disk, file = plain.cell.disks[1], segment.name(1)
+    kind = RecordKind.CHOSEN if what == "mark" else RecordKind.ACCEPT
+    found = candidates(bytes(disk.files[file]), 0, seed(Identity(CELL, 1, 0)), 1)
+    rotten = next(each for each in found if each.kind == kind and each.slot >= 10)
+    places = {"payload": [HEADER_BYTES + 3], "header": [9, 20, 30], "both": [9, 20, 30, HEADER_BYTES + 3], "mark": [9, 20, 30]}
+    for at in places[what]:
+        disk.files[file][rotten.offset + at] ^= 1
+    with pytest.raises(StateDamaged, match="back up another replica"):
+        Source(plain.write(tmp_path / "before"))
+    plain.cell.start(1)
+    plain.cell.run(3 * S)
+    plain.put(30)
+    source = Source(plain.write(tmp_path / "after"))
+    assert source.through == plain.applied
+    chain = CHAIN_START
+    for slot, value, known in source.values(0):
+        chain = extend(chain, slot, value)
+        assert known in {b"", chain}
+    assert chain == plain.cell.nodes[1].replica.applier.chain
+    source.close()
+
+
+def test_a_value_that_may_have_stood_in_a_hole_is_the_one_that_was_written_again() -> None:
+    """An older one may stand before the hole."""
+    hole = Hole(Record(RecordKind.ACCEPT, 1, 2, b""))
+    for gap in [hole, Hole(None)]:
+        records: list[Record | Hole] = [accept(1, b"old"), accept(2, b"b"), gap, mark(2), accept(1, b"new")]
+        late = rewritten(records, "d")
+        assert late == {1: b"new"}
+        assert list(chosen(records, 0, "d", late)) == [Chosen(1, b"new", b""), Chosen(2, b"b", b"")]

@@ -2,10 +2,14 @@
 
 import pytest
 
+from gaios import entry
 from gaios.errors import ProtocolError
 from gaios.log import Copies, RecordKind, Recovered, Rotten, encode, recover, recover_damaged
+from gaios.log.quarantine import read
 from gaios.log.records import Record, State
+from gaios.paxos import core
 from gaios.paxos.core import WINDOW
+from tests.log.cell import Cell
 
 BALLOT = 3 << 16 | 1
 COPIES = encode(Copies(BALLOT, 0, 1, 1))
@@ -139,3 +143,40 @@ def test_a_record_that_cannot_be_read_is_refused() -> None:
     """As without damage."""
     with pytest.raises(ProtocolError):
         recover_damaged(COPIES, [*LOG, (RecordKind.STATE, 1, 1, b"rubbish")], [Rotten(0, PLACE, None, 1)])
+
+
+def test_a_stale_vote_is_in_doubt_where_a_newer_ballot_was_learnt_of() -> None:
+    """The records of what was learnt rotted, and an older vote of one of those slots did not: promise copies still know that ballot."""
+    cell = Cell(3)
+    master = cell.elect()
+    cell.submit(master, entry.register())
+    cell.run(50)
+    replica = next(node for node in cell.nodes.values() if node is not master).replica
+    newer = replica.core.promised + (1 << 16)
+    replica._steps.take((core.CHOSEN, replica.chosen + 1, newer, entry.batch([], 1)), master.me, cell.now)
+    output = replica.output(cell.now)
+    assert output is not None
+    assert output.copies is not None
+    assert replica.core.promised < newer
+    stale = 1 << 16 | 1
+    records = [accept(1, ballot=stale), mark(1, 1), accept(2, b"stale", stale), mark(6, 6)]
+    found = recover_damaged(output.copies, records, [Rotten(3, PLACE, None, 5)])
+    assert found.chosen == 6
+    assert sorted(found.faulty) == [2, 3, 4, 5, 6]
+    assert sorted(found.accepted) == [1]
+
+
+@pytest.mark.parametrize("is_proved", [False, True])
+def test_the_lost_record_of_a_fetched_snapshot_is_no_mark(is_proved: bool) -> None:
+    """It is durable, and proved, before what it covers is taken over: a crash between them leaves a log that knows less."""
+    records = [accept(1), mark(1, 1), accept(2)]
+    found = recover_damaged(COPIES, records, [Rotten(3, PLACE, (RecordKind.SNAPSHOT, 40, int(is_proved)), 1)])
+    assert found.chosen == (1 if is_proved else 40)
+
+
+def test_a_quarantine_whose_record_rotted_is_not_over() -> None:
+    rotten = [Rotten(2, PLACE, (RecordKind.QUARANTINE, 2, 0), 1)]
+    found = recover_damaged(COPIES, [accept(1), mark(1, 1)], rotten)
+    assert "rotted" in read(found.quarantine).reason
+    over = recover_damaged(COPIES, [accept(1), mark(1, 1), (RecordKind.QUARANTINE, 2, 0, b"")], rotten)
+    assert over.quarantine == b""

@@ -73,7 +73,7 @@ def test_a_node_survives_any_frame_of_a_client(seed: int) -> None:
     assert 0 < refused < INPUTS
     last = max(connections) + 1
     cell.ask(1, last, 1, entry.register())
-    cell.run(20 * MS)  # it may wait a little for company
+    cell.run(10 * MS)  # it may wait for the rest of a crowd
     assert cell.answers(1, last)[-1].status == Status.DONE
 
 

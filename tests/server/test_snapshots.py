@@ -14,7 +14,7 @@ from gaios.log.doubt import Phase
 from gaios.log.quarantine import Quarantine
 from gaios.log.snapshots import Capture, Handle, Part, encode_handle, read_handle
 from gaios.server.fetching import Fetching
-from gaios.server.loading import Found
+from gaios.server.loading import Found, Kept
 from gaios.server.node import Node
 from gaios.server.snapshots import Snapshots
 from gaios.storage import Identity, Journal, scrub_snapshot, verify
@@ -523,3 +523,47 @@ def test_a_newer_snapshot_is_taken_where_the_first_comes_no_more() -> None:
     assert node.snapshots.installed == 1
     assert node.replica.applier.base > old.slot
     assert node.replica.applied == cell.nodes[cell.elect()].replica.applied
+
+
+def test_what_is_taken_in_place_of_a_proved_one_that_rotted_is_not_proved_with_it() -> None:
+    """The proof was of other bytes: these come from this replica's memory, and wait for the others' word."""
+    cell = live(SMALL, 60)
+    odd = 2 if cell.elect() == 1 else 1
+    last = cell.nodes[odd].snapshots.proved[-1].handle.slot
+    cell.disks[odd].files[name(last)][100] ^= 1
+    cell.cut.add(odd)
+    snapshots = cell.start(odd).snapshots
+    assert last not in [kept.handle.slot for kept in snapshots.kept]
+    assert not snapshots.proofs.is_proved(last)
+
+
+def test_under_sustained_writes_snapshots_are_proved_and_the_log_goes() -> None:
+    """[SAFETY 26, 28] Although the log asks for many while one replica after the other begins: who wrote one waits until others have it."""
+    cell = HandCell(3, options=msgspec.structs.replace(SHORT, snapshot_stagger_ms=200), segment_bytes=4_096)
+    client = Client(cell)
+    truncated = []
+    for _ in range(4):
+        client.put(500)  # two snapshots are asked for in each turn, and three windows go by
+        truncated.append({member: node.replica.core.truncated for member, node in cell.nodes.items()})
+    for earlier, later in itertools.pairwise(truncated[1:]):
+        assert all(earlier[member] < later[member] for member in cell.members)
+    assert min(truncated[-1].values()) > 1_000
+
+
+def test_who_waited_for_different_ones_goes_on_with_the_same() -> None:
+    """The log's time tells when: a window of members and one more times the stagger."""
+    cell = HandCell(3, options=Options(snapshot_stagger_ms=1_000))
+    cell.elect()
+
+    def takes(had_ms: int, asked_ms: int, *, proved: bool = False) -> bool:
+        node = cell.nodes[1]
+        handle = Handle(1, CELL, 7, 0, bytes(16), 1, had_ms, 1, bytes(32))
+        found = Found(CELL, None, (), [Kept(handle, 1)], [], [], [], frozenset({7} if proved else ()))
+        snapshots = Snapshots(found, node.replica, node, cell.disks[1])
+        asked = capture(9, 1)
+        asked.part = msgspec.structs.replace(asked.part, time_ms=asked_ms)
+        snapshots.take(cell.now, [asked])
+        return not snapshots.skipped
+
+    assert [takes(had, asked) for had, asked in [(0, 3_999), (0, 4_000), (3_999, 4_000), (4_000, 7_999)]] == [False, True, True, False]
+    assert takes(0, 1, proved=True)

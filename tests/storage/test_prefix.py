@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from gaios.errors import StateDamaged
 from gaios.storage import Journal, Record
-from gaios.storage.prefix import prefix
+from gaios.storage.prefix import Hole, mended, prefix, survey
 from tests.storage.memory import ME, VALUE, Life, Memory, lived, some_kept, story
 
 
@@ -91,3 +92,25 @@ def test_at_any_moment_of_a_replicas_life_a_beginning_is_read(seed: int) -> None
             found = [record for record in prefix(seen) if record.kind == VALUE]
             assert found == life.written[: len(found)]
             assert len(found) >= life.acknowledged
+
+
+def test_across_holes_all_is_read_that_a_start_reads() -> None:
+    """[SAFETY 15] Wherever the damage is, also in an opening or a segment's last record."""
+    memory, _ = lived(8)
+    tried = 0
+    for file in [name for name in memory.names() if name.endswith(".wal")]:
+        for at in range(0, len(bytes(memory.files[file].current).rstrip(b"\0")), 401):
+            damaged = memory.copy()
+            damaged.files[file].current[at] ^= 1
+            damaged.files[file].current[at + 9] ^= 1
+            try:
+                found = Journal.open(ME, damaged)[1]
+            except StateDamaged:
+                continue
+            holes = {(each.segment, each.start): each for each in found.damaged}
+            assert [each for each in mended(damaged, holes) if not isinstance(each, Hole)] == found.records
+            looked = survey(damaged)
+            assert (looked.broken is None) == all(each.lost == 0 for each in found.damaged)
+            assert looked.records == len(found.records)
+            tried += bool(holes)
+    assert tried > 10

@@ -6,7 +6,8 @@
 Rule 1. A record whose header is intact is known: only its own slot is faulty, and only if nothing as new is known of that slot.
 Rule 2. Anything may have stood where nothing is known, within what the records around it leave open: a vote was for a slot above the last
 mark before it, and at most a window above the next one, or the highest slot that this one names. What was written behind it is newer.
-A value that is known in a ballot as new as any that had been promised by then is not in doubt: in one ballot there is one value.
+A value that is known in a ballot as new as any that had been promised, or learnt of, by then is not in doubt: in one ballot there is one
+value.
 Where an older place was repaired, that too may have stood there: then everything from that place's slots on is in doubt.
 Rule 3. A state record tells all of every slot above its own mark: what rotted before it matters below that mark only.
 Rule 4. Votes are for no slot more than a window above a mark that is as durable: an intact vote tells what was chosen, whatever became of
@@ -21,10 +22,13 @@ from typing import Final, NamedTuple
 import msgspec
 
 from gaios.errors import ProtocolError
-from gaios.log.records import Record, RecordKind, Recovered, decode_state, fold, recover
+from gaios.log.quarantine import VERSION, Quarantine
+from gaios.log.records import Record, RecordKind, Recovered, decode_state, encode, fold, recover
 from gaios.paxos.core import WINDOW
 
 FAR: Final = 1 << 62
+LOST_WORD: Final = encode(Quarantine(VERSION, 0, 0, None, None, "a record says so that rotted"))
+"""Whoever was in quarantine is, until it is known to be right again."""
 _ACCEPT, _CHOSEN, _STATE, _FAULT = (int(k) for k in (RecordKind.ACCEPT, RecordKind.CHOSEN, RecordKind.STATE, RecordKind.FAULT))
 
 
@@ -151,8 +155,12 @@ def _hole(rotten: Rotten, found: Recovered) -> _Hole:
     if kind in (_ACCEPT, _FAULT):
         hole.slots = {slot: ballot}
         found.promised = max(found.promised, ballot)
-    elif kind in (_CHOSEN, RecordKind.SNAPSHOT):
+    elif kind == _CHOSEN or (
+        kind == RecordKind.SNAPSHOT and not ballot
+    ):  # a fetched one, proved, is recorded before its slots are chosen here
         found.chosen = max(found.chosen, slot)
+    elif kind == RecordKind.QUARANTINE:
+        found.quarantine = LOST_WORD
     elif kind == RecordKind.TRUNCATE:
         found.truncated = max(found.truncated, slot)
     elif kind == _STATE:

@@ -51,6 +51,8 @@ class Steps:
         """Until every slot through this one is chosen this replica says nothing."""
         self._top = 0
         """The highest slot that was accepted."""
+        self._learnt = 0
+        """The newest ballot in which a value was learnt to be chosen, where that was above any that was promised."""
         self.waiting: dict[Place, set[int]] = {}
         """Damaged places of the log, each with the slots that are yet to be written anew."""
         self._governs: list[tuple[int, bytes]] = []
@@ -247,7 +249,7 @@ class Steps:
         above = [(slot, *participant.acc[slot]) for slot in slots if slot in participant.acc]
         faulty = [(slot, ballot) for slot, ballot in participant.faulty.items() if slot > mark]
         state = State(
-            participant.promised,
+            self._newest,
             participant.longest,
             mark,
             participant.truncated,
@@ -258,7 +260,7 @@ class Steps:
             self.silent_through if participant.chosen < self.silent_through else 0,
             self._governing(mark),
         )
-        return (RecordKind.STATE, mark, participant.promised, encode(state))
+        return (RecordKind.STATE, mark, self._newest, encode(state))
 
     def _send(self, sends: list[tuple[int, Message]], now: int) -> None:
         output = self.output
@@ -279,6 +281,9 @@ class Steps:
         for write in writes:
             field = write[0]
             if field == core.F_ACC:
+                if write[2] > max(self.core.promised, self._learnt):
+                    self._learnt = write[2]
+                    self._write_copies()
                 records.append((RecordKind.ACCEPT, write[1], write[2], write[3]))
                 if write[1] > self._top:
                     self._top = write[1]
@@ -294,8 +299,16 @@ class Steps:
                 self._governs = [each for each in self._governs if each[0] >= governs]
                 records.append((RecordKind.TRUNCATE, write[1], governs, value))
 
+    @property
+    def _newest(self) -> int:
+        """No value here is of a newer ballot.
+
+        It is durable as a promise: should the record of what was learnt rot, nothing older counts as known.
+        """
+        return max(self.core.promised, self._learnt)
+
     def _write_copies(self) -> None:
-        copies = encode(Copies(self.core.promised, self.core.longest, *self.lineage[-1], self.lineage, self._feature))
+        copies = encode(Copies(self._newest, self.core.longest, *self.lineage[-1], self.lineage, self._feature))
         if copies != self._copies:
             self._copies = self.output.copies = copies
 

@@ -1,7 +1,10 @@
 """The snapshots that one replica has on its disk: which can be read, which are proved.  [PML §5.5; SAFETY 15, 25, 26]
 
 Rule 1. What cannot be read is no snapshot any more: it is neither given nor offered, and its proof is forgotten with it.
-Rule 2. Peers that ask for what is truncated are offered the newest that is proved.
+Rule 2. While the newest may yet be proved no other is taken: under sustained writes each replica would have dropped it before the next in
+order had written its own, so nothing would be proved and no log given up. How long is told by the log's time, so that those who
+wait for different ones all go on with the same.  [SAFETY 26, 28]
+Rule 3. Peers that ask for what is truncated are offered the newest that is proved.
 
 Left out on purpose: what is done to files, and what becomes of any of them (snapshots.py, retention.py).
 """
@@ -10,7 +13,7 @@ from bisect import insort
 
 from gaios.log import Replica
 from gaios.log.proofs import Proofs
-from gaios.log.snapshots import encode_handle
+from gaios.log.snapshots import Capture, encode_handle
 from gaios.log.sums import Finding
 from gaios.server.loading import Found, Kept
 
@@ -21,7 +24,7 @@ class Keeping:
     def __init__(self, found: Found, replica: Replica) -> None:
         self.kept = found.kept
         """Durable ones, oldest first."""
-        self.proofs = Proofs(replica.me, replica.roster, replica.options, found.proved)
+        self.proofs = Proofs(replica.me, replica.roster, replica.options, found.proved & {kept.handle.slot for kept in found.kept})
         self._replica = replica
         self._spoilt = list(found.spoilt)
         """Slots of those that cannot be read: their files are to be replaced, or removed."""
@@ -49,6 +52,17 @@ class Keeping:
             if self.proofs.judge(kept.handle.slot).finding is Finding.DISPUTED
         ]
         return [*self._why, *disputed]
+
+    def _waits(self, capture: Capture) -> bool:
+        """Whether the newest may yet be proved: the first slot that the log names in a later window ends that.
+
+        A window is as long as all replicas take to begin, and one turn more.
+        """
+        newest, members = self.newest, len(self._replica.members)
+        if newest is None or members < 2 or self.proofs.is_proved(newest.handle.slot):
+            return False
+        window_ms = (members + 1) * self._replica.options.snapshot_stagger_ms
+        return capture.part.time_ms // window_ms <= newest.handle.time_ms // window_ms
 
     def _at(self, slot: int) -> Kept | None:
         return next((kept for kept in self.kept if kept.handle.slot == slot), None)

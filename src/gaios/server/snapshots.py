@@ -5,7 +5,8 @@
                                                         a majority has the same ──► recorded as proved ──► what is old goes
                                                                 (proofs.py)
 
-Rule 1. One at a time: what the log asks for while one is written is not taken. What is left of one that a crash cut short is removed.
+Rule 1. One at a time: what the log asks for while one is written, or waits for the others', is not taken. What is left of one that a crash
+cut short is removed.
 Rule 2. Nothing is truncated, given up or removed before the record of a newer snapshot is durable that says that it is proved, and never
 what the oldest of `keep_snapshots` proved ones needs: should the newest be damaged, a start takes the one before, and more of the log.
 Rule 3. Who lacks what its peers have truncated fetches a snapshot instead of taking one (fetching.py). It is adopted whole, when its record
@@ -95,7 +96,7 @@ class Snapshots(Keeping):
         """The log asks for these; replicas begin one after the other, the master last."""
         for capture in captures:
             slot = capture.part.slot
-            if self._is_busy or (self.newest is not None and self.newest.handle.slot >= slot):
+            if self._is_busy or (self.newest is not None and self.newest.handle.slot >= slot) or self._waits(capture):
                 self.skipped += 1
                 continue
             replica = self._replica
@@ -382,7 +383,7 @@ class Snapshots(Keeping):
         """A peer truncated what was lost here, up to that slot: a snapshot of one's own that is proved covers it as well."""
         lost = max((each for each in self._replica.core.faulty if each <= slot), default=0)
         cover = next((kept.handle.slot for kept in self.proved if kept.handle.slot >= lost), 0) if lost else 0
-        if cover > self._through:
+        if self._through < cover <= self._replica.applied:
             self._through = cover
             if not self._cut:
                 self._truncate(now)

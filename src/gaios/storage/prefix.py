@@ -5,15 +5,19 @@ covers the one before it and has a number one higher, so what is given out was w
 Rule 2. What stands behind that is somebody else's question: a write that is under way, an unfinished one, or damage. `verify` tells.
 Rule 3. What was given out may not be durable: it may be in the system's cache only. So it proves what somebody *knew*, as a mark that a
 slot is chosen does; it proves nothing of what this replica may say.
+Rule 4. Damage that was repaired stays where it is: `mended` goes on behind it, as a start does, and says that there is a hole.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from gaios.storage import record, segment
-from gaios.storage.record import MARK
+from gaios.storage.copies import Pin
+from gaios.storage.record import MARK, REPAIR, Header, decode_places
+from gaios.storage.scan import judged, scan
 from gaios.storage.tail import Tail, fault_of_opening, walk
 from gaios.storage.verify import owner
-from gaios.storage.words import Reader, Record
+from gaios.storage.words import Damage, Place, Problem, Reader, Record
 
 
 def prefix(reader: Reader) -> Iterator[Record]:
@@ -33,3 +37,77 @@ def prefix(reader: Reader) -> Iterator[Record]:
         for header, payload in walk(data, tail, crc_seed):
             if header.kind != MARK:
                 yield Record(header.kind, header.slot, header.ballot, payload)
+
+
+class Hole(NamedTuple):
+    """Where damage stands that a record of repair names."""
+
+    record: Record | None
+    """What an intact header tells of the one record that stood there; None: any may have."""
+
+
+class Survey(NamedTuple):
+    """What a start would make of a log."""
+
+    holes: dict[tuple[int, int], Damage]
+    """Damage that was repaired, or hides nothing; by segment and first byte."""
+    broken: Problem | None
+    """The first that was not, or the writer was quicker than the reader: another look tells."""
+    records: int
+    """Intact ones, without marks."""
+
+
+def survey(reader: Reader) -> Survey:
+    """Read a log as a start does, for what is damaged in it."""
+    identity, numbers = owner(reader), segment.numbers(reader.names())
+    if identity is None or not numbers:
+        return Survey({}, None, 0)
+    replaced: list[Place] = []
+    count = 0
+
+    def note(header: Header, payload: bytes) -> None:
+        nonlocal count
+        count += header.kind != MARK
+        if header.kind == REPAIR:
+            replaced.extend(decode_places(payload))
+
+    found = scan(reader, numbers, identity, Pin(0, numbers[0], 0), note)
+    damaged = judged(found.damaged, replaced)
+    bad = next((each for each in damaged if each.lost and not each.is_repaired), None)
+    first = Problem(segment.name(bad.segment), bad.start, bad.kind, bad.detail) if bad is not None else None
+    return Survey({(each.segment, each.start): each for each in damaged if each.is_repaired or not each.lost}, found.damage or first, count)
+
+
+def mended(reader: Reader, holes: dict[tuple[int, int], Damage]) -> Iterator[Record | Hole]:
+    """As `prefix`, across these holes."""
+    identity = owner(reader)
+    if identity is None:
+        return
+    crc_seed = record.seed(identity)
+    tail, is_torn = Tail(), False
+    for number in segment.numbers(reader.names()):
+        file = segment.name(number)
+        data = reader.read(file, 0, reader.size(file))
+        opening = segment.decode(data)
+        fault = fault_of_opening(file, number, data, tail, identity)
+        is_torn = is_torn or (number - 1, 0) in holes
+        if opening is not None and (fault is None or (is_torn and fault.problem.kind == "missing")):
+            tail.enter(opening)
+        elif (number, 0) in holes:
+            tail.segment, tail.offset = number, 0
+        else:
+            return
+        is_torn = False
+        while not is_torn:
+            if tail.offset:
+                for header, payload in walk(data, tail, crc_seed):
+                    if header.kind != MARK:
+                        yield Record(header.kind, header.slot, header.ballot, payload)
+            if (hole := holes.get((number, tail.offset))) is None:
+                break
+            yield Hole(hole.record)
+            behind = record.decode(data, hole.end, crc_seed) if hole.end > hole.start else None
+            if behind is not None and (behind.segment, behind.offset) == (number, hole.end):
+                tail.jump(behind)
+            else:
+                is_torn = True

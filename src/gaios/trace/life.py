@@ -75,6 +75,8 @@ class Life:
         self._recorded_by: set[int] = set()
         self._sent: dict[bytes, list[Sent]] = {}
         self._proposed: deque[tuple[int, bytes]] = deque()
+        self._newest = 0
+        """The newest ballot of any value that this life took."""
         self._unwritten: deque[tuple[int, tuple[int, int, int, bytes]]] = deque()
         """Records that steps wanted and the disk was not handed yet, each with its step."""
         self._has_written = False
@@ -216,6 +218,7 @@ class Life:
             _, slot, ballot, value = write
             self._cell.accepted(slot, ballot, value)
             self._unwritten.append((number, (int(RecordKind.ACCEPT), slot, ballot, value)))
+            self._newest = max(self._newest, ballot)
         elif field == core.F_FAULTY:
             if write[1] > self._core.chosen:
                 self._unwritten.append((number, (int(RecordKind.FAULT), write[1], write[2], b"")))
@@ -316,8 +319,9 @@ class Life:
             raise Illegal("V3 persist, then say", "the names that a start finds synced in its first batch", f"{batch.operations}")
         self._has_written = True
         self._disk.hand(batch)
-        if batch.copies is not None and batch.copies != (participant.promised, participant.longest, self.start.boot, self.start.nonce):
-            expected = f"copies of promise {participant.promised}, longest term {participant.longest} ns, boot {self.start.boot}"
+        newest = max(participant.promised, self._newest)  # what was learnt counts: log/steps.py
+        if batch.copies is not None and batch.copies != (newest, participant.longest, self.start.boot, self.start.nonce):
+            expected = f"copies of promise {newest}, longest term {participant.longest} ns, boot {self.start.boot}"
             raise Illegal("V3 what is written", expected, f"{batch.copies}")
         if batch.state is not None:
             self._opens(batch)
@@ -352,7 +356,7 @@ class Life:
         slots = range(mark + 1, participant.chosen + core.WINDOW + 1)
         above = [(slot, *participant.acc[slot]) for slot in slots if slot in participant.acc]
         expected = (
-            participant.promised,
+            max(participant.promised, self._newest),
             participant.longest,
             min(mark, self._disk.chosen),
             participant.truncated,

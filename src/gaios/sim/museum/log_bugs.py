@@ -127,8 +127,8 @@ def _waits_on(sound: Callable[..., Any]) -> Callable[..., Any]:
 def _waits_for_anybody(sound: Callable[..., Any]) -> Callable[..., Any]:
     """Whether or not anything waits, the reign wants a turn when a wait is over."""
 
-    def due_ns(self: Reign) -> int:
-        due: int = sound(self)
+    def due_ns(self: Reign, **named: Any) -> int:
+        due: int = sound(self, **named)
         return due if self.in_flight else min(due, self._rally.until_ns or FAR)
 
     return due_ns
