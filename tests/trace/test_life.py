@@ -248,9 +248,8 @@ def test_inputs_come_from_nobody_else() -> None:
 
 def test_time_does_not_go_back() -> None:
     two = Member(2)
-    two.now = 999
     with pytest.raises(Illegal, match="V2 time"):
-        two.step((core.BOOT,))
+        two.take(Step(999, 2, True, (core.RECOVER,), [], []))
 
 
 @pytest.mark.parametrize("altered", [{"writes": []}, {"sends": []}, {"fired": False}, {"now": 2_000, "sends": []}], ids=str)
