@@ -45,3 +45,8 @@ def test_alone_there_is_nobody_to_ask() -> None:
     repair = Repair(damaged(1), Options(), ())
     assert repair.wanted(0) == (0, [])
     assert repair.due_ns() == FAR  # nor is it due: a loop would spin
+
+
+def test_the_oldest_are_asked_for_first_in_whichever_order_they_were_found() -> None:
+    """Nothing is applied past one that is missing, and what runs beside may find an older one later."""
+    assert Repair(damaged(7, 2, 5), Options(seek_slots=2), (2, 3)).wanted(0)[1] == [2, 5]
