@@ -60,3 +60,8 @@ def test_new_members_are_asked_too() -> None:
     members.told(members.newest.added(3).removed(2))
     asked = {repair.wanted(turn * 1_000 * MS)[0] for turn in range(1, 5)}
     assert 3 in asked
+
+
+def test_the_oldest_are_asked_for_first_in_whichever_order_they_were_found() -> None:
+    """Nothing is applied past one that is missing, and what runs beside may find an older one later."""
+    assert Repair(damaged(7, 2, 5), Options(seek_slots=2), roster(2, 3)).wanted(0)[1] == [2, 5]

@@ -231,3 +231,12 @@ def test_a_disk_that_drags_takes_longer_for_each_sync() -> None:
     world.run(10**11)
     assert ended[0] > 5 * 10**8
     assert disk.is_ill
+
+
+def test_what_is_removed_and_still_named_on_the_disk_may_rot() -> None:
+    """Its name is gone from the cache alone. Rot struck such a snapshot, and the run ended in an exception."""
+    _, disk = disk_of(0)
+    disk.execute(Remove("wal/a"))
+    assert disk.names() == []
+    disk.damage("wal/a", 3, 1)
+    assert disk.durable().read("wal/a", 0, 1_300) == OLD[:3] + bytes([OLD[3] ^ 1]) + OLD[4:]

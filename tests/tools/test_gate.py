@@ -79,3 +79,27 @@ def test_nothing_follows_the_last_stage(monkeypatch: pytest.MonkeyPatch, capfd: 
 def test_the_tests_come_last() -> None:
     """Rule 4."""
     assert gate.STAGES[-1].tool == "pytest"
+
+
+def test_what_runs_beside_the_tests_is_waited_for_and_told_before_their_last_line(
+    tools: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Rules 4 and 5: it may take longer than they do, and it may fail."""
+    for name, code in (("slow", 7), ("tests", 0)):
+        (tools / name).write_text(
+            f"#!/bin/sh\necho {name} began\n{'sleep 0.3' if name == 'slow' else ''}\necho {name} ended\nexit {code}\n"
+        )
+        (tools / name).chmod(0o755)
+    monkeypatch.setattr(gate, "STAGES", (Stage("model", "slow", (), "mend it", is_beside=True), Stage("all tests", "tests", ())))
+    assert gate.main() == 1
+    assert capfd.readouterr().out.splitlines() == [
+        "==> model: slow ",
+        "    model goes on beside the others",
+        "==> before the tests, 0.0 min: 0 passed, 0 failed, 0 skipped",
+        "==> all tests: tests ",
+        "tests began",
+        "slow began",
+        "slow ended",
+        "    model failed with exit code 7 after 0.0 min; mend it",
+        "tests ended",
+    ]

@@ -1,6 +1,6 @@
 """What a replica remembers through a crash, as records, and how a start folds them back.  [SAFETY 5, 7, 11, 15]
 
-    copies   promised ballot, longest lease term granted, boot, nonce, feature level        (two checksummed files, by storage/)
+    copies   newest ballot promised or learnt of, longest lease term granted, boot, nonce, feature level (two files, by storage/)
     STATE    all of it, and every accepted value above `chosen`              (first in each segment)
     ACCEPT   slot, ballot, value
     CHOSEN   every slot through this one is chosen as last recorded, and the chain's hash there   (lazily written);

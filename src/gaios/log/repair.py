@@ -6,7 +6,7 @@ Rule 2. At most `seek_slots` are asked for at a time, the oldest first: nothing 
 Left out on purpose: damage above what is chosen; a vote there ends it (damage.spec.py).
 """
 
-from itertools import islice
+from heapq import nsmallest
 from typing import Final
 
 from gaios.log.options import MS, Options
@@ -40,7 +40,7 @@ class Repair:
         faulty, chosen, peers = self._core.faulty, self._core.chosen, self._roster.peers
         if not peers or (now < self._retry_at and any(slot in faulty for slot in self._asked)):
             return 0, []
-        self._asked = list(islice((slot for slot in faulty if slot <= chosen), self._options.seek_slots))
+        self._asked = nsmallest(self._options.seek_slots, (slot for slot in faulty if slot <= chosen))
         if not self._asked:
             return 0, []
         self._retry_at = now + self._options.retransmit_ms * MS

@@ -373,7 +373,8 @@ class Disk:
 
     def damage(self, name: str, offset: int, mask: int) -> None:
         """Rot: flip bits of one durable byte. For scenarios about damage that no crash explains."""
-        self._file(name).durable[offset] ^= mask
+        file = self._durable_names.get(name)  # it may be removed, and its name still be on the disk
+        (file if file is not None else self._file(name)).durable[offset] ^= mask
         self.has_rotted = True
 
 

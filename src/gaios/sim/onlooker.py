@@ -29,6 +29,7 @@ from gaios.sim.outcasts import STAYS_OUT, is_expected
 from gaios.sim.speech import Speech
 from gaios.sim.world import World
 from gaios.storage import Identity, Journal
+from gaios.storage.words import Place
 
 LOOK = 0.001
 """How often a frame that leaves is compared with what is durable at that moment; promises are each time."""
@@ -144,6 +145,7 @@ class Onlooker:
     def started(self, life: int, node: Node) -> None:
         """A process was started, and has read its disk."""
         self._life, self._overloaded, self._boot = life, 0, node.replica.boot
+        self._unharmed("start", node.commit.journal.damaged)
         self._quarantines = self._checked = 0
         if self._was_told and node.replica.doubt.phase is Phase.SOUND:
             self._observations.broken.append(Violation(QUARANTINED, f"replica {self._replica} was in quarantine, and forgot it"))
@@ -340,7 +342,8 @@ class Onlooker:
         """Would a start remember what was just said, if the power went now and every un-synced byte with it?"""
         try:
             durable = self._disk.durable()
-            _, found = Journal.open(self._identity, durable)
+            journal, found = Journal.open(self._identity, durable)
+            self._unharmed("imagined power cut", journal.damaged)
             recovered = damage.recovered(found, "imagined")
             if recovered.truncated and load(durable, self._identity.cell, recovered, LockService(), feature.LEVEL_END).base is None:
                 self._bereft("imagined power cut", recovered.truncated)
@@ -348,6 +351,12 @@ class Onlooker:
             self.found("imagined power cut", error)
             return
         self._remember(recovered)
+
+    def _unharmed(self, where: str, places: list[Place]) -> None:
+        """A start repairs what it finds damaged, and goes on; but only rot may have damaged it."""
+        if places and not self._disk.has_rotted:
+            detail = f"{len(places)} places, and nothing rotted"
+            self.found(where, errors.StateDamaged(file="wal", offset=places[0].start, kind="record", detail=detail))
 
     def _bereft(self, where: str, truncated: int) -> None:
         """A start finds no snapshot that its log needs. It goes on without; but only rot may have taken it."""

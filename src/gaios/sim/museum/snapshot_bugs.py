@@ -8,7 +8,6 @@ from msgspec.structs import replace
 from gaios.log import Bounds
 from gaios.log.applier import Applier
 from gaios.log.applying import Applying
-from gaios.log.doubt import Doubt
 from gaios.log.proofs import Proofs
 from gaios.log.sessions import Sessions
 from gaios.log.snapshots import Capture, Part
@@ -116,18 +115,6 @@ def _whoever_took_it(sound: Callable[..., Any]) -> Callable[..., Any]:
     return lambda self, slot: True
 
 
-def _from_nothing(sound: Callable[..., Any]) -> Callable[..., Any]:
-    """A wrong database is made anew from its first slot, wherever the log begins."""
-
-    def rebuild(self: Doubt) -> None:
-        sound(self)
-        if self.wants_base:
-            self.wants_base = False
-            self._applier.begin_anew()
-
-    return rebuild
-
-
 def _of_few_clients(plan: Plan) -> Plan:
     """A table that forgets."""
     return replace(scenario("snapshots")(plan), bounds=Bounds(sessions=4))
@@ -196,14 +183,6 @@ EXHIBITS = [
         "SAFETY 26",
         method(Proofs, "is_proved", _whoever_took_it),
         ("quarantined", "identical state", "no replica stops by itself", "liveness"),
-        scenario("wrong-snapshots"),
-    ),
-    Exhibit(
-        "a rebuild begins with nothing where the log begins later",
-        "log",
-        "SAFETY 25",
-        method(Doubt, "_rebuild", _from_nothing),
-        ("identical state", "no replica stops by itself", "liveness"),
         scenario("wrong-snapshots"),
     ),
     Exhibit(
