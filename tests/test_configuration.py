@@ -77,7 +77,19 @@ def test_a_configuration_has_a_slot_of_its_own() -> None:
         numbered(both)
 
 
-@pytest.mark.parametrize("data", [b"", b"\xc0", Configuration(9, 1, 2, (Member(1, 1),)).encode(), Configuration(1, 1, 1, ()).encode()])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xc0",
+        b"\x95" + FOUNDERS.encode()[1:] + b"\x91" * 5_000,  # nested as deep as nothing is, where a newer version might have a field
+        FOUNDERS.added(4, peer="host").encode().replace(b"host", b"\xff\xfe\xff\xfe"),
+        Configuration(9, 1, 2, (Member(1, 1),)).encode(),
+        Configuration(1, 1, 1, ()).encode(),
+        Configuration(1, 1, 3, (Member(1, 1), Member(-2, 2))).encode(),
+        Configuration(1, 1, 3, (Member(1, 1), Member(1 << 60, 2))).encode(),  # as a bit mask it would fill the memory
+    ],
+)
 def test_bytes_that_are_none_are_refused(data: bytes) -> None:
     with pytest.raises(ProtocolError):
         decode(data)

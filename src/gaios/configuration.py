@@ -121,10 +121,10 @@ class Configuration(msgspec.Struct, array_like=True, frozen=True):
         numbers, places = [member.number for member in self.members], [member.place for member in self.members]
         if len(set(numbers)) < len(numbers) or len(set(places)) < len(places):
             raise InvalidCommand(reason=f"a configuration names a member or a place twice: members {numbers}, places {places}")
-        if not self.voters:
-            raise InvalidCommand(reason="a configuration needs a voter: the last one cannot be removed")
         if len(numbers) > MEMBERS_MAX:
             raise InvalidCommand(reason=f"{len(numbers)} members; at most {MEMBERS_MAX} are allowed")
+        if not any(member.votes for member in self.members):
+            raise InvalidCommand(reason="a configuration needs a voter: the last one cannot be removed")
         if not all(0 < number < self.next_member <= MEMBER_END for number in numbers) or min(places) < 1:
             raise InvalidCommand(reason=f"members {numbers} and the next, {self.next_member}, must be in order and below {MEMBER_END}")
 
@@ -151,7 +151,7 @@ def decode(data: bytes) -> Configuration:
     try:
         found = _decoder.decode(data)
         found.check()
-    except (msgspec.DecodeError, InvalidCommand) as error:
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, InvalidCommand) as error:
         raise ProtocolError(reason=f"not a configuration: {error}") from None
     if found.format != FORMAT:
         raise ProtocolError(reason=f"configuration format {found.format} is not known; this version reads {FORMAT}")

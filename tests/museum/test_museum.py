@@ -15,7 +15,6 @@ from tests.tidy.tree import DOCS, read
 PATIENCE = 25
 """Seeds tried beyond the pinned ones: when the code moves, so do the seeds. Pin anew with `python -m tests.museum`."""
 WITHOUT = {
-    18: "one configuration: its number is a field of formats, and nothing changes it yet",
     30: "it is about checks; the museum is what it asks for",
 }
 """Rules of the cell that no exhibit breaks, and why."""

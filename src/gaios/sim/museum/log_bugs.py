@@ -137,8 +137,8 @@ def _waits_for_anybody(sound: Callable[..., Any]) -> Callable[..., Any]:
 def _reports_alone(sound: Callable[..., Any]) -> Callable[..., Any]:
     """We had it: what only a state record remembers of a torn batch is reported and voted for, and never written again."""
 
-    def restore(self: Steps, recovered: Any, members: Any) -> None:
-        sound(self, recovered, members)
+    def restore(self: Steps, *arguments: Any) -> None:
+        sound(self, *arguments)
         self.output.records.clear()
 
     return restore

@@ -25,7 +25,7 @@ EXHIBITS = [
         "quorum off by one",
         "paxos",
         "PML §4.1",
-        text(("return 2 * len(part & whole) > len(whole)", "return 2 * len(part & whole) + 2 > len(whole)")),
+        text(("bool:  return 2 * len(part & whole) > len(whole)", "bool:  return 2 * len(part & whole) + 2 > len(whole)")),
         ("agreement", "lease exclusivity"),
         scenario("hasty"),
     ),
