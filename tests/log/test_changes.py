@@ -64,6 +64,39 @@ def test_a_new_member_learns_everything_and_then_votes() -> None:
     assert new.machine.log == [b"before", b"behind"]
 
 
+def test_a_learner_votes_though_the_log_never_rests() -> None:
+    """It has caught up when it knows what was chosen as it was asked: more is chosen until the master looks at its answer."""
+    cell, master, client = running()
+    told = master.replica.configuration.added(4)
+    assert changed(cell, master, told) == Status.DONE
+    new = join(cell, 4, told)
+    for number in range(400):
+        assert cell.submit(master, client.command(b"%d" % number)).status == Status.DONE
+        cell.run(5)
+    assert new.replica.core.electors() == 0b11110
+    assert new.machine.log[:3] == [b"0", b"1", b"2"]
+
+
+def test_a_learner_that_falls_back_all_the_time_does_not_vote() -> None:
+    """A vote of one that cannot follow is none. What it said before a master asked, or as the one before did, is old."""
+    cell, master, client = running()
+    told = master.replica.configuration.added(4)
+    assert changed(cell, master, told) == Status.DONE
+    new = join(cell, 4, told)
+    cell.cut = lambda _a, to, m: to == new.me and m[0] in (core.ACCEPT, core.CHOSEN)
+    for _ in range(2):
+        for number in range(100):
+            assert cell.submit(master, client.command(b"%d" % number)).status == Status.DONE
+            cell.run(5)
+        master.replica.retire(cell.now)
+        master = cell.elect()
+    cell.run(2_000)
+    assert master.replica.core.electors() == 0b1110
+    cell.cut = lambda _a, _b, _m: False
+    cell.run(2_000)
+    assert master.replica.core.electors() == 0b11110
+
+
 def test_a_cell_grows_from_one_to_five_and_shrinks_again() -> None:
     """Under a client that writes all the time."""
     cell, master, client = running(1)

@@ -21,7 +21,8 @@ from gaios.log.roster import Roster
 from gaios.log.steps import FAR, Steps
 
 LAG_SLOTS: Final = 8
-"""A learner that knows all but so many slots to be chosen has caught up: less than a window, so that its first vote is not refused."""
+"""A learner has caught up that knew all but so many of the slots to be chosen that its master knew when it asked. Many more may be chosen by
+the time that the master looks at the answer; the learner hears of them as all others do."""
 
 
 class Changes:
@@ -31,6 +32,8 @@ class Changes:
         self._steps, self._core, self._reign, self.roster = steps, steps.core, reign, roster
         self._every_ns = options.probe_ms * MS
         self._due = now
+        self._asked = (0, 0)
+        """In which reign a master asked last, and through which slot it knew everything to be chosen then."""
 
     def propose(self, token: Any, configuration: Configuration) -> None:  # noqa: ANN401 (a token is the shell's own)
         """Put a configuration into the log; its answer comes in some `Output`, and says DONE once it is chosen."""
@@ -74,13 +77,14 @@ class Changes:
         if now < self._due or not self._has_work():
             return
         self._due = now + self._every_ns
+        (reign, asked), self._asked = self._asked, (self._reign.ballot, self._core.chosen)
         news = self.news()
         self._steps.output.at_once += [(OTHERS, message) for message in (*news, (POLL, 0, self._core.promised, self._core.chosen))]
         self._steps.output.at_once += [(member, message) for member in self.roster.left for message in news]
         heard = self.roster.heard
         if not self._reign.is_changing and self.roster.settled(self._core.chosen):
             for learner in self.roster.learners():
-                if heard.get(learner, -LAG_SLOTS - 1) + LAG_SLOTS >= self._core.chosen:
+                if reign == self._reign.ballot and learner in heard and heard[learner] + LAG_SLOTS >= asked:
                     self._reign.change(None, self.roster.newest.promoted(learner).encode())
                     break
             self.roster.left = ()  # who was removed was told that it may go, or will ask

@@ -10,7 +10,7 @@ import contextlib
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -37,6 +37,8 @@ SHORTEST_S: Final = 120.0
 _MEANT: Final = "if that is meant: python -m gaios.spec pin SCOPE"
 SECOND_ENGINE_STATES_MAX: Final = {"small": 20_000, "ci": 60_000, "large": 150_000}
 """Up to so many states a configuration is explored by the running code too."""
+SHORT_STATES_MAX: Final = 500_000
+"""A search of up to so many states is over before the compiler has made it faster: models of changes have 10,000 lines."""
 
 
 @dataclass(slots=True)
@@ -137,8 +139,7 @@ def check_configuration(configuration: Configuration, second_max: int, model: Mo
     try:
         scope = build(model or the_model(), configuration)
         with tempfile.TemporaryDirectory(prefix="gaios-spin-") as folder:
-            search = spin.Search(Path(folder), bitstate=configuration.bits, seconds_max=configuration.seconds_max)
-            found = spin.run(scope, search)
+            found = spin.run(scope, _prepared(configuration, folder, _pinned("configurations", configuration.name)))
             result.states, result.seconds, result.memory_mb = found.states, found.seconds, found.memory_mb
             result.fired, result.coverage = found.fired, found.coverage
             if found.is_violated:
@@ -174,17 +175,19 @@ def check_mutation(mutation: Mutation, others: Sequence[Configuration] = ()) -> 
     result = MutationResult(mutation.name, mutation.configuration)
     try:
         model = the_model(mutation.edits)
-        found, result.violated = _search(model, find(mutation.configuration))
+        found, result.violated = _search(model, find(mutation.configuration), _pinned("mutations", mutation.name))
         result.states, result.seconds = found.states, found.seconds
-        result.others = tuple(other.name for other in others if _differs(model, other) and _search(model, other)[1])
+        result.others = tuple(other.name for other in others if _catches(model, other))
     except Error as error:
         result.problem = str(error)
     return result
 
 
-def _differs(model: Model, configuration: Configuration) -> bool:
-    """Whether a mutation changes the model of a configuration at all."""
-    return emit_promela(build(model, configuration)).text != _text(configuration.name)
+def _catches(model: Model, configuration: Configuration) -> bool:
+    """Whether a mutation breaks a configuration too; none does where it does not change the model at all."""
+    if emit_promela(build(model, configuration)).text == _text(configuration.name):
+        return False
+    return bool(_search(model, configuration, _pinned("configurations", configuration.name))[1])
 
 
 @lru_cache(maxsize=64)
@@ -193,12 +196,18 @@ def _text(name: str) -> str:
     return emit_promela(build(the_model(), find(name))).text
 
 
-def _search(model: Model, configuration: Configuration) -> tuple[spin.Result, str]:
+def _search(model: Model, configuration: Configuration, pinned: Mapping[str, Any]) -> tuple[spin.Result, str]:
     scope = build(model, configuration)
     with tempfile.TemporaryDirectory(prefix="gaios-spin-") as folder:
-        search = spin.Search(Path(folder), optimize="-O1", bitstate=configuration.bits, seconds_max=configuration.seconds_max)
-        found = spin.run(scope, search)
+        found = spin.run(scope, _prepared(configuration, folder, pinned))
     return found, Explorer(scope).follow(found.trail).violated if found.is_violated else ""
+
+
+def _prepared(configuration: Configuration, folder: str, pinned: Mapping[str, Any]) -> spin.Search:
+    """A search, and whether it pays to have the compiler make it faster, going by what is pinned of it."""
+    is_short = 0 < pinned.get("states", 0) <= SHORT_STATES_MAX
+    optimize = "-O0" if is_short else "-O1"
+    return spin.Search(Path(folder), optimize=optimize, bitstate=configuration.bits, seconds_max=configuration.seconds_max)
 
 
 def read_pins() -> dict[str, Any]:
@@ -296,6 +305,10 @@ def _judge_mutations(results: Sequence[MutationResult], pins: dict[str, Any] | N
             yield f"mutation {result.name!r}: {result.configuration} alone should catch it, and {', '.join(result.others)} does too"
         elif result.states != pinned and not find(result.configuration).bits:
             yield f"mutation {result.name!r}: {result.states} states, {pinned} are pinned; {_MEANT}"
+
+
+def _pinned(kind: str, name: str) -> dict[str, Any]:
+    return dict(read_pins()[kind].get(name, {}))
 
 
 def pin(outcome: Outcome, pins: dict[str, Any]) -> dict[str, Any]:
