@@ -21,8 +21,8 @@ from gaios.log.roster import Roster
 from gaios.log.steps import FAR, Steps
 
 LAG_SLOTS: Final = 8
-"""A learner has caught up that knew all but so many of the chosen slots that its master knew when it asked. Many more may be chosen before the
-master looks at the answer; the learner hears of them as all others do."""
+"""A learner has caught up that knew all but so many of the chosen slots that its master knew when it asked. Many more may be chosen
+before the master looks at the answer; the learner hears of them as all others do."""
 
 
 class Changes:

@@ -35,7 +35,7 @@ PINS: Final = Path(__file__).with_name("pins.json")
 SHORTEST_S: Final = 120.0
 """How long to look for a shorter way to a violation that was found."""
 _MEANT: Final = "if that is meant: python -m gaios.spec pin SCOPE"
-SECOND_ENGINE_STATES_MAX: Final = {"small": 20_000, "ci": 60_000, "large": 150_000}
+SECOND_ENGINE_STATES_MAX: Final = {"small": 20_000, "ci": 30_000, "large": 150_000}
 """Up to so many states a configuration is explored by the running code too."""
 SHORT_STATES_MAX: Final = 500_000
 """A search of up to so many states is over before the compiler has made it faster: models of changes have 10,000 lines."""
