@@ -124,6 +124,16 @@ def test_a_mutation_fails_where_it_is_not_what_it_should_be(result: dict[str, An
     assert problem in next(iter(found))
 
 
+def test_who_catches_a_mutation_alone_is_pinned() -> None:
+    """It takes a search of all other configurations, which a check that compares with pins leaves out."""
+    alone = next(mutation for mutation in MUTATIONS if mutation.alone)
+    result = MutationResult(alone.name, alone.configuration, states=5, violated="agreement")
+    pins = pin(Outcome("ci", [], [result]), {"configurations": {}, "mutations": {}})
+    assert list(checking._judge_mutations([result], pins)) == []
+    del pins["mutations"][alone.name]["alone"]
+    assert "nobody looked whether" in next(iter(checking._judge_mutations([result], pins)))
+
+
 def test_a_harmless_change_that_is_caught_fails() -> None:
     harmless = next(mutation for mutation in MUTATIONS if mutation.is_harmless)
     found = checking._judge_mutations([MutationResult(harmless.name, "one-slot", violated="agreement")], {"mutations": {}})

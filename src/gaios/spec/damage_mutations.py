@@ -70,12 +70,14 @@ MUTATIONS: Final = (
         "SAFETY 6, 18",
         (("for t in range(chosen + 1, s) if", "for t in range(chosen + 1, s + 1) if"),),
         "change-damage",
+        alone=True,
     ),
     Mutation(
         "who is intact is counted among the founders",
         "SAFETY 6, 18",
         (("return without(proms, hurt[s], electors())", "return without(proms, hurt[s], founders)"),),
         "change-damage-above",
+        alone=True,
     ),
     Mutation(
         "a start that cannot read its configuration takes part",
@@ -88,6 +90,7 @@ MUTATIONS: Final = (
         "SAFETY 15, 18",
         (("            if numbered(v) > config:\n                config", "            if s == 0:\n                config"),),
         "change-damage-chosen",
+        alone=True,
     ),
     Mutation(
         "a snapshot covers damage and does not tell who governs",
@@ -99,5 +102,6 @@ MUTATIONS: Final = (
             ),
         ),
         "change-damage-install",
+        alone=True,
     ),
 )
