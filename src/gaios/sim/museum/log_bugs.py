@@ -52,10 +52,10 @@ def _checked_before(sound: Callable[..., Any]) -> Callable[..., Any]:
 def _claims_too_much(sound: Callable[..., Any]) -> Callable[..., Any]:
     """We had it: the mark in memory, though the values that it covers are in the same batch as the record."""
 
-    def state_record(self: Steps) -> Any:
+    def state_record(self: Steps, boots: Any) -> Any:
         mark, self._durable_mark = self._durable_mark, self.core.chosen
         try:
-            return sound(self)
+            return sound(self, boots)
         finally:
             self._durable_mark = mark
 
