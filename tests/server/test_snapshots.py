@@ -329,6 +329,31 @@ def test_until_its_record_is_durable_a_fetched_snapshot_is_nothing() -> None:
     assert cell.nodes[behind].replica.applied == cell.nodes[cell.elect()].replica.applied
 
 
+def test_what_it_makes_useless_stays_until_its_slot_is_known_to_be_chosen() -> None:
+    """[SAFETY 26] Before that is durable, a start goes on from the older one."""
+    cell = HandCell(3, options=SHORT, segment_bytes=4_096)
+    client = Client(cell)
+    client.put(30)
+    cell.run(S)
+    behind = next(member for member in cell.members if member != cell.elect())
+    had = taken(cell, behind)
+    cell.cut.add(behind)
+    client.put(120)
+    cell.run(S)
+    cell.cut.clear()
+    cell.hold_disks = True
+    while not cell.nodes[behind].snapshots.installed:
+        for member in tuple(cell.pending):
+            cell.sync(member)
+        cell.run(MS)
+    assert had
+    assert set(had) < set(taken(cell, behind))
+    assert cell.start(behind).replica.applied == had[-1]
+    cell.hold_disks = False
+    cell.run(S)
+    assert not set(had) & set(taken(cell, behind))
+
+
 def test_a_watch_sees_what_was_passed_over() -> None:
     """The history comes with the snapshot."""
     cell, _, behind = away(SHORT, 120)

@@ -263,7 +263,7 @@ EXHIBITS = [
         "SAFETY 15",
         method(Steps, "state_record", _claims_too_much),
         ("no replica stops by itself", "persist, then say", "agreement"),
-        scenario("torn-segments"),
+        scenario("torn-contested"),
     ),
     Exhibit(
         "what a torn batch left in a state record alone is not written again",
