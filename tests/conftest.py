@@ -3,11 +3,16 @@
 A test that takes the argument `seed` and carries `@pytest.mark.seeds(n)` runs once for each of the seeds 0 … n-1, and for N alone
 with `--seed N`. When it fails, or when a failing test recorded one (`record_property("seed", n)`), the report ends with one command.
 A test whose failure is replayed by another command records that one: `record_property("reproduce", "gaios sim --seed 7")`.
+
+`pytest -n 2 --dist loadgroup` shares the tests between two processes. Those of real replicas, clients and programs stay in one of them,
+one after the other: two cells at once would wait for each other's processor time. Of the others, a file is never divided, for its tests
+share what they worked out; the museum is, a test at a time.
 """
 
 import shlex
 import signal
 from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,19 +26,32 @@ settings.load_profile("gate")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-CARRIED_OUT = pytest.StashKey[dict[str, Mapping[str, int]]]()
-"""How often each rule of the specification was carried out, by tier of tests."""
+PROCESSES = {"backup", "cli", "client", "docs", "fencing", "paper", "server", "storage", "system", "testing", "tools"}
+"""Rooms whose tests start processes, or wait for the kernel."""
+DIVIDED = {"museum"}
+"""Rooms of long tests that share nothing."""
+CARRIED_OUT = "carried out"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests stay together, when several processes share them."""
+    for item in items:
+        file = item.path.relative_to(Path(__file__).parent)
+        if file.parts[0] not in DIVIDED:
+            item.add_marker(pytest.mark.xdist_group("processes" if file.parts[0] in PROCESSES else str(file)))
 
 
 @pytest.fixture
-def carried_out(request: pytest.FixtureRequest) -> Callable[[str, Mapping[str, int]], None]:
+def carried_out(record_property: Callable[[str, object], None]) -> Callable[[str, Mapping[str, int]], None]:
     """Report at the end how often a tier of tests carried out each rule, by label.  [SAFETY 30]"""
-    return lambda tier, counts: request.config.stash.setdefault(CARRIED_OUT, {}).update({tier: counts})
+    return lambda tier, counts: record_property(CARRIED_OUT, (tier, dict(counts)))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Which rules of the specification each tier carried out, where it was counted."""
-    for tier, counts in config.stash.get(CARRIED_OUT, {}).items():
+    reports = [report for report in terminalreporter.getreports("passed") if report.when == "call"]
+    for tier, counts in (told for report in reports for name, told in report.user_properties if name == CARRIED_OUT):
         never = [label for label, count in counts.items() if not count]
         rest = f"; never {', '.join(never)}" if never else ""
         terminalreporter.write_line(f"rules carried out, {tier}: {len(counts) - len(never)} of {len(counts)}{rest}")
