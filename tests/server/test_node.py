@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from gaios import api, entry, errors
-from gaios.log import Status, codec
+from gaios.log import Options, RecordKind, Status, codec
+from gaios.log.doubt import Phase
 from gaios.paxos import core
 from gaios.server.effects import Limits
 from gaios.server.guests import LOCAL
@@ -19,7 +20,7 @@ from gaios.transport import (
     encode_submit,
     encode_watch,
 )
-from tests.server.parts import MS, HandCell, put
+from tests.server.parts import MS, HandCell, S, put
 
 CLIENT = 1
 
@@ -317,3 +318,32 @@ def test_the_next_segment_is_made_ahead_and_used() -> None:
     assert len([name for name in disk.names() if name.startswith("wal/0")]) >= 3
     assert cell.start(1).replica.boot == 2
     assert cell.elect() == 1
+
+
+def test_a_rebuild_applies_what_a_repair_has_not_written_yet() -> None:
+    """[SAFETY 15, 25] The value was fetched again, was not kept in memory, and its record is on its way to the disk: it is not missing."""
+    cell = HandCell(options=Options(cache_bytes=1))
+    master = cell.elect()
+    identity = registered(cell, master)
+    for request in range(2, 30):
+        cell.ask(master, CLIENT, request, put(identity, request, b"k", b"v"))
+        cell.settle()
+    cell.run(S)
+    node = next(node for member, node in cell.nodes.items() if member != master)
+    slot = node.replica._evicted
+    where = node.commit.journal.locate(RecordKind.ACCEPT, slot)
+    assert where is not None
+    node.damages.found_at(cell.now, where.place)
+    cell.hold_disks = True
+    cell.drain(node.replica.me)
+    cell.settle()
+    assert slot not in node.replica.core.faulty
+    assert slot not in node.replica.core.acc
+    assert node.commit.unwritten(RecordKind.ACCEPT, slot) is not None
+    node.replica.contradict(cell.now, slot, "as if somebody had said so")
+    cell.drain(node.replica.me)
+    cell.run(20 * MS)
+    assert node.replica.doubt.phase is Phase.REBUILT
+    cell.hold_disks = False
+    cell.run(3 * S)
+    assert node.replica.doubt.may_serve

@@ -380,14 +380,19 @@ class Node(Answering):
         if output.answers:
             self._answer(now, self.gated.answered(output.answers))
         for member, slot in output.reads:
-            where = self.commit.journal.locate(RecordKind.ACCEPT, slot)
-            if where is not None and not self.commit.is_unwritten(RecordKind.ACCEPT, slot):
-                try:
-                    record = self.commit.journal.read(self._reader, where)
-                except errors.StateDamaged:
-                    self.damages.found_at(now, where.place)
-                else:
-                    self.replica.supply(now, member, slot, record.ballot, record.payload)
+            self._read_back(now, member, slot)
+
+    def _read_back(self, now: int, member: int, slot: int) -> None:
+        """Hand the replica a value that it does not hold any more; one that is not written yet stands here."""
+        if (pending := self.commit.unwritten(RecordKind.ACCEPT, slot)) is not None:
+            self.replica.supply(now, member, slot, *pending[2:])
+        elif (where := self.commit.journal.locate(RecordKind.ACCEPT, slot)) is not None:
+            try:
+                record = self.commit.journal.read(self._reader, where)
+            except errors.StateDamaged:
+                self.damages.found_at(now, where.place)
+            else:
+                self.replica.supply(now, member, slot, record.ballot, record.payload)
 
     def _release(self, after: Waiting) -> None:
         if after:
