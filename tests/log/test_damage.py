@@ -174,6 +174,15 @@ def test_the_lost_record_of_a_fetched_snapshot_is_no_mark(is_proved: bool) -> No
     assert found.chosen == (1 if is_proved else 40)
 
 
+def test_a_recorded_snapshot_of_its_own_tells_of_the_mark_that_was_lost() -> None:
+    """[SAFETY 26] A mark stood before it: else a start would remove a snapshot for being ahead of its log."""
+    records = [*(accept(slot) for slot in range(1, 6)), (RecordKind.SNAPSHOT, 4, 0, b"handle")]
+    found = recover_damaged(COPIES, records, [Rotten(5, PLACE, None, 1)])
+    assert (found.chosen, found.snapshots) == (4, {4: b"handle"})
+    fetched = [*records[:-1], (RecordKind.SNAPSHOT, 40, 1, b"handle")]
+    assert recover_damaged(COPIES, fetched, [Rotten(5, PLACE, None, 1)]).chosen == 0
+
+
 def test_a_quarantine_whose_record_rotted_is_not_over() -> None:
     rotten = [Rotten(2, PLACE, (RecordKind.QUARANTINE, 2, 0), 1)]
     found = recover_damaged(COPIES, [accept(1), mark(1, 1)], rotten)

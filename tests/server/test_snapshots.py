@@ -354,6 +354,34 @@ def test_what_it_makes_useless_stays_until_its_slot_is_known_to_be_chosen() -> N
     assert not set(had) & set(taken(cell, behind))
 
 
+@pytest.mark.parametrize("how", ["whole", "rotten"])
+def test_a_fetched_snapshot_whose_record_is_durable_is_taken_over_by_the_next_start(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed between the two, a replica need not fetch it again: not unless it rotted meanwhile."""
+    cell, client, behind = away(SHORT, 120)
+    cell.cut.clear()
+    newest = cell.nodes[cell.elect()].snapshots.proved[-1]
+    slot, disk = newest.handle.slot, cell.disks[behind]
+    disk.files[name(slot)] = bytearray(cell.disks[cell.elect()].files[name(slot)])
+    disk.files[name(slot)][100] ^= 255 if how == "rotten" else 0
+    node = cell.nodes[behind]
+    node.replica.snapshot_is_durable(cell.now, newest.handle, proved=True)
+    cell.drain(behind)
+    cell.sync(behind)
+    cell.wire.clear()
+    node = cell.start(behind)
+    assert node.replica.chosen < slot
+    if how == "whole":
+        monkeypatch.setattr(Fetching, "came", lambda *_: [])
+    cell.run(100 * MS)
+    assert (node.replica.applier.base, node.snapshots.installed) == (slot, 1)
+    client.put(3)
+    cell.run(2 * S)
+    assert node.replica.applied == cell.nodes[cell.elect()].replica.applied
+    assert len({each.replica.applier.machine.checksum() for each in cell.nodes.values()}) == 1
+    assert verify(disk) == []
+    assert cell.start(behind).replica.applier.base >= slot
+
+
 def test_a_watch_sees_what_was_passed_over() -> None:
     """The history comes with the snapshot."""
     cell, _, behind = away(SHORT, 120)

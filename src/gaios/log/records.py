@@ -14,7 +14,7 @@
     FAULT    what was accepted in this slot cannot be read any more; it was of no newer ballot than this
 
 Rule 1. Folding is a maximum for marks and the newest record for a slot: records may be folded again without harm.
-Rule 2. What was truncated is chosen, and a snapshot of this replica's own that says more than its marks do is none.
+Rule 2. What was truncated is chosen, and so is what a recorded snapshot of this replica's own covers; one that is not recorded is none.
 Rule 3. A CHOSEN mark that was lost is learned again from peers; it speaks of values that stand before it in the log.
 """
 
@@ -192,8 +192,10 @@ def fold(found: Recovered, records: Iterable[Record]) -> Recovered:
         elif kind == RecordKind.SNAPSHOT:
             if ballot:
                 found.proved.add(slot)
-            elif found.snapshots.get(slot, payload) != payload:
-                found.proved.discard(slot)
+            else:
+                found.chosen = max(found.chosen, slot)  # a mark stood before it, which may be lost
+                if found.snapshots.get(slot, payload) != payload:
+                    found.proved.discard(slot)
             found.snapshots[slot] = payload
         elif kind == RecordKind.STATE:
             state = decode_state(payload)
