@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from gaios import api, entry, lock_api
 from gaios.configuration import Configuration, Member
 from gaios.errors import ProtocolError
@@ -21,7 +23,7 @@ from gaios.locks import LockService
 from gaios.log import Bounds, Copies, Options, RecordKind, codec, encode
 from gaios.log.applier import Applier
 from gaios.log.quarantine import Quarantine
-from gaios.log.records import Boot, State, encode_places
+from gaios.log.records import Boot, State, encode_copies, encode_places
 from gaios.log.sessions import Sessions
 from gaios.log.snapshots import Closing, Handle, Part
 from gaios.log.sums import Sum
@@ -77,8 +79,10 @@ def _samples() -> Iterator[tuple[str, bytes]]:
     handle = Handle(1, CELL, 9, 1, bytes(16), _BALLOT, 5, 4, bytes(32))
     state = State(_BALLOT, 600, 8, 3, [(9, _BALLOT, b"value")], [(2, Boot(1, 2, 3, 4, 5))], b"why", [(10, _BALLOT)], 12, (4, b"value"))
     copies = Copies(_BALLOT, 600, 2, 77, [(1, 66), (2, 77)], 1)
+    yield "record copies", encode_copies(copies)
+    yield "record copies in doubt", encode_copies(replace(copies, is_doubted=True, silent_through=12))
     quarantine = Quarantine(1, 9, 8, Sum(9, bytes(16), 1, 2), Sum(9, bytes(16), 3, 4), "reason")
-    for name, value in (("copies", copies), ("state", state), ("boot", Boot(1, 2, 3, 4, 5)), ("quarantine", quarantine), ("part", part)):
+    for name, value in (("state", state), ("boot", Boot(1, 2, 3, 4, 5)), ("quarantine", quarantine), ("part", part)):
         yield f"record {name}", encode(value)
     yield "record handle", encode(handle)
     yield "record closing", Closing(handle, bytes(32)).encode()

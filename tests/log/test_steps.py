@@ -38,6 +38,41 @@ def test_a_start_writes_again_what_stands_above_its_mark() -> None:
     assert output.records == [(RecordKind.ACCEPT, 2, BALLOT, b"b"), (RecordKind.ACCEPT, 3, BALLOT, b"c")]
 
 
+def test_a_quarantine_stands_in_the_copies_and_in_a_record() -> None:
+    """[SAFETY 25] The copies are written first; a start of a replica in quarantine writes the record again, for it may have rotted."""
+    under_test = steps()
+    for payload in (b"why", b""):
+        under_test.judge(3, payload)
+        output = under_test.hand_over(0)
+        assert output is not None
+        assert output.records == [(RecordKind.QUARANTINE, 3, 0, payload)]
+        assert output.copies is not None
+        assert recover(output.copies, []).copies.is_doubted is bool(payload)
+    again = Steps(core.Participant(1, 0b1110), Options(), [(2, 9)])
+    again.restore(Recovered(Copies(), quarantine=b"why"))
+    output = again.hand_over(0)
+    assert output is not None
+    assert (RecordKind.QUARANTINE, 0, 0, b"why") in output.records
+
+
+def test_a_silence_stands_in_the_copies_until_what_ended_it_is_durable() -> None:
+    """They are written before the records of their batch: a torn one may lose what was learnt, and must not lose the silence with it."""
+    under_test = steps(2)
+    under_test.silent_through = 1
+    under_test.take((core.CHOSEN, 1, BALLOT, b"v"), 1, 0)
+    assert not under_test.is_silent
+    output = under_test.hand_over(0)
+    assert output is not None
+    assert output.copies is not None
+    assert recover(output.copies, []).copies.silent_through == 1
+    under_test.synced(output.number)
+    under_test.take((core.PREPARE, BALLOT, 0), 1, 0)
+    output = under_test.hand_over(0)
+    assert output is not None
+    assert output.copies is not None
+    assert recover(output.copies, []).copies.silent_through == 0
+
+
 def test_a_promise_waits_for_its_copies_and_an_acceptance_for_its_record() -> None:
     """Persist, then say."""
     under_test = steps(2)

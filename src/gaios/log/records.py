@@ -1,6 +1,7 @@
 """What a replica remembers through a crash, as records, and how a start folds them back.  [SAFETY 5, 7, 11, 15]
 
-    copies   newest ballot promised or learnt of, longest lease term granted, boot, nonce, feature level (two files, by storage/)
+    copies   newest ballot promised or learnt of, longest lease term granted, boot, nonce, feature level (two files, by storage/);
+             while it is so: that the database is doubted, that nothing may be said
     STATE    all of it, and every accepted value above `chosen`              (first in each segment)
     ACCEPT   slot, ballot, value
     CHOSEN   every slot through this one is chosen as last recorded, and the chain's hash there   (lazily written);
@@ -75,6 +76,10 @@ class Copies(msgspec.Struct, array_like=True, frozen=True):
     """Boots, each with its nonce, from the last that is known to be registered to this one.  [SAFETY 3]"""
     feature: int = 1
     """The cell's feature level, as far as this replica has applied it: whoever starts must support it."""
+    is_doubted: bool = False
+    """Its database must not be served: the record that says so, and why, may rot.  [SAFETY 25]"""
+    silent_through: int = 0
+    """See `Recovered`; the record that says so may rot as well."""
 
 
 class State(msgspec.Struct, array_like=True, frozen=True):
@@ -146,6 +151,12 @@ _boot = msgspec.msgpack.Decoder(Boot)
 decode_state = _state.decode
 encode = msgspec.msgpack.Encoder().encode
 _PLACE = struct.Struct("<III")
+
+
+def encode_copies(copies: Copies) -> bytes:
+    """The copies' content; the last two fields stand there only while they say anything."""
+    fields = msgspec.structs.astuple(copies)
+    return encode(copies) if any(fields[-2:]) else encode(fields[:-2])
 
 
 def encode_places(places: Iterable[Place]) -> bytes:

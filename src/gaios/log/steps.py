@@ -18,7 +18,19 @@ from gaios.configuration import Configuration
 from gaios.log.codec import Message
 from gaios.log.options import MS, Options
 from gaios.log.output import OTHERS, Output
-from gaios.log.records import UNKNOWN, Boot, Copies, Place, Record, RecordKind, Recovered, State, encode, encode_places
+from gaios.log.records import (
+    UNKNOWN,
+    Boot,
+    Copies,
+    Place,
+    Record,
+    RecordKind,
+    Recovered,
+    State,
+    encode,
+    encode_copies,
+    encode_places,
+)
 from gaios.paxos import core
 
 FAR: Final = 1 << 62
@@ -91,6 +103,8 @@ class Steps:
         above = sorted(slot for slot in participant.acc if slot > recovered.chosen)
         again = sorted({*above, *recovered.alone}) if recovered.alone else above
         self.output.records.extend((RecordKind.ACCEPT, slot, *participant.acc[slot]) for slot in again)
+        if self.quarantine:  # its record may have rotted
+            self.output.records.append((RecordKind.QUARANTINE, 0, 0, self.quarantine))
         self._top = max(recovered.top, recovered.silent_through, recovered.chosen, above[-1] if above else 0)
         self._write_copies()
 
@@ -180,6 +194,7 @@ class Steps:
     def judge(self, slot: int, payload: bytes) -> int:
         """Write down that the database must not be served, or (empty) that it may again; which Output's records say so."""
         self.quarantine = payload
+        self._write_copies()
         self.output.records.append((RecordKind.QUARANTINE, slot, 0, payload))
         return self.output.number
 
@@ -308,7 +323,10 @@ class Steps:
         return max(self.core.promised, self._learnt)
 
     def _write_copies(self) -> None:
-        copies = encode(Copies(self._newest, self.core.longest, *self.lineage[-1], self.lineage, self._feature))
+        # What is learnt may be in the very batch that these stand before: it ends a silence once it is durable.
+        silent_through = self.silent_through if self._durable_mark < self.silent_through else 0
+        fixed = (self._newest, self.core.longest, *self.lineage[-1], self.lineage, self._feature)
+        copies = encode_copies(Copies(*fixed, bool(self.quarantine), silent_through))
         if copies != self._copies:
             self._copies = self.output.copies = copies
 

@@ -10,14 +10,15 @@ from gaios.log import RecordKind, Recovered, Replica, Rotten, recover_damaged
 from gaios.storage import Damage, Journal, Place
 
 
-def recovered(found: storage.Recovered, directory: str) -> Recovered:
-    """What the disk holds, as the log knows it; `directory` is what errors call it.
+def recovered(found: storage.Recovered, directory: str, covered: int = 0) -> Recovered:
+    """What the disk holds, as the log knows it; `directory` is what errors call it, `covered` the slot of its newest snapshot.
 
     Raises:
         ProtocolError: intact bytes that this version cannot read.
+        StateDamaged: nobody can tell what was voted for.
     """
-    rotten = [_rotten(damage) for damage in found.damaged]
-    return recover_damaged(found.copies, found.records, rotten, directory, begins_later=found.begins_later)  # type: ignore[arg-type]
+    rotten, records, later = [_rotten(damage) for damage in found.damaged], found.records, found.begins_later
+    return recover_damaged(found.copies, records, rotten, directory, begins_later=later, covered=covered)  # type: ignore[arg-type]
 
 
 def _rotten(damage: Damage) -> Rotten:

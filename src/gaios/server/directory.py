@@ -19,7 +19,7 @@ from typing import Final
 from gaios.backup.rebase import Base
 from gaios.errors import AnotherCell, ConfigurationError, DirectoryInUse, StateMissing
 from gaios.log import Copies, encode
-from gaios.log.records import RecordKind, State
+from gaios.log.records import RecordKind, State, encode_copies
 from gaios.server import config
 from gaios.storage import Identity, Operation, Record, access
 from gaios.storage import create as create_files
@@ -89,7 +89,7 @@ def files(identity: Identity, base: Base | None, *, segment_bytes: int, leftover
     slot, promised = (base.slot, base.promised) if base is not None else (0, 0)
     state = State(promised=promised, longest_ns=0, chosen=slot, truncated=slot, accepted=[])
     record = Record(RecordKind.STATE, 0, 0, encode(state))
-    yield from create_files(identity, encode(Copies(promised=promised)), record, segment_bytes=segment_bytes, leftovers=leftovers)
+    yield from create_files(identity, encode_copies(Copies(promised=promised)), record, segment_bytes=segment_bytes, leftovers=leftovers)
     if base is not None:
         writer = Writer(identity.cell, slot)
         yield from writer.begin()

@@ -141,7 +141,7 @@ class Node(Answering):
             Identity(cell, member, 0), reader, segment_bytes=segment_bytes, indexed={RecordKind.ACCEPT}, directory=directory
         )
         try:
-            recovered = damage.recovered(found, directory)
+            recovered = damage.recovered(found, directory, max(slots_of(reader.names()), default=0))
         except errors.ProtocolError as error:
             raise errors.StateDamaged(file=directory, offset=0, kind="version", detail=error.reason) from None
         feature.check(recovered.copies.feature, applier.highest, directory)
