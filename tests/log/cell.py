@@ -65,6 +65,8 @@ class Node:
         self.removed: Removed | None = None
         """Why it stopped, if it did because it is no member any more."""
         self.up = True
+        self.forgot_boots = False
+        """Whether the next start is told that records of boots may have rotted."""
         cell.nodes[me] = self
         self.start()
 
@@ -74,12 +76,14 @@ class Node:
         self.up = True
         self.pending = []
         self.machine = Register()
+        recovered = recover(self.copies, self.records) if self.boot > 1 else Recovered(Copies())
+        recovered.forgot_boots = self.forgot_boots
         self.replica = Replica(
             me=self.me,
             members={member: member for member in self.cell.members},
             boot=self.boot,
             nonce=self.nonce(self.boot),
-            recovered=recover(self.copies, self.records) if self.boot > 1 else Recovered(Copies()),
+            recovered=recovered,
             machine=self.machine,
             options=self.cell.options,
             now=self.cell.now,

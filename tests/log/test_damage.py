@@ -222,6 +222,17 @@ def test_a_recorded_snapshot_of_its_own_tells_of_the_mark_that_was_lost() -> Non
     assert recover_damaged(COPIES, fetched, [Rotten(5, PLACE, None, 1)]).chosen == 0
 
 
+@pytest.mark.parametrize(
+    ("record", "forgot"),
+    [(None, True), ((RecordKind.BOOT, 2, 0), True), ((RecordKind.STATE, 0, 0), True), ((RecordKind.ACCEPT, 1, BALLOT), False)],
+)
+def test_where_a_boot_may_have_stood_the_others_are_asked(record: tuple[int, int, int] | None, *, forgot: bool) -> None:
+    """[SAFETY 3] Also where all else was repaired: nothing in this log tells what it was."""
+    for repaired in (False, True):
+        assert recover_damaged(COPIES, LOG, [Rotten(2, PLACE, record, 1, repaired)]).forgot_boots is forgot
+    assert not recover_damaged(COPIES, LOG, [Rotten(2, PLACE, None, 0)]).forgot_boots
+
+
 def test_a_quarantine_whose_record_rotted_is_not_over() -> None:
     rotten = [Rotten(2, PLACE, (RecordKind.QUARANTINE, 2, 0), 1)]
     found = recover_damaged(COPIES, [accept(1), mark(1, 1)], rotten)

@@ -49,7 +49,7 @@ def test_a_quarantine_stands_in_the_copies_and_in_a_record() -> None:
         assert output.copies is not None
         assert recover(output.copies, []).copies.is_doubted is bool(payload)
     again = Steps(core.Participant(1, 0b1110), Options(), [(2, 9)])
-    again.restore(Recovered(Copies(), quarantine=b"why"))
+    again.restore(Recovered(Copies(), quarantine=b"why"), FOUNDERS)
     output = again.hand_over(0)
     assert output is not None
     assert (RecordKind.QUARANTINE, 0, 0, b"why") in output.records

@@ -10,7 +10,9 @@ others, or a lease term after its start by so many that they are a majority toge
 Rule 3. A peer hears a member only in the boot that it recorded, and with its nonce. It records a boot that is higher than the last one and
 comes from it: a directory whose boots do not hold the last one recorded is a copy of an older state, however often it was started since.
 Rule 4. Peers remember the newest ballot and slot that a member acknowledged. One that remembers less than a peer does was rolled back.
-Rule 5. Whoever is refused, or hears of another boot in its place, has lost its state: it stops, and never votes again.
+Rule 5. Where records of others' boots may have rotted, every other member is asked for what it has recorded of all, once each start; a boot
+that is higher than the one that is left is recorded anew, as its own member told it to somebody.
+Rule 6. Whoever is refused, or hears of another boot in its place, has lost its state: it stops, and never votes again.
 
 Two copies that each know half of the cell cannot be told apart; that takes two other members that are dead, and others a moment later.
 
@@ -30,6 +32,10 @@ from gaios.paxos import core
 
 _BALLOTS: Final = frozenset({core.PREPARE, core.ACCEPT, core.LEARN, core.HEARTBEAT, core.RELEASE, core.PROMISE, core.ACCEPTED, core.GRANT})
 """Whoever says one of these has promised its ballot durably."""
+
+
+_TELL: Final[Message] = (BOOTED, 0, 0, [])
+"""Tell your boot again, and what you know of the others'."""
 
 
 class Remembered(NamedTuple):
@@ -90,11 +96,14 @@ class Boots:
         self._recorded_by: set[int] = set()
         self._strangers: dict[int, tuple[int, int]] = {}
         """The newest boot of a member that is higher than the one recorded and does not come from it."""
+        self._forgot, self._heard_of_all = found.forgot_boots, set[int]()
+        """Whether records of others' boots may have rotted, and members that told what they have recorded."""
         self._changed: set[int] = set()
         self._change_due = self._tell_due = FAR
         if not self.is_registered:
             self._tell_due = now + options.retransmit_ms * MS
             steps.output.after.append((OTHERS, self._told))
+            steps.output.after += self._questions()
 
     @property
     def is_certain(self) -> bool:
@@ -142,7 +151,7 @@ class Boots:
         else:
             if known is None or boot > known.boot:  # it will tell its boot again, and is asked to: a record of it may have rotted
                 if any(message[0] != BOOTED for message in messages):
-                    self._steps.output.after.append((member, (BOOTED, 0, 0, [])))
+                    self._steps.output.after.append((member, _TELL))
                 return False
         if any(message[0] != BOOTED for message in messages):
             self.refuse(member, boot, nonce)
@@ -179,12 +188,19 @@ class Boots:
         if not boot and not entries:
             self._recorded_by.discard(member)
             self._tell_due = min(self._tell_due, now)
+            self._steps.output.after.append((member, self._all()))
+        learns = not boot and bool(entries) and member in self._asks()
         for about, *fields in entries:
             other = Boot(*fields)
-            if about == self._me:
+            if learns and about != self._me and self._roster.lists(about) and other.boot > self.boot_of(about):
+                known = self._known.get(about, other)
+                self._record(about, Boot(other.boot, other.nonce, *map(max, other[2:], known[2:])))
+            elif about == self._me:
                 self._judge(member, boot, nonce, other)
             elif about in self._known:
                 self._see(about, other.seen, other.ballot, other.slot)
+        if learns:
+            self._heard_of_all.add(member)
         self._consider(now)
 
     def heard(self, member: int, message: Message) -> None:
@@ -205,12 +221,13 @@ class Boots:
         if now >= self._tell_due:
             self._tell_due = now + (self._options.term_ms if self.is_registered else self._options.retransmit_ms) * MS
             self._steps.output.after += [(member, self._told) for member in self._roster.peers if self._is_missing(member)]
+            self._steps.output.after += self._questions()
         if now >= self._change_due:
             self._change_due = FAR
             self._steps.output.records += [self._as_record(member) for member in sorted(self._changed)]
             self._changed.clear()
             if leads:
-                self._steps.output.after.append((OTHERS, (BOOTED, 0, 0, [(member, *boot) for member, boot in self.entries()])))
+                self._steps.output.after.append((OTHERS, self._all()))
         self._consider(now)
 
     def follow(self, now: int) -> None:
@@ -242,6 +259,16 @@ class Boots:
         others = self._others(self._roster, self._me)
         return len(others & self._recorded_by), len(others)
 
+    def _all(self) -> Message:
+        return (BOOTED, 0, 0, [(member, *boot) for member, boot in self.entries()])
+
+    def _asks(self) -> list[int]:
+        """Members that have yet to tell what they have recorded."""
+        return [member for member in self._roster.peers if member not in self._heard_of_all] if self._forgot else []
+
+    def _questions(self) -> list[tuple[int, Message]]:
+        return [(member, _TELL) for member in self._asks()]
+
     def _is_missing(self, member: int) -> bool:
         return member != self._me and member not in self._recorded_by
 
@@ -260,7 +287,7 @@ class Boots:
         if not self.is_registered and any(now >= at and enough for at, enough in self._stages()):
             self.is_registered = True
             self._steps.output.records.append(self._as_record(self._me))
-        if self._tell_due != FAR and not any(map(self._is_missing, self._roster.peers)):
+        if self._tell_due != FAR and not self._asks() and not any(map(self._is_missing, self._roster.peers)):
             self._tell_due = FAR
 
     def _record(self, member: int, boot: Boot) -> None:

@@ -17,6 +17,7 @@ it could have voted for. A member that says nothing is one whose messages are lo
 the most, or by as many as a snapshot covers that was taken over, or a vote a window above one.
 Rule 6. Where the record that a log begins with is lost, nothing before it tells what its slots were. If nothing behind does either, this
 replica's state is lost. Only the one that a creation wrote holds no votes.
+What stood there of other members' boots is asked for (boots.py).
 Rule 7. A silence and a quarantine stand in the promise copies, too: a record of them that rotted, whole, is not missed.
 """
 
@@ -134,6 +135,8 @@ def recover_damaged(
             fold(found, part)
             top = max(top, max((slot for kind, slot, _, _ in part if kind == _ACCEPT), default=0))
             if each is not None:
+                if each.lost and (each.record is None or each.record[0] in (RecordKind.BOOT, _STATE)):
+                    found.forgot_boots = True
                 hole = _hole(each, found)
                 hole.is_first = not each.at and each.record is None and each.lost > (0 if begins_later else 1)
                 below = min(hole.slots, default=FAR) - 1 if hole.slots is not None else hole.low

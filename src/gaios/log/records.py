@@ -141,6 +141,8 @@ class Recovered(msgspec.Struct):
     """Slots whose value stands in a state record alone, because their own is damaged: they are to be written again."""
     silent_through: int = 0
     """Until every slot through this one is chosen, nothing may be promised or voted for: nobody can tell what was accepted up to there."""
+    forgot_boots: bool = False
+    """What it had written down of other members' boots may be lost in part."""
 
 
 _ACCEPT, _CHOSEN = int(RecordKind.ACCEPT), int(RecordKind.CHOSEN)
