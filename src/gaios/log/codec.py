@@ -31,7 +31,8 @@ BOOT: Final = 102
 """(BOOT, [(boot, nonce), …]): the boots of the sender's directory since the last that was registered; its own is the last.  [SAFETY 3]"""
 BOOTED: Final = 103
 """(BOOTED, boot, nonce, [(member, boot, nonce, seen, ballot, slot), …]): an answer to that boot of the receiver, or 0, 0: what is known of
-members, as `records.Boot`. Of the receiver it is durable. 0, 0 and nothing: the receiver's boot may not be known: it is to be told again, with what the receiver knows of all."""
+members, as `records.Boot`. Of the receiver it is durable. 0, 0 and nothing: the receiver's boot may not be known,
+and is to be told again, with what it knows of all."""
 LINEAGE_MAX: Final = 256
 """Boots that a member may have begun since the last that was registered: with their nonces they fit into a copy and a frame."""
 SUM: Final = 104
