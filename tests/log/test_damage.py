@@ -143,6 +143,22 @@ def test_a_state_record_tells_all_above_its_mark() -> None:
     assert recover_damaged(COPIES, log, [Rotten(0, (1, 0, 80), None, 0)]).faulty == {8: 5}
 
 
+@pytest.mark.parametrize("behind", [True, False])
+@pytest.mark.parametrize("older", [True, False])
+def test_a_value_that_stands_in_a_state_record_alone_is_written_again(*, behind: bool, older: bool) -> None:
+    """[SAFETY 15] Whoever drops it from memory has to find it on the disk; an older value of that slot is another one."""
+    before = [accept(2, b"old", BALLOT - (1 << 16))] if older else []
+    opens = state(1, [(2, BALLOT, b"v")])
+    records = [accept(1), mark(1, 2), *before, *([] if behind else [opens]), *([opens] if behind else []), mark(2, 2), accept(3)]
+    at = 2 + len(before) + (0 if behind else 1)
+    for known in ((RecordKind.ACCEPT, 2, BALLOT), None):
+        for repaired in (False, True):
+            found = recover_damaged(COPIES, records, [Rotten(at, PLACE, known, 1, repaired)])
+            assert (found.alone, found.faulty) == ({2}, {})
+            assert found.accepted[2] == (BALLOT, b"v")
+    assert recover_damaged(COPIES, [*records, accept(2, b"v"), mark(3, 3)], [Rotten(at, PLACE, None, 1)]).alone == set()
+
+
 def test_a_lost_mark_is_told_by_the_votes_that_needed_it() -> None:
     """[SAFETY 6]: a start reports a window above what it knows; a vote further up must not go unreported."""
     log = [*(accept(slot) for slot in range(1, WINDOW + 3)), mark(0)]

@@ -34,7 +34,7 @@ from gaios.paxos.core import WINDOW
 FAR: Final = 1 << 62
 LOST_WORD: Final = encode(Quarantine(VERSION, 0, 0, None, None, "a record says so that rotted"))
 """Whoever was in quarantine is, until it is known to be right again."""
-COPIES_WORD: Final = encode(Quarantine(VERSION, 0, 0, None, None, "its promise copies say so, and no record why: it rotted"))
+COPIES_WORD: Final = encode(Quarantine(VERSION, 0, 0, None, None, "its promise copies say so, and no record says why"))
 _ACCEPT, _CHOSEN, _STATE, _FAULT = (int(k) for k in (RecordKind.ACCEPT, RecordKind.CHOSEN, RecordKind.STATE, RecordKind.FAULT))
 
 
@@ -64,8 +64,6 @@ class _Hole:
         """The only slots that it can be about, each with its ballot; None: all of the range."""
         self.seen: set[int] = set()
         """Slots that were written behind it."""
-        self.found: set[int] = set()
-        """Those of them that have a record of their own there, where they can be looked up."""
         self.newest = FAR
         """No vote in it was in a newer ballot."""
         self.bounds: dict[int, int] = {}
@@ -77,7 +75,6 @@ class _Hole:
         for kind, slot, ballot, payload in records:
             if kind == _ACCEPT:
                 seen.add(slot)
-                self.found.add(slot)
             elif kind == _CHOSEN and self.high == FAR:
                 self.high = ballot or slot + WINDOW
             elif kind == _STATE:
@@ -137,7 +134,7 @@ def recover_damaged(
             if each is not None:
                 if each.lost and (each.record is None or each.record[0] in (RecordKind.BOOT, _STATE)):
                     found.forgot_boots = True
-                hole = _hole(each, found)
+                hole = _hole(each, found, begins_later=begins_later)
                 hole.is_first = not each.at and each.record is None and each.lost > (0 if begins_later else 1)
                 below = min(hole.slots, default=FAR) - 1 if hole.slots is not None else hole.low
                 hole.low = min(hole.low, oldest)
@@ -154,13 +151,17 @@ def recover_damaged(
         known = [*found.accepted, *found.faulty, *(slot for hole in holes for slot in hole.slots or ())]
         found.truncated = min([found.chosen, *(slot - 1 for slot in known)])
     if lost := next((hole for hole in holes if hole.is_first and hole.high == FAR), None):
-        detail = "the record that the log begins with is lost, and nothing behind tells what was voted for: this replica's state is lost"
-        raise StateDamaged(file=directory, offset=lost.place[1] if lost.place is not None else 0, kind="state", detail=detail)
+        number, start = (lost.place or (0, 0))[:2]
+        what = f"the record that the log begins with, in segment {number}, is lost"
+        detail = f"{what}, and nothing behind it tells what this replica voted for: its state is lost"
+        raise StateDamaged(file=directory, offset=start, kind="state", detail=detail)
     _settle(found, holes, covered)
+    own = {slot: ballot for kind, slot, ballot, _ in records if kind == _ACCEPT}
+    found.alone = {slot for slot, (ballot, _) in found.accepted.items() if slot > found.truncated and own.get(slot) != ballot}
     return found
 
 
-def _hole(rotten: Rotten, found: Recovered) -> _Hole:
+def _hole(rotten: Rotten, found: Recovered, *, begins_later: bool) -> _Hole:
     """What may have stood there; what an intact header says is taken up."""
     hole = _Hole(rotten.place, found.chosen, FAR, rotten.lost)
     if rotten.record is None:
@@ -182,8 +183,10 @@ def _hole(rotten: Rotten, found: Recovered) -> _Hole:
         found.truncated = max(found.truncated, slot)
     elif kind == _STATE:
         found.chosen, found.promised = max(found.chosen, slot), max(found.promised, ballot)
-        if not rotten.at:  # the records that it was made from are not in this log
+        if not rotten.at and begins_later:  # the records that it was made from are not in this log
             hole.slots, hole.low = None, found.chosen
+        elif not rotten.at:  # a creation wrote it: there is nothing before what it calls chosen
+            found.truncated = slot
     return hole
 
 
@@ -209,9 +212,6 @@ def _settle(found: Recovered, holes: list[_Hole], covered: int) -> None:
             faulty[slot] = max(ballot, faulty.get(slot, 0))
     missing = (slot for slot in range(found.truncated + 1, found.chosen + 1) if slot not in found.accepted and slot not in faulty)
     faulty |= dict.fromkeys(missing, found.promised)
-    for hole in holes:
-        kept = set(hole.slots if hole.slots is not None else hole.seen) - hole.found
-        found.alone |= {slot for slot in kept if slot > found.truncated and slot in found.accepted and slot not in faulty}
     found.faulty = {slot: max(1, faulty[slot]) for slot in sorted(faulty)}
     for slot in faulty:
         found.accepted.pop(slot, None)

@@ -88,7 +88,7 @@ def files(identity: Identity, base: Base | None, *, segment_bytes: int, leftover
     """What a replica's directory is made of, without its manifest."""
     slot, promised = (base.slot, base.promised) if base is not None else (0, 0)
     state = State(promised=promised, longest_ns=0, chosen=slot, truncated=slot, accepted=[])
-    record = Record(RecordKind.STATE, 0, 0, encode(state))
+    record = Record(RecordKind.STATE, slot, promised, encode(state))
     yield from create_files(identity, encode_copies(Copies(promised=promised)), record, segment_bytes=segment_bytes, leftovers=leftovers)
     if base is not None:
         writer = Writer(identity.cell, slot)
