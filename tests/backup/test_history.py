@@ -1,18 +1,16 @@
 """Which values of a log were chosen, and what is said where it is damaged."""
 
-from pathlib import Path
-
 import pytest
 
-from gaios.backup.history import Chosen, History, chosen, furthest, reach, rewritten
-from gaios.errors import ConfigurationError, StateDamaged
+from gaios.backup.history import Chosen, History, chosen, reach, rewritten
+from gaios.errors import StateDamaged
 from gaios.log import RecordKind, encode
 from gaios.log.records import State
 from gaios.storage import Identity, Record, segment
 from gaios.storage.prefix import Hole
 from gaios.storage.record import HEADER_BYTES, candidates, seed
 from tests.backup.parts import Living
-from tests.server.parts import CELL, MS, S
+from tests.server.parts import CELL, S
 
 
 def accept(slot: int, value: bytes) -> Record:
@@ -53,19 +51,6 @@ def test_the_newest_word_about_a_snapshot_counts() -> None:
     assert reach([again], "d").proved == {}
 
 
-def test_of_a_cell_the_furthest_replica_is_taken(plain: Living, tmp_path: Path) -> None:
-    """One that was cut off is behind."""
-    master = plain.cell.elect()
-    behind = next(member for member in (1, 2, 3) if member != master)
-    plain.cell.cut.add(behind)
-    plain.client.put(10)
-    plain.cell.run(S)
-    for member in (1, 2, 3):
-        plain.write(tmp_path / f"replica-{member}", member)
-    assert furthest(tmp_path).name != f"replica-{behind}"
-    assert furthest(tmp_path / f"replica-{behind}").name == f"replica-{behind}"
-
-
 def test_a_value_that_may_have_stood_in_a_hole_is_the_one_that_was_written_again() -> None:
     """An older one may stand before the hole."""
     hole = Hole(Record(RecordKind.ACCEPT, 1, 2, b""))
@@ -74,18 +59,6 @@ def test_a_value_that_may_have_stood_in_a_hole_is_the_one_that_was_written_again
         late = rewritten(records, "d")
         assert late == {1: b"new"}
         assert list(chosen(records, 0, "d", late)) == [Chosen(1, b"new", b""), Chosen(2, b"b", b"")]
-
-
-def test_one_in_quarantine_is_the_last_to_be_taken(plain: Living, tmp_path: Path) -> None:
-    """[SAFETY 25] However far it is, where its database is asked for; its log is right. When the quarantine is over it counts again."""
-    plain.put(5)
-    plain.cell.nodes[1].replica.contradict(plain.cell.now, 3, "what it keeps was changed")
-    plain.cell.run(10 * MS)
-    for member in (1, 2, 3):
-        plain.write(tmp_path / f"replica-{member}", member)
-    assert furthest(tmp_path, sound=True).name != "replica-1"
-    word, none = (Record(RecordKind.QUARANTINE, 3, 0, payload) for payload in (b"?", b""))
-    assert [reach(records, "d").quarantine for records in ([word], [word, none])] == [b"?", b""]
 
 
 def test_it_is_told_where_a_log_is_damaged(plain: Living) -> None:
@@ -112,6 +85,6 @@ def test_it_is_told_where_a_log_is_damaged(plain: Living) -> None:
     assert 10 in mended.rewritten()
 
 
-def test_what_is_neither_a_cell_nor_a_replica_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="neither a cell nor a replica"):
-        furthest(tmp_path)
+def test_the_newest_word_about_a_quarantine_counts() -> None:
+    word, none = (Record(RecordKind.QUARANTINE, 3, 0, payload) for payload in (b"?", b""))
+    assert [reach(records, "d").quarantine for records in ([word], [word, none])] == [b"?", b""]

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gaios.backup.source import Source
+from gaios.backup.source import Source, furthest
 from gaios.errors import ConfigurationError, Diverged, StateDamaged
 from gaios.log import RecordKind, recover
 from gaios.log.applier import extend
@@ -135,3 +135,31 @@ def test_behind_damage_that_was_repaired_the_log_goes_on(plain: Living, tmp_path
         assert known in {b"", chain}
     assert chain == plain.cell.nodes[1].replica.applier.chain
     source.close()
+
+
+def test_of_a_cell_the_furthest_replica_is_taken(plain: Living, tmp_path: Path) -> None:
+    """One that was cut off is behind."""
+    master = plain.cell.elect()
+    behind = next(member for member in (1, 2, 3) if member != master)
+    plain.cell.cut.add(behind)
+    plain.client.put(10)
+    plain.cell.run(S)
+    for member in (1, 2, 3):
+        plain.write(tmp_path / f"replica-{member}", member)
+    assert furthest(tmp_path).name != f"replica-{behind}"
+    assert furthest(tmp_path / f"replica-{behind}").name == f"replica-{behind}"
+
+
+def test_one_in_quarantine_is_the_last_to_be_taken(plain: Living, tmp_path: Path) -> None:
+    """[SAFETY 25] However far it is, where its database is asked for; its log is right."""
+    plain.put(5)
+    plain.cell.nodes[1].replica.contradict(plain.cell.now, 3, "what it keeps was changed")
+    plain.cell.run(10 * MS)
+    for member in (1, 2, 3):
+        plain.write(tmp_path / f"replica-{member}", member)
+    assert furthest(tmp_path, sound=True).name != "replica-1"
+
+
+def test_what_is_neither_a_cell_nor_a_replica_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="neither a cell nor a replica"):
+        furthest(tmp_path)

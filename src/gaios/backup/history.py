@@ -8,19 +8,16 @@ Rule 2. What counts as chosen is what a mark says. A value that may have stood i
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import closing
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
 
-from gaios.errors import ConfigurationError, StateDamaged
+from gaios.errors import StateDamaged
 from gaios.log import Copies, RecordKind
 from gaios.log.damage import COPIES_WORD
 from gaios.log.records import State
 from gaios.storage import copies, segment
 from gaios.storage.copies import Copy
-from gaios.storage.disk import Directory
 from gaios.storage.prefix import Hole, mended, survey
 from gaios.storage.words import Reader, Record
 
@@ -104,29 +101,6 @@ class History:
         """Why it was not read to its end, for people; empty: it was."""
         broken = self.survey.broken
         return "" if broken is None else f"{broken.file}, byte {broken.offset}: {broken.detail}"
-
-
-def furthest(path: Path, *, sound: bool = False) -> Path:
-    """Of a replica's directory itself; of a local cell's, the replica's that knows most to be chosen.
-
-    Args:
-        path: Either.
-        sound: One in quarantine only if all are.
-
-    Raises:
-        ConfigurationError: it is neither.
-        DiskFailed: it cannot be read.
-        StateDamaged: a record cannot be read.
-    """
-    found: dict[Path, tuple[bool, int]] = {}
-    for each in sorted(path.glob("replica-*")) or [path]:
-        if (each / "wal").is_dir():
-            with closing(Directory(each)) as reader:
-                known = History(reader, str(each)).reach()
-                found[each] = (sound and not known.quarantine, known.chosen)
-    if not found:
-        raise ConfigurationError(reason=f"{path} holds neither a cell nor a replica", hint="name what gaios up --dir, or serve, was given")
-    return max(found, key=lambda each: found[each])
 
 
 def reach(records: Iterable[Record], directory: str) -> Reach:

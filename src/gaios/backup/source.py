@@ -9,6 +9,7 @@ Rule 4. A replica in quarantine has no database that a backup could be proved ag
 """
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 from gaios.backup.history import Chosen, History, Reach, chosen, whole
@@ -116,6 +117,29 @@ class Source:
             "repaired: that is skipped"
         )
         return error
+
+
+def furthest(path: Path, *, sound: bool = False) -> Path:
+    """Of a replica's directory itself; of a local cell's, the replica's that knows most to be chosen.
+
+    Args:
+        path: Either.
+        sound: One in quarantine only if all are.
+
+    Raises:
+        ConfigurationError: it is neither.
+        DiskFailed: it cannot be read.
+        StateDamaged: a record cannot be read.
+    """
+    found: dict[Path, tuple[bool, int]] = {}
+    for each in sorted(path.glob("replica-*")) or [path]:
+        if (each / "wal").is_dir():
+            with closing(Directory(each)) as reader:
+                known = History(reader, str(each)).reach()
+                found[each] = (sound and not known.quarantine, known.chosen)
+    if not found:
+        raise ConfigurationError(reason=f"{path} holds neither a cell nor a replica", hint="name what gaios up --dir, or serve, was given")
+    return max(found, key=lambda each: found[each])
 
 
 def _refuse(path: Path, payload: bytes) -> None:

@@ -48,8 +48,8 @@ def save(
     form: Form = FORM,
 ) -> int:
     """Back a cell up: send what the store has not, read all of it back, restore it in memory, compare, and only then let it count."""
-    from gaios.backup.history import furthest
     from gaios.backup.save import save as save_to
+    from gaios.backup.source import furthest
     from gaios.backup.stores import open_store
 
     done = save_to(open_store(url), furthest(Path(directory), sound=True), now_ms=now_ms(), keep=keep, note=output.note_if_watched)

@@ -131,7 +131,8 @@ def _of_operation(written: str, directory: str | None) -> tuple["Told", "History
 
 
 def _replayed(directory: str, operation: "Operation | None") -> tuple["Replay", "History"]:
-    from gaios.backup.history import History, furthest
+    from gaios.backup.history import History
+    from gaios.backup.source import furthest
     from gaios.explain.replay import Replay
     from gaios.storage.disk import Directory
 
