@@ -48,6 +48,9 @@ class Process:
         try:
             async with asyncio.timeout(PATIENCE_S):
                 said = b"".join(await self.process.communicate()).decode()
+        except TimeoutError:
+            self.process.kill()
+            raise AssertionError((await self.process.communicate())[0].decode()) from None
         finally:
             if self.process.returncode is None:
                 self.process.kill()

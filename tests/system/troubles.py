@@ -22,8 +22,11 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
+
 from gaios.server import control, local
 from tests.server.parts import places
+from tests.server.shells import get
 from tests.storage.powercut import Machine
 from tests.system.test_kill import Writers, check, kill
 from tests.system.test_lost_disks import Process, elsewhere, follower, votes
@@ -31,6 +34,8 @@ from tests.system.test_lost_disks import Process, elsewhere, follower, votes
 REPLICAS = 5
 QUIET_S = 1.0
 """Load between two troubles."""
+ENOUGH = 50
+"""Slots."""
 IMAGE_BYTES = 2 << 30
 SLOTS = "2000"
 """Snapshots, so that logs are truncated and members fetch them."""
@@ -82,6 +87,12 @@ async def power(cell: local.LocalCell, rounds: int, machine: Machine) -> None:
     print(f"{rounds} power cuts of all five; {writers.counted} increments, {len(writers.acknowledged)} keys: all are there", flush=True)
 
 
+async def applied(cell: local.LocalCell, replica: int) -> int:
+    """How far a replica is."""
+    admin = next(each.admin for each in cell.founders if each.id == replica)
+    return int(msgspec.json.decode((await get(admin, "/status"))[1])["applied"])
+
+
 async def wiped(cell: local.LocalCell, victim: int, writers: Writers) -> None:
     """Nothing is left."""
     control.stop(cell, [victim])
@@ -95,7 +106,9 @@ async def rolled_back(cell: local.LocalCell, victim: int, writers: Writers) -> N
     where = cell.replica_dir(victim)
     kept = where.with_name("kept")
     shutil.copytree(where, kept)
-    await writers.go_on()
+    before = await applied(cell, victim)
+    while await applied(cell, victim) < before + ENOUGH:
+        await writers.go_on()  # what it acknowledged meanwhile, others remember
     kill(cell, victim)
     control.stop(cell, [victim])
     shutil.rmtree(where)
