@@ -60,8 +60,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of waiting entries."""
     reads_waiting: int = 4_096
     """Reads that may wait for the lease."""
-    seek_slots: int = 64
-    """Chosen values asked for at a time."""
+    seek_slots: int = 256
+    """Chosen values asked for at a time: a busy supplier answers some milliseconds later, and a new member may ask for the whole log."""
     supply_bytes: int = 4 << 20
     """Chosen values supplied in answer to one message; the rest is asked for again."""
     cache_bytes: int = 16 << 20

@@ -379,20 +379,27 @@ class Node(Answering):
             self.snapshots.heard(now, member, message)
         if output.answers:
             self._answer(now, self.gated.answered(output.answers))
+        left = self.replica.options.supply_bytes
         for member, slot in output.reads:
-            self._read_back(now, member, slot)
+            if member == self.replica.me:
+                self._read_back(now, member, slot)
+            elif left > 0:  # the rest is asked for again
+                left -= self._read_back(now, member, slot)
 
-    def _read_back(self, now: int, member: int, slot: int) -> None:
-        """Hand the replica a value that it does not hold any more; one that is not written yet stands here."""
+    def _read_back(self, now: int, member: int, slot: int) -> int:
+        """Hand the replica a value that it does not hold any more, and say how long it is; one that is not written yet stands here."""
         if (pending := self.commit.unwritten(RecordKind.ACCEPT, slot)) is not None:
             self.replica.supply(now, member, slot, *pending[2:])
-        elif (where := self.commit.journal.locate(RecordKind.ACCEPT, slot)) is not None:
+            return len(pending[3])
+        if (where := self.commit.journal.locate(RecordKind.ACCEPT, slot)) is not None:
             try:
                 record = self.commit.journal.read(self._reader, where)
             except errors.StateDamaged:
                 self.damages.found_at(now, where.place)
             else:
                 self.replica.supply(now, member, slot, record.ballot, record.payload)
+                return len(record.payload)
+        return 0
 
     def _release(self, after: Waiting) -> None:
         if after:
