@@ -594,7 +594,7 @@ class StateDamaged(Error):
         self.file, self.offset, self.kind, self.detail = file, offset, kind, detail
         self.hint = (
             "keep the directory as it is, and run `gaios verify` on it to see what is damaged; the other replicas go on without this one "
-            "as long as a majority is intact; repair and replacement come with a later version"
+            "as long as a majority is intact; `gaios member replace` puts a new member in its place"
         )
         super().__init__(f"{file}: damaged at byte {offset} ({kind}): {detail}")
 

@@ -29,7 +29,7 @@ from tests.server.parts import places
 from tests.server.shells import get
 from tests.storage.powercut import Machine
 from tests.system.test_kill import Writers, check, kill
-from tests.system.test_lost_disks import Process, elsewhere, follower, votes
+from tests.system.test_lost_disks import TOLD_S, Process, elsewhere, follower, votes
 
 REPLICAS = 5
 QUIET_S = 1.0
@@ -109,6 +109,7 @@ async def rolled_back(cell: local.LocalCell, victim: int, writers: Writers) -> N
     before = await applied(cell, victim)
     while await applied(cell, victim) < before + ENOUGH:
         await writers.go_on()  # what it acknowledged meanwhile, others remember
+    await asyncio.sleep(TOLD_S)
     kill(cell, victim)
     control.stop(cell, [victim])
     shutil.rmtree(where)
