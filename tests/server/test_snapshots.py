@@ -9,7 +9,7 @@ import pytest
 from gaios import entry
 from gaios.db.records import MASK, digest
 from gaios.log import Options, recover
-from gaios.log.codec import ASK
+from gaios.log.codec import ASK, OFFER, Message
 from gaios.log.doubt import Phase
 from gaios.log.quarantine import Quarantine
 from gaios.log.snapshots import Capture, Handle, Part, encode_handle, read_handle
@@ -617,3 +617,27 @@ def test_who_waited_for_different_ones_goes_on_with_the_same() -> None:
 
     assert [takes(had, asked) for had, asked in [(0, 3_999), (0, 4_000), (3_999, 4_000), (4_000, 7_999)]] == [False, True, True, False]
     assert takes(0, 1, proved=True)
+
+
+def test_who_has_nothing_is_offered_a_snapshot_though_its_peers_keep_all_of_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a long log it is there sooner; here values are."""
+    told = list[int]()
+    heard = Snapshots.heard
+
+    def hear(self: Snapshots, now: int, member: int, message: Message) -> None:
+        told.append(message[0])
+        heard(self, now, member, message)
+
+    monkeypatch.setattr(Snapshots, "heard", hear)
+    cell = HandCell(3, options=SMALL)
+    behind = max(cell.members)
+    cell.cut.add(behind)
+    Client(cell).put(200)
+    cell.run(S)
+    master, node = cell.nodes[cell.elect()], cell.nodes[behind]
+    assert master.replica.core.truncated == node.replica.chosen == 0
+    told.clear()
+    cell.cut.clear()
+    cell.run(2 * S)
+    assert {OFFER, ASK} <= set(told)
+    assert node.replica.applied == master.replica.applied

@@ -183,9 +183,9 @@ class Applying(Belonging):
     def _fetch(self, now: int, member: int, message: Message) -> int:
         """A peer asks for a chosen value: supply it, from memory or by way of the disk; about how many bytes go out."""
         slot = message[1]
+        if self.offer and (slot == 1 or slot <= self.core.truncated):  # who has nothing yet is there sooner by a snapshot
+            self._steps.output.at_once.append((member, (OFFER, self.offer)))
         if slot <= self.core.truncated:
-            if self.offer:
-                self._steps.output.at_once.append((member, (OFFER, self.offer)))
             return self.options.supply_bytes
         if slot <= self._evicted and slot not in self.core.faulty:
             self._steps.output.reads.append((member, slot))
