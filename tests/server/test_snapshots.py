@@ -639,5 +639,5 @@ def test_who_has_nothing_is_offered_a_snapshot_though_its_peers_keep_all_of_the_
     told.clear()
     cell.cut.clear()
     cell.run(2 * S)
-    assert {OFFER, ASK} <= set(told)
+    assert OFFER in told
     assert node.replica.applied == master.replica.applied
