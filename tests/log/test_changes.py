@@ -257,6 +257,46 @@ def test_changes_that_make_no_sense_are_refused(what: str, make: object) -> None
     assert what in answer.body.decode(errors="replace")
 
 
+def test_who_was_removed_stays_until_the_last_voter_knows_it_durably() -> None:
+    """From two to one: a power cut takes back what the last one had in memory, and then it needs the other again.  [SAFETY 5, 18]"""
+    cell, master, client = running(2)
+    cell.submit(master, client.command(b"kept"))
+    cell.run(1_000)
+    other = next(node for node in cell.nodes.values() if node is not master)
+    master.replica.change(cell.now, object(), master.replica.configuration.removed(other.me))
+    master.drain()
+    while other.removed is None:
+        cell.run(5)
+    master.start()
+    assert cell.elect() is master
+    assert master.machine.log == [b"kept"]
+
+
+def test_who_was_removed_stays_while_disks_hang() -> None:
+    """Four to three, one of them dead: the other two know it in memory alone when they lose power."""
+    cell, master, client = running(4)
+    cell.submit(master, client.command(b"kept"))
+    cell.run(1_000)
+    dead, gone, stays = [node for node in cell.nodes.values() if node is not master]
+    dead.up = False
+    cell.run(200)
+    master.replica.change(cell.now, object(), master.replica.configuration.removed(gone.me))
+    master.drain()
+    while not master.replica.config == stays.replica.config == 1:
+        cell.run(1, step_ms=1)
+    master.disk_works = stays.disk_works = False
+    cell.run(1_000)
+    assert gone.replica.is_removed
+    assert gone.removed is None
+    for node in (master, stays):
+        node.disk_works = True
+        node.start()
+    assert cell.elect().machine.log == [b"kept"]
+    cell.run(3_000)
+    assert is_settled(cell.elect())
+    assert gone.removed is not None, "now they can spare it"
+
+
 def test_a_change_waits_until_the_one_before_is_settled() -> None:
     """Those whom it removed may hold the only copies of what was chosen below."""
     cell, master, _ = running()

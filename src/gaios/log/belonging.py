@@ -11,7 +11,6 @@ from typing import Any, Final
 from gaios import configuration, errors
 from gaios.configuration import Configuration
 from gaios.log.answers import Answer, Status
-from gaios.log.changes import Changes
 from gaios.log.codec import BOOT, BOOTED, POLL, Message
 from gaios.log.election import Election
 from gaios.log.output import OTHERS
@@ -28,7 +27,6 @@ class Belonging(Standing):
 
     _steps: Steps
     _election: Election
-    _changes: Changes
     _resend_due: int
 
     @property

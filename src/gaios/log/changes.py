@@ -56,10 +56,15 @@ class Changes:
             raise errors.InvalidCommand(reason="a change adds or removes one voter")
         if configuration.next_member < newest.next_member:
             raise errors.InvalidCommand(reason=f"member numbers below {newest.next_member} were given already")
-        if self._reign.is_changing or not self.roster.settled(self._core.chosen):
+        if self._reign.is_changing or not self.is_settled:
             raise errors.InvalidCommand(
                 reason=f"the change to configuration {newest.number + self._reign.is_changing} is not settled: ask again"
             )
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether those whom the newest configuration removed may be switched off; a master knows."""
+        return self.roster.settled(self._steps.durable_mark)
 
     def due_ns(self) -> int:
         """When a master looks again; never, while nothing is to be done."""
@@ -69,7 +74,7 @@ class Changes:
         return (
             self._reign.is_serving
             and bool(self.roster.slot)
-            and (bool(self.roster.learners()) or bool(self.roster.left) or not self.roster.settled(self._core.chosen))
+            and (bool(self.roster.learners()) or bool(self.roster.left) or not self.is_settled)
         )
 
     def tick(self, now: int) -> None:
@@ -82,7 +87,7 @@ class Changes:
         self._steps.output.at_once += [(OTHERS, message) for message in (*news, (POLL, 0, self._core.promised, self._core.chosen))]
         self._steps.output.at_once += [(member, message) for member in self.roster.left for message in news]
         heard = self.roster.heard
-        if not self._reign.is_changing and self.roster.settled(self._core.chosen):
+        if not self._reign.is_changing and self.is_settled:
             for learner in self.roster.learners():
                 if reign == self._reign.ballot and learner in heard and heard[learner] + LAG_SLOTS >= asked:
                     self._reign.change(None, self.roster.newest.promoted(learner).encode())
@@ -93,4 +98,4 @@ class Changes:
     def news(self) -> list[Message]:
         """What this replica tells whoever may not know the newest configuration, and whether those whom it removed may go."""
         roster = self.roster
-        return [(NEWS, roster.newest.encode(), int(roster.settled(self._core.chosen)))] if roster.slot else []
+        return [(NEWS, roster.newest.encode(), int(self.is_settled))] if roster.slot else []

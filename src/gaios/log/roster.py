@@ -4,8 +4,9 @@ Rule 1. Whom the protocol *counts* is the core's alone, from chosen values; this
 Rule 2. A newer configuration than the log knows may be told by others (a new replica's invitation, NEWS): its members are talked to as
 well, and count for nothing until the log says so.
 Rule 3. Who left is answered when it asks, and told nothing else: so it learns that it left, and cannot disturb.
-Rule 4. A configuration is settled when a majority of its voters knows it to be chosen. Before, those whom it removed may still hold the
-only copies of what was chosen below it: they must not be switched off, and the next change waits.
+Rule 4. A configuration is settled when a majority of its voters knows it to be chosen, and has that durably: what is in memory alone a
+power cut takes back. Before, those whom it removed may still hold the only copies of what was chosen below it: they must not be switched
+off, and the next change waits.
 """
 
 from collections.abc import Mapping
@@ -42,7 +43,7 @@ class Roster:
         """Members of the configuration before the newest that this replica went through, who are to be told that they left."""
         self._told = told or self.newest
         self.marks: dict[int, int] = {}
-        """Through which slot a member said it knows everything to be chosen."""
+        """Through which slot a member said it knows everything to be chosen, durably."""
         self.heard: dict[int, int] = {}
         """The same, of those who said it since a master asked last."""
         self.places: dict[int, int] = {}
@@ -126,10 +127,10 @@ class Roster:
         """Whether a member is counted, as far as the log says."""
         return self.newest.voters >> member & 1 == 1
 
-    def settled(self, chosen: int) -> bool:
-        """Whether a majority of the voters knows the newest configuration to be chosen; `chosen`: this replica's own mark."""
+    def settled(self, durable: int) -> bool:
+        """Whether a majority of the voters knows the newest configuration to be chosen, durably; `durable`: this replica's own mark."""
         voters = self.newest.voters
-        marks = {**self.marks, self._me: chosen}
+        marks = {**self.marks, self._me: durable}
         aware = sum(1 << member for member, mark in marks.items() if mark >= self.slot)
         return self.slot == 0 or 2 * (aware & voters).bit_count() > voters.bit_count()
 

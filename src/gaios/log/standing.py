@@ -5,6 +5,7 @@ from gaios.configuration import Configuration
 from gaios.log.applier import Applier
 from gaios.log.boots import Boots
 from gaios.log.catchup import Catchup
+from gaios.log.changes import Changes
 from gaios.log.doubt import Doubt
 from gaios.log.gauge import Ailment, Gauge, Unfit, tolerates
 from gaios.log.options import MS, Options
@@ -33,6 +34,7 @@ class Standing:
     raising: Raising
     _reign: Reign
     _catchup: Catchup
+    _changes: Changes
     _steps: Steps
     _repair: Repair
     _master: int
@@ -93,7 +95,7 @@ class Standing:
     @property
     def is_settled(self) -> bool:
         """Whether those whom it removed may be switched off; a master knows.  [SAFETY 18]"""
-        return self.roster.settled(self.core.chosen)
+        return self._changes.is_settled
 
     @property
     def is_serving(self) -> bool:

@@ -186,8 +186,7 @@ class Steps:
 
         In which Output that is.
         """
-        if self.core.chosen > self._marked:
-            self._mark()
+        self.mark()
         self.output.records.append((RecordKind.SNAPSHOT, slot, int(proved), handle))
         return self.output.number
 
@@ -217,8 +216,7 @@ class Steps:
         """Write the mark of an idle replica."""
         if now >= self._mark_due:
             self._mark_due = FAR
-            if self.core.chosen > self._marked:
-                self._mark()
+            self.mark()
 
     def synced(self, number: int) -> None:
         """Every record through Output `number` is durable."""
@@ -329,6 +327,11 @@ class Steps:
         copies = encode_copies(Copies(*fixed, bool(self.quarantine), silent_through))
         if copies != self._copies:
             self._copies = self.output.copies = copies
+
+    def mark(self) -> None:
+        """Have what is known to be chosen written down in this Output, if it is not yet."""
+        if self.core.chosen > self._marked:
+            self._mark()
 
     def _mark(self) -> None:
         """Write down what is known to be chosen."""

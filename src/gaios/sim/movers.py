@@ -19,9 +19,9 @@ from gaios.sim.onlooker import MEMBERS
 from gaios.sim.seat import Seat, address
 from gaios.sim.world import World
 
-VOTERS_MIN: Final = 2
+VOTERS_MIN: Final = 1
 VOTERS_MAX: Final = 6
-PLACES_KEPT: Final = 2
+PLACES_KEPT: Final = 1
 LOOK_NS: Final = 50 * MS
 NOBODY: Final = 1 << 40
 """The connection of whoever asks: no client has it, and its answer goes nowhere."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from gaios.log.changes import Changes
 from gaios.log.electing import Electing
 from gaios.log.roster import Roster
 from gaios.sim.museum.exhibit import Exhibit, method, scenario, text, together
@@ -23,6 +24,12 @@ def _campaigns(sound: Callable[..., Any]) -> Callable[..., Any]:
             self._campaign(now)
 
     return consider
+
+
+def _from_memory(sound: property) -> property:
+    """I know it, so I know it."""
+    del sound
+    return property(lambda self: self.roster.settled(self._core.chosen))
 
 
 EXHIBITS = [
@@ -53,5 +60,13 @@ EXHIBITS = [
         text(("chosen = k\n            config = numbered(v); voters = listed(v)", "chosen = k")),
         ("agreement", "liveness", "no replica stops by itself", "durability"),
         scenario("members"),
+    ),
+    Exhibit(
+        "settled is said before it is durable",
+        "log",
+        "SAFETY 5, 18",
+        method(Changes, "is_settled", _from_memory),
+        ("liveness", "durability", "no replica stops by itself"),
+        scenario("idle-members"),
     ),
 ]
