@@ -297,6 +297,38 @@ def test_who_was_removed_stays_while_disks_hang() -> None:
     assert gone.removed is not None, "now they can spare it"
 
 
+@pytest.mark.parametrize("what", ["removed", "replaced"])
+def test_a_change_that_would_leave_no_majority_alive_is_refused(what: str) -> None:
+    """Of three one is down: without one of the other two the cell could not even change back. The dead one may go."""
+    cell, master, client = running()
+    dead, healthy = [node for node in cell.nodes.values() if node is not master]
+    dead.up = False
+    cell.run(3_000)
+    token = object()
+    master.replica.change(cell.now, token, getattr(master.replica.configuration, what)(healthy.me))
+    master.drain()
+    assert master.answers[token].status == Status.INVALID
+    assert f"(not replica {dead.me})" in master.answers[token].body.decode(errors="replace")
+    assert cell.submit(master, client.command(b"x")).status == Status.DONE
+    assert changed(cell, master, getattr(master.replica.configuration, what)(dead.me)) == Status.DONE
+    assert cell.submit(master, client.command(b"y")).status == Status.DONE
+
+
+def test_a_learner_that_would_leave_no_majority_alive_is_not_made_a_voter() -> None:
+    """It knows everything, and grants nothing: a cell of one would need it from then on."""
+    cell, master, client = running(1)
+    told = master.replica.configuration.added(2)
+    assert changed(cell, master, told) == Status.DONE
+    new = join(cell, 2, told)
+    cell.cut = lambda a, _b, m: a == new.me and m[0] in (core.GRANT, core.ACCEPTED)
+    cell.run(2_000)
+    assert cell.submit(master, client.command(b"x")).status == Status.DONE
+    assert master.replica.core.electors() == 0b10
+    cell.cut = lambda _a, _b, _m: False
+    cell.run(1_000)
+    assert master.replica.core.electors() == 0b110
+
+
 def test_a_change_waits_until_the_one_before_is_settled() -> None:
     """Those whom it removed may hold the only copies of what was chosen below."""
     cell, master, _ = running()

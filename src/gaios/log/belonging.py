@@ -36,11 +36,11 @@ class Belonging(Standing):
     def change(self, now: int, token: Any, members: Configuration) -> None:  # noqa: ANN401 (a token is the shell's own)
         """Put a configuration into the log, as a master; DONE: it is chosen.  [PML §5.4; SAFETY 18]
 
-        NOT_MASTER: nothing was proposed; INVALID: it does not follow the newest, or the one before is not settled; IN_DOUBT: look again.
+        NOT_MASTER: nothing was proposed; IN_DOUBT: look again; INVALID: it does not follow the newest, or the one before is not settled, or
+        too few of its voters follow this master now.
         """
-        del now  # every event has one
         if self.is_serving:
-            self._changes.propose(token, members)
+            self._changes.propose(now, token, members)
         else:
             self._steps.output.answers.append((token, Answer(Status.NOT_MASTER)))
 

@@ -3,7 +3,8 @@
 Rule 1. A change is proposed by a serving master, when the one before it is settled (roster.py), and alone.
 Rule 2. Who joins is a learner, told everything and counted for nothing. When it has caught up any master makes it a voter: what is still
 to be done stands in the configuration itself, so a change that a master began the next one finishes.
-Rule 3. A master that is no voter any more says so to the others and goes.
+Rule 3. Nothing is changed into a cell that could not go on: a majority of the new voters follow this master now.
+Rule 4. A master that is no voter any more says so to the others and goes.
 
 Safety does not rest on this file but for rule 1's order, which the core's guard holds a second time.
 """
@@ -19,6 +20,7 @@ from gaios.log.output import OTHERS
 from gaios.log.reign import Reign
 from gaios.log.roster import Roster
 from gaios.log.steps import FAR, Steps
+from gaios.paxos import core
 
 LAG_SLOTS: Final = 8
 """A learner has caught up that knew all but so many of the chosen slots that its master knew when it asked. Many more may be chosen
@@ -35,17 +37,17 @@ class Changes:
         self._asked = (0, 0)
         """In which reign a master asked last, and through which slot it knew everything to be chosen then."""
 
-    def propose(self, token: Any, configuration: Configuration) -> None:  # noqa: ANN401 (a token is the shell's own)
+    def propose(self, now: int, token: Any, configuration: Configuration) -> None:  # noqa: ANN401 (a token is the shell's own)
         """Put a configuration into the log; its answer comes in some `Output`, and says DONE once it is chosen."""
         try:
-            self._check(configuration)
+            self._check(now, configuration)
         except errors.InvalidCommand as error:
             self._steps.output.answers.append((token, Answer(Status.INVALID, body=errors.pack(error))))
         else:
             self._reign.change(token, configuration.encode())
             self._due = 0
 
-    def _check(self, configuration: Configuration) -> None:
+    def _check(self, now: int, configuration: Configuration) -> None:
         configuration.check()
         newest = self.roster.newest
         if configuration.number != newest.number + 1:
@@ -60,6 +62,21 @@ class Changes:
             raise errors.InvalidCommand(
                 reason=f"the change to configuration {newest.number + self._reign.is_changing} is not settled: ask again"
             )
+        if not self._can_go_on(now, configuration):
+            voters = [member for member in configuration.members if member.votes]
+            down = ", ".join(f"replica {member.place}" for member in voters if not self._follows(now, member.number))
+            raise errors.InvalidCommand(
+                reason=f"the cell would have {len(voters)} voters, and no majority of them follows the master now (not {down}): it could "
+                "never write again; bring these back and ask again, or remove or replace them first"
+            )
+
+    def _follows(self, now: int, member: int) -> bool:
+        """Whether a member, this one included, grants this master its lease."""
+        return now < self._core.grants.get(member, 0)
+
+    def _can_go_on(self, now: int, configuration: Configuration) -> bool:
+        """Whether a majority of its voters is there."""
+        return core.most(sum(1 << member for member in configuration.places if self._follows(now, member)), configuration.voters)
 
     @property
     def is_settled(self) -> bool:
@@ -89,8 +106,10 @@ class Changes:
         heard = self.roster.heard
         if not self._reign.is_changing and self.is_settled:
             for learner in self.roster.learners():
-                if reign == self._reign.ballot and learner in heard and heard[learner] + LAG_SLOTS >= asked:
-                    self._reign.change(None, self.roster.newest.promoted(learner).encode())
+                promoted = self.roster.newest.promoted(learner)
+                has_caught_up = reign == self._reign.ballot and learner in heard and heard[learner] + LAG_SLOTS >= asked
+                if has_caught_up and self._can_go_on(now, promoted):
+                    self._reign.change(None, promoted.encode())
                     break
             self.roster.left = ()  # who was removed was told that it may go, or will ask
         heard.clear()
