@@ -3,9 +3,22 @@
 from collections.abc import Callable
 
 import pytest
+from msgspec.structs import replace
 
 from gaios import entry
-from gaios.configuration import FORMAT, Configuration, Member, decode, founders, is_configuration, listed, newest, numbered, of_value
+from gaios.configuration import (
+    FORMAT,
+    MEMBER_END,
+    Configuration,
+    Member,
+    decode,
+    founders,
+    is_configuration,
+    listed,
+    newest,
+    numbered,
+    of_value,
+)
 from gaios.errors import InvalidCommand, ProtocolError
 
 FOUNDERS = founders({1: 1, 2: 2, 3: 3})
@@ -56,6 +69,50 @@ def test_a_replacement_keeps_place_and_addresses() -> None:
 def test_what_no_cell_can_be_is_refused(make: Callable[[], object], says: str) -> None:
     with pytest.raises(InvalidCommand, match=says):
         make()
+
+
+BEFORE = FOUNDERS.added(4).removed(3)
+"""Members 1, 2 and the learner 4; 3 is gone, 5 is next."""
+
+
+@pytest.mark.parametrize(
+    "after",
+    [BEFORE.added(5), BEFORE.removed(1), BEFORE.removed(4), BEFORE.promoted(4), BEFORE.replaced(2, peer="h:1"), BEFORE.replaced(4)],
+    ids=["added", "removed", "a learner removed", "promoted", "replaced", "a learner replaced"],
+)
+def test_one_step_follows(after: Configuration) -> None:
+    after.check_follows(BEFORE)
+
+
+@pytest.mark.parametrize(
+    ("after", "says"),
+    [
+        (FOUNDERS, "does not follow 2"),
+        (BEFORE.added(5).added(6), "does not follow 2"),
+        (replace(BEFORE, number=3), "one member"),
+        (replace(BEFORE.added(5).added(6), number=3), "one member"),
+        (replace(BEFORE.added(5).promoted(4), number=3), "one member"),
+        (replace(BEFORE.added(5), next_member=5, members=(*BEFORE.members, Member(3, 5, votes=False))), "below 5 were given"),
+        (replace(BEFORE.added(5), next_member=1 << 16, members=(*BEFORE.members, Member(60_000, 5, votes=False))), "below 5 were given"),
+        (replace(BEFORE.removed(1), next_member=6), "below 5 were given"),
+        (BEFORE.added(5, votes=True), "learner"),
+        (replace(BEFORE, number=3, members=(replace(BEFORE.members[0], peer="h:1"), *BEFORE.members[1:])), "replace it"),
+        (replace(BEFORE, number=3, members=(replace(BEFORE.members[0], votes=False), *BEFORE.members[1:])), "replace it"),
+    ],
+    ids=str,
+)
+def test_what_is_no_step_does_not_follow(after: Configuration, says: str) -> None:
+    """A number that somebody had, numbers that are used up, a voter that learned nothing, an address that is changed."""
+    with pytest.raises(InvalidCommand, match=says):
+        after.check_follows(BEFORE)
+
+
+def test_numbers_come_to_an_end() -> None:
+    """A ballot has no room for more."""
+    last = founders({MEMBER_END - 2: 1}).added(2)
+    assert last.next_member == MEMBER_END
+    with pytest.raises(InvalidCommand, match="65536"):
+        last.added(3)
 
 
 def test_bytes_are_read_back() -> None:

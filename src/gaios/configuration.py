@@ -128,6 +128,26 @@ class Configuration(msgspec.Struct, array_like=True, frozen=True):
         if not all(0 < number < self.next_member <= MEMBER_END for number in numbers) or min(places) < 1:
             raise InvalidCommand(reason=f"members {numbers} and the next, {self.next_member}, must be in order and below {MEMBER_END}")
 
+    def check_follows(self, before: "Configuration") -> None:
+        """Raise `InvalidCommand` unless this is `before` with one member added, made a voter, removed or replaced.  [SAFETY 1, 18]
+
+        Nobody is believed to have counted member numbers rightly: one that was given twice is two lives under one name.
+        """
+        if self.number != before.number + 1:
+            raise InvalidCommand(reason=f"configuration {self.number} does not follow {before.number}: look again who the members are")
+        were = {member.number: member for member in before.members}
+        come = [member for member in self.members if member.number not in were]
+        stayed = [(were[member.number], member) for member in self.members if member.number in were]
+        altered = [(old, new) for old, new in stayed if old != new]
+        if max(len(come), len(were) - len(stayed)) + len(altered) != 1:
+            raise InvalidCommand(reason="a change adds, removes, replaces or makes a voter of one member")
+        if any(member.number != before.next_member for member in come) or self.next_member != before.next_member + len(come):
+            raise InvalidCommand(reason=f"member numbers below {before.next_member} were given already, and the next new member's is that")
+        if any(member.votes for member in come):
+            raise InvalidCommand(reason=f"member {before.next_member} is new: it is a learner until it has caught up")
+        if any(new != msgspec.structs.replace(old, votes=True) for old, new in altered):
+            raise InvalidCommand(reason="a member's place, addresses and vote are not changed: replace it")
+
     def encode(self) -> bytes:
         """Its bytes, as they stand in the log."""
         return _encode(self)

@@ -1,12 +1,13 @@
 """How a master changes the members of its cell: one voter at a time, a learner first.  [PML §5.4; SAFETY 14, 18]
 
-Rule 1. A change is proposed by a serving master, when the one before it is settled (roster.py), and alone.
+Rule 1. A change is proposed by a serving master, when the one before it is settled (roster.py), and alone: whoever asks for it
+is believed nothing, neither which numbers are free nor who votes.
 Rule 2. Who joins is a learner, told everything and counted for nothing. When it has caught up any master makes it a voter: what is still
 to be done stands in the configuration itself, so a change that a master began the next one finishes.
 Rule 3. Nothing is changed into a cell that could not go on: a majority of the new voters follow this master now.
 Rule 4. A master that is no voter any more says so to the others and goes.
 
-Safety does not rest on this file but for rule 1's order, which the core's guard holds a second time.
+Safety does not rest on this file but for rule 1: its order the core's guard holds a second time, that no number is given twice nobody does.
 """
 
 from typing import Any, Final
@@ -50,14 +51,7 @@ class Changes:
     def _check(self, now: int, configuration: Configuration) -> None:
         configuration.check()
         newest = self.roster.newest
-        if configuration.number != newest.number + 1:
-            raise errors.InvalidCommand(
-                reason=f"configuration {configuration.number} does not follow {newest.number}: look again who the members are"
-            )
-        if (configuration.voters ^ newest.voters).bit_count() > 1:
-            raise errors.InvalidCommand(reason="a change adds or removes one voter")
-        if configuration.next_member < newest.next_member:
-            raise errors.InvalidCommand(reason=f"member numbers below {newest.next_member} were given already")
+        configuration.check_follows(newest)
         if self._reign.is_changing or not self.is_settled:
             raise errors.InvalidCommand(
                 reason=f"the change to configuration {newest.number + self._reign.is_changing} is not settled: ask again"
