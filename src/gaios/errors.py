@@ -542,6 +542,12 @@ class PortTaken(Error):
         super().__init__(f"cannot listen on {address}: the address is in use")
 
 
+_ANEW = (
+    "otherwise `gaios member replace` puts a new member in its place, or, where it does not vote yet, `gaios member remove` "
+    "and then `gaios member add`"
+)
+
+
 class StateMissing(Error):
     """A listed replica's directory or promise state is not there; it is never started empty. Exit code 4.  [SAFETY 2, 8]"""
 
@@ -551,7 +557,8 @@ class StateMissing(Error):
         self.directory, self.what = directory, what
         self.hint = (
             "put it back only if it is this replica's own latest directory, as on a disk that was not mounted; never start it empty: "
-            "that could undo acknowledged writes; the other replicas go on without this one as long as a majority is intact"
+            "that could undo acknowledged writes; " + _ANEW + "; "
+            "the other replicas go on without this one as long as a majority is intact"
         )
         super().__init__(f"{directory}: {what} is missing")
 
@@ -566,7 +573,8 @@ class StateLost(Error):
         self.hint = (
             "never start it again on this directory: it could undo acknowledged writes; if its own latest directory is elsewhere, "
             "as on a disk that was not mounted, stop what runs on a copy of it, put that directory back and start it once; "
-            "the other replicas go on without this one as long as a majority is intact"
+            + _ANEW
+            + "; the other replicas go on without this one as long as a majority is intact"
         )
         super().__init__(f"{directory}: {what}")
 

@@ -111,9 +111,11 @@ async def replace(
     here = _local(dir_)
     if here is not None and address is not None:
         raise ConfigurationError(reason="a local cell's replicas stay where they are", hint="leave HOST:PORT or --dir away")
-    where = {} if address is None else _addresses(address, peer, admin)
+    where = dict.fromkeys(("client", "peer", "admin"), "") if address is None else _addresses(address, peer, admin)
     async with connected_to(_where(client, here)) as connected:
-        change = await connected.replace_member(replica, **where, timeout=client.timeout)
+        change = await connected.replace_member(
+            replica, client=where["client"], peer=where["peer"], admin=where["admin"], timeout=client.timeout
+        )
         if here is not None:
             await _settled(connected, client.timeout)
         await _arrive(connected, here, change, client)

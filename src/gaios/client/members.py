@@ -6,7 +6,7 @@ no change is made twice, and none on top of what its maker did not see.
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -77,6 +77,22 @@ class Members(msgspec.Struct, frozen=True, kw_only=True):
             )
         return found
 
+    def check_free(self, replica: int, addresses: Mapping[str, str]) -> None:
+        """Whether the replica in a place could be at these addresses, by role.
+
+        Raises:
+            InvalidCommand: another member is at one of them, or one is given twice.
+        """
+        taken = {getattr(member, role): member.id for member in self.members if member.id != replica for role in addresses}
+        known = {role: address for role, address in addresses.items() if address}
+        for role, address in known.items():
+            if address in taken:
+                raise InvalidCommand(
+                    reason=f"replica {taken[address]} is at {address}, so it cannot be the {role} address of replica {replica}"
+                )
+        if len(set(known.values())) < len(known):
+            raise InvalidCommand(reason=f"an address is given twice: {', '.join(known.values())}")
+
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """A change that is chosen."""
@@ -88,7 +104,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     member: int
     """Who is in it now; of one that was removed, who was."""
     invitation: str = ""
-    """For who is new: `gaios init --join`."""
+    """For one that does not vote yet: `gaios init --join`."""
 
 
 def read(told: Told) -> Configuration:
