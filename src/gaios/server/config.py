@@ -349,7 +349,10 @@ def _check(made: Settings) -> None:
         raise ConfigurationError(reason=f"replica {made.id} was removed from the cell")
     if not made.dir:
         raise ConfigurationError(reason="dir is empty", hint="name the directory that holds this replica's state")
-    present = [place for place in made.place if place.member] + [founder for founder in made.replica if founder.id not in later]
+    # Where founders were is free again once the configuration that a later member was invited with does not list them.
+    invitation = made.invitation if isinstance(made.me, Place) and made.me.invitation else None
+    listed = {founder.id for founder in made.replica if invitation is None or invitation.member(founder.id) is not None}
+    present = [place for place in made.place if place.member] + [founder for founder in made.replica if founder.id in listed - {*later}]
     told = [getattr(founder, role) for founder in present for role in ("client", "peer", "admin")]
     for text in told:
         address(text)
