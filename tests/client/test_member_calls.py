@@ -123,6 +123,22 @@ def test_doubt_ends_with_another_configuration_of_that_number() -> None:
         asyncio.run(Overtaken().remove_member(2, timeout=0.3))
 
 
+def test_what_the_master_does_not_take_yet_is_asked_again() -> None:
+    """It has a change under way that its replicas do not tell of yet: nobody is refused for that."""
+    cell = Fake()
+    asked = []
+
+    async def call(kind: int, payload: bytes, within: float, endpoint: str = "") -> bytes:
+        asked.append(payload)
+        if len(asked) == 1:
+            raise InvalidCommand(reason="the change to configuration 1 is not settled: ask again")
+        return await cell._call(kind, payload, within, endpoint)
+
+    cell._shell.call = call  # type: ignore[method-assign,assignment]
+    asyncio.run(cell.remove_member(2))
+    assert (len(asked), cell.changes) == (2, 1)
+
+
 @pytest.mark.parametrize("error", [Unavailable(waited_ms=1, reason="no lease"), InvalidCommand(reason="look again")])
 def test_without_doubt_a_refusal_stays_one(error: Error) -> None:
     cell = Fake()

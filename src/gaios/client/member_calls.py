@@ -158,15 +158,13 @@ class MemberCalls(Calling):
                     except Unknown as error:
                         why = error
                         doubt.begin(proposed, error)
-                    except (NotMaster, Unavailable) as error:
-                        why = error
-                    except InvalidCommand as error:
-                        if not doubt.number and (await self.members()).number == now.number:
-                            raise
-                        why = error
+                    except (NotMaster, Unavailable, InvalidCommand) as error:
+                        why = error  # the master may know of a change that is not told yet: it is asked again
                     else:
                         return known, proposed
             if time.monotonic() - began > limit:
+                if isinstance(why, InvalidCommand):
+                    raise why
                 reason = str(why) if why is not None else "the change before is not settled yet, or there is no master"
                 raise Unavailable(waited_ms=int(limit * 1_000), reason=reason)
             await asyncio.sleep(AGAIN_S)
