@@ -170,9 +170,9 @@ def test_a_founders_address_is_free_once_the_invitation_does_not_list_it() -> No
     first = configuration.founders({1: 1, 2: 2})
     where = {"client": "127.0.0.1:7421", "peer": "127.0.0.1:7521", "admin": "127.0.0.1:7621"}
 
-    def joining(known: configuration.Configuration, **more: str) -> config.Settings:
-        invitation = config.invite(known.added(3, **{**where, **more}).encode())
-        return config.settings(keys(id=3, place=[{"id": 3, "member": 3, "invitation": invitation, **where, **more}]))
+    def joining(known: configuration.Configuration, peer: str = where["peer"]) -> config.Settings:
+        invitation = config.invite(known.added(3, client=where["client"], peer=peer, admin=where["admin"]).encode())
+        return config.settings(keys(id=3, place=[{"id": 3, "member": 3, "invitation": invitation, **where, "peer": peer}]))
 
     assert joining(first.removed(2)).me.peer == "127.0.0.1:7521"
     with pytest.raises(ConfigurationError, match=r"127\.0\.0\.1:7421 is given twice"):
