@@ -2,6 +2,8 @@
 
     DIR/cell.toml            the manifest, written last: what makes DIR a cell
     DIR/replica-1/ …         one directory for each replica (directory.py), with the supervisor's `log` and `down` beside its state
+    DIR/left-replica-1-member-1     what a member left behind that was replaced or removed
+    DIR/changing-1           there while that replica is being added or replaced: who is to go (cli/member_here.py)
     DIR/supervisor.lock      held by the live supervisor; DIR/control is its socket, DIR/supervisor.log what a detached one says
 
 Replica i listens on PORT+i-1 for clients, PORT+100+i-1 for peers, PORT+200+i-1 for the admin.
@@ -201,7 +203,7 @@ def settle(cell: LocalCell, place: config.Place) -> LocalCell:
         DiskFailed: it could not be written.
     """
     home = cell.replica_dir(place.id)
-    if home.exists() and _member_in(home) != place.member:
+    if home.exists() and not (place.member and member_in(home) == place.member):
         shutil.move(home, _aside(home))
     made = cell._replace(later=(*(each for each in cell.later if each.id != place.id), place))
     if place.member and not (home / directory.MANIFEST).exists():
@@ -212,7 +214,7 @@ def settle(cell: LocalCell, place: config.Place) -> LocalCell:
     return made
 
 
-def _member_in(home: Path) -> int:
+def member_in(home: Path) -> int:
     """The member whose directory this is; 0: unknown, or nobody's yet."""
     if not (home / directory.MANIFEST).exists():
         return 0
@@ -222,6 +224,6 @@ def _member_in(home: Path) -> int:
 
 def _aside(home: Path) -> Path:
     """A name for a directory that its place needs no more; it is kept, for whoever wants to look into it."""
-    base = home.with_name(f"left-{home.name}-member-{_member_in(home)}")
+    base = home.with_name(f"left-{home.name}-member-{member_in(home)}")
     names = (base, *(base.with_name(f"{base.name}-{number}") for number in range(2, 1_000)))
     return next(name for name in names if not name.exists())

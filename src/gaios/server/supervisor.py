@@ -271,6 +271,8 @@ class Supervisor:
         verb, named = request.get("do"), request.get("replicas") or []
         if not (isinstance(named, list) and all(type(replica) is int for replica in named)):
             raise errors.ConfigurationError(reason="`replicas` is not a list of replica ids")
+        if not {*named} <= {*self._cell.ids}:
+            await self._reload()  # whoever changed the members was cut short before it told
         control.check_ids(self._cell, named)
         if verb == "stop":
             for replica in self._cell.ids:
