@@ -126,7 +126,9 @@ class MemberCalls(Calling):
             raise
         except Error as error:
             if doubt.number:
-                raise Unknown(reason=f"configuration {doubt.number} was asked for ({doubt.why}), and then: {error}") from error
+                unknown = Unknown(reason=f"configuration {doubt.number} was asked for ({doubt.why}), and then: {error}")
+                unknown.hint = "look who the members are: gaios member ls"
+                raise unknown from error
             raise
 
     async def _carry_out(
@@ -156,7 +158,6 @@ class MemberCalls(Calling):
                     try:
                         await self._shell.call(CHANGE, proposed.encode(), ASK_S, known.master)
                     except Unknown as error:
-                        why = error
                         doubt.begin(proposed, error)
                     except (NotMaster, Unavailable, InvalidCommand) as error:
                         why = error  # the master may know of a change that is not told yet: it is asked again
@@ -178,9 +179,9 @@ class Doubt:
         """Of the configuration that was asked for; 0: there is no doubt."""
         self.why = ""
 
-    def begin(self, proposed: Configuration, error: Error) -> None:
+    def begin(self, proposed: Configuration, error: Unknown) -> None:
         """An attempt to have this one ended so."""
-        self.number, self.why = proposed.number, str(error)
+        self.number, self.why = proposed.number, error.reason
 
     def look(self, known: Configuration) -> None:
         """This one is chosen: a number is given once, so an attempt at it, or at one before, was carried out or never will be."""
