@@ -7,7 +7,7 @@ It is not in the gate. Kinds:
     members    each member in turn is replaced, as fast as the cell allows
 
 Four clients write all the while. In the end nothing that was acknowledged may be missing, nothing was carried out twice, and all
-replicas have the same state.  [SAFETY 1 to 3, 5, 8, 18]
+replicas have the same state.  [SAFETY 1, 2, 3, 5, 8, 18]
 """
 
 import argparse

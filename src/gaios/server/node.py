@@ -96,7 +96,7 @@ class Node(Answering):
         self.seclusion = Seclusion(replica, self.watches)
         self.commit = GroupCommit(journal, replica.state_record, list(first or ()))
         self.snapshots = Snapshots(found or Found(bytes(16), None, (), [], [], [], []), replica, self, reader)
-        self.damages = damage.Damages(replica, journal)
+        self.damages = damage.Damages(replica, journal, reader)
         self.scrubber = Scrubber(beside or reader, journal.identity, self.limits, now)
         self._handed_back: list[tuple[Any, ...]] = []
         self._told, self._refusal = 0, b""
@@ -381,25 +381,15 @@ class Node(Answering):
             self._answer(now, self.gated.answered(output.answers))
         left = self.replica.options.supply_bytes
         for member, slot in output.reads:
-            if member == self.replica.me:
-                self._read_back(now, member, slot)
-            elif left > 0:  # the rest is asked for again
+            if left > 0 or member == self.replica.me:  # the rest is asked for again
                 left -= self._read_back(now, member, slot)
 
     def _read_back(self, now: int, member: int, slot: int) -> int:
         """Hand the replica a value that it does not hold any more, and say how long it is; one that is not written yet stands here."""
-        if (pending := self.commit.unwritten(RecordKind.ACCEPT, slot)) is not None:
-            self.replica.supply(now, member, slot, *pending[2:])
-            return len(pending[3])
-        if (where := self.commit.journal.locate(RecordKind.ACCEPT, slot)) is not None:
-            try:
-                record = self.commit.journal.read(self._reader, where)
-            except errors.StateDamaged:
-                self.damages.found_at(now, where.place)
-            else:
-                self.replica.supply(now, member, slot, record.ballot, record.payload)
-                return len(record.payload)
-        return 0
+        ballot, value = (self.commit.unwritten(RecordKind.ACCEPT, slot) or (0, 0, *self.damages.read(now, slot)))[2:]
+        if ballot:
+            self.replica.supply(now, member, slot, ballot, value)
+        return len(value)
 
     def _release(self, after: Waiting) -> None:
         if after:
