@@ -195,7 +195,6 @@ def test_a_newer_configuration_than_any_that_is_lost_is_as_good() -> None:
     """Whoever knows that goes by no older one."""
     under_test = unsure()
     under_test.take((core.CHOSEN, 10, BALLOT, CHANGED), 2, 0)
-    under_test.govern(10, CHANGED)
     assert not under_test.is_silent
     assert under_test.core.faulty, "that is yet to be repaired"
     assert not unsure(accepted={7: (BALLOT, CHANGED)}).is_unsure, "nor is one in doubt that finds it"
@@ -218,6 +217,30 @@ def test_who_is_unsure_writes_that_down() -> None:
     assert lost.take((core.INSTALL, 8, CHANGED, BALLOT), 1, 0)
     assert [before, lost.is_silent] == [True, False]
     assert lost.core.config == 1
+
+
+AGAIN = as_value(NEWER.removed(3).encode())
+
+
+def test_each_of_two_configurations_that_are_learned_at_once_is_named() -> None:
+    """One frame may bring both, and nobody looks at the members before its end: between them the first governs, not the founders."""
+    under_test = steps(2)
+    for slot, value in enumerate((b"", CHANGED, b"v", AGAIN, b"v"), 1):
+        under_test.take((core.CHOSEN, slot, BALLOT, value), 1, 0)
+    assert (under_test.core.chosen, under_test.core.config) == (5, 2)
+    for slot, governs in ((1, (0, b"")), (3, (2, CHANGED)), (5, (4, AGAIN))):
+        under_test.take((core.TRUNCATE, slot), 2, 0)
+        assert (RecordKind.TRUNCATE, slot, *governs) in under_test.output.records
+
+
+def test_each_of_two_configurations_that_a_start_finds_is_named() -> None:
+    """The same, of a start."""
+    under_test = Steps(core.Participant(1, 0b1110), Options(), [(1, 9)])
+    held = dict.fromkeys((1, 3, 5), (BALLOT, b"v")) | {2: (BALLOT, CHANGED), 4: (BALLOT, AGAIN), 6: (BALLOT, CHANGED)}
+    under_test.restore(Recovered(Copies(), promised=BALLOT, chosen=5, accepted=held), NEWER.removed(3), 4)
+    for slot, governs in ((1, (0, b"")), (3, (2, CHANGED)), (5, (4, AGAIN))):
+        under_test.take((core.TRUNCATE, slot), 1, 0)
+        assert (RecordKind.TRUNCATE, slot, *governs) in under_test.output.records
 
 
 def test_a_configuration_that_a_start_finds_is_named_when_it_is_dropped() -> None:

@@ -49,7 +49,6 @@ class Belonging(Standing):
         participant, roster = self.core, self.roster
         if participant.config != roster.newest.number:
             roster.follow(participant.config, participant.acc, participant.chosen)
-            self._steps.govern(roster.slot, participant.acc[roster.slot][1])
         self._meet(now)
         if self._is_candidate:
             self._election.extend(now)

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any, Final
 
-from gaios.configuration import Configuration
+from gaios.configuration import Configuration, is_configuration
 from gaios.log.codec import Message
 from gaios.log.options import MS, Options
 from gaios.log.output import OTHERS, Output
@@ -93,8 +93,9 @@ class Steps:
         participant.config, participant.voters = members.number, members.voters if members.number else 0
         if recovered.configuration:
             self.govern(recovered.governs, recovered.configuration)
-        if governs > recovered.governs:
-            self.govern(governs, recovered.accepted[governs][1])
+        for slot in sorted(slot for slot, (_, value) in recovered.accepted.items() if is_configuration(value)):
+            if max(recovered.governs, recovered.truncated) < slot <= recovered.chosen:
+                self.govern(slot, recovered.accepted[slot][1])
         if recovered.surveyed < recovered.truncated:
             self._unnamed = recovered.truncated
         known = max(recovered.surveyed, governs)
@@ -151,7 +152,10 @@ class Steps:
         out = self._out
         if event[0] == core.INSTALL and event[2]:
             self.govern(event[1], event[2])
+        config, chosen = self.core.config, self.core.chosen
         fired = self.core.step(event, member, now, out)
+        if self.core.config != config:
+            self._went_over(event, chosen)
         if out.writes:
             self._write(out.writes)
             out.writes.clear()
@@ -159,6 +163,14 @@ class Steps:
             self._send(out.sends, now)
             out.sends.clear()
         return fired
+
+    def _went_over(self, event: Message, before: int) -> None:
+        """A configuration came to be known as chosen; until then the slots through `before` were."""
+        acc = self.core.acc
+        slots = [event[1]] if event[0] == core.CHOSEN and event[1] <= before else range(before + 1, self.core.chosen + 1)
+        for slot in slots if event[0] != core.INSTALL else ():  # what stands below a snapshot may never have been chosen
+            if is_configuration(acc[slot][1]):
+                self.govern(slot, acc[slot][1])
 
     def govern(self, slot: int, value: bytes) -> None:
         """That configuration governs behind that slot."""

@@ -13,7 +13,7 @@ and is written anew because its record is not proved durable or is damaged, and 
 from collections import Counter, deque
 from typing import Any, Final, NamedTuple
 
-from gaios.configuration import listed, newest, numbered
+from gaios.configuration import is_configuration, listed, numbered
 from gaios.log.codec import BOOTED
 from gaios.log.recording import FIELDS, Came, Done, Entry, Frame, Handed, Left, Start, Step, encode, essence
 from gaios.log.records import UNKNOWN, RecordKind
@@ -55,9 +55,9 @@ class Life:
         accepted = {slot: (ballot, value) for slot, ballot, value in start.accepted}
         self._governs = [start.governs]
         """Configurations, as values, with the slot behind which each governs; in order."""
-        found = newest(accepted, start.chosen, max(start.governs[0], start.truncated))
-        if found:
-            self._governs.append((found[0], accepted[found[0]][1]))
+        for slot in sorted(slot for slot, (_, value) in accepted.items() if is_configuration(value)):
+            if max(start.governs[0], start.truncated) < slot <= start.chosen:
+                self._governs.append((slot, accepted[slot][1]))
         self._core.restore(
             promised=start.promised,
             acc=accepted,
