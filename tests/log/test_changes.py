@@ -5,7 +5,8 @@ from msgspec.structs import replace
 
 from gaios.configuration import Configuration
 from gaios.log import Status
-from gaios.log.codec import POLLED
+from gaios.log.codec import POLLED, STAND
+from gaios.log.gauge import Ailment
 from gaios.paxos import core
 from tests.log.cell import Cell, Client, Node
 
@@ -329,6 +330,35 @@ def test_a_learner_that_would_leave_no_majority_alive_is_not_made_a_voter() -> N
     cell.cut = lambda _a, _b, _m: False
     cell.run(1_000)
     assert master.replica.core.electors() == 0b110
+
+
+def test_a_learner_that_must_be_silent_is_not_made_a_voter() -> None:
+    """A start found damage, and nobody can tell what it voted for: it would be a voter that never votes."""
+    cell, master, _ = running()
+    told = master.replica.configuration.added(4)
+    assert changed(cell, master, told) == Status.DONE
+    new = join(cell, 4, told)
+    new.replica._steps.silent_through = 1 << 40
+    cell.run(2_000)
+    assert master.replica.core.electors() == 0b1110
+    new.replica._steps.silent_through = 0
+    cell.run(2_000)
+    assert master.replica.core.electors() == 0b11110
+
+
+def test_a_learner_that_says_it_ails_is_not_made_a_voter() -> None:
+    """It makes its database anew, say: it follows the master, and lacks no value of the log."""
+    cell, master, _ = running()
+    told = master.replica.configuration.added(4)
+    assert changed(cell, master, told) == Status.DONE
+    cell.cut = lambda a, _b, m: a == 4 and m[0] == STAND
+    master.replica.gauge.told(4, 0, Ailment.REPAIRING)
+    join(cell, 4, told)
+    cell.run(2_000)
+    assert master.replica.core.electors() == 0b1110
+    master.replica.gauge.told(4, 0, 0)
+    cell.run(2_000)
+    assert master.replica.core.electors() == 0b11110
 
 
 def test_a_change_waits_until_the_one_before_is_settled() -> None:

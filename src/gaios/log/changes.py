@@ -2,8 +2,9 @@
 
 Rule 1. A change is proposed by a serving master, when the one before it is settled (roster.py), and alone: whoever asks for it
 is believed nothing, neither which numbers are free nor who votes.
-Rule 2. Who joins is a learner, told everything and counted for nothing. When it has caught up any master makes it a voter: what is still
-to be done stands in the configuration itself, so a change that a master began the next one finishes.
+Rule 2. Who joins is a learner, told everything and counted for nothing. When it has caught up, follows the master and lacks no part of its
+state any master makes it a voter: what is still to be done stands in the configuration itself, so a change that a master began the next one
+finishes.
 Rule 3. Nothing is changed into a cell that could not go on: a majority of the new voters follow this master now.
 Rule 4. A master that is no voter any more says so to the others and goes.
 
@@ -16,6 +17,7 @@ from gaios import errors
 from gaios.configuration import Configuration
 from gaios.log.answers import Answer, Status
 from gaios.log.codec import NEWS, POLL, Message
+from gaios.log.gauge import Gauge
 from gaios.log.options import MS, Options
 from gaios.log.output import OTHERS
 from gaios.log.reign import Reign
@@ -31,8 +33,9 @@ before the master looks at the answer; the learner hears of them as all others d
 class Changes:
     """What is asked, what is pending, when to look again."""
 
-    def __init__(self, steps: Steps, reign: Reign, roster: Roster, options: Options, now: int) -> None:
+    def __init__(self, steps: Steps, reign: Reign, roster: Roster, gauge: Gauge, options: Options, now: int) -> None:
         self._steps, self._core, self._reign, self.roster = steps, steps.core, reign, roster
+        self._gauge = gauge
         self._every_ns = options.probe_ms * MS
         self._due = now
         self._asked = (0, 0)
@@ -102,7 +105,8 @@ class Changes:
             for learner in self.roster.learners():
                 promoted = self.roster.newest.promoted(learner)
                 has_caught_up = reign == self._reign.ballot and learner in heard and heard[learner] + LAG_SLOTS >= asked
-                if has_caught_up and self._can_go_on(now, promoted):
+                is_fit = self._follows(now, learner) and not self._gauge.ails(learner)
+                if has_caught_up and is_fit and self._can_go_on(now, promoted):
                     self._reign.change(None, promoted.encode())
                     break
             self.roster.left = ()  # who was removed was told that it may go, or will ask

@@ -105,13 +105,13 @@ class Replica(Electing, Applying):
         if base is not None:
             self.applier.restore(base.part, base.sessions)
         self._reign = Reign(self._steps, self.applier, options, me, roster, now, wall_ms)
-        self._changes = Changes(self._steps, self._reign, roster, options, now)
+        self.gauge = Gauge(me, options.term_ms, now)
+        self._changes = Changes(self._steps, self._reign, roster, self.gauge, options, now)
         self._election = Election(options, nonce, now)
         self.doubt = Doubt(self._steps, self.applier, options, me, boot, roster, now)
         self._catchup = Catchup(options, roster.peers)
         self.space = Space(me, roster, now)
         self.raising = Raising(self._steps, self.applier, self.boots, options, me)
-        self.gauge = Gauge(me, options.term_ms, now)
         self._master = self._cached_bytes = 0
         self._resend_due = self._boost_after = self._awake_ns = now
         self._unsynced: deque[tuple[int, int]] = deque()
