@@ -152,6 +152,27 @@ def test_an_older_copy_is_refused_however_often_it_is_started(attempts: int) -> 
         cell.run(100)
 
 
+def test_of_two_directories_that_were_made_for_one_member_the_second_stops() -> None:
+    """An invitation was used twice: neither is a copy of what the other promised, and a peer hears one of them alone."""
+    cell = Cell(3)
+    load(cell)
+    first = cell.nodes[3].replica
+    assert first.boot == 1
+    second = copy.copy(first.boots)
+    second._nonce += 1
+    second._told = (BOOT, [(1, second._nonce)])
+    peer = cell.nodes[1].replica
+    assert not peer.boots.hears(3, 1, second._nonce, [second._told])
+    answer = peer.output(cell.now)
+    assert answer is not None
+    refusal = next(message for to, message in answer.after if to == 3 and message[0] == BOOTED)
+    first.boots.take(cell.now, 1, refusal)
+    with pytest.raises(StateLost, match="another process runs on a copy of it"):
+        second.take(cell.now, 1, refusal)
+    with pytest.raises(StateLost, match="another process runs on a copy of it"):  # another peer recorded the second
+        first.boots.take(cell.now, 2, (BOOTED, 1, first.nonce, [(3, 1, second._nonce, 0, 0, 0)]))
+
+
 def test_of_two_processes_with_one_boot_both_stop() -> None:
     """Rule 5: the clone is refused, and the one that runs hears of it."""
     cell = Cell(3)

@@ -12,7 +12,8 @@ comes from it: a directory whose boots do not hold the last one recorded is a co
 Rule 4. Peers remember the newest ballot and slot that a member acknowledged. One that remembers less than a peer does was rolled back.
 Rule 5. Where records of others' boots may have rotted, every other member is asked for what it has recorded of all, once each start; a boot
 that is higher than the one that is left is recorded anew, as its own member told it to somebody.
-Rule 6. Whoever is refused, or hears of another boot in its place, has lost its state: it stops, and never votes again.
+Rule 6. Whoever is refused, or hears of another boot in its place, has lost its state: it stops, and never votes again. But for a first
+boot: its directory was made anew, so it alone is refused, and the one in whose place it comes goes on where it is recorded.
 
 Two copies that each know half of the cell cannot be told apart; that takes two other members that are dead, and others a moment later.
 
@@ -309,7 +310,10 @@ class Boots:
         self._changed.add(member)
 
     def _judge(self, member: int, boot: int, nonce: int, other: Boot) -> None:
-        """A peer says which boot of this replica it recorded last, and what it remembers of it; it was told that boot by somebody."""
+        """A peer says which boot of this replica it recorded last, and what it remembers of it; it was told that boot by somebody.
+
+        The first boot of a directory is no copy's of what this replica promised: an invitation was used twice, and the peer hears this one.
+        """
         mine = (self._boot, self._nonce)
         if other[:2] != mine and ((boot, nonce) == mine or other.boot >= self._boot):
             if other.boot == self._boot:
@@ -318,7 +322,7 @@ class Boots:
                 f"it is a copy of an older state: member {member} has seen boot {other.boot}, and this is boot {self._boot}"
                 + (", which does not come from it" if other.boot < self._boot else "")
             )
-        if other[:2] == mine and boot == self._boot and nonce != self._nonce:
+        if other[:2] == mine and boot == self._boot > 1 and nonce != self._nonce:
             self._lose(f"another process runs on a copy of it: member {member} was told boot {boot} with another nonce")
         if other.seen < self._boot and (lacks := self._remembered.lacks(other.ballot, other.slot)):
             self._lose(f"it was rolled back: member {member} remembers that {lacks}")
