@@ -45,7 +45,7 @@ class Changes:
         """Put a configuration into the log; its answer comes in some `Output`, and says DONE once it is chosen."""
         try:
             self._check(now, configuration)
-        except errors.InvalidCommand as error:
+        except (errors.InvalidCommand, errors.Unavailable) as error:
             self._steps.output.answers.append((token, Answer(Status.INVALID, body=errors.pack(error))))
         else:
             self._reign.change(token, configuration.encode())
@@ -62,9 +62,10 @@ class Changes:
         if not self._can_go_on(now, configuration):
             voters = [member for member in configuration.members if member.votes]
             down = ", ".join(f"replica {member.place}" for member in voters if not self._follows(now, member.number))
-            raise errors.InvalidCommand(
+            raise errors.Unavailable(
+                waited_ms=0,
                 reason=f"the cell would have {len(voters)} voters, and no majority of them follows the master now (not {down}): it could "
-                "never write again; bring these back and ask again, or remove or replace them first"
+                "never write again; bring these back and ask again, or remove or replace them first",
             )
 
     def _follows(self, now: int, member: int) -> bool:
