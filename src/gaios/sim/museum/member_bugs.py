@@ -54,14 +54,6 @@ EXHIBITS = [
         scenario("members"),
     ),
     Exhibit(
-        "a snapshot is taken over without its configuration",
-        "paxos",
-        "SAFETY 18, 26",
-        text(("chosen = k\n            config = numbered(v); voters = listed(v)", "chosen = k")),
-        ("agreement", "liveness", "no replica stops by itself", "durability"),
-        scenario("members"),
-    ),
-    Exhibit(
         "settled is said before it is durable",
         "log",
         "SAFETY 5, 18",
