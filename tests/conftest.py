@@ -4,7 +4,7 @@ A test that takes the argument `seed` and carries `@pytest.mark.seeds(n)` runs o
 with `--seed N`. When it fails, or when a failing test recorded one (`record_property("seed", n)`), the report ends with one command.
 A test whose failure is replayed by another command records that one: `record_property("reproduce", "gaios sim --seed 7")`.
 
-`pytest -n 2 --dist loadgroup` shares the tests between two processes. Those of real replicas, clients and programs stay in one of them,
+`pytest -n 2` shares the tests between two processes. Those of real replicas, clients and programs stay in one of them,
 one after the other: two cells at once would wait for each other's processor time. Of the others, a file is never divided, for its tests
 share what they worked out; the museum is, a test at a time.
 """
@@ -12,11 +12,13 @@ share what they worked out; the museum is, a test at a time.
 import shlex
 import signal
 from collections.abc import Callable, Generator, Mapping
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 # Hypothesis takes the same examples in every run: the gate says the same twice, and searching is a campaign's work.
 settings.register_profile("gate", parent=settings.get_profile("ci"))
@@ -33,13 +35,18 @@ DIVIDED = {"museum"}
 CARRIED_OUT = "carried out"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests stay together, when several processes share them."""
-    for item in items:
-        file = item.path.relative_to(Path(__file__).parent)
-        if file.parts[0] not in DIVIDED:
-            item.add_marker(pytest.mark.xdist_group("processes" if file.parts[0] in PROCESSES else str(file)))
+class Sharing(LoadScopeScheduling):
+    """Which tests stay together, when several processes share them."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        room = PurePosixPath(file).parts[1]
+        return nodeid if room in DIVIDED else "processes" if room in PROCESSES else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Sharing:
+    """The scheduler's own groups, of `--dist loadgroup`, are the tests' markers; with pytest 9.2 xdist 3.8 does not see them."""
+    return Sharing(config, log)
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ STAGES = (
         ("spin", "gcc"),
         is_beside=True,
     ),
-    Stage("tests", "pytest", ("-n", "2", "--dist", "loadgroup")),
+    Stage("tests", "pytest", ("-n", "2")),
 )
 
 
