@@ -26,9 +26,8 @@ def _takes_for_absent(sound: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _cuts(sound: Callable[..., Any]) -> Callable[..., Any]:
-    """Where the log cannot be read it ends, as after an unfinished write."""
-    del sound
-    return lambda *_arguments: False
+    """Where the log cannot be read it ends, as after an unfinished write; its first segment it has."""
+    return lambda self, fault, data, tail, index: index == 0 and sound(self, fault, data, tail, index)
 
 
 def _leaves_alone(sound: Callable[..., Any]) -> Callable[..., Any]:
