@@ -6,6 +6,7 @@ It knows the generated module's words (tags, fields, `Out`), so that both can be
 
 from typing import Any
 
+from gaios.configuration import is_configuration, listed, numbered
 from gaios.paxos.core import (
     ACCEPT,
     ACCEPTED,
@@ -14,10 +15,12 @@ from gaios.paxos.core import (
     EVENT_NAMES,
     F_ACC,
     F_CHOSEN,
+    F_CONFIG,
     F_FAULTY,
     F_LONGEST,
     F_PROMISED,
     F_TRUNCATED,
+    F_VOTERS,
     FETCH,
     GRANT,
     HEARTBEAT,
@@ -29,7 +32,6 @@ from gaios.paxos.core import (
     PREPARE,
     PREPARING,
     PROMISE,
-    RECOVERING,
     RELEASE,
     ROUND,
     WINDOW,
@@ -43,18 +45,17 @@ class Participant:
     """One member's part in the protocol, by hand."""
 
     __slots__ = (
-        "_majority", "_votes_here", "acc", "bal", "best", "chosen", "config", "faulty", "floor", "granted_until", "grants", "hurt",
-        "longest", "me", "next", "phase", "promised", "proms", "truncated", "voters", "votes", "worst",
+        "acc", "bal", "best", "chosen", "config", "faulty", "fence", "floor", "founders", "granted_until", "grants", "hurt", "longest",
+        "me", "next", "phase", "promised", "proms", "truncated", "voters", "votes", "worst",
     )  # fmt: skip
 
-    def __init__(self, me: int, config: int, voters: int) -> None:
-        self.me, self.config, self.voters = me, config, voters
-        self._votes_here = bool(voters >> me & 1)
-        self._majority = voters.bit_count() // 2 + 1
+    def __init__(self, me: int, founders: int) -> None:
+        self.me, self.founders = me, founders
+        self.config = self.voters = 0
         self.promised = self.chosen = self.truncated = self.longest = 0
         self.acc: dict[int, tuple[int, bytes]] = {}
         self.phase: int = IDLE
-        self.bal = self.proms = self.floor = self.next = self.granted_until = 0
+        self.bal = self.proms = self.floor = self.next = self.fence = self.granted_until = 0
         self.best: dict[int, tuple[int, bytes]] = {}
         self.votes: dict[int, int] = {}
         self.grants: dict[int, int] = {}
@@ -62,9 +63,14 @@ class Participant:
         self.worst: dict[int, int] = {}
         self.hurt: dict[int, int] = {}
 
+    def electors(self) -> int:
+        """Who is counted for the slot behind what is known to be chosen."""
+        return self.voters if self.config else self.founders
+
     def quorum(self, members: int) -> bool:
-        """Whether these are a majority of the voters."""
-        return (members & self.voters).bit_count() >= self._majority
+        """Whether these are a majority of them."""
+        electors = self.voters if self.config else self.founders
+        return (members & electors).bit_count() * 2 > electors.bit_count()
 
     def leads(self) -> bool:
         """Whether this member leads the newest ballot that it promised."""
@@ -89,6 +95,20 @@ class Participant:
         self.promised = ballot
         out.writes.append((F_PROMISED, ballot))
 
+    def _chosen_through(self, slot: int, value: bytes, out: Out) -> None:
+        self.chosen = slot
+        out.writes.append((F_CHOSEN, slot))
+        if is_configuration(value):
+            self._governed(value, out)
+
+    def _governed(self, value: bytes, out: Out) -> None:
+        if self.config != numbered(value):
+            self.config = numbered(value)
+            out.writes.append((F_CONFIG, self.config))
+        if self.voters != listed(value):
+            self.voters = listed(value)
+            out.writes.append((F_VOTERS, self.voters))
+
     def _report(self, out: Out) -> None:
         above = range(self.chosen + 1, self.chosen + WINDOW + 1)
         accepted = {slot: self.acc[slot] for slot in above if slot in self.acc}
@@ -96,22 +116,22 @@ class Participant:
         out.sends.append((self.promised % ROUND, (PROMISE, self.promised, self.config, self.chosen, accepted, damaged)))
 
     def _is_settled(self) -> bool:
-        """Whether no damage hides what may have been chosen."""
-        promised = (self.proms & self.voters).bit_count()
-        for slot, ballot in self.worst.items():
-            intact = promised - (self.hurt[slot] & self.voters).bit_count()
-            if slot > self.chosen and self.best.get(slot, NO_ENTRY)[0] < ballot and intact < self._majority:
-                return False
-        return True
+        """Whether no damage hides what may have been chosen, as far as it is recovered next."""
+        changes = [slot for slot, (_, value) in self.best.items() if slot > self.chosen and is_configuration(value)]
+        last = min(changes, default=self.chosen + WINDOW)
+        return not any(
+            self.chosen < slot <= last and self.best.get(slot, NO_ENTRY)[0] < ballot and not self.quorum(self.proms & ~self.hurt[slot])
+            for slot, ballot in self.worst.items()
+        )
 
     def on_campaign(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Claim a ballot."""
         ballot = event[1]
-        if ballot <= self.promised or ballot % ROUND != self.me or not self._votes_here or now < self.granted_until:
+        if ballot <= self.promised or ballot % ROUND != self.me or not self.electors() >> self.me & 1 or now < self.granted_until:
             return False
         self._promise(ballot, out)
         self.bal, self.phase = ballot, PREPARING
-        self.proms = self.floor = 0
+        self.proms = self.floor = self.next = self.fence = 0
         self.best, self.votes, self.grants, self.worst, self.hurt = {}, {}, {}, {}, {}
         out.sends.append((OTHERS, (PREPARE, ballot, self.config)))
         self._report(out)
@@ -119,8 +139,8 @@ class Participant:
 
     def on_prepare(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Promise a ballot."""
-        _, ballot, config = event
-        if config != self.config or ballot <= self.promised or not self._votes_here or now < self.granted_until:
+        ballot = event[1]
+        if ballot <= self.promised or now < self.granted_until:
             return False
         self._promise(ballot, out)
         self._report(out)
@@ -128,10 +148,10 @@ class Participant:
 
     def on_promise(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Gather a report."""
-        _, ballot, config, chosen, accepted, damaged = event
-        if config != self.config or ballot != self.bal or ballot != self.promised:
+        _, ballot, _, chosen, accepted, damaged = event
+        if ballot != self.bal or ballot != self.promised or self.phase != PREPARING:
             return False
-        if self.phase != PREPARING and (self.phase != RECOVERING or self._is_settled()):
+        if self.quorum(self.proms) and self._is_settled():
             return False
         self.proms |= 1 << src
         self.floor = max(self.floor, chosen)
@@ -144,30 +164,46 @@ class Participant:
         for slot, worst in damaged.items():
             self.worst[slot] = max(worst, self.worst.get(slot, 0))
             self.hurt[slot] = self.hurt.get(slot, 0) | 1 << src
-        if self.quorum(self.proms):
-            self.phase = RECOVERING
         return True
 
     def on_recover(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Propose again what the quorum reported, and lead."""
-        if self.phase != RECOVERING or self.bal != self.promised or self.chosen < self.floor or not self._is_settled():
+        if self.phase != PREPARING or self.bal != self.promised or self.chosen < self.floor or self.next > self.chosen + 1:
+            return False
+        if not self.quorum(self.proms) or not self._is_settled():
             return False
         top = max([self.chosen, *self.best])
-        for slot in range(self.chosen + 1, top + 1):
+        changes = [slot for slot, (_, value) in self.best.items() if slot > self.chosen and is_configuration(value)]
+        last = min([top, *changes])
+        for slot in range(self.chosen + 1, last + 1):
             value = self.best[slot][1] if slot in self.best else b""
             out.sends.append((OTHERS, (ACCEPT, self.bal, self.config, slot, value)))
             out.sends.append((self.me, (ACCEPTED, self.bal, self.config, slot)))
             self.acc[slot] = (self.bal, value)
             self.faulty.pop(slot, None)
             out.writes.append((F_ACC, slot, self.bal, value))
-        self.phase, self.next = LEADING, top + 1
-        self.best, self.proms, self.worst, self.hurt = {}, 0, {}, {}
+        self.next = last + 1
+        if not changes:
+            self.phase, self.best, self.proms, self.worst, self.hurt = LEADING, {}, 0, {}, {}
+        return True
+
+    def on_change(self, event: Event, src: int, now: int, out: Out) -> bool:
+        """Propose a configuration."""
+        slot, ballot, config, value = self.next, self.bal, self.config, event[1]
+        if self.phase != LEADING or ballot != self.promised or slot != self.chosen + 1 or numbered(value) != config + 1:
+            return False
+        out.sends.append((OTHERS, (ACCEPT, ballot, config, slot, value)))
+        out.sends.append((self.me, (ACCEPTED, ballot, config, slot)))
+        self.acc[slot] = (ballot, value)
+        self.faulty.pop(slot, None)
+        out.writes.append((F_ACC, slot, ballot, value))
+        self.fence, self.next = slot, slot + 1
         return True
 
     def on_propose(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Put a value into the next slot."""
         slot, ballot, config = self.next, self.bal, self.config
-        if self.phase != LEADING or ballot != self.promised or slot > self.chosen + WINDOW:
+        if self.phase != LEADING or ballot != self.promised or slot > self.chosen + WINDOW or self.fence > self.chosen:
             return False
         value = event[1]
         out.sends.append((OTHERS, (ACCEPT, ballot, config, slot, value)))
@@ -181,7 +217,7 @@ class Participant:
     def on_accept(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Accept a value."""
         _, ballot, config, slot, value = event
-        if config != self.config or ballot < self.promised or slot > self.chosen + WINDOW or not self._votes_here:
+        if ballot < self.promised or slot > self.chosen + WINDOW:
             return False
         if ballot != self.promised:
             self._promise(ballot, out)
@@ -196,40 +232,37 @@ class Participant:
 
     def on_accepted(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Count a vote."""
-        _, ballot, config, slot = event
+        _, ballot, _, slot = event
         chosen = self.chosen
-        if (
-            config != self.config or ballot != self.bal or self.phase != LEADING or ballot != self.promised
-            or slot <= chosen or slot >= self.next
-        ):  # fmt: skip
+        if ballot != self.bal or self.phase == IDLE or ballot != self.promised or slot <= chosen or slot >= self.next:
             return False
         votes = self.votes
         members = votes.get(slot, 0) | 1 << src
-        if slot != chosen + 1 or (members & self.voters).bit_count() < self._majority:
+        if slot != chosen + 1 or not self.quorum(members):
             votes[slot] = members
             return True
         votes.pop(slot, None)
-        while slot + 1 in votes and (votes[slot + 1] & self.voters).bit_count() >= self._majority:
+        while slot + 1 in votes and self.quorum(votes[slot + 1]):
             slot += 1
             del votes[slot]
-        self.chosen = slot
-        out.writes.append((F_CHOSEN, slot))
-        out.sends.append((OTHERS, (LEARN, ballot, config, slot)))
+        out.sends.append((OTHERS, (LEARN, ballot, self.config, slot)))
+        self._chosen_through(slot, self.acc[slot][1], out)
         return True
 
     def on_learn(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Learn what was accepted in a ballot to be chosen."""
-        _, ballot, config, mark = event
+        _, ballot, _, mark = event
         chosen = self.chosen
-        if config != self.config or mark <= chosen or (self.phase == LEADING and self.bal == self.promised):
+        if mark <= chosen or (self.phase == LEADING and self.bal == self.promised):
             return False
         accepted_at = self.acc.get
         end = mark if mark < chosen + WINDOW else chosen + WINDOW
         while chosen < end and accepted_at(chosen + 1, NO_ENTRY)[0] == ballot:
             chosen += 1
+            if is_configuration(self.acc[chosen][1]):
+                break
         if chosen != self.chosen:
-            self.chosen = chosen
-            out.writes.append((F_CHOSEN, chosen))
+            self._chosen_through(chosen, self.acc[chosen][1], out)
         return True
 
     def on_seek(self, event: Event, src: int, now: int, out: Out) -> bool:
@@ -255,13 +288,19 @@ class Participant:
             del self.faulty[slot]
             self.acc[slot] = (ballot, value)
             out.writes.append((F_ACC, slot, ballot, value))
+            if numbered(value) > self.config:
+                self._governed(value, out)
+                if ballot > self.promised:
+                    self._promise(ballot, out)
             return True
         if slot != self.chosen + 1 or self.leads():
             return False
         self.acc[slot] = (ballot, value)
         self.faulty.pop(slot, None)
-        self.chosen = slot
-        out.writes += ((F_ACC, slot, ballot, value), (F_CHOSEN, slot))
+        if is_configuration(value) and ballot > self.promised:
+            self._promise(ballot, out)
+        out.writes.append((F_ACC, slot, ballot, value))
+        self._chosen_through(slot, value, out)
         return True
 
     def on_truncate(self, event: Event, src: int, now: int, out: Out) -> bool:
@@ -278,14 +317,21 @@ class Participant:
 
     def on_install(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Go on behind a peer's snapshot."""
-        _, mark = event
-        if mark <= self.chosen or self.leads():
+        _, mark, value, ballot = event
+        is_known = self.truncated < mark <= self.chosen and numbered(value) > self.config
+        if not is_known and (mark <= self.chosen or self.leads()):
             return False
         for slot in range(self.truncated + 1, mark + 1):
             self.acc.pop(slot, None)
             self.faulty.pop(slot, None)
-        self.truncated = self.chosen = mark
-        out.writes += ((F_TRUNCATED, mark), (F_CHOSEN, mark))
+        self.truncated = mark
+        out.writes.append((F_TRUNCATED, mark))
+        if not is_known:
+            self.chosen = mark
+            out.writes.append((F_CHOSEN, mark))
+        self._governed(value, out)
+        if is_configuration(value) and ballot > self.promised:
+            self._promise(ballot, out)
         return True
 
     def on_rot(self, event: Event, src: int, now: int, out: Out) -> bool:
@@ -303,37 +349,37 @@ class Participant:
         self.granted_until = now + self.longest
         return True
 
-    def _grant(self, ballot: int, stamp: int, term: int, now: int, out: Out) -> None:
+    def _grant(self, ballot: int, config: int, stamp: int, term: int, now: int, out: Out) -> None:
         if term > self.longest:
             self.longest = term
             out.writes.append((F_LONGEST, term))
         self.granted_until = max(self.granted_until, now + term)
-        out.sends.append((ballot % ROUND, (GRANT, ballot, self.config, stamp, term)))
+        out.sends.append((ballot % ROUND, (GRANT, ballot, config, stamp, term)))
 
     def on_beat(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Ask for a lease."""
         if not self.leads():
             return False
         out.sends.append((OTHERS, (HEARTBEAT, self.bal, self.config, now, event[1])))
-        self._grant(self.bal, now, event[1], now, out)
+        self._grant(self.bal, self.config, now, event[1], now, out)
         return True
 
     def on_heartbeat(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Grant a lease."""
         _, ballot, config, stamp, term = event
-        if config != self.config or not self._votes_here or ballot < self.promised:
+        if ballot < self.promised:
             return False
         if ballot != self.promised:
             if now < self.granted_until:
                 return False
             self._promise(ballot, out)
-        self._grant(ballot, stamp, term, now, out)
+        self._grant(ballot, config, stamp, term, now, out)
         return True
 
     def on_grant(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Count a grant."""
-        _, ballot, config, stamp, term = event
-        if config != self.config or ballot != self.bal or not self.leads():
+        _, ballot, _, stamp, term = event
+        if ballot != self.bal or not self.leads():
             return False
         until = stamp + term - term * DRIFT_PPM // 1_000_000 - 1
         if until > self.grants.get(src, 0):
@@ -350,8 +396,7 @@ class Participant:
 
     def on_release(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Forget a grant."""
-        _, ballot, config = event
-        if config != self.config or ballot != self.promised:
+        if event[1] != self.promised:
             return False
         self.granted_until = now
         return True

@@ -3,15 +3,22 @@
 A test that takes the argument `seed` and carries `@pytest.mark.seeds(n)` runs once for each of the seeds 0 … n-1, and for N alone
 with `--seed N`. When it fails, or when a failing test recorded one (`record_property("seed", n)`), the report ends with one command.
 A test whose failure is replayed by another command records that one: `record_property("reproduce", "gaios sim --seed 7")`.
+
+`pytest -n 2` shares the tests between two processes. Those of real replicas, clients and programs stay in one of them,
+one after the other: two cells at once would wait for each other's processor time. Of the others, a file is never divided, for its tests
+share what they worked out; the museum is, a test at a time.
 """
 
 import shlex
 import signal
 from collections.abc import Callable, Generator, Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 # Hypothesis takes the same examples in every run: the gate says the same twice, and searching is a campaign's work.
 settings.register_profile("gate", parent=settings.get_profile("ci"))
@@ -21,19 +28,37 @@ settings.load_profile("gate")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-CARRIED_OUT = pytest.StashKey[dict[str, Mapping[str, int]]]()
-"""How often each rule of the specification was carried out, by tier of tests."""
+PROCESSES = {"backup", "cli", "client", "docs", "fencing", "paper", "server", "storage", "system", "testing", "tools"}
+"""Rooms whose tests start processes, or wait for the kernel."""
+DIVIDED = {"museum"}
+"""Rooms of long tests that share nothing."""
+CARRIED_OUT = "carried out"
+
+
+class Sharing(LoadScopeScheduling):
+    """Which tests stay together, when several processes share them."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        room = PurePosixPath(file).parts[1]
+        return nodeid if room in DIVIDED else "processes" if room in PROCESSES else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Sharing:
+    """The scheduler's own groups, of `--dist loadgroup`, are the tests' markers; with pytest 9.2 xdist 3.8 does not see them."""
+    return Sharing(config, log)
 
 
 @pytest.fixture
-def carried_out(request: pytest.FixtureRequest) -> Callable[[str, Mapping[str, int]], None]:
+def carried_out(record_property: Callable[[str, object], None]) -> Callable[[str, Mapping[str, int]], None]:
     """Report at the end how often a tier of tests carried out each rule, by label.  [SAFETY 30]"""
-    return lambda tier, counts: request.config.stash.setdefault(CARRIED_OUT, {}).update({tier: counts})
+    return lambda tier, counts: record_property(CARRIED_OUT, (tier, dict(counts)))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Which rules of the specification each tier carried out, where it was counted."""
-    for tier, counts in config.stash.get(CARRIED_OUT, {}).items():
+    reports = [report for report in terminalreporter.getreports("passed") if report.when == "call"]
+    for tier, counts in (told for report in reports for name, told in report.user_properties if name == CARRIED_OUT):
         never = [label for label, count in counts.items() if not count]
         rest = f"; never {', '.join(never)}" if never else ""
         terminalreporter.write_line(f"rules carried out, {tier}: {len(counts) - len(never)} of {len(counts)}{rest}")

@@ -129,6 +129,7 @@ def test_no_hint_leads_to_a_start_on_old_or_empty_state() -> None:
     for hint in (damaged_, missing):
         assert not re.search(r"\b(copy|restore|backup)\b", hint)
         assert "the other replicas go on without this one as long as a majority is intact" in hint
+        assert "`gaios member replace`" in hint
     assert "keep the directory as it is" in damaged_
     assert "gaios verify" in damaged_
     assert "only if it is this replica's own latest directory" in missing

@@ -4,7 +4,7 @@ Rule 1. It reads; it writes nothing that is tracked. `make fix` is its mutating 
 Rule 2. Every stage runs, also after one failed; the exit code is 1 if any did.
 Rule 3. A check whose tool is not installed is named and counted as skipped; with CI=true a skip is a failure.
 Rule 4. pytest runs last, and the output ends on its summary.
-Rule 5. What takes long runs beside the tests, behind them in priority: there are two cores at least, and pytest uses one.
+Rule 5. There are two cores at least: two processes share the tests, and what else takes long runs beside them, behind them in priority.
 """
 
 import os
@@ -50,7 +50,7 @@ STAGES = (
         ("spin", "gcc"),
         is_beside=True,
     ),
-    Stage("tests", "pytest", ()),
+    Stage("tests", "pytest", ("-n", "2")),
 )
 
 
@@ -89,7 +89,7 @@ def begin(stage: Stage) -> Callable[[], str]:
         return lambda: "skipped"
     print(f"    {stage.name} goes on beside the others", flush=True)
     started, said = time.monotonic(), tempfile.TemporaryFile()  # noqa: SIM115 (it is read when the process has ended)
-    command = ["/usr/bin/env", "nice", str(BIN / stage.tool), *stage.arguments]
+    command = ["/usr/bin/env", "nice", "-n", "5", str(BIN / stage.tool), *stage.arguments]
     process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
 
     def end() -> str:

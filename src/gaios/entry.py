@@ -42,6 +42,8 @@ class Kind(IntEnum):
     """A new master's first own value; `client slot` holds its ballot.  [SAFETY 14]"""
     MASTER = 4
     """A command that a master itself originates; `client slot` holds its ballot, and under another epoch it does nothing.  [SAFETY 14]"""
+    CONFIG = 5
+    """A configuration, alone in its slot; `client slot` holds the ballot in which it was proposed first.  [SAFETY 18]"""
     SNAPSHOT = 6
     """A master asks for a snapshot behind this slot; `client slot` holds its ballot, as above.  [SAFETY 14, 26]"""
     CHECK = 7
@@ -117,6 +119,11 @@ def check(ballot: int) -> bytes:
 def feature(ballot: int, level: int) -> bytes:
     """The entry with which a master raises the cell's feature level."""
     return encode(Kind.FEATURE, Identity(ballot, 0), level, 0, b"")
+
+
+def configuration(ballot: int, command: bytes) -> bytes:
+    """The entry in which a master puts a configuration."""
+    return encode(Kind.CONFIG, Identity(ballot, 0), 0, 0, command)
 
 
 def bind(data: bytes, ballot: int) -> bytes:

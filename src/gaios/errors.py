@@ -38,6 +38,7 @@
     │   └── AnotherCell · DirectoryInUse · StaleBackup
     ├── PortTaken                  a listening address is in use
     ├── StateMissing               a listed replica's directory or promise state is not there
+    ├── Removed                    the cell has no such member any more
     ├── StateLost                  its directory holds an older state than the cell has seen of it, or is a copy of one in use
     ├── StateDamaged               bytes on disk that must not be trusted
     ├── ReplicaFailed              replicas of a local cell that cannot start from their disks
@@ -541,6 +542,12 @@ class PortTaken(Error):
         super().__init__(f"cannot listen on {address}: the address is in use")
 
 
+_ANEW = (
+    "otherwise `gaios member replace` puts a new member in its place, or, where it does not vote yet, `gaios member remove` "
+    "and then `gaios member add`"
+)
+
+
 class StateMissing(Error):
     """A listed replica's directory or promise state is not there; it is never started empty. Exit code 4.  [SAFETY 2, 8]"""
 
@@ -550,7 +557,8 @@ class StateMissing(Error):
         self.directory, self.what = directory, what
         self.hint = (
             "put it back only if it is this replica's own latest directory, as on a disk that was not mounted; never start it empty: "
-            "that could undo acknowledged writes; the other replicas go on without this one as long as a majority is intact"
+            "that could undo acknowledged writes; " + _ANEW + "; "
+            "the other replicas go on without this one as long as a majority is intact"
         )
         super().__init__(f"{directory}: {what} is missing")
 
@@ -565,9 +573,24 @@ class StateLost(Error):
         self.hint = (
             "never start it again on this directory: it could undo acknowledged writes; if its own latest directory is elsewhere, "
             "as on a disk that was not mounted, stop what runs on a copy of it, put that directory back and start it once; "
-            "the other replicas go on without this one as long as a majority is intact"
+            + _ANEW
+            + "; the other replicas go on without this one as long as a majority is intact"
         )
         super().__init__(f"{directory}: {what}")
+
+
+class Removed(Error):
+    """The cell changed its members, and this replica is none of them any more. Exit code 2: a restart would be the same.  [SAFETY 18]"""
+
+    definite = True
+
+    def __init__(self, *, member: int, replica: int, configuration: int) -> None:
+        self.member, self.replica, self.configuration = member, replica, configuration
+        self.hint = (
+            "the others have all that it had: its directory may be deleted; to have a replica here again, "
+            "`gaios member add` gives it a new member number"
+        )
+        super().__init__(f"member {member} (replica {replica}) was removed from the cell by configuration {configuration}")
 
 
 class StateDamaged(Error):
@@ -579,7 +602,7 @@ class StateDamaged(Error):
         self.file, self.offset, self.kind, self.detail = file, offset, kind, detail
         self.hint = (
             "keep the directory as it is, and run `gaios verify` on it to see what is damaged; the other replicas go on without this one "
-            "as long as a majority is intact; repair and replacement come with a later version"
+            "as long as a majority is intact; `gaios member replace` puts a new member in its place"
         )
         super().__init__(f"{file}: damaged at byte {offset} ({kind}): {detail}")
 

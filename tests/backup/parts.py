@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from gaios import api
+from gaios.backup.history import History
 from gaios.backup.manifest import Head
 from gaios.backup.rebuild import read_head
-from gaios.backup.source import reach
 from gaios.backup.stores import Found, Store
 from gaios.errors import Unavailable
 from gaios.locks import LockService
 from gaios.log import Options
-from gaios.storage.prefix import Hole, mended, survey
 from tests.server.parts import MS, HandCell, MemoryDisk, S
 from tests.server.test_snapshots import Client
 
@@ -99,8 +98,7 @@ class Watched:
 
 def disk_reach(disk: MemoryDisk) -> int:
     """The last slot that a mark covers."""
-    records = (each for each in mended(disk, survey(disk).holes) if not isinstance(each, Hole))
-    return reach(records, "it").chosen
+    return History(disk, "it").reach().chosen
 
 
 def head_of(store: Store) -> Head:

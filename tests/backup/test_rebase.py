@@ -14,7 +14,9 @@ from gaios.locks import LockService
 from gaios.log.snapshots import unpack
 from gaios.server.directory import files
 from gaios.server.node import Node
-from gaios.storage import Identity
+from gaios.storage import Identity, segment
+from gaios.storage.record import HEADER_BYTES
+from gaios.storage.segment import OPENING_BYTES
 from gaios.transport import Status
 from tests.backup.parts import NOW_MS, Living, head_of, keys
 from tests.server.parts import CELL, HandCell, MemoryDisk, S, put
@@ -105,6 +107,22 @@ def test_the_new_cell_serves_what_the_old_one_had(rebuilt: Rebuilt) -> None:
     again = Client(cell)
     again.put(1)
     assert cell.answers(cell.elect(), 1)[-1].status == Status.DONE
+
+
+def test_what_a_new_cell_begins_with_outlives_its_first_record(rebuilt: Rebuilt) -> None:
+    """[SAFETY 15, 26] Its header says behind which slot it begins: else a start would remove the snapshot for being ahead of it."""
+    slot = rebuilt.slot
+    cell = Restored(disks_of(rebuilt, CELL))
+    Client(cell).put(5)
+    cell.run(S)
+    for disk in cell.disks.values():
+        disk.files[segment.name(1)][OPENING_BYTES + HEADER_BYTES + 1] ^= 1
+    nodes = [cell.start(member) for member in MEMBERS]
+    assert {node.replica.applier.base for node in nodes} == {slot + 1}
+    Client(cell).put(5)
+    cell.run(3 * S)
+    assert len({node.replica.applied for node in nodes}) == 1
+    assert not any(node.replica.is_repairing for node in nodes)
 
 
 def test_a_client_of_the_old_cell_is_a_stranger(living: Living, rebuilt: Rebuilt) -> None:

@@ -5,47 +5,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gaios.backup.source import Chosen, Source, chosen, furthest, reach, rewritten
+from gaios.backup.source import Source, furthest
 from gaios.errors import ConfigurationError, Diverged, StateDamaged
-from gaios.log import RecordKind, encode, recover
+from gaios.log import RecordKind, recover
 from gaios.log.applier import extend
-from gaios.log.records import CHAIN_START, State
-from gaios.storage import Identity, Journal, Record, segment
-from gaios.storage.prefix import Hole
+from gaios.log.records import CHAIN_START
+from gaios.storage import Identity, Journal, segment
 from gaios.storage.record import HEADER_BYTES, candidates, seed
 from gaios.storage.snapshot import name, slots
 from tests.backup.parts import OFTEN, Living
 from tests.server.parts import CELL, MS, S
-
-
-def accept(slot: int, value: bytes) -> Record:
-    return Record(RecordKind.ACCEPT, slot, 1, value)
-
-
-def mark(slot: int, chain: bytes = b"") -> Record:
-    return Record(RecordKind.CHOSEN, slot, 0, chain)
-
-
-def test_a_value_is_chosen_as_it_stood_before_its_mark() -> None:
-    """What comes behind the mark, or has none, is not."""
-    records = [accept(1, b"a"), accept(2, b"b"), accept(2, b"c"), mark(1, b"h"), mark(2, b"i"), accept(3, b"d"), accept(2, b"late")]
-    assert list(chosen(records, 0, "d")) == [Chosen(1, b"a", b"h"), Chosen(2, b"c", b"i")]
-    assert list(chosen(records, 1, "d")) == [Chosen(2, b"c", b"i")]
-
-
-def test_a_segment_that_opens_repeats_what_it_needs() -> None:
-    """The values above its mark."""
-    state = State(promised=1, longest_ns=0, chosen=1, truncated=0, accepted=[(2, 1, b"b")])
-    records = [accept(1, b"a"), Record(RecordKind.STATE, 0, 0, encode(state)), mark(2)]
-    assert list(chosen(records, 0, "d")) == [Chosen(1, b"a", b""), Chosen(2, b"b", b"")]
-
-
-def test_a_mark_without_a_value_is_damage() -> None:
-    """So is a record that cannot be read."""
-    with pytest.raises(StateDamaged, match="slot 2"):
-        list(chosen([accept(1, b"a"), mark(2)], 0, "d"))
-    with pytest.raises(StateDamaged):
-        list(chosen([Record(RecordKind.STATE, 0, 0, b"?")], 0, "d"))
 
 
 def test_the_log_of_a_live_directory_comes_to_its_hash(plain: Living, tmp_path: Path) -> None:
@@ -114,16 +83,8 @@ def test_a_snapshot_that_nobody_proved_does_not_count(tmp_path: Path) -> None:
     source.close()
 
 
-def test_the_newest_word_about_a_snapshot_counts() -> None:
-    """A proof is about the bytes that it names."""
-    proof, again, other = (Record(RecordKind.SNAPSHOT, 5, ballot, payload) for ballot, payload in ((1, b"a"), (0, b"a"), (0, b"b")))
-    assert reach([proof, again], "d").proved == {5: b"a"}
-    assert reach([proof, other], "d").proved == {}
-    assert reach([again], "d").proved == {}
-
-
 def test_a_replica_in_quarantine_is_refused(plain: Living, tmp_path: Path) -> None:
-    """[SAFETY 25] And of a cell another is taken, however far it is; when the quarantine is over it has backups again."""
+    """[SAFETY 25] Also where the record that says so rotted."""
     plain.put(5)
     node = plain.cell.nodes[1]
     node.replica.contradict(plain.cell.now, 3, "what it keeps was changed")
@@ -134,30 +95,17 @@ def test_a_replica_in_quarantine_is_refused(plain: Living, tmp_path: Path) -> No
     assert recover(found.copies, found.records).quarantine
     with pytest.raises(Diverged, match="no backup is made"):
         Source(plain.write(tmp_path / "replica-1"))
-    for member in (2, 3):
-        plain.write(tmp_path / f"replica-{member}", member)
-    assert furthest(tmp_path).name != "replica-1"
-    word, none = (Record(RecordKind.QUARANTINE, 3, 0, payload) for payload in (b"?", b""))
-    assert [reach(records, "d").quarantine for records in ([word], [word, none])] == [b"?", b""]
-
-
-def test_of_a_cell_the_furthest_replica_is_taken(plain: Living, tmp_path: Path) -> None:
-    """One that was cut off is behind."""
-    master = plain.cell.elect()
-    behind = next(member for member in (1, 2, 3) if member != master)
-    plain.cell.cut.add(behind)
-    plain.client.put(10)
-    plain.cell.run(S)
-    for member in (1, 2, 3):
-        plain.write(tmp_path / f"replica-{member}", member)
-    assert furthest(tmp_path).name != f"replica-{behind}"
-    assert furthest(tmp_path / f"replica-{behind}").name == f"replica-{behind}"
+    for number in segment.numbers(disk.names()):
+        data = disk.files[segment.name(number)]
+        found_in = candidates(bytes(data), 0, seed(Identity(CELL, 1, 0)), number)
+        first = next((each.offset for each in found_in if each.kind == RecordKind.QUARANTINE), len(data))
+        data[first:] = bytes(len(data) - first)
+    with pytest.raises(Diverged, match="promise copies say so"):
+        Source(plain.write(tmp_path / "rotted"))
 
 
 def test_what_is_no_replica_is_refused(tmp_path: Path) -> None:
     """With what to name instead."""
-    with pytest.raises(ConfigurationError, match="neither a cell nor a replica"):
-        furthest(tmp_path)
     with pytest.raises(ConfigurationError, match="whose directory"):
         Source(tmp_path)
 
@@ -173,8 +121,9 @@ def test_behind_damage_that_was_repaired_the_log_goes_on(plain: Living, tmp_path
     places = {"payload": [HEADER_BYTES + 3], "header": [9, 20, 30], "both": [9, 20, 30, HEADER_BYTES + 3], "mark": [9, 20, 30]}
     for at in places[what]:
         disk.files[file][rotten.offset + at] ^= 1
-    with pytest.raises(StateDamaged, match="back up another replica"):
+    with pytest.raises(StateDamaged, match="back up another replica, or start this one") as caught:
         Source(plain.write(tmp_path / "before"))
+    assert "gaios verify" in caught.value.hint
     plain.cell.start(1)
     plain.cell.run(3 * S)
     plain.put(30)
@@ -188,11 +137,29 @@ def test_behind_damage_that_was_repaired_the_log_goes_on(plain: Living, tmp_path
     source.close()
 
 
-def test_a_value_that_may_have_stood_in_a_hole_is_the_one_that_was_written_again() -> None:
-    """An older one may stand before the hole."""
-    hole = Hole(Record(RecordKind.ACCEPT, 1, 2, b""))
-    for gap in [hole, Hole(None)]:
-        records: list[Record | Hole] = [accept(1, b"old"), accept(2, b"b"), gap, mark(2), accept(1, b"new")]
-        late = rewritten(records, "d")
-        assert late == {1: b"new"}
-        assert list(chosen(records, 0, "d", late)) == [Chosen(1, b"new", b""), Chosen(2, b"b", b"")]
+def test_of_a_cell_the_furthest_replica_is_taken(plain: Living, tmp_path: Path) -> None:
+    """One that was cut off is behind."""
+    master = plain.cell.elect()
+    behind = next(member for member in (1, 2, 3) if member != master)
+    plain.cell.cut.add(behind)
+    plain.client.put(10)
+    plain.cell.run(S)
+    for member in (1, 2, 3):
+        plain.write(tmp_path / f"replica-{member}", member)
+    assert furthest(tmp_path).name != f"replica-{behind}"
+    assert furthest(tmp_path / f"replica-{behind}").name == f"replica-{behind}"
+
+
+def test_one_in_quarantine_is_the_last_to_be_taken(plain: Living, tmp_path: Path) -> None:
+    """[SAFETY 25] However far it is, where its database is asked for; its log is right."""
+    plain.put(5)
+    plain.cell.nodes[1].replica.contradict(plain.cell.now, 3, "what it keeps was changed")
+    plain.cell.run(10 * MS)
+    for member in (1, 2, 3):
+        plain.write(tmp_path / f"replica-{member}", member)
+    assert furthest(tmp_path, sound=True).name != "replica-1"
+
+
+def test_what_is_neither_a_cell_nor_a_replica_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="neither a cell nor a replica"):
+        furthest(tmp_path)

@@ -21,7 +21,7 @@ SECTIONS = {
 # Beside the options of bench itself: `put` and `get` take the same.
 WITHIN = {"bench put": "bench", "bench get": "bench"}
 # They only hold other commands.
-GROUPS = {"session", "snapshot", "spec"}
+GROUPS = {"member", "session", "snapshot", "spec"}
 
 
 def commands() -> Iterator[tuple[str, App]]:

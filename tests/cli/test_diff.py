@@ -10,12 +10,11 @@ import pytest
 from msgspec.structs import replace
 
 from gaios import api
+from gaios.backup.history import History
 from gaios.cli.run import run
-from gaios.explain.replay import reach
 from gaios.server import evidence
 from gaios.server.replica import Replica
 from gaios.storage.disk import Directory
-from gaios.storage.prefix import prefix
 from tests.server.shells import FAST, lines, make, master_of, running, until
 
 PUT = api.encode(api.MultiOp(then=(api.Put(b"k", b"v"),)))
@@ -40,7 +39,7 @@ def store(replica: Replica) -> Any:
 
 def marked(directory: Path) -> int:
     with closing(Directory(directory)) as reader:
-        return reach(prefix(reader))
+        return History(reader, str(directory)).reach().chosen
 
 
 async def test_a_wrong_database_is_found_kept_rebuilt_and_compared(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:

@@ -53,6 +53,7 @@ def every_error() -> list[errors.Error]:
         errors.DirectoryInUse(directory="d"),
         errors.StaleBackup(reason="r"),
         errors.StateLost(directory="d", what="w"),
+        errors.Removed(member=4, replica=2, configuration=3),
         errors.BootRefused(reason="r"),
         errors.DiskFull(replicas="1", reserve=True),
         errors.Diverged(slot=1, reason="r"),

@@ -10,7 +10,8 @@ import pytest
 from gaios import lock_api
 from gaios.client.sync import connect
 from gaios.errors import LockLost
-from gaios.log import Copies, encode
+from gaios.log import Copies, RecordKind, encode
+from gaios.log.records import encode_places
 from gaios.storage import Identity, Journal, Record, create
 from gaios.storage.disk import Disk
 from tests.cli.conftest import Done
@@ -127,6 +128,50 @@ def test_of_a_cells_directory_the_replica_that_knows_most_is_read(cli: Cli, tmp_
         written(tmp_path / f"replica-{replica}", records, replica).close()
     assert cli("explain", "--session", "2", "--dir", str(tmp_path)).out.startswith(b"session 2 expired in slot 7")
     assert cli("explain", "--session", "2", "--dir", str(tmp_path / "replica-1")).out.startswith(b"session 2 lives")
+
+
+def rotted(path: Path, slot: int, *, repaired: bool) -> None:
+    """A slot's record rots, and perhaps its replica repairs it."""
+    identity, disk = Identity(CELL, 1, 2), Disk(path)
+    journal, _ = Journal.open(identity, disk.reader, indexed={RecordKind.ACCEPT})
+    where = journal.locate(RecordKind.ACCEPT, slot)
+    assert where is not None
+    value = journal.read(disk.reader, where)
+    file = path / where.file
+    data = bytearray(file.read_bytes())
+    data[where.offset + 70] ^= 1
+    file.write_bytes(data)
+    if repaired:
+        journal, found = Journal.open(identity, disk.reader)
+        repair = Record(RecordKind.REPAIR, slot, 0, encode_places([where.place]))
+        disk.execute_now([*found.operations, *journal.batch(None, [value, repair], lambda: value)])
+    disk.close()
+
+
+def test_behind_damage_that_was_repaired_the_log_goes_on(cli: Cli, tmp_path: Path, log: Log) -> None:
+    """[SAFETY 15] Both commands say where; with damage that was not they say how far they came."""
+    for name, repaired in (("mended", True), ("broken", False), ("sound", None)):
+        written(tmp_path / name, log.records).close()
+        if repaired is not None:
+            rotted(tmp_path / name, 4, repaired=repaired)
+    one, two, sound = (str(tmp_path / name) for name in ("mended", "broken", "sound"))
+    done = cli("explain", "--session", "2", "--dir", one)
+    assert done.out.startswith(b"session 2 expired in slot 7")
+    assert b"read on behind damage that was repaired: wal/00000001.wal, bytes " in done.out
+    told = cli("explain", "--session", "2", "--dir", one, "--json").json
+    assert (len(told["skipped"]), told["skipped"][0].rpartition(": ")[2], told["ends"]) == (1, "slot 4", None)
+    done = cli("explain", "--session", "2", "--dir", two)
+    assert done.out.startswith(b"session 2 lives")
+    assert b"up to damage that was not repaired, and no further: wal/00000001.wal, byte " in done.out
+    told = cli("explain", "--session", "2", "--dir", sound, "--json").json
+    assert (told["skipped"], told["ends"]) == ([], None)
+    done = cli("diff", sound, one)
+    assert done.code == 0
+    assert b"they agree through slot 8" in done.out
+    assert b"other: the log was read on behind damage that was repaired: wal/" in done.out
+    told = cli("diff", sound, two, "--json").json
+    assert (told["agree"], told["skipped"], told["ends"][0]) == (3, [[], []], None)
+    assert "wal/00000001.wal" in told["ends"][1]
 
 
 def test_damage_is_told(cli: Cli, tmp_path: Path, log: Log) -> None:

@@ -56,7 +56,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[config.Settings]:
 
 
 def test_every_key_is_a_flag_with_a_sentence() -> None:
-    names = {field.name for field in msgspec.structs.fields(config.Settings)} - {"cell", "replica", "log", "backup"}
+    names = {field.name for field in msgspec.structs.fields(config.Settings)} - {"cell", "place", "replica", "log", "backup"}
     inner = {f"log_{field.name}" for field in msgspec.structs.fields(Options)}
     inner |= {f"backup_{field.name}" for field in msgspec.structs.fields(config.Backup)}
     assert names | inner == set(config.KEYS)
@@ -112,7 +112,7 @@ def test_a_directory_says_which_cell_it_belongs_to(file: str, tmp_path: Path, cl
         (["serve", "--dir", "/no/such/directory"], "nothing says which cell this is"),
         (["init"], "gaios init needs --config"),
         (["serve", "--config", "/no/such/file"], "cannot read /no/such/file"),
-        (["serve", "--config", "FILE", "--id", "3", "--dir", "d"], "id is 3, but the founders are 1, 2"),
+        (["serve", "--config", "FILE", "--id", "3", "--dir", "d"], "id is 3, but the replicas are 1, 2"),
         (["serve", "--config", "FILE", "--id", "one", "--dir", "d"], "id: 'one' is not a whole number"),
         (["serve", "--config", "FILE", "--id", "1", "--dir", "d", "--log-level", "loud"], "log_level"),
         (["serve", "--config", "FILE", "--id", "1", "--dir", "d", "--listen-client", "0.0.0.0:1"], "can be reached from other machines"),

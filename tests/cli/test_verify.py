@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gaios.server import local
+from gaios.server import config, local
 from tests.cli.conftest import Done
 
 Cli = Callable[..., Done]
@@ -98,3 +98,37 @@ def test_a_replica_too_many_and_a_missing_manifest_are_damage(directory: Path, c
     assert done.code == 1
     found = [(problem["replica"], problem["file"], problem["kind"]) for problem in done.json["problems"]]
     assert found == [(1, "manifest.toml", "missing"), (0, "replica-4", "cell")]
+
+
+def test_after_members_changed_each_place_is_compared_with_the_member_that_is_there_now(directory: Path, cli: Cli) -> None:
+    """A replaced one, an added one, an empty place; what stands in another's place is damage as before."""
+    cell = local.find(directory)
+    assert cell is not None
+    for replica, member in ((3, 4), (4, 5), (1, 0)):
+        where = local.place_at(cell, replica)
+        cell = local.settle(
+            cell, config.Place(id=replica, client=where.client, peer=where.peer, admin=where.admin, member=member, invitation="AA==")
+        )
+    assert cell.ids == [2, 3, 4]
+    assert cli("verify", str(directory), "--json") == (0, b'{"ok":true,"problems":[]}\n', "")
+    shutil.rmtree(directory / "replica-3")
+    shutil.copytree(directory / "left-replica-3-member-3", directory / "replica-3")
+    (problem,) = cli("verify", str(directory), "--json").json["problems"]
+    assert (problem["replica"], problem["file"], problem["kind"]) == (3, "manifest.toml", "cell")
+    assert "not to member 4" in problem["detail"]
+
+
+def test_damage_of_what_a_member_left_behind_is_named_and_none_of_the_cell(directory: Path, cli: Cli) -> None:
+    cell = local.find(directory)
+    assert cell is not None
+    where = cell.places[1]
+    local.settle(cell, config.Place(id=2, client=where.client, peer=where.peer, admin=where.admin, member=4, invitation="AA=="))
+    left = directory / "left-replica-2-member-2"
+    (left / "promise-1").write_bytes(b"\xff" * (left / "promise-1").stat().st_size)
+    (directory / "left-replica-2-member-0").mkdir()
+    done = cli("verify", str(directory), "--json")
+    assert (done.code, done.json["ok"]) == (0, True)
+    found = [(problem["replica"], problem["file"], problem["kind"]) for problem in done.json["problems"]]
+    assert found[-1][:2] == (2, "left-replica-2-member-2/promise-1")
+    assert (0, "left-replica-2-member-0", "missing") in found
+    assert cli("verify", str(left), "--json").code == 1

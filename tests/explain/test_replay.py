@@ -3,13 +3,15 @@
 import pytest
 
 from gaios import api, lock_api
+from gaios.backup.history import reach
 from gaios.errors import ConfigurationError, StateDamaged
 from gaios.explain.operation import Operation
-from gaios.explain.replay import Replay, reach
+from gaios.explain.replay import Replay
 from gaios.explanation import Explain
 from gaios.log import Bounds, RecordKind
 from gaios.log.records import State, encode
 from gaios.storage import Record
+from gaios.storage.prefix import Hole
 from tests.explain.parts import EPOCH, Log
 from tests.locks.parts import TOKEN
 
@@ -35,7 +37,7 @@ def lives() -> Log:
 def test_it_comes_to_the_machine_that_the_replica_has() -> None:
     log = lives()
     replay = replayed(log.records)
-    assert replay.through == log.slot == reach(log.records)
+    assert replay.through == log.slot == reach(log.records, "it").chosen
     assert list(replay.machine.snapshot()) == list(log.machine.snapshot())
     for asked in (Explain(2), Explain(path="/job"), Explain(path="/job", revision=4)):
         assert replay.machine.query(lock_api.encode(asked)) == log.machine.query(lock_api.encode(asked))
@@ -70,6 +72,22 @@ def test_state_records_say_the_same_again() -> None:
         assert replay.through == log.slot
     alone = replayed([*(values[slot] for slot in range(1, 5)), inserted])
     assert alone.through == 4
+
+
+def test_what_was_written_again_stands_in_for_what_rotted() -> None:
+    """[SAFETY 15] An older value of that slot may stand before the hole."""
+    log = lives()
+    at = next(index for index, record in enumerate(log.records) if (record.kind, record.slot) == (RecordKind.ACCEPT, 5))
+    value = log.records[at]
+    older = value._replace(ballot=1, payload=b"of an older reign, and no batch")
+    replay = Replay()
+    replay.feed([*log.records[:at], older, Hole(None), *log.records[at + 1 :], value], {5: value.payload})
+    assert replay.through == log.slot
+    assert list(replay.machine.snapshot()) == list(log.machine.snapshot())
+    earlier = Replay(through=4)
+    earlier.feed(log.records)
+    earlier.feed(log.records)
+    assert earlier.through == 4
 
 
 def test_a_log_without_its_beginning_is_refused() -> None:

@@ -14,13 +14,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from gaios import api, entry, lock_api
+from gaios.configuration import Configuration, Member
 from gaios.errors import ProtocolError
 from gaios.locks import LockService
 from gaios.log import Bounds, Copies, Options, RecordKind, codec, encode
 from gaios.log.applier import Applier
 from gaios.log.quarantine import Quarantine
-from gaios.log.records import Boot, State, encode_places
+from gaios.log.records import Boot, State, encode_copies, encode_places
 from gaios.log.sessions import Sessions
 from gaios.log.snapshots import Closing, Handle, Part
 from gaios.log.sums import Sum
@@ -33,10 +36,12 @@ from gaios.transport import (
     Kind,
     Welcome,
     encode_answer,
+    encode_change,
     encode_events,
     encode_goodbye,
     encode_hello,
     encode_keepalive,
+    encode_members,
     encode_pong,
     encode_read,
     encode_request,
@@ -53,6 +58,7 @@ REPLICAS = 3
 SEGMENT_BYTES = 8 << 10
 OPTIONS = Options(snapshot_slots=25, snapshot_stagger_ms=1, snapshot_pause_us=1, keep_bytes=1, mark_ms=50, check_ms=200)
 _BALLOT = 3 << 16 | 1
+MEMBERS = Configuration(1, 2, 5, (Member(1, 1), Member(4, 2, votes=False, peer="h:1", client="h:2", admin="h:3"))).encode()
 
 
 def versions() -> list[int]:
@@ -71,10 +77,12 @@ def samples() -> dict[str, bytes]:
 def _samples() -> Iterator[tuple[str, bytes]]:
     identity, part = Identity(CELL, 1, 2), Part(1, 9, bytes(16), 5, _BALLOT, 1, b"members", 1, 1, 7, 8)
     handle = Handle(1, CELL, 9, 1, bytes(16), _BALLOT, 5, 4, bytes(32))
-    state = State(_BALLOT, 600, 8, 3, [(9, _BALLOT, b"value")], [(2, Boot(1, 2, 3, 4, 5))], b"why", [(10, _BALLOT)], 12)
+    state = State(_BALLOT, 600, 8, 3, [(9, _BALLOT, b"value")], [(2, Boot(1, 2, 3, 4, 5))], b"why", [(10, _BALLOT)], 12, (4, b"value"))
     copies = Copies(_BALLOT, 600, 2, 77, [(1, 66), (2, 77)], 1)
+    yield "record copies", encode_copies(copies)
+    yield "record copies in doubt", encode_copies(replace(copies, is_doubted=True, silent_through=12))
     quarantine = Quarantine(1, 9, 8, Sum(9, bytes(16), 1, 2), Sum(9, bytes(16), 3, 4), "reason")
-    for name, value in (("copies", copies), ("state", state), ("boot", Boot(1, 2, 3, 4, 5)), ("quarantine", quarantine), ("part", part)):
+    for name, value in (("state", state), ("boot", Boot(1, 2, 3, 4, 5)), ("quarantine", quarantine), ("part", part)):
         yield f"record {name}", encode(value)
     yield "record handle", encode(handle)
     yield "record closing", Closing(handle, bytes(32)).encode()
@@ -105,6 +113,7 @@ def _samples() -> Iterator[tuple[str, bytes]]:
         entry.snapshot(_BALLOT),
         entry.check(_BALLOT),
         entry.feature(_BALLOT, 1),
+        entry.configuration(_BALLOT, MEMBERS),
     )
     client = entry.encode(entry.Kind.COMMAND, entry.Identity(4, 1), 3, 2, b"command")
     for each in (entry.register(), client, *own):
@@ -138,6 +147,7 @@ MESSAGES: list[codec.Message] = [
     (codec.TAKEN, 9, bytes(32), 1),
     (codec.WANT, 9),
     (codec.STAND, 7, 3),
+    (codec.NEWS, MEMBERS, 1),
     (codec.ROOM, 2),
     (codec.FEATURE, 1 << 40, 1),
 ]
@@ -151,6 +161,8 @@ def _frames() -> Iterator[bytes]:
     yield encode_submit(7, entry.register())
     yield encode_read(7, api.encode(api.Range(b"a", None)))
     yield encode_watch(7, Watch(b"a", b"b", 3))
+    yield encode_change(7, MEMBERS)
+    yield encode_members(2, ["h:1", "h:2"])
     yield encode_request(Kind.CANCEL, 7)
     yield encode_request(Kind.STATUS, 7)
     yield encode_request(Kind.PING, 7)
@@ -194,6 +206,14 @@ def make() -> HandCell:
             sequence += 1
             assert ask(put(me, sequence, b"key-%d" % (sequence % 17), b"value %d" % sequence)).status == 0
 
+    def change(members: Configuration) -> None:
+        """A learner comes, whom nobody ever starts, and goes again: the founders govern on, under other numbers."""
+        node.replica.change(cell.now, (1, 1), members)
+        cell.drain(master)
+        cell.run(S)
+        assert [each.replica.configuration for each in cell.nodes.values()] == [members] * REPLICAS
+
+    change(node.replica.configuration.added(4))
     fill(40)
     session = lock_api.decode_reply(do(lock_api.OpenSession(bytes(range(16)), 60_000)).body)
     assert isinstance(session, lock_api.SessionOpened)
@@ -209,6 +229,7 @@ def make() -> HandCell:
     replica._reign._offer(cell.now, [entry.feature(replica.ballot, 1)])  # a level that it has raises nothing
     cell.drain(master)
     fill(20)
+    change(node.replica.configuration.removed(4))
     rot(cell, 1 + master % REPLICAS)
     for each in cell.nodes.values():
         # What a doubt writes, and its end: the database itself is sound, and is to be served.
@@ -254,6 +275,8 @@ def state(node: Node) -> dict[str, Any]:
         "feature": applier.feature,
         "time_ms": applier.time_ms,
         "promised": node.replica.ballot,
+        "configuration": node.replica.config,
+        "members": sorted(node.replica.members),
         "keys": {each.key.decode(): each.value.decode() for each in page.entries},
     }
 

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from gaios import entry
-from gaios.errors import InvalidCommand, NotANumber
+from gaios.configuration import Configuration
+from gaios.errors import InvalidCommand, NotANumber, Removed
 from gaios.log import OTHERS, Answer, Copies, Options, Output, Recovered, Replica, Status, codec, encode, recover
 from gaios.log.applier import Applier
 from gaios.log.codec import Message
@@ -51,8 +52,8 @@ class Register(Machine):
 class Node:
     """A replica, and what its disk holds."""
 
-    def __init__(self, cell: "Cell", me: int) -> None:
-        self.cell, self.me, self.boot, self.lot = cell, me, 0, 0
+    def __init__(self, cell: "Cell", me: int, told: Configuration | None = None) -> None:
+        self.cell, self.me, self.boot, self.lot, self.told = cell, me, 0, 0, told
         self.copies = encode(Copies())
         self.records: list[Record] = []
         self.pending: list[Output] = []
@@ -61,7 +62,11 @@ class Node:
         self.disk_works = True
         self.applier: type[Applier] = Applier
         """Which version it is."""
+        self.removed: Removed | None = None
+        """Why it stopped, if it did because it is no member any more."""
         self.up = True
+        self.forgot_boots = False
+        """Whether the next start is told that records of boots may have rotted."""
         cell.nodes[me] = self
         self.start()
 
@@ -71,17 +76,19 @@ class Node:
         self.up = True
         self.pending = []
         self.machine = Register()
+        recovered = recover(self.copies, self.records) if self.boot > 1 else Recovered(Copies())
+        recovered.forgot_boots = self.forgot_boots
         self.replica = Replica(
             me=self.me,
             members={member: member for member in self.cell.members},
-            config=1,
             boot=self.boot,
             nonce=self.nonce(self.boot),
-            recovered=recover(self.copies, self.records) if self.boot > 1 else Recovered(Copies()),
+            recovered=recovered,
             machine=self.machine,
             options=self.cell.options,
             now=self.cell.now,
             applier=self.applier,
+            told=self.told,
         )
         self.drain()
 
@@ -125,18 +132,19 @@ class Cell:
         self.cut: Callable[[int, int, Message], bool] = lambda _from, _to, _message: False
         self.nodes: dict[int, Node] = {}
         for member in self.members:
-            Node(self, member)
+            self.nodes[member] = Node(self, member)
 
     def send(self, me: int, said: Iterable[tuple[int, Message]]) -> None:
         """What leaves together is one frame to each, through the real codec; a cut link takes messages out of it."""
         frames: dict[int, list[Message]] = {}
         for to, message in said:
-            for member in [m for m in self.members if m != me] if to == OTHERS else [to]:
+            for member in self.nodes[me].replica.peers if to == OTHERS else [to]:
                 if member == me or not self.cut(me, member, message):
                     frames.setdefault(member, []).append(message)
         for member, messages in frames.items():
             boot = self.nodes[me].boot
-            self.wire.append((me, member, boot, codec.encode(me, boot, 1, messages, self.nodes[me].replica.applier.feature)))
+            replica = self.nodes[me].replica
+            self.wire.append((me, member, boot, codec.encode(me, boot, replica.config, messages, replica.applier.feature)))
 
     def settle(self) -> None:
         """Deliver until nothing moves."""
@@ -144,11 +152,15 @@ class Cell:
             if not self.wire:
                 return
             me, to, boot, data = self.wire.popleft()
-            node = self.nodes[to]
-            if not node.up or (me == to and boot != node.boot):
+            node = self.nodes.get(to)
+            if node is None or not node.up or (me == to and boot != node.boot):
                 continue
             member, boot, _, messages = codec.decode(data, node.applier.highest)
-            node.replica.receive(self.now, member, boot, self.nodes[member].nonce(boot), messages)
+            try:
+                node.replica.receive(self.now, member, boot, self.nodes[member].nonce(boot), messages)
+            except Removed as error:
+                node.up, node.removed = False, error
+                continue
             node.replica.check()
             node.drain()
         raise AssertionError("the cell never comes to rest")

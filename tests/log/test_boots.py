@@ -2,6 +2,7 @@
 
 import copy
 
+import msgspec
 import pytest
 
 from gaios import entry
@@ -13,6 +14,8 @@ from gaios.log.options import MS
 from gaios.log.records import Boot, Record, RecordKind, encode
 from gaios.log.space import Room
 from tests.log.cell import Cell, Node
+
+decode = msgspec.msgpack.Decoder(Boot).decode
 
 
 def restart(cell: Cell, node: Node) -> None:
@@ -147,6 +150,27 @@ def test_an_older_copy_is_refused_however_often_it_is_started(attempts: int) -> 
     assert not node.replica.boots.is_registered
     with pytest.raises(StateLost, match=r"copy of it|copy of an older state"):
         cell.run(100)
+
+
+def test_of_two_directories_that_were_made_for_one_member_the_second_stops() -> None:
+    """An invitation was used twice: neither is a copy of what the other promised, and a peer hears one of them alone."""
+    cell = Cell(3)
+    load(cell)
+    first = cell.nodes[3].replica
+    assert first.boot == 1
+    second = copy.copy(first.boots)
+    second._nonce += 1
+    second._told = (BOOT, [(1, second._nonce)])
+    peer = cell.nodes[1].replica
+    assert not peer.boots.hears(3, 1, second._nonce, [second._told])
+    answer = peer.output(cell.now)
+    assert answer is not None
+    refusal = next(message for to, message in answer.after if to == 3 and message[0] == BOOTED)
+    first.boots.take(cell.now, 1, refusal)
+    with pytest.raises(StateLost, match="another process runs on a copy of it"):
+        second.take(cell.now, 1, refusal)
+    with pytest.raises(StateLost, match="another process runs on a copy of it"):  # another peer recorded the second
+        first.boots.take(cell.now, 2, (BOOTED, 1, first.nonce, [(3, 1, second._nonce, 0, 0, 0)]))
 
 
 def test_of_two_processes_with_one_boot_both_stop() -> None:
@@ -288,3 +312,27 @@ def test_a_peer_that_forgot_a_boot_is_told_it_again() -> None:
     cell.run(1_000)
     assert boots._known[master.me].boot == master.replica.boot
     assert cell.nodes[follower.me].replica.core.granted_until > cell.now
+
+
+def test_who_lost_records_of_boots_asks_the_others_for_theirs() -> None:
+    """Rule 5: also of a member that is down, whose clone only it would not notice; once each start, and higher boots only."""
+    cell = Cell(3)
+    master = load(cell)
+    down, asker = [node for node in cell.nodes.values() if node is not master]
+    restart(cell, down)
+    cell.run(1_000)
+    known = asker.replica.boots._known[down.me]
+    assert known.boot == 2
+    down.up = False
+    asker.records = [record for record in asker.records if record[:2] != (RecordKind.BOOT, down.me) or decode(record[3]).boot < 2]
+    restart(cell, asker)
+    cell.run(1_000)
+    assert asker.replica.boots.boot_of(down.me) == 1, "nothing tells that a record is missing"
+    asker.forgot_boots = True
+    restart(cell, asker)
+    cell.run(1_000)
+    again = asker.replica.boots._known[down.me]
+    assert again[:2] == known[:2]
+    assert recover(asker.copies, asker.records).boots[down.me][:2] == known[:2]
+    asker.replica.boots.take(cell.now, master.me, (BOOTED, 0, 0, [(down.me, 9, 9, 9, 0, 0)]))
+    assert asker.replica.boots.boot_of(down.me) == 2, "it is not asked for any more"

@@ -6,9 +6,10 @@ import random
 import msgspec
 import pytest
 
+from gaios.configuration import founders
 from gaios.errors import ProtocolError, TooOld
 from gaios.log import codec
-from gaios.log.codec import FEATURE, POLL, POLLED, ROOM, STAND, SUM, TAKEN, WANT
+from gaios.log.codec import FEATURE, NEWS, POLL, POLLED, ROOM, STAND, SUM, TAKEN, WANT
 from gaios.paxos import core
 
 MESSAGES: list[codec.Message] = [
@@ -29,6 +30,7 @@ MESSAGES: list[codec.Message] = [
     (STAND, 7, 3),
     (TAKEN, 7, bytes(32), 1),
     (WANT, 7),
+    (NEWS, founders({1: 1, 2: 2}).encode(), 1),
     (SUM, 7, bytes(16), (1 << 64) - 1, 0, 1),
 ]
 FUZZED = 100_000

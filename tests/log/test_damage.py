@@ -3,10 +3,10 @@
 import pytest
 
 from gaios import entry
-from gaios.errors import ProtocolError
+from gaios.errors import ProtocolError, StateDamaged
 from gaios.log import Copies, RecordKind, Recovered, Rotten, encode, recover, recover_damaged
-from gaios.log.quarantine import read
-from gaios.log.records import Record, State
+from gaios.log.quarantine import Quarantine, read
+from gaios.log.records import Record, State, encode_copies
 from gaios.paxos import core
 from gaios.paxos.core import WINDOW
 from tests.log.cell import Cell
@@ -70,8 +70,47 @@ def test_without_a_mark_behind_it_all_of_the_window_is_in_doubt() -> None:
 def test_a_mark_and_votes_above_it_may_both_be_lost() -> None:
     """Then the replica says nothing until it has learned what it can have voted for."""
     found = recover_damaged(COPIES, LOG[:-3], [Rotten(len(LOG) - 3, PLACE, None, 3)])
-    assert found.silent_through == 7 + 3
+    assert found.silent_through == 7 + 3 + WINDOW
     assert not recover_damaged(COPIES, LOG[:-3], [Rotten(len(LOG) - 3, PLACE, None, 1)]).silent_through
+
+
+def test_a_mark_and_a_vote_may_be_lost_in_two_places() -> None:
+    """One record each: neither place alone hides both. Whatever was voted for stood a window above the mark at the most."""
+    records = [*LOG[:-3], (RecordKind.BOOT, 2, 0, encode((1, 1)))]
+    for holes in (1, 2):
+        places = [Rotten(len(records) - 1 + index, (1, 100 * index, 100 * index + 80), None, 1) for index in range(holes)]
+        found = recover_damaged(COPIES, records, places)
+        assert found.silent_through == (7 + 2 + WINDOW if holes == 2 else 0)
+
+
+def test_what_was_lost_may_have_gone_on_behind_a_snapshot() -> None:
+    """A mark goes on by many slots where a peer's snapshot was taken over; its file tells."""
+    found = recover_damaged(COPIES, LOG[:-3], [Rotten(len(LOG) - 3, PLACE, None, 3)], covered=500)
+    assert found.silent_through == 500 + 3 + WINDOW
+
+
+def test_without_the_record_that_a_log_begins_with_nobody_can_tell_what_was_voted_for() -> None:
+    """[SAFETY 7, 8] Unless something behind it does; and the one that a creation wrote holds no votes."""
+    boot: Record = (RecordKind.BOOT, 2, 0, encode((1, 1)))
+
+    def lost(behind: list[Record], count: int, *, later: bool, known: bool = False) -> Recovered:
+        identity = (RecordKind.STATE, 5, BALLOT) if known else None
+        return recover_damaged(COPIES, behind, [Rotten(0, PLACE, identity, count)], begins_later=later)
+
+    for behind, count, later in (([boot], 1, True), ([accept(40)], 1, True), ([boot], 2, False)):
+        with pytest.raises(StateDamaged, match="state is lost") as caught:
+            lost(behind, count, later=later)
+        assert caught.value.offset == PLACE[1]
+    assert set(lost([accept(40), mark(38, 42)], 1, later=True).faulty) >= {39, 41, 42}
+    assert set(lost([boot], 1, later=True, known=True).faulty) == set(range(6, 6 + WINDOW))
+    assert not lost([accept(1)], 1, later=False).silent_through
+
+
+def test_a_silence_whose_record_rotted_is_not_over() -> None:
+    """[SAFETY 6, 15] The promise copies say so, too."""
+    copies = encode_copies(Copies(BALLOT, 0, 1, 1, silent_through=30))
+    assert recover_damaged(copies, LOG, []).silent_through == 30
+    assert recover_damaged(copies, LOG[2:], [Rotten(0, PLACE, (RecordKind.STATE, 0, BALLOT), 1)]).silent_through == 30
 
 
 def test_a_vote_behind_it_is_newer() -> None:
@@ -102,6 +141,22 @@ def test_a_state_record_tells_all_above_its_mark() -> None:
     assert 8 not in found.faulty
     log = [*LOG[:-2], state(6, [(7, BALLOT, b"v")], [(8, 5)])]
     assert recover_damaged(COPIES, log, [Rotten(0, (1, 0, 80), None, 0)]).faulty == {8: 5}
+
+
+@pytest.mark.parametrize("behind", [True, False])
+@pytest.mark.parametrize("older", [True, False])
+def test_a_value_that_stands_in_a_state_record_alone_is_written_again(*, behind: bool, older: bool) -> None:
+    """[SAFETY 15] Whoever drops it from memory has to find it on the disk; an older value of that slot is another one."""
+    before = [accept(2, b"old", BALLOT - (1 << 16))] if older else []
+    opens = state(1, [(2, BALLOT, b"v")])
+    records = [accept(1), mark(1, 2), *before, *([] if behind else [opens]), *([opens] if behind else []), mark(2, 2), accept(3)]
+    at = 2 + len(before) + (0 if behind else 1)
+    for known in ((RecordKind.ACCEPT, 2, BALLOT), None):
+        for repaired in (False, True):
+            found = recover_damaged(COPIES, records, [Rotten(at, PLACE, known, 1, repaired)])
+            assert (found.alone, found.faulty) == ({2}, {})
+            assert found.accepted[2] == (BALLOT, b"v")
+    assert recover_damaged(COPIES, [*records, accept(2, b"v"), mark(3, 3)], [Rotten(at, PLACE, None, 1)]).alone == set()
 
 
 def test_a_lost_mark_is_told_by_the_votes_that_needed_it() -> None:
@@ -174,9 +229,40 @@ def test_the_lost_record_of_a_fetched_snapshot_is_no_mark(is_proved: bool) -> No
     assert found.chosen == (1 if is_proved else 40)
 
 
+def test_a_recorded_snapshot_of_its_own_tells_of_the_mark_that_was_lost() -> None:
+    """[SAFETY 26] A mark stood before it: else a start would remove a snapshot for being ahead of its log."""
+    records = [*(accept(slot) for slot in range(1, 6)), (RecordKind.SNAPSHOT, 4, 0, b"handle")]
+    found = recover_damaged(COPIES, records, [Rotten(5, PLACE, None, 1)])
+    assert (found.chosen, found.snapshots) == (4, {4: b"handle"})
+    fetched = [*records[:-1], (RecordKind.SNAPSHOT, 40, 1, b"handle")]
+    assert recover_damaged(COPIES, fetched, [Rotten(5, PLACE, None, 1)]).chosen == 0
+
+
+@pytest.mark.parametrize(
+    ("record", "forgot"),
+    [(None, True), ((RecordKind.BOOT, 2, 0), True), ((RecordKind.STATE, 0, 0), True), ((RecordKind.ACCEPT, 1, BALLOT), False)],
+)
+def test_where_a_boot_may_have_stood_the_others_are_asked(record: tuple[int, int, int] | None, *, forgot: bool) -> None:
+    """[SAFETY 3] Also where all else was repaired: nothing in this log tells what it was."""
+    for repaired in (False, True):
+        assert recover_damaged(COPIES, LOG, [Rotten(2, PLACE, record, 1, repaired)]).forgot_boots is forgot
+    assert not recover_damaged(COPIES, LOG, [Rotten(2, PLACE, None, 0)]).forgot_boots
+
+
 def test_a_quarantine_whose_record_rotted_is_not_over() -> None:
     rotten = [Rotten(2, PLACE, (RecordKind.QUARANTINE, 2, 0), 1)]
     found = recover_damaged(COPIES, [accept(1), mark(1, 1)], rotten)
     assert "rotted" in read(found.quarantine).reason
     over = recover_damaged(COPIES, [accept(1), mark(1, 1), (RecordKind.QUARANTINE, 2, 0, b"")], rotten)
     assert over.quarantine == b""
+
+
+def test_a_quarantine_is_over_only_when_both_places_say_so() -> None:
+    """[SAFETY 25] A record that rotted whole, at the end perhaps, leaves nothing that could be missed."""
+    doubted = encode_copies(Copies(BALLOT, 0, 1, 1, is_doubted=True))
+    why = encode(Quarantine(1, 2, 1, None, None, "it differs"))
+    said = (RecordKind.QUARANTINE, 2, 0, why)
+    assert "promise copies" in read(recover_damaged(doubted, [accept(1), mark(1, 1)], []).quarantine).reason
+    assert recover_damaged(doubted, [accept(1), mark(1, 1), said], []).quarantine == why
+    assert recover_damaged(COPIES, [accept(1), mark(1, 1), said], []).quarantine == why
+    assert recover_damaged(COPIES, [accept(1), said, (RecordKind.QUARANTINE, 2, 0, b"")], []).quarantine == b""

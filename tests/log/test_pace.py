@@ -2,11 +2,17 @@
 
 from gaios.log.options import MS
 from gaios.log.pace import AGAIN_MS, FACTOR, FLOOR_MS, FRESH_NS, SAMPLES_MIN, Pace
+from gaios.log.roster import Roster
+
+
+def cell(members: int) -> Roster:
+    """Members 1, 2, …, of which this is 1."""
+    return Roster(1, {member: member for member in range(1, members + 1)})
 
 
 def reign(own_ms: int, *others_ms: int, slots: int = 20, members: int = 5, pace: Pace | None = None, at: int = 1) -> tuple[Pace, int]:
     """So many slots, each as long on this disk, and on those of members 2, 3, …; the pace and the time behind them."""
-    pace = pace or Pace(members, 0)
+    pace = pace or Pace(cell(members), 0)
     pace.begin(at)
     for slot in range(slots):
         began = at
@@ -80,7 +86,7 @@ def test_a_yes_is_given_once_and_then_ever_more_rarely() -> None:
 
 
 def test_proposals_that_nobody_accepts_do_not_gather() -> None:
-    pace = Pace(5, 0)
+    pace = Pace(cell(5), 0)
     for slot in range(10_000):
         pace.proposed(slot, slot)
     assert len(pace._open) < 100

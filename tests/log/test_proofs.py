@@ -3,13 +3,14 @@
 from gaios.log.codec import TAKEN
 from gaios.log.options import MS, Options
 from gaios.log.proofs import ASKED, FAR, Proofs
+from gaios.log.roster import Roster
 from gaios.log.sums import Finding
 
 A, B = b"a" * 32, b"b" * 32
 
 
 def proofs(members: int = 3) -> Proofs:
-    return Proofs(1, range(1, members + 1), Options(check_ms=100), {5})
+    return Proofs(1, Roster(1, {member: member for member in range(1, members + 1)}), Options(check_ms=100), {5})
 
 
 def test_a_majority_of_the_same_bytes_proves_it() -> None:

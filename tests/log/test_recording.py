@@ -36,7 +36,7 @@ ENTRIES: list[Entry] = [
     Start(b"t" * 8, b"c" * 16, 1, 2, 3, 0, 14, "clock", 6, 5, 65_537, 700, 4, 0, [(5, 65_537, b"")]),
     Step(9, 1, True, [core.PROPOSE, b"v"], [[core.F_ACC, 5, 65_537, b"v"]], [[0, [core.ACCEPT, 65_537, 0, 5, b"v"]]]),
     Came(9, 2, 1, [[core.PROMISE, 65_537, 0, 4, {5: [65_537, b"v"]}, {}]]),
-    Handed([("write", "wal/1"), ("sync", "wal/1")], (65_537, 700, 2, 3), (65_537, 700, 4, 0, []), [(2, 5, 65_537, b"v")]),
+    Handed([("write", "wal/1"), ("sync", "wal/1")], (65_537, 700, 2, 3), (65_537, 700, 4, 0, [], (0, b"")), [(2, 5, 65_537, b"v")]),
     Done(10),
     Left(11, [([2, 3], [[core.FETCH, 6]])]),
 ]
@@ -99,10 +99,10 @@ def test_every_place_where_the_text_has_values_is_known() -> None:
 
 def test_the_essence_of_a_state_tells_every_field_apart() -> None:
     """But for `acc`, which log/ keeps in part."""
-    made = core.Participant(1, 0, 0b1110)
+    made = core.Participant(1, 0b1110)
     before = essence(made)
     for name in FIELDS:
-        other = core.Participant(1, 0, 0b1110)
+        other = core.Participant(1, 0b1110)
         setattr(other, name, {3: (4, b"v")} if name == "best" else {3: 4} if name in {"votes", "grants"} else 5)
         changed = [one for one, two in zip(FIELDS, zip(before, essence(other), strict=True), strict=True) if two[0] != two[1]]
         assert changed == [name]

@@ -3,7 +3,7 @@
 import pytest
 
 from gaios.errors import ProtocolError, TooOld
-from gaios.log.records import Copies, RecordKind, State, encode, recover
+from gaios.log.records import Copies, RecordKind, State, encode, encode_copies, recover
 
 COPIES = encode(Copies(promised=7, longest_ns=600, boot=3, nonce=11))
 
@@ -22,6 +22,14 @@ def test_a_state_record_says_everything() -> None:
     found = recover(COPIES, [(RecordKind.STATE, 5, 8, encode(state)), (RecordKind.TRUNCATE, 3, 0, b"")])
     assert (found.promised, found.longest_ns, found.chosen, found.truncated) == (8, 700, 5, 3)
     assert found.accepted == {6: (8, b"x")}
+
+
+def test_what_is_seldom_so_takes_no_room_in_the_copies() -> None:
+    """And an older version reads them either way: it looks at no more fields than it knows."""
+    plain, doubted = Copies(7, 600, 3, 11), Copies(7, 600, 3, 11, is_doubted=True, silent_through=9)
+    assert len(encode_copies(plain)) < len(encode_copies(doubted))
+    assert recover(encode_copies(plain), []).copies == plain
+    assert recover(encode_copies(doubted), []).copies == doubted
 
 
 def test_folding_twice_changes_nothing() -> None:

@@ -2,6 +2,7 @@
 
 from gaios.log import Room
 from gaios.log.options import MS
+from gaios.log.roster import Roster
 from gaios.log.space import AGAIN_MS, FORGET_MS, SAY_MS, Space
 
 FIVE = [1, 2, 3, 4, 5]
@@ -10,7 +11,7 @@ S = 1_000 * MS
 
 def space(room: Room = Room.PLENTY, **others: int) -> Space:
     """Of member 1 of five; the others' as `b=…`, by letter."""
-    made = Space(1, FIVE, 0)
+    made = Space(1, Roster(1, {member: member for member in FIVE}), 0)
     made.tell(0, room)
     for name, told in others.items():
         made.heard(0, "abcde".index(name) + 1, told)

@@ -1,24 +1,26 @@
 """Claims about sorting the core's steps into Outputs.  [SAFETY 5]"""
 
+from gaios.configuration import as_value, founders, newest
 from gaios.log.options import MS, Options
-from gaios.log.records import Copies, RecordKind, Recovered, recover
+from gaios.log.records import UNKNOWN, Copies, RecordKind, Recovered, decode_state, encode, recover
 from gaios.log.steps import FAR, Steps
 from gaios.paxos import core
 
 BALLOT = 1 << 16 | 1
+FOUNDERS = founders({1: 1, 2: 2, 3: 3})
 
 
 def steps(me: int = 1) -> Steps:
-    under_test = Steps(core.Participant(me, 0, 0b1110), Options(), [(1, 9)])
-    under_test.restore(Recovered(Copies()))
+    under_test = Steps(core.Participant(me, 0b1110), Options(), [(1, 9)])
+    under_test.restore(Recovered(Copies()), FOUNDERS)
     under_test.hand_over(0)
     return under_test
 
 
 def test_a_start_writes_its_boot_before_it_says_anything() -> None:
     """[SAFETY 3] In both copies."""
-    under_test = Steps(core.Participant(1, 0, 0b1110), Options(), [(4, 9)])
-    under_test.restore(Recovered(Copies(promised=7, boot=3), promised=8))
+    under_test = Steps(core.Participant(1, 0b1110), Options(), [(4, 9)])
+    under_test.restore(Recovered(Copies(promised=7, boot=3), promised=8), FOUNDERS)
     output = under_test.hand_over(0)
     assert output is not None
     assert output.copies is not None
@@ -28,12 +30,47 @@ def test_a_start_writes_its_boot_before_it_says_anything() -> None:
 
 def test_a_start_writes_again_what_stands_above_its_mark() -> None:
     """It may stand in a state record alone, its own record torn off: a later look on the disk must not find an older value."""
-    under_test = Steps(core.Participant(1, 0, 0b1110), Options(), [(4, 9)])
+    under_test = Steps(core.Participant(1, 0b1110), Options(), [(4, 9)])
     held = {1: (BALLOT, b"chosen"), 3: (BALLOT, b"c"), 2: (BALLOT, b"b")}
-    under_test.restore(Recovered(Copies(promised=BALLOT, boot=3), promised=BALLOT, chosen=1, accepted=held))
+    under_test.restore(Recovered(Copies(promised=BALLOT, boot=3), promised=BALLOT, chosen=1, accepted=held), FOUNDERS)
     output = under_test.hand_over(0)
     assert output is not None
     assert output.records == [(RecordKind.ACCEPT, 2, BALLOT, b"b"), (RecordKind.ACCEPT, 3, BALLOT, b"c")]
+
+
+def test_a_quarantine_stands_in_the_copies_and_in_a_record() -> None:
+    """[SAFETY 25] The copies are written first; a start of a replica in quarantine writes the record again, for it may have rotted."""
+    under_test = steps()
+    for payload in (b"why", b""):
+        under_test.judge(3, payload)
+        output = under_test.hand_over(0)
+        assert output is not None
+        assert output.records == [(RecordKind.QUARANTINE, 3, 0, payload)]
+        assert output.copies is not None
+        assert recover(output.copies, []).copies.is_doubted is bool(payload)
+    again = Steps(core.Participant(1, 0b1110), Options(), [(2, 9)])
+    again.restore(Recovered(Copies(), quarantine=b"why"), FOUNDERS)
+    output = again.hand_over(0)
+    assert output is not None
+    assert (RecordKind.QUARANTINE, 0, 0, b"why") in output.records
+
+
+def test_a_silence_stands_in_the_copies_until_what_ended_it_is_durable() -> None:
+    """They are written before the records of their batch: a torn one may lose what was learnt, and must not lose the silence with it."""
+    under_test = steps(2)
+    under_test.silent_through = 1
+    under_test.take((core.CHOSEN, 1, BALLOT, b"v"), 1, 0)
+    assert not under_test.is_silent
+    output = under_test.hand_over(0)
+    assert output is not None
+    assert output.copies is not None
+    assert recover(output.copies, []).copies.silent_through == 1
+    under_test.synced(output.number)
+    under_test.take((core.PREPARE, BALLOT, 0), 1, 0)
+    output = under_test.hand_over(0)
+    assert output is not None
+    assert output.copies is not None
+    assert recover(output.copies, []).copies.silent_through == 0
 
 
 def test_a_promise_waits_for_its_copies_and_an_acceptance_for_its_record() -> None:
@@ -76,8 +113,8 @@ def test_a_vote_does_not_overtake_the_mark_without_which_it_would_not_be_reporte
     """
     far = core.WINDOW + 1
     accepted = dict.fromkeys(range(1, far + 1), (BALLOT, b"v"))
-    under_test = Steps(core.Participant(2, 0, 0b1110), Options(), [(1, 9)])
-    under_test.restore(Recovered(Copies(promised=BALLOT), promised=BALLOT, accepted=accepted))
+    under_test = Steps(core.Participant(2, 0b1110), Options(), [(1, 9)])
+    under_test.restore(Recovered(Copies(promised=BALLOT), promised=BALLOT, accepted=accepted), FOUNDERS)
     under_test.hand_over(0)
     under_test.take((core.LEARN, BALLOT, 0, core.WINDOW), 1, 0)
     under_test.take((core.ACCEPT, BALLOT, 0, far, b"v"), 1, 0)
@@ -126,3 +163,90 @@ def test_a_state_record_claims_as_chosen_only_what_is_durably_marked() -> None:
     under_test.synced(output.number)
     found = recover(b"\x94\x00\x00\x00\x00", [(RecordKind.ACCEPT, 1, newer, b"chosen"), under_test.state_record([])])
     assert (found.chosen, found.accepted) == (1, {1: (newer, b"chosen")})
+
+
+NEWER = FOUNDERS.added(4, votes=True)
+CHANGED = as_value(NEWER.encode())
+
+
+def unsure(**found: object) -> Steps:
+    """A start that knows slots 1 to 9 to be chosen and cannot read slot 5."""
+    under_test = Steps(core.Participant(1, 0b1110), Options(), [(1, 9)])
+    held = {slot: (BALLOT, b"v") for slot in range(1, 10) if slot != 5}
+    recovered = Recovered(Copies(), promised=BALLOT, chosen=9, accepted=held, faulty={5: BALLOT})
+    for name, what in found.items():
+        setattr(recovered, name, what)
+    governs, members = newest(recovered.accepted, recovered.chosen) or (0, FOUNDERS)
+    under_test.restore(recovered, members, governs)
+    under_test.know_damage({}, recovered.faulty, 0)
+    return under_test
+
+
+def test_a_start_that_cannot_read_who_governs_is_silent_until_that_was_fetched() -> None:
+    """[SAFETY 15, 18]"""
+    under_test = unsure()
+    before = (under_test.is_unsure, under_test.is_silent)
+    assert under_test.take((core.CHOSEN, 5, BALLOT, CHANGED), 2, 0)
+    assert [before, (under_test.is_unsure, under_test.is_silent)] == [(True, True), (False, False)]
+    assert (under_test.core.config, under_test.core.voters) == (1, NEWER.voters)
+
+
+def test_a_newer_configuration_than_any_that_is_lost_is_as_good() -> None:
+    """Whoever knows that goes by no older one."""
+    under_test = unsure()
+    under_test.take((core.CHOSEN, 10, BALLOT, CHANGED), 2, 0)
+    assert not under_test.is_silent
+    assert under_test.core.faulty, "that is yet to be repaired"
+    assert not unsure(accepted={7: (BALLOT, CHANGED)}).is_unsure, "nor is one in doubt that finds it"
+
+
+def test_what_records_tell_of_who_governs_makes_what_is_lost_below_them_harmless() -> None:
+    """A state record says who governs at its mark."""
+    assert not unsure(surveyed=5).is_unsure
+    assert unsure(surveyed=4).is_unsure
+
+
+def test_who_is_unsure_writes_that_down() -> None:
+    """A later start must not take the older configuration for the one that governs."""
+    under_test = unsure()
+    _, mark, _, payload = under_test.state_record([])
+    assert decode_state(payload).governs == (0, UNKNOWN)
+    assert recover(encode(Copies()), [(RecordKind.STATE, mark, BALLOT, payload)]).surveyed == 0
+    lost = unsure(truncated=3, faulty={}, accepted=dict.fromkeys(range(4, 10), (BALLOT, b"v")))
+    before = lost.is_silent  # what named the members at slot 3 is lost, too
+    assert lost.take((core.INSTALL, 8, CHANGED, BALLOT), 1, 0)
+    assert [before, lost.is_silent] == [True, False]
+    assert lost.core.config == 1
+
+
+AGAIN = as_value(NEWER.removed(3).encode())
+
+
+def test_each_of_two_configurations_that_are_learned_at_once_is_named() -> None:
+    """One frame may bring both, and nobody looks at the members before its end: between them the first governs, not the founders."""
+    under_test = steps(2)
+    for slot, value in enumerate((b"", CHANGED, b"v", AGAIN, b"v"), 1):
+        under_test.take((core.CHOSEN, slot, BALLOT, value), 1, 0)
+    assert (under_test.core.chosen, under_test.core.config) == (5, 2)
+    for slot, governs in ((1, (0, b"")), (3, (2, CHANGED)), (5, (4, AGAIN))):
+        under_test.take((core.TRUNCATE, slot), 2, 0)
+        assert (RecordKind.TRUNCATE, slot, *governs) in under_test.output.records
+
+
+def test_each_of_two_configurations_that_a_start_finds_is_named() -> None:
+    """The same, of a start."""
+    under_test = Steps(core.Participant(1, 0b1110), Options(), [(1, 9)])
+    held = dict.fromkeys((1, 3, 5), (BALLOT, b"v")) | {2: (BALLOT, CHANGED), 4: (BALLOT, AGAIN), 6: (BALLOT, CHANGED)}
+    under_test.restore(Recovered(Copies(), promised=BALLOT, chosen=5, accepted=held), NEWER.removed(3), 4)
+    for slot, governs in ((1, (0, b"")), (3, (2, CHANGED)), (5, (4, AGAIN))):
+        under_test.take((core.TRUNCATE, slot), 1, 0)
+        assert (RecordKind.TRUNCATE, slot, *governs) in under_test.output.records
+
+
+def test_a_configuration_that_a_start_finds_is_named_when_it_is_dropped() -> None:
+    """It governs behind there, and its own record is gone then."""
+    under_test = Steps(core.Participant(1, 0b1110), Options(), [(1, 9)])
+    held = {5: (BALLOT, CHANGED)} | dict.fromkeys((1, 2, 3, 4, 6), (BALLOT, b"v"))
+    under_test.restore(Recovered(Copies(), promised=BALLOT, chosen=6, accepted=held), NEWER, 5)
+    under_test.take((core.TRUNCATE, 6), 1, 0)
+    assert (RecordKind.TRUNCATE, 6, 5, CHANGED) in under_test.output.records

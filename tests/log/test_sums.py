@@ -1,5 +1,6 @@
 """Sums are compared at one slot, and only a majority of all members is believed.  [SAFETY 25]"""
 
+from gaios.log.roster import Roster
 from gaios.log.sums import KEPT, Finding, Sum, Sums
 
 
@@ -9,7 +10,7 @@ def a_sum(slot: int, checksum: int = 7, *, chain: int = 1, trail: int = 3) -> Su
 
 def told(slot: int, *checksums: int, members: int = 5) -> Sums[Sum]:
     """What members 1, 2, … came to; this replica is 1."""
-    sums = Sums[Sum](1, range(1, members + 1))
+    sums = Sums[Sum](1, Roster(1, {member: member for member in range(1, members + 1)}))
     for member, checksum in enumerate(checksums, 1):
         if member == 1:
             sums.note(a_sum(slot, checksum))
@@ -74,7 +75,7 @@ def test_strangers_have_no_say() -> None:
 
 
 def test_only_the_newest_slots_are_kept() -> None:
-    sums = Sums[Sum](1, range(1, 4))
+    sums = Sums[Sum](1, Roster(1, {1: 1, 2: 2, 3: 3}))
     for slot in range(1, KEPT + 3):
         sums.note(a_sum(slot))
     assert [own.slot for own in sums.ring()] == list(range(3, KEPT + 3))

@@ -11,10 +11,12 @@ Maps          hold no defaults, and nothing that was truncated.
 """
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
+from gaios import entry
+from gaios.configuration import FORMAT, Configuration, Member, listed, newest, numbered
 from gaios.errors import InvariantViolated
 from gaios.paxos.codec import check_message
 
@@ -25,12 +27,31 @@ NETWORK_MAX = 300
 Message = tuple[Any, ...]
 
 
+def _most(part: set[int], whole: int) -> bool:
+    """Whether a majority of some members, a bit mask, is among these."""
+    return 2 * sum(whole >> member & 1 for member in part) > whole.bit_count()
+
+
+def _speaks(core: ModuleType, event: Message) -> bool:
+    """Whether it makes a member say what others count."""
+    return event[0] in (core.CAMPAIGN, core.PREPARE, core.ACCEPT, core.HEARTBEAT)
+
+
 class Node:
     """One member: its core, what its disk holds, what waits for its disk."""
 
-    def __init__(self, core: ModuleType, me: int, voters: int, offset: int, ppm: int) -> None:
-        self.core, self.me, self.voters, self.offset, self.ppm = core, me, voters, offset, ppm
-        self.durable: dict[str, Any] = {"promised": 0, "acc": {}, "chosen": 0, "truncated": 0, "longest": 0, "faulty": {}}
+    def __init__(self, core: ModuleType, me: int, voters: int, offset: int, ppm: int, chosen: Mapping[int, tuple[int, bytes]]) -> None:
+        """`chosen`: what was ever chosen, for whoever has a snapshot of it."""
+        self.core, self.me, self.voters, self.offset, self.ppm, self.chosen = core, me, voters, offset, ppm, chosen
+        self.durable: dict[str, Any] = {
+            "promised": 0, "acc": {}, "chosen": 0, "truncated": 0, "config": 0, "voters": 0, "longest": 0, "faulty": {},
+        }  # fmt: skip
+        self.base = {"config": 0, "voters": 0}
+        """The members as of what was truncated."""
+        self.wants = False
+        """To change the members, as soon as nothing is open."""
+        self.unread: set[int] = set()
+        """Chosen slots that a start could not read, in which a newer configuration may stand."""
         self.life = 0
         self.marked = 0
         self.waiting: list[tuple[list[tuple[Any, ...]], list[tuple[int, Message]]]] = []
@@ -44,9 +65,21 @@ class Node:
         """A new life, with what the disk holds."""
         self.life += 1
         self.waiting = []
-        self.participant = self.core.Participant(self.me, 1, self.voters)
+        self.participant = self.core.Participant(self.me, self.voters)
         self.marked = self.durable["chosen"]
-        self.participant.restore(**{**self.durable, "acc": dict(self.durable["acc"]), "faulty": dict(self.durable["faulty"])})
+        found = newest(self.durable["acc"], self.marked)
+        known = {"config": found[1].number, "voters": found[1].voters} if found else self.base
+        maps = {name: dict(self.durable[name]) for name in ("acc", "faulty")}
+        self.unread = {slot for slot in maps["faulty"] if (found[0] if found else 0) < slot <= self.marked}
+        self.participant.restore(**{**self.durable, **known, **maps})
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether a newer configuration may govern than it knows: it must say nothing, as in log/.  [SAFETY 18]"""
+        participant = self.participant
+        unread = self.unread & participant.faulty.keys()
+        found = newest(participant.acc, participant.chosen) if unread else None
+        return any(slot > (found[0] if found else 0) for slot in unread)
 
     def write(self, writes: list[tuple[Any, ...]]) -> None:
         """Make writes durable."""
@@ -62,6 +95,8 @@ class Node:
                 self.durable[name] = values[0]
                 if name == "truncated":
                     self.durable["chosen"] = max(self.durable["chosen"], values[0])
+                    found = newest(self.chosen, values[0])
+                    self.base = {"config": found[1].number, "voters": found[1].voters} if found else self.base
                     self.durable["acc"] = {slot: entry for slot, entry in self.durable["acc"].items() if slot > values[0]}
                     self.durable["faulty"] = {slot: bal for slot, bal in self.durable["faulty"].items() if slot > values[0]}
 
@@ -69,20 +104,37 @@ class Node:
 class Cell:
     """Members, the network between them, and what must hold."""
 
-    def __init__(self, core: ModuleType, size: int, seed: int, *, lazy: str = "", written: bool = False, rots: bool = False) -> None:
-        """`written`: a schedule without dice, members 1 to size, clocks that agree. `rots`: records rot, each on one disk only."""
+    def __init__(
+        self, core: ModuleType, size: int, seed: int, *, lazy: str = "", written: bool = False, changes: bool = False, rots: bool = False
+    ) -> None:
+        """`written`: a schedule without dice, members 1 to size, clocks that agree. `changes`: leaders change the members, roughly.
+
+        `rots`: records rot, each on one disk only.
+        """
+        self.changes = changes
+        self.configurations: list[tuple[int, int, int]] = []
+        """Those that were chosen, in order: slot, number, voters."""
+        self.put_to: dict[tuple[int, int], int] = {}
+        """Under which configuration a slot was proposed in a ballot."""
         self.lazy = lazy
         self.rot_dice = random.Random(seed) if rots else None
         self.rotted: set[int] = set()
         """Slots of which one copy rotted."""
         self.core, self.dice = core, random.Random(seed)
         self.true_ns = 0
+        self.snapshot: dict[int, tuple[int, bytes]] = {}
+        """The same, as members hold it."""
         members = list(range(1, size + 1)) if written else self.dice.sample(range(1, 9), size)
         drifts = (0, DRIFT_PPM, self.dice.randrange(DRIFT_PPM))
-        self.majority = size // 2 + 1
-        voters = sum(1 << member for member in members)
+        self.founders = sum(1 << member for member in (members[: size - 1] if changes else members))
         self.nodes = {
-            member: Node(core, member, voters, *((0, 0) if written else (self.dice.randrange(10**12), self.dice.choice(drifts))))
+            member: Node(
+                core,
+                member,
+                self.founders,
+                *((0, 0) if written else (self.dice.randrange(10**12), self.dice.choice(drifts))),
+                self.snapshot,
+            )
             for member in sorted(members)
         }
         self.network: list[tuple[int, int, Message]] = []
@@ -102,7 +154,8 @@ class Cell:
         """How often others campaign while there is a leader; much of it leaves little time to choose anything."""
         self.frailty = self.dice.choice((0.05, 0.3, 1.0))
         """How often members crash."""
-        self.leases = 0
+        self.leases = self.silent = 0
+        """How often a lease was held, and how often a member said nothing because it could not tell who the members are."""
         for node in self.nodes.values():
             node.start()
         for node in self.nodes.values():
@@ -113,6 +166,9 @@ class Cell:
     def input(self, node: Node, event: Message, src: int = 0) -> bool:
         """One step of one member, and what must hold after it."""
         out = self.core.Out()
+        if _speaks(self.core, event) and node.is_unsure:
+            self.silent += 1
+            return False
         fired: bool = node.participant.step(event, src or node.me, node.clock(self.true_ns), out)
         after = [(to, message) for to, message in out.sends if message[0] in self.core.AFTER]
         for to, message in out.sends:
@@ -170,7 +226,8 @@ class Cell:
         whole = sorted(set(slots) & set(node.durable["acc"]) - self.rotted)
         if self.rot_dice is None or not whole or self.rot_dice.random() < 0.5:
             return 0
-        slot = self.rot_dice.choice(whole)
+        changes = [slot for slot in whole if numbered(node.durable["acc"][slot][1])]
+        slot = self.rot_dice.choice(changes if changes and self.rot_dice.random() < 0.5 else whole)
         self.rotted.add(slot)
         ballot = node.durable["acc"].pop(slot)[0]
         node.durable["faulty"][slot] = max(ballot, self.rot_dice.choice((0, node.durable["promised"])))
@@ -272,7 +329,7 @@ class Cell:
         """What a log does when it has nothing else to do."""
         core, dice, participant = self.core, self.dice, node.participant
         known = max(other.participant.chosen for other in self.nodes.values())
-        if participant.phase == core.RECOVERING:
+        if participant.phase == core.PREPARING:
             self.input(node, (core.RECOVER,))
         self._scrub(node)
         if participant.chosen < known or dice.random() < 0.1:
@@ -281,21 +338,43 @@ class Cell:
         if dice.random() < (0.3 if participant.leads() else 0.02):
             self.input(node, (core.BEAT, dice.choice((TERM_NS, TERM_NS // 3))))
         if participant.leads():
-            if dice.random() < 0.6:
+            if self.changes and (node.wants or dice.random() < 0.2):
+                node.wants = not self.change(node)  # everything below must be chosen first, so nothing else is proposed meanwhile
+            elif dice.random() < 0.6:
                 self.values += 1
                 self.input(node, (core.PROPOSE, b"%d" % self.values))
             for slot in range(participant.chosen + 1, participant.next):
                 if dice.random() < 0.1:
-                    self._send(node, core.OTHERS, (core.ACCEPT, participant.bal, 1, slot, participant.acc[slot][1]))
+                    self._send(node, core.OTHERS, (core.ACCEPT, participant.bal, participant.config, slot, participant.acc[slot][1]))
             if dice.random() < 0.3 and participant.chosen:
-                self._send(node, core.OTHERS, (core.LEARN, participant.bal, 1, participant.chosen))
+                self._send(node, core.OTHERS, (core.LEARN, participant.bal, participant.config, participant.chosen))
         durable = min(other.durable["chosen"] for other in self.nodes.values())
         if durable > participant.truncated and dice.random() < 0.05:
             self.input(node, (core.TRUNCATE, dice.randint(participant.truncated, durable)))
         marked = max(other.durable["chosen"] for other in self.nodes.values())
         if marked > participant.chosen and dice.random() < 0.02:
             # A peer's snapshot, which has its record behind its mark.
-            self.input(node, (core.INSTALL, dice.randint(participant.chosen, marked)))
+            slot = dice.randint(participant.chosen, marked)
+            self.input(node, (core.INSTALL, slot, *self._governing(slot)))
+        if node.is_unsure and dice.random() < 0.5:
+            slot = dice.randint(participant.truncated, participant.chosen)
+            self.input(node, (core.INSTALL, slot, *self._governing(slot)))
+
+    def _governing(self, slot: int) -> tuple[bytes, int]:
+        """The newest configuration at or below a slot, with the ballot that it was proposed in first."""
+        found = newest(self.snapshot, slot)
+        if found is None:
+            return b"", 0
+        value = self.snapshot[found[0]][1]
+        return value, min(ballot for (ballot, at), proposed in self.proposed.items() if at == found[0] and proposed == value)
+
+    def change(self, node: Node) -> bool:
+        """Any others may govern from here on; whether that was proposed."""
+        voters = self.dice.sample(sorted(self.nodes), self.dice.randint(1, len(self.nodes)))
+        listed = tuple(Member(voter, voter) for voter in voters)
+        configuration = Configuration(FORMAT, node.participant.config + 1, max(self.nodes) + 1, listed)
+        command = entry.configuration(node.participant.bal, configuration.encode())
+        return self.input(node, (self.core.CHANGE, entry.batch([command], self.dice.randrange(10**9))))
 
     def _scrub(self, node: Node) -> None:
         """Rot is found while a member runs, and what was lost is asked for."""
@@ -335,18 +414,23 @@ class Cell:
     # -- what must hold --------------------------------------------------------------------------------------------------
 
     def _proposed(self, message: Message) -> None:
-        _, ballot, _, slot, value = message
+        _, ballot, number, slot, value = message
+        self.put_to.setdefault((ballot, slot), number)
         if self.proposed.setdefault((ballot, slot), value) != value:
             raise InvariantViolated(invariant="one value per ballot and slot", detail=f"{message} after {self.proposed[ballot, slot]!r}")
 
     def _voted(self, member: int, message: Message) -> None:
         _, ballot, _, slot = message
-        voters = self.votes.setdefault((ballot, slot), set())
-        voters.add(member)
-        if len(voters) >= self.majority:
+        voted = self.votes.setdefault((ballot, slot), set())
+        voted.add(member)
+        number, electors = next(((number, voters) for at, number, voters in reversed(self.configurations) if at < slot), (0, self.founders))
+        if number == self.put_to[ballot, slot] and _most(voted, electors):
             self._choose(slot, self.proposed[ballot, slot], f"votes in ballot {ballot}")
 
     def _choose(self, slot: int, value: bytes, where: str) -> None:
+        if slot not in self.chosen and numbered(value):
+            self.configurations = sorted([*self.configurations, (slot, numbered(value), listed(value))])
+        self.snapshot.setdefault(slot, (0, value))
         if self.chosen.setdefault(slot, value) != value:
             raise InvariantViolated(invariant="agreement", detail=f"slot {slot} chose {self.chosen[slot]!r} and {value!r} ({where})")
 
@@ -372,8 +456,8 @@ class Cell:
             holder = other.participant
             if holder.phase == core.LEADING and holder.holds_lease(other.clock(self.true_ns)):
                 self.leases += 1
-                higher = [q.me for q in self.nodes.values() if q.participant.promised > holder.bal]
-                if len(higher) >= self.majority:
+                higher = {q.me for q in self.nodes.values() if q.participant.promised > holder.bal}
+                if _most(higher, holder.electors()):
                     raise InvariantViolated(
                         invariant="a lease is refused promises", detail=f"{other.me} holds {holder.bal}, {higher} left it"
                     )

@@ -29,19 +29,23 @@ def as_generated(sort: Sort, value: Any) -> Any:
     return value
 
 
+def members(mask: int) -> frozenset[int]:
+    """A bit mask as a set."""
+    return frozenset(member for member in range(mask.bit_length()) if mask >> member & 1)
+
+
 class Three:
     """A participant that is three, and complains when they differ."""
 
-    def __init__(self, me: int, config: int, voters: int) -> None:
-        self.generated = core.Participant(me, config, voters)
-        self.by_hand = hand_written_core.Participant(me, config, voters)
-        members = frozenset(member for member in range(voters.bit_length()) if voters >> member & 1)
-        self.interpreted = Interpreter(SPECIFICATION, me, config=config, voters=members)
+    def __init__(self, me: int, founders: int) -> None:
+        self.generated = core.Participant(me, founders)
+        self.by_hand = hand_written_core.Participant(me, founders)
+        self.interpreted = Interpreter(SPECIFICATION, me, founders=members(founders))
 
     def restore(self, **durable: Any) -> None:
-        maps = ("acc", "faulty")
-        self.generated.restore(**durable | {name: dict(durable[name]) for name in maps})
-        self.interpreted.state.update(durable | {name: dict(durable[name]) for name in maps})
+        maps = {name: dict(durable[name]) for name in ("acc", "faulty")}
+        self.generated.restore(**durable | maps)
+        self.interpreted.state.update(durable | {name: dict(durable[name]) for name in maps} | {"voters": members(durable["voters"])})
         for name, value in durable.items():
             setattr(self.by_hand, name, value)
 

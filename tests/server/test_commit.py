@@ -121,12 +121,22 @@ def test_an_idle_disk_gets_its_mark_late_and_once() -> None:
 def test_a_value_on_its_way_to_the_disk_is_not_read_back() -> None:
     commit, _ = group()
     commit.add(output(7, records=1))
-    assert commit.is_unwritten(2, 7)
+    record = commit.unwritten(2, 7)
+    assert record is not None
+    assert record[:2] == (2, 7)
     commit.batch(0)
-    assert commit.is_unwritten(2, 7)
-    assert not commit.is_unwritten(3, 7)
+    assert commit.unwritten(2, 7) == record
+    assert commit.unwritten(3, 7) is None
+    newer = (2, 7, record[2] + 1, b"newer")
+    another = Output(8)
+    another.records.append(newer)
+    commit.add(another)
+    assert commit.unwritten(2, 7) == newer
     commit.done(0)
-    assert not commit.is_unwritten(2, 7)
+    assert commit.unwritten(2, 7) == newer
+    commit.batch(0)
+    commit.done(0)
+    assert commit.unwritten(2, 7) is None
 
 
 def test_a_message_that_nothing_would_ever_release_is_a_violation() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gaios import configuration
 from gaios.errors import ConfigurationError
 from gaios.server import config
 
@@ -72,7 +73,7 @@ def test_a_variable_reaches_the_log_and_log_format_is_not_one_of_its_keys(tmp_pa
         ({"log": {"term": 1}}, "did you mean 'term_ms'"),
         ({"cell": {"id": CELL, "nam": "x"}}, "did you mean 'name'"),
         ({"replica": [{"id": 1, "client": "a:1", "peer": "a:2", "admin": "a:3", "port": 1}]}, "'port'"),
-        ({"id": 3}, "the founders are 1, 2"),
+        ({"id": 3}, "the replicas are 1, 2"),
         ({"dir": ""}, "dir is empty"),
         ({"cell": {"id": "xyz"}}, "cell"),
         ({"replica": []}, "at least one"),
@@ -162,3 +163,19 @@ def test_an_address_is_host_and_port(text: str, parts: tuple[str, int]) -> None:
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError):
         config.address(text)
+
+
+def test_a_founders_address_is_free_once_the_invitation_does_not_list_it() -> None:
+    """Replica 2 was removed, and a new member is to run where it was; another founder's address is taken as before."""
+    first = configuration.founders({1: 1, 2: 2})
+    where = {"client": "127.0.0.1:7421", "peer": "127.0.0.1:7521", "admin": "127.0.0.1:7621"}
+
+    def joining(known: configuration.Configuration, peer: str = where["peer"]) -> config.Settings:
+        invitation = config.invite(known.added(3, client=where["client"], peer=peer, admin=where["admin"]).encode())
+        return config.settings(keys(id=3, place=[{"id": 3, "member": 3, "invitation": invitation, **where, "peer": peer}]))
+
+    assert joining(first.removed(2)).me.peer == "127.0.0.1:7521"
+    with pytest.raises(ConfigurationError, match=r"127\.0\.0\.1:7421 is given twice"):
+        joining(first)
+    with pytest.raises(ConfigurationError, match=r"127\.0\.0\.1:7520 is given twice"):
+        joining(first.removed(2), peer="127.0.0.1:7520")

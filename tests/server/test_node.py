@@ -4,9 +4,11 @@ import msgspec
 import pytest
 
 from gaios import api, entry, errors
-from gaios.log import Status, codec
+from gaios.log import Options, RecordKind, Status, codec
+from gaios.log.doubt import Phase
+from gaios.log.replica import Replica
 from gaios.paxos import core
-from gaios.server.effects import Limits
+from gaios.server.effects import Effects, Limits
 from gaios.server.guests import LOCAL
 from gaios.transport import (
     Kind,
@@ -19,7 +21,7 @@ from gaios.transport import (
     encode_submit,
     encode_watch,
 )
-from tests.server.parts import MS, HandCell, put
+from tests.server.parts import MS, HandCell, S, put
 
 CLIENT = 1
 
@@ -317,3 +319,72 @@ def test_the_next_segment_is_made_ahead_and_used() -> None:
     assert len([name for name in disk.names() if name.startswith("wal/0")]) >= 3
     assert cell.start(1).replica.boot == 2
     assert cell.elect() == 1
+
+
+def test_a_rebuild_applies_what_a_repair_has_not_written_yet() -> None:
+    """[SAFETY 15, 25] The value was fetched again, was not kept in memory, and its record is on its way to the disk: it is not missing."""
+    cell = HandCell(options=Options(cache_bytes=1))
+    master = cell.elect()
+    identity = registered(cell, master)
+    for request in range(2, 30):
+        cell.ask(master, CLIENT, request, put(identity, request, b"k", b"v"))
+        cell.settle()
+    cell.run(S)
+    node = next(node for member, node in cell.nodes.items() if member != master)
+    slot = node.replica._evicted
+    where = node.commit.journal.locate(RecordKind.ACCEPT, slot)
+    assert where is not None
+    node.damages.found_at(cell.now, where.place)
+    cell.hold_disks = True
+    cell.drain(node.replica.me)
+    cell.settle()
+    assert slot not in node.replica.core.faulty
+    assert slot not in node.replica.core.acc
+    assert node.commit.unwritten(RecordKind.ACCEPT, slot) is not None
+    node.replica.contradict(cell.now, slot, "as if somebody had said so")
+    cell.drain(node.replica.me)
+    cell.run(20 * MS)
+    assert node.replica.doubt.phase is Phase.REBUILT
+    cell.hold_disks = False
+    cell.run(3 * S)
+    assert node.replica.doubt.may_serve
+
+
+def test_what_a_peer_is_given_from_the_disk_is_bounded_and_comes_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It asks for many slots at once; their sizes are known when they are read."""
+    cell = HandCell(3, options=Options(cache_bytes=1, supply_bytes=1_000))
+    master = cell.elect()
+    behind = next(member for member in cell.members if member != master)
+    cell.ask(master, 1, 1, entry.register())
+    cell.settle()
+    cell.run(5 * MS)
+    answer = cell.answers(master, 1)[-1]
+    cell.cut.add(behind)
+    for number in range(1, 61):
+        cell.ask(master, 1, number + 1, put((answer.slot, answer.index), number, b"k%d" % number, b"x" * 300))
+        cell.settle()
+        cell.run(5 * MS)
+    cell.run(S)
+    given = list[int]()
+    supply = Replica.supply
+
+    def counted(self: Replica, now: int, member: int, slot: int, ballot: int, value: bytes) -> None:
+        given.append(len(value) if member == behind else 0)
+        supply(self, now, member, slot, ballot, value)
+
+    drain = cell.drain
+
+    def bounded(member: int) -> Effects:
+        given.clear()
+        effects = drain(member)
+        assert sum(given) < 1_000 + 500
+        most.append(sum(given))
+        return effects
+
+    most = list[int]()
+    monkeypatch.setattr(Replica, "supply", counted)
+    monkeypatch.setattr(cell, "drain", bounded)
+    cell.cut.clear()
+    cell.run(2 * S)
+    assert max(most) >= 1_000
+    assert cell.nodes[behind].replica.applied == cell.nodes[cell.elect()].replica.applied

@@ -3,11 +3,14 @@
 from typing import Any
 
 from gaios import api, errors
-from gaios.log import Status
+from gaios.log import RecordKind, Status
 from gaios.log.doubt import Phase
 from gaios.server.seclusion import FAR
+from gaios.storage import Identity, Journal
+from gaios.storage.record import candidates, seed
+from gaios.storage.segment import name, numbers
 from gaios.transport import Kind, Watch, decode_watch_end, encode_watch
-from tests.server.parts import MS, HandCell, S, put
+from tests.server.parts import CELL, MS, HandCell, S, put
 from tests.server.test_node import CLIENT, body, registered
 
 WATCHER = 7
@@ -140,3 +143,27 @@ def test_while_it_is_doubted_nothing_of_a_watch_is_due() -> None:
     sound = next(member for member in cell.members if member != odd)
     watch(cell, sound, 1)
     assert cell.nodes[sound].seclusion.due_ns() < FAR
+
+
+def test_a_quarantine_whose_record_rotted_whole_outlives_a_start() -> None:
+    """[SAFETY 25] Where nothing behind it tells that it was there it looks like an unfinished write."""
+    cell = HandCell()
+    _, odd = poisoned(cell, "another")
+    cell.cut.add(odd)
+    disk = cell.disks[odd]
+    _, found = Journal.open(Identity(CELL, odd, 0), disk)
+    assert any(record.kind == RecordKind.QUARANTINE for record in found.records)
+    crc_seed = seed(Identity(CELL, odd, 0))
+    for number in numbers(disk.names()):
+        data = disk.files[name(number)]
+        first = next(header.offset for header in candidates(bytes(data), 0, crc_seed, number) if header.kind == RecordKind.QUARANTINE)
+        data[first:] = bytes(len(data) - first)
+    node = cell.start(odd)
+    assert doubted(cell, odd).is_repairing
+    assert "promise copies say so" in " ".join(node.replica.why)
+    cell.cut.clear()
+    for _ in range(50):
+        cell.run(100 * MS)
+    assert doubted(cell, odd).may_serve
+    cell.start(odd)
+    assert doubted(cell, odd).may_serve

@@ -13,13 +13,11 @@ from gaios.log.codec import ASK
 from gaios.log.doubt import Phase
 from gaios.log.quarantine import Quarantine
 from gaios.log.snapshots import Capture, Handle, Part, encode_handle, read_handle
-from gaios.server.fetching import Fetching
 from gaios.server.loading import Found, Kept
 from gaios.server.node import Node
 from gaios.server.snapshots import Snapshots
 from gaios.storage import Identity, Journal, scrub_snapshot, verify
-from gaios.storage.snapshot import NEW, File, Writer, name, slots
-from gaios.transport import Decoder, Kind, Watch, decode_events, encode_watch
+from gaios.storage.snapshot import NEW, File, name, slots
 from tests.server.parts import CELL, MS, HandCell, S, put
 
 SMALL = Options(snapshot_slots=20, snapshot_pause_us=1_000, snapshot_stagger_ms=1)
@@ -270,104 +268,6 @@ def test_a_recorded_handle_is_the_one_of_the_file() -> None:
     assert kept.stored == cell.disks[2].size(name(kept.handle.slot))
 
 
-def away(options: Options, puts: int) -> tuple[HandCell, Client, int]:
-    """A cell of three, one of which heard nothing of most of it and whose peers have truncated what it lacks."""
-    cell = HandCell(3, options=options, segment_bytes=4_096)
-    client = Client(cell)
-    client.put(5)
-    behind = next(member for member in cell.members if member != cell.elect())
-    cell.cut.add(behind)
-    client.put(puts)
-    cell.run(S)
-    assert cell.nodes[cell.elect()].replica.core.truncated > cell.nodes[behind].replica.chosen
-    return cell, client, behind
-
-
-def test_a_replica_that_lacks_what_was_truncated_takes_a_snapshot() -> None:
-    """[PML §5.5] And goes on with the log above it, in the same state."""
-    cell, client, behind = away(SHORT, 120)
-    cell.cut.clear()
-    cell.run(2 * S)
-    client.put(3)
-    cell.run(S)
-    node, master = cell.nodes[behind], cell.nodes[cell.elect()]
-    assert node.snapshots.installed == 1
-    assert node.replica.applied == master.replica.applied
-    assert b"".join(node.replica.applier.machine.snapshot()) == b"".join(master.replica.applier.machine.snapshot())
-    assert verify(cell.disks[behind]) == []
-    again = cell.start(behind)
-    assert again.replica.applier.base >= node.replica.applier.base
-    cell.run(S)
-    assert again.replica.applied == master.replica.applied
-
-
-def test_promises_and_votes_above_it_stay() -> None:
-    """[SAFETY 6, 8] A snapshot says what is chosen, and nothing of what this replica promised."""
-    cell, _, behind = away(SHORT, 120)
-    before = cell.nodes[behind].replica.core.promised
-    cell.cut.clear()
-    cell.run(2 * S)
-    replica = cell.nodes[behind].replica
-    assert replica.core.promised >= before
-    assert replica.core.truncated == replica.applier.base > 0
-    again = cell.start(behind).replica
-    assert (again.core.promised, again.core.truncated) == (replica.core.promised, replica.core.truncated)
-
-
-def test_until_its_record_is_durable_a_fetched_snapshot_is_nothing() -> None:
-    """Killed at any moment of it, the replica starts with what it had or with all of it."""
-    cell, _, behind = away(SHORT, 120)
-    had = cell.nodes[behind].replica.applied
-    cell.cut.clear()
-    for _ in range(400):
-        cell.run(5 * MS)
-        applied = cell.start(behind).replica.applier
-        assert applied.base == 0 or applied.base > had
-        if applied.base:
-            break
-    cell.run(2 * S)
-    assert cell.nodes[behind].replica.applied == cell.nodes[cell.elect()].replica.applied
-
-
-def test_a_watch_sees_what_was_passed_over() -> None:
-    """The history comes with the snapshot."""
-    cell, _, behind = away(SHORT, 120)
-    body = Decoder(1 << 30, magic=False).feed(encode_watch(1, Watch(b"k", b"l", 0)))[0][1]
-    cell.nodes[behind].client_frame(cell.now, 5, Kind.WATCH, body)
-    cell.drain(behind)
-    cell.cut.clear()
-    cell.run(2 * S)
-    assert cell.nodes[behind].snapshots.installed == 1
-    events = [decode_events(body) for kind, body in cell.frames[behind][5] if kind == Kind.EVENTS]
-    assert sum(len(each.events) for each in events) >= 115
-
-
-def test_who_has_no_snapshot_of_that_name_says_so() -> None:
-    """And who asked goes elsewhere."""
-    cell = live(SMALL, 50)
-    node = cell.nodes[1]
-    kept = node.snapshots.newest
-    assert kept is not None
-    node.snapshots.heard(cell.now, 2, (107, kept.handle.slot, bytes(32), 0))
-    node.snapshots.heard(cell.now, 2, (107, kept.handle.slot, kept.handle.digest, 99))
-    node.snapshots.heard(cell.now, 2, (107, kept.handle.slot, kept.handle.digest, 1))
-    assert [message[0] for _, message in node.snapshots.said] == [109, 109, 108]
-
-
-def test_what_is_offered_and_does_not_help_is_not_fetched() -> None:
-    """Another cell's, an older one, and bytes that are no handle."""
-    cell = live(SMALL, 50)
-    snapshots = cell.nodes[1].snapshots
-    kept = snapshots.newest
-    assert kept is not None
-    told = {field: getattr(kept.handle, field) for field in kept.handle.__struct_fields__}
-    strange = Handle(**{**told, "slot": 10_000, "cell": bytes(16)})
-    for data in (encode_handle(kept.handle), encode_handle(strange), b"?"):
-        snapshots.heard(cell.now, 2, (106, data))
-    assert snapshots.work(cell.now) is None
-    assert snapshots.said == []
-
-
 def wrong(node: Node) -> None:
     """A bit of a value flips in its memory."""
     store = node.replica.applier.machine.database._store  # type: ignore[attr-defined]
@@ -503,26 +403,6 @@ def test_in_quarantine_only_what_is_proved_stays() -> None:
     assert taken(cell, 1) == [old]
     assert [kept.handle.slot for kept in node.snapshots.kept] == [old]
     assert read_handle(node.replica.offer).slot == old
-
-
-def test_a_newer_snapshot_is_taken_where_the_first_comes_no_more() -> None:
-    """Who offered it is silent and nobody else has it any more; a peer has a newer one."""
-    cell, client, behind = away(SHORT, 120)
-    node, (first, second) = cell.nodes[behind], [member for member in cell.members if member != behind]
-    old = cell.nodes[first].snapshots.kept[-1].handle
-    fetching = Fetching(old, [first], SHORT.retransmit_ms * 2 * MS)
-    node.snapshots._fetching = fetching  # as if it had been offered just now
-    node.snapshots._writer = Writer(CELL, old.slot)
-    cell.disks[behind].files[NEW] = bytearray()
-    cell.nodes[first].snapshots._giving.answer = lambda *_: (109, 1, b"")  # type: ignore[method-assign]  # its frames come to nothing
-    client.put(60)
-    cell.run(S)
-    assert old.slot not in taken(cell, second)
-    cell.cut.clear()
-    cell.run(3 * S)
-    assert node.snapshots.installed == 1
-    assert node.replica.applier.base > old.slot
-    assert node.replica.applied == cell.nodes[cell.elect()].replica.applied
 
 
 def test_what_is_taken_in_place_of_a_proved_one_that_rotted_is_not_proved_with_it() -> None:

@@ -1,10 +1,9 @@
 """A seat is a machine and a process that comes and goes; the process is the production node."""
 
-import pytest
 from msgspec.structs import replace
 
 from gaios.sim.cell import Cell
-from gaios.sim.faults import MS, S
+from gaios.sim.faults import S
 from gaios.sim.observations import Observations
 from gaios.sim.plan import Plan
 from gaios.sim.seat import Seat, address
@@ -65,35 +64,6 @@ def test_what_belongs_to_another_life_is_ignored() -> None:
     master.start()
     cell.world.run(3 * S)
     assert not cell.observations.broken
-
-
-def test_a_paused_process_does_nothing_and_then_takes_what_came() -> None:
-    cell = quiet()
-    cell.world.run(S)
-    master = master_of(cell)
-    assert master.node is not None
-    master.pause(5 * S, "take")
-    cell.world.run(4 * S)
-    assert master.node.replica.is_serving, "it has not looked since"
-    assert sum(seat.is_serving for seat in cell.seats.values()) == 2
-    cell.world.run(8 * S)
-    assert not master.is_serving
-
-
-@pytest.mark.parametrize("point", ["poll", "take", "carry out", "suspend"])
-def test_a_pause_can_be_ended_early(point: str) -> None:
-    cell = quiet()
-    cell.world.run(S)
-    master = master_of(cell)
-    master.pause(60 * S, point)
-    ill = [master.is_ill]
-    cell.world.run(S + 200 * MS)
-    ill.append(master.is_ill)
-    master.disk.go_on()
-    master.resume()
-    assert [*ill, master.is_ill] == [True, True, False]
-    cell.world.run(3 * S)
-    assert master.is_serving
 
 
 def test_now_is_read_when_an_event_is_taken_not_when_it_was_found() -> None:

@@ -7,6 +7,7 @@ holds a default. Where the generated code differs from it, one of them is wrong.
 from collections.abc import Sequence
 from typing import Any
 
+from gaios import configuration
 from gaios.spec import statements, tree
 from gaios.spec.sorts import Enum, MapOf, Opaque, Record, SetOf, Sort
 
@@ -142,6 +143,9 @@ class Interpreter:
             case tree.Call(function=function, items=items):
                 bound = {p.number: self.value(item, values) for p, item in zip(function.parameters, items, strict=True)}
                 return self.value(function.body, bound)
+            case tree.Table(name=name, item=item, sort=sort):
+                told = getattr(configuration, name)(self.value(item, values))
+                return frozenset(each for each in range(told.bit_length()) if told >> each & 1) if isinstance(sort, SetOf) else told
             case _:
                 return self._collection(expr, values)
 

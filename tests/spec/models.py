@@ -10,7 +10,7 @@ from gaios.errors import ConfigurationError
 from gaios.spec.check import the_model
 from gaios.spec.configuration import Configuration
 from gaios.spec.configurations import find
-from gaios.spec.mutations import Edit
+from gaios.spec.mutation import Edit
 from gaios.spec.scope import Scope, build
 from gaios.spec.spin import check_tools, missing_tools
 

@@ -84,13 +84,15 @@ def test_a_ghost_may_stand_on_the_disk() -> None:
     """Then a disk that lags forgets it like everything durable."""
     model = read_model(core_texts(), model_texts())
     lives = {ghost.name: (ghost.is_ghost, ghost.is_on_disk) for ghost in model.ghosts}
-    assert lives == {"clock": (True, False), "mark": (True, True), "rots": (True, False), "first": (True, False)}
+    assert {name for name, (_, is_on_disk) in lives.items() if is_on_disk} == {"mark", "known", "them"}
+    assert {name for name, (_, is_on_disk) in lives.items() if not is_on_disk} == {"clock", "first", "lost", "rots"}
+    assert all(is_ghost for is_ghost, _ in lives.values())
 
 
 def test_what_rests_on_a_ghost_that_is_not_told_apart_stays_as_the_disk_says() -> None:
     model = read_model(core_texts(), model_texts())
-    assert set(model.restarts_without(())) == {"chosen", "first"}
-    assert set(model.restarts_without(("mark",))) == {"first"}
+    assert set(model.restarts_without(())) == {"chosen", "config", "voters", "first", "lost"}
+    assert set(model.restarts_without(("mark", "known", "them"))) == {"first", "lost"}
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from tests.spec.models import TINY
 
 
 def test_every_member_is_told_the_same_unless_something_else_is_said() -> None:
-    assert TINY.given == {"config": {1: 1, 2: 1, 3: 1}, "voters": {1: 0b1110, 2: 0b1110, 3: 0b1110}}
-    assert find("stale-configuration").given["config"] == {1: 0, 2: 1, 3: 1, 4: 1}
+    assert TINY.given == {"founders": {1: 0b1110, 2: 0b1110, 3: 0b1110}}
+    assert find("growing").given == {"founders": {1: 0b010, 2: 0b010}}
 
 
 def test_a_sort_has_the_values_that_the_configuration_gives_it() -> None:
@@ -17,7 +17,8 @@ def test_a_sort_has_the_values_that_the_configuration_gives_it() -> None:
     assert configuration.every(Nat("Ballot", 9, 1)) == (1, 2)
     assert configuration.every(Nat("Slot", 9, 0)) == (1, 2)
     assert configuration.every(Nat("Time", 9, 0)) == (3,)
-    assert configuration.every(Nat("Config", 9, 0)) == (1,)
+    assert configuration.every(Nat("Config", 9, 0)) == (0,)
+    assert find("growing").every(Nat("Config", 9, 0)) == (0, 1)
     assert configuration.every(Opaque("Value", ("A",), "NOOP")) == (0, 1, 2, 3)
     assert configuration.every(Enum("Phase", ("A", "B"))) == (0, 1)
     assert configuration.every(TRUTH) == (0, 1)

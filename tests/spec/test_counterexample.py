@@ -20,7 +20,7 @@ def test_a_transcript_names_rule_place_member_event_and_what_changed(story: Coun
     assert "member 1, P1a (ballots.spec.py:" in text
     assert "on Campaign(bal=1): claim durably a fresh ballot of my own" in text
     assert "promised 0 → 1; phase IDLE → PREPARING" in text
-    assert "sends Accept(bal=1, cfg=1, slot=1, val=v1) to the others" in text
+    assert "sends Accept(bal=1, cfg=0, slot=1, val=v1) to the others" in text
     assert "Now agreement (invariants.spec.py:" in text
 
 
@@ -37,7 +37,7 @@ def test_a_diagram_has_a_lane_a_member_and_an_arrow_a_message(story: Counterexam
 def test_mermaid_says_the_same(story: Counterexample) -> None:
     lines = story.mermaid().splitlines()
     assert lines[0] == "sequenceDiagram"
-    assert "    1->>3: Prepare(bal=1, cfg=1)" in lines or "    2->>3: Prepare(bal=2, cfg=1)" in lines
+    assert "    1->>3: Prepare(bal=1, cfg=0)" in lines or "    2->>3: Prepare(bal=2, cfg=0)" in lines
     assert lines[-1] == "    Note over 1,3: agreement is violated"
 
 

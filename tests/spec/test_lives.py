@@ -26,9 +26,9 @@ def test_putting_marking_and_dropping_are_its_life() -> None:
 def test_a_slot_is_accepted_chosen_and_dropped_in_this_order() -> None:
     """[PMS §2.2, §2.3]"""
     lines = emit_lives(read_specification(core_texts()))
-    assert "    chosen --> truncated: T, I" in lines
+    assert "    chosen --> truncated: T, I, I-known" in lines
     assert "    acc --> chosen: P3, L, C2" in lines
-    assert "    acc --> acc: P2a-again, P2a, P2b, D2" in lines
+    assert "    acc --> acc: P2a-again, M, P2a, P2b, D2" in lines
 
 
 def test_a_map_that_a_restart_loses_has_no_such_picture() -> None:

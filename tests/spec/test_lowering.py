@@ -74,7 +74,7 @@ def test_guards_and_functions_of_the_core_mean_the_same_twice(seed: int, wide: S
     dice = random.Random(seed)
     specification = wide.model.specification
     voters = frozenset((1, 2, 3))
-    person = Interpreter(specification, 1, config=1, voters=voters)
+    person = Interpreter(specification, 1, founders=voters)
     person.constants |= wide.maker.constants
     person.state |= {item.name: some(item.sort, dice) for item in specification.state if item.kind != "given"}
     person.src, person.now = 2, dice.randrange(4)

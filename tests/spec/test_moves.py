@@ -35,8 +35,8 @@ def test_a_guard_that_does_not_hold_is_no_step() -> None:
 
 def test_what_would_leave_the_scope_does_not_happen() -> None:
     """There is one slot: a leader that has filled it proposes nothing."""
-    assert take("Propose", start(phase=3, bal=1, promised=1, next=1), b"\1") is not None
-    assert take("Propose", start(phase=3, bal=1, promised=1, next=2, acc={1: (1, b"\1")}), b"\1") is None
+    assert take("Propose", start(phase=2, bal=1, promised=1, next=1), b"\1") is not None
+    assert take("Propose", start(phase=2, bal=1, promised=1, next=2, acc={1: (1, b"\1")}), b"\1") is None
 
 
 def test_a_restart_keeps_what_is_durable() -> None:

@@ -5,7 +5,8 @@ import pytest
 from gaios.errors import ConfigurationError
 from gaios.spec.check import read_pins, the_model
 from gaios.spec.configurations import SCOPES, find
-from gaios.spec.mutations import MUTATIONS, Mutation
+from gaios.spec.mutation import Mutation
+from gaios.spec.mutations import MUTATIONS
 
 NAMES = [mutation.name for mutation in MUTATIONS]
 
@@ -26,7 +27,12 @@ def test_a_mutation_is_an_edit_that_the_compiler_takes(mutation: Mutation) -> No
         sound.specification.functions,
         sound.specification.events,
         sound.specification.state,
-    ] or [planted.assumptions, planted.invariants, planted.restarts] != [sound.assumptions, sound.invariants, sound.restarts]
+    ] or [planted.assumptions, planted.invariants, planted.restarts, planted.updates] != [
+        sound.assumptions,
+        sound.invariants,
+        sound.restarts,
+        sound.updates,
+    ]
     assert find(mutation.configuration).name == mutation.configuration
 
 
@@ -38,7 +44,7 @@ def test_a_mutation_that_does_not_match_is_refused() -> None:
 def test_each_pair_of_concerns_has_a_mutation_that_it_alone_catches() -> None:
     """[SAFETY 29]"""
     alone = {mutation.configuration for mutation in MUTATIONS if mutation.alone}
-    assert {"lease-restart", "truncation-recovery"} <= alone
+    assert {"lease-restart", "truncation-recovery", "change-lease", "lost-disk"} <= alone
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=NAMES)

@@ -33,7 +33,7 @@ def test_an_invariant_is_a_step_that_is_possible_only_where_it_is_violated() -> 
 
 def test_cells_are_as_wide_as_what_they_hold() -> None:
     assert "unsigned phase_1 : 2;" in LINES
-    assert "unsigned nPrepare_1_0_1_1 : 1;" in LINES
+    assert "unsigned nPrepare_1_0_1_0 : 1;" in LINES
 
 
 def test_what_would_be_overwritten_too_early_is_kept_and_forgotten() -> None:

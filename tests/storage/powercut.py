@@ -26,14 +26,14 @@ IMAGE_BYTES = 32 << 20
 class Machine:
     """A file system that can lose its power."""
 
-    def __init__(self, place: Path) -> None:
-        self.image, self.mounted = place / "image", place / "mounted"
+    def __init__(self, place: Path, size: int = IMAGE_BYTES) -> None:
+        self.image, self.mounted, self._size = place / "image", place / "mounted", size
         self.mounted.mkdir()
 
     def fresh(self) -> None:
         """Begin with an empty file system."""
         self.image.write_bytes(b"")
-        os.truncate(self.image, IMAGE_BYTES)
+        os.truncate(self.image, self._size)
         subprocess.run(["mkfs.ext4", "-q", "-F", self.image], check=True)
         self.up()
 
@@ -43,9 +43,17 @@ class Machine:
 
     def cut(self) -> None:
         """No power, from one moment to the next; then power again."""
+        self.off()
+        self.on()
+
+    def off(self) -> None:
+        """No power: nothing reaches the disk any more."""
         descriptor = os.open(self.mounted, os.O_RDONLY)
         fcntl.ioctl(descriptor, EXT4_IOC_SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))
         os.close(descriptor)
+
+    def on(self) -> None:
+        """Power again, once nobody uses it any more."""
         self.down()
         self.up()
 

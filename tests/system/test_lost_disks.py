@@ -20,6 +20,8 @@ from tests.servers import PATIENCE_S
 from tests.system.test_kill import Writers, kill, master
 
 REFUSED = 4
+TOLD_S = 1.0
+"""Meanwhile a master has told the others what it acknowledged itself, were the victim one after all: it does so every `mark_ms`."""
 
 
 @pytest.fixture
@@ -126,6 +128,7 @@ async def test_what_a_replica_acknowledged_after_a_copy_was_taken_shows_that_it_
         where = cell.replica_dir(victim)
         shutil.copytree(where, tmp_path / "kept")
         await writers.go_on()
+        await asyncio.sleep(TOLD_S)
         kill(cell, victim)
         control.stop(cell, [victim])
         shutil.rmtree(where)

@@ -96,7 +96,7 @@ def test_anything_but_a_beginning_may_not(found: dict[str, Any]) -> None:
 
 def test_a_state_record_is_folded_like_any_other() -> None:
     disk = Disk()
-    disk.hand(batch(state=(65_540, 800, 3, 1, [(4, 65_540, V)]), records=[(4, 2, 0, b"")]))
+    disk.hand(batch(state=(65_540, 800, 3, 1, [(4, 65_540, V)], (0, b"")), records=[(4, 2, 0, b"")]))
     disk.done()
     disk.restarted(start(promised=65_540, longest=800, chosen=3, truncated=2, accepted=[(4, 65_540, V)]))
 

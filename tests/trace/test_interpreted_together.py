@@ -32,7 +32,7 @@ def test_recorded_steps_mean_the_same_to_the_interpreter(sound: Path) -> None:
         assert recording is not None
         start = recording.start
         voters = frozenset(member for member in range(start.voters.bit_length()) if start.voters >> member & 1)
-        interpreter = Interpreter(specification, start.member, config=start.config, voters=voters)
+        interpreter = Interpreter(specification, start.member, founders=voters)
         interpreter.state |= {"promised": start.promised, "chosen": start.chosen, "truncated": start.truncated, "longest": start.longest}
         interpreter.state["acc"] = {slot: (ballot, value) for slot, ballot, value in start.accepted}
         entries = (entry for frame in recording.frames() for entry in frame.entries if isinstance(entry, Step))

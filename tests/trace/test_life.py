@@ -29,7 +29,7 @@ class Member:
     def __init__(self, me: int, accepted: list[tuple[int, int, bytes]] | None = None) -> None:
         start = Start(b"", b"", me, 1, NONCE, 0, 0b1110, "clock", 0, 0, 0, 0, 0, 0, accepted or [])
         self.me, self.now, self.number = me, 1_000, 0
-        self.core = core.Participant(me, 0, 0b1110)
+        self.core = core.Participant(me, 0b1110)
         self.core.acc = {slot: (ballot, value) for slot, ballot, value in start.accepted}
         self.cell = Cell()
         self.cell.voters = 0b1110
@@ -292,11 +292,11 @@ def test_a_state_record_claims_only_what_is_durably_marked() -> None:
     two.step((core.ACCEPT, B1, 0, 1, V), 1)
     two.step((core.LEARN, B1, 0, 1), 1)
     with pytest.raises(Illegal, match="V3 what is written"):
-        two.hand(record(1, B1, V), state=(B1, 0, 1, 0, []))
+        two.hand(record(1, B1, V), state=(B1, 0, 1, 0, [], (0, b"")))
     two = Member(2)
     two.step((core.ACCEPT, B1, 0, 1, V), 1)
     two.step((core.LEARN, B1, 0, 1), 1)
-    two.sync(record(1, B1, V), state=(B1, 0, 0, 0, [(1, B1, V)]))
+    two.sync(record(1, B1, V), state=(B1, 0, 0, 0, [(1, B1, V)], (0, b"")))
 
 
 def test_a_start_stands_at_the_beginning() -> None:

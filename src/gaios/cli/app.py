@@ -47,6 +47,7 @@ _COMMANDS = (
     ("down", "gaios.cli.local:down", _CELL, "Stop the cell on this machine, or the named replicas of it."),
     ("init", "gaios.cli.serve:init", _CELL, "Create one replica's directory from its configuration."),
     ("serve", "gaios.cli.serve:serve", _CELL, "Run one replica in the foreground."),
+    ("member", "gaios.cli.member:member", _CELL, "Show the members of a cell, and change them while it serves."),
     ("status", "gaios.cli.status:status", _CELL, "Show every replica, the master, and how many may still fail."),
     ("verify", "gaios.cli.verify:verify", _CHECKS, "Check a replica's or a whole cell's directory offline."),
     ("diff", "gaios.cli.diff:diff", _CHECKS, "Compare two replicas, to the first slot behind which they differ."),

@@ -52,7 +52,7 @@ def save(
     from gaios.backup.source import furthest
     from gaios.backup.stores import open_store
 
-    done = save_to(open_store(url), furthest(Path(directory)), now_ms=now_ms(), keep=keep, note=output.note_if_watched)
+    done = save_to(open_store(url), furthest(Path(directory), sound=True), now_ms=now_ms(), keep=keep, note=output.note_if_watched)
     answer = _row(done.entry) | {"fresh": done.fresh, "sent_bytes": done.sent_bytes, "reused": done.reused, "gap": done.gap}
     if done.fresh:
         line = (

@@ -7,7 +7,7 @@ Rule 1. Nothing is changed, and no client of the cell notices.
 Rule 2. Exit code 1 when anything differs; 2 when the sides have nothing that could be compared.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 from cyclopts import Parameter
 
 from gaios.cli import exits, output
+from gaios.cli.explain import damage
 from gaios.cli.parameters import FORM, Form, Text
 from gaios.errors import ConfigurationError, ProtocolError, Unavailable
 
@@ -38,6 +39,10 @@ class Side(NamedTuple):
     """Its database behind slot `at`, where that is known."""
     at: int = 0
     log: "Traced | None" = None
+    skipped: Sequence[str] = ()
+    """Where damage of the log was repaired."""
+    ends: str = ""
+    """Why the log was not read to its end."""
 
 
 def diff(one: One, other: Other, /, *, form: Form = FORM) -> int:
@@ -84,16 +89,17 @@ def _sides(one: str, other: str) -> tuple[Side, Side]:
 
 
 def _of_directory(path: Path, through: int | None) -> Side:
+    from gaios.backup.history import History
     from gaios.explain.difference import Traced, newest
     from gaios.storage.disk import Directory
-    from gaios.storage.prefix import prefix
 
     if not (path / "wal").is_dir():
         raise ConfigurationError(reason=f"{path} is no replica's directory", hint=f"name one of a cell's: {path}/replica-1")
     log = Traced(directory=str(path), through=through)
     with closing(Directory(path)) as reader:
-        log.feed(prefix(reader))
-    return Side(str(path), log.sums, newest(log.machine.database.records()), log.through, log)
+        history = History(reader, str(path))
+        log.feed(history.records(), history.rewritten())
+    return Side(str(path), log.sums, newest(log.machine.database.records()), log.through, log, history.skipped, history.ends)
 
 
 def _of_evidence(path: Path) -> Side:
@@ -162,11 +168,14 @@ def _told(one: Side, other: Side, found: "Bracket", slot: int, differing: "list[
         if differing is None
         else [{"key": output.text(key.key), "one": side(key.one), "other": side(key.other)} for key in differing[:KEYS_TOLD]],
         "keys_differ": None if differing is None else len(differing),
+        "skipped": [list(each.skipped) for each in (one, other)],
+        "ends": [each.ends or None for each in (one, other)],
     }
 
 
 def _lines(one: Side, other: Side, found: "Bracket", slot: int, differing: "list[Key] | None", entries: list[str | None]) -> list[str]:
     lines = [f"one:   {one.name}", f"other: {other.name}"]
+    lines += [f"{name}: {said}" for name, side in (("one", one), ("other", other)) for said in damage(list(side.skipped), side.ends)]
     if not found.differ:
         lines.append(f"they agree through slot {found.agree}" if found.agree else "their sums have no slot in common")
     else:

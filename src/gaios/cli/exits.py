@@ -64,6 +64,7 @@ _CODES: Final[tuple[tuple[type[errors.Error], int], ...]] = (
     (errors.Unknown, UNAVAILABLE),
     (errors.ReplicaFailed, STATE),
     (errors.StateMissing, STATE),
+    (errors.Removed, USAGE),
     (errors.StateLost, STATE),
     (errors.StateDamaged, STATE),
     (errors.DiskFailed, STATE),

@@ -1,7 +1,7 @@
 """explain: why a session ended, a lock was lost, an operation was refused.  [INTERFACE; SAFETY 19, 21, 23]
 
 Rule 1. A running cell answers for sessions and locks, from what its master remembers (`gaios.locks.annals`). With `--dir` the log on disk
-is read, which remembers everything, operations too; a replica may run on it meanwhile: see `gaios.storage.prefix`.
+is read, which remembers everything, operations too; a replica may run on it meanwhile: see `gaios.backup.history`.
 Rule 2. Of a local cell's directory that replica is read which knows most slots to be chosen.
 """
 
@@ -18,6 +18,7 @@ from gaios.cli.parameters import CLIENT, Client, Revision, Text
 from gaios.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from gaios.backup.history import History
     from gaios.explain.operation import Operation
     from gaios.explain.replay import Replay
     from gaios.explain.words import Line, Told
@@ -40,27 +41,38 @@ async def explain(
             reason="gaios explain tells of one thing: --session, --lock (with --sequencer if you like), or --operation",
             hint="gaios explain --lock NAME",
         )
+    history: History | None = None
     if operation is not None:
-        told = _of_operation(operation, directory)
+        told, history = _of_operation(operation, directory)
     elif directory is None:
         async with cell(client) as connected:
             facts = await connected.explain(session=session or 0, lock=lock or "", sequencer=sequencer)
         told = _in_words(session, lock, sequencer, facts)
     else:
-        told = _of_directory(session, lock, sequencer, directory)
-    write(told, asked | {"sequencer": sequencer}, json=client.json)
+        told, history = _of_directory(session, lock, sequencer, directory)
+    write(told, asked | {"sequencer": sequencer}, history, json=client.json)
     return exits.DONE if told.known else exits.NO
 
 
-def write(told: "Told", asked: dict[str, Any], *, json: bool) -> None:
-    """The verdict, and the chain behind it."""
+def write(told: "Told", asked: dict[str, Any], history: "History | None" = None, *, json: bool) -> None:
+    """The verdict, and the chain behind it; and where the log that tells it is damaged."""
+    skipped, ends = (history.skipped, history.ends) if history is not None else ([], "")
     if json:
         chain = [{**_place(line), "what": line.text} for line in told.chain]
-        output.write_json({**asked, "known": told.known, "verdict": told.verdict, "chain": chain})
+        log = {"skipped": skipped, "ends": ends or None}
+        output.write_json({**asked, "known": told.known, "verdict": told.verdict, "chain": chain, **log})
         return
     output.write_line(output.escaped(told.verdict.encode()))
     for line in told.chain:
         output.write_line(f"  {_where(line)}  {output.escaped(line.text.encode())}")
+    for said in damage(skipped, ends):
+        output.write_line(said)
+
+
+def damage(skipped: list[str], ends: str) -> list[str]:
+    """What is said of a log that is damaged."""
+    told = [f"the log was read on behind damage that was repaired: {place}" for place in skipped]
+    return [*told, f"the log was read up to damage that was not repaired, and no further: {ends}"] if ends else told
 
 
 def _place(line: "Line") -> dict[str, Any]:
@@ -90,19 +102,20 @@ def _in_words(session: int | None, lock: str | None, sequencer: str | None, fact
     return words.of_sequencer(grant.path, grant.generation, grant.revision, facts)
 
 
-def _of_directory(session: int | None, lock: str | None, sequencer: str | None, directory: str) -> "Told":
+def _of_directory(session: int | None, lock: str | None, sequencer: str | None, directory: str) -> tuple["Told", "History"]:
     from gaios import lock_api
     from gaios.client.locks import check_of, path_of
     from gaios.explanation import Explain, Explanation
 
     revision = check_of(sequencer, lock, shared=False).sequencer.revision if sequencer is not None else 0
     asked = Explain(session or 0, path_of(lock) if lock is not None else "", revision)
-    facts = lock_api.decode_answer(_replayed(directory, None).machine.query(lock_api.encode(asked)))
+    replay, history = _replayed(directory, None)
+    facts = lock_api.decode_answer(replay.machine.query(lock_api.encode(asked)))
     assert isinstance(facts, Explanation)
-    return _in_words(session, lock, sequencer, facts)
+    return _in_words(session, lock, sequencer, facts), history
 
 
-def _of_operation(written: str, directory: str | None) -> "Told":
+def _of_operation(written: str, directory: str | None) -> tuple["Told", "History"]:
     from gaios.explain import words
     from gaios.explain.operation import parse
 
@@ -112,39 +125,20 @@ def _of_operation(written: str, directory: str | None) -> "Told":
             reason="an operation is explained from the log on a replica's disk: a running cell keeps no list of them",
             hint=f"gaios explain --operation {operation} --dir DIR",
         )
-    story = _replayed(directory, operation).story
-    assert story is not None
-    return words.of_operation(story)
+    replay, history = _replayed(directory, operation)
+    assert replay.story is not None
+    return words.of_operation(replay.story), history
 
 
-def _replayed(directory: str, operation: "Operation | None") -> "Replay":
+def _replayed(directory: str, operation: "Operation | None") -> tuple["Replay", "History"]:
+    from gaios.backup.history import History
+    from gaios.backup.source import furthest
     from gaios.explain.replay import Replay
     from gaios.storage.disk import Directory
-    from gaios.storage.prefix import prefix
 
     path = furthest(Path(directory))
     replay = Replay(operation, directory=str(path))
     with closing(Directory(path)) as reader:
-        replay.feed(prefix(reader))
-    return replay
-
-
-def furthest(path: Path) -> Path:
-    """Of a replica's directory itself; of a local cell's, the replica's that knows most to be chosen.
-
-    Raises:
-        ConfigurationError: it is neither.
-        DiskFailed: it cannot be read.
-    """
-    from gaios.explain.replay import reach
-    from gaios.storage.disk import Directory
-    from gaios.storage.prefix import prefix
-
-    found: dict[Path, int] = {}
-    for each in sorted(path.glob("replica-*")) or [path]:
-        if (each / "wal").is_dir():
-            with closing(Directory(each)) as reader:
-                found[each] = reach(prefix(reader))
-    if not found:
-        raise ConfigurationError(reason=f"{path} holds neither a cell nor a replica", hint="name what gaios up --dir, or serve, was given")
-    return max(found, key=lambda each: found[each])
+        history = History(reader, str(path))
+        replay.feed(history.records(), history.rewritten())
+    return replay, history

@@ -102,19 +102,57 @@ def of_directory(where: str | None) -> dict[str, Any]:
         )
     found = config.read_file(manifest)
     member = found.pop("member", None)
-    return {**found, "id": member, "dir": where}
+    return {"id": member, **found, "dir": where}
 
 
-def init(*, config_file: Config = None, flags: Flags = NONE, form: Form = FORM) -> int:
-    """Create one replica's directory from its configuration."""
+def joining(word: str, flags: object) -> config.Settings:
+    """Settings of a new member, from its invitation.
+
+    Raises:
+        ConfigurationError: it is none, or --dir is missing.
+    """
+    from gaios.client.members import read_token
+
+    told = read_token(word)
+    roles = ("client", "peer", "admin")
+    found = {
+        "cell": {"id": told.cell, "name": told.name},
+        "replica": [{"id": id_, **dict(zip(roles, where, strict=True))} for id_, *where in told.founders],
+        "place": [
+            {"id": told.id, "member": told.member, "invitation": config.invite(told.configuration)}
+            | {role: getattr(told, role) for role in roles}
+        ],
+        "id": told.id,
+    }
+    given = {key: value for key in config.KEYS if key != "id" and (value := getattr(flags, key)) is not None}
+    return config.load(None, given, base=found)
+
+
+Join = Annotated[
+    Text | None, Parameter(name="--join", help="Instead of --config: the invitation that gaios member add or replace printed.")
+]
+
+
+def init(*, config_file: Config = None, join: Join = None, flags: Flags = NONE, form: Form = FORM) -> int:
+    """Create one replica's directory from its configuration, or from an invitation."""
     from gaios.server import directory
 
+    if join is not None:
+        settings = joining(join, flags)
+        directory.create(settings)
+        answer = {"cell": settings.cell.id, "id": settings.id, "member": settings.member}
+        output.write_answer(
+            answer,
+            f"created {settings.dir} for member {settings.member} of cell {settings.cell.id}: gaios serve --dir {settings.dir}",
+            json=form.json,
+        )
+        return exits.DONE
     if not config_file:
         raise ConfigurationError(reason="gaios init needs --config", hint="name the file that all founders share")
 
     settings = load(config_file, flags)
     directory.create(settings)
-    answer = {"cell": settings.cell.id, "id": settings.id, "member": settings.id}
+    answer = {"cell": settings.cell.id, "id": settings.id, "member": settings.member}
     output.write_answer(answer, f"created {settings.dir} for replica {settings.id} of cell {settings.cell.id}", json=form.json)
     return exits.DONE
 

@@ -2,7 +2,8 @@
 
 An unfinished tail is what a crash leaves and a start cuts: it is named, and no damage. A replica that the cell's manifest lists and
 whose directory is gone is damage like any other, and so is a directory that another cell's or another member's was put in place of: every
-record in it may be intact, and a replica would still refuse it (kind `cell`).
+record in it may be intact, and a replica would still refuse it (kind `cell`). What members left behind that were replaced or removed
+(`left-replica-R-member-N`) is named too and no damage of the cell: a lost disk is why many of them left.
 """
 
 from pathlib import Path
@@ -12,7 +13,7 @@ from cyclopts import Parameter
 
 from gaios.cli import exits, output
 from gaios.cli.parameters import FORM, Form, Text
-from gaios.errors import ConfigurationError
+from gaios.errors import ConfigurationError, DirectoryInUse
 
 if TYPE_CHECKING:
     from gaios.server.local import LocalCell
@@ -30,6 +31,7 @@ def verify(
         raise ConfigurationError(reason=f"{directory} is not a directory", hint="name a replica's directory, or the one given to gaios up")
     problems = [*missing(path), *(finding._asdict() for finding in verify_directory(path)), *strangers(path)]
     ok = all(problem["kind"] in NO_DAMAGE for problem in problems)
+    problems += left(path)
     if form.json:
         output.write_json({"ok": ok, "problems": problems})
     else:
@@ -75,22 +77,37 @@ def strangers(path: Path) -> list[dict[str, Any]]:
     return problems
 
 
+def left(path: Path) -> list[dict[str, Any]]:
+    """What is wrong with the directories that members left behind; a file's name has its directory's before it."""
+    from gaios.storage.disk import verify_directory
+
+    found = []
+    for where in sorted(path.glob("left-replica-*")):
+        try:
+            found += [finding._replace(file=f"{where.name}/{finding.file}")._asdict() for finding in verify_directory(where)]
+        except DirectoryInUse:
+            raise
+        except ConfigurationError as error:
+            found.append(_problem(0, where.name, "missing", str(error)))
+    return found
+
+
 def _stranger(cell: "LocalCell", replica: int) -> tuple[str, str, str] | None:
     """What tells that this directory is another replica's: file, kind, detail. The manifest tells first, then the files themselves."""
     from gaios.server import config, directory
     from gaios.storage.disk import owner_of_directory
 
     where = cell.replica_dir(replica)
+    told = config.Settings(cell=cell.cell, replica=cell.founders, place=cell.later, id=replica, dir=str(where))
     if (where / directory.MANIFEST).exists():
-        told = config.Settings(cell=cell.cell, replica=cell.founders, id=replica, dir=str(where))
         try:
             directory.check_manifest(told, where / directory.MANIFEST)
         except ConfigurationError as error:
             return directory.MANIFEST, "cell", str(error)
     owner = owner_of_directory(where)
-    if owner is not None and (owner.cell, owner.member) != (cell.cell.bytes, replica):
+    if owner is not None and (owner.cell, owner.member) != (cell.cell.bytes, told.member):
         there = f"member {owner.member} of cell {owner.cell.hex()}"
-        return where.name, "cell", f"its files belong to {there}, not to member {replica} of cell {cell.cell.id}"
+        return where.name, "cell", f"its files belong to {there}, not to member {told.member} of cell {cell.cell.id}"
     return None
 
 

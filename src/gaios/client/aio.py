@@ -17,6 +17,7 @@ from typing import Final, Self
 from gaios.client import endpoints as addresses
 from gaios.client.commands import Commands
 from gaios.client.core import STATUS
+from gaios.client.member_calls import MemberCalls
 from gaios.client.recipe_calls import Recipes
 from gaios.client.shell import Shell
 from gaios.client.status import CellStatus, Told, decode, merge
@@ -41,7 +42,7 @@ def connect(endpoints: str | Iterable[str], *, timeout: float = 10.0) -> "Cell":
     return Cell(endpoints, timeout=timeout)
 
 
-class Cell(Recipes, Commands):
+class Cell(Recipes, Commands, MemberCalls):
     """A cell, as a client sees it. Keys and values are bytes; text is encoded as UTF-8. Every method but `status` takes `timeout`, in s."""
 
     def __init__(self, endpoints: str | Iterable[str], *, timeout: float = 10.0) -> None:
@@ -67,6 +68,14 @@ class Cell(Recipes, Commands):
         Raises:
             Unavailable: none answered.
         """
+        answers = await self._tell()
+        found = [answer for answer in answers.values() if isinstance(answer, Told)]
+        if not found:
+            raise next(answer for answer in answers.values() if isinstance(answer, Error))
+        return merge(found, [endpoint for endpoint, answer in answers.items() if isinstance(answer, Error)])
+
+    async def _tell(self) -> dict[str, Told | Error]:
+        """What each replica says, by endpoint; each is asked for at most a second."""
         asked = dict.fromkeys(self._shell.core.endpoints)
         answers: dict[str, Told | Error] = {}
         while missing := [endpoint for endpoint in asked if endpoint not in answers]:
@@ -74,10 +83,7 @@ class Cell(Recipes, Commands):
             for told in answers.values():
                 if isinstance(told, Told):
                     asked |= dict.fromkeys(member.client for member in told.members if member.client)
-        found = [answer for answer in answers.values() if isinstance(answer, Told)]
-        if not found:
-            raise next(answer for answer in answers.values() if isinstance(answer, Error))
-        return merge(found, [endpoint for endpoint, answer in answers.items() if isinstance(answer, Error)])
+        return answers
 
     async def _ask_status(self, endpoint: str) -> Told | Error:
         try:

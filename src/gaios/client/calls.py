@@ -15,11 +15,11 @@ from typing import Final
 from gaios import entry, errors
 from gaios.client.search import Dice, Search
 from gaios.client.session import Session
-from gaios.client.state import CLOSED, READ, READY, REGISTER, STATUS, WRITE, Call, Link
+from gaios.client.state import CHANGE, CLOSED, READ, READY, REGISTER, STATUS, WRITE, Call, Link
 from gaios.client.tuning import BACK_OFF, CALL_BYTES_MAX, CALLS_MAX, MS, NEVER, PAYLOAD_BYTES_MAX
 from gaios.entry import Identity
 from gaios.errors import CommandTooLong, Error, NotMaster, Overloaded, ProtocolError, Unavailable, Unknown, UnknownSession
-from gaios.transport import Answer, Kind, Status, encode_read, encode_request, encode_submit
+from gaios.transport import Answer, Kind, Status, encode_change, encode_read, encode_request, encode_submit
 
 CARRIED_OUT: Final = "it was carried out, but its answer was not kept"
 _CLOSED: Final = "this client was closed"
@@ -153,6 +153,8 @@ class Calls:
                 call.frame = encode_read(call.id, call.payload)
             elif call.kind == STATUS:
                 call.frame = encode_request(Kind.STATUS, call.id)
+            elif call.kind == CHANGE:
+                call.frame = encode_change(call.id, call.payload)
             else:
                 call.frame = encode_submit(call.id, call.payload)
         link.attempts[call.id] = call

@@ -15,7 +15,7 @@ from gaios.api import Event
 from gaios.client.calls import Calls
 from gaios.client.lease import Lease, Leases, Told
 from gaios.client.search import Dice, Search
-from gaios.client.state import CLOSED, OPENING, READ, READY, STATUS, WRITE, Link
+from gaios.client.state import CHANGE, CLOSED, OPENING, READ, READY, STATUS, WRITE, Link
 from gaios.client.tuning import WARM_UP
 from gaios.client.watches import Watches
 from gaios.errors import AnotherCell, ConfigurationError, Error, NotMaster, ProtocolError, unpack
@@ -27,11 +27,12 @@ from gaios.transport import (
     decode_answer,
     decode_events,
     decode_goodbye,
+    decode_members,
     decode_pong,
     decode_watch_end,
 )
 
-__all__ = ["READ", "STATUS", "WRITE", "Core", "Output"]
+__all__ = ["CHANGE", "READ", "STATUS", "WRITE", "Core", "Output"]
 
 
 class Output(NamedTuple):
@@ -103,10 +104,10 @@ class Core:
 
         Args:
             now: ns.
-            kind: WRITE (payload: a command), READ (a question) or STATUS (nothing).
+            kind: WRITE (payload: a command), READ (a question), STATUS (nothing) or CHANGE (a configuration).
             payload: opaque here.
             deadline_ns: by then it has an outcome.
-            endpoint: ask this replica alone, once; for READ and STATUS.
+            endpoint: ask this replica alone, once; for READ, STATUS and CHANGE.
 
         Raises:
             CommandTooLong: no replica would take it.
@@ -208,6 +209,8 @@ class Core:
                     self._calls.answered(now, link, answer)
             elif kind == Kind.PONG:
                 self._search.ponged(now, link, decode_pong(body))
+            elif kind == Kind.MEMBERS:
+                self._search.told(*decode_members(body))
             elif kind == Kind.EVENTS:
                 link.heard(now)
                 self._watches.happened(link, decode_events(body))

@@ -14,6 +14,7 @@ PARTS = {
     "lock_calls.py": "LockCalls",
     "recipe_calls.py": "Recipes",
     "commands.py": "Commands",
+    "member_calls.py": "MemberCalls",
     "aio.py": "Cell",
 }
 """Where a `Cell`'s methods stand: file and class."""
@@ -68,6 +69,7 @@ from gaios.client.arguments import Key, Value
 from gaios.client.bridge import Lock, Twin, Watch
 from gaios.client.bridge_nodes import Node, Session
 from gaios.client.held import OnJeopardy
+from gaios.client.members import Change, Members
 from gaios.client.node_events import Wanted
 from gaios.client.opening import Create
 from gaios.client.recipes.bridge import OnChange, Partitioner, PrefixCache, Singleton

@@ -5,7 +5,8 @@ Rule 2. A replica's word is a hint: WELCOME, PONG and NotMaster name the master 
 says otherwise, is silent for `SILENT_AFTER` although it owes a word, or its connection ends.
 Rule 3. A search asks one replica (the one that was named, else the next in turn), and from its second round on two a round, in turn;
 it dials all. Rounds are at most 50 ms apart, then ever further, up to half a second. Without anybody waiting there is no search.
-Rule 4. All replicas belong to the cell that answered first.  [SAFETY 4]
+Rule 4. Where the replicas are is told by those that know better than who began this client. Who left is asked in every fourth round only.
+Rule 5. All replicas belong to the cell that answered first.  [SAFETY 4]
 """
 
 from collections.abc import Sequence
@@ -73,6 +74,9 @@ class Search:
         self.cell = b""
         self.why = ""
         """The last reason why there is no master, for people."""
+        self._config = 0
+        self._listed = frozenset[str]()
+        """Where the replicas are, by that configuration; empty: nobody told."""
         self._hint = ""
         self._turn = dice.below(len(self.links))
         self._seek_at = NEVER
@@ -133,7 +137,9 @@ class Search:
         return True
 
     def _ask_round(self, now: int) -> None:
-        links = list(self.links.values())
+        links = [link for link in self.links.values() if not self._listed or link.endpoint in self._listed]
+        if self._round % 4 == 3 or not links:
+            links = list(self.links.values())
         wanted = SEEK_WIDTH if self._round else 1
         start = self._turn
         for step in range(len(links)):
@@ -173,6 +179,22 @@ class Search:
                 raise Overloaded(what="this client", limit=ENDPOINTS_MAX, unit="endpoints")
             link = self.links[endpoint] = Link(endpoint)
         return link
+
+    def told(self, config: int, endpoints: Sequence[str]) -> None:
+        """The members changed: these are the addresses now."""
+        if config <= self._config or not endpoints:
+            return
+        self._config, self._listed = config, frozenset(endpoints)
+        for endpoint in endpoints:
+            if endpoint not in self.links:
+                if len(self.links) >= ENDPOINTS_MAX:
+                    self._make_room()
+                self.link(endpoint)
+
+    def _make_room(self) -> None:
+        gone = next((e for e, link in self.links.items() if e not in self._listed and link.state == CLOSED), None)
+        if gone is not None:
+            del self.links[gone]
 
     def open(self, now: int, link: Link) -> None:
         """Dial it."""

@@ -7,6 +7,7 @@ from gaios.errors import Error
 READ = 17
 WRITE = 16
 STATUS = 20
+CHANGE = 23
 """Kinds of calls: the frames that carry them (`transport.Kind`)."""
 REGISTER = 0
 """The client's own call for an identity, carried as a WRITE."""

@@ -83,6 +83,8 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     client: str | None = None
     peer: str | None = None
     admin: str | None = None
+    votes: bool = True
+    """Whether it is counted; a learner is not."""
 
 
 class Unfit(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +129,15 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int | None = None
     master: int | None = None
     members: tuple[Member, ...] = ()
+    founders: tuple[Member, ...] = ()
+    """Who the cell was created with."""
+    config: int = 0
+    """The number of the configuration that it knows to be chosen."""
+    settled: bool = False
+    removed: bool = False
+    """Whether it is no member any more."""
+    configuration: str = ""
+    """That configuration, in hexadecimal."""
     backup: BackupStatus | None = None
     gauge: Gauge | None = None
 
@@ -162,10 +173,9 @@ def merge(answers: Sequence[Told], silent: Sequence[str]) -> CellStatus:
         silent: endpoints that did not; counted as replicas of their own where no member is known to be there.
     """
     known: dict[int, Member] = {}
-    for told in answers:
-        for member in told.members:
-            known.setdefault(member.id, member)
-    found = {told.id: told for told in answers}
+    if answers:
+        known = {member.id: member for member in max(answers, key=lambda told: told.config).members}
+    found = {told.id: told for told in answers if told.id not in known or known[told.id].member in {None, told.member}}
     rows = [_row(found.get(number), known.get(number)) for number in sorted(known.keys() | found.keys())]
     listed = {row.client for row in rows}
     if not known:
@@ -195,7 +205,8 @@ def merge(answers: Sequence[Told], silent: Sequence[str]) -> CellStatus:
 def _row(told: Told | None, member: Member | None) -> ReplicaStatus:
     if told is None:
         assert member is not None
-        return ReplicaStatus(id=member.id, member=member.member, client=member.client, peer=member.peer, admin=member.admin)
+        voting = None if member.votes else False
+        return ReplicaStatus(id=member.id, member=member.member, client=member.client, peer=member.peer, admin=member.admin, voting=voting)
     fields: dict[str, Any] = {name: getattr(told, name) for name in ReplicaStatus.__struct_fields__ if name != "fit"}
     return ReplicaStatus(**fields)
 

@@ -15,6 +15,7 @@ from gaios.client.arguments import Key, Value
 from gaios.client.bridge import Lock, Twin, Watch
 from gaios.client.bridge_nodes import Node, Session
 from gaios.client.held import OnJeopardy
+from gaios.client.members import Change, Members
 from gaios.client.node_events import Wanted
 from gaios.client.opening import Create
 from gaios.client.recipes.bridge import OnChange, Partitioner, PrefixCache, Singleton
@@ -453,6 +454,59 @@ class Cell(Twin):
             Error: what the machine refused with.
         """
         return self._run(self._cell.query(question, timeout=timeout))
+
+    def members(self) -> Members:
+        """Who the members are, by the newest word of those replicas that answer within a second.
+
+        Raises:
+            Unavailable: none answered.
+        """
+        return self._run(self._cell.members())
+
+    def add_member(self, replica: int, *, client: str, peer: str, admin: str, timeout: float | None = None) -> Change:
+        """Have a new member, a learner until it has caught up, in the free place of this replica id, at these addresses (`HOST:PORT`).
+
+        Asked again, for a place where a learner waits at the same peer address, it gives that one's invitation anew.
+
+        Raises:
+            InvalidCommand: the place or an address is taken, or there is no room.
+            Unavailable: no master carried it out in time, and it will not be.
+            Unknown: it may have been carried out, or may yet be.
+        """
+        return self._run(self._cell.add_member(replica, client=client, peer=peer, admin=admin, timeout=timeout))
+
+    def replace_member(
+        self,
+        replica: int,
+        *,
+        member: int | None = None,
+        client: str = "",
+        peer: str = "",
+        admin: str = "",
+        timeout: float | None = None,
+    ) -> Change:
+        """Have a new member in the place of one whose disk is lost, or that is to go: in one step, where the old one was unless told.
+
+        The old one is counted no more from then on, the new one votes once it has caught up; any master goes on with that.
+        Asked again while the new one is a learner, it gives that one's invitation anew; at other addresses than the learner's, it replaces
+        the learner. With `member` it replaces that one alone: asked again, whoever is in its place by then is told.
+
+        Raises:
+            InvalidCommand: nobody is in that place, an address is taken, or no voter would be left.
+            Unavailable: no master carried it out in time, and it will not be.
+            Unknown: it may have been carried out, or may yet be.
+        """
+        return self._run(self._cell.replace_member(replica, member=member, client=client, peer=peer, admin=admin, timeout=timeout))
+
+    def remove_member(self, replica: int, *, timeout: float | None = None) -> Change:
+        """Take the member in this place out of the cell. It stops by itself once the others have all that it has.
+
+        Raises:
+            InvalidCommand: nobody is in that place, or no voter would be left.
+            Unavailable: no master carried it out in time, and it will not be.
+            Unknown: it may have been carried out, or may yet be.
+        """
+        return self._run(self._cell.remove_member(replica, timeout=timeout))
 
     def status(self) -> CellStatus:
         """What every replica says of itself, asked for at most a second, put together.

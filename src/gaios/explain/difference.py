@@ -25,17 +25,10 @@ class Traced(Replay):
     """A log applied again, with what it came to behind every slot: 32 bytes a slot."""
 
     def __init__(self, *, directory: str = "the directory", through: int | None = None) -> None:
-        super().__init__(directory=directory)
-        self._until = through
+        super().__init__(directory=directory, through=through)
         self.sums: dict[int, Sum] = {}
         self.values: dict[int, bytes] = {}
         """Of the slots that were applied."""
-
-    def _chosen(self, through: int, chain: bytes) -> None:
-        if self._until is None or through <= self._until:
-            super()._chosen(through, chain)
-        elif self.through < self._until:
-            super()._chosen(self._until, b"")
 
     def _apply(self, slot: int, value: bytes) -> None:
         super()._apply(slot, value)

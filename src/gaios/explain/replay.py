@@ -2,17 +2,17 @@
 
 Rule 1. A slot is applied when a mark says that it is chosen, with the value that was recorded last before that mark: what every replica
 applied there. So what is told is true whether its replica runs, was killed, or lags.
+Where that rotted, and was repaired, it is the one that was written again (backup/history.py).
 Rule 2. Where a mark has the chain's hash the replay must come to the same: these records were not put together by somebody else.
 Rule 3. What is kept is what the machine keeps, and eight bytes a slot.
 """
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Final
 
-import msgspec
-
+from gaios.backup.history import chosen, decode_state
 from gaios.entry import Kind, entries
 from gaios.errors import ConfigurationError, StateDamaged
 from gaios.explain.operation import ATTEMPTS_TOLD, Failed, Operation, Story, attempt, failed_test
@@ -21,14 +21,13 @@ from gaios.locks import LockService
 from gaios.locks.annals import Kept
 from gaios.log import Bounds, RecordKind
 from gaios.log.applier import Applier
-from gaios.log.records import State
 from gaios.log.sessions import Sessions
 from gaios.machine import Context
 from gaios.storage import Record
+from gaios.storage.prefix import Hole
 
 KEPT: Final = Kept(sessions=1 << 17, grants=1 << 18, nodes=1 << 17, charges=1 << 17, reigns=1 << 16)
 """Of a log that is read for one answer: some 300 MB at most."""
-_states = msgspec.msgpack.Decoder(State)
 
 
 class Watched(LockService):
@@ -52,14 +51,13 @@ class Watched(LockService):
 class Replay:
     """See the module. `operation`: what is to be followed."""
 
-    def __init__(self, operation: Operation | None = None, *, directory: str = "the directory") -> None:
-        self._directory = directory
+    def __init__(self, operation: Operation | None = None, *, directory: str = "the directory", through: int | None = None) -> None:
+        """`directory` is what errors call it; `through`: the last slot to be applied, however far the log goes."""
+        self._directory, self._until = directory, through
         self._operation = operation
         self.story = Story(operation) if operation is not None else None
         self.machine = Watched(self.slot_of)
         self._applier = Applier(self.machine, Sessions(Bounds()))
-        self._accepted: dict[int, bytes] = {}
-        """Values above what is applied."""
         self._revisions = array("Q")
         """The database's revision behind each slot."""
 
@@ -68,26 +66,23 @@ class Replay:
         """The slot through which the log is applied."""
         return self._applier.applied
 
-    def feed(self, records: Iterable[Record]) -> None:
-        """Go on with a log.
+    def feed(self, records: Iterable[Record | Hole], late: dict[int, bytes] | None = None) -> None:
+        """Apply a log, from its first record on; `late` are the values that repair wrote again.
 
         Raises:
             ConfigurationError: its beginning is gone.
             StateDamaged: it contradicts itself.
             UnknownKind: a newer version wrote it.
         """
-        for kind, slot, _, payload in records:
-            if kind == RecordKind.ACCEPT:
-                if slot > self.through:
-                    self._accepted[slot] = payload
-            elif kind == RecordKind.CHOSEN:
-                self._chosen(slot, payload)
-            elif kind == RecordKind.STATE:
-                state = self._state(payload)
-                self._accepted |= {at: value for at, _, value in state.accepted if at > self.through}
-                self._chosen(state.chosen, b"")
-            elif kind == RecordKind.TRUNCATE:
-                self._begins_at(slot)
+        if self.through == self._until:
+            return
+        for slot, value, chain in chosen(self._from_the_first(records), self.through, self._directory, late):
+            self._apply(slot, value)
+            if chain and self._applier.chain != chain:
+                detail = f"applying the log through slot {slot} does not come to the hash that was recorded there"
+                raise StateDamaged(file=self._directory, offset=0, kind="chain", detail=detail)
+            if slot == self._until:
+                break
 
     def slot_of(self, revision: int) -> int:
         """Which slot made a revision; the next one, where none has yet."""
@@ -95,32 +90,16 @@ class Replay:
 
     # -- inside ----------------------------------------------------------------------------------------------------------
 
-    def _state(self, payload: bytes) -> State:
-        try:
-            state = _states.decode(payload)
-        except msgspec.DecodeError as error:
-            raise StateDamaged(file=self._directory, offset=0, kind="version", detail=f"a state record cannot be read: {error}") from None
-        self._begins_at(state.truncated)
-        return state
-
-    def _begins_at(self, truncated: int) -> None:
-        if truncated > self.through:
-            raise ConfigurationError(
-                reason=f"the log of {self._directory} begins behind slot {truncated}: what came before it is not there any more",
-                hint="ask the running cell: gaios explain without --dir",
-            )
-
-    def _chosen(self, through: int, chain: bytes) -> None:
-        while self.through < through:
-            slot = self.through + 1
-            value = self._accepted.pop(slot, None)
-            if value is None:
-                detail = f"slot {slot} is marked as chosen, and no value stands before the mark"
-                raise StateDamaged(file=self._directory, offset=0, kind="order", detail=detail)
-            self._apply(slot, value)
-        if chain and self.through == through and self._applier.chain != chain:
-            detail = f"applying the log through slot {through} does not come to the hash that was recorded there"
-            raise StateDamaged(file=self._directory, offset=0, kind="chain", detail=detail)
+    def _from_the_first(self, records: Iterable[Record | Hole]) -> Iterator[Record | Hole]:
+        for each in records:
+            if isinstance(each, Record) and each.kind in (RecordKind.TRUNCATE, RecordKind.STATE):
+                truncated = each.slot if each.kind == RecordKind.TRUNCATE else decode_state(each.payload, self._directory).truncated
+                if truncated > self.through:
+                    raise ConfigurationError(
+                        reason=f"the log of {self._directory} begins behind slot {truncated}: what came before it is not there any more",
+                        hint="ask the running cell: gaios explain without --dir",
+                    )
+            yield each
 
     def _apply(self, slot: int, value: bytes) -> None:
         story = self.story
@@ -147,8 +126,3 @@ class Replay:
                 story.attempts.append(attempt(at, index, entry, answers[index], first=first, failed=failed))
         if story.registered is not None and story.evicted is None and operation.identity not in self._applier.sessions:
             story.evicted = at
-
-
-def reach(records: Iterable[Record]) -> int:
-    """The last slot that a log says is chosen."""
-    return max((slot for kind, slot, _, _ in records if kind == RecordKind.CHOSEN), default=0)

@@ -51,6 +51,8 @@ class Applier:
         self.feature = feature.FIRST
         """The cell's feature level."""
         self.chain = CHAIN_START
+        self.configuration = b""
+        """The newest configuration's bytes; empty: the founders'."""
         self.time_ms = 0
         self.asked = False
         """Whether the newest slot asks for a snapshot behind it."""
@@ -76,7 +78,7 @@ class Applier:
         self.sessions.clear()
         self._failed = False
         self.applied = self.epoch = self.time_ms = self.checked = self.since = self.base = 0
-        self.chain, self.feature = CHAIN_START, feature.FIRST
+        self.chain, self.feature, self.configuration = CHAIN_START, feature.FIRST, b""
         self.asked, self.bytes_since = False, 0
         self.sums.clear()
 
@@ -116,6 +118,7 @@ class Applier:
         self.applied = self.since = self.base = part.slot
         self.epoch, self.chain, self.time_ms = part.epoch, part.chain, part.time_ms
         self.checked, self.feature = part.checked, part.feature
+        self.configuration = part.members if part.config else b""
         self.asked, self.bytes_since = False, 0
         self._failed = False
         self.sums.clear()
@@ -185,6 +188,8 @@ class Applier:
                 return Answer(Status.NOT_MASTER, slot, index), ()
             feature.check(entry.sequence, self.highest, f"slot {slot} of the log")
             self.feature = max(self.feature, entry.sequence)
+        elif entry.kind == Kind.CONFIG and index == 0:
+            self.configuration = entry.command
         else:
             raise errors.UnknownKind(slot=slot, index=index, kind=entry.kind)
         return Answer(Status.DONE, slot, index), ()

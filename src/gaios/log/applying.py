@@ -7,29 +7,31 @@ Rule 2. What is dropped for good is covered by a snapshot whose record is durabl
 from typing import Final
 
 from gaios import errors
+from gaios.configuration import as_value, decode, of_value
+from gaios.log.belonging import Belonging
+from gaios.log.codec import OFFER, Message
 from gaios.log.options import Options
 from gaios.log.records import encode
-from gaios.log.snapshots import Handle, Unpacked, encode_handle
-from gaios.log.standing import Standing
-from gaios.log.steps import Steps
+from gaios.log.snapshots import Capture, Handle, Unpacked, encode_handle
 from gaios.paxos import core
 
 DROPPED_SLOTS: Final = 10_000
 """Dropped in one go: a millisecond."""
 
 
-class Applying(Standing):
+class Applying(Belonging):
     """The part of a `Replica` that deals with what is chosen."""
 
     options: Options
-    _steps: Steps
     _chains: dict[int, bytes]
     _evicted: int
     _cached_bytes: int
     _read: dict[int, bytes]
     _asked: int
     _is_blocked: bool
+    _has_begun: bool
     _seen: int
+    offer: bytes
 
     def snapshot_is_durable(self, now: int, handle: Handle, *, proved: bool) -> int:
         """A snapshot is durable under its name, or proved: in which Output that is written down.  [PML §5.5; SAFETY 26]"""
@@ -40,9 +42,11 @@ class Applying(Standing):
     def truncate(self, now: int, through: int) -> int:
         """Drop values through a slot which a snapshot covers whose record is durable; in which Output that is written down.  [SAFETY 26]
 
-        A few at a time: the rest is for the next call.
+        A few at a time: the rest is for the next call. Before this replica takes part nothing is: its core's first step is its start.
         """
         participant = self.core
+        if not self._has_begun:
+            return 0
         through = min(through, participant.truncated + DROPPED_SLOTS)
         for slot in range(self._evicted + 1, through + 1):
             self._cached_bytes -= self._held_bytes(slot)
@@ -61,9 +65,16 @@ class Applying(Standing):
 
         The machine was restored from it, and its record is durable. Promises, and votes above it, stay.
         """
-        slot = base.part.slot
-        # Where only values that were chosen here are lost, or the database is, what the snapshot covers is not needed any more.
-        self._steps.take((core.INSTALL if slot > self.core.chosen else core.TRUNCATE, slot), self.me, now)
+        slot, members = base.part.slot, base.part.members if base.part.config else b""
+        # Where only values that were chosen here are lost, or the database is, what the snapshot covers is not needed any more: unless it
+        # tells which configuration governs, and that was lost too.
+        if slot > self.core.chosen or base.part.config > self.core.config:
+            value = as_value(members) if members else b""
+            self._steps.take((core.INSTALL, slot, value, base.part.epoch), self.me, now)
+            if value:
+                self.roster.adopt(of_value(value), slot)
+        else:
+            self._steps.take((core.TRUNCATE, slot), self.me, now)
         self.applier.restore(base.part, base.sessions)
         self._chains = {at: chain for at, chain in self._chains.items() if at > slot}
         self._evicted, self._seen, self._is_blocked = max(self._evicted, self.core.truncated), slot, False
@@ -72,6 +83,7 @@ class Applying(Standing):
         self._steps.applied(slot, self.applier.chain)
         self._steps.raised(self.applier.feature)
         self.doubt.has_base()
+        self._follow(now)
         return self._steps.output.number
 
     def rebuild(self, base: Unpacked) -> None:
@@ -115,11 +127,17 @@ class Applying(Standing):
             elif slot <= self._evicted:
                 accepted.pop(slot, None)  # it was fetched again, and is on the disk
             if applier.asked and self.doubt.may_serve:
-                self._steps.output.captures.append(applier.capture(self.config, encode(sorted(self.members.items()))))
+                self._steps.output.captures.append(self._capture())
         self._steps.applied(applier.applied, applier.chain)
         self._steps.raised(applier.feature)
         self.doubt.applied(now)
         self._evict()
+
+    def _capture(self) -> Capture:
+        """A snapshot behind the newest applied slot, with the configuration that governs there."""
+        members = self.applier.configuration
+        number = decode(members).number if members else 0
+        return self.applier.capture(number, members or encode(sorted(self.roster.founders.items())))
 
     def _evict(self) -> None:
         """Applied values leave memory, the oldest first; the disk has them. A few at a time: a start may find many."""
@@ -153,3 +171,25 @@ class Applying(Standing):
         self._asked = slot
         last = min(self._evicted, self.core.chosen, slot + self.options.seek_slots - 1)
         reads.extend((self.me, at) for at in range(slot, last + 1))
+
+    def supply(self, now: int, member: int, slot: int, ballot: int, value: bytes) -> None:
+        """A chosen value that `Output.reads` asked the shell for was read from the disk."""
+        del now  # every event has one
+        if member == self.me:
+            self._read[slot], self._asked = value, 0
+        else:
+            self._steps.output.at_once.append((member, (core.CHOSEN, slot, ballot, value)))
+
+    def _fetch(self, now: int, member: int, message: Message) -> int:
+        """A peer asks for a chosen value: supply it, from memory or by way of the disk; about how many bytes go out."""
+        slot = message[1]
+        if self.offer and (slot == 1 or slot <= self.core.truncated):  # who has nothing yet is there sooner by a snapshot
+            self._steps.output.at_once.append((member, (OFFER, self.offer)))
+        if slot <= self.core.truncated:
+            return self.options.supply_bytes
+        if slot <= self._evicted and slot not in self.core.faulty:
+            self._steps.output.reads.append((member, slot))
+            return 0  # the shell, which finds out how much it is, bounds that
+        self._steps.take(message, member, now)
+        held = self.core.acc.get(slot)
+        return len(held[1]) + 64 if held else 64

@@ -10,14 +10,16 @@ others, or a lease term after its start by so many that they are a majority toge
 Rule 3. A peer hears a member only in the boot that it recorded, and with its nonce. It records a boot that is higher than the last one and
 comes from it: a directory whose boots do not hold the last one recorded is a copy of an older state, however often it was started since.
 Rule 4. Peers remember the newest ballot and slot that a member acknowledged. One that remembers less than a peer does was rolled back.
-Rule 5. Whoever is refused, or hears of another boot in its place, has lost its state: it stops, and never votes again.
+Rule 5. Where records of others' boots may have rotted, every other member is asked for what it has recorded of all, once each start; a boot
+that is higher than the one that is left is recorded anew, as its own member told it to somebody.
+Rule 6. Whoever is refused, or hears of another boot in its place, has lost its state: it stops, and never votes again. But for a first
+boot: its directory was made anew, so it alone is refused, and the one in whose place it comes goes on where it is recorded.
 
 Two copies that each know half of the cell cannot be told apart; that takes two other members that are dead, and others a moment later.
 
 Left out on purpose: which connection has which nonce (server/, sim/), and how a member comes back (its successor is a new member).
 """
 
-from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from gaios.errors import StateLost
@@ -25,11 +27,16 @@ from gaios.log.codec import BOOT, BOOTED, LINEAGE_MAX, Message
 from gaios.log.options import MS, Options
 from gaios.log.output import OTHERS
 from gaios.log.records import Boot, Record, RecordKind, Recovered, encode
+from gaios.log.roster import Roster
 from gaios.log.steps import FAR, Steps
 from gaios.paxos import core
 
 _BALLOTS: Final = frozenset({core.PREPARE, core.ACCEPT, core.LEARN, core.HEARTBEAT, core.RELEASE, core.PROMISE, core.ACCEPTED, core.GRANT})
 """Whoever says one of these has promised its ballot durably."""
+
+
+_TELL: Final[Message] = (BOOTED, 0, 0, [])
+"""Tell your boot again, and what you know of the others'."""
 
 
 class Remembered(NamedTuple):
@@ -69,13 +76,13 @@ def lineage(me: int, found: Recovered, boot: int, nonce: int) -> list[tuple[int,
 
 
 class Boots:
-    """One replica's part in that. `members` is looked up, never changed, here."""
+    """One replica's part in that. `roster` is looked up, never changed, here: who the members are may change with time."""
 
-    def __init__(self, steps: Steps, options: Options, me: int, members: Mapping[int, int], found: Recovered, now: int) -> None:
+    def __init__(self, steps: Steps, options: Options, me: int, roster: Roster, found: Recovered, now: int) -> None:
         self.began_ns = now
-        self.is_registered = len(members) == 1
+        self.is_registered = not self._others(roster, me)
         """Whether this replica may take part."""
-        self._steps, self._options, self._me, self._members, self._directory = steps, options, me, members, found.directory
+        self._steps, self._options, self._me, self._roster, self._directory = steps, options, me, roster, found.directory
         self._boot, self._nonce = steps.lineage[-1]
         self._told: Message = (BOOT, steps.lineage)
         self._remembered = remembered(found)
@@ -90,20 +97,24 @@ class Boots:
         self._recorded_by: set[int] = set()
         self._strangers: dict[int, tuple[int, int]] = {}
         """The newest boot of a member that is higher than the one recorded and does not come from it."""
+        self._forgot, self._heard_of_all = found.forgot_boots, set[int]()
+        """Whether records of others' boots may have rotted, and members that told what they have recorded."""
         self._changed: set[int] = set()
         self._change_due = self._tell_due = FAR
         if not self.is_registered:
             self._tell_due = now + options.retransmit_ms * MS
             steps.output.after.append((OTHERS, self._told))
+            steps.output.after += self._questions()
 
     @property
     def is_certain(self) -> bool:
         """Whether a clone, or an older copy, of this replica would be noticed for certain: a majority of the others recorded its boot."""
-        return 2 * len(self._recorded_by) > len(self._members) - 1 or len(self._members) == 1
+        recorded, others = self._count()
+        return 2 * recorded > others or not others
 
     def entries(self) -> list[tuple[int, Boot]]:
         """All that is known, for a state record; this replica's own boot once it is registered."""
-        mine = [(self._me, self._mine)] if self.is_registered and len(self._members) > 1 else []
+        mine = [(self._me, self._mine)] if self.is_registered and (self._known or self._recorded_by) else []
         return [*sorted(self._known.items()), *mine]
 
     def boot_of(self, member: int) -> int:
@@ -116,7 +127,7 @@ class Boots:
 
     def why(self) -> str:
         """What is unusual about this boot; empty when nothing is."""
-        others, recorded = len(self._members) - 1, len(self._recorded_by)
+        recorded, others = self._count()
         if not self.is_registered:
             return f"takes no part yet: {recorded} of {others} others have recorded its boot"
         if not self.is_certain:
@@ -141,7 +152,7 @@ class Boots:
         else:
             if known is None or boot > known.boot:  # it will tell its boot again, and is asked to: a record of it may have rotted
                 if any(message[0] != BOOTED for message in messages):
-                    self._steps.output.after.append((member, (BOOTED, 0, 0, [])))
+                    self._steps.output.after.append((member, _TELL))
                 return False
         if any(message[0] != BOOTED for message in messages):
             self.refuse(member, boot, nonce)
@@ -178,12 +189,19 @@ class Boots:
         if not boot and not entries:
             self._recorded_by.discard(member)
             self._tell_due = min(self._tell_due, now)
+            self._steps.output.after.append((member, self._all()))
+        learns = not boot and bool(entries) and member in self._asks()
         for about, *fields in entries:
             other = Boot(*fields)
-            if about == self._me:
+            if learns and about != self._me and self._roster.lists(about) and other.boot > self.boot_of(about):
+                known = self._known.get(about, other)
+                self._record(about, Boot(other.boot, other.nonce, *map(max, other[2:], known[2:])))
+            elif about == self._me:
                 self._judge(member, boot, nonce, other)
             elif about in self._known:
                 self._see(about, other.seen, other.ballot, other.slot)
+        if learns:
+            self._heard_of_all.add(member)
         self._consider(now)
 
     def heard(self, member: int, message: Message) -> None:
@@ -203,14 +221,20 @@ class Boots:
         """Do what is due: tell the boot again, write down what was seen, and, as a master, let the others know it."""
         if now >= self._tell_due:
             self._tell_due = now + (self._options.term_ms if self.is_registered else self._options.retransmit_ms) * MS
-            self._steps.output.after += [(member, self._told) for member in self._members if self._is_missing(member)]
+            self._steps.output.after += [(member, self._told) for member in self._roster.peers if self._is_missing(member)]
+            self._steps.output.after += self._questions()
         if now >= self._change_due:
             self._change_due = FAR
             self._steps.output.records += [self._as_record(member) for member in sorted(self._changed)]
             self._changed.clear()
             if leads:
-                self._steps.output.after.append((OTHERS, (BOOTED, 0, 0, [(member, *boot) for member, boot in self.entries()])))
+                self._steps.output.after.append((OTHERS, self._all()))
         self._consider(now)
+
+    def follow(self, now: int) -> None:
+        """There are other members: they are to hear this boot, too."""
+        if any(map(self._is_missing, self._roster.peers)):
+            self._tell_due = now
 
     def rest(self, now: int) -> None:
         """An event is dealt with: what was seen will be written in time."""
@@ -226,16 +250,37 @@ class Boots:
 
     # -- inside ----------------------------------------------------------------------------------------------------------
 
+    @staticmethod
+    def _others(roster: Roster, me: int) -> set[int]:
+        """The other voters, as far as this replica knows or was told."""
+        return {member for member in roster.best.places if member != me and roster.votes(member)}
+
+    def _count(self) -> tuple[int, int]:
+        """How many of them have recorded this boot, and how many there are."""
+        others = self._others(self._roster, self._me)
+        return len(others & self._recorded_by), len(others)
+
+    def _all(self) -> Message:
+        return (BOOTED, 0, 0, [(member, *boot) for member, boot in self.entries()])
+
+    def _asks(self) -> list[int]:
+        """Members that have yet to tell what they have recorded."""
+        return [member for member in self._roster.peers if member not in self._heard_of_all] if self._forgot else []
+
+    def _questions(self) -> list[tuple[int, Message]]:
+        return [(member, _TELL) for member in self._asks()]
+
     def _is_missing(self, member: int) -> bool:
         return member != self._me and member not in self._recorded_by
 
     def _stages(self) -> list[tuple[int, bool]]:
         """From when on a number of records is enough, and whether there are so many."""
-        recorded, others, options = len(self._recorded_by), len(self._members) - 1, self._options
+        (recorded, others), options = self._count(), self._options
+        mine = 1 if self._roster.votes(self._me) else 0
         return [
             (self.began_ns, recorded >= others),
             (self.began_ns + options.beat_ms * MS, 2 * recorded > others),
-            (self.began_ns + options.term_ms * MS, 2 * (recorded + 1) > others + 1),
+            (self.began_ns + options.term_ms * MS, 2 * (recorded + mine) > others + mine),
         ]
 
     def _consider(self, now: int) -> None:
@@ -243,7 +288,7 @@ class Boots:
         if not self.is_registered and any(now >= at and enough for at, enough in self._stages()):
             self.is_registered = True
             self._steps.output.records.append(self._as_record(self._me))
-        if self._tell_due != FAR and not any(map(self._is_missing, self._members)):
+        if self._tell_due != FAR and not self._asks() and not any(map(self._is_missing, self._roster.peers)):
             self._tell_due = FAR
 
     def _record(self, member: int, boot: Boot) -> None:
@@ -265,7 +310,10 @@ class Boots:
         self._changed.add(member)
 
     def _judge(self, member: int, boot: int, nonce: int, other: Boot) -> None:
-        """A peer says which boot of this replica it recorded last, and what it remembers of it; it was told that boot by somebody."""
+        """A peer says which boot of this replica it recorded last, and what it remembers of it; it was told that boot by somebody.
+
+        The first boot of a directory is no copy's of what this replica promised: an invitation was used twice, and the peer hears this one.
+        """
         mine = (self._boot, self._nonce)
         if other[:2] != mine and ((boot, nonce) == mine or other.boot >= self._boot):
             if other.boot == self._boot:
@@ -274,7 +322,7 @@ class Boots:
                 f"it is a copy of an older state: member {member} has seen boot {other.boot}, and this is boot {self._boot}"
                 + (", which does not come from it" if other.boot < self._boot else "")
             )
-        if other[:2] == mine and boot == self._boot and nonce != self._nonce:
+        if other[:2] == mine and boot == self._boot > 1 and nonce != self._nonce:
             self._lose(f"another process runs on a copy of it: member {member} was told boot {boot} with another nonce")
         if other.seen < self._boot and (lacks := self._remembered.lacks(other.ballot, other.slot)):
             self._lose(f"it was rolled back: member {member} remembers that {lacks}")

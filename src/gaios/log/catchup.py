@@ -20,7 +20,7 @@ class Catchup:
     """What is missing here, and whom to ask."""
 
     def __init__(self, options: Options, peers: Sequence[int]) -> None:
-        self._options, self._peers = options, peers
+        self._options, self.peers = options, peers
         self.known = 0
         """The highest slot that a peer said to be chosen."""
         self.retry_at = 0
@@ -56,12 +56,12 @@ class Catchup:
         elif self._asked_through:
             self._vain += 1
         source = self._told_by
-        if self._vain > 2 * len(self._peers):
+        if self._vain > 2 * len(self.peers):
             # Nobody has it: whoever claimed to know it does not. The truth will be heard again.
             self.known, self._vain = chosen, 0
             return 0, range(0)
-        if self._vain:
-            source = self._peers[self._turn % len(self._peers)]
+        if self._vain and self.peers:
+            source = self.peers[self._turn % len(self.peers)]
             self._turn += 1
         self._asked_from = self._reached = chosen
         self._asked_ns = now

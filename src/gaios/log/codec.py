@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
+from gaios import configuration
 from gaios.errors import ProtocolError
 from gaios.log import feature
 from gaios.log.gauge import AILMENTS_MAX
@@ -30,7 +31,8 @@ BOOT: Final = 102
 """(BOOT, [(boot, nonce), …]): the boots of the sender's directory since the last that was registered; its own is the last.  [SAFETY 3]"""
 BOOTED: Final = 103
 """(BOOTED, boot, nonce, [(member, boot, nonce, seen, ballot, slot), …]): an answer to that boot of the receiver, or 0, 0: what is known of
-members, as `records.Boot`. Of the receiver it is durable. 0, 0 and nothing: the receiver's boot is not known, and is to be told again."""
+members, as `records.Boot`. Of the receiver it is durable. 0, 0 and nothing: the receiver's boot may not be known,
+and is to be told again, with what it knows of all."""
 LINEAGE_MAX: Final = 256
 """Boots that a member may have begun since the last that was registered: with their nonces they fit into a copy and a frame."""
 SUM: Final = 104
@@ -58,6 +60,10 @@ _TRANSFER_FIELDS: Final = {
 }
 ROOM: Final = 117
 """(ROOM, room): what the sender's disk has left for the log, see `space.Room`."""
+NEWS: Final = 113
+"""(NEWS, configuration, settled): these are the members, whoever does not know it yet talks to them too; 1: whom it removed may go.
+[SAFETY 18]"""
+CONFIGURATION_BYTES_MAX: Final = 4_096
 FEATURE: Final = 119
 """(FEATURE, stamp, highest): which feature level do you support? `highest` is 0; or the answer, with the question's stamp."""
 STAND: Final = 118
@@ -120,6 +126,11 @@ def _check_level(level: int, highest: int) -> None:
 def _check(member: int, message: object) -> Message:
     if type(message) is list and message and message[0] == SUM:
         return _check_sum(message)
+    if type(message) is list and message and message[0] == NEWS:
+        if len(message) != 3 or type(message[1]) is not bytes or len(message[1]) > CONFIGURATION_BYTES_MAX or message[2] not in (0, 1):
+            raise ProtocolError(reason="news of no configuration")
+        configuration.decode(message[1])
+        return tuple(message)
     if type(message) is list and message and message[0] in (POLL, POLLED):
         if not all(type(field) is int and 0 <= field < _WORD for field in message):
             raise ProtocolError(reason="a poll's field is not a number in range")

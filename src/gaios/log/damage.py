@@ -13,7 +13,12 @@ Rule 3. A state record tells all of every slot above its own mark: what rotted b
 Rule 4. Votes are for no slot more than a window above a mark that is as durable: an intact vote tells what was chosen, whatever became of
 the mark.
 Rule 5. Where a mark and votes above it may both have rotted, and nothing behind tells, the replica says nothing until it has learned what
-it could have voted for. A member that says nothing is one whose messages are lost.
+it could have voted for. A member that says nothing is one whose messages are lost. Each lost record was a mark that went on by one slot at
+the most, or by as many as a snapshot covers that was taken over, or a vote a window above one.
+Rule 6. Where the record that a log begins with is lost, nothing before it tells what its slots were. If nothing behind does either, this
+replica's state is lost. Only the one that a creation wrote holds no votes.
+What stood there of other members' boots is asked for (boots.py).
+Rule 7. A silence and a quarantine stand in the promise copies, too: a record of them that rotted, whole, is not missed.
 """
 
 from collections.abc import Sequence
@@ -21,7 +26,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from gaios.errors import ProtocolError
+from gaios.errors import ProtocolError, StateDamaged
 from gaios.log.quarantine import VERSION, Quarantine
 from gaios.log.records import Record, RecordKind, Recovered, decode_state, encode, fold, recover
 from gaios.paxos.core import WINDOW
@@ -29,6 +34,7 @@ from gaios.paxos.core import WINDOW
 FAR: Final = 1 << 62
 LOST_WORD: Final = encode(Quarantine(VERSION, 0, 0, None, None, "a record says so that rotted"))
 """Whoever was in quarantine is, until it is known to be right again."""
+COPIES_WORD: Final = encode(Quarantine(VERSION, 0, 0, None, None, "its promise copies say so, and no record says why"))
 _ACCEPT, _CHOSEN, _STATE, _FAULT = (int(k) for k in (RecordKind.ACCEPT, RecordKind.CHOSEN, RecordKind.STATE, RecordKind.FAULT))
 
 
@@ -52,12 +58,12 @@ class _Hole:
 
     def __init__(self, place: tuple[int, int, int] | None, low: int, high: int, lost: int) -> None:
         self.place, self.low, self.high, self.lost = place, low, high, lost
+        self.is_first = False
+        """The record that the log began with stood in it, and nothing of that is known."""
         self.slots: dict[int, int] | None = None
         """The only slots that it can be about, each with its ballot; None: all of the range."""
         self.seen: set[int] = set()
         """Slots that were written behind it."""
-        self.found: set[int] = set()
-        """Those of them that have a record of their own there, where they can be looked up."""
         self.newest = FAR
         """No vote in it was in a newer ballot."""
         self.bounds: dict[int, int] = {}
@@ -69,7 +75,6 @@ class _Hole:
         for kind, slot, ballot, payload in records:
             if kind == _ACCEPT:
                 seen.add(slot)
-                self.found.add(slot)
             elif kind == _CHOSEN and self.high == FAR:
                 self.high = ballot or slot + WINDOW
             elif kind == _STATE:
@@ -96,6 +101,7 @@ def recover_damaged(
     directory: str = "the replica's directory",
     *,
     begins_later: bool = False,
+    covered: int = 0,
 ) -> Recovered:
     """Fold what the disk holds, where something of it may be damaged, or was, in segments that are given up.
 
@@ -105,13 +111,15 @@ def recover_damaged(
         rotten: What cannot, in order.
         directory: What errors call it.
         begins_later: Whether the log's first records were given up behind a snapshot.
+        covered: The newest slot behind which there is a snapshot, whatever is in it.
 
     Raises:
         ProtocolError: intact bytes that this version cannot read.
+        StateDamaged: nobody can tell what was voted for.
     """
     if not rotten:
         found = recover(copies, records, directory)
-        _settle(found, [])
+        _settle(found, [], covered)
         return found
     found = recover(copies, [], directory)
     holes: list[_Hole] = []
@@ -124,7 +132,10 @@ def recover_damaged(
             fold(found, part)
             top = max(top, max((slot for kind, slot, _, _ in part if kind == _ACCEPT), default=0))
             if each is not None:
-                hole = _hole(each, found)
+                if each.lost and (each.record is None or each.record[0] in (RecordKind.BOOT, _STATE)):
+                    found.forgot_boots = True
+                hole = _hole(each, found, begins_later=begins_later)
+                hole.is_first = not each.at and each.record is None and each.lost > (0 if begins_later else 1)
                 below = min(hole.slots, default=FAR) - 1 if hole.slots is not None else hole.low
                 hole.low = min(hole.low, oldest)
                 if each.is_repaired:
@@ -139,11 +150,18 @@ def recover_damaged(
     if begins_later and not found.truncated:  # it stood in the record that the log began with
         known = [*found.accepted, *found.faulty, *(slot for hole in holes for slot in hole.slots or ())]
         found.truncated = min([found.chosen, *(slot - 1 for slot in known)])
-    _settle(found, holes)
+    if lost := next((hole for hole in holes if hole.is_first and hole.high == FAR), None):
+        number, start = (lost.place or (0, 0))[:2]
+        what = f"the record that the log begins with, in segment {number}, is lost"
+        detail = f"{what}, and nothing behind it tells what this replica voted for: its state is lost"
+        raise StateDamaged(file=directory, offset=start, kind="state", detail=detail)
+    _settle(found, holes, covered)
+    own = {slot: ballot for kind, slot, ballot, _ in records if kind == _ACCEPT}
+    found.alone = {slot for slot, (ballot, _) in found.accepted.items() if slot > found.truncated and own.get(slot) != ballot}
     return found
 
 
-def _hole(rotten: Rotten, found: Recovered) -> _Hole:
+def _hole(rotten: Rotten, found: Recovered, *, begins_later: bool) -> _Hole:
     """What may have stood there; what an intact header says is taken up."""
     hole = _Hole(rotten.place, found.chosen, FAR, rotten.lost)
     if rotten.record is None:
@@ -165,17 +183,23 @@ def _hole(rotten: Rotten, found: Recovered) -> _Hole:
         found.truncated = max(found.truncated, slot)
     elif kind == _STATE:
         found.chosen, found.promised = max(found.chosen, slot), max(found.promised, ballot)
-        if not rotten.at:  # the records that it was made from are not in this log
+        if not rotten.at and begins_later:  # the records that it was made from are not in this log
             hole.slots, hole.low = None, found.chosen
+        elif not rotten.at:  # a creation wrote it: there is nothing before what it calls chosen
+            found.truncated = slot
     return hole
 
 
-def _settle(found: Recovered, holes: list[_Hole]) -> None:
+def _settle(found: Recovered, holes: list[_Hole], covered: int) -> None:
     """Which slots are faulty, for which place's sake, and how long nothing may be said."""
+    found.silent_through = max(found.silent_through, found.copies.silent_through)
+    if found.copies.is_doubted and not found.quarantine:
+        found.quarantine = COPIES_WORD
+    lost = sum(hole.lost for hole in holes if hole.slots is None and hole.high == FAR)
+    if lost > 1:
+        found.silent_through = max(found.silent_through, max(found.top, found.chosen, covered) + lost + WINDOW)
     for hole in holes:
-        if hole.slots is None and hole.high == FAR and hole.lost > 1:
-            found.silent_through = max(found.silent_through, max(found.top, found.chosen) + hole.lost)
-        elif hole.slots is None and found.chosen + WINDOW < hole.high < FAR:
+        if hole.slots is None and found.chosen + WINDOW < hole.high < FAR:
             found.silent_through = max(found.silent_through, hole.high)  # that is how an earlier start of such a log told it
     faulty = {slot: ballot for slot, ballot in found.faulty.items() if slot > found.truncated}
     for hole in holes:
@@ -188,9 +212,6 @@ def _settle(found: Recovered, holes: list[_Hole]) -> None:
             faulty[slot] = max(ballot, faulty.get(slot, 0))
     missing = (slot for slot in range(found.truncated + 1, found.chosen + 1) if slot not in found.accepted and slot not in faulty)
     faulty |= dict.fromkeys(missing, found.promised)
-    for hole in holes:
-        kept = set(hole.slots if hole.slots is not None else hole.seen) - hole.found
-        found.alone |= {slot for slot in kept if slot > found.truncated and slot in found.accepted and slot not in faulty}
     found.faulty = {slot: max(1, faulty[slot]) for slot in sorted(faulty)}
     for slot in faulty:
         found.accepted.pop(slot, None)

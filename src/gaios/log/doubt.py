@@ -18,7 +18,7 @@ Rule 5. Chains that differ are no matter of the database: replicas disagree abou
 Left out on purpose: where evidence is kept (server/evidence.py), where a proved snapshot is found (server/snapshots.py).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
@@ -29,6 +29,7 @@ from gaios.log.options import MS, Options
 from gaios.log.output import OTHERS
 from gaios.log.quarantine import VERSION, Quarantine, read
 from gaios.log.records import encode
+from gaios.log.roster import Roster
 from gaios.log.steps import FAR, Steps
 from gaios.log.sums import Finding, Judgement, Sum, Sums
 
@@ -62,8 +63,8 @@ class Evidence(NamedTuple):
 class Doubt:
     """One replica's."""
 
-    def __init__(self, steps: Steps, applier: Applier, options: Options, me: int, boot: int, members: Sequence[int], now: int) -> None:
-        self.sums = Sums[Sum](me, members)
+    def __init__(self, steps: Steps, applier: Applier, options: Options, me: int, boot: int, roster: Roster, now: int) -> None:
+        self.sums = Sums[Sum](me, roster)
         self.phase = Phase.SOUND
         self.record: Quarantine | None = None
         """Why, unless it is sound."""

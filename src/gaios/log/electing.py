@@ -8,29 +8,24 @@ is in flight end, so that nobody is left in doubt.
 from collections import deque
 
 from gaios import errors
+from gaios.log.belonging import Belonging
 from gaios.log.codec import POLL, POLLED, Message
-from gaios.log.election import Election
 from gaios.log.options import MS, Options
 from gaios.log.output import OTHERS
 from gaios.log.space import Room
-from gaios.log.standing import Standing
-from gaios.log.steps import FAR, Steps
+from gaios.log.steps import FAR
 from gaios.paxos import core
 
 
-class Electing(Standing):
+class Electing(Belonging):
     """The part of a `Replica` that seeks mastership, and gives it up."""
 
     options: Options
-    peers: tuple[int, ...]
     polls: int
     handovers: int
-    _steps: Steps
-    _election: Election
     _unsynced: deque[tuple[int, int]]
     _leave_by: int
     _proposes: bool
-    _resend_due: int
     _boost_after: int
 
     def retire(self, now: int) -> None:
@@ -41,8 +36,10 @@ class Electing(Standing):
             self._election.stand_back(now, 2 * self.options.term_ms)
 
     @property
-    def _is_candidate(self) -> bool:
-        return self.core.phase in (core.PREPARING, core.RECOVERING) and self.core.bal == self.core.promised
+    def _may_lead(self) -> bool:
+        """Whether it is a voter, as far as it knows and was told, of a database that is there and may be served."""
+        fit = self.doubt.may_serve and not self.lacks_base and not self._steps.is_silent
+        return fit and self.core.electors() >> self.me & 1 == 1 and self.roster.votes(self.me)
 
     def _poll_due_ns(self) -> int:
         """When to poll: later where the disk has less room than others; never where it has none, the database is in doubt, or votes are."""
@@ -55,31 +52,38 @@ class Electing(Standing):
         number = self._election.poll(now, self.me)
         self.polls += 1
         self._master = 0
-        self._steps.output.at_once.append((OTHERS, (POLL, number, self.core.promised, self.core.chosen)))
+        said = (*self._changes.news(), (POLL, number, self.core.promised, self.core.chosen))
+        self._steps.output.at_once.extend((OTHERS, message) for message in said)
         self._consider(now)
 
     def _polled(self, now: int, member: int, message: Message) -> None:
-        """A replica asks whether it might be elected: yes only when no lease of ours is out.  [SAFETY 9]"""
+        """A replica asks whether it might be elected: yes only when no lease of ours is out.  [SAFETY 9]
+
+        What the answer says to be chosen others count for a change to be settled: it leaves when that is durable here.  [SAFETY 5, 18]
+        """
         _, number, promised, chosen = message
-        yes = now >= self.core.granted_until and not self._reign.ballot and not self._steps.is_silent
+        fit = not self._reign.ballot and not self._steps.is_silent
+        yes = now >= self.core.granted_until and fit and self.roster.votes(member)
         if yes:
             self._election.give_way(now, member, self.me)
         self._catchup.heard(member, chosen)
         self._election.seen = max(self._election.seen, promised)
-        self._steps.output.at_once.append((member, (POLLED, number, int(yes), self.core.promised, self.core.chosen)))
+        said = (*self._changes.news(), (POLLED, number, int(yes), self.core.promised, self.core.chosen))
+        self._steps.mark()
+        self._steps.output.after.extend((member, each) for each in said)
         if self._reign.ballot and promised > self._reign.ballot and now >= self._boost_after:
             self._boost(now)
 
     def _count_poll(self, now: int, member: int, message: Message) -> None:
         _, number, yes, promised, chosen = message
         self._election.polled(member, number, yes=yes == 1, promised=promised)
+        self.roster.hear(member, chosen)
         self._catchup.heard(member, chosen)
         self._consider(now)
 
     def _consider(self, now: int) -> None:
         """Campaign if a majority said yes."""
-        fit = self.doubt.may_serve and not self.lacks_base
-        if fit and self.core.quorum(self._election.yes) and now >= self.core.granted_until and not self._reign.ballot:
+        if not self._reign.ballot and self.core.quorum(self._election.yes) and now >= self.core.granted_until and self._may_lead:
             self._campaign(now)
 
     def _campaign(self, now: int) -> None:
@@ -105,9 +109,13 @@ class Electing(Standing):
             self._election.failed(now)
         elif now >= self._resend_due:
             self._resend_due = now + self.options.retransmit_ms * MS
-            if self.core.gathers():
-                message = (core.PREPARE, self.core.bal, self.config)
-                self._steps.output.after.extend((peer, message) for peer in self.peers if not self.core.proms >> peer & 1)
+            participant = self.core
+            if participant.gathers():
+                message: Message = (core.PREPARE, participant.bal, participant.config)
+                self._steps.output.after.extend((peer, message) for peer in self.peers if not participant.proms >> peer & 1)
+            for slot in range(participant.chosen + 1, participant.next):
+                message = (core.ACCEPT, participant.bal, participant.config, slot, participant.acc[slot][1])
+                self._steps.output.at_once.extend((OTHERS, message) for _ in self.peers[:1])
 
     def _stand_down(self, now: int) -> None:
         """Who doubts its own database leads nobody.  [SAFETY 25]"""
@@ -145,5 +153,5 @@ class Electing(Standing):
         present = self.present(now)
         if not self.space.refuses_growth(now, present) or self.space.may_hand_over(now, present):  # it will, once their leases are here
             return None
-        replicas = ", ".join(str(self.members[member]) for member in self.space.full(now))
+        replicas = ", ".join(str(self.members[member]) for member in self.space.full(now) if member in self.members)
         return errors.DiskFull(replicas=replicas, reserve=not self.space.refuses_all(now, present))

@@ -100,6 +100,10 @@ class Gauge:
 
     # -- what is asked ---------------------------------------------------------------------------------------------------
 
+    def ails(self, member: int) -> bool:
+        """Whether a member said last that something is wrong with it."""
+        return bool(self._told.get(member, (0, Ailment(0)))[1])
+
     def unfit(self, now: int, voters: Collection[int], full: Collection[int], *, ailing: bool) -> list[Unfit]:
         """Who does not count; `full` are the members without room, and `ailing` is this replica if it makes its state anew."""
         found: list[Unfit] = []

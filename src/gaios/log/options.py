@@ -42,6 +42,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     before it is found out, and one small entry and a message to each peer a second is nothing."""
     mark_ms: int = 300
     """An idle replica writes down what it knows to be chosen after this."""
+    probe_ms: int = 200
+    """While the members change, the master asks the others how far they are this often."""
     pipeline: int = 2
     """Slots in flight, where a batch is full: one on the disks while the next is on the wire. More makes no more speed."""
     linger_us: int = 2_000
@@ -58,8 +60,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of waiting entries."""
     reads_waiting: int = 4_096
     """Reads that may wait for the lease."""
-    seek_slots: int = 64
-    """Chosen values asked for at a time."""
+    seek_slots: int = 256
+    """Chosen values asked for at a time: a busy supplier answers some milliseconds later, and a new member may ask for the whole log."""
     supply_bytes: int = 4 << 20
     """Chosen values supplied in answer to one message; the rest is asked for again."""
     cache_bytes: int = 16 << 20

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from gaios.log.options import MS
+from gaios.log.roster import Roster
 
 SAMPLES: Final = 16
 SAMPLES_MIN: Final = 8
@@ -37,9 +38,8 @@ _Samples = deque[tuple[int, int]]
 class Pace:
     """One replica's, over all its reigns."""
 
-    def __init__(self, members: int, now: int) -> None:
-        """`members` are all that vote, this one included."""
-        self._need = members // 2 + 1
+    def __init__(self, roster: Roster, now: int) -> None:
+        self._roster = roster
         self._own: _Samples = deque(maxlen=SAMPLES)
         self._others: _Samples = deque(maxlen=SAMPLES)
         self._open: dict[int, tuple[int, set[int]]] = {}
@@ -66,7 +66,7 @@ class Pace:
         if slot in self._open:
             began, members = self._open[slot]
             members.add(member)
-            if len(members) >= self._need:
+            if sum(map(self._roster.counts, members)) >= self._roster.majority:
                 self._others.append((now, now - began))
                 del self._open[slot]
 

@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 from gaios.log.codec import TAKEN, Message
 from gaios.log.options import MS, Options
 from gaios.log.output import OTHERS
+from gaios.log.roster import Roster
 from gaios.log.sums import Judgement, Sums
 
 FAR: Final = 1 << 62
@@ -35,9 +36,9 @@ class Taken(NamedTuple):
 class Proofs:
     """One replica's."""
 
-    def __init__(self, me: int, members: Iterable[int], options: Options, proved: Iterable[int]) -> None:
+    def __init__(self, me: int, roster: Roster, options: Options, proved: Iterable[int]) -> None:
         """`proved`: slots of its own snapshots that were proved before its start."""
-        self._sums = Sums[Taken](me, members)
+        self._sums = Sums[Taken](me, roster)
         self._options = options
         self._proved = set(proved)
         self._ask_due = FAR

@@ -8,7 +8,7 @@
 
 Rule 1. A frame is handed to the file system before anything that it tells of is carried out, so a killed process has said nothing that
 its recording does not hold. A torn last frame was not carried out: it is where the recording ends.
-Rule 2. A value stands as its digest: the core never looks into one. The empty value stays empty.
+Rule 2. A value stands as its digest, but for configurations: the core looks into no others. The empty value stays empty.
 Rule 3. Entries are numbered from 1 and none is left out; a recording that had to stop says so in its header.
 
 Left out on purpose: clients, and what is applied; the simulator's checkers look at those.
@@ -22,6 +22,7 @@ from typing import Any, Final, NamedTuple
 import google_crc32c
 import msgspec
 
+from gaios.configuration import is_configuration
 from gaios.errors import ProtocolError
 from gaios.paxos import core
 
@@ -49,7 +50,7 @@ class Start(msgspec.Struct, array_like=True, frozen=True, tag=1):
     nonce: int
     config: int
     voters: int
-    """As a bit mask."""
+    """The founders, as a bit mask."""
     clock: str
     """What true times count on: only times of the same clock can be compared."""
     began_ns: int
@@ -68,6 +69,10 @@ class Start(msgspec.Struct, array_like=True, frozen=True, tag=1):
     """Nobody can tell what was accepted up to there."""
     is_damaged: bool = False
     """Some of the log could not be read: marks may be missing, too."""
+    governs: tuple[int, bytes] = (0, b"")
+    """The configuration that records say governs, as a value, and behind which slot; a newer one may stand in `accepted`."""
+    is_unsure: bool = False
+    """A newer one than that may have stood in what could not be read."""
 
 
 class Step(msgspec.Struct, array_like=True, frozen=True, tag=2):
@@ -98,8 +103,8 @@ class Handed(msgspec.Struct, array_like=True, frozen=True, tag=4):
     """What is done to which file."""
     copies: tuple[int, int, int, int] | None
     """promised, longest, boot, nonce."""
-    state: tuple[int, int, int, int, list[tuple[int, int, bytes]]] | None
-    """promised, longest, chosen, truncated, accepted, of the state record that opens a segment."""
+    state: tuple[int, int, int, int, list[tuple[int, int, bytes]], tuple[int, bytes]] | None
+    """promised, longest, chosen, truncated, accepted, and what governs at `chosen`, of the state record that opens a segment."""
     records: list[tuple[int, int, int, bytes]]
 
 
@@ -144,13 +149,13 @@ def slim(fields: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _slim(field: object) -> object:
     if type(field) is bytes:
-        return digest(field)
+        return field if is_configuration(field) else digest(field)
     if type(field) is dict:
         return {key: _slim(item) for key, item in field.items()}
     return slim(field) if isinstance(field, tuple) else field
 
 
-FIELDS = tuple(name for name in core.Participant.__slots__ if not name.startswith("_") and name not in {"me", "config", "voters", "acc"})
+FIELDS = tuple(name for name in core.Participant.__slots__ if not name.startswith("_") and name not in {"me", "founders", "acc"})
 
 
 def essence(participant: Any) -> list[int]:  # noqa: ANN401 (a participant, generated, listening or made in memory)

@@ -1,11 +1,12 @@
 """What a replica remembers through a crash, as records, and how a start folds them back.  [SAFETY 5, 7, 11, 15]
 
-    copies   newest ballot promised or learnt of, longest lease term granted, boot, nonce, feature level (two files, by storage/)
+    copies   newest ballot promised or learnt of, longest lease term granted, boot, nonce, feature level (two files, by storage/);
+             while it is so: that the database is doubted, that nothing may be said
     STATE    all of it, and every accepted value above `chosen`              (first in each segment)
     ACCEPT   slot, ballot, value
     CHOSEN   every slot through this one is chosen as last recorded, and the chain's hash there   (lazily written);
              where others have a ballot, the highest slot that was accepted
-    TRUNCATE slots through this one were dropped
+    TRUNCATE slots through this one were dropped; its ballot and payload: behind which slot which configuration governs there
     BOOT     a member's newest boot, and the newest of its acknowledgements that were seen: a peer's, or this replica's once registered
     SNAPSHOT the snapshot behind this slot is durable: its handle                 (behind the mark that its slot is chosen);
              again, with 1 for a ballot: a majority has the same one              (proofs.py)
@@ -14,7 +15,7 @@
     FAULT    what was accepted in this slot cannot be read any more; it was of no newer ballot than this
 
 Rule 1. Folding is a maximum for marks and the newest record for a slot: records may be folded again without harm.
-Rule 2. What was truncated is chosen, and a snapshot of this replica's own that says more than its marks do is none.
+Rule 2. What was truncated is chosen, and so is what a recorded snapshot of this replica's own covers; one that is not recorded is none.
 Rule 3. A CHOSEN mark that was lost is learned again from peers; it speaks of values that stand before it in the log.
 """
 
@@ -33,6 +34,8 @@ Place = tuple[int, int, int]
 """Damaged bytes of the log: segment, start, end."""
 CHAIN_BYTES: Final = 16
 CHAIN_START: Final = bytes(CHAIN_BYTES)
+UNKNOWN: Final = b"?"
+"""Instead of a configuration's value: which one governs there stood in a record that is damaged."""
 
 
 class RecordKind(IntEnum):
@@ -73,6 +76,10 @@ class Copies(msgspec.Struct, array_like=True, frozen=True):
     """Boots, each with its nonce, from the last that is known to be registered to this one.  [SAFETY 3]"""
     feature: int = 1
     """The cell's feature level, as far as this replica has applied it: whoever starts must support it."""
+    is_doubted: bool = False
+    """Its database must not be served: the record that says so, and why, may rot.  [SAFETY 25]"""
+    silent_through: int = 0
+    """See `Recovered`; the record that says so may rot as well."""
 
 
 class State(msgspec.Struct, array_like=True, frozen=True):
@@ -93,6 +100,8 @@ class State(msgspec.Struct, array_like=True, frozen=True):
     """slot, ballot, of every slot above `chosen` whose accepted value was lost."""
     silent_through: int = 0
     """See `Recovered`."""
+    governs: tuple[int, bytes] = (0, b"")
+    """The configuration at `chosen`, as a value, and behind which slot it governs; 0 and empty: the founders'. UNKNOWN: that is lost."""
 
 
 class Recovered(msgspec.Struct):
@@ -104,6 +113,12 @@ class Recovered(msgspec.Struct):
     chosen: int = 0
     truncated: int = 0
     accepted: dict[int, tuple[int, bytes]] = {}
+    configuration: bytes = b""
+    """The newest configuration, as a value, that records say governs; a newer one may stand among the values. Empty: the founders'."""
+    governs: int = 0
+    """Behind this slot."""
+    surveyed: int = 0
+    """At this slot records tell which configuration governs; behind it, only its own record does."""
     chains: dict[int, bytes] = {}
     """Hashes of the log's chain that this replica had written down, by slot: a replay must come to the same.  [SAFETY 16]"""
     snapshots: dict[int, bytes] = {}
@@ -126,6 +141,8 @@ class Recovered(msgspec.Struct):
     """Slots whose value stands in a state record alone, because their own is damaged: they are to be written again."""
     silent_through: int = 0
     """Until every slot through this one is chosen, nothing may be promised or voted for: nobody can tell what was accepted up to there."""
+    forgot_boots: bool = False
+    """What it had written down of other members' boots may be lost in part."""
 
 
 _ACCEPT, _CHOSEN = int(RecordKind.ACCEPT), int(RecordKind.CHOSEN)
@@ -136,6 +153,12 @@ _boot = msgspec.msgpack.Decoder(Boot)
 decode_state = _state.decode
 encode = msgspec.msgpack.Encoder().encode
 _PLACE = struct.Struct("<III")
+
+
+def encode_copies(copies: Copies) -> bytes:
+    """The copies' content; the last two fields stand there only while they say anything."""
+    fields = msgspec.structs.astuple(copies)
+    return encode(copies) if any(fields[-2:]) else encode(fields[:-2])
 
 
 def encode_places(places: Iterable[Place]) -> bytes:
@@ -178,11 +201,14 @@ def fold(found: Recovered, records: Iterable[Record]) -> Recovered:
             chains[slot] = payload
         elif kind == RecordKind.TRUNCATE:
             found.truncated = max(found.truncated, slot)
+            _govern(found, slot, ballot, payload)
         elif kind == RecordKind.SNAPSHOT:
             if ballot:
                 found.proved.add(slot)
-            elif found.snapshots.get(slot, payload) != payload:
-                found.proved.discard(slot)
+            else:
+                found.chosen = max(found.chosen, slot)  # a mark stood before it, which may be lost
+                if found.snapshots.get(slot, payload) != payload:
+                    found.proved.discard(slot)
             found.snapshots[slot] = payload
         elif kind == RecordKind.STATE:
             state = decode_state(payload)
@@ -192,6 +218,7 @@ def fold(found: Recovered, records: Iterable[Record]) -> Recovered:
             found.truncated = max(found.truncated, state.truncated)
             found.quarantine = state.quarantine
             found.silent_through = max(found.silent_through, state.silent_through)
+            _govern(found, state.chosen, *state.governs)
             for at, accepted_in, value in state.accepted:
                 accepted[at] = (accepted_in, value)
                 faulty.pop(at, None)
@@ -213,3 +240,12 @@ def fold(found: Recovered, records: Iterable[Record]) -> Recovered:
     # The mark was durable when it was truncated, and may stand in a segment that went with that.
     found.chosen = max(found.chosen, found.truncated)
     return found
+
+
+def _govern(found: Recovered, at: int, slot: int, value: bytes) -> None:
+    """A record says that at `at` the configuration governs that stands in `slot`."""
+    if value == UNKNOWN:
+        return
+    found.surveyed = max(found.surveyed, at)
+    if value and slot >= found.governs:
+        found.governs, found.configuration = slot, value

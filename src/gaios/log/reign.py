@@ -10,7 +10,6 @@ goes alone.  [PML §6.2; SAFETY 25]
 """
 
 from collections import deque
-from collections.abc import Sequence
 from typing import Any, Final
 
 from gaios import entry, errors
@@ -20,6 +19,7 @@ from gaios.log.options import MS, Options
 from gaios.log.pace import Pace
 from gaios.log.queue import Queue
 from gaios.log.rally import Rally
+from gaios.log.roster import Roster
 from gaios.log.steps import FAR, Steps
 from gaios.paxos import core
 
@@ -31,7 +31,7 @@ OWN_MAX: Final = 16
 class Reign:
     """A master's queue, open proposals, waiting reads and timers; `ballot` is 0 while there is no reign."""
 
-    def __init__(self, steps: Steps, applier: Applier, options: Options, me: int, peers: Sequence[int], now: int, wall_ms: int) -> None:
+    def __init__(self, steps: Steps, applier: Applier, options: Options, me: int, roster: Roster, now: int, wall_ms: int) -> None:
         self.ballot = 0
         self.count = 0
         """Reigns begun."""
@@ -41,13 +41,15 @@ class Reign:
         """Who waits for each open proposal, by slot."""
         self.began_ns = now
         """When this reign, or the one before, began."""
-        self.pace = Pace(len(peers) + 1, now)
+        self.pace = Pace(roster, now)
         self._steps, self._core, self._applier, self._options = steps, steps.core, applier, options
-        self._me, self._peers = me, peers
+        self._me, self._roster = me, roster
         self._started_ns, self._wall_ms = now, wall_ms
         self._reads: deque[tuple[int, Any, bytes]] = deque()
         self._own: list[tuple[Any, bytes]] = []
         """Entries of this master's own that wait for a slot, with their tokens."""
+        self._change: tuple[Any, bytes] | None = None
+        """A configuration that waits until everything below it is chosen, with its token."""
         self._sent_ns: dict[int, int] = {}
         self._epoch_offered = False
         self._snapshot_slot = 0
@@ -62,6 +64,11 @@ class Reign:
     def is_serving(self) -> bool:
         """Whether the epoch is applied."""
         return self.ballot != 0 and self._applier.epoch == self.ballot
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether a configuration waits, or is proposed and not known to be chosen."""
+        return self._change is not None or self._core.fence > self._core.chosen
 
     @property
     def in_flight(self) -> int:
@@ -95,6 +102,9 @@ class Reign:
         self.tokens.clear()
         answers.extend((token, Answer(Status.NOT_MASTER)) for token, _ in self._own)
         self._own.clear()
+        if self._change is not None and self._change[0] is not None:
+            answers.append((self._change[0], Answer(Status.NOT_MASTER)))
+        self._change = None
         self._rally.disperse()
         if not keep_waiting:
             self.refuse_waiting()
@@ -130,7 +140,7 @@ class Reign:
         due, in_flight = self._beat_due, self.in_flight
         if not proposes:
             return min(due, self._resend_due) if in_flight else due
-        if self.queue.waiting and self._rally.until_ns and in_flight < self._options.pipeline:
+        if self.queue.waiting and self._rally.until_ns and in_flight < self._options.pipeline and not self.is_changing:
             due = min(due, self._rally.until_ns)  # a slot of the master's own may be in flight: nobody's crowd is there
         if in_flight:
             return min(due, self._resend_due)
@@ -160,9 +170,13 @@ class Reign:
         if not self._epoch_offered and participant.next <= participant.chosen + core.WINDOW:
             self._epoch_offered = True
             self._offer(now, [entry.epoch(self.ballot)])
-        if self._applier.wants_snapshot(self._options) and self._snapshot_slot <= self._applier.applied:
+        if self._applier.wants_snapshot(self._options) and not self.is_changing and self._snapshot_slot <= self._applier.applied:
             self._ask_for_snapshot(now)
+        if self._change is not None and self.is_serving and participant.next - 1 == participant.chosen:
+            self._offer_change(now, *self._change)
         while (self.queue.waiting or self._own) and self.is_serving and self.in_flight < self._options.pipeline:
+            if self.is_changing:
+                break
             in_flight = sum(map(len, self.tokens.values()))
             if not self._own and not self.queue.fills_a_batch and not self._rally.is_time(now, len(self.queue), in_flight):
                 break
@@ -279,6 +293,19 @@ class Reign:
         self._check_slot = self._offer(now, [*entries, entry.check(self.ballot)])
         return self._check_slot
 
+    def change(self, token: Any, configuration: bytes) -> None:  # noqa: ANN401 (a token is the shell's own)
+        """A configuration, for a slot of its own, with everything below it chosen; with a token there is an answer.  [SAFETY 18]"""
+        self._change = (token, entry.configuration(self.ballot, configuration))
+
+    def _offer_change(self, now: int, token: Any, data: bytes) -> None:  # noqa: ANN401 (a token is the shell's own)
+        slot = self._core.next
+        self._change = None
+        if not self._steps.take((core.CHANGE, entry.batch([data], self._time_ms(now))), self._me, now):
+            raise errors.InvariantViolated(invariant="a master can change the members", detail=f"slot {slot} was refused")
+        self._sent_ns[slot] = now
+        if token is not None:
+            self.tokens[slot] = [token]
+
     def _resend(self, now: int) -> None:
         """Send open proposals again to whoever has not accepted them."""
         participant, after_ns = self._core, self._options.retransmit_ms * MS
@@ -289,7 +316,7 @@ class Reign:
             self._sent_ns[slot] = now
             message = (core.ACCEPT, participant.bal, participant.config, slot, participant.acc[slot][1])
             voted = participant.votes.get(slot, 0)
-            self._steps.output.at_once.extend((peer, message) for peer in self._peers if not voted >> peer & 1)
+            self._steps.output.at_once.extend((peer, message) for peer in self._roster.peers if not voted >> peer & 1)
 
     def _time_ms(self, now: int) -> int:
         """A batch's advisory time: the wall clock at the start, carried on by the steady one, made to grow.  [SAFETY 17]"""

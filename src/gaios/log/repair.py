@@ -6,11 +6,11 @@ Rule 2. At most `seek_slots` are asked for at a time, the oldest first: nothing 
 Left out on purpose: damage above what is chosen; a vote there ends it (damage.spec.py).
 """
 
-from collections.abc import Sequence
 from heapq import nsmallest
 from typing import Final
 
 from gaios.log.options import MS, Options
+from gaios.log.roster import Roster
 from gaios.paxos import core
 
 FAR: Final = 1 << 62
@@ -19,8 +19,8 @@ FAR: Final = 1 << 62
 class Repair:
     """Which slots are missing, and whom to ask."""
 
-    def __init__(self, participant: core.Participant, options: Options, peers: Sequence[int]) -> None:
-        self._core, self._options, self._peers = participant, options, peers
+    def __init__(self, participant: core.Participant, options: Options, roster: Roster) -> None:
+        self._core, self._options, self._roster = participant, options, roster
         self._asked: list[int] = []
         self._retry_at = 0
         self._turn = 0
@@ -33,17 +33,17 @@ class Repair:
 
     def due_ns(self) -> int:
         """When to look again, if nothing comes before."""
-        return self._retry_at if self.is_due and self._peers else FAR
+        return self._retry_at if self.is_due and self._roster.peers else FAR
 
     def wanted(self, now: int) -> tuple[int, list[int]]:
         """Whom to ask, and for which slots: none when nothing is missing, or all is under way."""
-        faulty, chosen = self._core.faulty, self._core.chosen
-        if not self._peers or (now < self._retry_at and any(slot in faulty for slot in self._asked)):
+        faulty, chosen, peers = self._core.faulty, self._core.chosen, self._roster.peers
+        if not peers or (now < self._retry_at and any(slot in faulty for slot in self._asked)):
             return 0, []
         self._asked = nsmallest(self._options.seek_slots, (slot for slot in faulty if slot <= chosen))
         if not self._asked:
             return 0, []
         self._retry_at = now + self._options.retransmit_ms * MS
-        source = self._peers[self._turn % len(self._peers)]
+        source = peers[self._turn % len(peers)]
         self._turn += 1
         return source, self._asked

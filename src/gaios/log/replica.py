@@ -15,13 +15,15 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from gaios import errors
+from gaios.configuration import Configuration
 from gaios.log.answers import Answer, Status
 from gaios.log.applier import Applier
 from gaios.log.applying import Applying
+from gaios.log.belonging import ASKING
 from gaios.log.boots import Boots, lineage
 from gaios.log.catchup import Catchup
-from gaios.log.codec import BOOT, BOOTED, FEATURE, OFFER, POLL, POLLED, ROOM, STAND, SUM, TRANSFERS, Message
+from gaios.log.changes import Changes
+from gaios.log.codec import BOOT, BOOTED, FEATURE, NEWS, POLL, POLLED, ROOM, STAND, SUM, TRANSFERS, Message
 from gaios.log.doubt import Doubt
 from gaios.log.electing import Electing
 from gaios.log.election import Election
@@ -29,9 +31,10 @@ from gaios.log.gauge import Gauge
 from gaios.log.options import MS, Options
 from gaios.log.output import OTHERS, Output
 from gaios.log.raising import Raising
-from gaios.log.records import Place, Record, Recovered
+from gaios.log.records import Place, Recovered
 from gaios.log.reign import Reign
 from gaios.log.repair import Repair
+from gaios.log.roster import Roster, survey
 from gaios.log.sessions import Bounds, Sessions
 from gaios.log.snapshots import Unpacked
 from gaios.log.space import Room, Space
@@ -57,7 +60,6 @@ class Replica(Electing, Applying):
         *,
         me: int,
         members: Mapping[int, int],
-        config: int,
         boot: int,
         nonce: int,
         recovered: Recovered,
@@ -70,15 +72,21 @@ class Replica(Electing, Applying):
         empty: Sequence[bytes] | None = None,
         applier: type[Applier] = Applier,
         participant: type[core.Participant] = core.Participant,
+        told: Configuration | None = None,
     ) -> None:
-        """`base` is what `machine` was restored from, a snapshot behind a slot that `recovered` knows to be chosen.
+        """`members` are the founders, `told` a newer configuration that whoever invited this replica knows.
+
+        `base` is what `machine` was restored from, a snapshot behind a slot that `recovered` knows to be chosen.
 
         `empty` is the machine's snapshot before that; by default it is what `machine` is now.
         """
         self.options = options = options or Options()
-        self.me, self.members, self.config, self.boot, self.nonce = me, dict(members), config, boot, nonce
-        self.peers = tuple(sorted(member for member in members if member != me))
-        self.core = participant(me, config, sum(1 << member for member in self.members))
+        self.me, self.boot, self.nonce = me, boot, nonce
+        self.core = participant(me, sum(1 << member for member in members))
+        self.roster = roster = Roster(me, members, told)
+        if base is not None:
+            survey(recovered, base.part.slot, base.part.config, base.part.members)
+        roster.recover(recovered)
         self.offer = b""
         """The handle of the newest snapshot that is proved: for peers that ask for what was truncated."""
         self.polls = 0
@@ -91,18 +99,19 @@ class Replica(Electing, Applying):
         """Whether, as master, it puts what waits into slots: not where that could not be written down, nor when it is about to go. As of
         the last event: what was told of disks is forgotten by and by, and nothing may come of that between events."""
         self._steps = Steps(self.core, options, lineage(me, recovered, boot, nonce))
-        self._steps.restore(recovered)
-        self.boots = Boots(self._steps, options, me, self.members, recovered, now)
+        self._steps.restore(recovered, roster.newest, roster.slot)
+        self.boots = Boots(self._steps, options, me, roster, recovered, now)
         self.applier = applier(machine, Sessions(bounds or Bounds()), empty)
         if base is not None:
             self.applier.restore(base.part, base.sessions)
-        self._reign = Reign(self._steps, self.applier, options, me, self.peers, now, wall_ms)
-        self._election = Election(options, nonce, now)
-        self.doubt = Doubt(self._steps, self.applier, options, me, boot, tuple(self.members), now)
-        self._catchup = Catchup(options, self.peers)
-        self.space = Space(me, sorted(members), now)
-        self.raising = Raising(self._steps, self.applier, self.boots, options, me)
+        self._reign = Reign(self._steps, self.applier, options, me, roster, now, wall_ms)
         self.gauge = Gauge(me, options.term_ms, now)
+        self._changes = Changes(self._steps, self._reign, roster, self.gauge, options, now)
+        self._election = Election(options, nonce, now)
+        self.doubt = Doubt(self._steps, self.applier, options, me, boot, roster, now)
+        self._catchup = Catchup(options, roster.peers)
+        self.space = Space(me, roster, now)
+        self.raising = Raising(self._steps, self.applier, self.boots, options, me)
         self._master = self._cached_bytes = 0
         self._resend_due = self._boost_after = self._awake_ns = now
         self._unsynced: deque[tuple[int, int]] = deque()
@@ -116,25 +125,11 @@ class Replica(Electing, Applying):
         self._seen = self.applied
         """Every slot through this one was applied once."""
         self._cached_bytes = sum([len(value) for slot, (_, value) in self.core.acc.items() if slot <= self.applied])
-        self._repair = Repair(self.core, options, self.peers)
+        self._repair = Repair(self.core, options, roster)
         if recovered.waiting or recovered.faulty:
             self._steps.know_damage(recovered.waiting, recovered.faulty, now)
         self._has_begun = False
         self._begin()
-
-    def state_record(self) -> Record:
-        """Everything durable, for the head of a new segment.  [SAFETY 15]"""
-        return self._steps.state_record(self.boots.entries())
-
-    def check(self) -> None:
-        """Raise `InvariantViolated` when an invariant of the class does not hold."""
-        reign = self._reign
-        if self.applier.applied > self.core.chosen:
-            raise errors.InvariantViolated(invariant="applied <= chosen", detail=f"{self.applier.applied} > {self.core.chosen}")
-        if reign.ballot and not (self.core.leads() and self.core.bal == reign.ballot):
-            raise errors.InvariantViolated(invariant="a reign is a leader's", detail=f"reign {reign.ballot}, ballot {self.core.bal}")
-        if reign.tokens and (not reign.ballot or min(reign.tokens) <= self.applier.applied):
-            raise errors.InvariantViolated(invariant="open tokens belong to the reign", detail=f"slots {sorted(reign.tokens)[:3]}")
 
     # -- events ----------------------------------------------------------------------------------------------------------
 
@@ -147,9 +142,16 @@ class Replica(Electing, Applying):
 
         Raises:
             StateLost: a peer has seen a newer boot, or another one, of this replica, or remembers more of it than it does.
+            Removed: the cell has no such member any more.
         """
-        if member not in self.members or (member != self.me and self._is_hung(now)):
+        if member != self.me and self._is_hung(now):
             return False
+        for message in messages:
+            if message[0] == NEWS:
+                self._hear_news(now, message)
+        only = None if self.roster.lists(member) or member == self.me else ASKING
+        if only is not None and not self.roster.was_given(member):
+            return bool(self._steps.output)
         if member != self.me:
             self.gauge.heard(now, member)
             if not self.boots.hears(member, boot, nonce, messages):
@@ -157,8 +159,11 @@ class Replica(Electing, Applying):
         supplied, chosen, proposes = 0, self.core.chosen, self._proposes
         for message in messages:
             tag = message[0]
+            if tag == NEWS or (only is not None and tag not in only):
+                continue
             if tag in (BOOT, BOOTED):
                 self.boots.take(now, member, message)
+                self._steps.output.at_once.extend((member, news) for news in (self._changes.news() if tag == BOOT else ()))
                 self._begin()
             elif not self._has_begun:
                 continue
@@ -213,14 +218,6 @@ class Replica(Electing, Applying):
         else:
             self._steps.output.answers.append((token, Answer(Status.NOT_MASTER)))
 
-    def supply(self, now: int, member: int, slot: int, ballot: int, value: bytes) -> None:
-        """A chosen value that `Output.reads` asked the shell for was read from the disk."""
-        del now  # every event has one
-        if member == self.me:
-            self._read[slot], self._asked = value, 0
-        else:
-            self._steps.output.at_once.append((member, (core.CHOSEN, slot, ballot, value)))
-
     def rotted(self, now: int, place: Place, slots: list[int]) -> None:
         """Bytes of the log are damaged, found while running; the newest records of these slots stand there.  [SAFETY 15]
 
@@ -252,6 +249,7 @@ class Replica(Electing, Applying):
         elif self._reign.ballot:
             if self._is_hung(now) or not self._reign.tick(now, self._awake_ns):
                 self.retire(now)
+            self._changes.tick(now)
             self._hand_over_if_unfit(now)
         elif self._is_candidate:
             self._tick_candidate(now)
@@ -285,7 +283,7 @@ class Replica(Electing, Applying):
         if self.core.faulty and self.space.room != Room.NONE:
             due = min(due, self._repair.due_ns())
         if self._reign.ballot:
-            due = min(due, self.raising.due_ns(leads=self.is_serving))
+            due = min(due, self.raising.due_ns(leads=self.is_serving), self._changes.due_ns())
             return min(due, self._reign.due_ns(proposes=self._proposes), self._leave_by or FAR)
         if self._catchup.known > self.core.chosen and self.space.room != Room.NONE:
             due = min(due, self._catchup.retry_at)
@@ -352,7 +350,9 @@ class Replica(Electing, Applying):
     def _settle(self, now: int) -> None:
         """Bring everything to rest after an event: recover, begin or end a reign, apply, answer reads, ask for what is missing."""
         participant, reign = self.core, self._reign
-        if participant.phase == core.RECOVERING:
+        if participant.config != self.roster.newest.number:
+            self._follow(now)
+        if participant.phase == core.PREPARING and participant.quorum(participant.proms):
             self._steps.take((core.RECOVER,), self.me, now)
         if not self.doubt.may_serve:
             self._stand_down(now)
@@ -370,6 +370,8 @@ class Replica(Electing, Applying):
             self._apply(now)
             if not self.doubt.may_serve:
                 self._stand_down(now)
+        if reign.ballot and self._bow_out():
+            self.retire(now)
         reign.retry_reads(now)
         if self._has_begun and not reign.ballot and self._catchup.known > participant.chosen and self.space.room != Room.NONE:
             source, slots = self._catchup.wanted(now, participant.chosen)
@@ -383,17 +385,3 @@ class Replica(Electing, Applying):
         self._look_at_disks(now)
         self._steps.rest(now)
         self.boots.rest(now)
-
-    def _fetch(self, now: int, member: int, message: Message) -> int:
-        """A peer asks for a chosen value: supply it, from memory or by way of the disk; about how many bytes go out."""
-        slot = message[1]
-        if slot <= self.core.truncated:
-            if self.offer:
-                self._steps.output.at_once.append((member, (OFFER, self.offer)))
-            return self.options.supply_bytes
-        if slot <= self._evicted and slot not in self.core.faulty:
-            self._steps.output.reads.append((member, slot))
-            return self.options.batch_bytes
-        self._steps.take(message, member, now)
-        held = self.core.acc.get(slot)
-        return len(held[1]) + 64 if held else 64

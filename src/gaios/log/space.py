@@ -15,11 +15,12 @@ Rule 4. Whoever has less room lets the others poll first.
 Safety rests on none of this: a value that is not taken is a message that was lost.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from enum import IntEnum
 from typing import Final
 
 from gaios.log.options import MS
+from gaios.log.roster import Roster
 
 
 class Room(IntEnum):
@@ -45,11 +46,10 @@ FAR: Final = 1 << 62
 class Space:
     """One replica's view."""
 
-    def __init__(self, me: int, members: Sequence[int], now: int) -> None:
+    def __init__(self, me: int, roster: Roster, now: int) -> None:
         self.room = Room.PLENTY
         """This disk's."""
-        self._me, self._members = me, members
-        self._majority = len(members) // 2 + 1
+        self._me, self._roster = me, roster
         self._told: dict[int, tuple[int, int]] = {}
         """What others said, and until when it is believed."""
         self._say_due = FAR
@@ -111,7 +111,7 @@ class Space:
         """Whether a majority of them would do better than this master, and it is time again."""
         if self.room == Room.PLENTY or now < self._again_ns:
             return False
-        return sum(self.of(now, member) < self.room for member in followers) >= self._majority
+        return sum(self.of(now, member) < self.room for member in followers) >= self._roster.majority
 
     def hands_over(self, now: int, followers: Collection[int]) -> bool:
         """Whether a master should let another reign, `followers` being those whose leases it has; a yes counts as done."""
@@ -123,7 +123,7 @@ class Space:
 
     def full(self, now: int) -> list[int]:
         """The members whose disks are known not to have room."""
-        return [member for member in self._members if self.of(now, member) != Room.PLENTY]
+        return [member for member in sorted(self._roster.places) if self.of(now, member) != Room.PLENTY]
 
     def why(self, replica: int) -> Iterable[str]:
         """Sentences for whoever asks how this replica is."""
@@ -135,4 +135,4 @@ class Space:
     def _lacks(self, now: int, followers: Collection[int], worst: Room) -> bool:
         """Whether no majority is this well, though it could be if disks were not full."""
         well = sum(self.of(now, member) <= worst for member in followers)
-        return well < self._majority <= len(followers)
+        return well < self._roster.majority <= len(followers)

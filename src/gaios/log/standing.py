@@ -1,14 +1,19 @@
 """Where a replica stands: all that a shell, or a person, may ask of it without changing anything.  [INTERFACE `status`]"""
 
+from gaios import errors
+from gaios.configuration import Configuration
 from gaios.log.applier import Applier
 from gaios.log.boots import Boots
 from gaios.log.catchup import Catchup
+from gaios.log.changes import Changes
 from gaios.log.doubt import Doubt
 from gaios.log.gauge import Ailment, Gauge, Unfit, tolerates
 from gaios.log.options import MS, Options
 from gaios.log.raising import Raising
+from gaios.log.records import Record
 from gaios.log.reign import Reign
 from gaios.log.repair import Repair
+from gaios.log.roster import Roster
 from gaios.log.space import Space
 from gaios.log.steps import Steps
 from gaios.paxos import core
@@ -19,9 +24,7 @@ class Standing:
 
     me: int
     options: Options
-    members: dict[int, int]
-    """Each member's replica id."""
-    config: int
+    roster: Roster
     core: core.Participant
     applier: Applier
     boots: Boots
@@ -31,9 +34,68 @@ class Standing:
     raising: Raising
     _reign: Reign
     _catchup: Catchup
+    _changes: Changes
     _steps: Steps
     _repair: Repair
     _master: int
+
+    def state_record(self) -> Record:
+        """Everything durable, for the head of a new segment.  [SAFETY 15]"""
+        return self._steps.state_record(self.boots.entries())
+
+    def check(self) -> None:
+        """Raise `InvariantViolated` when an invariant of the class does not hold."""
+        reign = self._reign
+        if self.applier.applied > self.core.chosen:
+            raise errors.InvariantViolated(invariant="applied <= chosen", detail=f"{self.applier.applied} > {self.core.chosen}")
+        if reign.ballot and not (self.core.leads() and self.core.bal == reign.ballot):
+            raise errors.InvariantViolated(invariant="a reign is a leader's", detail=f"reign {reign.ballot}, ballot {self.core.bal}")
+        if reign.tokens and (not reign.ballot or min(reign.tokens) <= self.applier.applied):
+            raise errors.InvariantViolated(invariant="open tokens belong to the reign", detail=f"slots {sorted(reign.tokens)[:3]}")
+
+    @property
+    def members(self) -> dict[int, int]:
+        """Each present member's replica id."""
+        return self.roster.places
+
+    @property
+    def peers(self) -> tuple[int, ...]:
+        """The other members, in order; a new tuple when they change."""
+        return self.roster.peers
+
+    @property
+    def config(self) -> int:
+        """The number of the configuration that governs what is proposed next."""
+        return self.core.config
+
+    @property
+    def configuration(self) -> Configuration:
+        """That configuration."""
+        return self.roster.newest
+
+    @property
+    def told(self) -> Configuration:
+        """The newest that it knows or was told of: whoever is listed there is talked to."""
+        return self.roster.best
+
+    @property
+    def place(self) -> int:
+        """This replica's own place; of one that was removed, where it was."""
+        return self.roster.place
+
+    def has_left(self, member: int) -> bool:
+        """Whether a member was listed once, and is not in the configuration that is known to be chosen."""
+        newest = self.roster.newest
+        return member < newest.next_member and newest.member(member) is None and not self.roster.lists(member)
+
+    def place_of(self, member: int) -> int:
+        """Where a member is, or was; 0: unknown."""
+        return self.roster.place_of(member)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether those whom it removed may be switched off; a master knows.  [SAFETY 18]"""
+        return self._changes.is_settled
 
     @property
     def is_serving(self) -> bool:
@@ -41,9 +103,16 @@ class Standing:
         return self._reign.is_serving
 
     @property
+    def is_removed(self) -> bool:
+        """Whether the newest configuration that this replica knows, or was told of, does not list it."""
+        return self.me not in self.roster.best.places
+
+    @property
     def role(self) -> str:
-        """`master` or `replica`."""
-        return "master" if self.is_serving else "replica"
+        """`master`, `replica` or `learner`: who is counted for nothing."""
+        if self.is_serving:
+            return "master"
+        return "replica" if self.core.electors() >> self.me & 1 else "learner"
 
     @property
     def master(self) -> int:
@@ -108,17 +177,33 @@ class Standing:
     @property
     def why(self) -> list[str]:
         """What is unusual about this replica, in sentences."""
-        told = [why for why in (self.boots.why(),) if why]
+        told = [*(why for why in (self.boots.why(),) if why), *self._lost()]
+        others = (*self.space.why(self.roster.place), *self._belongs(), *self.doubt.why(self.members), *self.raising.why(self.members))
+        return [*told, *others]
+
+    def _lost(self) -> list[str]:
+        """What was durable here and is no more."""
+        told, steps = [], self._steps
         lost = sum(1 for slot in self.core.faulty if slot <= self.core.chosen)
         if lost:
             told.append(f"the records of {lost} chosen slots are damaged: they are fetched from peers; see docs/operations/damage.md")
         if self.lacks_base:
             told.append("its snapshots are damaged, and its log begins behind them: it fetches one from a peer, and votes on meanwhile")
-        if self._steps.is_silent:
-            through = self._steps.silent_through
+        if steps.is_unsure:
+            told.append("it does not vote until it has learned again who the members are, because a record that may say so is damaged")
+        if self.core.chosen < steps.silent_through:
+            through = steps.silent_through
             told.append(f"it does not vote until slot {through} is chosen, because nobody can tell what it voted for up to there")
-        others = (*self.space.why(self.members[self.me]), *self.doubt.why(self.members), *self.raising.why(self.members))
-        return [*told, *others]
+        return told
+
+    def _belongs(self) -> list[str]:
+        """What is unusual about its membership."""
+        best = self.roster.best
+        if self.is_removed:
+            return [f"member {self.me} was removed in configuration {best.number}: it stops once the others can spare it"]
+        if not self.roster.votes(self.me):
+            return [f"member {self.me} is a learner of configuration {best.number}: it votes once it has caught up"]
+        return []
 
     @property
     def is_repairing(self) -> bool:
@@ -126,22 +211,23 @@ class Standing:
         return self._steps.is_silent or self.lacks_base or self._repair.is_due or self.doubt.is_repairing
 
     def followers(self, now: int) -> list[int]:
-        """The members whose leases this master has, itself included."""
-        return [member for member, until in self.core.grants.items() if now < until]
+        """The voters whose leases this master has, itself included."""
+        electors = self.core.electors()
+        return [member for member, until in self.core.grants.items() if now < until and electors >> member & 1]
 
     def present(self, now: int) -> list[int]:
-        """The members that this master has no reason to take for dead: heard of within two terms, or its reign is not older than that."""
+        """The voters that this master has no reason to take for dead: heard of within two terms, or its reign is not older than that."""
         since = now - 2 * self.options.term_ms * MS
-        return [member for member in self.members if max(self.core.grants.get(member, 0), self._reign.began_ns) > since]
+        return [member for member in self.roster.voters if max(self.core.grants.get(member, 0), self._reign.began_ns) > since]
 
     def unfit(self, now: int) -> list[Unfit]:
         """The members that this master does not count on, with the reason."""
         full = self.space.full(now) if self.space.is_uneven else ()
-        return self.gauge.unfit(now, self.members, full, ailing=self.is_repairing)
+        return self.gauge.unfit(now, self.roster.voters, full, ailing=self.is_repairing)
 
     def tolerates(self, now: int) -> int | None:
         """How many more members may fail; None at any replica but a master with a lease."""
-        return tolerates(self.members, self.unfit(now), self.core.grants, now) if self.is_serving else None
+        return tolerates(self.roster.voters, self.unfit(now), self.core.grants, now) if self.is_serving else None
 
     @property
     def ailments(self) -> Ailment:
@@ -152,5 +238,6 @@ class Standing:
         """How long the lease lasts yet; 0 without one."""
         if not self.core.holds_lease(now):
             return 0
-        ends = sorted(self.core.grants.values(), reverse=True)
-        return ends[len(self.members) // 2] - now
+        electors = self.core.electors()
+        ends = sorted((until for member, until in self.core.grants.items() if electors >> member & 1), reverse=True)
+        return ends[electors.bit_count() // 2] - now

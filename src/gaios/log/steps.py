@@ -14,10 +14,23 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any, Final
 
+from gaios.configuration import Configuration, is_configuration
 from gaios.log.codec import Message
 from gaios.log.options import MS, Options
 from gaios.log.output import OTHERS, Output
-from gaios.log.records import Boot, Copies, Place, Record, RecordKind, Recovered, State, encode, encode_places
+from gaios.log.records import (
+    UNKNOWN,
+    Boot,
+    Copies,
+    Place,
+    Record,
+    RecordKind,
+    Recovered,
+    State,
+    encode,
+    encode_copies,
+    encode_places,
+)
 from gaios.paxos import core
 
 FAR: Final = 1 << 62
@@ -54,9 +67,17 @@ class Steps:
         """The newest ballot in which a value was learnt to be chosen, where that was above any that was promised."""
         self.waiting: dict[Place, set[int]] = {}
         """Damaged places of the log, each with the slots that are yet to be written anew."""
+        self._governs: list[tuple[int, bytes]] = []
+        """Configurations, as values, with the slot behind which each is known to govern; in order."""
+        self._unread: tuple[int, ...] = ()
+        """Chosen slots, lost at the start, in which a newer configuration may have stood."""
+        self._unnamed = 0
+        """What governed behind this slot stood in a record that is lost; 0: in none."""
 
-    def restore(self, recovered: Recovered) -> None:
-        """Take over what the disk held; the boot is written down before anything is said.
+    def restore(self, recovered: Recovered, members: Configuration, governs: int = 0) -> None:
+        """Take over what the disk held, and the members as of its mark; the boot is written down before anything is said.
+
+        `governs`: behind which slot the members govern.
 
         What was accepted above the mark is written again: some of it may stand in a state record alone, its own record torn off behind
         it, and whoever later looks up that slot's newest record on the disk must find this value and not an older one.
@@ -69,10 +90,22 @@ class Steps:
         self._feature = recovered.copies.feature
         self.quarantine = recovered.quarantine
         self.silent_through = recovered.silent_through
+        participant.config, participant.voters = members.number, members.voters if members.number else 0
+        if recovered.configuration:
+            self.govern(recovered.governs, recovered.configuration)
+        for slot in sorted(slot for slot, (_, value) in recovered.accepted.items() if is_configuration(value)):
+            if max(recovered.governs, recovered.truncated) < slot <= recovered.chosen:
+                self.govern(slot, recovered.accepted[slot][1])
+        if recovered.surveyed < recovered.truncated:
+            self._unnamed = recovered.truncated
+        known = max(recovered.surveyed, governs)
+        self._unread = tuple(slot for slot in recovered.faulty if known < slot <= recovered.chosen)
         participant.acc = {slot: held for slot, held in recovered.accepted.items() if slot > recovered.truncated}
         above = sorted(slot for slot in participant.acc if slot > recovered.chosen)
         again = sorted({*above, *recovered.alone}) if recovered.alone else above
         self.output.records.extend((RecordKind.ACCEPT, slot, *participant.acc[slot]) for slot in again)
+        if self.quarantine:  # its record may have rotted
+            self.output.records.append((RecordKind.QUARANTINE, 0, 0, self.quarantine))
         self._top = max(recovered.top, recovered.silent_through, recovered.chosen, above[-1] if above else 0)
         self._write_copies()
 
@@ -87,7 +120,20 @@ class Steps:
     @property
     def is_silent(self) -> bool:
         """Whether nobody can tell what this replica accepted: it must neither promise nor vote."""
-        return self.core.chosen < self.silent_through
+        return self.core.chosen < self.silent_through or self.is_unsure
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether a newer configuration may govern than the one that this replica knows: its record, or what named it, is lost.
+
+        Whoever goes by an older one may count those who are not asked any more. It says nothing at all meanwhile.  [SAFETY 18]
+        """
+        return bool(self._unnamed or self._unread) and self._doubts(self.core.chosen, self._governs[-1][0] if self._governs else 0)
+
+    def _doubts(self, slot: int, governs: int) -> bool:
+        """Whether a newer configuration may stand in a lost record at or below `slot` than the one that governs behind `governs`."""
+        faulty = self.core.faulty
+        return governs < self._unnamed <= slot or any(governs < at <= slot and at in faulty for at in self._unread)
 
     def write_again(self, slots: Iterable[int], boots: Iterable[Record]) -> None:
         """Records are damaged, and what they told is at hand: these slots' values; and what else may have stood there, which is little."""
@@ -95,7 +141,7 @@ class Steps:
         records.extend((RecordKind.ACCEPT, slot, *participant.acc[slot]) for slot in slots)
         records.extend((RecordKind.FAULT, slot, ballot, b"") for slot, ballot in participant.faulty.items() if slot > participant.chosen)
         if participant.truncated:
-            records.append((RecordKind.TRUNCATE, participant.truncated, 0, b""))
+            records.append((RecordKind.TRUNCATE, participant.truncated, *self._governing(participant.truncated)))
         if self.quarantine:
             records.append((RecordKind.QUARANTINE, 0, 0, self.quarantine))
         records.extend(boots)
@@ -104,7 +150,12 @@ class Steps:
     def take(self, event: Message, member: int, now: int) -> bool:
         """One step; whether a rule fired."""
         out = self._out
+        if event[0] == core.INSTALL and event[2]:
+            self.govern(event[1], event[2])
+        config, chosen = self.core.config, self.core.chosen
         fired = self.core.step(event, member, now, out)
+        if self.core.config != config:
+            self._went_over(event, chosen)
         if out.writes:
             self._write(out.writes)
             out.writes.clear()
@@ -112,6 +163,25 @@ class Steps:
             self._send(out.sends, now)
             out.sends.clear()
         return fired
+
+    def _went_over(self, event: Message, before: int) -> None:
+        """A configuration came to be known as chosen; until then the slots through `before` were."""
+        acc = self.core.acc
+        slots = [event[1]] if event[0] == core.CHOSEN and event[1] <= before else range(before + 1, self.core.chosen + 1)
+        for slot in slots if event[0] != core.INSTALL else ():  # what stands below a snapshot may never have been chosen
+            if is_configuration(acc[slot][1]):
+                self.govern(slot, acc[slot][1])
+
+    def govern(self, slot: int, value: bytes) -> None:
+        """That configuration governs behind that slot."""
+        if not self._governs or slot > self._governs[-1][0]:
+            self._governs.append((slot, value))
+
+    def _governing(self, slot: int) -> tuple[int, bytes]:
+        """From where on which configuration governs at that slot; 0 and empty: the founders' does; UNKNOWN: a newer one may."""
+        found = next((each for each in reversed(self._governs) if each[0] <= slot), (0, b""))
+        is_lost = bool(self._unnamed or self._unread) and self._doubts(slot, found[0])
+        return (found[0], UNKNOWN) if is_lost else found
 
     def applied(self, slot: int, chain: bytes) -> None:
         """The chain's hash at the newest applied slot, to be written with the next mark."""
@@ -128,14 +198,14 @@ class Steps:
 
         In which Output that is.
         """
-        if self.core.chosen > self._marked:
-            self._mark()
+        self.mark()
         self.output.records.append((RecordKind.SNAPSHOT, slot, int(proved), handle))
         return self.output.number
 
     def judge(self, slot: int, payload: bytes) -> int:
         """Write down that the database must not be served, or (empty) that it may again; which Output's records say so."""
         self.quarantine = payload
+        self._write_copies()
         self.output.records.append((RecordKind.QUARANTINE, slot, 0, payload))
         return self.output.number
 
@@ -158,8 +228,7 @@ class Steps:
         """Write the mark of an idle replica."""
         if now >= self._mark_due:
             self._mark_due = FAR
-            if self.core.chosen > self._marked:
-                self._mark()
+            self.mark()
 
     def synced(self, number: int) -> None:
         """Every record through Output `number` is durable."""
@@ -204,8 +273,18 @@ class Steps:
         slots = range(mark + 1, participant.chosen + core.WINDOW + 1)
         above = [(slot, *participant.acc[slot]) for slot in slots if slot in participant.acc]
         faulty = [(slot, ballot) for slot, ballot in participant.faulty.items() if slot > mark]
-        silent_through = self.silent_through if self.is_silent else 0
-        state = State(self._newest, participant.longest, mark, participant.truncated, above, boots, self.quarantine, faulty, silent_through)
+        state = State(
+            self._newest,
+            participant.longest,
+            mark,
+            participant.truncated,
+            above,
+            boots,
+            self.quarantine,
+            faulty,
+            self.silent_through if participant.chosen < self.silent_through else 0,
+            self._governing(mark),
+        )
         return (RecordKind.STATE, mark, self._newest, encode(state))
 
     def _send(self, sends: list[tuple[int, Message]], now: int) -> None:
@@ -241,7 +320,9 @@ class Steps:
                 if write[1] > self.core.chosen:
                     records.append((RecordKind.FAULT, write[1], write[2], b""))
             elif field == core.F_TRUNCATED:
-                records.append((RecordKind.TRUNCATE, write[1], 0, b""))
+                governs, value = self._governing(write[1])
+                self._governs = [each for each in self._governs if each[0] >= governs]
+                records.append((RecordKind.TRUNCATE, write[1], governs, value))
 
     @property
     def _newest(self) -> int:
@@ -252,9 +333,17 @@ class Steps:
         return max(self.core.promised, self._learnt)
 
     def _write_copies(self) -> None:
-        copies = encode(Copies(self._newest, self.core.longest, *self.lineage[-1], self.lineage, self._feature))
+        # What is learnt may be in the very batch that these stand before: it ends a silence once it is durable.
+        silent_through = self.silent_through if self._durable_mark < self.silent_through else 0
+        fixed = (self._newest, self.core.longest, *self.lineage[-1], self.lineage, self._feature)
+        copies = encode_copies(Copies(*fixed, bool(self.quarantine), silent_through))
         if copies != self._copies:
             self._copies = self.output.copies = copies
+
+    def mark(self) -> None:
+        """Have what is known to be chosen written down in this Output, if it is not yet."""
+        if self.core.chosen > self._marked:
+            self._mark()
 
     def _mark(self) -> None:
         """Write down what is known to be chosen."""

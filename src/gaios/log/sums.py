@@ -5,17 +5,19 @@
                       judge(slot)
 
 Rule 1. Only sums of one slot are compared: states of different slots differ rightly.
-Rule 2. A sum is right when a majority of all members, silent ones counted, came to it; whoever came to another one is wrong. Nothing less
-is proof: two that agree among five may be wrong together.
+Rule 2. A sum is right when a majority of all voters, silent ones counted, came to it; whoever came to another one is wrong, learners too.
+Nothing less is proof: two that agree among five may be wrong together.
 Rule 3. A member's newest word about a slot counts. It may have rebuilt its state since it said another.
 Rule 4. The exactly-once table has no sum of its contents, which would cost two hashes a command. It is compared by what it answers: all
 answers of a slot go into the trail at once, so a table that differs is found when it first answers otherwise.
 Rule 5. Only the newest slots are kept: a state that differs goes on to differ.  [SAFETY 28]
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import Enum
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar
+
+from gaios.log.roster import Roster
 
 KEPT: Final = 128
 """Slots of which sums are kept: about two minutes of a busy cell, and more of an idle one."""
@@ -77,8 +79,8 @@ class Judgement(NamedTuple, Generic[Told]):
 class Sums(Generic[Told]):
     """The newest sums of all members, or whatever else all should come to alike."""
 
-    def __init__(self, me: int, members: Iterable[int]) -> None:
-        self._me, self._members = me, frozenset(members)
+    def __init__(self, me: int, roster: Roster) -> None:
+        self._me, self._roster = me, roster
         self._said: dict[int, dict[int, Told]] = {}
         """By slot, then by member."""
 
@@ -88,7 +90,7 @@ class Sums(Generic[Told]):
 
     def hear(self, member: int, told: Told) -> None:
         """Another's."""
-        if member in self._members:
+        if member in self._roster.places:
             self._keep(member, told)
 
     def own(self, slot: int) -> Told | None:
@@ -120,18 +122,18 @@ class Sums(Generic[Told]):
         """Compare what is known of a slot."""
         said = self._said.get(slot, {})
         tally: dict[Told, int] = {}
-        for each in said.values():
+        votes = [each for member, each in said.items() if self._roster.counts(member)]
+        for each in votes:
             tally[each] = tally.get(each, 0) + 1
-        best = max(tally.values(), default=0)
-        majority = len(self._members) // 2 + 1
+        best, majority = max(tally.values(), default=0), self._roster.majority
         if best >= majority:
             right = next(each for each, count in tally.items() if count == best)
             odd = tuple(sorted(member for member, each in said.items() if each != right))
             mine = said.get(self._me)
             return Judgement(Finding.ODD if self._me in odd else Finding.AGREED if mine else Finding.OPEN, right, odd)
-        if len(tally) <= 1 or self._me not in said:
+        if len({*said.values()}) <= 1 or self._me not in said:
             return Judgement(Finding.OPEN)
-        silent = len(self._members) - len(said)
+        silent = len(self._roster.voters) - len(votes)
         return Judgement(Finding.DISPUTED if best + silent >= majority else Finding.SPLIT)
 
     def _keep(self, member: int, told: Told) -> None:

@@ -1,5 +1,5 @@
-# Generated from ballots.spec.py, values.spec.py, leases.spec.py, damage.spec.py; do not edit; run `make fix`.
-# sha256 of the texts: 61bcbddf7253f82577a6a4f583a20a6ca804db55d0a4c61cf958f0520d8f6aa2
+# Generated from ballots.spec.py, members.spec.py, values.spec.py, leases.spec.py, damage.spec.py; do not edit; run `make fix`.
+# sha256 of the texts: e812efc67026e688ca2299ba89207097546d8102a72a147fa0fbab9ddd6d6325
 """What may reach the core from another member: every field of every message, its type and its range.
 
 Rule 1. A check is total: any object becomes a message of the core, or a `ProtocolError`.
@@ -220,6 +220,7 @@ _CHECKS: Final[tuple[Callable[[_Raw], tuple[Any, ...]], ...]] = (
     _input,
     _prepare,
     _promise,
+    _input,
     _input,
     _input,
     _input,

@@ -45,15 +45,13 @@ class Participant(Role):
             send(Heartbeat(bal, config, now, t))
             send(Grant(bal, config, now, t))
 
-        case Heartbeat(b, c, t, d) if (
-            c == config and me in voters and (b == promised or b > promised and now >= granted_until)
-        ):
+        case Heartbeat(b, c, t, d) if b == promised or b > promised and now >= granted_until:
             "L2: grant the newest promised ballot its lease; a newer ballot is promised on the way"
             "[PML §5.2; SAFETY 10, 11]"
             promised = b; longest = max(longest, d); granted_until = max(granted_until, now + d)
-            send(Grant(b, config, t, d))
+            send(Grant(b, c, t, d))
 
-        case Grant(b, c, t, d, src=q) if c == config and b == bal and leads() and t <= now:
+        case Grant(b, c, t, d, src=q) if b == bal and leads() and t <= now:
             "L3: count it from its stamp, which is mine and so lies in the past"
             "[PML §5.2; SAFETY 10, 12]"
             grants[q] = max(grants[q], t + shortened(d))
@@ -64,7 +62,7 @@ class Participant(Role):
             phase = IDLE; granted_until = now
             send(Release(bal, config))
 
-        case Release(b, c) if c == config and b == promised:
+        case Release(b, c) if b == promised:
             "L5: the ballot that I granted is dead"
             "[SAFETY 10]"
             granted_until = now

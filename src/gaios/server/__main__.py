@@ -21,6 +21,7 @@ _CODES: Final = (
     (errors.ConfigurationError, 2),
     (errors.PortTaken, 3),
     (errors.StateMissing, 4),
+    (errors.Removed, 2),
     (errors.StateLost, 4),
     (errors.StateDamaged, 4),
     (errors.DiskFailed, 4),

@@ -6,13 +6,15 @@ Rule 2. A client has so many requests under way and no more, each under a number
 
 from typing import Any
 
-from gaios import errors
+from gaios import configuration, errors
 from gaios.locks import Steward
 from gaios.log import Answer, Replica
 from gaios.server.effects import Limits
+from gaios.server.gated import Gated
 from gaios.server.guests import LOCAL, OWN, Connection, Guest, Guests
+from gaios.server.places import Places
 from gaios.server.seclusion import Seclusion
-from gaios.transport import Status, encode_answer, encode_pong
+from gaios.transport import Status, encode_answer, encode_members, encode_pong
 
 
 class Answering:
@@ -24,11 +26,12 @@ class Answering:
     guests: Guests
     steward: Steward
     seclusion: Seclusion
+    gated: Gated
     answered: int
     """Requests answered; `refused`: with something else than the reply; `overloaded`: because something was full."""
     refused: int
     overloaded: int
-    _addresses: dict[int, str]
+    places: Places
     _local: list[tuple[int, Answer]]
     _told: int
     """The master that clients were told of last."""
@@ -43,7 +46,7 @@ class Answering:
     def standing(self) -> tuple[bool, str]:
         """Whether this replica serves, and the client address of the master as far as it knows."""
         replica, master = self.replica, self.replica.master
-        return master == replica.me, self._addresses.get(replica.members.get(master, 0), "")
+        return master == replica.me, self.places.client(master)
 
     def _answer(self, now: int, answers: list[tuple[Any, Answer]]) -> None:
         clients, talking = self.guests.all, self.guests.talking
@@ -94,3 +97,22 @@ class Answering:
         """Tell every client unasked where the master is now: it spares them a search."""
         self._told, self._refusal = self.replica.master, b""
         self.guests.say_to_all(encode_pong(0, *self.standing()))
+
+    def _change(self, now: int, token: tuple[Connection, int], proposed: bytes) -> None:
+        """A client wants other members; whether they follow the present ones is the log's to say.  [SAFETY 18]"""
+        try:
+            members = configuration.decode(proposed)
+        except errors.ProtocolError as error:
+            self._answer(now, [(token, Answer(Status.INVALID, body=errors.pack(errors.InvalidCommand(reason=error.reason))))])
+        else:
+            self.replica.change(now, token, members)
+
+    def _members(self) -> bytes:
+        return encode_members(self.replica.told.number, self.places.clients())
+
+    def _attend(self, now: int) -> bool:
+        """Answer KeepAlives; whether the steward put anything into the log."""
+        before = self.steward.charges
+        for (connection, request), status, body in self.steward.take(now, self.reign):
+            self.guests.say(connection, encode_answer(request, status, 0, 0, self._explain(status, body) if status else body))
+        return self.gated.attend(now) or self.steward.charges > before

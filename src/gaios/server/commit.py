@@ -182,9 +182,10 @@ class GroupCommit:
             self._mark_due = now + MARK_NS
         return after, self._flying_number
 
-    def is_unwritten(self, kind: int, slot: int) -> bool:
-        """Whether the disk may not hold the slot's newest record yet: it must not be read back then."""
-        return any(record[0] == kind and record[1] == slot for record in (*self._flying_records, *self._records))
+    def unwritten(self, kind: int, slot: int) -> tuple[int, int, int, bytes] | None:
+        """The slot's newest record, where the disk may not hold it yet: it must not be read back then."""
+        pending = (*reversed(self._records), *reversed(self._flying_records))
+        return next((record for record in pending if record[0] == kind and record[1] == slot), None)
 
     def due_ns(self) -> int:
         """When `batch` is worth asking although nothing came."""

@@ -10,6 +10,11 @@
     client = "10.0.0.1:7420"
     peer = "10.0.0.1:7520"
     admin = "10.0.0.1:7620"
+    [[place]]                    # one for each place that came later, or has another member than its founder (`gaios member`)
+    id = 6
+    member = 6                   # 0: nobody is there any more
+    client = "10.0.0.6:7420"     # and so on
+    invitation = "lAEG…"         # the configuration that lists this member first
     [log]                        # the log's numbers, see gaios.log.options
     term_ms = 600
 
@@ -19,6 +24,8 @@ Rule 2. A key that is not known is an error that names it and the nearest known 
 Rule 3. Without TLS a replica listens on loopback only, unless `insecure` says otherwise.
 """
 
+import base64
+import binascii
 import difflib
 import os
 import re
@@ -30,7 +37,8 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 import msgspec.inspect
 
-from gaios.errors import ConfigurationError
+from gaios.configuration import Configuration, decode
+from gaios.errors import ConfigurationError, ProtocolError
 from gaios.log.options import Options
 
 ENVIRONMENT: Final = "GAIOS_"
@@ -48,6 +56,15 @@ class Founder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     client: str
     peer: str
     admin: str
+
+
+class Place(Founder, frozen=True, forbid_unknown_fields=True):
+    """A place whose member is no founder."""
+
+    member: Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+    """The number that the cell gave it; 0: nobody is there any more."""
+    invitation: str = ""
+    """The configuration that lists the member first, in base64."""
 
 
 class Cell(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,6 +97,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     replica: tuple[Founder, ...]
     id: int
     dir: str
+    place: tuple[Place, ...] = ()
     listen_client: str = ""
     """Where to listen instead of the founder's own address, which is what others are told."""
     listen_peer: str = ""
@@ -113,11 +131,30 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     @property
     def me(self) -> Founder:
         """This replica's place."""
-        return next(founder for founder in self.replica if founder.id == self.id)
+        return next(place for place in (*self.place, *self.replica) if place.id == self.id)
+
+    @property
+    def member(self) -> int:
+        """This replica's member number: a founder's is its id, all others' are given by the cell.  [SAFETY 1]"""
+        return self.me.member if isinstance(self.me, Place) else self.id
+
+    @property
+    def invitation(self) -> Configuration | None:
+        """The configuration that lists this member first; None for founders.
+
+        Raises:
+            ConfigurationError: it is none.
+        """
+        if not isinstance(self.me, Place):
+            return None
+        try:
+            return decode(base64.b64decode(self.me.invitation, validate=True))
+        except (binascii.Error, ProtocolError) as error:
+            raise ConfigurationError(reason=f"the invitation of member {self.member} cannot be read: {error}") from None
 
     @property
     def members(self) -> dict[int, int]:
-        """Member number to replica id: founders' are equal.  [SAFETY 1]"""
+        """The founders' numbers, each with its replica id: they are equal.  [SAFETY 1]"""
         return {founder.id: founder.id for founder in self.replica}
 
     @property
@@ -129,7 +166,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 _INNER: Final[dict[str, tuple[str, ...]]] = {"log": Options.__struct_fields__, "backup": Backup.__struct_fields__}
 """Tables whose keys may be flags and variables, with the table's name before them."""
-_TABLES: Final = ("cell", "replica", *_INNER)
+_TABLES: Final = ("cell", "replica", "place", *_INNER)
 _OWN: Final = tuple(name for name in Settings.__struct_fields__ if name not in _TABLES)
 KEYS: Final = (*_OWN, *(f"{table}_{name}" for table, names in _INNER.items() for name in names))
 """Every key that may be a flag or a variable."""
@@ -173,6 +210,9 @@ def settings(found: Mapping[str, Any]) -> Settings:
     founders = found.get("replica", ())
     for founder in founders if isinstance(founders, list | tuple) else ():
         _check_names("[[replica]]", founder, Founder.__struct_fields__)
+    places = found.get("place", ())
+    for place in places if isinstance(places, list | tuple) else ():
+        _check_names("[[place]]", place, Place.__struct_fields__)
     try:
         made = msgspec.convert(dict(found), Settings, strict=False)
     except msgspec.ValidationError as error:
@@ -196,6 +236,11 @@ def read_file(path: "str | os.PathLike[str]") -> dict[str, Any]:
         raise ConfigurationError(reason=f"{path} is not TOML: {error}") from None
 
 
+def invite(configuration: bytes) -> str:
+    """A configuration as `Place.invitation` has it."""
+    return base64.b64encode(configuration).decode()
+
+
 def address(text: str) -> tuple[str, int]:
     """`HOST:PORT` or `[IPV6]:PORT` as host and port.
 
@@ -214,12 +259,15 @@ def is_loopback(host: str) -> bool:
     return host in {"localhost", "::1"} or (host.startswith("127.") and host.count(".") == 3)
 
 
-def manifest_text(cell: Cell, founders: tuple[Founder, ...]) -> str:
-    """The part that all founders share, as TOML."""
+def manifest_text(cell: Cell, founders: tuple[Founder, ...], places: tuple[Place, ...] = ()) -> str:
+    """The part that all founders share, and places that came later, as TOML."""
     lines = ["[cell]", f"id = {_quoted(cell.id)}", f"name = {_quoted(cell.name)}"]
     for founder in founders:
         lines += ["", "[[replica]]", f"id = {founder.id}"]
         lines += [f"{role} = {_quoted(getattr(founder, role))}" for role in ("client", "peer", "admin")]
+    for place in places:
+        lines += ["", "[[place]]", f"id = {place.id}", f"member = {place.member}"]
+        lines += [f"{key} = {_quoted(getattr(place, key))}" for key in ("client", "peer", "admin", "invitation")]
     return "\n".join(lines) + "\n"
 
 
@@ -290,13 +338,22 @@ def _expected(kind: object) -> str:
 
 def _check(made: Settings) -> None:
     ids = [founder.id for founder in made.replica]
+    later = [place.id for place in made.place]
+    if len(set(later)) != len(later):
+        raise ConfigurationError(reason="every [[place]] needs an id of its own")
     if not ids or len(set(ids)) != len(ids):
         raise ConfigurationError(reason="every [[replica]] needs an id of its own, and there must be at least one")
-    if made.id not in ids:
-        raise ConfigurationError(reason=f"id is {made.id}, but the founders are {', '.join(map(str, sorted(ids)))}")
+    if made.id not in {*ids, *later}:
+        raise ConfigurationError(reason=f"id is {made.id}, but the replicas are {', '.join(map(str, sorted({*ids, *later})))}")
+    if not made.member:
+        raise ConfigurationError(reason=f"replica {made.id} was removed from the cell")
     if not made.dir:
         raise ConfigurationError(reason="dir is empty", hint="name the directory that holds this replica's state")
-    told = [getattr(founder, role) for founder in made.replica for role in ("client", "peer", "admin")]
+    # Where founders were is free again once the configuration that a later member was invited with does not list them.
+    invitation = made.invitation if isinstance(made.me, Place) and made.me.invitation else None
+    listed = {founder.id for founder in made.replica if invitation is None or invitation.member(founder.id) is not None}
+    present = [place for place in made.place if place.member] + [founder for founder in made.replica if founder.id in listed - {*later}]
+    told = [getattr(founder, role) for founder in present for role in ("client", "peer", "admin")]
     for text in told:
         address(text)
     if len(set(told)) != len(told):

@@ -1,6 +1,6 @@
 """How commands reach a local cell: through its live supervisor's socket, or without one straight at the replicas.  [INTERFACE `up`, `down`]
 
-    request   {"do": "state"} | {"do": "stop"} | {"do": "stop", "replicas": [2]} | {"do": "start", "replicas": [2]}
+    request   {"do": "state"} | {"do": "reload"} | {"do": "stop"} | {"do": "stop", "replicas": [2]} | {"do": "start", "replicas": [2]}
     answer    {"supervisor": pid, "replicas": {"1": "running", …}, "failed": {"2": {"code": 4, "reason": "…"}, …},
                "stopped": […], "started": […]} | {"error": "…"}
 
@@ -169,6 +169,12 @@ def stop(cell: LocalCell, ids: Collection[int] = ()) -> list[int]:
     return sorted(stopped)
 
 
+def reload(cell: LocalCell) -> None:
+    """A live supervisor is to look again which replicas the cell has; those that are new are started."""
+    if is_supervised(cell):
+        ask(cell, {"do": "reload"})
+
+
 def check_ids(cell: LocalCell, ids: Collection[int]) -> None:
     """Raises `ConfigurationError` for a replica that the cell does not have."""
     for replica in ids:
@@ -181,7 +187,7 @@ def check_ids(cell: LocalCell, ids: Collection[int]) -> None:
 def check_ports(cell: LocalCell, ids: Collection[int] = ()) -> None:
     """Raises `PortTaken` if a replica, one of these, that does not run could not listen."""
     try:
-        check_free([founder for founder in cell.founders if (not ids or founder.id in ids) and not pid_of(cell, founder.id)])
+        check_free([founder for founder in cell.places if (not ids or founder.id in ids) and not pid_of(cell, founder.id)])
     except PortTaken as error:
         error.hint = f"stop what listens there: the ports of the cell in {cell.dir} are chosen when it is created"
         raise

@@ -6,18 +6,20 @@ Rule 3. Old bytes stay as they rotted: a place that was dealt with is not dealt 
 """
 
 from gaios import storage
+from gaios.errors import StateDamaged
 from gaios.log import RecordKind, Recovered, Replica, Rotten, recover_damaged
-from gaios.storage import Damage, Journal, Place
+from gaios.storage import Damage, Journal, Place, Reader
 
 
-def recovered(found: storage.Recovered, directory: str) -> Recovered:
-    """What the disk holds, as the log knows it; `directory` is what errors call it.
+def recovered(found: storage.Recovered, directory: str, covered: int = 0) -> Recovered:
+    """What the disk holds, as the log knows it; `directory` is what errors call it, `covered` the slot of its newest snapshot.
 
     Raises:
         ProtocolError: intact bytes that this version cannot read.
+        StateDamaged: nobody can tell what was voted for.
     """
-    rotten = [_rotten(damage) for damage in found.damaged]
-    return recover_damaged(found.copies, found.records, rotten, directory, begins_later=found.begins_later)  # type: ignore[arg-type]
+    rotten, records, later = [_rotten(damage) for damage in found.damaged], found.records, found.begins_later
+    return recover_damaged(found.copies, records, rotten, directory, begins_later=later, covered=covered)  # type: ignore[arg-type]
 
 
 def _rotten(damage: Damage) -> Rotten:
@@ -28,12 +30,23 @@ def _rotten(damage: Damage) -> Rotten:
 class Damages:
     """What was found damaged in one life of a replica."""
 
-    def __init__(self, replica: Replica, journal: Journal) -> None:
-        self._replica, self._journal = replica, journal
+    def __init__(self, replica: Replica, journal: Journal, reader: Reader) -> None:
+        self._replica, self._journal, self._reader = replica, journal, reader
         self.places = list(journal.damaged)
         """All that are known, of the start and since."""
         self.found = 0
         """Places found while running."""
+
+    def read(self, now: int, slot: int) -> tuple[int, bytes]:
+        """Ballot and value that the disk has; 0 and nothing: it does not, or they turn out to have rotted."""
+        if (where := self._journal.locate(RecordKind.ACCEPT, slot)) is None:
+            return 0, b""
+        try:
+            record = self._journal.read(self._reader, where)
+        except StateDamaged:
+            self.found_at(now, where.place)
+            return 0, b""
+        return record.ballot, record.payload
 
     def found_at(self, now: int, place: Place) -> None:
         """These bytes cannot be read: what stands there is written anew, or fetched from peers."""

@@ -19,7 +19,7 @@ from typing import Final
 from gaios.backup.rebase import Base
 from gaios.errors import AnotherCell, ConfigurationError, DirectoryInUse, StateMissing
 from gaios.log import Copies, encode
-from gaios.log.records import RecordKind, State
+from gaios.log.records import RecordKind, State, encode_copies
 from gaios.server import config
 from gaios.storage import Identity, Operation, Record, access
 from gaios.storage import create as create_files
@@ -50,12 +50,13 @@ def create(settings: config.Settings, base: Base | None = None) -> None:
     disk = Disk(where)
     try:
         leftovers = [name for name in disk.reader.names() if name not in {LOCK, CREATING}]
-        identity = Identity(settings.cell.bytes, settings.id, 0)
+        identity = Identity(settings.cell.bytes, settings.member, 0)
         disk.execute_now(files(identity, base, segment_bytes=settings.segment_mib << 20, leftovers=leftovers))
     finally:
         disk.close()
     (where / LOCK).unlink(missing_ok=True)
-    mine = f"member = {settings.id}\n\n" + config.manifest_text(settings.cell, settings.replica)
+    own = tuple(place for place in settings.place if place.id == settings.id)
+    mine = f"id = {settings.id}\nmember = {settings.member}\n\n" + config.manifest_text(settings.cell, settings.replica, own)
     write_durably(where / MANIFEST, mine.encode())
     (where / CREATING).unlink()
     _sync_directory(where)
@@ -87,8 +88,8 @@ def files(identity: Identity, base: Base | None, *, segment_bytes: int, leftover
     """What a replica's directory is made of, without its manifest."""
     slot, promised = (base.slot, base.promised) if base is not None else (0, 0)
     state = State(promised=promised, longest_ns=0, chosen=slot, truncated=slot, accepted=[])
-    record = Record(RecordKind.STATE, 0, 0, encode(state))
-    yield from create_files(identity, encode(Copies(promised=promised)), record, segment_bytes=segment_bytes, leftovers=leftovers)
+    record = Record(RecordKind.STATE, slot, promised, encode(state))
+    yield from create_files(identity, encode_copies(Copies(promised=promised)), record, segment_bytes=segment_bytes, leftovers=leftovers)
     if base is not None:
         writer = Writer(identity.cell, slot)
         yield from writer.begin()
@@ -175,7 +176,7 @@ def check_manifest(settings: config.Settings, path: Path) -> None:
     found = config.read_file(path)
     cell = found.get("cell")
     there = f"member {found.get('member')} of cell {cell.get('id') if isinstance(cell, dict) else None}"
-    wanted = f"member {settings.id} of cell {settings.cell.id}"
+    wanted = f"member {settings.member} of cell {settings.cell.id}"
     if there != wanted:
         raise AnotherCell(what=settings.dir, found=there, expected=wanted)
     listed = found.get("replica")

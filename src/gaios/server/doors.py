@@ -13,16 +13,20 @@ import socket
 from typing import Any, Final
 
 from gaios import errors
+from gaios.configuration import MEMBERS_MAX
 from gaios.server import config
 from gaios.server.admin import Admin, AdminConnection
 from gaios.server.clients import ClientConnection, Frame
 from gaios.server.links import PING_S, SILENCE_S, Inbound, Link
 from gaios.server.logs import Logger
+from gaios.server.node import Node
 from gaios.server.turns import Turns
 from gaios.transport import Hello, encode_goodbye
 
 OWN_FILES: Final = 48
 """Descriptors that the disk, its reader, the listeners and the loop may need at once."""
+FAREWELL_S: Final = 30.0
+"""A member that left is spoken to for so long; later it asks, and is told at the door."""
 ACCEPT_TURNS: Final = 3
 """Turns of the loop from accepting a connection to its protocol: whoever came just before the end must be told too."""
 
@@ -54,12 +58,33 @@ class Doors:
         except BaseException:
             self.close_sockets()
             raise
-        for member, replica in settings.members.items():
-            if replica != settings.id:
-                founder = next(founder for founder in settings.replica if founder.id == replica)
+        self._peers: tuple[int, ...] = ()
+        self._running: dict[int, asyncio.Task[None]] = {}
+        self._dials = False
+
+    def follow(self, node: Node) -> None:
+        """Links to whoever is a member now. Who left keeps its own for a while: it is told over that."""
+        peers = node.replica.peers
+        if peers is self._peers:
+            return
+        self._peers = peers
+        loop = asyncio.get_running_loop()
+        for member in self.links.keys() - {*peers}:
+            loop.call_later(FAREWELL_S, self._part, member)
+        for member in peers:
+            address = node.places.peer(member)
+            if member not in self.links and address:
+                place = node.replica.members[member]
                 self.links[member] = Link(
-                    member=member, replica=replica, address=config.address(founder.peer), hello=self._hello, refused=self._refused, log=log
+                    member=member, replica=place, address=config.address(address), hello=self._hello, refused=self._refused, log=self._log
                 )
+        if self._dials:
+            self.dial()
+
+    def _part(self, member: int) -> None:
+        if member not in self._peers and (task := self._running.pop(member, None)) is not None:
+            task.cancel()
+            del self.links[member]
 
     def close_sockets(self) -> None:
         """Give the ports back."""
@@ -78,7 +103,10 @@ class Doors:
     def dial(self) -> None:
         """This replica's boot is durable: speak to the peers."""
         loop = asyncio.get_running_loop()
-        self._tasks += [loop.create_task(link.run(), name=f"link-{link.replica}") for link in self.links.values()]
+        self._dials = True
+        for member, link in self.links.items():
+            if member not in self._running:
+                self._running[member] = loop.create_task(link.run(), name=f"link-{link.replica}")
 
     def shut(self) -> None:
         """Let nobody in any more."""
@@ -100,9 +128,10 @@ class Doors:
         for _ in range(ACCEPT_TURNS):
             await asyncio.sleep(0)
         self._close_servers()
-        for task in self._tasks:
+        tasks = [*self._tasks, *self._running.values()]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         for inbound in list(self._inbound):
             inbound.close()
         goodbye = encode_goodbye(errors.Unavailable(waited_ms=0, reason=f"replica {self._settings.id} stops"))
@@ -158,19 +187,24 @@ class Doors:
         """Judge who dialled.
 
         Raises:
-            AnotherCell, ProtocolError: it is not one of this cell's other members as this replica knows them.
+            AnotherCell, ProtocolError: it is this replica itself, nobody whom this replica could have missed, or no peer.
+            Removed: it is no member any more, and the others have all that it had.
             BootRefused: it is a copy of one of them.
         """
         if hello.role != "peer":
             raise errors.ProtocolError(reason="this is the peer port; clients use the client port")
         replica = self._turns.node.replica
-        if hello.member == replica.me or hello.member not in replica.members:
+        is_stranger = hello.member >= replica.told.next_member and hello.config <= replica.told.number
+        if hello.member == replica.me or not hello.member or is_stranger:
             raise errors.AnotherCell(what="the peer that dialled", found=f"member {hello.member}", expected="another member of this cell")
+        if replica.has_left(hello.member) and replica.is_settled:
+            raise errors.Removed(member=hello.member, replica=replica.place_of(hello.member), configuration=replica.config)
         if reason := replica.boots.refusal(hello.member, hello.boot, hello.nonce):
             replica.boots.refuse(hello.member, hello.boot, hello.nonce)  # whoever is known as that member shall hear of this one, too
             self._turns.wake()
             raise errors.BootRefused(reason=reason)
-        self.links[hello.member].hurry()
+        if (link := self.links.get(hello.member)) is not None:
+            link.hurry()
         for other in [other for other in self._inbound if other.member == hello.member]:
             other.close()
         return inbound.accept(replica=self._settings.id, member=replica.me, boot=replica.boot, nonce=self._nonce)
@@ -189,13 +223,16 @@ class Doors:
         """A peer's connection is closed."""
         self._inbound.pop(inbound, None)
 
-    def _refused(self, reason: str) -> None:
+    def _refused(self, reason: str | errors.Removed) -> None:
         """A peer has turned this replica away for good."""
-        self._turns.fail(errors.StateLost(directory=self._settings.dir, what=reason))
+        if isinstance(reason, errors.Removed):
+            self._turns.fail(reason)
+        else:
+            self._turns.fail(errors.StateLost(directory=self._settings.dir, what=reason))
 
     def _hello(self) -> Hello:
         replica = self._turns.node.replica
-        return Hello(role="peer", cell=self.cell, member=replica.me, boot=replica.boot, nonce=self._nonce, config=replica.config)
+        return Hello(role="peer", cell=self.cell, member=replica.me, boot=replica.boot, nonce=self._nonce, config=replica.told.number)
 
     # -- all -------------------------------------------------------------------------------------------------------------
 
@@ -215,6 +252,7 @@ class Doors:
             for link in self.links.values():
                 link.beat(now_s)
             self._turns.node.problems = {link.replica: link.problem for link in self.links.values() if link.problem}
+            self.follow(self._turns.node)
             for inbound in list(self._inbound):
                 if now_s - inbound.heard_s > 2 * SILENCE_S:
                     inbound.close(errors.ProtocolError(reason="nothing was said in time"))
@@ -227,7 +265,7 @@ def shares(settings: config.Settings, descriptors: int) -> dict[str, int]:
 
     The disk's files and the links to peers come first: running out of descriptors must not stop a replica.
     """
-    peers = len(settings.replica) - 1
+    peers = max(len(settings.replica) - 1, MEMBERS_MAX - 1)
     left = max(0, descriptors - OWN_FILES - peers)
     peer = min(settings.peer_connections, max(2 * peers, left // 8))
     admin = min(settings.admin_connections, max(1, left // 8))

@@ -10,12 +10,19 @@ Left out on purpose: what is done to files, and what becomes of any of them (sna
 """
 
 from bisect import insort
+from typing import Final
 
 from gaios.log import Replica
 from gaios.log.proofs import Proofs
 from gaios.log.snapshots import Capture, encode_handle
 from gaios.log.sums import Finding
 from gaios.server.loading import Found, Kept
+
+WRONG: Final = {
+    Finding.ODD: "a majority of the replicas has another snapshot behind that slot",
+    Finding.SPLIT: "replicas have different snapshots behind that slot, and no majority agrees: the cell does not serve until one does",
+}
+"""Why a database is in doubt whose snapshot compares so."""
 
 
 class Keeping:
@@ -24,11 +31,13 @@ class Keeping:
     def __init__(self, found: Found, replica: Replica) -> None:
         self.kept = found.kept
         """Durable ones, oldest first."""
-        self.proofs = Proofs(replica.me, replica.members, replica.options, found.proved & {kept.handle.slot for kept in found.kept})
+        self.proofs = Proofs(replica.me, replica.roster, replica.options, found.proved & {kept.handle.slot for kept in found.kept})
         self._replica = replica
         self._spoilt = list(found.spoilt)
         """Slots of those that cannot be read: their files are to be replaced, or removed."""
         self._why = found.why
+        self._ahead = max((kept.handle.slot for kept in self.kept if kept.handle.slot > replica.core.chosen), default=0)
+        """The slot of a peer's that was durable when this replica was killed, and is to be taken over; 0: none."""
         for kept in self.kept:
             self.proofs.note(kept.handle.slot, kept.handle.digest)
         self._offer()

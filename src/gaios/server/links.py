@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol, cast
 
-from gaios.errors import AnotherCell, BootRefused, Error, Overloaded, ProtocolError
+from gaios.errors import AnotherCell, BootRefused, Error, Overloaded, ProtocolError, Removed
 from gaios.server.logs import Logger
 from gaios.transport import Dialler, Hello, Kind, Listener, encode_pong, encode_request, refuse
 
@@ -45,10 +45,10 @@ class Link(asyncio.Protocol):
         replica: int,
         address: tuple[str, int],
         hello: Callable[[], Hello],
-        refused: Callable[[str], None],
+        refused: Callable[[str | Removed], None],
         log: Logger,
     ) -> None:
-        """`refused` is told why the peer takes this replica for a copy."""
+        """`refused` is told why the peer takes this replica for a copy, or that it is no member any more."""
         self.member, self.replica = member, replica
         self._address, self._hello, self._refused = address, hello, refused
         self._hurry = asyncio.Event()
@@ -160,6 +160,8 @@ class Link(asyncio.Protocol):
                 self._log.info("peer_link_up", boot=welcome.boot)
         except Error as error:
             self._close(str(error))
+            if isinstance(error, Removed):
+                self._refused(error)
             if isinstance(error, BootRefused):
                 self._refused(f"member {self.member} says that {error.reason}")
 

@@ -1,6 +1,7 @@
 """What a start restores of the snapshots that it finds.  [PML §5.5; SAFETY 7, 25, 26]
 
 Rule 1. A start takes the newest snapshot that is whole, and none that says more than the log's marks do: its record stands behind a mark.
+One above them that a record calls proved was fetched: it is kept, and taken over as soon as this replica takes part.
 Rule 2. A replica in quarantine starts from one that is proved, or else applies the whole log; where that begins later the oldest has to do.
 Rule 3. What the log was truncated behind is proved: nothing else is truncated behind (snapshots.py).
 Rule 4. Where none can be restored and the log begins behind them, the machine stays empty: the replica fetches one (snapshots.py).
@@ -33,7 +34,7 @@ class Found(NamedTuple):
     empty: tuple[bytes, ...]
     """What it was before, as a snapshot's pieces: a replay from the first slot begins there."""
     kept: list[Kept]
-    """Those that can be read, oldest first."""
+    """Those that can be read, oldest first; one above the log's marks among them, if it is proved."""
     spoilt: list[int]
     """Slots of those that cannot."""
     leftovers: list[str]
@@ -58,7 +59,7 @@ def load(reader: Reader, cell: bytes, recovered: Recovered, machine: Machine, hi
     found = Found(cell, None, empty, [], [], [NEW] if NEW in names else [], [], proved)
     closings: dict[int, Closing] = {}
     for slot in slots(names):
-        if slot > recovered.chosen:
+        if slot > recovered.chosen and slot not in recovered.proved:
             found.leftovers.append(name(slot))  # not recorded: nothing that was said rests on it
             continue
         if slot < recovered.truncated:
@@ -85,7 +86,7 @@ def load(reader: Reader, cell: bytes, recovered: Recovered, machine: Machine, hi
 
 def _first_choice(found: Found, recovered: Recovered) -> int:
     """The slot of the snapshot to start from; 0: none."""
-    slots_ = [kept.handle.slot for kept in found.kept]
+    slots_ = [kept.handle.slot for kept in found.kept if kept.handle.slot <= recovered.chosen]
     if recovered.quarantine:
         oldest = slots_[:1] if recovered.truncated else []
         slots_ = [slot for slot in slots_ if slot in found.proved] or oldest

@@ -2,6 +2,8 @@
 
     DIR/cell.toml            the manifest, written last: what makes DIR a cell
     DIR/replica-1/ …         one directory for each replica (directory.py), with the supervisor's `log` and `down` beside its state
+    DIR/left-replica-1-member-1     what a member left behind that was replaced or removed
+    DIR/changing-1           there while that replica is being added or replaced: who is to go (cli/member_here.py)
     DIR/supervisor.lock      held by the live supervisor; DIR/control is its socket, DIR/supervisor.log what a detached one says
 
 Replica i listens on PORT+i-1 for clients, PORT+100+i-1 for peers, PORT+200+i-1 for the admin.
@@ -36,16 +38,26 @@ class LocalCell(NamedTuple):
     dir: Path
     cell: config.Cell
     founders: tuple[config.Founder, ...]
+    later: tuple[config.Place, ...] = ()
+    """Places that came later, whose member is another than the founder, or that are empty now."""
+
+    @property
+    def places(self) -> list[config.Founder]:
+        """Where a replica is, in order."""
+        later = {place.id: place for place in self.later}
+        present = [later.get(founder.id, founder) for founder in self.founders]
+        present += [place for place in self.later if place.id not in {founder.id for founder in self.founders}]
+        return sorted((place for place in present if member_of(place)), key=lambda place: place.id)
 
     @property
     def ids(self) -> list[int]:
         """The replicas, in order."""
-        return sorted(founder.id for founder in self.founders)
+        return [place.id for place in self.places]
 
     @property
     def endpoints(self) -> list[str]:
         """Where clients go."""
-        return [founder.client for founder in sorted(self.founders, key=lambda founder: founder.id)]
+        return [place.client for place in self.places]
 
     @property
     def manifest(self) -> Path:
@@ -55,6 +67,11 @@ class LocalCell(NamedTuple):
     def replica_dir(self, replica: int) -> Path:
         """Where a replica keeps its state."""
         return self.dir / f"replica-{replica}"
+
+
+def member_of(place: config.Founder) -> int:
+    """The number of the member in a place; 0: nobody is there any more."""
+    return place.member if isinstance(place, config.Place) else place.id
 
 
 def founders(replicas: int, port: int) -> tuple[config.Founder, ...]:
@@ -96,9 +113,10 @@ def open_or_create(
         if check is not None:
             check(places)
         return create(path, places)
-    if replicas is not None and replicas != len(found.founders):
-        raise ConfigurationError(reason=f"the cell in {path} has {len(found.founders)} replicas, not {replicas}")
-    first = config.address(found.endpoints[0])[1]
+    if replicas is not None and replicas != len(found.ids):
+        hint = "gaios member add, remove and replace change who they are"
+        raise ConfigurationError(reason=f"the cell in {path} has {len(found.ids)} replicas, not {replicas}", hint=hint)
+    first = first_port(found)
     if port is not None and port != first:
         raise ConfigurationError(reason=f"the cell in {path} has its first port at {first}, not at {port}")
     return found
@@ -113,8 +131,11 @@ def find(path: "str | os.PathLike[str]") -> LocalCell | None:
     where = Path(path).absolute()
     if not (where / MANIFEST).exists():
         return None
-    made = config.settings({**config.read_file(where / MANIFEST), "id": 1, "dir": str(where)})
-    return LocalCell(where, made.cell, made.replica)
+    told = config.read_file(where / MANIFEST)
+    gone = {place.get("id") for place in told.get("place", ()) if isinstance(place, dict) and not place.get("member")}
+    listed = [place.get("id") for key in ("replica", "place") for place in told.get(key, ()) if isinstance(place, dict)]
+    made = config.settings({**told, "id": next((id_ for id_ in listed if id_ not in gone), 1), "dir": str(where)})
+    return LocalCell(where, made.cell, made.replica, made.place)
 
 
 def create(
@@ -155,3 +176,54 @@ def _clear(where: Path) -> None:
             raise StateMissing(directory=str(where), what=MANIFEST)
     for entry in left:
         shutil.rmtree(entry)
+
+
+def first_port(cell: LocalCell) -> int:
+    """The client port of replica 1, from which all others count."""
+    founder = cell.founders[0]
+    return config.address(founder.client)[1] - founder.id + 1
+
+
+def place_at(cell: LocalCell, replica: int) -> config.Founder:
+    """Where a replica of this id would listen.
+
+    Raises:
+        ConfigurationError: its ports leave the range, or there is no such place.
+    """
+    return founders(replica, first_port(cell))[-1]
+
+
+def settle(cell: LocalCell, place: config.Place) -> LocalCell:
+    """Write down who is in a place from now on; a replica's directory is made, one that another member left is set aside.
+
+    Done again after a crash, it finishes what was begun.
+
+    Raises:
+        ConfigurationError: a directory is there that is this member's already, or nobody's.
+        DiskFailed: it could not be written.
+    """
+    home = cell.replica_dir(place.id)
+    if home.exists() and not (place.member and member_in(home) == place.member):
+        shutil.move(home, _aside(home))
+    made = cell._replace(later=(*(each for each in cell.later if each.id != place.id), place))
+    if place.member and not (home / directory.MANIFEST).exists():
+        directory.create(
+            config.Settings(cell=made.cell, replica=made.founders, place=(place,), id=place.id, dir=str(home)),
+        )
+    directory.write_durably(made.manifest, config.manifest_text(made.cell, made.founders, made.later).encode())
+    return made
+
+
+def member_in(home: Path) -> int:
+    """The member whose directory this is; 0: unknown, or nobody's yet."""
+    if not (home / directory.MANIFEST).exists():
+        return 0
+    member = config.read_file(home / directory.MANIFEST).get("member")
+    return member if isinstance(member, int) else 0
+
+
+def _aside(home: Path) -> Path:
+    """A name for a directory that its place needs no more; it is kept, for whoever wants to look into it."""
+    base = home.with_name(f"left-{home.name}-member-{member_in(home)}")
+    names = (base, *(base.with_name(f"{base.name}-{number}") for number in range(2, 1_000)))
+    return next(name for name in names if not name.exists())

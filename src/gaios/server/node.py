@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import msgspec
 
-from gaios import errors
+from gaios import configuration, errors
 from gaios.locks import LockService, Steward
 from gaios.log import Answer, Bounds, Options, Output, RecordKind, Replica, codec, feature
 from gaios.log.applier import Applier
@@ -31,6 +31,7 @@ from gaios.server.gated import Gated
 from gaios.server.guests import LOCAL, OWN, Connection, Guest, Guests
 from gaios.server.loading import Found, load
 from gaios.server.outbox import Outbox
+from gaios.server.places import Places
 from gaios.server.scrub import Scrubber
 from gaios.server.seclusion import Seclusion
 from gaios.server.snapshots import Snapshots
@@ -77,13 +78,15 @@ class Node(Answering):
         """
         self.replica, self._reader, self.replica_id = replica, reader, replica_id
         self.limits = limits or Limits()
-        self._facts, self._addresses = dict(facts or {}), dict(clients)
+        self._facts = dict(facts or {})
         self.problems: Mapping[int, str] = {}
         """Why peers cannot be spoken to, by replica id, as the shell found."""
+        self.places = Places(replica, clients, self._facts.get("founders", ()))
         self.guests = Guests()
         self._local: list[tuple[int, Answer]] = []
         self._outbox = Outbox(
-            replica.peers, lambda messages: codec.encode(replica.me, replica.boot, replica.config, messages, replica.applier.feature)
+            lambda: replica.peers,
+            lambda messages: codec.encode(replica.me, replica.boot, replica.config, messages, replica.applier.feature),
         )
         self.watches = Watches(replica.applier.machine, self.limits.watches)
         machine = replica.applier.machine
@@ -93,10 +96,12 @@ class Node(Answering):
         self.seclusion = Seclusion(replica, self.watches)
         self.commit = GroupCommit(journal, replica.state_record, list(first or ()))
         self.snapshots = Snapshots(found or Found(bytes(16), None, (), [], [], [], []), replica, self, reader)
-        self.damages = damage.Damages(replica, journal)
+        self.damages = damage.Damages(replica, journal, reader)
         self.scrubber = Scrubber(beside or reader, journal.identity, self.limits, now)
         self._handed_back: list[tuple[Any, ...]] = []
         self._told, self._refusal = 0, b""
+        self._listed = replica.told.number
+        """The configuration that clients were told of last."""
         self._deadline_ns = 0
         self.answered = self.refused = self.overloaded = 0
 
@@ -122,8 +127,11 @@ class Node(Answering):
         facts: Mapping[str, Any] | None = None,
         applier: type[Applier] = Applier,
         make: Callable[..., Replica] = Replica,
+        told: configuration.Configuration | None = None,
     ) -> Self:
         """One boot: read everything durable, take the next boot number, and be ready to carry on.  [SAFETY 3, 7]
+
+        `members` are the founders; `told` is the configuration that invited this member, if it is none of them.
 
         Raises:
             StateMissing, StateDamaged, AnotherCell: the directory cannot be trusted, or is another's.
@@ -133,7 +141,7 @@ class Node(Answering):
             Identity(cell, member, 0), reader, segment_bytes=segment_bytes, indexed={RecordKind.ACCEPT}, directory=directory
         )
         try:
-            recovered = damage.recovered(found, directory)
+            recovered = damage.recovered(found, directory, max(slots_of(reader.names()), default=0))
         except errors.ProtocolError as error:
             raise errors.StateDamaged(file=directory, offset=0, kind="version", detail=error.reason) from None
         feature.check(recovered.copies.feature, applier.highest, directory)
@@ -142,7 +150,6 @@ class Node(Answering):
         replica = make(
             me=member,
             members=members,
-            config=0,
             boot=boot,
             nonce=nonce,
             recovered=recovered,
@@ -154,9 +161,10 @@ class Node(Answering):
             base=snapshots.base,
             empty=snapshots.empty,
             applier=applier,
+            told=told,
         )
         return cls(
-            replica_id=members[member],
+            replica_id=replica.place,
             replica=replica,
             journal=journal,
             reader=reader,
@@ -173,7 +181,10 @@ class Node(Answering):
 
     def client_came(self, connection: Connection) -> Guest:
         """A client is connected; its numbers, from 1, are never used twice. Its first frame says so too."""
-        return self.guests.came(connection)
+        guest = self.guests.came(connection)
+        if self.replica.told.number:
+            self.guests.say(connection, self._members())
+        return guest
 
     def client_frame(self, now: int, connection: Connection, kind: int, body: bytes) -> None:
         """A frame came from a client; `now` was taken after it did.
@@ -204,6 +215,10 @@ class Node(Answering):
         elif kind == Kind.STATUS:
             request = decode_request(body)
             self.guests.say(connection, encode_answer(request, Status.DONE, 0, 0, msgspec.json.encode(self.status(now))))
+        elif kind == Kind.CHANGE:
+            request, proposed = decode_submit(body)
+            if self._admit(connection, client, request):
+                self._change(now, (connection, request), proposed)
         else:
             raise errors.ProtocolError(reason=f"a client sent a frame of kind {kind}")
 
@@ -238,6 +253,7 @@ class Node(Answering):
         if sender != member:
             raise errors.ProtocolError(reason=f"member {member} sent a frame of member {sender}")
         news = self.replica.receive(now, member, boot, nonce, messages)
+        news = news or self.replica.told.number != self._listed
         return news or self.replica.master != self._told or self.replica.deadline_ns() < self._deadline_ns
 
     def disk_done(self, now: int) -> None:
@@ -317,6 +333,9 @@ class Node(Answering):
         replica.set_room(now, self.commit.room)  # the batch took some: what that means is for the next turn, due at once
         if replica.master != self._told:
             self._announce()
+        if replica.told.number != self._listed:
+            self._listed = replica.told.number
+            self.guests.say_to_all(self._members())
         for connection, frame in self.seclusion.take(now):
             self.guests.say(connection, frame)
         local, self._local = self._local, []
@@ -339,7 +358,8 @@ class Node(Answering):
 
     def status(self, now: int) -> dict[str, Any]:
         """This replica's own facts.  [INTERFACE `status`]"""
-        return {**self._facts, **facts_of(self.replica_id, self.replica, self.snapshots, now, self.problems)}
+        facts = facts_of(self.replica_id, self.replica, self.snapshots, now, self.problems)
+        return {**self._facts, **facts, "members": self.places.rows()}
 
     # -- inside ----------------------------------------------------------------------------------------------------------
 
@@ -359,15 +379,17 @@ class Node(Answering):
             self.snapshots.heard(now, member, message)
         if output.answers:
             self._answer(now, self.gated.answered(output.answers))
+        left = self.replica.options.supply_bytes
         for member, slot in output.reads:
-            where = self.commit.journal.locate(RecordKind.ACCEPT, slot)
-            if where is not None and not self.commit.is_unwritten(RecordKind.ACCEPT, slot):
-                try:
-                    record = self.commit.journal.read(self._reader, where)
-                except errors.StateDamaged:
-                    self.damages.found_at(now, where.place)
-                else:
-                    self.replica.supply(now, member, slot, record.ballot, record.payload)
+            if left > 0 or member == self.replica.me:  # the rest is asked for again
+                left -= self._read_back(now, member, slot)
+
+    def _read_back(self, now: int, member: int, slot: int) -> int:
+        """Hand the replica a value that it does not hold any more, and say how long it is; one that is not written yet stands here."""
+        ballot, value = (self.commit.unwritten(RecordKind.ACCEPT, slot) or (0, 0, *self.damages.read(now, slot)))[2:]
+        if ballot:
+            self.replica.supply(now, member, slot, ballot, value)
+        return len(value)
 
     def _release(self, after: Waiting) -> None:
         if after:
@@ -376,10 +398,3 @@ class Node(Answering):
                 if to == me:
                     self._handed_back.append(message)
             self._outbox.add([(to, message) for to, message in after if to != me])
-
-    def _attend(self, now: int) -> bool:
-        """Answer KeepAlives; whether the steward put anything into the log."""
-        before = self.steward.charges
-        for (connection, request), status, body in self.steward.take(now, self.reign):
-            self.guests.say(connection, encode_answer(request, status, 0, 0, self._explain(status, body) if status else body))
-        return self.gated.attend(now) or self.steward.charges > before

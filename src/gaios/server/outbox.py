@@ -29,8 +29,9 @@ class Outbox:
 
     __slots__ = ("_all", "_encode", "_learn", "_peers", "_single")
 
-    def __init__(self, peers: Sequence[int], encode: Callable[[list[Message]], bytes]) -> None:
-        self._peers, self._encode = tuple(peers), encode
+    def __init__(self, peers: Callable[[], Sequence[int]], encode: Callable[[list[Message]], bytes]) -> None:
+        """`peers` says who is told what all are told."""
+        self._peers, self._encode = peers, encode
         self._all: list[Message] = []
         self._single: dict[int, list[Message]] = {}
         self._learn: Message = ()
@@ -51,15 +52,14 @@ class Outbox:
         frames: list[ToPeer] = []
         if self._all:
             for body, urgent in self._bodies(self._all, self._learn):
-                frames += [(peer, body, urgent) for peer in self._peers]
+                frames += [(peer, body, urgent) for peer in self._peers()]
             for message in self._all:
                 if message[0] == core.LEARN:
                     self._learn = message
             self._all = []
         if self._single:
             for peer, messages in self._single.items():
-                if peer in self._peers:
-                    frames += [(peer, body, urgent) for body, urgent in self._bodies(messages)]
+                frames += [(peer, body, urgent) for body, urgent in self._bodies(messages)]
             self._single = {}
         return frames
 

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from gaios.configuration import is_configuration
 from gaios.log import RecordKind, Replica, codec
 from gaios.log.codec import Message
 from gaios.log.recording import Came, Done, Entry, Frame, Handed, Left, Start, Step, digest, essence, fingerprint, slim
@@ -29,6 +30,7 @@ from gaios.server.outbox import Outbox
 from gaios.storage import Create, Journal, Operation, Remove, Rename, Sync, SyncDirectory, Write
 
 _copies = msgspec.msgpack.Decoder(Copies)
+_WHOLE = frozenset({RecordKind.BOOT, RecordKind.TRUNCATE})
 _state = msgspec.msgpack.Decoder(State)
 _WORDS = {Write: "write", Sync: "sync", Create: "create", Remove: "remove", Rename: "rename", SyncDirectory: "sync directory"}
 
@@ -93,7 +95,8 @@ class RecordedReplica(Replica):
         kind = inspect.signature(Replica).parameters["participant"].default
         super().__init__(participant=listening(kind, notes), **arguments)
         participant = self.core  # a boot, all that may have happened to it, changes none of this
-        accepted = [(slot, ballot, digest(value)) for slot, (ballot, value) in sorted(participant.acc.items())]
+        accepted = [(slot, ballot, _shown(value)) for slot, (ballot, value) in sorted(participant.acc.items())]
+        recovered = arguments["recovered"]
         notes.found = {
             "promised": participant.promised,
             "longest": participant.longest,
@@ -102,7 +105,9 @@ class RecordedReplica(Replica):
             "accepted": accepted,
             "faulty": sorted(participant.faulty.items()),
             "silent_through": self._steps.silent_through,
-            "is_damaged": bool(arguments["recovered"].waiting),
+            "is_damaged": bool(recovered.waiting),
+            "governs": (recovered.governs, recovered.configuration),
+            "is_unsure": self._steps.is_unsure,
         }
 
     def receive(self, now: int, member: int, boot: int, nonce: int, messages: list[Message]) -> bool:
@@ -147,17 +152,29 @@ class RecordedCommit(GroupCommit):
         return super().done(now)
 
 
+def _shown(value: bytes) -> bytes:
+    """What stands for a value: configurations stand as they are."""
+    return value if is_configuration(value) else digest(value)
+
+
 def _handed(operations: list[Operation], copies: bytes | None, opened: State | None, records: list[tuple[int, int, int, bytes]]) -> Handed:
     told = [(_WORDS[type(operation)], operation.new if isinstance(operation, Rename) else operation.name) for operation in operations]
     promise = _copies.decode(copies) if copies is not None else None
     return Handed(
         told,
         (promise.promised, promise.longest_ns, promise.boot, promise.nonce) if promise is not None else None,
-        (opened.promised, opened.longest_ns, opened.chosen, opened.truncated, [(s, b, digest(v)) for s, b, v in opened.accepted])
+        (
+            opened.promised,
+            opened.longest_ns,
+            opened.chosen,
+            opened.truncated,
+            [(s, b, _shown(v)) for s, b, v in opened.accepted],
+            opened.governs,
+        )
         if opened is not None
         else None,
         [
-            (kind, slot, ballot, digest(data) if kind == RecordKind.ACCEPT else data if kind == RecordKind.BOOT else b"")
+            (kind, slot, ballot, _shown(data) if kind == RecordKind.ACCEPT else data if kind in _WHOLE else b"")
             for kind, slot, ballot, data in records
         ],
     )
@@ -172,7 +189,7 @@ class RecordedNode(Node):
         super().__init__(replica=replica, journal=journal, **arguments)
         self._notes = replica.notes
         self._bodies: list[tuple[bytes, list[Message]]] = []
-        self._outbox = Outbox(replica.peers, self._encode)
+        self._outbox = Outbox(lambda: replica.peers, self._encode)
         self.commit = RecordedCommit(replica.notes, journal, replica.state_record, list(first or ()))
 
     def listen(self, sink: Sink, start: Start) -> None:
@@ -217,7 +234,7 @@ def start_recorded(sink: Sink, *, cell: bytes, now: int, wall_ms: int, **argumen
         boot=replica.boot,
         nonce=replica.nonce,
         config=replica.config,
-        voters=replica.core.voters,
+        voters=replica.core.founders,
         clock=sink.clock,
         began_ns=sink.true_ns(now),
         wall_ms=wall_ms,

@@ -99,6 +99,7 @@ class Replica:
         except BaseException:
             self._disk.close()
             raise
+        self._doors.follow(node)
         turns = self._turns = Turns(
             node=node, disk=self._disk, links=self._doors.links, clients=self._doors.clients, metrics=self.metrics, log=self.log
         )
@@ -240,8 +241,9 @@ class Replica:
         start = Node.start if self._recorder is None else partial(start_recorded, self._recorder)
         return start(
             cell=settings.cell.bytes,
-            member=settings.id,
+            member=settings.member,
             members=settings.members,
+            told=settings.invitation,
             clients={place.id: place.client for place in settings.replica},
             reader=disk.reader,
             machine=machine,
@@ -265,7 +267,7 @@ class Replica:
                 "client": me.client,
                 "peer": me.peer,
                 "admin": me.admin,
-                "members": places,
+                "founders": places,
                 "backup": self.backups.facts if self.backups is not None else None,
             },
         )

@@ -10,7 +10,8 @@ cut short is removed.
 Rule 2. Nothing is truncated, given up or removed before the record of a newer snapshot is durable that says that it is proved, and never
 what the oldest of `keep_snapshots` proved ones needs: should the newest be damaged, a start takes the one before, and more of the log.
 Rule 3. Who lacks what its peers have truncated fetches a snapshot instead of taking one (fetching.py). It is adopted whole, when its record
-is durable: a crash before that leaves what was there, and the fetching begins anew. Only what is proved is offered.
+is durable: a crash before that leaves what was there, and the fetching begins anew; after one behind that the start goes on with it.
+Only what is proved is offered.
 Rule 4. A replica in quarantine keeps none but those that are proved. One whose log begins later is rebuilt from the newest of them.
 Rule 5. A snapshot that rots is fetched again from peers that have the same.  [SAFETY 15]
 Rule 6. Who has none to start from, or to be rebuilt from, and a log that begins later, asks all others for theirs until it has one.
@@ -24,28 +25,23 @@ from contextlib import suppress
 from typing import Final
 
 from gaios.errors import ProtocolError, StateDamaged
-from gaios.log import Replica, feature
+from gaios.log import Replica
 from gaios.log.codec import ASK, GONE, OFFER, TAKEN, WANT, Message
 from gaios.log.options import MS
 from gaios.log.output import OTHERS
-from gaios.log.snapshots import Capture, Closing, Handle, encode_handle, read_handle, unpack
+from gaios.log.snapshots import Capture, Closing, Handle, Unpacked, encode_handle, read_handle
 from gaios.log.sums import Finding
 from gaios.server.fetching import Fetching
 from gaios.server.giving import Giving
-from gaios.server.keeping import Keeping
+from gaios.server.keeping import WRONG, Keeping
 from gaios.server.loading import Found, Kept, restore
 from gaios.server.retention import Log, settle
 from gaios.storage import Create, Operation, Reader, Remove, SyncDirectory
-from gaios.storage.snapshot import DIRECTORY, NEW, File, Writer, name
+from gaios.storage.snapshot import DIRECTORY, NEW, Writer, name
 
 FLIGHT_OPERATIONS: Final = 6
 """Gathered before the disk is troubled with them: about a MiB."""
 FAR: Final = 1 << 62
-WRONG: Final = {
-    Finding.ODD: "a majority of the replicas has another snapshot behind that slot",
-    Finding.SPLIT: "replicas have different snapshots behind that slot, and no majority agrees: the cell does not serve until one does",
-}
-"""Why a database is in doubt whose snapshot compares so."""
 
 
 class Snapshots(Keeping):
@@ -100,7 +96,7 @@ class Snapshots(Keeping):
                 self.skipped += 1
                 continue
             replica = self._replica
-            order = sorted(replica.members, key=lambda member: (member == replica.master, member))
+            order = sorted({*replica.members, replica.me}, key=lambda member: (member == replica.master, member))
             self._due = now + order.index(replica.me) * replica.options.snapshot_stagger_ms * MS
             self._capture, self._writer = capture, None
 
@@ -228,12 +224,11 @@ class Snapshots(Keeping):
             self._operations += (Remove(NEW), SyncDirectory(DIRECTORY))
         self._capture, self._fetching, self._writer, self._due = None, None, None, FAR
 
-    def _install(self, now: int, closing: Closing) -> None:
+    def _install(self, now: int, kept: Kept) -> None:
         """Adopt a peer's snapshot, whose record is durable by now."""
-        replica, slot = self._replica, closing.handle.slot
-        base = unpack(closing, File(self._reader, slot, self._cell).chunks())
-        feature.check(base.part.feature, replica.applier.highest, name(slot))
-        replica.applier.machine.restore(base.machine)
+        replica, slot = self._replica, kept.handle.slot
+        if (base := self._restored(kept)) is None:
+            return
         self._cut = replica.install(now, base)
         self._outdated = [kept.handle.slot for kept in self.kept if kept.handle.slot < slot]
         self._outdated += [spoilt for spoilt in self._spoilt if spoilt < slot]
@@ -282,15 +277,20 @@ class Snapshots(Keeping):
                 self.said.append((OTHERS, (WANT, self._through)))
 
     def _rebuild_from(self, kept: Kept) -> None:
-        self._stirred, applier = True, self._replica.applier
-        try:
-            base = restore(self._reader, kept.handle, applier.machine, applier.highest)
-        except StateDamaged as error:
-            self.spoil(kept.handle.slot, str(error))
-        else:
+        self._stirred = True
+        if (base := self._restored(kept)) is not None:
             self.rebuilt += 1
             self._tried.add(kept.handle.digest)
             self._replica.rebuild(base)
+
+    def _restored(self, kept: Kept) -> Unpacked | None:
+        """The machine's state is that of one of ours now; None: that one rotted."""
+        applier = self._replica.applier
+        try:
+            return restore(self._reader, kept.handle, applier.machine, applier.highest)
+        except StateDamaged as error:
+            self.spoil(kept.handle.slot, str(error))
+            return None
 
     # -- their records ---------------------------------------------------------------------------------------------------
 
@@ -323,7 +323,11 @@ class Snapshots(Keeping):
         if self._recorded and number >= self._recorded and self._closing is not None and self._writer is not None:
             closing, stored = self._closing, self._writer.stored
             self._recorded, self._closing, self._writer = 0, None, None
-            self._recorded_is(now, Kept(closing.handle, stored), closing)
+            self._recorded_is(now, Kept(closing.handle, stored))
+        if self._ahead and self._replica.boots.is_registered:
+            kept, self._ahead = self._at(self._ahead), 0
+            if kept is not None and self._replica.lacks(kept.handle.slot):
+                self._install(now, kept)
         proved = [slot for slot, output in self._proving.items() if number >= output]
         for slot in proved:
             del self._proving[slot]
@@ -338,7 +342,7 @@ class Snapshots(Keeping):
             self._outdated = []
             self._truncate(now)
 
-    def _recorded_is(self, now: int, new: Kept, closing: Closing) -> None:
+    def _recorded_is(self, now: int, new: Kept) -> None:
         """It counts from now on."""
         replica, slot = self._replica, new.handle.slot
         self._put(new)
@@ -348,7 +352,7 @@ class Snapshots(Keeping):
         if self._is_fetched:
             self.proofs.prove(slot)
         if replica.lacks(slot):
-            self._install(now, closing)
+            self._install(now, new)
         elif replica.doubt.wants_base and self._is_fetched:
             self._rebuild_from(new)
         else:
@@ -366,7 +370,7 @@ class Snapshots(Keeping):
 
     def _retain(self, now: int, *, is_full: bool = False) -> None:
         """What is too old, or too much, goes."""
-        if not self.kept:
+        if not self.kept or self._ahead:
             return
         replica, log_bytes = self._replica, self._log.kept_bytes(self._through)
         spoilt = [slot for slot in self._spoilt if slot < self.kept[-1].handle.slot]

@@ -271,6 +271,8 @@ class Supervisor:
         verb, named = request.get("do"), request.get("replicas") or []
         if not (isinstance(named, list) and all(type(replica) is int for replica in named)):
             raise errors.ConfigurationError(reason="`replicas` is not a list of replica ids")
+        if not {*named} <= {*self._cell.ids}:
+            await self._reload()  # whoever changed the members was cut short before it told
         control.check_ids(self._cell, named)
         if verb == "stop":
             for replica in self._cell.ids:
@@ -287,7 +289,25 @@ class Supervisor:
             return {**self._state(), "started": started}
         if verb == "state":
             return self._state()
+        if verb == "reload":
+            await self._reload()
+            return self._state()
         raise errors.ConfigurationError(reason=f"a supervisor cannot {verb!r}")
+
+    async def _reload(self) -> None:
+        """The cell has other replicas than before: those that are gone are let go, those that are new are started."""
+        found = local.find(self._cell.dir)
+        if found is None:
+            raise errors.ConfigurationError(reason=f"there is no cell in {self._cell.dir} any more")
+        self._cell = found
+        for replica in self._keepers.keys() - {*found.ids}:
+            await self._stop([replica])
+            self._keepers.pop(replica).leave()
+        for replica in found.ids:
+            if replica not in self._keepers:
+                self._keepers[replica] = Keeper(found, replica, self._event.set, self._log)
+            if not control.is_down(found, replica):
+                self._keepers[replica].begin()
 
     def _state(self) -> dict[str, Any]:
         return {

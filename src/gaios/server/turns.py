@@ -274,7 +274,9 @@ class Turns:
         for member, body, urgent in effects.to_peers:
             if body is not last:
                 last, frame = body, encode_peer(body)
-            links[member].send(frame, urgent=urgent)
+            link = links.get(member)
+            if link is not None:
+                link.send(frame, urgent=urgent)
         clients = self._clients
         for number, data in effects.to_clients:
             connection = clients.get(number)
@@ -316,13 +318,12 @@ class Turns:
         """See to it that a turn comes when something is due. An earlier timer stays: it will look again."""
         if self._timer is not None:
             self._timer.cancel()
-        self._timer_ns = deadline
+        self._timer, self._timer_ns = None, deadline
         if deadline <= now:
             replica = self.node.replica
             if now < self._yield_until and replica.master not in {0, replica.me}:
                 self._timer = self._loop.call_later(YIELD_S, self._on_timer)
             else:
-                self._timer = None
                 self._loop.call_soon(self._on_timer)
         else:
             self._timer = self._loop.call_later((deadline - now) / 1e9, self._on_timer)

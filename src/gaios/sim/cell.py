@@ -1,8 +1,10 @@
 """A simulated cell: replicas, clients, the network between them, and what makes faults happen."""
 
+from gaios.configuration import Configuration
 from gaios.server.node import Node
 from gaios.sim.client import SimulatedClient
 from gaios.sim.faults import MS
+from gaios.sim.movers import Movers
 from gaios.sim.nemesis import Nemesis
 from gaios.sim.network import Network
 from gaios.sim.observations import Observations
@@ -19,9 +21,11 @@ class Cell:
         faults = plan.faults
         observations.patience_ns = (2 * plan.options.term_ms + plan.options.retransmit_ms) * MS
         self.network = Network(world, world.dice.split("network"), faults.network)
-        cell = world.dice.split("cell").bytes(16)
-        self._id = cell
-        self.seats = {replica: self._seat(replica, observations) for replica in range(1, plan.replicas + 1)}
+        self._cell = world.dice.split("cell").bytes(16)
+        self.seats: dict[int, Seat] = {}
+        """By member number."""
+        for replica in range(1, plan.replicas + 1):
+            self.seats[replica] = self._seat(replica, observations)
         for seat in self.seats.values():
             seat.meet(self.seats.values())
             seat.create()
@@ -36,11 +40,16 @@ class Cell:
             )
             for number in range(1, plan.clients + plan.watchers + plan.locks.clients + 1)
         ]
-        self.nemesis = Nemesis(
-            world, self.network, list(self.seats.values()), self.clients, faults, twin=self._twin, spares_majority=plan.available
-        )
+        self._watched = list(self.seats.values())
+        self.nemesis = Nemesis(world, self.network, self._watched, self.clients, faults, twin=self._twin, spares_majority=plan.available)
+        self.movers: Movers | None = None
+        if faults.process.change_every_ns:
+            self.movers = Movers(world, self.seats, observations, world.dice.split("movers"), self._join)
+            self.nemesis.on_move = self.movers.move
+            for seat in self.seats.values():
+                seat.on_removed = self.movers.gone
 
-    def _seat(self, replica: int, observations: Observations, name: str = "") -> Seat:
+    def _seat(self, replica: int, observations: Observations, name: str = "", told: Configuration | None = None) -> Seat:
         plan = self.plan
         return Seat(
             world=self.world,
@@ -48,7 +57,7 @@ class Cell:
             observations=observations,
             replica=replica,
             replicas=plan.replicas,
-            cell=self._id,
+            cell=self._cell,
             faults=plan.faults,
             drift_ppm=plan.drifts_ppm[(replica - 1) % len(plan.drifts_ppm)] if plan.drifts_ppm else None,
             options=plan.options,
@@ -58,6 +67,7 @@ class Cell:
             turn_ns=plan.turn_ns,
             makes_spares=plan.makes_spares,
             name=name,
+            told=told,
         )
 
     def _twin(self, seat: Seat) -> Seat:
@@ -68,15 +78,37 @@ class Cell:
         twin.meet(self.seats.values())
         return twin
 
+    def _join(self, member: int, told: Configuration) -> None:
+        """A machine for a new member."""
+        assert self.movers is not None, "it asks for that"
+        seat = self.seats[member] = self._seat(member, self.observations, told=told)
+        seat.on_removed = self.movers.gone
+        self._watched.append(seat)
+        self.nemesis.look_after(seat)
+        for other in self.seats.values():
+            other.meet(self.seats.values())
+        if (sink := self.seats[1].sink) is not None:
+            seat.sink = sink
+        seat.create()
+        seat.start()
+
     def start(self) -> None:
         """Start every replica, and let faults happen."""
-        for seat in self.seats.values():
+        for seat in list(self.seats.values()):
             seat.start()
         self.nemesis.begin()
+        if self.movers is not None:
+            self.movers.begin()
+
+    def is_forlorn(self, seat: Seat) -> bool:
+        """Whether it was removed, and all whom it knows have gone: nobody is left to tell it so."""
+        if seat.node is None or not seat.node.replica.is_removed:
+            return False
+        return not any(other.replica in seat.node.replica.peers for other in self.seats.values() if not other.is_gone)
 
     def has_converged(self) -> bool:
         """Whether all whose disks are not lost have applied what any knows to be chosen, and the master counts on exactly these."""
-        nodes = [seat.node for seat in self.seats.values() if not seat.is_lost]
+        nodes = [seat.node for seat in self.seats.values() if not (seat.is_lost or self.is_forlorn(seat))]
         applied = {node.replica.applied if node is not None else -1 for node in nodes}
         return len(applied) == 1 and all(node is not None and _is_at_rest(node) for node in nodes) and self._is_counted()
 
@@ -86,9 +118,10 @@ class Cell:
         for seat in masters:
             assert seat.node is not None
             missed = {each.member for each in seat.node.replica.unfit(seat.now())}
-            dead = {other.replica for other in self.seats.values() if other.is_lost and not other.onlooker.has_twin}
-            lost = {other.replica for other in self.seats.values() if other.is_lost}
-            if dead <= missed <= lost:
+            voters = seat.node.replica.roster.voters
+            lost = {number: other for number, other in self.seats.items() if other.is_lost and number in voters}
+            dead = {number for number, other in lost.items() if not other.onlooker.has_twin}
+            if dead <= missed <= lost.keys():
                 return True
         return False
 

@@ -47,7 +47,6 @@ class SimulatedClient:
         dice = world.dice.split(f"client {number}")
         self._clock = Clock(dice.split("clock"), drift_ppm)
         self._endpoints = [address(replica) for replica in dice.shuffled(sorted(seats))]
-        self._replicas = {address(replica): replica for replica in seats}
         self._dice = dice
         self.core = Core(self._endpoints, dice.below(1 << 62))
         self._open: dict[str, tuple[Connection, Dialler]] = {}
@@ -229,11 +228,11 @@ class SimulatedClient:
             return
         if number != self._dials[endpoint]:
             return
-        replica = self._replicas[endpoint]
-        seat = self._seats[replica]
+        replica = max((member for member, seat in self._seats.items() if address(seat.place) == endpoint), default=0)
         if self._network.is_blocked(self.end, replica) or self._network.is_blocked(replica, self.end):
             return
-        if seat.node is None:
+        seat = self._seats.get(replica)
+        if seat is None or seat.node is None:  # without a seat: its machine is yet to come
             self.core.closed(self.now(), endpoint, "connection refused")
             self._turn()
             return

@@ -116,6 +116,8 @@ class ProcessFaults(msgspec.Struct, frozen=True, kw_only=True):
     """An operator stops a replica, installs the next version, and starts it again."""
     roll_back: float = 0.0
     """How often it is the version before instead, allowed or not; where that stops, the next one is installed again."""
+    change_every_ns: int = 0
+    """Somebody changes the members of the cell: one more, one less, or another one in a place."""
     wall_jump: float = 0.0
     """How often a wall clock is off, by hours, when a process starts."""
 

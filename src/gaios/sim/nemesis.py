@@ -49,7 +49,9 @@ class Nemesis:
         self._world, self._network, self._seats, self._faults = world, network, seats, faults
         self._dice = world.dice.split("nemesis")
         self._running = True
-        self._memories = [Memory(seat) for seat in seats]
+        self._memories = list[Memory]()
+        self.on_move: Callable[[], None] | None = None
+        """Called when somebody is to change the members."""
         self._shelf = Shelf()
         self._copies = world.dice.split("copies")
         self._twins = Twins(world, self._copies, twin, self._fallen) if twin is not None else None
@@ -59,8 +61,17 @@ class Nemesis:
         self._blocks: list[list[Link]] = []
         self._clogs: list[list[Link]] = []
         for seat in seats:
-            seat.on_fall = self._fallen
-            seat.disk.on_crash_point = lambda seat=seat: self._crash_one(seat)
+            self.look_after(seat)
+
+    def look_after(self, seat: Seat) -> None:
+        """One of the seats, from now on also one that is new among them."""
+        self._memories.append(Memory(seat))
+        seat.on_fall = self._fallen
+        seat.disk.on_crash_point = lambda: self._crash_one(seat)
+
+    def _move(self) -> None:
+        if self.on_move is not None:
+            self.on_move()
 
     def begin(self) -> None:
         """Let faults happen from now on."""
@@ -71,6 +82,7 @@ class Nemesis:
             (process.flip_every_ns, self._flip),
             (process.upgrade_every_ns, self._upgrade),
             (COPY_NS if process.lose_disk and process.rolled_back else 0, self._copy),
+            (process.change_every_ns, self._move),
             (self._faults.disk.hang_every_ns, self._hang),
             (self._faults.disk.full_every_ns, self._fill),
             (self._faults.disk.drag_every_ns, self._drag),
@@ -198,7 +210,7 @@ class Nemesis:
 
     def _operator_comes(self, seat: Seat, life: int) -> None:
         """Somebody looks at a replica whose disk failed; some replace the machine's power supply, too."""
-        if seat.node is None and seat.life == life:
+        if seat.node is None and seat.life == life and not seat.is_gone:
             self._world.count("an operator started a replica")
             if self._dice.chance(self._faults.process.power_cut):
                 seat.lose_power()
@@ -208,7 +220,7 @@ class Nemesis:
         self._world.after(self._dice.around(self._faults.process.down_ns), self._restart, seat, seat.life)
 
     def _restart(self, seat: Seat, life: int) -> None:
-        if seat.node is None and seat.life == life:
+        if seat.node is None and seat.life == life and not seat.is_gone:
             self._world.count("a replica restarted")
             seat.start()
             if self._install_newer(seat):

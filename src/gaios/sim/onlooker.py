@@ -12,6 +12,7 @@ from gaios import errors
 from gaios.locks import LockService
 from gaios.log import Copies, Evidence, Recovered, Replica, feature
 from gaios.log.doubt import Phase
+from gaios.paxos import core
 from gaios.server import damage
 from gaios.server.effects import Effects
 from gaios.server.loading import load
@@ -34,6 +35,8 @@ LOOK = 0.001
 """How often a frame that leaves is compared with what is durable at that moment; promises are each time."""
 LOOK_SLOTS = 100
 """Beyond so many slots looks become rarer: one reads the whole log, and all together shall not cost more in a long run."""
+MEMBERS = "members"
+"""Whoever is no member, as far as it knows itself, disturbs nobody."""
 RESTLESS_TURNS = 20
 """Turns in a row that may leave undone what was due before them: more, and the loop spins."""
 LEVELS_TURNS = 64
@@ -131,6 +134,8 @@ class Onlooker:
         self._recovering = self._waited = self._overloaded = self._turns = 0
         self._due_ns = self._restless = 0
         self._taken = self._skipped = self._installed = self._rebuilt = self._repaired = self._wanted = self._rotten = 0
+        self._campaigned = 0
+        """The newest ballot of its own."""
         self._core: Any = None
         self._held: _Standing | None = None
         """How it stood at its last turn, if it held a lease then."""
@@ -264,6 +269,13 @@ class Onlooker:
         if node.snapshots.rebuilt != self._rebuilt:
             self._rebuilt = node.snapshots.rebuilt
             world.count("a wrong database was rebuilt from a snapshot")
+        if participant.phase == core.PREPARING and participant.bal != self._campaigned:
+            self._campaigned = participant.bal
+            if not participant.electors() >> replica.me & 1:
+                detail = (
+                    f"member {replica.me} campaigns at {self._world.now_ns} ns, and configuration {participant.config} does not list it"
+                )
+                self._observations.broken.append(Violation(MEMBERS, detail))
         behind = replica.is_behind
         if behind != self._behind:
             self._behind = behind

@@ -132,7 +132,7 @@ def draw(dice: Dice) -> Plan:
         linger_us=1 if deep else dice.pick((500, 1)),
         batch_bytes=dice.pick((64, 1 << 19)) if small else 1 << 19,
         queue_entries=dice.pick((2, 8)) if overload or (small and dice.chance(0.5)) else 8_192,
-        seek_slots=dice.pick((1, 2, 64)) if small else 64,
+        seek_slots=dice.pick((1, 2, 64)) if small else 256,
         supply_bytes=dice.pick((1, 200, 4 << 20)) if small else 4 << 20,
         cache_bytes=dice.pick((1, 2_000, 16 << 20)) if small else 16 << 20,
         apply_entries=dice.pick((1, 3, 2_000)) if small else 2_000,

@@ -96,7 +96,11 @@ class Rot:
         file, whole = segment.name(header.segment), size(header.length)
         if seat.replica not in self._loses_marks and self._dice.chance(0.3) and header.kind == RecordKind.ACCEPT:
             doubt = _doubt(log.headers, at)
-            if doubt is None or not self._may_lose(seat, doubt):
+            if doubt is None:
+                return
+            # What stands there may be an older value that was lost before, and was written again.
+            oldest = min((slot for slot, replica in self._hit.items() if replica == seat.replica), default=doubt.start)
+            if not self._may_lose(seat, range(min(oldest, doubt.start), doubt.stop)):
                 return
             self._world.count("a record was lost without a trace")
             there = durable.read(file, header.offset, whole)

@@ -142,7 +142,7 @@ def finals(cell: Cell) -> dict[int, Final]:
     """Every replica that is up and has its state, as it is now."""
     found: dict[int, Final] = {}
     for replica, seat in cell.seats.items():
-        if seat.node is not None and not seat.is_lost:
+        if seat.node is not None and not (seat.is_lost or cell.is_forlorn(seat)):
             applier = seat.node.replica.applier
             page = api.decode_answer(applier.machine.query(api.encode(api.Range(b"", b""))))
             assert isinstance(page, api.Page)

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from gaios import errors
+from gaios.configuration import Configuration
 from gaios.log import Bounds, Copies, Options, RecordKind, encode
 from gaios.log.records import State
 from gaios.server.effects import Effects, Limits
@@ -28,6 +29,7 @@ from gaios.sim.network import Connection, Deliver, Network
 from gaios.sim.next_version import VERSION as NEXT_VERSION
 from gaios.sim.observations import Observations, ObservedService
 from gaios.sim.onlooker import Onlooker
+from gaios.sim.pausing import Pausing
 from gaios.sim.world import World
 from gaios.storage import Identity, Piece, Record, create
 from gaios.transport import PEER_BYTES_MAX, Decoder, Kind, encode_peer
@@ -40,7 +42,7 @@ def address(replica: int) -> str:
     return f"127.0.0.1:{7419 + replica}"
 
 
-class Seat:
+class Seat(Pausing):
     """See the module."""
 
     def __init__(
@@ -61,11 +63,18 @@ class Seat:
         turn_ns: int,
         makes_spares: bool,
         name: str = "",
+        told: Configuration | None = None,
     ) -> None:
-        """`turn_ns` is what a turn of the loop takes: events that come meanwhile wait for the next. `name` tells one from its twin."""
+        """`replica` is the member's number, `replicas` how many founders there are, `told` the configuration that invited one who is none.
+
+        `turn_ns` is what a turn of the loop takes: events that come meanwhile wait for the next. `name` tells one from its twin.
+        """
         self.world, self.network, self.observations = world, network, observations
         self.replica = replica
-        self.members = {member: member for member in range(1, replicas + 1)}
+        invited = told.member(replica) if told is not None else None
+        self.place = invited.place if invited is not None else replica
+        """Whose address it has, unless somebody else has it by now."""
+        self.members, self._told = {member: member for member in range(1, replicas + 1)}, told
         self._bounds = bounds
         self._cell, self._options, self._limits, self._segment_bytes = cell, options, limits, segment_bytes
         self._turn_ns, self._makes_spares = turn_ns, makes_spares
@@ -80,6 +89,10 @@ class Seat:
         """Whether its state is gone, so that it must stay out."""
         self.is_next = False
         """Whether the next version of gaios is installed here."""
+        self.is_gone = False
+        """Whether it was removed from the cell, and told that it may go."""
+        self.on_removed: Any = None
+        """Called with this seat and the error when that happens."""
         self.refusal: errors.Error | None = None
         """Why the last start failed, or the process ended by itself."""
         self.twins: dict[int, Seat] = {}
@@ -105,6 +118,11 @@ class Seat:
     def meet(self, others: Iterable["Seat"]) -> None:
         """Learn who the others are."""
         self._others = list(others)
+        if self.node is not None:
+            self._receivers = self._deliverers(self.node.replica.nonce)
+
+    def _deliverers(self, nonce: int) -> "dict[int, Deliver]":
+        return {other.replica: partial(other.frame, self.replica, nonce) for other in self._others}
 
     # -- coming and going ------------------------------------------------------------------------------------------------
 
@@ -141,6 +159,7 @@ class Seat:
                 limits=self._limits,
                 segment_bytes=self._segment_bytes,
                 **(NEXT_VERSION if self.is_next else {}),
+                told=self._told,
             )
         except errors.Error as error:
             self.refusal = error
@@ -149,7 +168,7 @@ class Seat:
         machine.boot, node.commit.makes_ahead = self.life, self._makes_spares
         self.onlooker.started(self.life, node)
         self.node = node
-        self._receivers = {other.replica: partial(other.frame, self.replica, nonce) for other in self._others}
+        self._receivers = self._deliverers(nonce)
         self._inbox, self._turn_at, self._armed_ns, self._deadline_ns, self._pause, self._asleep = [], -1, -1, -1, None, None
         self._suspended = False
         self._free_ns = self.world.now_ns
@@ -192,11 +211,9 @@ class Seat:
         """Ask the process to go: a master gives its lease back. Whoever asked kills it soon after."""
         self._put(("retire",))
 
-    def pause(self, duration_ns: int, point: str) -> None:
-        """Stop the process for a while, at a point of its next turn: "poll", "take" or "carry out"; or at "suspend" the whole machine."""
-        if self.node is not None:
-            self.world.note(f"pause {self.replica} {point} {duration_ns}")
-            self._pause = (point, duration_ns)
+    def poke(self) -> None:
+        """Something was asked of the process from outside: let it have a turn."""
+        self._put(("tick",))
 
     @property
     def is_serving(self) -> bool:
@@ -260,29 +277,6 @@ class Seat:
             return
         self._take(life)
 
-    def _resume_at(self, action: Any) -> None:  # noqa: ANN401 (a bound method)
-        """The process stands still; it goes on with this action."""
-        assert self._pause is not None
-        self._turn_at = self.world.now_ns + self._pause[1]
-        self._pause = None
-        self._asleep = action
-        self.world.at(self._turn_at, self._wake, self.life, action)
-
-    def _wake(self, life: int, action: Any) -> None:  # noqa: ANN401 (as above)
-        if life == self.life and self._asleep is not None:
-            self._asleep, self._suspended = None, False
-            action(life)
-
-    def resume(self) -> None:
-        """End a pause early."""
-        self._pause = None
-        if self._asleep is not None:
-            self._wake(self.life, self._asleep)
-
-    def now(self) -> int:
-        """The clock, read after an event was taken.  [SAFETY 12]"""
-        return self.clock.read(self.world.now_ns)
-
     def _take(self, life: int) -> None:
         if life != self.life or self.node is None:
             return
@@ -293,6 +287,12 @@ class Seat:
             effects = node.drain(now)
             self.onlooker.kept(effects.evidence)
             node.check()
+        except errors.Removed as error:
+            self.is_gone = self.is_lost = True
+            self.world.note(f"removed {self.replica}")
+            self.on_removed(self, error)
+            self.stop(power=False)
+            return
         except Exception as error:  # noqa: BLE001 (whatever it is, it is a finding)
             self.onlooker.found("run", error)
             self.refusal = error if isinstance(error, errors.Error) else None
@@ -362,7 +362,8 @@ class Seat:
             self.onlooker.spoke(body)
             if body is not last:
                 last, frame = body, encode_peer(body)
-            self.network.send(self.replica, member, frame, self._receivers[member])
+            if (deliver := self._receivers.get(member)) is not None:  # else its machine is yet to come
+                self.network.send(self.replica, member, frame, deliver)
         for number, data in to_clients:
             self._door.send(number, data)
         self._arm(deadline_ns)

@@ -42,6 +42,7 @@ _GROUPS: Final = {
 _ORDER: Final = (ELECTIONS, VALUES, CATCH_UP, LEASES)
 _OTHERS: Final = {
     codec.ROOM: "room on my disk: {1} (0 is plenty)",
+    codec.NEWS: "the members are others now",
     codec.STAND: "know slot {1}, ailments {2}",
     codec.OFFER: "that slot was truncated here: take my snapshot",
     codec.ASK: "give me part {3} of the snapshot behind slot {1}",

@@ -4,15 +4,18 @@ Rule 1. A check fails when an invariant is violated; when a configuration has no
 differently; when a mutation is not caught, or a harmless one is; when a rule of the text fires in no configuration.  [SAFETY 29, 30]
 Rule 2. A violation that Spin finds is taken again, step by step, by the running code, and told in the words of the text.
 Rule 3. Mutations are not tried on a core that is itself wrong.
+Rule 4. Whether one configuration alone catches a mutation takes a search of all others. It is looked at when pins are written, and in the
+large scope: a text of which that might have changed has other numbers of states, and so is pinned anew.
 """
 
 import contextlib
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +27,8 @@ from gaios.spec.configuration import Configuration
 from gaios.spec.configurations import SCOPES, find
 from gaios.spec.counterexample import Counterexample
 from gaios.spec.explorer import Explorer
-from gaios.spec.mutations import MUTATIONS, Edit, Mutation
+from gaios.spec.mutation import Edit, Mutation
+from gaios.spec.mutations import MUTATIONS
 from gaios.spec.promela import emit_promela
 from gaios.spec.scope import Scope, build
 from gaios.spec.source import Text, core_texts, edited, model_texts
@@ -32,9 +36,12 @@ from gaios.spec.source import Text, core_texts, edited, model_texts
 PINS: Final = Path(__file__).with_name("pins.json")
 SHORTEST_S: Final = 120.0
 """How long to look for a shorter way to a violation that was found."""
+_ALONE: Final = frozenset(mutation.name for mutation in MUTATIONS if mutation.alone)
 _MEANT: Final = "if that is meant: python -m gaios.spec pin SCOPE"
-SECOND_ENGINE_STATES_MAX: Final = {"small": 20_000, "ci": 60_000, "large": 150_000}
+SECOND_ENGINE_STATES_MAX: Final = {"small": 20_000, "ci": 30_000, "large": 150_000}
 """Up to so many states a configuration is explored by the running code too."""
+SHORT_STATES_MAX: Final = 500_000
+"""A search of up to so many states is over before the compiler has made it faster: models of changes have 10,000 lines."""
 
 
 @dataclass(slots=True)
@@ -135,8 +142,7 @@ def check_configuration(configuration: Configuration, second_max: int, model: Mo
     try:
         scope = build(model or the_model(), configuration)
         with tempfile.TemporaryDirectory(prefix="gaios-spin-") as folder:
-            search = spin.Search(Path(folder), bitstate=configuration.bits, seconds_max=configuration.seconds_max)
-            found = spin.run(scope, search)
+            found = spin.run(scope, _prepared(configuration, folder, _pinned("configurations", configuration.name)))
             result.states, result.seconds, result.memory_mb = found.states, found.seconds, found.memory_mb
             result.fired, result.coverage = found.fired, found.coverage
             if found.is_violated:
@@ -172,25 +178,39 @@ def check_mutation(mutation: Mutation, others: Sequence[Configuration] = ()) -> 
     result = MutationResult(mutation.name, mutation.configuration)
     try:
         model = the_model(mutation.edits)
-        found, result.violated = _search(model, find(mutation.configuration))
+        found, result.violated = _search(model, find(mutation.configuration), _pinned("mutations", mutation.name))
         result.states, result.seconds = found.states, found.seconds
-        result.others = tuple(other.name for other in others if _differs(model, other) and _search(model, other)[1])
+        result.others = tuple(other.name for other in others if _catches(model, other))
     except Error as error:
         result.problem = str(error)
     return result
 
 
-def _differs(model: Model, configuration: Configuration) -> bool:
-    """Whether a mutation changes the model of a configuration at all."""
-    return emit_promela(build(model, configuration)).text != emit_promela(build(the_model(), configuration)).text
+def _catches(model: Model, configuration: Configuration) -> bool:
+    """Whether a mutation breaks a configuration too; none does where it does not change the model at all."""
+    if emit_promela(build(model, configuration)).text == _text(configuration.name):
+        return False
+    return bool(_search(model, configuration, _pinned("configurations", configuration.name))[1])
 
 
-def _search(model: Model, configuration: Configuration) -> tuple[spin.Result, str]:
+@lru_cache(maxsize=64)
+def _text(name: str) -> str:
+    """The sound model of a configuration of the gate."""
+    return emit_promela(build(the_model(), find(name))).text
+
+
+def _search(model: Model, configuration: Configuration, pinned: Mapping[str, Any]) -> tuple[spin.Result, str]:
     scope = build(model, configuration)
     with tempfile.TemporaryDirectory(prefix="gaios-spin-") as folder:
-        search = spin.Search(Path(folder), optimize="-O1", bitstate=configuration.bits, seconds_max=configuration.seconds_max)
-        found = spin.run(scope, search)
+        found = spin.run(scope, _prepared(configuration, folder, pinned))
     return found, Explorer(scope).follow(found.trail).violated if found.is_violated else ""
+
+
+def _prepared(configuration: Configuration, folder: str, pinned: Mapping[str, Any]) -> spin.Search:
+    """A search, and whether it pays to have the compiler make it faster, going by what is pinned of it."""
+    is_short = 0 < pinned.get("states", 0) <= SHORT_STATES_MAX
+    optimize = "-O0" if is_short else "-O1"
+    return spin.Search(Path(folder), optimize=optimize, bitstate=configuration.bits, seconds_max=configuration.seconds_max)
 
 
 def read_pins() -> dict[str, Any]:
@@ -233,7 +253,7 @@ def check(scope: str, *, jobs: int = 2, progress: Callable[[str], None] | None =
         outcome.configurations.sort(key=lambda item: names.index(item.name))
         outcome.problems += _judge(outcome.configurations, configurations, expected)
         if not outcome.problems:
-            gate = [each for each in configurations if each in SCOPES["ci"]]
+            gate = [each for each in configurations if each in SCOPES["ci"] and (scope == "large" or not compare)]
             futures = [
                 pool.submit(check_mutation, mutation, [each for each in gate if mutation.alone and each.name != mutation.configuration])
                 for mutation in mutations
@@ -277,7 +297,8 @@ def _judge(results: Sequence[ConfigurationResult], configurations: Sequence[Conf
 def _judge_mutations(results: Sequence[MutationResult], pins: dict[str, Any] | None) -> Iterator[str]:
     harmless = {mutation.name for mutation in MUTATIONS if mutation.is_harmless}
     for result in results:
-        pinned = pins["mutations"].get(result.name, {}).get("states") if pins else result.states
+        known = pins["mutations"].get(result.name, {}) if pins else {"states": result.states, "alone": result.name in _ALONE}
+        pinned = known.get("states")
         if result.problem:
             yield f"mutation {result.name!r}: {result.problem}"
         elif result.name in harmless and result.violated:
@@ -288,6 +309,12 @@ def _judge_mutations(results: Sequence[MutationResult], pins: dict[str, Any] | N
             yield f"mutation {result.name!r}: {result.configuration} alone should catch it, and {', '.join(result.others)} does too"
         elif result.states != pinned and not find(result.configuration).bits:
             yield f"mutation {result.name!r}: {result.states} states, {pinned} are pinned; {_MEANT}"
+        elif result.name in _ALONE and not known.get("alone"):
+            yield f"mutation {result.name!r}: nobody looked whether {result.configuration} alone catches it; python -m gaios.spec pin ci"
+
+
+def _pinned(kind: str, name: str) -> dict[str, Any]:
+    return dict(read_pins()[kind].get(name, {}))
 
 
 def pin(outcome: Outcome, pins: dict[str, Any]) -> dict[str, Any]:
@@ -303,7 +330,9 @@ def pin(outcome: Outcome, pins: dict[str, Any]) -> dict[str, Any]:
         for item in outcome.configurations
     }
     mutations = {
-        item.name: {"states": item.states, "seconds": round(item.seconds, 2), "violated": item.violated} for item in outcome.mutations
+        item.name: {"states": item.states, "seconds": round(item.seconds, 2), "violated": item.violated}
+        | ({"alone": True} if item.name in _ALONE and outcome.scope != "small" else {})
+        for item in outcome.mutations
     }
     known = {configuration.name for configuration in SCOPES["large"]}, {mutation.name for mutation in MUTATIONS}
     return {

@@ -153,9 +153,12 @@ def _function(vocabulary: Vocabulary, model: Model, text: Text, node: ast.Functi
         case [ast.Name(id="restart")] if not parameters and node.name in vocabulary.state:
             _same_sort(vocabulary.state[node.name], result, place)
             model.restarts[node.name] = function
-        case [ast.Call(func=ast.Name(id="after"), args=[ast.Constant(value=str() as label)])] if not parameters:
+        case [ast.Call(func=ast.Name(id="after"), args=[ast.Constant(value=str() as label)])]:
             ghost = next((item for item in model.ghosts if item.name == node.name), None)
-            if ghost is None or not any(rule.label == label for rule in model.specification.rules):
+            rule = next((rule for rule in model.specification.rules if rule.label == label), None)
+            if parameters and rule is not None and [p.sort for p in parameters] != [sort for _, sort in rule.event.fields]:
+                raise complaint(place, f"parameters, if there are any, are the fields of {rule.event.name}")
+            if ghost is None or rule is None:
                 raise complaint(place, "write @after(LABEL) of a rule of the core, above a function that is called like a ghost field")
             _same_sort(ghost, result, place)
             model.updates = (*model.updates, Claim(label, function))

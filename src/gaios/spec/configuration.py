@@ -35,7 +35,9 @@ class Configuration:
     without: tuple[str, ...] = ()
     """Messages that are never received: this concern is another configuration's."""
     told: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
-    """What each member was constructed with, where it is not configuration 1 of all members."""
+    """What each member was constructed with, where it is not that all members are founders."""
+    tables: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    """What is known of values, by function and value: which are configurations, and whom they list."""
     constants: Mapping[str, int] = field(default_factory=dict)
     same: Mapping[str, str] = field(default_factory=dict)
     """Ghosts that are not told apart here from a field of the core."""
@@ -54,7 +56,7 @@ class Configuration:
     def given(self) -> dict[str, Mapping[int, int]]:
         """What each member was constructed with, by field."""
         everybody = sum(1 << member for member in self.members)
-        return {"config": dict.fromkeys(self.members, 1), "voters": dict.fromkeys(self.members, everybody), **self.told}
+        return {"founders": dict.fromkeys(self.members, everybody), **self.told}
 
     def scope(self, sort: Sort) -> tuple[int, ...]:
         """The keys of maps over this sort."""
@@ -78,7 +80,7 @@ class Configuration:
             case Nat(name="Time"):
                 return self.terms
             case Nat(name="Config"):
-                return tuple(sorted(set(self.given["config"].values())))
+                return (0, *sorted(set(self.tables.get("numbered", {}).values())))
             case Nat():
                 return self.scope(sort)
             case Opaque():

@@ -13,6 +13,7 @@ DRIFT_PPM = 334,000 and rounded down ends 2 ticks early.
 
 from typing import Final
 
+from gaios.spec import membership
 from gaios.spec.configuration import Configuration
 from gaios.spec.configurations_damage import DAMAGE
 from gaios.spec.large import LARGE
@@ -81,18 +82,7 @@ SMALL: Final = (
         same=MARKED,
         without=("Learn",),
     ),
-    Configuration(
-        "stale-configuration",
-        "Member 1 missed that members 2, 3, 4 now govern: no majority hears both.  [SAFETY 4, 18]",
-        members=(1, 2, 3, 4),
-        ballots=(1, 3),
-        inputs=VALUES,
-        values={1: (1,), 2: (), 3: (2,), 4: ()},
-        told={"config": {1: 0, 2: 1, 3: 1, 4: 1}, "voters": {1: 0b01110, 2: 0b11100, 3: 0b11100, 4: 0b11100}},
-        constants={"ROUND": 5},
-        same=MARKED,
-        without=("Learn",),
-    ),
+    *membership.SMALL,
 )
 
 CI: Final = (
@@ -315,9 +305,10 @@ CI: Final = (
         same=MARKED,
         without=("Learn",),
     ),
+    *membership.CI,
 )
 
-SCOPES: Final = {"small": SMALL, "ci": (*SMALL, *CI, *DAMAGE), "large": (*SMALL, *CI, *DAMAGE, *LARGE)}
+SCOPES: Final = {"small": SMALL, "ci": (*SMALL, *CI, *DAMAGE), "large": (*SMALL, *CI, *DAMAGE, *LARGE, *membership.LARGE)}
 
 
 def find(name: str) -> Configuration:

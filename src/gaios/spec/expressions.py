@@ -5,11 +5,12 @@ Rule 2. Numbers of different sorts do not mix: a slot is not a ballot. A literal
 """
 
 import ast
+import types
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 from gaios.spec.declarations import BUILTINS, Vocabulary, sort_of
-from gaios.spec.sorts import PLAIN, TRUTH, MapOf, Nat, Plain, Record, SetOf, Sort, fits, is_number
+from gaios.spec.sorts import PLAIN, TRUTH, MapOf, Nat, Opaque, Plain, Record, SetOf, Sort, fits, is_number
 from gaios.spec.source import Place, Text, complaint
 from gaios.spec.tree import (
     Ambient,
@@ -39,6 +40,7 @@ from gaios.spec.tree import (
     Run,
     SetBy,
     State,
+    Table,
     Top,
 )
 
@@ -371,6 +373,10 @@ def define_functions(vocabulary: Vocabulary) -> None:
         match node.body:
             case [ast.Return(value=ast.expr() as value)]:
                 body = reader.read(value, result)
+            case [ast.Expr(value=ast.Constant(value=types.EllipsisType()))] if len(parameters) == 1 and isinstance(
+                parameters[0].sort, Opaque
+            ):
+                body = Table(result, text.place(node), node.name, parameters[0])
             case _:
-                raise complaint(text.place(node), "a function is one `return`")
+                raise complaint(text.place(node), "a function is one `return`; what is told of one opaque value from outside is `...`")
         vocabulary.functions[node.name] = Function(node.name, tuple(parameters), result, body, text.place(node))

@@ -207,7 +207,9 @@ class Instances:
         block.run(rule.body, 1)
         for claim in self.model.updates:
             if claim.about == rule.label:
-                self.write(instance, claim.function.name, lowering.thing(claim.function.body), 1)
+                pairs = zip(claim.function.parameters, rule.parameters, strict=False)
+                there = replace(lowering, locals={p.number: lowering.locals[q.number] for p, q in pairs})
+                self.write(instance, claim.function.name, there.thing(claim.function.body), 1)
         for name, thing in block.fields.items():
             self.write(instance, name, thing, 1)
         for sending in instance.sends:
@@ -236,10 +238,13 @@ class Instances:
         held = {item.name: self.cells.thing(item.sort, f"disk_{item.name}_{me}") for item in late}
         before = replace(self.lowering(me), over={item.name: held[item.name] for item in late if item.is_ghost})
         told = self.model.restarts_without(self.configuration.same)
+        is_lost = me == self.constants.get("LOST")
         for item in self.model.state():
             if item.kind == "given" or item.name in self.configuration.same:
                 continue
-            if item.name in told:
+            if is_lost and item.is_on_disk:
+                over[item.name] = self.cells.default(item.sort)
+            elif item.name in told:
                 over[item.name] = before.thing(told[item.name].body)
             elif item.kind == "volatile":
                 over[item.name] = self.cells.default(item.sort)

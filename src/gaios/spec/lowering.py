@@ -5,7 +5,7 @@ Rule 2. A map holds its default for every key outside the scope; looking up is t
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gaios.spec.configuration import Configuration
@@ -42,6 +42,7 @@ from gaios.spec.tree import (
     Sent,
     SetBy,
     State,
+    Table,
     Top,
 )
 
@@ -148,6 +149,8 @@ class Lowering:
     over: dict[str, Thing] = field(default_factory=dict)
     """Fields whose value is another than their cells say: in the middle of a restart."""
     locals: dict[int, Thing] = field(default_factory=dict)
+    called: dict[tuple[Any, ...], Thing] = field(default_factory=dict)
+    """What functions of known arguments are, where claims are read: they ask the same again and again."""
 
     def field_of(self, name: str, member: int) -> Thing:
         """A field of a member."""
@@ -156,15 +159,15 @@ class Lowering:
         if member == self.me and name in self.over:
             return self.over[name]
         if name in configuration.given:
-            value = configuration.given[name][member]
-            sort = self.state[name]
-            return {each: value >> each & 1 for each in configuration.scope(sort.item)} if isinstance(sort, SetOf) else value
+            return self._known(self.state[name], configuration.given[name][member])
         return self.cells.thing(self.state[name], f"{name}_{member}")
 
     def as_member(self, member: int) -> "Lowering":
         """The same as another member sees it."""
-        over = self.over if member == self.me else {}
-        return Lowering(self.cells, self.constants, self.state, member, self.src, self.sent, over, self.locals)
+        return replace(self, me=member, over=self.over if member == self.me else {})
+
+    def _with_locals(self, bound: dict[int, Thing]) -> "Lowering":
+        return replace(self, locals=bound)
 
     def term(self, expr: Expr) -> Term:
         """An expression of a plain sort."""
@@ -208,12 +211,23 @@ class Lowering:
                 return select(self.term(test), self.thing(then), self.thing(other))
             case Call(function=function, items=items):
                 bound = {p.number: self.thing(item) for p, item in zip(function.parameters, items, strict=True)}
-                inner = Lowering(self.cells, self.constants, self.state, self.me, self.src, self.sent, self.over, bound)
-                return inner.thing(function.body)
+                known = (function.name, self.me, *bound.values()) if all(type(each) is int for each in bound.values()) else ()
+                if self.sent is None or not known:
+                    return self._with_locals(bound).thing(function.body)
+                if known not in self.called:
+                    self.called[known] = self._with_locals(bound).thing(function.body)
+                return self.called[known]
+            case Table(name=name, item=item, sort=sort):
+                told = self.cells.configuration.tables.get(name, {})
+                return self._lookup({value: self._known(sort, number) for value, number in told.items()}, self.term(item), sort)
             case Of(member=member, item=item):
                 return self._of(self.term(member), item)
             case _:
                 return self._collection(expr)
+
+    def _known(self, sort: Sort, number: int) -> Thing:
+        """A number or a set, as replicas hold it."""
+        return {each: number >> each & 1 for each in self.cells.configuration.scope(sort.item)} if isinstance(sort, SetOf) else number
 
     def _constant(self, name: str, sort: Sort) -> int:
         match sort:

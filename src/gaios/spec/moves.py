@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from gaios.spec.claims import Claim
-from gaios.spec.meaning import Meaning, Said, World
+from gaios.spec.meaning import Meaning, Said, World, zero
 from gaios.spec.packing import Packing, Person, compiled
 from gaios.spec.scope import Scope, waiting
 from gaios.spec.sorts import Nat
@@ -75,7 +75,8 @@ class Moves:
                 sent, waits = (sent, waits | bit) if late else (sent | bit, waits)
         for claim in self.model.updates:
             if claim.about == label and claim.function.name in person.ghosts:
-                person.ghosts[claim.function.name] = self.meaning.value(claim.function.body, world, person.me, {})
+                told = {p.number: v for p, v in zip(claim.function.parameters, fields, strict=False)}
+                person.ghosts[claim.function.name] = self.meaning.value(claim.function.body, world, person.me, told)
         return Step(label, packing.pack(person), sent, waits)
 
     def _again(self, number: int, event: tuple[Any, ...], src: int, now: int, person: Person, out: Any) -> str:  # noqa: ANN401
@@ -122,6 +123,10 @@ class Moves:
         told = {name: self.meaning.value(function.body, alone(before), person.me, {}) for name, function in restarts.items()}
         held = {item.name for item in self.model.specification.state if item.kind == "durable"}
         disk = {name: (person.durable or {}).get(name, getattr(person.core, name)) for name in held}
+        if person.me == self.scope.maker.constants.get("LOST"):
+            lost = {item.name: zero(item.sort) for item in self.model.state() if item.is_on_disk}
+            disk, told = {name: lost[name] for name in held}, {n: v for n, v in told.items() if n not in lost}
+            person.ghosts |= {name: value for name, value in lost.items() if name in person.ghosts}
         person.core = self.packing.participant(self.core, person.me)
         person.core.restore(**{name: _copied(value) for name, value in disk.items()} | {n: v for n, v in told.items() if n in held})
         person.ghosts |= {name: value for name, value in told.items() if name in person.ghosts}

@@ -1,34 +1,16 @@
 """Bugs planted in the text, each with the configuration that must catch it; and harmless changes, which nothing may catch.
 
-Rule 1. A mutation is an edit of the text, as a person would make it by mistake. An edit that no longer matches is an error.  [STYLE 3]
-Rule 2. A mutation that is caught by one configuration `alone` shows why that configuration is there: no other of the gate's catches it.
+Those of the members stand in membership_mutations.py, those of damage in damage_mutations.py.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
-Edit = tuple[str, str]
+from gaios.spec import damage_mutations, membership_mutations
+from gaios.spec.mutation import Mutation
 
-
-@dataclass(frozen=True, slots=True)
-class Mutation:
-    """One planted bug."""
-
-    name: str
-    rule: str
-    """What it breaks, as a citation."""
-    edits: tuple[Edit, ...]
-    configuration: str
-    """The configuration that catches it; that must not catch it, when it is harmless."""
-    is_harmless: bool = False
-    alone: bool = False
-
-
-_PROMISED: Final = "c == config and b >= promised and s <= chosen + WINDOW and me in voters"
-_CONFIG: Final = "c == config and "
-_TRUNCATES: Final = "acc -= range(truncated + 1, k + 1); truncated = k\n\n"
+_PROMISED: Final = "b >= promised and s <= chosen + WINDOW"
+_TRUNCATES: Final = "acc -= range(truncated + 1, k + 1); truncated = k\n\n        case Install(k, v, b) if k > chosen"
 _INSTALLS: Final = "acc -= range(truncated + 1, k + 1); truncated = k; chosen = k"
-_INSTALL_DROPS: Final = "            faulty -= range(truncated + 1, k + 1)\n            "
 
 MUTATIONS: Final = (
     Mutation(
@@ -52,7 +34,7 @@ MUTATIONS: Final = (
     Mutation(
         "a quorum is one too small",
         "PMS §2.2",
-        (("2 * len(s & voters) > len(voters)", "2 * len(s & voters) >= len(voters) - 1"),),
+        (("bool:  return 2 * len(part & whole) > len(whole)", "bool:  return 2 * len(part & whole) >= len(whole) - 1"),),
         "one-slot",
     ),
     Mutation("a promise is not durable", "SAFETY 5", (("promised:  Durable[Ballot]", "promised:  Ballot"),), "one-slot"),
@@ -62,7 +44,7 @@ MUTATIONS: Final = (
         (("@restart\ndef chosen()", "@restart\ndef acc() -> Map[Slot, Entry]:\n    return {}\n\n@restart\ndef chosen()"),),
         "one-slot",
     ),
-    Mutation("a proposal is accepted in any ballot", "PMS §2.2", ((_PROMISED, _PROMISED.replace(" and b >= promised", "")),), "one-slot"),
+    Mutation("a proposal is accepted in any ballot", "PMS §2.2", ((_PROMISED, _PROMISED.replace("b >= promised and ", "")),), "one-slot"),
     Mutation(
         "accepting does not promise",
         "PMS §2.2",
@@ -76,12 +58,12 @@ MUTATIONS: Final = (
         "leads-twice",
     ),
     Mutation(
-        "votes of an earlier reign count", "PMS §2.2", (("floor = 0; votes = {}; grants = {}", "floor = 0; grants = {}"),), "five-members"
+        "votes of an earlier reign count", "PMS §2.2", (("fence = 0; votes = {}; grants = {}", "fence = 0; grants = {}"),), "five-members"
     ),
     Mutation(
         "promises of an earlier ballot count",
         "PMS §2.2",
-        (("c == config and b == bal and b == promised and gathers()", "c == config and gathers()"),),
+        (("b == bal and b == promised and phase == PREPARING and gathers()", "phase == PREPARING and gathers()"),),
         "leads-twice",
     ),
     Mutation(
@@ -93,8 +75,8 @@ MUTATIONS: Final = (
         (
             (
                 (
-                    "            acc |= {s: Entry(bal, best[s].val) for s in range(chosen + 1, t + 1)}\n"
-                    "            faulty -= range(chosen + 1, t + 1)\n"
+                    "            acc |= {s: Entry(bal, best[s].val) for s in range(chosen + 1, e + 1)}\n"
+                    "            faulty -= range(chosen + 1, e + 1)\n"
                 ),
                 "",
             ),
@@ -122,18 +104,13 @@ MUTATIONS: Final = (
     Mutation(
         "a mark of what is chosen counts in any ballot",
         "PML §4.2",
-        (("run(acc[s].bal == b for s", "run(acc[s].bal > 0 for s"),),
+        (("run(acc[s].bal == b and", "run(acc[s].bal > 0 and"),),
         "one-slot",
     ),
     Mutation(
         "a mark of what is chosen is believed without a look",
         "SAFETY 6",
-        (
-            (
-                "chosen = chosen + run(acc[s].bal == b for s in range(chosen + 1, min(k, chosen + WINDOW) + 1))",
-                "chosen = min(k, chosen + WINDOW)",
-            ),
-        ),
+        (("acc[n + 1].bal == b else n", "acc[n + 1].bal == b else t"),),
         "one-slot",
     ),
     Mutation(
@@ -154,7 +131,7 @@ MUTATIONS: Final = (
     Mutation(
         "a candidate proposes below what its quorum knows",
         "SAFETY 6",
-        (("bal == promised and chosen >= floor and", "bal == promised and"),),
+        (("quorum(proms) and chosen >= floor and", "quorum(proms) and"),),
         "one-slot",
     ),
     Mutation(
@@ -164,7 +141,10 @@ MUTATIONS: Final = (
         "two-slots",
     ),
     Mutation(
-        "a leader proposes above its window", "SAFETY 6", (("if leads() and next <= chosen + WINDOW:", "if leads():"),), "narrow-window"
+        "a leader proposes above its window",
+        "SAFETY 6",
+        (("if leads() and next <= chosen + WINDOW and", "if leads() and"),),
+        "narrow-window",
     ),
     Mutation("a vote overtakes the mark", "SAFETY 6", (("s <= mark + WINDOW or mark == chosen", "s <= mark + WINDOW + 1"),), "late-marks"),
     Mutation(
@@ -214,18 +194,6 @@ MUTATIONS: Final = (
         ),
         "truncation-catch-up",
     ),
-    Mutation(
-        "the configuration number is ignored",
-        "SAFETY 4",
-        (
-            ("case Prepare(b, c) if c == config and ", "case Prepare(b, c) if "),
-            ("c == config and b == bal and b == promised and gathers()", "b == bal and b == promised and gathers()"),
-            (_PROMISED, _PROMISED.removeprefix(_CONFIG)),
-            ("c == config and b == bal and leads() and s > chosen", "b == bal and leads() and s > chosen"),
-        ),
-        "stale-configuration",
-        alone=True,
-    ),
     Mutation("drift is ignored", "SAFETY 10", (("return term - term * DRIFT_PPM // 1_000_000 - 1", "return term - 1"),), "lease"),
     Mutation("a grant counts from its receipt", "SAFETY 10", (("t + shortened(d)", "now + shortened(d)"),), "lease"),
     Mutation(
@@ -233,8 +201,8 @@ MUTATIONS: Final = (
         "SAFETY 10",
         (
             (
-                'b > promised and me in voters and now >= granted_until:\n            "P1b',
-                'b > promised and me in voters:\n            "P1b',
+                'b > promised and now >= granted_until:\n            "P1b',
+                'b > promised:\n            "P1b',
             ),
         ),
         "lease",
@@ -242,7 +210,7 @@ MUTATIONS: Final = (
     Mutation(
         "a granter campaigns inside its own grant",
         "SAFETY 10",
-        (('me in voters and now >= granted_until:\n            "P1a', 'me in voters:\n            "P1a'),),
+        (('me in electors() and now >= granted_until:\n            "P1a', 'me in electors():\n            "P1a'),),
         "lease",
     ),
     Mutation(
@@ -271,12 +239,12 @@ MUTATIONS: Final = (
         "lease-disk",
     ),
     Mutation(
-        "grants of an earlier reign count", "SAFETY 10", (("floor = 0; votes = {}; grants = {}", "floor = 0; votes = {}"),), "lease-twice"
+        "grants of an earlier reign count", "SAFETY 10", (("fence = 0; votes = {}; grants = {}", "fence = 0; votes = {}"),), "lease-twice"
     ),
     Mutation(
         "a grant of another ballot counts",
         "SAFETY 10",
-        (("c == config and b == bal and leads() and t <= now", "c == config and leads() and t <= now"),),
+        (("if b == bal and leads() and t <= now", "if leads() and t <= now"),),
         "lease-twice",
     ),
     Mutation(
@@ -285,7 +253,7 @@ MUTATIONS: Final = (
     Mutation(
         "a dead ballot's release ends another's lease",
         "SAFETY 10",
-        (('if c == config and b == promised:\n            "L5', 'if c == config:\n            "L5'),),
+        (("case Release(b, c) if b == promised:", "case Release(b, c):"),),
         "release",
     ),
     Mutation(
@@ -305,66 +273,8 @@ MUTATIONS: Final = (
         (("return q.chosen >= q.first and q.holds_lease", "return q.holds_lease"),),
         "epoch",
     ),
-    Mutation(
-        "damage is reported as absence",
-        "SAFETY 6",
-        (
-            (
-                "send(Prepare(b, config))\n            send(Promise(b, config, chosen, accepted(), damaged()))",
-                "send(Prepare(b, config))\n            send(Promise(b, config, chosen, accepted(), {}))",
-            ),
-            (
-                "promised = b\n            send(Promise(b, config, chosen, accepted(), damaged()))",
-                "promised = b\n            send(Promise(b, config, chosen, accepted(), {}))",
-            ),
-        ),
-        "damage",
-    ),
-    Mutation("a candidate ignores damage", "SAFETY 6", ((" and len(unsettled()) == 0", ""),), "damage"),
-    Mutation("an older value settles what is damaged", "SAFETY 6", (("best[s].bal < worst[s]", "best[s].bal == 0"),), "damage", alone=True),
-    Mutation("who reports damage counts as intact", "SAFETY 6", ((" + 2 * len(hurt[s] & voters)", ""),), "damage"),
-    Mutation("a header that rotted is taken for the oldest", "SAFETY 6", (("max(faulty[s], b)", "1"),), "damage", alone=True),
-    Mutation(
-        "a start forgets what was damaged",
-        "SAFETY 7",
-        (("@restart\ndef chosen()", "@restart\ndef faulty() -> Map[Slot, Ballot]:\n    return {}\n\n@restart\ndef chosen()"),),
-        "damage-restart",
-        alone=True,
-    ),
-    Mutation(
-        "a proposal mends a chosen value",
-        "SAFETY 6",
-        (
-            (
-                "promised = b\n            send(Accepted(b, config, s))\n\n",
-                (
-                    "promised = b\n            send(Accepted(b, config, s))\n            if faulty[s] > 0:\n"
-                    "                acc[s] = Entry(b, v)\n                faulty -= range(s, s + 1)\n\n"
-                ),
-            ),
-        ),
-        "damage-chosen",
-        alone=True,
-    ),
-    Mutation(
-        "an installed snapshot leaves damage behind",
-        "SAFETY 26",
-        ((_INSTALL_DROPS + _INSTALLS, "            " + _INSTALLS),),
-        "damage-install",
-        alone=True,
-    ),
-    Mutation(
-        "an installed snapshot takes damage above it along",
-        "SAFETY 6, 26",
-        (
-            (
-                _INSTALL_DROPS + _INSTALLS,
-                _INSTALL_DROPS.replace("k + 1", "k + 2") + _INSTALLS,
-            ),
-        ),
-        "damage-install",
-        alone=True,
-    ),
+    *damage_mutations.MUTATIONS,
+    *membership_mutations.MUTATIONS,
     Mutation(
         "a repeated proposal is written again",
         "PMS §2.2",

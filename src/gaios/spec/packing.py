@@ -6,6 +6,7 @@ runs without them.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -15,6 +16,7 @@ from gaios.spec.python_module import emit_core
 from gaios.spec.scope import Scope, disk
 from gaios.spec.sorts import MapOf, Opaque, Record, SetOf, Sort
 from gaios.spec.statements import Event
+from gaios.spec.tree import Table
 
 Payload = tuple[Any, ...]
 """What a message says beyond its key."""
@@ -48,7 +50,15 @@ def compiled(scope: Scope, *, coverage: bool = False) -> ModuleType:
     exec(code, module.__dict__)  # noqa: S102 - the compiler's own output
     for constant in scope.model.specification.constants:
         setattr(module, constant.name, scope.maker.constants[constant.name])
+    for function in scope.model.specification.functions:
+        if isinstance(function.body, Table):
+            setattr(module, function.name, partial(_told, scope.configuration.tables.get(function.name, {})))
     return module
+
+
+def _told(table: Mapping[int, int], value: bytes) -> int:
+    """What a configuration's table says of a value."""
+    return table.get(number_of(value), 0)
 
 
 class Packing:

@@ -41,6 +41,7 @@ from gaios.spec.tree import (
     Range,
     SetBy,
     State,
+    Table,
     Top,
     reads,
     walk,
@@ -259,7 +260,7 @@ class Expressions:
         """How to emit the body of a called function in place; None when an argument would be computed twice, or the body is long."""
         function = call.function
         uses = Counter(node.number for node in walk(function.body) if isinstance(node, Local))
-        if any(isinstance(node, MapBy | SetBy) for node in walk(function.body)):
+        if any(isinstance(node, MapBy | SetBy | Table) for node in walk(function.body)):
             return None
         arguments = [self._emit(item) for item in call.items]
         for parameter, (text, _) in zip(function.parameters, arguments, strict=True):

@@ -13,7 +13,10 @@ from gaios.spec.python_words import WIDTH, Lines, Names, default, number, python
 from gaios.spec.sorts import Enum, MapOf, Record, Truth
 from gaios.spec.source import digest
 from gaios.spec.statements import Assign, Drop, Each, Event, Field, If, Let, Merge, Put, Rule, Send, Specification, Statement
-from gaios.spec.tree import Expr, Function, Local, Range, walk
+from gaios.spec.tree import Expr, Function, Local, Range, Table, walk
+
+TOLD = "gaios.configuration"
+"""Where the functions stand that texts only declare."""
 
 
 @dataclass(slots=True)
@@ -31,7 +34,7 @@ class Emitter:
         self._head()
         self._words()
         for function in s.functions:
-            if not is_method(function):
+            if not is_method(function) and not isinstance(function.body, Table):
                 add()
                 add()
                 self._function(function, "")
@@ -79,6 +82,9 @@ class Emitter:
         typing = ["Any", "Final", "TypeAlias"] if not self.trace else ["Any", "Final", "NamedTuple", "TypeAlias"]
         add(f"from typing import {', '.join(typing)}")
         add()
+        if told := sorted(function.name for function in s.functions if isinstance(function.body, Table)):
+            add(f"from {TOLD} import {', '.join(told)}")
+            add()
 
     def _words(self) -> None:
         s, add = self.specification, self.lines.add

@@ -272,11 +272,12 @@ def _checks(scope: Scope) -> Iterator[Check]:
                 found.append(all_of((1 if src is None else operate("==", src, key.src), same, maker.cells(key.cell("n")))))
         return any_of(found)
 
+    called: dict[tuple[Any, ...], Thing] = {}
     for invariant in scope.model.invariants:
         parts: list[Term] = []
         for choices in product(*(configuration.every(parameter.sort) for parameter in invariant.parameters)):
             lowering = maker.lowering(configuration.members[0])
-            lowering.sent = sent
+            lowering.sent, lowering.called = sent, called
             lowering.locals = {p.number: value for p, value in zip(invariant.parameters, choices, strict=True)}
             parts.append(lowering.term(invariant.body))
         yield Check(invariant.name, all_of(parts))

@@ -17,9 +17,9 @@ LINES_MAX = 120
 """Lines of one text: a concern that needs more is two concerns."""
 COLUMNS_MAX = 120
 """Characters of one line."""
-TEXTS = ("ballots.spec.py", "values.spec.py", "leases.spec.py", "damage.spec.py")
+TEXTS = ("ballots.spec.py", "members.spec.py", "values.spec.py", "leases.spec.py", "damage.spec.py")
 """The texts of the core, in the order in which they make one text."""
-MODEL_TEXTS = ("environment.spec.py", "invariants.spec.py")
+MODEL_TEXTS = ("environment.spec.py", "disks.spec.py", "invariants.spec.py")
 """What models add to them."""
 FOLDER = Path(__file__).resolve().parent.parent / "paxos"
 

@@ -84,7 +84,7 @@ class Search:
     """In breadth, so that a violation's trail is the shortest."""
     bitstate: int = 0
     """Hash states into 2**N bits instead of keeping them, and say how much of the whole that may have been."""
-    optimize: str = "-O2"
+    optimize: str = "-O1"
     memory_mb: int = MEMORY_MB
     seconds_max: float = 0.0
     """Stop after so long; 0: never."""
@@ -99,7 +99,7 @@ def run(scope: Scope, search: Search) -> Result:
     """
     check_tools()
     started = time.monotonic()
-    model = emit_promela(scope)
+    model = emit_promela(scope, shares=not search.shortest)
     folder = search.folder
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.pml").write_text(model.text, encoding="utf-8")

@@ -216,6 +216,14 @@ class Call(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class Table(Node):
+    """The body of a function that stands outside the texts, `def f(v: VALUE) -> SORT: ...`: what is known of a value, by name."""
+
+    name: str
+    item: "Expr"
+
+
+@dataclass(frozen=True, slots=True)
 class Of(Node):
     """`q.field` or `q.function(…)`: as member `q` sees it. In models only."""
 
@@ -251,14 +259,14 @@ class Gather(Node):
 
 Expr = (
     Number | Flag | Constant | Ambient | Local | State | Not | Binary | Compare | Both | Choose | Lookup | Part | Make | Items | Empty
-    | SetBy | MapBy | Count | Extreme | Top | Run | Call | Of | Sent | Quantified | Gather
+    | SetBy | MapBy | Count | Extreme | Top | Run | Call | Table | Of | Sent | Quantified | Gather
 )  # fmt: skip
 
 
 def children(expr: Expr) -> tuple[Expr, ...]:
     """The expressions directly below this one; bodies of called functions are not below it."""
     match expr:
-        case Not(item=a) | Count(item=a) | Top(map=a) | Part(record=a):
+        case Not(item=a) | Count(item=a) | Top(map=a) | Part(record=a) | Table(item=a):
             return (a,)
         case Binary(left=a, right=b) | Compare(left=a, right=b) | Lookup(map=a, key=b):
             return (a, b)

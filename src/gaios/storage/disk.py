@@ -380,7 +380,7 @@ def verify_directory(path: Path) -> list[Finding]:
         raise ConfigurationError(reason=f"{path} holds neither a cell nor a replica")
     findings = []
     for directory in directories:
-        digits = directory.resolve().name.rpartition("-")[2]
+        digits = directory.resolve().name.partition("-member-")[0].rpartition("-")[2]
         replica = int(digits) if digits.isdecimal() else 0
         reader = Directory(directory)
         with held(directory) as free, closing(reader):

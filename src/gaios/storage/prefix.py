@@ -5,7 +5,7 @@ covers the one before it and has a number one higher, so what is given out was w
 Rule 2. What stands behind that is somebody else's question: a write that is under way, an unfinished one, or damage. `verify` tells.
 Rule 3. What was given out may not be durable: it may be in the system's cache only. So it proves what somebody *knew*, as a mark that a
 slot is chosen does; it proves nothing of what this replica may say.
-Rule 4. Damage that was repaired stays where it is: `mended` goes on behind it, as a start does, and says that there is a hole.
+Rule 4. Damage that was repaired stays where it is: who knows of it (`survey`) goes on behind it, as a start does, and finds a hole there.
 """
 
 from collections.abc import Iterator
@@ -18,25 +18,6 @@ from gaios.storage.scan import judged, scan
 from gaios.storage.tail import Tail, fault_of_opening, walk
 from gaios.storage.verify import owner
 from gaios.storage.words import Damage, Place, Problem, Reader, Record
-
-
-def prefix(reader: Reader) -> Iterator[Record]:
-    """The records, without marks; none where nothing intact tells whose directory it is."""
-    identity = owner(reader)
-    if identity is None:
-        return
-    crc_seed = record.seed(identity)
-    tail = Tail()
-    for number in segment.numbers(reader.names()):
-        file = segment.name(number)
-        data = reader.read(file, 0, reader.size(file))
-        opening = segment.decode(data)
-        if opening is None or fault_of_opening(file, number, data, tail, identity) is not None:
-            return
-        tail.enter(opening)
-        for header, payload in walk(data, tail, crc_seed):
-            if header.kind != MARK:
-                yield Record(header.kind, header.slot, header.ballot, payload)
 
 
 class Hole(NamedTuple):
@@ -79,7 +60,7 @@ def survey(reader: Reader) -> Survey:
 
 
 def mended(reader: Reader, holes: dict[tuple[int, int], Damage]) -> Iterator[Record | Hole]:
-    """As `prefix`, across these holes."""
+    """The records, without marks, across these holes; none where nothing intact tells whose directory it is."""
     identity = owner(reader)
     if identity is None:
         return

@@ -11,6 +11,7 @@ lease exclusivity              no two members hold the lease at one true time, w
 
 from typing import NamedTuple
 
+from gaios.configuration import is_configuration, listed
 from gaios.paxos import core
 from gaios.trace.words import Illegal
 
@@ -29,6 +30,9 @@ class Cell:
 
     def __init__(self) -> None:
         self.voters = 0
+        """The founders."""
+        self._changes: list[tuple[int, int]] = []
+        """Configurations that were chosen, in order: a slot, and who is counted behind it."""
         self.is_partial = False
         """Something was heard that nobody recorded: what is chosen can no longer be told from votes alone."""
         self._values: dict[tuple[int, int], bytes] = {}
@@ -60,7 +64,7 @@ class Cell:
         """
         key = (slot, ballot)
         votes = self._votes[key] = self._votes.get(key, 0) | 1 << member
-        if self._is_quorum(votes):
+        if self._is_quorum(slot, votes):
             self._choose(slot, ballot, value)
 
     def believed(self, slot: int, ballot: int, value: bytes) -> None:
@@ -120,10 +124,13 @@ class Cell:
                 raise Illegal("V4 lease exclusivity", f"no lease beside that of {_reign(other)}", f"that of {_reign(reign)}")
         others.append(reign)
 
-    def _is_quorum(self, votes: int) -> bool:
-        return 2 * (votes & self.voters).bit_count() > self.voters.bit_count()
+    def _is_quorum(self, slot: int, votes: int) -> bool:
+        voters = next((listed for at, listed in reversed(self._changes) if at < slot), self.voters)
+        return 2 * (votes & voters).bit_count() > voters.bit_count()
 
     def _choose(self, slot: int, ballot: int, value: bytes) -> None:
+        if slot not in self.chosen and is_configuration(value):
+            self._changes = sorted([*self._changes, (slot, listed(value))])
         there = self.chosen.setdefault(slot, value)
         if there != value:
             raise Illegal("V4 one value a slot", f"slot {slot} with {_value(there)}", f"{_value(value)} in ballot {ballot}")

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from gaios.configuration import numbered
 from gaios.log.recording import Handed, Start
-from gaios.log.records import Boot, RecordKind
+from gaios.log.records import UNKNOWN, Boot, RecordKind
 from gaios.paxos import core
 from gaios.trace.words import Illegal
 
@@ -28,6 +29,8 @@ class Disk:
         """Of copies and records together."""
         self.snapshot = 0
         """Behind this slot a snapshot is durable."""
+        self.governs: tuple[int, bytes] = (0, b"")
+        """The configuration that records say governs, as a value, and behind which slot."""
         self.accepted: dict[int, Accepted] = {}
         self.faulty: dict[int, int] = {}
         """Slots that were written down as lost, with the ballot that they were of at the most."""
@@ -78,7 +81,7 @@ class Disk:
         if problem is not None:
             raise Illegal("V3 restart", *problem)
         if start.is_damaged:
-            self.chosen, self.truncated = start.chosen, start.truncated
+            self.chosen, self.truncated, self.governs = start.chosen, start.truncated, start.governs
         if start.is_damaged or self.faulty:
             self.accepted = {slot: (ballot, value) for slot, ballot, value in start.accepted}
             self.faulty = dict(start.faulty)
@@ -104,6 +107,7 @@ class Disk:
         self.chosen, self.truncated, self.accepted = start.chosen, start.truncated, told
         self.faulty = dict(start.faulty)
         self.snapshot = start.chosen  # there may be one
+        self.governs = start.governs
         self.boots = None
 
     # -- inside ----------------------------------------------------------------------------------------------------------
@@ -121,7 +125,16 @@ class Disk:
         self.copied, self.longest, self.boot = promised, longest, boot
         self.promised = max(self.promised, promised)
 
-    def _state(self, promised: int, longest: int, chosen: int, truncated: int, accepted: list[tuple[int, int, bytes]]) -> None:
+    def _state(
+        self,
+        promised: int,
+        longest: int,
+        chosen: int,
+        truncated: int,
+        accepted: list[tuple[int, int, bytes]],
+        governs: tuple[int, bytes] = (0, b""),
+    ) -> None:
+        self._govern(governs)
         self.promised, self.longest = max(self.promised, promised), max(self.longest, longest)
         self.chosen, self.truncated = max(self.chosen, chosen), max(self.truncated, truncated)
         for slot, ballot, value in accepted:
@@ -136,6 +149,7 @@ class Disk:
             self.chosen = max(self.chosen, slot)
         elif kind == RecordKind.TRUNCATE:
             self.truncated = max(self.truncated, slot)
+            self._govern((ballot, value))
         elif kind == RecordKind.SNAPSHOT:
             self.snapshot = max(self.snapshot, slot)
         elif kind == RecordKind.BOOT:
@@ -147,6 +161,10 @@ class Disk:
         elif kind not in {RecordKind.QUARANTINE, RecordKind.REPAIR}:  # the database's affair, and the disk's own
             raise Illegal("V3 what is written", "a record of a known kind", f"kind {kind}")
 
+    def _govern(self, governs: tuple[int, bytes]) -> None:
+        if governs[1] != UNKNOWN:
+            self.governs = max(self.governs, governs)
+
     def _differs(self, start: Start) -> tuple[str, str] | None:
         """Where a start differs from this state: expected, found."""
         if start.is_damaged or start.faulty or self.faulty:
@@ -154,6 +172,8 @@ class Disk:
         mine = (self.boot + 1, self.promised, self.longest, max(self.chosen, self.truncated), self.truncated)
         if mine != (start.boot, start.promised, start.longest, start.chosen, start.truncated):
             return self._summary(), _found(start)
+        if start.governs != self.governs:
+            return f"a configuration behind slot {self.governs[0]}", f"one behind slot {start.governs[0]}"
         told = {slot: (ballot, value) for slot, ballot, value in start.accepted}
         kept = {slot: held for slot, held in self.accepted.items() if slot > self.truncated} if self.truncated else self.accepted
         if told == kept:
@@ -167,6 +187,8 @@ class Disk:
             not start.is_damaged and (max(self.chosen, self.truncated), self.truncated) != (start.chosen, start.truncated)
         ):
             return self._summary(), _found(start)
+        if not start.is_unsure and start.config < (number := numbered(self.governs[1])):
+            return f"configuration {number}, or that it is not sure of it", f"configuration {start.config}"
         known = max(self.chosen, self.truncated, max(self.accepted, default=0) - core.WINDOW)
         if start.chosen > known or start.truncated > self.truncated:
             return f"nothing called chosen above slot {known}, or truncated above slot {self.truncated}", _found(start)

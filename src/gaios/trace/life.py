@@ -13,9 +13,10 @@ and is written anew because its record is not proved durable or is damaged, and 
 from collections import Counter, deque
 from typing import Any, Final, NamedTuple
 
+from gaios.configuration import is_configuration, listed, numbered
 from gaios.log.codec import BOOTED
 from gaios.log.recording import FIELDS, Came, Done, Entry, Frame, Handed, Left, Start, Step, encode, essence
-from gaios.log.records import RecordKind
+from gaios.log.records import UNKNOWN, RecordKind
 from gaios.paxos import core
 from gaios.trace.cell import Cell, Reign
 from gaios.trace.disk import Disk
@@ -50,10 +51,22 @@ class Life:
         self.start, self.me = start, start.member
         self._cell, self._disk, self._module = cell, disk, module
         self._out = module.Out()
-        self._core = module.Participant(start.member, start.config, start.voters)
+        self._core = module.Participant(start.member, start.voters)
         accepted = {slot: (ballot, value) for slot, ballot, value in start.accepted}
+        self._governs = [start.governs]
+        """Configurations, as values, with the slot behind which each governs; in order."""
+        for slot in sorted(slot for slot, (_, value) in accepted.items() if is_configuration(value)):
+            if max(start.governs[0], start.truncated) < slot <= start.chosen:
+                self._governs.append((slot, accepted[slot][1]))
         self._core.restore(
-            promised=start.promised, acc=accepted, chosen=start.chosen, truncated=start.truncated, longest=start.longest, faulty={}
+            promised=start.promised,
+            acc=accepted,
+            chosen=start.chosen,
+            truncated=start.truncated,
+            config=start.config,
+            voters=listed(self._governs[-1][1]),
+            longest=start.longest,
+            faulty={},
         )
         self._found = {(slot, ballot, value) for slot, ballot, value in start.accepted if slot > start.chosen}
         self._now = 0
@@ -151,7 +164,9 @@ class Life:
             self._leave_to_myself(event)
         else:
             self._taken(step.src, event)
-        chosen = participant.chosen
+        chosen, config = participant.chosen, participant.config
+        if tag == core.INSTALL and event[2] and step.fired:
+            self._governs.append((event[1], event[2]))
         fired = participant.step(event, step.src, step.now, out)
         if fired != step.fired:
             raise Illegal("V2 a step is reproducible", f"{shown(event)} {_fired(fired)}", _fired(step.fired))
@@ -165,6 +180,9 @@ class Life:
             self._sends(number, to, message)
         out.writes.clear()
         out.sends.clear()
+        if participant.config != config and tag != core.INSTALL:
+            slot = next(slot for slot in range(participant.chosen, chosen, -1) if numbered(participant.acc[slot][1]) == participant.config)
+            self._governs.append((slot, participant.acc[slot][1]))
         if fired and tag == core.ACCEPTED:
             self._cell.vote(step.src, event[3], event[1])
         if fired and tag == core.ROT:
@@ -175,6 +193,11 @@ class Life:
             self._cell.believed(slot, *participant.acc[slot])
         if participant.leads():
             self._led[participant.bal] = participant.chosen
+
+    def _governing(self, slot: int, said: tuple[int, bytes] = (0, b"")) -> tuple[int, bytes]:
+        """What a record says of the configuration at a slot, or should: after a start that was not sure it may be that this is lost."""
+        found = next((each for each in reversed(self._governs) if each[0] <= slot), (0, b""))
+        return said if self.start.is_unsure and said == (found[0], UNKNOWN) else found
 
     def _rots(self, event: Any) -> None:  # noqa: ANN401 (an event)
         """What rotted is of no newer ballot than is said.  [SAFETY 6]"""
@@ -203,7 +226,7 @@ class Life:
             if write[1] > self._disk.snapshot:
                 expected = f"nothing truncated above slot {self._disk.snapshot}, behind which a snapshot is durable"
                 raise Illegal("V3 truncated behind a snapshot", expected, f"through slot {write[1]}")
-            self._unwritten.append((number, (int(RecordKind.TRUNCATE), write[1], 0, b"")))
+            self._unwritten.append((number, (int(RecordKind.TRUNCATE), write[1], *self._governing(write[1]))))
 
     def _sends(self, number: int, to: int, message: Any) -> None:  # noqa: ANN401 (an event)
         tag = message[0]
@@ -322,7 +345,7 @@ class Life:
                 return True
             return bool(participant.acc.get(slot) == (ballot, value)) and not any(wanted[1] == slot for _, wanted in self._unwritten)
         if kind == RecordKind.TRUNCATE:
-            return bool(slot == participant.truncated)
+            return bool(slot == participant.truncated) and (ballot, value) == self._governing(slot, (ballot, value))
         return kind == RecordKind.FAULT and bool(participant.faulty.get(slot) == ballot)
 
     def _opens(self, batch: Handed) -> None:
@@ -332,8 +355,14 @@ class Life:
         mark = batch.state[2]
         slots = range(mark + 1, participant.chosen + core.WINDOW + 1)
         above = [(slot, *participant.acc[slot]) for slot in slots if slot in participant.acc]
-        newest = max(participant.promised, self._newest)
-        expected = (newest, participant.longest, min(mark, self._disk.chosen), participant.truncated, above)
+        expected = (
+            max(participant.promised, self._newest),
+            participant.longest,
+            min(mark, self._disk.chosen),
+            participant.truncated,
+            above,
+            self._governing(mark, batch.state[5]),
+        )
         if batch.state != expected:
             raise Illegal("V3 what is written", f"the state {expected[:4]} in a state record", f"{batch.state[:4]}")
 

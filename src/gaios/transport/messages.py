@@ -7,11 +7,13 @@
                         CANCEL  request u64                                ends a watch
                         STATUS  request u64                                this replica's own facts
                         PING    request u64                                are you there, and do you serve?
+                        CHANGE  request u64 · configuration            these shall be the members (`gaios.configuration`)
                         KEEPALIVE request u64 · …                          a session is alive (keepalive.py)
     replica → client    ANSWER  request u64 · status u8 · slot u64 · index u32 · body
                         EVENTS  request u64 · next revision u64 · msgpack [event, …]
                         WATCH_END request u64 · error                      the watch is over
                         PONG    request u64 · serving u8 · master          the answer to PING; with request 0 also unasked
+                        MEMBERS configuration u64 · msgpack [HOST:PORT, …] where the replicas are, of a cell whose members changed
     replica ↔ replica   PEER    the body is log's business
 
 Rule 1. A request's number is the sender's choice; it names the request on its connection only, and no two open ones there share it.
@@ -54,10 +56,12 @@ class Kind(IntEnum):
     STATUS = 20
     PING = 21
     KEEPALIVE = 22
+    CHANGE = 23
     ANSWER = 32
     EVENTS = 33
     WATCH_END = 34
     PONG = 35
+    MEMBERS = 36
     PEER = 64
 
 
@@ -91,6 +95,9 @@ _Address = Annotated[str, msgspec.Meta(max_length=ADDRESS_BYTES_MAX)]
 _Key = Annotated[bytes, msgspec.Meta(max_length=1025)]
 """One byte longer than a key: a range may end right behind the last one."""
 _CellId = Annotated[bytes, msgspec.Meta(max_length=16)]
+
+
+_members = msgspec.msgpack.Decoder(Annotated[list[_Address], msgspec.Meta(max_length=64)])
 
 
 class Hello(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -212,6 +219,11 @@ def encode_submit(request: int, entry: bytes) -> bytes:
     return encode(16, _REQUEST.pack(request) + entry)
 
 
+def encode_change(request: int, configuration: bytes) -> bytes:
+    """CHANGE."""
+    return encode(Kind.CHANGE, _REQUEST.pack(request) + configuration)
+
+
 def encode_read(request: int, question: bytes) -> bytes:
     """READ."""
     return encode(17, _REQUEST.pack(request) + question)
@@ -289,6 +301,24 @@ def decode_watch_end(body: bytes) -> tuple[int, Error]:
     """WATCH_END."""
     request, rest = decode_submit(body)
     return request, errors.unpack(rest)
+
+
+def encode_members(configuration: int, clients: Sequence[str]) -> bytes:
+    """MEMBERS."""
+    return encode(Kind.MEMBERS, _REQUEST.pack(configuration) + msgspec.msgpack.encode(list(clients)))
+
+
+def decode_members(body: bytes) -> tuple[int, list[str]]:
+    """The configuration's number, and its members' client addresses.
+
+    Raises:
+        ProtocolError: it is none.
+    """
+    try:
+        (number,) = _REQUEST.unpack(body[: _REQUEST.size])
+        return number, _members.decode(body[_REQUEST.size :])
+    except (struct.error, msgspec.DecodeError) as error:
+        raise ProtocolError(reason=f"who the members are cannot be read: {error}") from None
 
 
 def encode_pong(request: int, serving: bool, master: str) -> bytes:

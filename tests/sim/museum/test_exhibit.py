@@ -40,6 +40,14 @@ def test_a_method_is_put_back_even_when_a_run_fails() -> None:
     assert participant() is core.Participant
 
 
+def test_what_cannot_be_called_as_the_sound_method_is_not_planted() -> None:
+    """A replica would stop at the first call, and that pass for a bug that was caught."""
+    sound = Election.due_ns
+    with pytest.raises(TypeError, match="too many positional"), method(Election, "due_ns", lambda sound: lambda self: 1 << 61)():
+        pass
+    assert Election.due_ns is sound
+
+
 def test_a_harmless_change_changes_no_run() -> None:
     """The in-memory compilation is the same program, so only a bug makes a difference."""
     exhibit = Exhibit("harmless", "paxos", "", HARMLESS, ("agreement",))

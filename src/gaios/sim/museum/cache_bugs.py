@@ -91,7 +91,7 @@ EXHIBITS = [
         "locks",
         "SAFETY 24",
         together(method(Cachers, "is_waited_for", _waits_for_ever), method(Cachers, "drop_lapsed", lambda _: lambda *_: False)),
-        ("liveness", "nothing left"),
+        ("liveness", "nothing left", "bounded queues"),
         CACHED,
     ),
     Exhibit(

@@ -8,6 +8,7 @@ another function in a method's place. Its pinned seeds must catch it, and the sa
 Nothing here is ever active outside a `plant`.
 """
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cache
@@ -78,13 +79,23 @@ def method(owner: Any, name: str, make: Callable[[Any], Any]) -> Plant:  # noqa:
     def plant() -> Iterator[None]:
         place = next((each for each in getattr(owner, "__mro__", ()) if name in each.__dict__), owner)
         sound = place.__dict__[name]
-        setattr(place, name, make(sound))
+        planted = make(sound)
+        if inspect.isfunction(sound) and inspect.isfunction(planted):
+            _bind(planted, sound)
+        setattr(place, name, planted)
         try:
             yield
         finally:
             setattr(place, name, sound)
 
     return plant
+
+
+def _bind(planted: Callable[..., Any], sound: Callable[..., Any]) -> None:
+    """Raise `TypeError` if a function cannot be called as another can: a replica that stops because of that would pass for a bug caught."""
+    known = inspect.signature(sound).parameters.values()
+    named = {each.name: each for each in known if each.kind == each.KEYWORD_ONLY}
+    inspect.signature(planted).bind(*(each for each in known if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)), **named)
 
 
 def together(*plants: Plant) -> Plant:

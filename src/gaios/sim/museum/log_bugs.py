@@ -49,25 +49,12 @@ def _checked_before(sound: Callable[..., Any]) -> Callable[..., Any]:
     return read
 
 
-def _claims_too_much(sound: Callable[..., Any]) -> Callable[..., Any]:
-    """We had it: the mark in memory, though the values that it covers are in the same batch as the record."""
-
-    def state_record(self: Steps) -> Any:
-        mark, self._durable_mark = self._durable_mark, self.core.chosen
-        try:
-            return sound(self)
-        finally:
-            self._durable_mark = mark
-
-    return state_record
-
-
 def _asks_one_only(sound: Callable[..., Any]) -> Callable[..., Any]:
     """We had it: whoever was asked in vain is asked again, and two that lag may have chosen each other."""
 
     def wanted(self: Catchup, now: int, chosen: int) -> tuple[int, range]:
         _, slots = sound(self, now, chosen)
-        return self._peers[0], slots
+        return self.peers[0], slots
 
     return wanted
 
@@ -137,8 +124,8 @@ def _waits_for_anybody(sound: Callable[..., Any]) -> Callable[..., Any]:
 def _reports_alone(sound: Callable[..., Any]) -> Callable[..., Any]:
     """We had it: what only a state record remembers of a torn batch is reported and voted for, and never written again."""
 
-    def restore(self: Steps, recovered: Any) -> None:
-        sound(self, recovered)
+    def restore(self: Steps, *arguments: Any) -> None:
+        sound(self, *arguments)
         self.output.records.clear()
 
     return restore
@@ -256,14 +243,6 @@ EXHIBITS = [
         method(Reign, "is_serving", lambda sound: property(lambda self: self.ballot != 0)),
         ("linearizability", "linearizability by witness", "revisions monotone"),
         scenario("churn"),
-    ),
-    Exhibit(
-        "a state record claims values that stand behind it",
-        "log",
-        "SAFETY 15",
-        method(Steps, "state_record", _claims_too_much),
-        ("no replica stops by itself", "persist, then say", "agreement"),
-        scenario("torn-segments"),
     ),
     Exhibit(
         "what a torn batch left in a state record alone is not written again",

@@ -1,7 +1,7 @@
 """Bugs of the core: edits of the specification's text."""
 
+from gaios.log.electing import Electing
 from gaios.log.election import Election
-from gaios.log.replica import Replica
 from gaios.sim.museum.exhibit import Exhibit, method, scenario, text, together
 
 EXHIBITS = [
@@ -17,7 +17,7 @@ EXHIBITS = [
         "proposal below the quorum's chosen-through",
         "paxos",
         "SAFETY 6",
-        text(("phase == RECOVERING and bal == promised and chosen >= floor", "phase == RECOVERING and bal == promised")),
+        text(("quorum(proms) and chosen >= floor and", "quorum(proms) and")),
         ("agreement",),
         scenario("hasty"),
     ),
@@ -25,7 +25,7 @@ EXHIBITS = [
         "quorum off by one",
         "paxos",
         "PML §4.1",
-        text(("return 2 * len(s & voters) > len(voters)", "return 2 * len(s & voters) + 2 > len(voters)")),
+        text(("bool:  return 2 * len(part & whole) > len(whole)", "bool:  return 2 * len(part & whole) + 2 > len(whole)")),
         ("agreement", "lease exclusivity"),
         scenario("hasty"),
     ),
@@ -34,10 +34,10 @@ EXHIBITS = [
         "paxos",
         "SAFETY 10",
         together(
-            text(("owner(b) == me and me in voters and now >= granted_until", "owner(b) == me and me in voters")),
+            text(("owner(b) == me and me in electors() and now >= granted_until", "owner(b) == me and me in electors()")),
             method(Election, "due_ns", lambda sound: lambda self, granted_until: sound(self, 0)),
             method(
-                Replica,
+                Electing,
                 "_consider",
                 lambda sound: (
                     lambda self, now: self._campaign(now) if self.core.quorum(self._election.yes) and not self._reign.ballot else None
@@ -60,12 +60,7 @@ EXHIBITS = [
         "paxos",
         "SAFETY 10",
         together(
-            text(
-                (
-                    "case Prepare(b, c) if c == config and b > promised and me in voters and now >= granted_until:",
-                    "case Prepare(b, c) if c == config and b > promised and me in voters:",
-                )
-            ),
+            text(("case Prepare(b, c) if b > promised and now >= granted_until:", "case Prepare(b, c) if b > promised:")),
         ),
         ("lease exclusivity",),
         scenario("flapping-links"),
@@ -76,8 +71,8 @@ EXHIBITS = [
         "PML §4.1",
         text(
             (
-                "case Accept(b, c, s, v) if c == config and b >= promised and s <= chosen + WINDOW and me in voters:",
-                "case Accept(b, c, s, v) if c == config and s <= chosen + WINDOW and me in voters:",
+                "case Accept(b, c, s, v) if b >= promised and s <= chosen + WINDOW:",
+                "case Accept(b, c, s, v) if s <= chosen + WINDOW:",
             )
         ),
         ("agreement", "persist, then say"),
@@ -87,7 +82,7 @@ EXHIBITS = [
         "what another ballot proposed is taken for chosen",
         "paxos",
         "SAFETY 6",
-        text(("run(acc[s].bal == b for s in", "run(acc[s].bal > 0 for s in")),
+        text(("run(acc[s].bal == b and", "run(acc[s].bal > 0 and")),
         ("agreement",),
         scenario("contested"),
     ),

@@ -3,8 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import replace
+
+from gaios.log import Recovered
 from gaios.log.steps import Steps
+from gaios.server import damage
 from gaios.sim.museum.exhibit import Exhibit, method, scenario
+from gaios.sim.plan import Plan
 from gaios.storage import scan
 
 _CAUGHT_BY = ("persist, then say", "agreement", "durability", "no replica stops by itself", "liveness")
@@ -21,9 +26,24 @@ def _takes_for_absent(sound: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _cuts(sound: Callable[..., Any]) -> Callable[..., Any]:
-    """Where the log cannot be read it ends, as after an unfinished write."""
-    del sound
-    return lambda *_arguments: False
+    """Where the log cannot be read it ends, as after an unfinished write; its first segment it has."""
+    return lambda self, fault, data, tail, index: index == 0 and sound(self, fault, data, tail, index)
+
+
+def _leaves_alone(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """A state record repeats the value, and a start knows it: its own record is not missed."""
+
+    def recover_damaged(*arguments: Any, **named: Any) -> Recovered:
+        found: Recovered = sound(*arguments, **named)
+        found.alone = set()
+        return found
+
+    return recover_damaged
+
+
+def _of_short_segments(plan: Plan) -> Plan:
+    """Many state records, each with a value or two whose own record stands beside it."""
+    return replace(scenario("rot")(plan), segment_bytes=2_048)
 
 
 EXHIBITS = [
@@ -42,5 +62,13 @@ EXHIBITS = [
         method(scan._Scanner, "_is_damage", _cuts),
         _CAUGHT_BY,
         scenario("rot"),
+    ),
+    Exhibit(
+        "a value whose record rotted is left in a state record alone",
+        "log",
+        "SAFETY 15",
+        method(damage, "recover_damaged", _leaves_alone),
+        _CAUGHT_BY,
+        _of_short_segments,
     ),
 ]

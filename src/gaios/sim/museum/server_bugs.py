@@ -147,7 +147,7 @@ EXHIBITS = [
         "server",
         "SAFETY 15",
         together(
-            method(GroupCommit, "is_unwritten", lambda _: lambda self, kind, slot: False),
+            method(GroupCommit, "unwritten", lambda _: lambda self, kind, slot: None),
             method(Steps, "durable_mark", lambda _: property(lambda self: self.core.chosen)),
         ),
         ("no replica stops by itself",),

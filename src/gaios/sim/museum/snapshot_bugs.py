@@ -98,17 +98,6 @@ def _machine_alone(sound: Callable[..., Any]) -> Callable[..., Any]:
     return install
 
 
-def _removes_at_once(sound: Callable[..., Any]) -> Callable[..., Any]:
-    """We had it: should the power go before the truncation is durable, a start does not know that the newest one's slot is chosen."""
-
-    def install(self: Snapshots, *arguments: Any) -> None:
-        sound(self, *arguments)
-        self._remove(self._outdated)
-        self._outdated = []
-
-    return install
-
-
 def _whoever_took_it(sound: Callable[..., Any]) -> Callable[..., Any]:
     """It is durable, so it counts: should its database have been wrong, the log that could tell is gone."""
     del sound  # it is not asked
@@ -184,13 +173,5 @@ EXHIBITS = [
         method(Proofs, "is_proved", _whoever_took_it),
         ("quarantined", "identical state", "no replica stops by itself", "liveness"),
         scenario("wrong-snapshots"),
-    ),
-    Exhibit(
-        "what a peer's snapshot makes useless is removed at once",
-        "server",
-        "SAFETY 26",
-        method(Snapshots, "_install", _removes_at_once),
-        ("no replica stops by itself",),
-        scenario("snapshots"),
     ),
 ]

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import replace
+
 from gaios.locks import LockService
-from gaios.log import records
+from gaios.log import records, steps
 from gaios.log.doubt import Doubt
-from gaios.log.records import Recovered
+from gaios.log.records import Copies, Recovered
 from gaios.log.sums import Finding, Judgement, Sums
-from gaios.sim.museum.exhibit import Exhibit, method, scenario
+from gaios.sim.museum.exhibit import Exhibit, method, scenario, together
 
 
 def _whatever_slot(sound: Callable[..., Any]) -> Callable[..., Any]:
@@ -42,7 +44,7 @@ def _serves_on(sound: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _forgets(sound: Callable[..., Any]) -> Callable[..., Any]:
-    """A start takes no notice of the record."""
+    """A start takes no notice of the record, as if it had rotted."""
 
     def fold(*arguments: Any) -> Recovered:
         found: Recovered = sound(*arguments)
@@ -50,6 +52,16 @@ def _forgets(sound: Callable[..., Any]) -> Callable[..., Any]:
         return found
 
     return fold
+
+
+def _tells_one(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """The promise copies say nothing of it: the record does."""
+
+    def encode_copies(copies: Copies) -> bytes:
+        told: bytes = sound(replace(copies, is_doubted=False))
+        return told
+
+    return encode_copies
 
 
 def _trusts(sound: Callable[..., Any]) -> Callable[..., Any]:
@@ -70,6 +82,13 @@ EXHIBITS = [
     ),
     Exhibit("the minority is believed", "log", "SAFETY 25", method(Sums, "judge", _the_few), CAUGHT, BAD_MEMORY),
     Exhibit("a replica in quarantine serves", "log", "SAFETY 25", method(Doubt, "may_serve", _serves_on), CAUGHT, BAD_MEMORY),
-    Exhibit("quarantine is forgotten at a restart", "log", "SAFETY 25", method(records, "fold", _forgets), ("quarantined",), BAD_MEMORY),
+    Exhibit(
+        "quarantine is forgotten at a restart",
+        "log",
+        "SAFETY 25",
+        together(method(records, "fold", _forgets), method(steps, "encode_copies", _tells_one)),
+        ("quarantined",),
+        BAD_MEMORY,
+    ),
     Exhibit("memory is never looked at again", "locks", "SAFETY 25", method(LockService, "recheck", _trusts), CAUGHT, BAD_MEMORY),
 ]

@@ -1,0 +1,81 @@
+"""What a replica does as the members of its cell change: it follows the log, hears news, tells who may go.  [PML §5.4; SAFETY 9, 18]
+
+Rule 1. A change that the log knows to be chosen takes effect at once: who is talked to, who is heard, who is counted.
+Rule 2. News of a newer configuration makes its members known, so that they can tell what was chosen; nobody is counted for it.
+Rule 3. Who was removed polls on: not to be elected, but to be told. It stops when somebody says that the change is settled, and not
+before, for until then it may hold the only copies of what was chosen.
+"""
+
+from typing import Any, Final
+
+from gaios import configuration, errors
+from gaios.configuration import Configuration
+from gaios.log.answers import Answer, Status
+from gaios.log.codec import BOOT, BOOTED, POLL, Message
+from gaios.log.election import Election
+from gaios.log.output import OTHERS
+from gaios.log.standing import Standing
+from gaios.log.steps import Steps
+from gaios.paxos import core
+
+ASKING: Final = frozenset({POLL, core.FETCH, BOOT, BOOTED})
+"""What a member that left may still ask: so it learns that it left."""
+
+
+class Belonging(Standing):
+    """The part of a `Replica` that knows whose cell it is."""
+
+    _steps: Steps
+    _election: Election
+    _resend_due: int
+
+    @property
+    def _is_candidate(self) -> bool:
+        return self.core.phase == core.PREPARING and self.core.bal == self.core.promised
+
+    def change(self, now: int, token: Any, members: Configuration) -> None:  # noqa: ANN401 (a token is the shell's own)
+        """Put a configuration into the log, as a master; DONE: it is chosen.  [PML §5.4; SAFETY 18]
+
+        NOT_MASTER: nothing was proposed; IN_DOUBT: look again; INVALID: it does not follow the newest, or the one before is not settled, or
+        too few of its voters follow this master now.
+        """
+        if self.is_serving:
+            self._changes.propose(now, token, members)
+        else:
+            self._steps.output.answers.append((token, Answer(Status.NOT_MASTER)))
+
+    def _follow(self, now: int) -> None:
+        """The members changed: talk to the new ones; a candidate asks them for promises at once.  [SAFETY 18]"""
+        participant, roster = self.core, self.roster
+        if participant.config != roster.newest.number:
+            roster.follow(participant.config, participant.acc, participant.chosen)
+        self._meet(now)
+        if self._is_candidate:
+            self._election.extend(now)
+            self._resend_due = now
+
+    def _meet(self, now: int) -> None:
+        """There may be new peers."""
+        self._catchup.peers = self.roster.peers
+        self.boots.follow(now)
+
+    def _hear_news(self, now: int, message: Message) -> None:
+        """Somebody knows the members better: talk to them too, and hear from them what was chosen.
+
+        Raises:
+            Removed: this replica is not among them, and may go.
+        """
+        told = configuration.decode(message[1])
+        if self.roster.told(told):
+            self._meet(now)
+        best = self.roster.best
+        if message[2] and told.number >= best.number and self.is_removed:
+            raise errors.Removed(member=self.me, replica=self.roster.place, configuration=told.number)
+
+    def _bow_out(self) -> bool:
+        """Whether this master is no voter any more: it says what is chosen, and lets another."""
+        participant = self.core
+        if self.applier.applied < participant.chosen or participant.electors() >> self.me & 1:
+            return False
+        self._steps.output.at_once.append((OTHERS, (core.LEARN, participant.bal, participant.config, participant.chosen)))
+        return True

@@ -1,0 +1,64 @@
+"""Bugs of changing members: who is counted for which slot, who may be elected.  [SAFETY 11, 18]"""
+
+from collections.abc import Callable
+from typing import Any
+
+from gaios.log.changes import Changes
+from gaios.log.electing import Electing
+from gaios.log.roster import Roster
+from gaios.sim.museum.exhibit import Exhibit, method, scenario, text, together
+
+
+def _disturbs(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """Whoever polls may be elected, listed or not."""
+    del sound
+    return lambda self, member: member > 0
+
+
+def _campaigns(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """Nobody asks itself whether it is a member yet."""
+    del sound
+
+    def consider(self: Electing, now: int) -> None:
+        if not self._reign.ballot and self.core.quorum(self._election.yes) and now >= self.core.granted_until:
+            self._campaign(now)
+
+    return consider
+
+
+def _from_memory(sound: property) -> property:
+    """I know it, so I know it."""
+    del sound
+    return property(lambda self: self.roster.settled(self._core.chosen))
+
+
+EXHIBITS = [
+    Exhibit(
+        "a quorum of the old members is counted for a slot of the new ones",
+        "paxos",
+        "SAFETY 18",
+        text(("return founders if config == 0 else voters", "return founders")),
+        ("agreement", "durability", "lease exclusivity", "liveness", "no replica stops by itself"),
+        scenario("members"),
+    ),
+    Exhibit(
+        "a removed replica disturbs",
+        "log",
+        "SAFETY 9, 18",
+        together(
+            text(("owner(b) == me and me in electors() and now", "owner(b) == me and now")),
+            method(Roster, "votes", _disturbs),
+            method(Electing, "_consider", _campaigns),
+        ),
+        ("members",),
+        scenario("members"),
+    ),
+    Exhibit(
+        "settled is said before it is durable",
+        "log",
+        "SAFETY 5, 18",
+        method(Changes, "is_settled", _from_memory),
+        ("liveness", "durability", "no replica stops by itself"),
+        scenario("idle-members"),
+    ),
+]

@@ -1,0 +1,92 @@
+"""Whom a replica talks to, and whom it hears."""
+
+from gaios import entry
+from gaios.configuration import Configuration, founders, of_value
+from gaios.log.records import Copies, Recovered
+from gaios.log.roster import Roster, survey
+
+FOUNDERS = founders({1: 1, 2: 2, 3: 3})
+
+
+def value(configuration: Configuration) -> bytes:
+    return entry.batch([entry.configuration(1 << 16 | 1, configuration.encode())], 0)
+
+
+def test_a_replica_talks_to_the_founders_until_it_knows_better() -> None:
+    roster = Roster(1, {1: 1, 2: 2, 3: 3})
+    assert (roster.peers, roster.slot, roster.newest) == ((2, 3), 0, FOUNDERS)
+    assert roster.settled(0)
+
+
+def test_a_start_takes_the_newest_configuration_through_its_mark() -> None:
+    """What is above it may be decided otherwise."""
+    first, second = FOUNDERS.added(4), FOUNDERS.added(4).promoted(4)
+    accepted = {5: (7, value(first)), 6: (7, b""), 9: (7, value(second))}
+    roster = Roster(1, {1: 1, 2: 2, 3: 3})
+    roster.recover(Recovered(Copies(), chosen=8, accepted=accepted))
+    assert (roster.newest, roster.slot, roster.peers) == (first, 5, (2, 3, 4))
+    assert roster.learners() == [4]
+    from_snapshot = Roster(1, {1: 1, 2: 2, 3: 3})
+    from_snapshot.recover(Recovered(Copies(), chosen=20, truncated=15, configuration=value(second), governs=12))
+    assert (from_snapshot.newest, from_snapshot.slot) == (second, 12)
+
+
+def test_what_stands_in_slots_that_were_dropped_is_no_configuration() -> None:
+    """A peer's snapshot covers them: what was accepted there may never have been chosen."""
+    roster = Roster(1, {1: 1, 2: 2, 3: 3})
+    roster.recover(Recovered(Copies(), chosen=20, truncated=20, accepted={5: (7, value(FOUNDERS.added(4)))}))
+    assert (roster.newest, roster.slot) == (FOUNDERS, 0)
+
+
+def test_who_left_is_known_and_nothing_is_sent_to_it() -> None:
+    roster = Roster(1, {1: 1, 2: 2, 3: 3})
+    roster.adopt(FOUNDERS.removed(3), 4)
+    assert roster.peers == (2,)
+    assert not roster.votes(3)
+    assert roster.lists(2)
+    assert not roster.lists(3)
+    assert roster.was_given(3)
+    assert not roster.was_given(9), "a stranger is heard once it is known"
+
+
+def test_news_is_talked_to_and_counts_for_nothing() -> None:
+    """Until the log says it."""
+    roster = Roster(1, {1: 1, 2: 2, 3: 3})
+    news = FOUNDERS.added(4, votes=True)
+    assert roster.told(news)
+    assert not roster.told(news), "it is none any more"
+    assert (roster.newest, roster.peers) == (FOUNDERS, (2, 3, 4))
+    assert roster.votes(4)
+
+
+def test_a_change_is_settled_when_a_majority_of_the_new_voters_knows_it() -> None:
+    """Learners, and those who left, do not count."""
+    roster = Roster(1, {1: 1, 2: 2, 3: 3})
+    roster.adopt(FOUNDERS.replaced(3), 10)
+    roster.hear(3, 12)
+    roster.hear(4, 12)
+    assert not roster.settled(12)
+    roster.hear(2, 9)
+    assert not roster.settled(12)
+    roster.hear(2, 10)
+    assert roster.settled(12)
+    assert not roster.settled(9), "this replica itself does not know it"
+
+
+def test_what_the_core_went_over_to_is_found_among_what_was_chosen() -> None:
+    changed = FOUNDERS.added(4)
+    roster = Roster(2, {1: 1, 2: 2, 3: 3})
+    roster.follow(1, {1: (7, b""), 2: (7, value(changed)), 3: (7, b"")}, 3)
+    assert (roster.newest, roster.slot, roster.peers) == (changed, 2, (1, 3, 4))
+
+
+def test_a_snapshot_stands_for_lost_records_of_who_governs() -> None:
+    """It is older than a configuration whose own record is there, and newer than one that an older record names.  [SAFETY 15, 18]"""
+    first = FOUNDERS.added(4)
+    second = first.promoted(4)
+    found = Recovered(Copies(), chosen=30, truncated=10, configuration=value(first), governs=5, surveyed=10)
+    survey(found, 20, 2, second.encode())
+    assert (found.governs, of_value(found.configuration), found.surveyed) == (20, second, 20)
+    found = Recovered(Copies(), chosen=30, accepted={25: (7, value(second))}, configuration=value(first), governs=5)
+    survey(found, 20, 1, first.encode())
+    assert (found.governs, of_value(found.configuration), found.surveyed) == (5, first, 20)
