@@ -127,8 +127,10 @@ async def cloned(cell: local.LocalCell, victim: int, writers: Writers) -> None:
     await votes(cell, victim)
     second = await Process.serve(elsewhere(cell, victim, where.with_name("clone.toml")), victim, clone)
     await second.refused()
-    await original.refused()
     await writers.go_on()
+    with suppress(ProcessLookupError):
+        original.process.kill()  # it was told, and has stopped; or it goes on alone, as the one that others recorded
+    await original.process.communicate()
     shutil.rmtree(clone)
 
 
