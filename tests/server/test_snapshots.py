@@ -211,7 +211,7 @@ def capture(slot: int, size: int) -> Capture:
 
 def beginnings(cell: HandCell, node: Node) -> int:
     """When a node begins to write what is asked for now."""
-    snapshots = Snapshots(Found(CELL, None, (), [], [], [], []), node.replica, node, cell.disks[node.replica.me])
+    snapshots = Snapshots(Found(CELL, None, (), [], [], [], []), node.replica, node.commit, cell.disks[node.replica.me])
     snapshots.take(cell.now, [capture(7, 1)])
     return snapshots.due_ns() - cell.now
 
@@ -230,7 +230,7 @@ def test_it_is_written_in_slices_with_pauses_between() -> None:
     """And never more than a little is gathered before the disk has it."""
     cell = HandCell(1)
     cell.elect()
-    snapshots = Snapshots(Found(CELL, None, (), [], [], [], []), cell.nodes[1].replica, cell.nodes[1], cell.disks[1])
+    snapshots = Snapshots(Found(CELL, None, (), [], [], [], []), cell.nodes[1].replica, cell.nodes[1].commit, cell.disks[1])
     snapshots.take(cell.now, [capture(7, 40_000_000)])
     flights, now, slices = 0, cell.now, 0
     while snapshots.due_ns() < 1 << 61:
@@ -253,7 +253,7 @@ def test_what_is_asked_for_while_one_is_written_is_not_taken() -> None:
     """It would never be done in a cell whose log grows quicker than its disk writes."""
     cell = HandCell(1)
     cell.elect()
-    snapshots = Snapshots(Found(CELL, None, (), [], [], [], []), cell.nodes[1].replica, cell.nodes[1], cell.disks[1])
+    snapshots = Snapshots(Found(CELL, None, (), [], [], [], []), cell.nodes[1].replica, cell.nodes[1].commit, cell.disks[1])
     snapshots.take(cell.now, [capture(7, 1_000_000), capture(9, 1)])
     assert snapshots.skipped == 1
 
@@ -319,6 +319,7 @@ def test_a_word_that_was_lost_is_asked_for_again() -> None:
     for node in cell.nodes.values():
         node.snapshots.proofs.disown([slot])
         node.snapshots.proofs.note(slot, cell.nodes[1].snapshots.kept[0].handle.digest)
+        node.snapshots._came = True
     cell.run(3 * S)
     assert [cell.nodes[member].snapshots.proofs.is_proved(slot) for member in (1, 2)] == [True, True]
 
@@ -439,7 +440,7 @@ def test_who_waited_for_different_ones_goes_on_with_the_same() -> None:
         node = cell.nodes[1]
         handle = Handle(1, CELL, 7, 0, bytes(16), 1, had_ms, 1, bytes(32))
         found = Found(CELL, None, (), [Kept(handle, 1)], [], [], [], frozenset({7} if proved else ()))
-        snapshots = Snapshots(found, node.replica, node, cell.disks[1])
+        snapshots = Snapshots(found, node.replica, node.commit, cell.disks[1])
         asked = capture(9, 1)
         asked.part = msgspec.structs.replace(asked.part, time_ms=asked_ms)
         snapshots.take(cell.now, [asked])

@@ -97,8 +97,7 @@ class Applying(Belonging):
     def _can_apply(self) -> bool:
         """Whether there is something to apply, and something to apply it to."""
         applied = self.applier.applied
-        is_missing = self._is_blocked or self.wants_base or applied + 1 in self.core.faulty
-        return applied < self.core.chosen and not is_missing
+        return applied < self.core.chosen and not (self._is_blocked or self.wants_base or applied + 1 in self.core.faulty)
 
     def _apply(self, now: int) -> None:
         """Apply chosen values, a bounded number in one go; the rest at the next event, which is due at once."""

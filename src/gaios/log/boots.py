@@ -208,9 +208,7 @@ class Boots:
         """A message of a member's present boot, this replica included: what must it remember from now on?"""
         tag = message[0]
         if tag in _BALLOTS:
-            slot = message[3] if tag in (core.ACCEPTED, core.PROMISE) else 0
-            if tag == core.PROMISE and message[4]:
-                slot = max(slot, *message[4])
+            slot = message[3] if tag == core.ACCEPTED else max([message[3], *message[4]]) if tag == core.PROMISE else 0
             known = self._mine if member == self._me else self._known[member]
             if message[1] > known.ballot or slot > known.slot:
                 self._see(member, known.boot, message[1], slot)
@@ -243,7 +241,7 @@ class Boots:
 
     def due_ns(self) -> int:
         """When `tick` is due."""
-        due = min(self._tell_due, self._change_due)
+        due = self._tell_due if self._tell_due < self._change_due else self._change_due
         if not self.is_registered and self._recorded_by:
             due = min(due, *(at for at, enough in self._stages() if enough), FAR)
         return due
@@ -300,7 +298,7 @@ class Boots:
 
     def _see(self, member: int, seen: int, ballot: int, slot: int) -> None:
         known = self._mine if member == self._me else self._known[member]
-        newer = known._replace(seen=max(known.seen, seen), ballot=max(known.ballot, ballot), slot=max(known.slot, slot))
+        newer = Boot(known.boot, known.nonce, max(known.seen, seen), max(known.ballot, ballot), max(known.slot, slot))
         if newer == known:
             return
         if member == self._me:

@@ -87,8 +87,8 @@ class Changes:
 
     def _has_work(self) -> bool:
         return (
-            self._reign.is_serving
-            and bool(self.roster.slot)
+            bool(self.roster.slot)
+            and self._reign.is_serving
             and (bool(self.roster.learners()) or bool(self.roster.left) or not self.is_settled)
         )
 

@@ -9,6 +9,7 @@ Rule 3. What only the owner of a ballot may say is taken from nobody else, and n
 them, made durable, would outlive every restart.
 """
 
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -124,46 +125,8 @@ def _check_level(level: int, highest: int) -> None:
 
 
 def _check(member: int, message: object) -> Message:
-    if type(message) is list and message and message[0] == SUM:
-        return _check_sum(message)
-    if type(message) is list and message and message[0] == NEWS:
-        if len(message) != 3 or type(message[1]) is not bytes or len(message[1]) > CONFIGURATION_BYTES_MAX or message[2] not in (0, 1):
-            raise ProtocolError(reason="news of no configuration")
-        configuration.decode(message[1])
-        return tuple(message)
-    if type(message) is list and message and message[0] in (POLL, POLLED):
-        if not all(type(field) is int and 0 <= field < _WORD for field in message):
-            raise ProtocolError(reason="a poll's field is not a number in range")
-        if len(message) != (4 if message[0] == POLL else 5):
-            raise ProtocolError(reason=f"a poll of {len(message)} fields")
-        if message[-2] >= BALLOT_END or message[-1] >= SLOT_END:
-            raise ProtocolError(reason="a poll tells of a ballot, or a slot, that no cell reaches")
-        return tuple(message)
-    if type(message) is list and message and message[0] in (BOOT, BOOTED):
-        return _check_boots(message)
-    if type(message) is list and message and type(message[0]) is int and message[0] in TRANSFERS:
-        kinds = _TRANSFER_FIELDS[message[0]]
-        if tuple(type(field) for field in message[1:]) != kinds:
-            raise ProtocolError(reason="a message about a snapshot has other fields than that kind has")
-        if not all(0 <= field < SLOT_END for field in message[1:] if type(field) is int):
-            raise ProtocolError(reason="a message about a snapshot has a number out of range")
-        return tuple(message)
-    if type(message) is list and message and message[0] == ROOM:
-        if len(message) != 2 or type(message[1]) is not int or not 0 <= message[1] <= max(Room):
-            raise ProtocolError(reason="a disk has more or less room than there is")
-        return tuple(message)
-    if type(message) is list and message and message[0] == FEATURE:
-        if len(message) != 3 or not all(type(field) is int for field in message) or not 0 <= message[1] < _WORD:
-            raise ProtocolError(reason="a message about feature levels does not have its fields")
-        if not 0 <= message[2] < feature.LEVEL_END:
-            raise ProtocolError(reason="a message about feature levels names one that there is not")
-        return tuple(message)
-    if type(message) is list and message and message[0] == STAND:
-        if not (len(message) == 3 and all(type(field) is int and field >= 0 for field in message)):
-            raise ProtocolError(reason="a member says how it is in other fields than two numbers")
-        if message[1] >= SLOT_END or message[2] > AILMENTS_MAX:
-            raise ProtocolError(reason="a member says how it is in numbers out of range")
-        return tuple(message)
+    if type(message) is list and message and type(message[0]) is int and message[0] in OWN:
+        return OWN[message[0]](message)
     checked = check_message(message)
     tag = checked[0]
     if tag == core.FETCH:
@@ -178,6 +141,53 @@ def _check(member: int, message: object) -> Message:
     if tag in _TERMED and checked[4] > TERM_MS_MAX * MS:
         raise ProtocolError(reason=f"a lease of {checked[4]} ns is longer than any")
     return checked
+
+
+def _check_poll(message: list[Any]) -> Message:
+    if not all(type(field) is int and 0 <= field < _WORD for field in message):
+        raise ProtocolError(reason="a poll's field is not a number in range")
+    if len(message) != (4 if message[0] == POLL else 5):
+        raise ProtocolError(reason=f"a poll of {len(message)} fields")
+    if message[-2] >= BALLOT_END or message[-1] >= SLOT_END:
+        raise ProtocolError(reason="a poll tells of a ballot, or a slot, that no cell reaches")
+    return tuple(message)
+
+
+def _check_news(message: list[Any]) -> Message:
+    if len(message) != 3 or type(message[1]) is not bytes or len(message[1]) > CONFIGURATION_BYTES_MAX or message[2] not in (0, 1):
+        raise ProtocolError(reason="news of no configuration")
+    configuration.decode(message[1])
+    return tuple(message)
+
+
+def _check_transfer(message: list[Any]) -> Message:
+    if tuple(type(field) for field in message[1:]) != _TRANSFER_FIELDS[message[0]]:
+        raise ProtocolError(reason="a message about a snapshot has other fields than that kind has")
+    if not all(0 <= field < SLOT_END for field in message[1:] if type(field) is int):
+        raise ProtocolError(reason="a message about a snapshot has a number out of range")
+    return tuple(message)
+
+
+def _check_room(message: list[Any]) -> Message:
+    if len(message) != 2 or type(message[1]) is not int or not 0 <= message[1] <= max(Room):
+        raise ProtocolError(reason="a disk has more or less room than there is")
+    return tuple(message)
+
+
+def _check_feature(message: list[Any]) -> Message:
+    if len(message) != 3 or not all(type(field) is int for field in message) or not 0 <= message[1] < _WORD:
+        raise ProtocolError(reason="a message about feature levels does not have its fields")
+    if not 0 <= message[2] < feature.LEVEL_END:
+        raise ProtocolError(reason="a message about feature levels names one that there is not")
+    return tuple(message)
+
+
+def _check_stand(message: list[Any]) -> Message:
+    if not (len(message) == 3 and all(type(field) is int and field >= 0 for field in message)):
+        raise ProtocolError(reason="a member says how it is in other fields than two numbers")
+    if message[1] >= SLOT_END or message[2] > AILMENTS_MAX:
+        raise ProtocolError(reason="a member says how it is in numbers out of range")
+    return tuple(message)
 
 
 def _check_sum(message: list[Any]) -> Message:
@@ -205,3 +215,18 @@ def _check_boots(message: list[Any]) -> Message:
     elif any(row[4] >= BALLOT_END or row[5] >= SLOT_END for row in rows):
         raise ProtocolError(reason="a message about boots tells of a ballot, or a slot, that no cell reaches")
     return (tag, *numbers, [tuple(row) for row in rows])
+
+
+OWN: Final[Mapping[int, Callable[[list[Any]], Message]]] = {
+    POLL: _check_poll,
+    POLLED: _check_poll,
+    BOOT: _check_boots,
+    BOOTED: _check_boots,
+    SUM: _check_sum,
+    NEWS: _check_news,
+    ROOM: _check_room,
+    FEATURE: _check_feature,
+    STAND: _check_stand,
+    **dict.fromkeys(TRANSFERS, _check_transfer),
+}
+"""How the log's own messages are checked; all others are the core's."""

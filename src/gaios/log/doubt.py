@@ -66,6 +66,8 @@ class Doubt:
     def __init__(self, steps: Steps, applier: Applier, options: Options, me: int, boot: int, roster: Roster, now: int) -> None:
         self.sums = Sums[Sum](me, roster)
         self.phase = Phase.SOUND
+        self.may_serve = True
+        """Whether this replica may read its database to anybody: while it is sound, and need not stop."""
         self.record: Quarantine | None = None
         """Why, unless it is sound."""
         self.agreed = 0
@@ -96,12 +98,7 @@ class Doubt:
         if steps.quarantine:
             self.record = read(steps.quarantine)
             self.newest = errors.Diverged(slot=self.record.slot, reason=self.record.reason)
-            self.phase = Phase.REBUILDING  # a start applies the whole log
-
-    @property
-    def may_serve(self) -> bool:
-        """Whether this replica may read its database to anybody."""
-        return self.phase is Phase.SOUND and not self.must_stop
+            self._enter(Phase.REBUILDING)  # a start applies the whole log
 
     @property
     def is_repairing(self) -> bool:
@@ -140,7 +137,7 @@ class Doubt:
         if applier.applied < self._steps.core.chosen or self.wants_base:
             return
         if self.phase is Phase.REBUILDING:
-            self.phase = Phase.REBUILT
+            self._enter(Phase.REBUILT)
             self._fresh = True
         if self._fresh:
             self._fresh = False
@@ -179,7 +176,7 @@ class Doubt:
         """The state was taken over from a snapshot that is proved: the log above it is to be applied."""
         self.wants_base = False
         if self.phase is not Phase.SOUND:
-            self.phase = Phase.REBUILDING
+            self._enter(Phase.REBUILDING)
 
     def synced(self, now: int, number: int) -> None:
         """Every record through Output `number` is durable."""
@@ -197,9 +194,13 @@ class Doubt:
 
     def due_ns(self) -> int:
         """When `tick` is due."""
-        return min(self._ask_due, self._recheck_due)
+        return self._ask_due if self._ask_due < self._recheck_due else self._recheck_due
 
     # -- inside ----------------------------------------------------------------------------------------------------------
+
+    def _enter(self, phase: Phase) -> None:
+        self.phase = phase
+        self.may_serve = phase is Phase.SOUND and not self.must_stop
 
     def _mine(self, slot: int) -> Sum | None:
         """What this replica came to behind a slot, if it can tell: it is at a check, or it is where the replica is now."""
@@ -290,7 +291,8 @@ class Doubt:
 
     def _leave(self, slot: int) -> None:
         self._steps.judge(slot, b"")
-        self.phase, self.record, self.is_told = Phase.SOUND, None, True
+        self._enter(Phase.SOUND)
+        self.record, self.is_told = None, True
         self.agreed = max(self.agreed, slot)
         self._rebuilds = self._dispute = 0
         self._ask_due = FAR
@@ -306,7 +308,7 @@ class Doubt:
 
     def give_up(self, reason: str) -> None:
         """Its own log cannot rebuild it."""
-        self.phase = Phase.STUCK
+        self._enter(Phase.STUCK)
         self.news.append(("rebuild_failed", {"slot": self.record.slot if self.record else 0, "reason": reason}))
 
     def _quarantine(self, slot: int, judgement: Judgement[Sum], reason: str) -> None:
@@ -323,7 +325,7 @@ class Doubt:
         """Apply the log again: from its first slot, or above a snapshot where it begins later."""
         self._rebuilds += 1
         self.sums.forget_own()
-        self.phase = Phase.REBUILDING
+        self._enter(Phase.REBUILDING)
         if self._steps.core.truncated:
             self.wants_base = True
         else:
@@ -342,7 +344,7 @@ class Doubt:
                 detail=f"at slot {slot} the chain is {mine.chain.hex()[:16]} here, {others} elsewhere; see evidence/",
             )
             self.evidence = self._gather(slot, "the logs differ", fatal)
-            self.must_stop = True
+            self.must_stop, self.may_serve = True, False
             return True
         return False
 

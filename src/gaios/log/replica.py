@@ -23,7 +23,7 @@ from gaios.log.belonging import ASKING
 from gaios.log.boots import Boots, lineage
 from gaios.log.catchup import Catchup
 from gaios.log.changes import Changes
-from gaios.log.codec import BOOT, BOOTED, FEATURE, NEWS, POLL, POLLED, ROOM, STAND, SUM, TRANSFERS, Message
+from gaios.log.codec import BOOT, BOOTED, FEATURE, NEWS, OWN, POLL, POLLED, ROOM, STAND, SUM, TRANSFERS, Message
 from gaios.log.doubt import Doubt
 from gaios.log.electing import Electing
 from gaios.log.election import Election
@@ -144,7 +144,7 @@ class Replica(Electing, Applying):
             StateLost: a peer has seen a newer boot, or another one, of this replica, or remembers more of it than it does.
             Removed: the cell has no such member any more.
         """
-        if member != self.me and self._is_hung(now):
+        if member != self.me and self._unsynced and self._is_hung(now):
             return False
         for message in messages:
             if message[0] == NEWS:
@@ -159,32 +159,15 @@ class Replica(Electing, Applying):
         supplied, chosen, proposes = 0, self.core.chosen, self._proposes
         for message in messages:
             tag = message[0]
-            if tag == NEWS or (only is not None and tag not in only):
+            if only is not None and tag not in only:
                 continue
-            if tag in (BOOT, BOOTED):
-                self.boots.take(now, member, message)
-                self._steps.output.at_once.extend((member, news) for news in (self._changes.news() if tag == BOOT else ()))
-                self._begin()
+            if tag in OWN:
+                self._hear(now, member, boot, message)
             elif not self._has_begun:
                 continue
             elif tag == core.FETCH:
                 if supplied < self.options.supply_bytes:
                     supplied += self._fetch(now, member, message)
-            elif tag == POLL:
-                self._polled(now, member, message)
-            elif tag == POLLED:
-                self._count_poll(now, member, message)
-            elif tag == SUM:
-                self._catchup.heard(member, message[1])
-                self.doubt.hear(now, member, message)
-            elif tag in TRANSFERS:
-                self._steps.output.transfers.append((member, message))
-            elif tag == FEATURE:
-                self.raising.hear(member, boot, message)
-            elif tag == ROOM:
-                self.space.heard(now, member, message[1])
-            elif tag == STAND:
-                self.gauge.told(member, self.core.chosen - message[1], message[2])
             elif self.space.room == Room.NONE and tag in (core.ACCEPT, core.CHOSEN):
                 continue  # it could not be written down: as if it were lost
             else:
@@ -276,15 +259,15 @@ class Replica(Electing, Applying):
         """When `tick` is due next."""
         if self._can_apply:
             return 0
-        due = min(self._steps.due_ns(), self.boots.due_ns())
         if not self._has_begun:
-            return due
-        due = min(due, self.space.due_ns(), self.doubt.due_ns())
+            return min(self._steps.due_ns(), self.boots.due_ns())
+        due = min(self._steps.due_ns(), self.boots.due_ns(), self.space.due_ns(), self.doubt.due_ns())
+        reign = self._reign
         if self.core.faulty and self.space.room != Room.NONE:
             due = min(due, self._repair.due_ns())
-        if self._reign.ballot:
-            due = min(due, self.raising.due_ns(leads=self.is_serving), self._changes.due_ns())
-            return min(due, self._reign.due_ns(proposes=self._proposes), self._leave_by or FAR)
+        if reign.ballot:
+            others = self.raising.due_ns(leads=reign.is_serving), self._changes.due_ns(), self._leave_by or FAR
+            return min(due, reign.due_ns(proposes=self._proposes), *others)
         if self._catchup.known > self.core.chosen and self.space.room != Room.NONE:
             due = min(due, self._catchup.retry_at)
         if self._is_candidate:
@@ -318,6 +301,31 @@ class Replica(Electing, Applying):
     def _is_hung(self, now: int) -> bool:
         """Whether the disk has not finished for a term what it was given, while this process was awake."""
         return bool(self._unsynced) and now - max(self._unsynced[0][1], self._awake_ns) >= self.options.term_ms * MS
+
+    def _hear(self, now: int, member: int, boot: int, message: Message) -> None:
+        """A message that is the log's own, not the core's; NEWS was heard before all others."""
+        tag = message[0]
+        if tag in (BOOT, BOOTED):
+            self.boots.take(now, member, message)
+            self._steps.output.at_once.extend((member, news) for news in (self._changes.news() if tag == BOOT else ()))
+            self._begin()
+        elif tag == NEWS or not self._has_begun:
+            pass
+        elif tag == POLL:
+            self._polled(now, member, message)
+        elif tag == POLLED:
+            self._count_poll(now, member, message)
+        elif tag == SUM:
+            self._catchup.heard(member, message[1])
+            self.doubt.hear(now, member, message)
+        elif tag in TRANSFERS:
+            self._steps.output.transfers.append((member, message))
+        elif tag == FEATURE:
+            self.raising.hear(member, boot, message)
+        elif tag == ROOM:
+            self.space.heard(now, member, message[1])
+        elif tag == STAND:
+            self.gauge.told(member, self.core.chosen - message[1], message[2])
 
     def _note(self, now: int, member: int, message: Message, *, fired: bool) -> None:
         """What a message says beyond the step that it caused, if any."""
@@ -356,9 +364,10 @@ class Replica(Electing, Applying):
             self._steps.take((core.RECOVER,), self.me, now)
         if not self.doubt.may_serve:
             self._stand_down(now)
-        if reign.ballot and not (participant.leads() and participant.bal == reign.ballot):
+        leads = participant.leads()
+        if reign.ballot and not (leads and participant.bal == reign.ballot):
             reign.end()
-        if participant.leads() and not reign.ballot:
+        if leads and not reign.ballot:
             self._master = 0
             self._election.ended()
             self._boost_after = max(self._boost_after, now + 2 * self.options.term_ms * MS)
@@ -381,7 +390,9 @@ class Replica(Electing, Applying):
             source, missing = self._repair.wanted(now)
             for slot in missing:
                 self._steps.take((core.SEEK, slot, source), self.me, now)
-        self._leave_if_due(now)
-        self._look_at_disks(now)
+        if self._leave_by:
+            self._leave_if_due(now)
+        if self._leave_by or self.space.is_uneven or not self._proposes:
+            self._look_at_disks(now)
         self._steps.rest(now)
         self.boots.rest(now)

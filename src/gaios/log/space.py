@@ -50,6 +50,8 @@ class Space:
         self.room = Room.PLENTY
         """This disk's."""
         self._me, self._roster = me, roster
+        self.is_uneven = False
+        """Whether any disk is known not to have room: a glance, before anything is counted."""
         self._told: dict[int, tuple[int, int]] = {}
         """What others said, and until when it is believed."""
         self._say_due = FAR
@@ -63,6 +65,7 @@ class Space:
         if room == Room.PLENTY:
             self._wait_ms, self._again_ns = AGAIN_MS, now
         self.room, self._say_due = room, now
+        self.is_uneven = bool(self._told) or room != Room.PLENTY
         return True
 
     def heard(self, now: int, member: int, room: int) -> None:
@@ -71,6 +74,7 @@ class Space:
             self._told.pop(member, None)
         else:
             self._told[member] = (room, now + FORGET_MS * MS)
+        self.is_uneven = bool(self._told) or self.room != Room.PLENTY
 
     def of(self, now: int, member: int) -> int:
         """What a member's disk has, as far as is known."""
@@ -78,11 +82,6 @@ class Space:
             return self.room
         room, until = self._told.get(member, (Room.PLENTY, 0))
         return room if now < until else Room.PLENTY
-
-    @property
-    def is_uneven(self) -> bool:
-        """Whether any disk is known not to have room: a glance, before anything is counted."""
-        return bool(self._told) or self.room != Room.PLENTY
 
     def is_due(self, now: int) -> bool:
         """Whether it is time to tell the others; then it is told."""

@@ -144,6 +144,8 @@ class GroupCommit:
             now: ns.
             began: whether a batch began in this turn.
         """
+        if not (began or self._lacking) and 0 <= now < self._make_due:
+            return None
         if self._make_due < 0:
             self._make_due = self._reserve_due = now + RESERVE_NS
         if not (self.makes_ahead or self._lacking or self.journal.spares.full):

@@ -32,6 +32,8 @@ class Keeping:
         self.kept = found.kept
         """Durable ones, oldest first."""
         self.proofs = Proofs(replica.me, replica.roster, replica.options, found.proved & {kept.handle.slot for kept in found.kept})
+        self._proving: dict[int, int] = {}
+        """The Outputs with the records that these are proved, which are waited for: by slot."""
         self._replica = replica
         self._spoilt = list(found.spoilt)
         """Slots of those that cannot be read: their files are to be replaced, or removed."""
@@ -90,6 +92,16 @@ class Keeping:
         self._why.append(why)
         self.proofs.disown([kept.handle.slot])
         self._offer()
+
+    def _weigh(self, now: int, slot: int) -> None:
+        """Compare ours with what is known of the others'."""
+        kept = self._at(slot)
+        if kept is None or self.proofs.is_proved(slot) or slot in self._proving or self._replica.doubt.record is not None:
+            return
+        if (finding := self.proofs.judge(slot).finding) is Finding.AGREED:
+            self._proving[slot] = self._replica.snapshot_is_durable(now, kept.handle, proved=True)
+        elif finding in WRONG:
+            self._replica.contradict(now, slot, WRONG[finding])
 
     def _offer(self) -> None:
         self._replica.offer = encode_handle(proved[-1].handle) if (proved := self.proved) else b""

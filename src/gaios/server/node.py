@@ -95,7 +95,7 @@ class Node(Answering):
         self.gated = Gated(replica, self.steward, lambda answers: self._answer(0, answers))
         self.seclusion = Seclusion(replica, self.watches)
         self.commit = GroupCommit(journal, replica.state_record, list(first or ()))
-        self.snapshots = Snapshots(found or Found(bytes(16), None, (), [], [], [], []), replica, self, reader)
+        self.snapshots = Snapshots(found or Found(bytes(16), None, (), [], [], [], []), replica, self.commit, reader)
         self.damages = damage.Damages(replica, journal, reader)
         self.scrubber = Scrubber(beside or reader, journal.identity, self.limits, now)
         self._handed_back: list[tuple[Any, ...]] = []
@@ -271,14 +271,6 @@ class Node(Answering):
         """What `Effects.snapshot` held is carried out and durable."""
         self.snapshots.done(now)
 
-    def kept_bytes(self, through: int) -> int:
-        """See `server.retention.Log`."""
-        return self.commit.kept_bytes(through)
-
-    def give_up(self, through: int) -> None:
-        """See `server.retention.Log`."""
-        self.commit.give_up(through)
-
     def scrubbed(self, now: int, piece: Piece | None) -> None:
         """What `Effects.scrub` returned: what it found damaged is repaired."""
         self.scrubber.done(now, piece)
@@ -330,7 +322,8 @@ class Node(Answering):
             return Effects(None, None, [], [], [], self.steward.due_ns(), None, evidence)
         disk = self.commit.batch(now)
         spare = self.commit.spare(now, began=disk is not None)
-        replica.set_room(now, self.commit.room)  # the batch took some: what that means is for the next turn, due at once
+        if disk is not None:
+            replica.set_room(now, self.commit.room)  # the batch took some: what that means is for the next turn, due at once
         if replica.master != self._told:
             self._announce()
         if replica.told.number != self._listed:
@@ -339,12 +332,15 @@ class Node(Answering):
         for connection, frame in self.seclusion.take(now):
             self.guests.say(connection, frame)
         local, self._local = self._local, []
-        snapshot = self.snapshots.work(now)
-        self._outbox.add(self.snapshots.said)
-        self.snapshots.said = []
-        scrub = self.scrubber.work(now, self.commit.journal.sealed, [kept.handle.slot for kept in self.snapshots.kept])
-        parts = (replica.deadline_ns(), self.seclusion.due_ns(), self.steward.due_ns(), self.commit.due_ns(), self.snapshots.due_ns())
-        self._deadline_ns = min(*parts, self.scrubber.due_ns())
+        snapshot, scrub = None, None
+        if self.snapshots.is_due(now):
+            snapshot = self.snapshots.work(now)
+            self._outbox.add(self.snapshots.said)
+            self.snapshots.said = []
+        if now >= self.scrubber.due_ns():
+            scrub = self.scrubber.work(now, self.commit.journal.sealed, [kept.handle.slot for kept in self.snapshots.kept])
+        log_ns, beside_ns = min(replica.deadline_ns(), self.commit.due_ns()), min(self.snapshots.due_ns(), self.scrubber.due_ns())
+        self._deadline_ns = min(log_ns, beside_ns, self.seclusion.due_ns(), self.steward.due_ns())
         return Effects(disk, spare, self._outbox.take(), list(self.guests.take()), local, self._deadline_ns, snapshot, evidence, scrub)
 
     def check(self) -> None:

@@ -30,10 +30,9 @@ from gaios.log.codec import ASK, GONE, OFFER, TAKEN, WANT, Message
 from gaios.log.options import MS
 from gaios.log.output import OTHERS
 from gaios.log.snapshots import Capture, Closing, Handle, Unpacked, encode_handle, read_handle
-from gaios.log.sums import Finding
 from gaios.server.fetching import Fetching
 from gaios.server.giving import Giving
-from gaios.server.keeping import WRONG, Keeping
+from gaios.server.keeping import Keeping
 from gaios.server.loading import Found, Kept, restore
 from gaios.server.retention import Log, settle
 from gaios.storage import Create, Operation, Reader, Remove, SyncDirectory
@@ -74,8 +73,6 @@ class Snapshots(Keeping):
         self._recorded = 0
         self._cut = 0
         """The Outputs with the records of the newest snapshot, and of a truncation, that are waited for; 0: none."""
-        self._proving: dict[int, int] = {}
-        """And with the records that these are proved: by slot."""
         self._through = replica.core.truncated
         """The log through this slot goes."""
         self._tried: set[bytes] = set()
@@ -83,6 +80,8 @@ class Snapshots(Keeping):
         self._seek_due = 0
         self._stirred = False
         """`work` made the replica want another turn."""
+        self._came = True
+        """Something that `work` has yet to look at."""
         if found.base is not None and (kept := self._at(found.base.part.slot)) is not None:
             self._tried.add(kept.handle.digest)
         self._is_new = True
@@ -90,6 +89,7 @@ class Snapshots(Keeping):
 
     def take(self, now: int, captures: list[Capture]) -> None:
         """The log asks for these; replicas begin one after the other, the master last."""
+        self._came = True
         for capture in captures:
             slot = capture.part.slot
             if self._is_busy or (self.newest is not None and self.newest.handle.slot >= slot) or self._waits(capture):
@@ -100,9 +100,13 @@ class Snapshots(Keeping):
             self._due = now + order.index(replica.me) * replica.options.snapshot_stagger_ms * MS
             self._capture, self._writer = capture, None
 
+    def is_due(self, now: int) -> bool:
+        """Whether `work` may have anything to do: in most turns it has not."""
+        return self._came or self._replica.wants_base or self._replica.doubt.record is not None or bool(self._tried) or now >= self.due_ns()
+
     def work(self, now: int) -> list[Operation] | None:
         """What is to be carried out beside the log's batches; `done` is to be called then, and only then this again gives anything."""
-        self._stirred, self._is_new, is_new = self._is_new, False, self._is_new
+        self._came, self._stirred, self._is_new, is_new = False, self._is_new, False, self._is_new
         for kept in self.kept if is_new else ():
             self._weigh(now, kept.handle.slot)
         if self._replica.doubt.record is not None:
@@ -161,6 +165,7 @@ class Snapshots(Keeping):
 
     def heard(self, now: int, member: int, message: Message) -> None:
         """A peer offers a snapshot, wants one or a part of one, sends a part, does not have what we asked for, or says what it took."""
+        self._came = True
         tag, fetching = message[0], self._fetching
         if tag == OFFER:
             with suppress(ProtocolError):
@@ -209,6 +214,7 @@ class Snapshots(Keeping):
 
     def spoil(self, slot: int, why: str) -> None:
         """A snapshot was found damaged: nobody is given it any more, and peers that have the same are asked for it.  [SAFETY 15]"""
+        self._came = True
         if (kept := self._at(slot)) is None:
             return
         self._lose(kept, why)
@@ -244,16 +250,6 @@ class Snapshots(Keeping):
             self.proofs.disown(gone)
 
     # -- which are right -------------------------------------------------------------------------------------------------
-
-    def _weigh(self, now: int, slot: int) -> None:
-        """Compare ours with what is known of the others'."""
-        kept = self._at(slot)
-        if kept is None or self.proofs.is_proved(slot) or slot in self._proving or self._replica.doubt.record is not None:
-            return
-        if (finding := self.proofs.judge(slot).finding) is Finding.AGREED:
-            self._proving[slot] = self._replica.snapshot_is_durable(now, kept.handle, proved=True)
-        elif finding in WRONG:
-            self._replica.contradict(now, slot, WRONG[finding])
 
     def _disown(self) -> None:
         """What was taken of a database that was wrong perhaps is none, but for the one that a truncated log begins behind.  [SAFETY 25]"""
@@ -300,7 +296,7 @@ class Snapshots(Keeping):
 
     def done(self, now: int) -> None:
         """What `work` gave was carried out."""
-        self._flies = False
+        self._flies, self._came = False, True
         if self._ends and self._closing is not None:
             self._ends = False
             self._recorded = self._replica.snapshot_is_durable(now, self._closing.handle, proved=self._is_fetched)
@@ -308,7 +304,7 @@ class Snapshots(Keeping):
     def no_room(self, now: int) -> None:
         """The disk is too full for what `work` gave: nothing of it stays, and the next snapshot that is asked for is tried again."""
         del now  # every event has one
-        self._flies = self._ends = False
+        self._flies, self._ends, self._came = False, False, True
         if self._recorded:
             return
         self.skipped += 1
@@ -320,6 +316,9 @@ class Snapshots(Keeping):
 
     def synced(self, now: int, number: int) -> None:
         """The log is durable through an Output."""
+        if not (self._recorded or self._ahead or self._proving or self._cut):
+            return
+        self._came = True
         if self._recorded and number >= self._recorded and self._closing is not None and self._writer is not None:
             closing, stored = self._closing, self._writer.stored
             self._recorded, self._closing, self._writer = 0, None, None
@@ -365,6 +364,7 @@ class Snapshots(Keeping):
 
     def make_room(self, now: int) -> None:
         """The log has no room for its next segment: nothing older stays than has to.  [SAFETY 28]"""
+        self._came = True
         if self._replica.doubt.record is None:  # in quarantine the oldest may be the only one that is right
             self._retain(now, is_full=True)
 
