@@ -322,8 +322,7 @@ class Node(Answering):
             return Effects(None, None, [], [], [], self.steward.due_ns(), None, evidence)
         disk = self.commit.batch(now)
         spare = self.commit.spare(now, began=disk is not None)
-        if disk is not None:
-            replica.set_room(now, self.commit.room)  # the batch took some: what that means is for the next turn, due at once
+        replica.set_room(now, self.commit.room)  # the batch took some: what that means is for the next turn, due at once
         if replica.master != self._told:
             self._announce()
         if replica.told.number != self._listed:
