@@ -77,6 +77,31 @@ async def test_a_peer_of_another_number_is_not_spoken_to() -> None:
     assert transport.aborted
 
 
+async def test_who_looks_for_a_member_that_was_replaced_lets_its_successor_be(tmp_path: Path) -> None:
+    """It listens at the same address: whoever dials it for the old one's sake goes away, ever more seldom, and closes no connection."""
+    settings = make(tmp_path, 3)
+    async with running(settings[0], settings[1]) as (first, second):
+        await until(lambda: first.links[2].is_up)
+        connects = first.links[2].connects
+        inbound = next(each for each in second._doors._inbound if each.member == 1)
+        dialled = 0
+
+        def hello() -> Hello:
+            nonlocal dialled
+            dialled += 1
+            return first._doors._hello()
+
+        old = Link(member=7, replica=2, address=config.address(settings[1].me.peer), hello=hello, refused=lambda _: None, log=quiet())
+        task = asyncio.ensure_future(old.run())
+        await until(lambda: dialled == 4)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert not old.is_up
+        assert "not to member 7" in old.problem
+        assert inbound in second._doors._inbound
+        assert (first.links[2].is_up, first.links[2].connects) == (True, connects)
+
+
 async def test_a_silent_peer_is_given_up() -> None:
     made, transport = await welcomed()
     now = asyncio.get_running_loop().time()

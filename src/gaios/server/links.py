@@ -56,7 +56,7 @@ class Link(asyncio.Protocol):
         self._dialler: Dialler | None = None
         self._transport: asyncio.Transport | None = None
         self._lost: asyncio.Future[None] | None = None
-        self._ready = False
+        self._ready = self._was_ready = False
         self._paused = False
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
@@ -82,12 +82,11 @@ class Link(asyncio.Protocol):
         while True:
             self._lost = loop.create_future()
             self._reason = ""
-            welcomed = False
+            self._was_ready = False
             try:
                 async with asyncio.timeout(DIAL_S):
                     await loop.create_connection(lambda: self, *self._address)
                 await self._lost
-                welcomed = self._dialler is not None and self._dialler.welcome is not None
             except (OSError, TimeoutError) as error:
                 self._reason = str(error) or "no connection in time"
             finally:
@@ -97,7 +96,7 @@ class Link(asyncio.Protocol):
             if self._reason != self._logged:
                 self._logged = self._reason
                 self._log.info("peer_link_down", reason=self._reason or "closed by the peer")
-            wait_s = BACKOFF_S if welcomed else min(2 * wait_s, BACKOFF_S_MAX)
+            wait_s = BACKOFF_S if self._was_ready else min(2 * wait_s, BACKOFF_S_MAX)
             self._hurry.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._hurry.wait(), wait_s * (0.5 + random.random()))  # noqa: S311 (jitter)
@@ -154,7 +153,7 @@ class Link(asyncio.Protocol):
                     raise AnotherCell(
                         what=f"{self._address[0]}:{self._address[1]}", found=f"member {welcome.member}", expected=f"member {self.member}"
                     )
-                self._ready = True
+                self._ready = self._was_ready = True
                 self._logged = ""
                 self.connects += 1
                 self._log.info("peer_link_up", boot=welcome.boot)
@@ -224,6 +223,8 @@ class Inbound(asyncio.Protocol):
         self._listener = Listener(hub.cell)
         self.transport: asyncio.Transport | None = None
         self.member = self.boot = self.nonce = 0
+        self.is_heard = False
+        """Whether the peer said anything here: only then its earlier connection goes, for it may have looked for somebody else."""
         self.heard_s = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
