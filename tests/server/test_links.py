@@ -120,6 +120,34 @@ async def test_a_peer_that_is_not_there_is_dialled_again_and_again_without_noise
     assert cast("Any", made._log)._stream.getvalue().count("peer_link_down") == 1
 
 
+async def test_a_peer_in_whose_place_another_member_is_is_dialled_more_and_more_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was replaced where it was, and is spoken to for a while yet: its successor must not be bothered twenty times a second."""
+    waits: list[float] = []
+
+    async def wait_for(hurried: Any, wait_s: float) -> None:
+        hurried.close()
+        waits.append(wait_s)
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(links.asyncio, "wait_for", wait_for)
+
+    async def successor(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        listener = Listener(bytes(16))
+        while listener.hello is None:
+            listener.feed(await reader.read(1 << 16))
+        writer.write(listener.accept(replica=2, member=6, boot=1))
+        with contextlib.suppress(ConnectionResetError):
+            await reader.read()
+        writer.close()
+
+    async with serving(successor) as address:
+        task = asyncio.ensure_future(link(config.address(address)).run())
+        await until(lambda: len(waits) > 10)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert max(waits) >= links.BACKOFF_S_MAX / 2
+
+
 async def test_a_listener_that_never_welcomes_is_given_up() -> None:
     """A paused process takes connections and says nothing."""
 

@@ -3,7 +3,8 @@
 Rule 1. Ports are taken before anything else happens, and opened when the replica knows its own state.
 Rule 2. A peer is judged by its HELLO: this cell, another member of it, and no boot older than the one recorded, nor the same with another
 nonce. This replica itself dials nobody before its own boot is durable.
-Rule 3. One connection a peer: a newer one takes the place of the one before.
+Rule 3. One connection a peer: a newer one takes the place of the one before when it first says something. Whoever looks for another member
+here (one that was replaced where it was) dials, reads the WELCOME and goes: the link to this one must not break for that.
 """
 
 import asyncio
@@ -205,8 +206,6 @@ class Doors:
             raise errors.BootRefused(reason=reason)
         if (link := self.links.get(hello.member)) is not None:
             link.hurry()
-        for other in [other for other in self._inbound if other.member == hello.member]:
-            other.close()
         return inbound.accept(replica=self._settings.id, member=replica.me, boot=replica.boot, nonce=self._nonce)
 
     def peer_frames(self, inbound: Inbound, bodies: list[bytes]) -> None:
@@ -215,6 +214,10 @@ class Doors:
         Raises:
             BootRefused: it is a copy, as its messages show; it is told so when it dials again.
         """
+        if not inbound.speaks:
+            inbound.speaks = True
+            for other in [other for other in self._inbound if other.speaks and other.member == inbound.member and other is not inbound]:
+                other.close()
         self._turns.peer_frames(inbound.member, inbound.nonce, bodies)
         if reason := self._turns.node.replica.boots.refusal(inbound.member, inbound.boot, inbound.nonce):
             raise errors.BootRefused(reason=reason)

@@ -71,6 +71,12 @@ class Link(asyncio.Protocol):
         return self._ready
 
     @property
+    def _is_welcome(self) -> bool:
+        """Whether the peer itself answered last: it is dialled again soon. Another member in its place is not."""
+        welcome = self._dialler.welcome if self._dialler is not None else None
+        return welcome is not None and welcome.member == self.member
+
+    @property
     def problem(self) -> str:
         """Why the peer cannot be spoken to, as of the last attempt; empty when it can, or when nothing is known to be wrong."""
         return "" if self._ready or not self._logged else f"{self._address[0]}:{self._address[1]}: {self._logged}"
@@ -87,7 +93,7 @@ class Link(asyncio.Protocol):
                 async with asyncio.timeout(DIAL_S):
                     await loop.create_connection(lambda: self, *self._address)
                 await self._lost
-                welcomed = self._dialler is not None and self._dialler.welcome is not None
+                welcomed = self._is_welcome
             except (OSError, TimeoutError) as error:
                 self._reason = str(error) or "no connection in time"
             finally:
@@ -225,6 +231,8 @@ class Inbound(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
         self.member = self.boot = self.nonce = 0
         self.heard_s = 0.0
+        self.speaks = False
+        """Whether it has said something as a peer: this is the one to listen to."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody dialled the peer port."""
