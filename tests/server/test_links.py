@@ -129,7 +129,7 @@ async def test_a_peer_in_whose_place_another_member_is_is_dialled_more_and_more_
         waits.append(wait_s)
         await asyncio.sleep(0)
 
-    monkeypatch.setattr(links.asyncio, "wait_for", wait_for)
+    monkeypatch.setattr("gaios.server.links.asyncio.wait_for", wait_for)
 
     async def successor(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         listener = Listener(bytes(16))
