@@ -11,6 +11,7 @@ import asyncio
 import errno
 import resource
 import socket
+from functools import partial
 from typing import Any, Final
 
 from gaios import errors
@@ -77,7 +78,12 @@ class Doors:
             if member not in self.links and address:
                 place = node.replica.members[member]
                 self.links[member] = Link(
-                    member=member, replica=place, address=config.address(address), hello=self._hello, refused=self._refused, log=self._log
+                    member=member,
+                    replica=place,
+                    address=config.address(address),
+                    hello=self._hello,
+                    refused=partial(self._refused, member),
+                    log=self._log,
                 )
         if self._dials:
             self.dial()
@@ -226,11 +232,11 @@ class Doors:
         """A peer's connection is closed."""
         self._inbound.pop(inbound, None)
 
-    def _refused(self, reason: str | errors.Removed) -> None:
-        """A peer has turned this replica away for good."""
+    def _refused(self, member: int, reason: str | errors.Removed) -> None:
+        """A peer has turned this replica away. One that a majority of the others has recorded goes on without that peer."""
         if isinstance(reason, errors.Removed):
             self._turns.fail(reason)
-        else:
+        elif self._turns.node.replica.boots.is_refused_for_good(member):
             self._turns.fail(errors.StateLost(directory=self._settings.dir, what=reason))
 
     def _hello(self) -> Hello:
