@@ -98,6 +98,9 @@ def test_a_member_elsewhere_is_invited_with_a_word(place: Place, tmp_path: Path)
         while not all(row["votes"] for row in place.run("member", "ls", *endpoints, "--json").json["members"]):
             assert serving.poll() is None
         assert place.run("put", "both", "x", *endpoints).code == 0
+        again = place.run("member", "replace", "2", "--member", "1", *endpoints, "--json")
+        assert (again.code, again.json["member"], again.json["invitation"]) == (0, 2, ""), "member 1 is not there: nothing is done"
+        assert [row["member"] for row in place.run("member", "ls", *endpoints, "--json").json["members"]] == [1, 2]
         assert place.run("member", "remove", "2", *endpoints).code == 0
         assert serving.wait(60) == 2
     finally:

@@ -125,3 +125,7 @@ def test_a_removal_is_gone_on_with_only_where_it_was_chosen(here: LocalCell) -> 
     assert after is not None
     assert (after.ids, member_here.begun(after, 3)) == ([1, 2, 4], None)
     assert member_here.gone(after, 3, removed) is None
+    member_here.begin(after, 3, 3)  # killed right before the end
+    assert member_here.gone(after, 3, removed) == found
+    member_here.begin(after, 3, 0)  # another command's
+    assert member_here.gone(after, 3, removed) is None

@@ -60,6 +60,10 @@ def test_what_was_cut_short_goes_on_and_nobody_comes_or_goes_twice(place: Place)
     assert again(place, "replace", "3") == {1: 1, 2: 2, 3: 6, 4: 4}
     killed(place, "remove", "4", where="gaios.cli.member_here.leave")
     assert again(place, "remove", "4") == {1: 1, 2: 2, 3: 6}
+    assert again(place, "add") == {1: 1, 2: 2, 3: 6, 4: 7}
+    killed(place, "remove", "4", where="gaios.cli.member_here.end")  # the manifest does not list it any more
+    assert again(place, "remove", "4") == {1: 1, 2: 2, 3: 6}
+    assert place.run("member", "remove", "4", "--dir", str(place.dir)).code == 2, "nobody is there to be removed"
     assert place.run("down", "--dir", str(place.dir)).code == 0
     checked = place.run("verify", str(place.dir), "--json")
     assert checked.json["ok"], checked.out
@@ -67,4 +71,5 @@ def test_what_was_cut_short_goes_on_and_nobody_comes_or_goes_twice(place: Place)
         "left-replica-3-member-3",
         "left-replica-3-member-5",
         "left-replica-4-member-4",
+        "left-replica-4-member-7",
     ]

@@ -6,8 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from gaios.errors import StateDamaged
+from gaios.log import Copies, RecordKind, encode
+from gaios.log.records import State
 from gaios.server import config, local
+from gaios.server.damage import recovered
+from gaios.storage import Journal, Record, create, segment
+from gaios.storage.disk import owner_of_directory
 from tests.cli.conftest import Done
+from tests.server.parts import MemoryDisk
 
 Cli = Callable[..., Done]
 
@@ -45,6 +52,34 @@ def test_a_replica_that_the_manifest_lists_and_that_is_gone_is_damage(directory:
     done = cli("verify", str(directory), "--json")
     assert (done.code, done.json["ok"]) == (1, False)
     assert [(problem["replica"], problem["kind"]) for problem in done.json["problems"]] == [(3, "missing")]
+
+
+def test_a_log_whose_first_record_is_lost_and_that_a_start_refuses_is_damage(directory: Path, cli: Cli) -> None:
+    """Each file can be read; what is lost told what the replica voted for. What repairs it is named.  [SAFETY 7, 8]"""
+    where = directory / "replica-1"
+    identity, disk = owner_of_directory(where), MemoryDisk()
+    assert identity is not None
+    state = Record(RecordKind.STATE, 0, 0, encode(State(promised=0, longest_ns=0, chosen=0, truncated=0, accepted=[])))
+    disk.execute(create(identity, encode(Copies()), state, segment_bytes=4_096))
+    journal = Journal.open(identity, disk, segment_bytes=4_096)[0]
+    journal.boot = 1
+    for slot in (1, 2, 3):
+        disk.execute(journal.batch(None, [(RecordKind.ACCEPT, slot, 65_537, b"x" * 100)], lambda: state))
+    (wal,) = (name for name in disk.names() if name.startswith("wal/"))
+    found = Journal.open(identity, disk, segment_bytes=4_096)[1]
+    assert len(found.records) == 4
+    spoilt = disk.files[wal].index(b"x" * 100)
+    disk.files[wal][segment.OPENING_BYTES : spoilt + 1] = b"?" * (spoilt + 1 - segment.OPENING_BYTES)
+    for name in disk.names():
+        (where / name).write_bytes(bytes(disk.files[name]))
+    with pytest.raises(StateDamaged, match="voted for"):
+        recovered(Journal.open(identity, disk, segment_bytes=4_096)[1], str(where))
+    done = cli("verify", str(directory), "--json")
+    assert (done.code, done.json["ok"]) == (1, False)
+    problem = next(problem for problem in done.json["problems"] if problem["kind"] == "state")
+    assert (problem["replica"], problem["offset"]) == (1, segment.OPENING_BYTES)
+    assert "its state is lost" in problem["detail"]
+    assert "gaios member replace" in problem["detail"]
 
 
 def test_an_unfinished_tail_is_named_and_ok(directory: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

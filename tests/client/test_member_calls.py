@@ -131,7 +131,7 @@ def test_what_the_master_does_not_take_yet_is_asked_again() -> None:
     async def call(kind: int, payload: bytes, within: float, endpoint: str = "") -> bytes:
         asked.append(payload)
         if len(asked) == 1:
-            raise InvalidCommand(reason="the change to configuration 1 is not settled: ask again")
+            raise Unavailable(waited_ms=0, reason="the change to configuration 1 is not settled: ask again")
         return await cell._call(kind, payload, within, endpoint)
 
     cell._shell.call = call  # type: ignore[method-assign,assignment]
@@ -139,16 +139,22 @@ def test_what_the_master_does_not_take_yet_is_asked_again() -> None:
     assert (len(asked), cell.changes) == (2, 1)
 
 
-@pytest.mark.parametrize("error", [Unavailable(waited_ms=1, reason="no lease"), InvalidCommand(reason="look again")])
-def test_without_doubt_a_refusal_stays_one(error: Error) -> None:
-    cell = Fake()
+@pytest.mark.parametrize(
+    ("error", "again"), [(Unavailable(waited_ms=1, reason="no lease"), True), (InvalidCommand(reason="no such member"), False)]
+)
+def test_without_doubt_a_refusal_stays_one_and_one_for_good_is_told_at_once(error: Error, again: bool) -> None:
+    """Who waited for another answer to what no master will ever take waited for the whole time-out."""
+    cell, asked = Fake(), 0
 
     async def refuse(*_: object) -> bytes:
+        nonlocal asked
+        asked += 1
         raise error
 
     cell._shell.call = refuse  # type: ignore[method-assign,assignment]
     with pytest.raises(type(error)):
         asyncio.run(cell.remove_member(2, timeout=0.2))
+    assert (asked > 1) is again
 
 
 def test_a_learner_at_another_address_is_replaced_and_not_ignored() -> None:

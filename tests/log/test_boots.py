@@ -8,8 +8,8 @@ import pytest
 from gaios import entry
 from gaios.errors import StateLost
 from gaios.log import Copies, Recovered, recover
-from gaios.log.boots import Remembered, lineage
-from gaios.log.codec import BOOT, BOOTED, LINEAGE_MAX
+from gaios.log.boots import Boots, Remembered, lineage
+from gaios.log.codec import BOOT, BOOTED, LINEAGE_MAX, Message
 from gaios.log.options import MS
 from gaios.log.records import Boot, Record, RecordKind, encode
 from gaios.log.space import Room
@@ -152,46 +152,81 @@ def test_an_older_copy_is_refused_however_often_it_is_started(attempts: int) -> 
         cell.run(100)
 
 
-def test_of_two_directories_that_were_made_for_one_member_the_second_stops() -> None:
-    """An invitation was used twice: neither is a copy of what the other promised, and a peer hears one of them alone."""
+def second(first: Boots, boots: list[tuple[int, int]]) -> Boots:
+    """Another process in a replica's place, as it starts, with these boots."""
+    made = copy.copy(first)
+    made._boot, made._nonce = boots[-1]
+    made._told, made._recorded_by, made.is_registered = (BOOT, boots), set(), False
+    return made
+
+
+def refused(cell: Cell, member: int, other: Boots) -> Message:
+    """A peer of this number refuses it, and says so to whoever is member 3."""
+    peer = cell.nodes[member].replica
+    peer.output(cell.now)
+    assert not peer.boots.hears(3, other._boot, other._nonce, [other._told])
+    peer.boots.refuse(3, other._boot, other._nonce)  # as at its door
+    answer = peer.output(cell.now)
+    assert answer is not None
+    return next(message for to, message in answer.after if to == 3 and message[0] == BOOTED)
+
+
+@pytest.mark.parametrize("starts", [1, 2, 3])
+def test_of_two_directories_that_were_made_for_one_member_the_second_stops(starts: int) -> None:
+    """An invitation was used twice. However often it is started the first goes on: it counts as many boots, and is the one recorded."""
     cell = Cell(3)
+    load(cell)
+    for _ in range(starts - 1):
+        restart(cell, cell.nodes[3])
+        cell.run(200)
+    first = cell.nodes[3].replica
+    assert first.boot == starts
+    other = second(first.boots, [(boot, 1_000 + boot) for boot in range(1, starts + 1)])
+    other._was_registered = False
+    refusal = refused(cell, 1, other)
+    first.boots.take(cell.now, 1, refusal)
+    with pytest.raises(StateLost, match="another directory was made for this member"):
+        other.take(cell.now, 1, refusal)
+
+
+def test_who_is_recorded_by_a_majority_goes_on_without_a_peer_that_recorded_another() -> None:
+    """Nobody else can register: each majority has somebody who recorded this one. Without that majority it stops."""
+    cell = Cell(5)
     load(cell)
     first = cell.nodes[3].replica
-    assert first.boot == 1
-    second = copy.copy(first.boots)
-    second._nonce += 1
-    second._told = (BOOT, [(1, second._nonce)])
-    peer = cell.nodes[1].replica
-    assert not peer.boots.hears(3, 1, second._nonce, [second._told])
-    answer = peer.output(cell.now)
-    assert answer is not None
-    refusal = next(message for to, message in answer.after if to == 3 and message[0] == BOOTED)
-    first.boots.take(cell.now, 1, refusal)
-    with pytest.raises(StateLost, match="another process runs on a copy of it"):
-        second.take(cell.now, 1, refusal)
-    with pytest.raises(StateLost, match="another process runs on a copy of it"):  # another peer recorded the second
-        first.boots.take(cell.now, 2, (BOOTED, 1, first.nonce, [(3, 1, second._nonce, 0, 0, 0)]))
+    other = (BOOTED, 1, first.nonce, [(3, 1, first.nonce + 1, 0, 0, 0)])
+    first.boots.take(cell.now, 1, other)
+    assert not first.boots.is_refused_for_good(1)
+    assert first.boots.is_certain
+    with pytest.raises(StateLost, match="another process runs on a copy of it: member 2 has seen boot 1 with another nonce"):
+        first.boots.take(cell.now, 2, other)
+    assert first.boots.is_refused_for_good(2)
 
 
-def test_of_two_processes_with_one_boot_both_stop() -> None:
-    """Rule 5: the clone is refused, and the one that runs hears of it."""
+def test_a_higher_boot_ends_also_who_is_recorded_by_a_majority() -> None:
+    """It comes from this one: a copy of the present state took its place."""
+    cell = Cell(5)
+    load(cell)
+    first = cell.nodes[3].replica
+    with pytest.raises(StateLost, match="member 1 has seen boot 2, and this is boot 1"):
+        first.boots.take(cell.now, 1, (BOOTED, 1, first.nonce, [(3, 2, 77, 0, 0, 0)]))
+
+
+def test_of_two_processes_with_one_boot_the_one_that_was_recorded_goes_on() -> None:
+    """Rule 6: the clone is refused, and stops; but where no majority of the others has recorded it, who hears of a clone stops as well."""
     cell = Cell(3)
     load(cell)
-    node = cell.nodes[3]
-    restart(cell, node)
+    restart(cell, cell.nodes[3])
     cell.run(200)
-    first = node.replica
-    clone = copy.copy(first.boots)
-    clone._nonce += 1
-    clone._told = (BOOT, [*first.boots._told[1][:-1], (first.boot, clone._nonce)])
-    peer = cell.nodes[1].replica
-    assert not peer.boots.hears(3, first.boot, clone._nonce, [clone._told])
-    answer = peer.output(cell.now)
-    assert answer is not None
-    refusal = next(message for to, message in answer.after if to == 3 and message[0] == BOOTED)
-    for boots in (clone, first.boots):
-        with pytest.raises(StateLost, match="another process runs on a copy of it"):
-            boots.take(cell.now, 1, refusal)
+    first = cell.nodes[3].replica
+    clone = second(first.boots, [*first.boots._told[1][:-1], (first.boot, first.nonce + 1)])
+    refusal = refused(cell, 1, clone)
+    with pytest.raises(StateLost, match="another process runs on a copy of it"):
+        clone.take(cell.now, 1, refusal)
+    first.boots.take(cell.now, 1, refusal)
+    first.boots._recorded_by.discard(2)
+    with pytest.raises(StateLost, match="another process runs on a copy of it"):
+        first.boots.take(cell.now, 1, refusal)
 
 
 def test_a_successor_ends_the_boot_before_it() -> None:

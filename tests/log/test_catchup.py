@@ -90,3 +90,42 @@ def test_an_answer_that_once_took_longer_is_given_its_time() -> None:
     catchup.wanted(60 * MS + 1, 2)
     assert catchup.wanted(80 * MS, 2) == (0, range(0))
     assert catchup.wanted(100 * MS, 2) == (2, range(3, 65))
+
+
+def test_who_has_nothing_wants_a_snapshot_and_no_values_while_it_comes() -> None:
+    """Values below it would come for nothing. When nobody sends it any more they are asked for."""
+    catchup = Catchup(Options(seek_slots=4), [2, 3])
+    catchup.heard(2, 100)
+    assert catchup.wants_base(0, 0)
+    assert not catchup.wants_base(1, 0), "once"
+    assert catchup.wanted(1, 0) == (0, range(0))
+    assert catchup.due_ns(0) == LATE
+    catchup.coming = 90
+    assert catchup.wanted(LATE, 0) == (0, range(0))
+    assert catchup.due_ns(0) > 1_000 * LATE
+    catchup.coming = 0
+    assert catchup.due_ns(0) <= LATE
+    assert catchup.wanted(LATE, 0) == (2, range(1, 5))
+
+
+def test_when_nobody_offers_a_snapshot_values_are_asked_for() -> None:
+    """One question's time later."""
+    catchup = Catchup(Options(seek_slots=4), [2, 3])
+    catchup.heard(2, 100)
+    assert catchup.wants_base(0, 0)
+    assert catchup.wanted(LATE - 1, 0) == (0, range(0))
+    assert catchup.wanted(LATE, 0) == (2, range(1, 5))
+    assert not catchup.wants_base(LATE, 0)
+
+
+def test_who_lacks_little_or_has_something_wants_no_snapshot() -> None:
+    """One question brings all of it; and who only lags is sooner level through the log."""
+    catchup = Catchup(Options(seek_slots=4), [2, 3])
+    catchup.heard(2, 4)
+    assert not catchup.wants_base(0, 0)
+    assert catchup.wanted(0, 0) == (2, range(1, 5))
+    catchup = Catchup(Options(seek_slots=4), [2, 3])
+    catchup.heard(2, 100)
+    catchup.coming = 90
+    assert not catchup.wants_base(0, 1)
+    assert catchup.wanted(0, 1) == (2, range(2, 6))

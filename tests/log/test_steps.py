@@ -243,6 +243,17 @@ def test_each_of_two_configurations_that_a_start_finds_is_named() -> None:
         assert (RecordKind.TRUNCATE, slot, *governs) in under_test.output.records
 
 
+def test_an_older_configuration_that_was_lost_is_named_once_it_is_known_again() -> None:
+    """A newer one is known; between the two the older governs, not the founders."""
+    under_test = unsure(accepted={slot: (BALLOT, AGAIN if slot == 8 else b"v") for slot in range(1, 10) if slot != 5})
+    assert under_test.core.config == 2
+    assert under_test.take((core.CHOSEN, 5, BALLOT, CHANGED), 2, 0)
+    assert under_test.core.config == 2
+    for slot, governs in ((4, (0, b"")), (6, (5, CHANGED)), (9, (8, AGAIN))):
+        under_test.take((core.TRUNCATE, slot), 1, 0)
+        assert (RecordKind.TRUNCATE, slot, *governs) in under_test.output.records
+
+
 def test_a_configuration_that_a_start_finds_is_named_when_it_is_dropped() -> None:
     """It governs behind there, and its own record is gone then."""
     under_test = Steps(core.Participant(1, 0b1110), Options(), [(1, 9)])

@@ -89,6 +89,33 @@ async def test_a_peers_older_boot_or_second_nonce_is_turned_away(tmp_path: Path)
                 assert f"this is boot {boot}" in str(refused) or "another nonce" in str(refused)
 
 
+async def test_a_peer_that_dials_again_and_says_nothing_does_not_end_what_it_says_already(tmp_path: Path) -> None:
+    """Who looks for the member that this one replaced, at the same address, goes when it reads the WELCOME."""
+    settings = make(tmp_path, 3)
+    magic, who = b"\x89gaios\r\n", hello("peer", cell=CELL.bytes, member=2, boot=5, nonce=1)
+    frame = encode_peer(codec.encode(2, 5, 0, [(codec.BOOT, [(5, 1)])]))
+    async with running(settings[0]) as (replica,):
+        inbound = replica._doors._inbound
+
+        def known() -> list[bool]:
+            return [each.speaks for each in inbound if each.member == 2]
+
+        with socket.create_connection(config.address(settings[0].me.peer)) as first:
+            first.sendall(magic + who)
+            await until(lambda: known() == [False])
+            first.sendall(frame)
+            await until(lambda: known() == [True])
+            with socket.create_connection(config.address(settings[0].me.peer)) as second:
+                second.sendall(magic + who)
+                await until(lambda: known() == [True, False])
+                second.sendall(frame)
+                await until(lambda: known() == [True])
+                first.settimeout(PATIENCE_S)
+                with contextlib.suppress(ConnectionResetError):
+                    while await asyncio.to_thread(first.recv, 1 << 16):
+                        pass
+
+
 async def test_there_are_so_many_connections_and_no_more(tmp_path: Path) -> None:
     """[SAFETY 28]: a flood of strangers must leave room for peers and the disk."""
     (settings,) = make(tmp_path, client_connections=2)

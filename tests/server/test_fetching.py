@@ -6,7 +6,7 @@ import pytest
 
 from gaios.log.codec import ASK
 from gaios.log.snapshots import CHUNK_BYTES, Capture, Closing, Part
-from gaios.server.fetching import UNDER_WAY, Fetching
+from gaios.server.fetching import UNDER_WAY, Fetching, coming
 
 LATE = 100
 CELL = bytes(16)
@@ -110,3 +110,14 @@ def test_what_was_not_asked_for_is_not_taken() -> None:
     asked(fetching, 0)
     assert fetching.came(0, 2, 1, chunks[0]) == chunks[:1]
     assert fetching.came(0, 2, 1, chunks[0]) == []
+
+
+def test_what_is_coming_is_what_somebody_sends() -> None:
+    """Or what came whole and is not recorded yet."""
+    closing = made(2)[0]
+    fetching = Fetching(closing.handle, [2, 3], LATE)
+    fetching.ask(0)
+    assert coming(0, None, None) == 0
+    assert coming(0, fetching, None) == closing.handle.slot
+    assert coming(3 * LATE, fetching, None) == 0, "nobody sends it"
+    assert coming(0, None, closing) == closing.handle.slot

@@ -77,31 +77,6 @@ async def test_a_peer_of_another_number_is_not_spoken_to() -> None:
     assert transport.aborted
 
 
-async def test_who_looks_for_a_member_that_was_replaced_lets_its_successor_be(tmp_path: Path) -> None:
-    """It listens at the same address: whoever dials it for the old one's sake goes away, ever more seldom, and closes no connection."""
-    settings = make(tmp_path, 3)
-    async with running(settings[0], settings[1]) as (first, second):
-        await until(lambda: first.links[2].is_up)
-        connects = first.links[2].connects
-        inbound = next(each for each in second._doors._inbound if each.member == 1)
-        dialled = 0
-
-        def hello() -> Hello:
-            nonlocal dialled
-            dialled += 1
-            return first._doors._hello()
-
-        old = Link(member=7, replica=2, address=config.address(settings[1].me.peer), hello=hello, refused=lambda _: None, log=quiet())
-        task = asyncio.ensure_future(old.run())
-        await until(lambda: dialled == 4)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        assert not old.is_up
-        assert "not to member 7" in old.problem
-        assert inbound in second._doors._inbound
-        assert (first.links[2].is_up, first.links[2].connects) == (True, connects)
-
-
 async def test_a_silent_peer_is_given_up() -> None:
     made, transport = await welcomed()
     now = asyncio.get_running_loop().time()
@@ -143,6 +118,34 @@ async def test_a_peer_that_is_not_there_is_dialled_again_and_again_without_noise
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert cast("Any", made._log)._stream.getvalue().count("peer_link_down") == 1
+
+
+async def test_a_peer_in_whose_place_another_member_is_is_dialled_more_and_more_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was replaced where it was, and is spoken to for a while yet: its successor must not be bothered twenty times a second."""
+    waits: list[float] = []
+
+    async def wait_for(hurried: Any, wait_s: float) -> None:
+        hurried.close()
+        waits.append(wait_s)
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr("gaios.server.links.asyncio.wait_for", wait_for)
+
+    async def successor(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        listener = Listener(bytes(16))
+        while listener.hello is None:
+            listener.feed(await reader.read(1 << 16))
+        writer.write(listener.accept(replica=2, member=6, boot=1))
+        with contextlib.suppress(ConnectionResetError):
+            await reader.read()
+        writer.close()
+
+    async with serving(successor) as address:
+        task = asyncio.ensure_future(link(config.address(address)).run())
+        await until(lambda: len(waits) > 10)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert max(waits) >= links.BACKOFF_S_MAX / 2
 
 
 async def test_a_listener_that_never_welcomes_is_given_up() -> None:

@@ -1,9 +1,11 @@
 """Claims about a replica that goes on behind a peer's snapshot; that a crash anywhere leaves it whole is for the simulator to try."""
 
+import msgspec
 import pytest
 
 from gaios.log import Options
-from gaios.log.codec import OFFER, Message
+from gaios.log.applying import Applying
+from gaios.log.codec import ASK, Message
 from gaios.log.snapshots import Handle, encode_handle
 from gaios.server.fetching import Fetching
 from gaios.server.snapshots import Snapshots
@@ -182,25 +184,50 @@ def test_a_newer_snapshot_is_taken_where_the_first_comes_no_more() -> None:
     assert node.replica.applied == cell.nodes[cell.elect()].replica.applied
 
 
-def test_who_has_nothing_is_offered_a_snapshot_though_its_peers_keep_all_of_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a long log it is there sooner; here values are."""
-    told = list[int]()
-    heard = Snapshots.heard
+def test_who_has_nothing_is_given_a_snapshot_and_only_the_values_above_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though its peers keep all of the log: it is there sooner, and what is below it would come for nothing."""
+    supplied = set[int]()
+    fetch = Applying._fetch
 
-    def hear(self: Snapshots, now: int, member: int, message: Message) -> None:
-        told.append(message[0])
-        heard(self, now, member, message)
+    def fetches(self: Applying, now: int, member: int, message: Message) -> int:
+        supplied.add(message[1])
+        return fetch(self, now, member, message)
 
-    monkeypatch.setattr(Snapshots, "heard", hear)
-    cell = HandCell(3, options=SMALL)
+    monkeypatch.setattr(Applying, "_fetch", fetches)
+    cell = HandCell(3, options=msgspec.structs.replace(SMALL, seek_slots=16))
     behind = max(cell.members)
     cell.cut.add(behind)
-    Client(cell).put(200)
+    Client(cell).put(210)
     cell.run(S)
     master, node = cell.nodes[cell.elect()], cell.nodes[behind]
     assert master.replica.core.truncated == node.replica.chosen == 0
-    told.clear()
+    supplied.clear()
     cell.cut.clear()
     cell.run(2 * S)
-    assert OFFER in told
+    assert node.snapshots.installed == 1
+    assert supplied
+    assert min(supplied) > node.replica.applier.base
+    assert node.replica.applied == master.replica.applied
+
+
+def test_who_wants_a_snapshot_that_nobody_sends_takes_the_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever offered it says nothing more; the log is whole."""
+    heard = Snapshots.heard
+
+    def hear(self: Snapshots, now: int, member: int, message: Message) -> None:
+        if message[0] != ASK:
+            heard(self, now, member, message)
+
+    monkeypatch.setattr(Snapshots, "heard", hear)
+    cell = HandCell(3, options=msgspec.structs.replace(SMALL, seek_slots=16))
+    behind = max(cell.members)
+    cell.cut.add(behind)
+    Client(cell).put(210)
+    cell.run(S)
+    master, node = cell.nodes[cell.elect()], cell.nodes[behind]
+    cell.cut.clear()
+    cell.run(S // 2)
+    assert node.replica.chosen == 0, "it waits for one that it was offered"
+    cell.run(3 * S)
+    assert node.snapshots.installed == 0
     assert node.replica.applied == master.replica.applied

@@ -106,9 +106,9 @@ async def check(cell: local.LocalCell, writers: Writers) -> None:
 
     async def agreed() -> bool:
         states[:] = []
-        for founder in cell.founders:
+        for place in cell.places:
             try:
-                facts = msgspec.json.decode((await get(founder.admin, "/status"))[1])
+                facts = msgspec.json.decode((await get(place.admin, "/status"))[1])
             except (OSError, msgspec.DecodeError):
                 return False
             assert not facts["repairing"], facts["why"]

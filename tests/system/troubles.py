@@ -5,6 +5,7 @@ It is not in the gate. Kinds:
     power      a whole cell on an ext4 of its own loses its power at once, un-synced blocks and all; as root
     disks      a replica's directory is wiped, rolled back or cloned; it is refused, and a new member comes in its place
     members    each member in turn is replaced, as fast as the cell allows
+    sizes      a cell of one grows to three, five and seven, one member at a time, and shrinks to one again, each time another one
 
 Four clients write all the while. In the end nothing that was acknowledged may be missing, nothing was carried out twice, and all
 replicas have the same state.  [SAFETY 1, 2, 3, 5, 8, 18]
@@ -16,7 +17,6 @@ import os
 import random
 import shutil
 import signal
-import sys
 import tempfile
 import time
 from contextlib import suppress
@@ -25,11 +25,13 @@ from pathlib import Path
 import msgspec
 
 from gaios.server import control, local
+from tests.docs.conftest import free_port
 from tests.server.parts import places
 from tests.server.shells import get
 from tests.storage.powercut import Machine
 from tests.system.test_kill import Writers, check, kill
 from tests.system.test_lost_disks import TOLD_S, Process, elsewhere, follower, votes
+from tests.system.test_sizes import MOST, gaios, resized
 
 REPLICAS = 5
 QUIET_S = 1.0
@@ -39,13 +41,6 @@ ENOUGH = 50
 IMAGE_BYTES = 2 << 30
 SLOTS = "2000"
 """Snapshots, so that logs are truncated and members fetch them."""
-
-
-async def gaios(*words: str) -> None:
-    """One command."""
-    process = await asyncio.create_subprocess_exec(str(Path(sys.executable).parent / "gaios"), *words, stdout=asyncio.subprocess.DEVNULL)
-    if await process.wait():
-        raise RuntimeError(f"gaios {' '.join(words)} ended with {process.returncode}")
 
 
 async def replaced(cell: local.LocalCell, replica: int) -> float:
@@ -161,10 +156,20 @@ async def members(cell: local.LocalCell, rounds: int) -> None:
     print(f"{rounds} members; {writers.counted} increments, {len(writers.acknowledged)} keys: all are there", flush=True)
 
 
+async def sizes(cell: local.LocalCell, rounds: int) -> None:
+    """Up and down."""
+    async with Writers(cell) as writers:
+        await writers.go_on()
+        for number in range(rounds):
+            cell = await resized(cell, writers, number)
+    await check(cell, writers)
+    print(f"{rounds} times to {MOST} and back; {writers.counted} increments, {len(writers.acknowledged)} keys: all are there", flush=True)
+
+
 def main() -> None:
     """One kind."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kind", choices=("power", "disks", "members"))
+    parser.add_argument("kind", choices=("power", "disks", "members", "sizes"))
     parser.add_argument("rounds", type=int, nargs="?", default=20)
     arguments = parser.parse_args()
     os.environ["GAIOS_LOG_SNAPSHOT_SLOTS"] = SLOTS
@@ -172,15 +177,16 @@ def main() -> None:
         machine = Machine(Path(place), IMAGE_BYTES) if arguments.kind == "power" else None
         if machine is not None:
             machine.fresh()
-        cell = local.create((machine.mounted if machine is not None else Path(place)) / "cell", places(REPLICAS))
+        where = local.founders(1, free_port()) if arguments.kind == "sizes" else places(REPLICAS)
+        cell = local.create((machine.mounted if machine is not None else Path(place)) / "cell", where)
         control.detach(cell)
         try:
             if machine is not None:
                 asyncio.run(power(cell, arguments.rounds, machine))
             else:
-                asyncio.run({"disks": disks, "members": members}[arguments.kind](cell, arguments.rounds))
+                asyncio.run({"disks": disks, "members": members, "sizes": sizes}[arguments.kind](cell, arguments.rounds))
         finally:
-            control.stop(cell)
+            control.stop(local.find(cell.dir) or cell)
             if machine is not None:
                 while processes(cell):
                     time.sleep(0.05)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from gaios.configuration import as_value, founders
 from gaios.log.codec import BOOTED
 from gaios.log.recording import Came, Done, Frame, Handed, Left, Start, Step, essence
 from gaios.log.records import Boot, RecordKind, encode
@@ -26,11 +27,12 @@ NONCE = 7
 class Member:
     """A member of three whose entries are made by the core itself, and its `Life` that judges them."""
 
-    def __init__(self, me: int, accepted: list[tuple[int, int, bytes]] | None = None) -> None:
-        start = Start(b"", b"", me, 1, NONCE, 0, 0b1110, "clock", 0, 0, 0, 0, 0, 0, accepted or [])
+    def __init__(self, me: int, accepted: list[tuple[int, int, bytes]] | None = None, chosen: int = 0) -> None:
+        start = Start(b"", b"", me, 1, NONCE, 0, 0b1110, "clock", 0, 0, 0, 0, chosen, 0, accepted or [])
         self.me, self.now, self.number = me, 1_000, 0
         self.core = core.Participant(me, 0b1110)
         self.core.acc = {slot: (ballot, value) for slot, ballot, value in start.accepted}
+        self.core.chosen = chosen
         self.cell = Cell()
         self.cell.voters = 0b1110
         self.cell.is_partial = True  # the others are not recorded here
@@ -277,6 +279,23 @@ def test_what_was_found_above_the_mark_may_be_written_again() -> None:
     two.sync(record(1, B1, V))
     with pytest.raises(Illegal, match="V3 what is written"):
         two.hand(record(1, B1, W))
+
+
+FIRST = as_value(founders({1: 1, 2: 2, 3: 3}).added(4).encode())
+SECOND = as_value(founders({1: 1, 2: 2, 3: 3}).added(4).promoted(4).encode())
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+def test_a_configuration_that_rotted_governs_again_once_it_was_fetched(lost: int) -> None:
+    """Below the mark, whether it is the newest or an older one: records name it."""
+    held = [(1, B1, FIRST), (2, B1, SECOND), (3, B1, V)]
+    member = Member(1, [each for each in held if each[0] != lost], chosen=3)
+    member.core.config, member.core.voters = (1, 0b1110) if lost == 2 else (2, 0b11110)
+    member.life._core.config, member.life._core.voters = member.core.config, member.core.voters
+    member.step((core.ROT, lost, B1))
+    member.step((core.CHOSEN, *held[lost - 1]), 2)
+    assert member.life._governing(1) == (1, FIRST)
+    assert member.life._governing(3) == (2, SECOND)
 
 
 def test_the_copies_hold_what_is_promised() -> None:

@@ -32,6 +32,10 @@ Replica = Annotated[int, Parameter(name="REPLICA", converter=whole(1, REPLICAS_M
 Place = Annotated[
     int | None, Parameter(name="--replica", converter=whole(1, REPLICAS_MAX), help="The new replica's id; the next free one without it.")
 ]
+Number = Annotated[
+    int | None,
+    Parameter(name="--member", converter=whole(1, 65_535), help="Only if this member is there yet; so the command may be given again."),
+]
 _LOOK_S = 0.1
 
 
@@ -87,8 +91,16 @@ async def remove(replica: Replica, /, *, dir_: Dir = None, client: Client = CLIE
         gone = None
         if here is not None:
             await asyncio.to_thread(control.reload, here)  # as the last step of one that was cut short
-            gone = member_here.gone(here, replica, await connected.members())
-        change = gone or await connected.remove_member(replica, timeout=client.timeout)
+            known = await connected.members()
+            gone = member_here.gone(here, replica, known)
+            if gone is None:
+                member_here.begin(here, replica, known.at(replica).member or 0)
+        try:
+            change = gone or await connected.remove_member(replica, timeout=client.timeout)
+        except InvalidCommand:
+            if here is not None:
+                member_here.end(here, replica)
+            raise
         if here is not None:
             await _settled(connected, change, client.timeout)
             await asyncio.to_thread(member_here.leave, here, replica)
@@ -108,11 +120,17 @@ async def replace(
     *,
     peer: Annotated[Text | None, Parameter(help="Its peer address, HOST:PORT.")] = None,
     admin: Annotated[Text | None, Parameter(help="Its admin address, HOST:PORT.")] = None,
+    member: Number = None,
     dir_: Dir = None,
     client: Client = CLIENT,
 ) -> int:
-    """Put a new member in the place of one whose disk is lost, or that is to go: one step of the log, which any master finishes."""
+    """Put a new member in the place of one whose disk is lost, or that is to go: one step of the log, which any master finishes.
+
+    With --member it may be given again until it was heard that it is done: nobody is replaced twice. With --dir it may be anyway.
+    """
     here = _local(dir_)
+    if here is not None and member is not None:
+        raise ConfigurationError(reason="the cell's directory remembers which member is to go", hint="leave --member away, or --dir")
     _check_addresses(here, address, peer, admin)
     async with connected_to(_where(client, here)) as connected:
         if here is not None:
@@ -121,7 +139,7 @@ async def replace(
         where = {"client": "", "peer": peer or "", "admin": admin or ""} if address is None else _addresses(address, peer, admin)
         _invite(
             await connected.replace_member(
-                replica, client=where["client"], peer=where["peer"], admin=where["admin"], timeout=client.timeout
+                replica, member=member, client=where["client"], peer=where["peer"], admin=where["admin"], timeout=client.timeout
             ),
             client,
         )
@@ -226,8 +244,13 @@ async def _replace_here(connected: "Cell", here: "LocalCell", replica: int, clie
 
 
 def _invite(change: "Change", client: Client) -> None:
-    """Print the invitation of a member that is to run elsewhere."""
+    """Print the invitation of a member that is to run elsewhere; one that votes already needs none."""
     told = {"config": change.number, "replica": change.replica, "member": change.member, "invitation": change.invitation}
+    if not change.invitation:
+        output.write_answer(
+            told, f"member {change.member} (replica {change.replica}) votes already: that was done before", json=client.json
+        )
+        return
     line = f"gaios init --join {change.invitation} --dir DIR"
     output.write_answer(
         told,

@@ -1,9 +1,9 @@
 """What changing the members of a local cell does on this machine, and how a command that was cut short goes on.  [SAFETY 1, 18]
 
-    DIR/changing-3    there while replica 3 is being added or replaced: the number of the member that is to go, 0 where nobody was
+    DIR/changing-3    there while replica 3 is being added, replaced or removed: the member that is to go, 0 where nobody was
 
-Rule 1. It is written before the log is asked for the change, and removed when the new member votes (or is removed): so the same command
-given again finds who came by it, and asks for nobody else.
+Rule 1. It is written before the log is asked for the change, and removed when the new member votes, or the old one's place is empty here:
+so the same command given again finds who came by it, or who went, and asks for nothing else.
 Rule 2. What is to be done is read from the log, that file, the cell's manifest and the directory, in `next_step`, which changes nothing.
 """
 
@@ -113,13 +113,13 @@ def present(known: "Members", replica: int) -> "Change":
 
 
 def gone(here: "LocalCell", replica: int, known: "Members") -> "Change | None":
-    """The removal that was chosen of the member that the cell's manifest still has in a place; None: there was none.
+    """The removal that was chosen of the member that the manifest still has in a place, or had until that command was cut short; or None.
 
     A number is never given twice, so one that was given and is not listed was removed, by the word of any replica.  [SAFETY 1]
     """
     from gaios.client.members import Change
 
-    number, now = placed(here, replica), known.configuration
+    number, now = placed(here, replica) or begun(here, replica) or 0, known.configuration
     if 0 < number < now.next_member and now.member(number) is None and now.at(replica) is None:
         return Change(number=now.number, replica=replica, member=number)
     return None
@@ -127,12 +127,12 @@ def gone(here: "LocalCell", replica: int, known: "Members") -> "Change | None":
 
 def leave(here: "LocalCell", replica: int) -> None:
     """A removed member's process, if it runs yet, and its place."""
-    end(here, replica)
     if replica in here.ids:
         control.stop(here, [replica])
         old = own(here, replica)
         here = local.settle(here, config.Place(id=old.id, client=old.client, peer=old.peer, admin=old.admin, member=0))
     control.reload(here)
+    end(here, replica)
 
 
 def _mark(here: "LocalCell", replica: int) -> Path:

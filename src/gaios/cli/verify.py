@@ -2,10 +2,12 @@
 
 An unfinished tail is what a crash leaves and a start cuts: it is named, and no damage. A replica that the cell's manifest lists and
 whose directory is gone is damage like any other, and so is a directory that another cell's or another member's was put in place of: every
-record in it may be intact, and a replica would still refuse it (kind `cell`). What members left behind that were replaced or removed
+record in it may be intact, and a replica would still refuse it (kind `cell`). So is a log whose first record is lost where nothing behind
+it tells what the replica voted for (kind `state`). What members left behind that were replaced or removed
 (`left-replica-R-member-N`) is named too and no damage of the cell: a lost disk is why many of them left.
 """
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,7 +31,9 @@ def verify(
     path = Path(directory)
     if not path.is_dir():
         raise ConfigurationError(reason=f"{directory} is not a directory", hint="name a replica's directory, or the one given to gaios up")
-    problems = [*missing(path), *(finding._asdict() for finding in verify_directory(path)), *strangers(path)]
+    found = verify_directory(path)
+    damaged = {finding.replica for finding in found if not finding.ok}
+    problems = [*missing(path), *(finding._asdict() for finding in found), *refused(path, damaged), *strangers(path)]
     ok = all(problem["kind"] in NO_DAMAGE for problem in problems)
     problems += left(path)
     if form.json:
@@ -53,6 +57,25 @@ def missing(path: Path) -> list[dict[str, Any]]:
             problems.append(_problem(replica, where.name, "missing", "the manifest lists this replica, and its directory is not there"))
         elif not (where / directory.MANIFEST).exists():
             problems.append(_problem(replica, directory.MANIFEST, "missing", "the file is not there"))
+    return problems
+
+
+def refused(path: Path, damaged: set[int]) -> list[dict[str, Any]]:
+    """A problem for each damaged replica that would not start though its files can be read: what is lost told what it voted for."""
+    from gaios.server import damage
+    from gaios.storage.disk import Directory, owner_of_directory
+    from gaios.storage.verify import replica_of
+
+    problems = []
+    for where in sorted(path.glob("replica-*")) or [path]:
+        replica, owner = replica_of(where.resolve().name), owner_of_directory(where)
+        if replica not in damaged or owner is None:
+            continue
+        with closing(Directory(where)) as reader:
+            error = damage.refusal(reader, owner)
+        if error is not None:
+            detail = f"{error.detail}; nothing here repairs that: gaios member replace puts a new member in its place"
+            problems.append({**_problem(replica, error.file, error.kind, detail), "offset": error.offset})
     return problems
 
 

@@ -2,7 +2,7 @@
 
 Rule 1. Each call reads who the members are, makes the configuration that follows, and asks the master for exactly that one. In doubt it
 reads again: what was asked for is in force, or it is not, and then it is asked for again. A call that ends before that was read is Unknown.
-Rule 2. A change waits until the one before is settled.
+Rule 2. A change waits until the one before is settled, and enough voters are there. What no master will ever take is told at once.
 """
 # ruff: noqa: ASYNC109 (a call's time-out bounds several attempts, each with one of its own)
 
@@ -15,7 +15,7 @@ from gaios.client.core import CHANGE
 from gaios.client.members import Change, Members, invite, merge
 from gaios.client.status import Told
 from gaios.configuration import Configuration, Member
-from gaios.errors import Error, InvalidCommand, NotMaster, Unavailable, Unknown
+from gaios.errors import Error, InvalidCommand, NotMaster, Overloaded, Unavailable, Unknown
 
 AGAIN_S = 0.1
 ASK_S = 2.0
@@ -159,13 +159,15 @@ class MemberCalls(Calling):
                         await self._shell.call(CHANGE, proposed.encode(), ASK_S, known.master)
                     except Unknown as error:
                         doubt.begin(proposed, error)
-                    except (NotMaster, Unavailable, InvalidCommand) as error:
+                    except InvalidCommand as error:
+                        if not doubt.number:
+                            raise  # no master will ever take it
+                        why = error
+                    except (NotMaster, Overloaded, Unavailable) as error:
                         why = error  # the master may know of a change that is not told yet: it is asked again
                     else:
                         return known, proposed
             if time.monotonic() - began > limit:
-                if isinstance(why, InvalidCommand):
-                    raise why
                 reason = str(why) if why is not None else "the change before is not settled yet, or there is no master"
                 raise Unavailable(waited_ms=int(limit * 1_000), reason=reason)
             await asyncio.sleep(AGAIN_S)

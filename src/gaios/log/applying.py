@@ -54,6 +54,10 @@ class Applying(Belonging):
         self._steps.take((core.TRUNCATE, through), self.me, now)
         return self._steps.output.number
 
+    def awaits(self, slot: int) -> None:
+        """A peer's snapshot behind that slot is on its way, and sent; 0: none is. Told by the shell at every turn while one is."""
+        self._catchup.coming = slot
+
     def lacks(self, slot: int) -> bool:
         """Whether a peer's snapshot behind that slot would help."""
         if self.core.chosen < slot:
@@ -182,9 +186,9 @@ class Applying(Belonging):
     def _fetch(self, now: int, member: int, message: Message) -> int:
         """A peer asks for a chosen value: supply it, from memory or by way of the disk; about how many bytes go out."""
         slot = message[1]
-        if self.offer and (slot == 1 or slot <= self.core.truncated):  # who has nothing yet is there sooner by a snapshot
-            self._steps.output.at_once.append((member, (OFFER, self.offer)))
         if slot <= self.core.truncated:
+            if self.offer:
+                self._steps.output.at_once.append((member, (OFFER, self.offer)))
             return self.options.supply_bytes
         if slot <= self._evicted and slot not in self.core.faulty:
             self._steps.output.reads.append((member, slot))

@@ -12,8 +12,9 @@ comes from it: a directory whose boots do not hold the last one recorded is a co
 Rule 4. Peers remember the newest ballot and slot that a member acknowledged. One that remembers less than a peer does was rolled back.
 Rule 5. Where records of others' boots may have rotted, every other member is asked for what it has recorded of all, once each start; a boot
 that is higher than the one that is left is recorded anew, as its own member told it to somebody.
-Rule 6. Whoever is refused, or hears of another boot in its place, has lost its state: it stops, and never votes again. But for a first
-boot: its directory was made anew, so it alone is refused, and the one in whose place it comes goes on where it is recorded.
+Rule 6. Whoever is refused, or hears of another boot in its place, has lost its state: it stops, and never votes again. But for one whose
+boot a majority of the others has recorded: nobody else can register, so the other is the one that stops. A higher boot ends it all the
+same: that comes from it. Nor does a first boot stop anybody who is recorded: its directory was made anew.
 
 Two copies that each know half of the cell cannot be told apart; that takes two other members that are dead, and others a moment later.
 
@@ -86,6 +87,8 @@ class Boots:
         self._boot, self._nonce = steps.lineage[-1]
         self._told: Message = (BOOT, steps.lineage)
         self._remembered = remembered(found)
+        self._was_registered = me in found.boots
+        """Whether a boot of this directory was, as far as it remembers."""
         self._known = {member: boot for member, boot in found.boots.items() if member != me}
         self._mine = Boot(
             self._boot,
@@ -172,6 +175,16 @@ class Boots:
     def refuse(self, member: int, boot: int, nonce: int) -> None:
         """Say what is known of a member: it concerns whoever speaks in its name, and whoever is it."""
         self._steps.output.after.append((member, (BOOTED, boot, nonce, [(member, *self._known[member])])))
+
+    def is_refused_for_good(self, member: int) -> bool:
+        """A peer turned this boot away at its door. Whether that ends it: not where a majority of the others hears it yet."""
+        self._recorded_by.discard(member)
+        return not self._stands
+
+    @property
+    def _stands(self) -> bool:
+        """Whether no other boot of this member but its successor can be registered: each majority has somebody who recorded this one."""
+        return self.is_registered and self.is_certain
 
     def take(self, now: int, member: int, message: Message) -> None:
         """BOOT or BOOTED, of a member that is heard.
@@ -308,24 +321,29 @@ class Boots:
         self._changed.add(member)
 
     def _judge(self, member: int, boot: int, nonce: int, other: Boot) -> None:
-        """A peer says which boot of this replica it recorded last, and what it remembers of it; it was told that boot by somebody.
-
-        The first boot of a directory is no copy's of what this replica promised: an invitation was used twice, and the peer hears this one.
-        """
+        """A peer says which boot of this replica it recorded last, and what it remembers of it; it was told that boot by somebody."""
         mine = (self._boot, self._nonce)
         if other[:2] != mine and ((boot, nonce) == mine or other.boot >= self._boot):
-            if other.boot == self._boot:
-                self._lose(f"another process runs on a copy of it: member {member} has seen boot {other.boot} with another nonce")
-            self._lose(
-                f"it is a copy of an older state: member {member} has seen boot {other.boot}, and this is boot {self._boot}"
-                + (", which does not come from it" if other.boot < self._boot else "")
-            )
-        if other[:2] == mine and boot == self._boot > 1 and nonce != self._nonce:
+            self._recorded_by.discard(member)
+            if other.boot > self._boot or not self._stands:
+                self._lose(self._what_is(member, other))
+            return
+        if other[:2] == mine and boot == self._boot > 1 and nonce != self._nonce and not self._stands:
             self._lose(f"another process runs on a copy of it: member {member} was told boot {boot} with another nonce")
         if other.seen < self._boot and (lacks := self._remembered.lacks(other.ballot, other.slot)):
             self._lose(f"it was rolled back: member {member} remembers that {lacks}")
         if (boot, nonce) == mine:
             self._recorded_by.add(member)
+
+    def _what_is(self, member: int, other: Boot) -> str:
+        """What tells, by the boot that a peer recorded, that this directory is not the one that may take part."""
+        if not self._was_registered and not self.is_registered and other.boot <= self._boot:
+            return f"another directory was made for this member, and member {member} has recorded that one: delete this one"
+        if other.boot == self._boot:
+            return f"another process runs on a copy of it: member {member} has seen boot {other.boot} with another nonce"
+        return f"it is a copy of an older state: member {member} has seen boot {other.boot}, and this is boot {self._boot}" + (
+            ", which does not come from it" if other.boot < self._boot else ""
+        )
 
     def _lose(self, what: str) -> None:
         raise StateLost(directory=self._directory, what=what)

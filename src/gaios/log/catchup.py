@@ -4,6 +4,8 @@ Rule 1. Whoever says that a slot is chosen can supply it. When nothing came of a
 Rule 2. At most `seek_slots` values are asked for at a time, the next ones when they came.
 Rule 3. An answer may be shorter than its question, for whoever supplies is bounded too, and does not say where it ends. It has ended when
 nothing more came for twice as long as its beginning took: then the rest is asked for. While values keep coming nothing is asked twice.
+Rule 4. Who has nothing yet, and lacks more than one question brings, wants a snapshot first, and values only when nobody offered one: it is
+there sooner, and those below the snapshot would come for nothing. While one comes no values are asked for.
 
 Left out on purpose: supplying (replica.py); who does not keep a slot any more offers a snapshot instead (server/fetching.py).
 """
@@ -11,6 +13,7 @@ Left out on purpose: supplying (replica.py); who does not keep a slot any more o
 from collections.abc import Sequence
 
 from gaios.log.options import MS, Options
+from gaios.log.steps import FAR
 
 _SILENCE_LEAST_NS = MS
 """A shorter pause within an answer says nothing: whoever supplies has other things to do, too."""
@@ -33,6 +36,10 @@ class Catchup:
         self._answer_ns = 0
         self._turn = 0
         self._vain = 0
+        self._wants_base = True
+        """Whether a snapshot was not asked for yet."""
+        self.coming = 0
+        """Behind which slot the snapshot is that the shell fetches; 0: none, or nobody sends it any more."""
 
     def heard(self, member: int, chosen: int) -> None:
         """A peer knows every slot through `chosen`."""
@@ -43,9 +50,27 @@ class Catchup:
         """Whether a value is missing here."""
         return self.known > chosen
 
+    def wants_base(self, now: int, chosen: int) -> bool:
+        """Whether to ask for a snapshot now, once: values are asked for later, if none comes."""
+        if chosen or not self._wants_base or self.known <= self._options.seek_slots:
+            return False
+        self._wants_base = False
+        self.retry_at = now + self._options.retransmit_ms * MS
+        return True
+
+    def due_ns(self, chosen: int) -> int:
+        """When to look again, if nothing comes before."""
+        return self.retry_at if self.lags(chosen) and not self._waits(chosen) else FAR
+
+    def _waits(self, chosen: int) -> bool:
+        """Whether what is missing comes with a snapshot."""
+        return chosen == 0 < self.coming
+
     def wanted(self, now: int, chosen: int) -> tuple[int, range]:
         """Whom to ask, and for which slots: an empty range when nothing is missing or all is under way."""
-        if not self.lags(chosen):
+        if not self.lags(chosen) or self._waits(chosen):
+            return 0, range(0)
+        if not chosen and not self._asked_through and not self._wants_base and now < self.retry_at:
             return 0, range(0)
         if self._reached < chosen < self._asked_through:
             self._came(now, chosen)

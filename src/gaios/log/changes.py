@@ -8,7 +8,9 @@ finishes.
 Rule 3. Nothing is changed into a cell that could not go on: a majority of the new voters follow this master now.
 Rule 4. A master that is no voter any more says so to the others and goes.
 
-Safety does not rest on this file but for rule 1: its order the core's guard holds a second time, that no number is given twice nobody does.
+What of this is safety: of rule 1, that no member number is given twice [SAFETY 1], which is checked here and nowhere else. That one change
+follows the other the core checks again: it proposes no configuration but the next one, with all below it chosen. Rules 2 to 4 keep the cell
+alive, and could be wrong without harm to what it holds.
 """
 
 from typing import Any, Final
@@ -54,11 +56,15 @@ class Changes:
     def _check(self, now: int, configuration: Configuration) -> None:
         configuration.check()
         newest = self.roster.newest
-        configuration.check_follows(newest)
         if self._reign.is_changing or not self.is_settled:
-            raise errors.InvalidCommand(
-                reason=f"the change to configuration {newest.number + self._reign.is_changing} is not settled: ask again"
+            raise errors.Unavailable(
+                waited_ms=0, reason=f"the change to configuration {newest.number + self._reign.is_changing} is not settled: ask again"
             )
+        if configuration.number != newest.number + 1:
+            raise errors.Unavailable(
+                waited_ms=0, reason=f"configuration {configuration.number} does not follow {newest.number}: look again who the members are"
+            )
+        configuration.check_follows(newest)
         if not self._can_go_on(now, configuration):
             voters = [member for member in configuration.members if member.votes]
             down = ", ".join(f"replica {member.place}" for member in voters if not self._follows(now, member.number))

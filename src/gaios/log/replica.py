@@ -23,7 +23,7 @@ from gaios.log.belonging import ASKING
 from gaios.log.boots import Boots, lineage
 from gaios.log.catchup import Catchup
 from gaios.log.changes import Changes
-from gaios.log.codec import BOOT, BOOTED, FEATURE, NEWS, OWN, POLL, POLLED, ROOM, STAND, SUM, TRANSFERS, Message
+from gaios.log.codec import BOOT, BOOTED, FEATURE, NEWS, OWN, POLL, POLLED, ROOM, STAND, SUM, TRANSFERS, WANT, Message
 from gaios.log.doubt import Doubt
 from gaios.log.electing import Electing
 from gaios.log.election import Election
@@ -268,8 +268,8 @@ class Replica(Electing, Applying):
         if reign.ballot:
             others = self.raising.due_ns(leads=reign.is_serving), self._changes.due_ns(), self._leave_by or FAR
             return min(due, reign.due_ns(proposes=self._proposes), *others)
-        if self._catchup.known > self.core.chosen and self.space.room != Room.NONE:
-            due = min(due, self._catchup.retry_at)
+        if self.space.room != Room.NONE:
+            due = min(due, self._catchup.due_ns(self.core.chosen))
         if self._is_candidate:
             return min(due, self._resend_due, self._election.give_up_at)
         return min(due, self._poll_due_ns())
@@ -383,6 +383,8 @@ class Replica(Electing, Applying):
             self.retire(now)
         reign.retry_reads(now)
         if self._has_begun and not reign.ballot and self._catchup.known > participant.chosen and self.space.room != Room.NONE:
+            if self._catchup.wants_base(now, participant.chosen):
+                self._steps.output.at_once.append((OTHERS, (WANT, 1)))
             source, slots = self._catchup.wanted(now, participant.chosen)
             for slot in slots:
                 self._steps.take((core.SEEK, slot, source), self.me, now)

@@ -10,6 +10,7 @@ Rule 5. A damaged place of the log is named in a REPAIR record once all slots th
 needs no repair any more.  [SAFETY 15]
 """
 
+from bisect import insort
 from collections import deque
 from collections.abc import Iterable
 from typing import Any, Final
@@ -154,7 +155,7 @@ class Steps:
             self.govern(event[1], event[2])
         config, chosen = self.core.config, self.core.chosen
         fired = self.core.step(event, member, now, out)
-        if self.core.config != config:
+        if self.core.config != config or (fired and event[0] == core.CHOSEN and event[1] <= chosen):
             self._went_over(event, chosen)
         if out.writes:
             self._write(out.writes)
@@ -165,7 +166,7 @@ class Steps:
         return fired
 
     def _went_over(self, event: Message, before: int) -> None:
-        """A configuration came to be known as chosen; until then the slots through `before` were."""
+        """A configuration came to be known as chosen, or one that was lost may be known again; before, the slots through `before` were."""
         acc = self.core.acc
         slots = [event[1]] if event[0] == core.CHOSEN and event[1] <= before else range(before + 1, self.core.chosen + 1)
         for slot in slots if event[0] != core.INSTALL else ():  # what stands below a snapshot may never have been chosen
@@ -174,8 +175,8 @@ class Steps:
 
     def govern(self, slot: int, value: bytes) -> None:
         """That configuration governs behind that slot."""
-        if not self._governs or slot > self._governs[-1][0]:
-            self._governs.append((slot, value))
+        if all(slot != known for known, _ in self._governs):
+            insort(self._governs, (slot, value))
 
     def _governing(self, slot: int) -> tuple[int, bytes]:
         """From where on which configuration governs at that slot; 0 and empty: the founders' does; UNKNOWN: a newer one may."""

@@ -6,9 +6,10 @@ Rule 3. Old bytes stay as they rotted: a place that was dealt with is not dealt 
 """
 
 from gaios import storage
-from gaios.errors import StateDamaged
+from gaios.errors import Error, ProtocolError, StateDamaged
 from gaios.log import RecordKind, Recovered, Replica, Rotten, recover_damaged
 from gaios.storage import Damage, Journal, Place, Reader
+from gaios.storage.snapshot import slots as slots_of
 
 
 def recovered(found: storage.Recovered, directory: str, covered: int = 0) -> Recovered:
@@ -25,6 +26,24 @@ def recovered(found: storage.Recovered, directory: str, covered: int = 0) -> Rec
 def _rotten(damage: Damage) -> Rotten:
     identity = (damage.record.kind, damage.record.slot, damage.record.ballot) if damage.record is not None else None
     return Rotten(damage.at, damage.place, identity, damage.lost, damage.is_repaired)
+
+
+def refusal(reader: Reader, identity: storage.Identity) -> StateDamaged | None:
+    """Why a start refuses a directory whose every file it can read: nobody can tell what this member voted for. None: it does not.
+
+    What it refuses of the files themselves `storage.verify` names. `reader` may be of a directory on which nobody runs.
+    """
+    try:
+        _, found = Journal.open(identity, reader)
+    except Error:
+        return None
+    try:
+        recovered(found, "the log", max(slots_of(reader.names()), default=0))
+    except StateDamaged as error:
+        return error
+    except ProtocolError as error:
+        return StateDamaged(file="the log", offset=0, kind="version", detail=error.reason)
+    return None
 
 
 class Damages:

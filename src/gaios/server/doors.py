@@ -3,14 +3,15 @@
 Rule 1. Ports are taken before anything else happens, and opened when the replica knows its own state.
 Rule 2. A peer is judged by its HELLO: this cell, another member of it, and no boot older than the one recorded, nor the same with another
 nonce. This replica itself dials nobody before its own boot is durable.
-Rule 3. One connection a peer: a newer one takes the place of the one before, once anything is said there. Whoever dials an address where
-another member listens by now says nothing.
+Rule 3. One connection a peer: a newer one takes the place of the one before when it first says something. Whoever looks for another member
+here (one that was replaced where it was) dials, reads the WELCOME and goes: the link to this one must not break for that.
 """
 
 import asyncio
 import errno
 import resource
 import socket
+from functools import partial
 from typing import Any, Final
 
 from gaios import errors
@@ -77,7 +78,12 @@ class Doors:
             if member not in self.links and address:
                 place = node.replica.members[member]
                 self.links[member] = Link(
-                    member=member, replica=place, address=config.address(address), hello=self._hello, refused=self._refused, log=self._log
+                    member=member,
+                    replica=place,
+                    address=config.address(address),
+                    hello=self._hello,
+                    refused=partial(self._refused, member),
+                    log=self._log,
                 )
         if self._dials:
             self.dial()
@@ -214,9 +220,9 @@ class Doors:
         Raises:
             BootRefused: it is a copy, as its messages show; it is told so when it dials again.
         """
-        if not inbound.is_heard:
-            inbound.is_heard = True
-            for other in [other for other in self._inbound if other.member == inbound.member and other is not inbound]:
+        if not inbound.speaks:
+            inbound.speaks = True
+            for other in [other for other in self._inbound if other.speaks and other.member == inbound.member and other is not inbound]:
                 other.close()
         self._turns.peer_frames(inbound.member, inbound.nonce, bodies)
         if reason := self._turns.node.replica.boots.refusal(inbound.member, inbound.boot, inbound.nonce):
@@ -226,11 +232,11 @@ class Doors:
         """A peer's connection is closed."""
         self._inbound.pop(inbound, None)
 
-    def _refused(self, reason: str | errors.Removed) -> None:
-        """A peer has turned this replica away for good."""
+    def _refused(self, member: int, reason: str | errors.Removed) -> None:
+        """A peer has turned this replica away. One that a majority of the others has recorded goes on without that peer."""
         if isinstance(reason, errors.Removed):
             self._turns.fail(reason)
-        else:
+        elif self._turns.node.replica.boots.is_refused_for_good(member):
             self._turns.fail(errors.StateLost(directory=self._settings.dir, what=reason))
 
     def _hello(self) -> Hello:

@@ -103,3 +103,10 @@ class Fetching:
         except ProtocolError:
             return False
         return self.closing is not None
+
+
+def coming(now: int, fetching: Fetching | None, fetched: Closing | None) -> int:
+    """Behind which slot the snapshot is that is on its way, or is here and not recorded yet; 0: none is, or nobody sends it any more."""
+    if fetching is not None:
+        return 0 if fetching.is_stalled(now) else fetching.handle.slot
+    return fetched.handle.slot if fetched is not None else 0

@@ -56,7 +56,7 @@ class Link(asyncio.Protocol):
         self._dialler: Dialler | None = None
         self._transport: asyncio.Transport | None = None
         self._lost: asyncio.Future[None] | None = None
-        self._ready = self._was_ready = False
+        self._ready = False
         self._paused = False
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
@@ -71,6 +71,12 @@ class Link(asyncio.Protocol):
         return self._ready
 
     @property
+    def _is_welcome(self) -> bool:
+        """Whether the peer itself answered last: it is dialled again soon. Another member in its place is not."""
+        welcome = self._dialler.welcome if self._dialler is not None else None
+        return welcome is not None and welcome.member == self.member
+
+    @property
     def problem(self) -> str:
         """Why the peer cannot be spoken to, as of the last attempt; empty when it can, or when nothing is known to be wrong."""
         return "" if self._ready or not self._logged else f"{self._address[0]}:{self._address[1]}: {self._logged}"
@@ -82,11 +88,12 @@ class Link(asyncio.Protocol):
         while True:
             self._lost = loop.create_future()
             self._reason = ""
-            self._was_ready = False
+            welcomed = False
             try:
                 async with asyncio.timeout(DIAL_S):
                     await loop.create_connection(lambda: self, *self._address)
                 await self._lost
+                welcomed = self._is_welcome
             except (OSError, TimeoutError) as error:
                 self._reason = str(error) or "no connection in time"
             finally:
@@ -96,7 +103,7 @@ class Link(asyncio.Protocol):
             if self._reason != self._logged:
                 self._logged = self._reason
                 self._log.info("peer_link_down", reason=self._reason or "closed by the peer")
-            wait_s = BACKOFF_S if self._was_ready else min(2 * wait_s, BACKOFF_S_MAX)
+            wait_s = BACKOFF_S if welcomed else min(2 * wait_s, BACKOFF_S_MAX)
             self._hurry.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._hurry.wait(), wait_s * (0.5 + random.random()))  # noqa: S311 (jitter)
@@ -153,7 +160,7 @@ class Link(asyncio.Protocol):
                     raise AnotherCell(
                         what=f"{self._address[0]}:{self._address[1]}", found=f"member {welcome.member}", expected=f"member {self.member}"
                     )
-                self._ready = self._was_ready = True
+                self._ready = True
                 self._logged = ""
                 self.connects += 1
                 self._log.info("peer_link_up", boot=welcome.boot)
@@ -223,9 +230,9 @@ class Inbound(asyncio.Protocol):
         self._listener = Listener(hub.cell)
         self.transport: asyncio.Transport | None = None
         self.member = self.boot = self.nonce = 0
-        self.is_heard = False
-        """Whether the peer said anything here: only then its earlier connection goes, for it may have looked for somebody else."""
         self.heard_s = 0.0
+        self.speaks = False
+        """Whether it has said something as a peer: this is the one to listen to."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody dialled the peer port."""

@@ -3,7 +3,7 @@
     DIR/cell.toml            the manifest, written last: what makes DIR a cell
     DIR/replica-1/ …         one directory for each replica (directory.py), with the supervisor's `log` and `down` beside its state
     DIR/left-replica-1-member-1     what a member left behind that was replaced or removed
-    DIR/changing-1           there while that replica is being added or replaced: who is to go (cli/member_here.py)
+    DIR/changing-1           there while that replica is being added, replaced or removed: who is to go (cli/member_here.py)
     DIR/supervisor.lock      held by the live supervisor; DIR/control is its socket, DIR/supervisor.log what a detached one says
 
 Replica i listens on PORT+i-1 for clients, PORT+100+i-1 for peers, PORT+200+i-1 for the admin.

@@ -9,9 +9,8 @@ Rule 1. One at a time: what the log asks for while one is written, or waits for 
 cut short is removed.
 Rule 2. Nothing is truncated, given up or removed before the record of a newer snapshot is durable that says that it is proved, and never
 what the oldest of `keep_snapshots` proved ones needs: should the newest be damaged, a start takes the one before, and more of the log.
-Rule 3. Who lacks what its peers have truncated fetches a snapshot instead of taking one (fetching.py). It is adopted whole, when its record
-is durable: a crash before that leaves what was there, and the fetching begins anew; after one behind that the start goes on with it.
-Only what is proved is offered.
+Rule 3. Who lacks what its peers have truncated, or has nothing yet, fetches a snapshot (fetching.py), and takes none. It is adopted whole,
+when its record is durable: a crash before that leaves what was there, and the fetching begins anew. Only what is proved is offered.
 Rule 4. A replica in quarantine keeps none but those that are proved. One whose log begins later is rebuilt from the newest of them.
 Rule 5. A snapshot that rots is fetched again from peers that have the same.  [SAFETY 15]
 Rule 6. Who has none to start from, or to be rebuilt from, and a log that begins later, asks all others for theirs until it has one.
@@ -30,7 +29,7 @@ from gaios.log.codec import ASK, GONE, OFFER, TAKEN, WANT, Message
 from gaios.log.options import MS
 from gaios.log.output import OTHERS
 from gaios.log.snapshots import Capture, Closing, Handle, Unpacked, encode_handle, read_handle
-from gaios.server.fetching import Fetching
+from gaios.server.fetching import Fetching, coming
 from gaios.server.giving import Giving
 from gaios.server.keeping import Keeping
 from gaios.server.loading import Found, Kept, restore
@@ -80,8 +79,7 @@ class Snapshots(Keeping):
         self._seek_due = 0
         self._stirred = False
         """`work` made the replica want another turn."""
-        self._came = True
-        """Something that `work` has yet to look at."""
+        self._came = True  # something that `work` has yet to look at
         if found.base is not None and (kept := self._at(found.base.part.slot)) is not None:
             self._tried.add(kept.handle.digest)
         self._is_new = True
@@ -102,7 +100,8 @@ class Snapshots(Keeping):
 
     def is_due(self, now: int) -> bool:
         """Whether `work` may have anything to do: in most turns it has not."""
-        return self._came or self._replica.wants_base or self._replica.doubt.record is not None or bool(self._tried) or now >= self.due_ns()
+        replica, busy = self._replica, self._is_busy or bool(self._tried)
+        return self._came or busy or replica.wants_base or replica.doubt.record is not None or now >= self.due_ns()
 
     def work(self, now: int) -> list[Operation] | None:
         """What is to be carried out beside the log's batches; `done` is to be called then, and only then this again gives anything."""
@@ -120,6 +119,7 @@ class Snapshots(Keeping):
             self.said += self._fetching.ask(now)
         if self._capture is not None and now >= self._due and len(self._operations) < 2 * FLIGHT_OPERATIONS:
             self._slice(now, self._capture)
+        self._replica.awaits(coming(now, self._fetching, self._closing if self._is_fetched else None))
         grows = self._capture is not None or self._fetching is not None
         if self._flies or not self._operations or (grows and len(self._operations) < FLIGHT_OPERATIONS):
             return None

@@ -28,7 +28,7 @@ from gaios.storage.access import refusal
 from gaios.storage.copies import NAMES as PROMISES
 from gaios.storage.segment import DIRECTORY as WAL
 from gaios.storage.snapshot import DIRECTORY as SNAPSHOTS
-from gaios.storage.verify import Finding, owner, verify
+from gaios.storage.verify import Finding, owner, replica_of, verify
 from gaios.storage.words import Create, Identity, Operation, Remove, Rename, Sync, SyncDirectory, Write
 
 LOCK = "lock"
@@ -380,8 +380,7 @@ def verify_directory(path: Path) -> list[Finding]:
         raise ConfigurationError(reason=f"{path} holds neither a cell nor a replica")
     findings = []
     for directory in directories:
-        digits = directory.resolve().name.partition("-member-")[0].rpartition("-")[2]
-        replica = int(digits) if digits.isdecimal() else 0
+        replica = replica_of(directory.resolve().name)
         reader = Directory(directory)
         with held(directory) as free, closing(reader):
             if not free:

@@ -87,6 +87,12 @@ def _fatal(problem: Problem) -> Problem:
     return problem if problem.kind in {"cell", "version", "order"} else problem._replace(detail=f"{problem.detail}; {mends}")
 
 
+def replica_of(name: str) -> int:
+    """Whose directory it is, by its name; 0 where that does not tell."""
+    digits = name.partition("-member-")[0].rpartition("-")[2]
+    return int(digits) if digits.isdecimal() else 0
+
+
 def owner(reader: Reader) -> Identity | None:
     """Whose directory it is, by what its files say; `boot` is 0. None if none of them is intact."""
     names = reader.names()

@@ -10,10 +10,11 @@ Rule 3. What the disk is handed is what the steps wanted written, in their order
 and is written anew because its record is not proved durable or is damaged, and full state records.
 """
 
+from bisect import insort
 from collections import Counter, deque
 from typing import Any, Final, NamedTuple
 
-from gaios.configuration import is_configuration, listed, numbered
+from gaios.configuration import is_configuration, listed
 from gaios.log.codec import BOOTED
 from gaios.log.recording import FIELDS, Came, Done, Entry, Frame, Handed, Left, Start, Step, encode, essence
 from gaios.log.records import UNKNOWN, RecordKind
@@ -180,14 +181,16 @@ class Life:
             self._sends(number, to, message)
         out.writes.clear()
         out.sends.clear()
-        if participant.config != config and tag != core.INSTALL:
-            slot = next(slot for slot in range(participant.chosen, chosen, -1) if numbered(participant.acc[slot][1]) == participant.config)
-            self._governs.append((slot, participant.acc[slot][1]))
+        is_again = fired and tag == core.CHOSEN and event[1] <= chosen
+        if is_again or (participant.config != config and tag != core.INSTALL):
+            for slot in [event[1]] if is_again else range(chosen + 1, participant.chosen + 1):
+                if is_configuration(value := participant.acc[slot][1]) and slot not in dict(self._governs):
+                    insort(self._governs, (slot, value))
         if fired and tag == core.ACCEPTED:
             self._cell.vote(step.src, event[3], event[1])
         if fired and tag == core.ROT:
             self._rots(event)
-        if fired and tag == core.CHOSEN and event[1] <= chosen:
+        if is_again:
             self._cell.believed(*event[1:])
         for slot in range(chosen + 1 if tag != core.INSTALL else participant.chosen + 1, participant.chosen + 1):
             self._cell.believed(slot, *participant.acc[slot])
