@@ -1,5 +1,7 @@
 """A simulated cell: replicas, clients, the network between them, and what makes faults happen."""
 
+from collections.abc import Callable
+
 from gaios.configuration import Configuration
 from gaios.server.node import Node
 from gaios.sim.client import SimulatedClient
@@ -42,14 +44,15 @@ class Cell:
         ]
         self._watched = list(self.seats.values())
         self.nemesis = Nemesis(world, self.network, self._watched, self.clients, faults, twin=self._twin, spares_majority=plan.available)
-        self.movers: Movers | None = None
-        if faults.process.change_every_ns:
-            # Where something may be wrong with one of three, there are never fewer for long.
-            voters_min = ROT_LEAST if faults.disk.rot_every_ns or faults.process.flip_every_ns else 1
-            self.movers = Movers(world, self.seats, observations, self.nemesis.census, self._join, voters_min=voters_min)
-            self.nemesis.on_move = self.movers.move
-            for seat in self.seats.values():
-                seat.on_removed = self.movers.gone
+        # Where something may be wrong with one of three, there are never fewer for long.
+        voters_min = ROT_LEAST if faults.disk.rot_every_ns or faults.process.flip_every_ns else 1
+        self.movers = Movers(world, self.seats, observations, self.nemesis.census, self._join, voters_min=voters_min)
+        self.on_join: Callable[[Seat], None] | None = None
+        """Called with the seat of a member that joins, before it starts."""
+        self._is_moving = faults.process.change_every_ns > 0
+        self.nemesis.on_move = self.movers.move
+        for seat in self.seats.values():
+            seat.on_removed = self.movers.gone
 
     def _seat(self, replica: int, observations: Observations, name: str = "", told: Configuration | None = None) -> Seat:
         plan = self.plan
@@ -78,12 +81,11 @@ class Cell:
         aside.broken = self.observations.broken
         twin = self._seat(seat.replica, aside, f"twin of {seat.replica}")
         twin.meet(self.seats.values())
-        twin.on_removed = self.movers.gone if self.movers is not None else None
+        twin.on_removed = self.movers.gone
         return twin
 
     def _join(self, member: int, told: Configuration) -> None:
         """A machine for a new member."""
-        assert self.movers is not None, "it asks for that"
         seat = self.seats[member] = self._seat(member, self.observations, told=told)
         seat.on_removed = self.movers.gone
         self._watched.append(seat)
@@ -93,6 +95,8 @@ class Cell:
         if (sink := self.seats[1].sink) is not None:
             seat.sink = sink
         seat.create()
+        if self.on_join is not None:
+            self.on_join(seat)
         seat.start()
 
     def start(self) -> None:
@@ -100,13 +104,13 @@ class Cell:
         for seat in list(self.seats.values()):
             seat.start()
         self.nemesis.begin()
-        if self.movers is not None:
+        if self._is_moving:
             self.movers.begin()
 
     def rest(self) -> None:
         """No more faults; who lost its state is replaced where members change at all."""
         self.nemesis.stop()
-        if self.movers is not None:
+        if self._is_moving:
             self.movers.mend()
 
     def is_forlorn(self, seat: Seat) -> bool:
@@ -119,7 +123,7 @@ class Cell:
         """Whether all whose disks are not lost have applied what any knows to be chosen, and the master counts on exactly these."""
         nodes = [seat.node for seat in self.seats.values() if not (seat.is_lost or self.is_forlorn(seat))]
         applied = {node.replica.applied if node is not None else -1 for node in nodes}
-        is_mended = self.movers is None or not self.nemesis.census.lost()
+        is_mended = not self._is_moving or not self.nemesis.census.lost()
         return len(applied) == 1 and all(node is not None and _is_at_rest(node) for node in nodes) and is_mended and self._is_counted()
 
     def _is_counted(self) -> bool:

@@ -1,4 +1,4 @@
-"""Who the members of a simulated cell are, for somebody who sees all its machines, and whether faults leave a majority of them.  [SAFETY 18]
+"""Who the members of a simulated cell are, for whoever sees all machines, and whether faults leave a majority of them.  [SAFETY 18]
 
 Rule 1. A configuration is known here as soon as any replica knows it to be chosen, and stays known when that one is gone.
 Rule 2. What was asked for may be chosen at any time, until another configuration of its number is: faults leave a majority of that, too.

@@ -59,19 +59,23 @@ class Movers:
         """Ask a master for a change; the databases of `odd` are wrong."""
         lost = sorted(self._census.lost())
         if lost and self._dice.chance(0.5):
-            self._replace(self._dice.pick(lost))
+            self.replace(self._dice.pick(lost))
         else:
             self._ask(self._change, odd)
 
     def mend(self) -> None:
         """Replace all who lost their state, one after the other, to the end of the run."""
         for member in sorted(self._census.lost())[:1]:
-            self._replace(member)
+            self.replace(member)
         self._world.after(MEND_NS, self.mend)
 
-    def _replace(self, member: int) -> None:
-        if self._ask(lambda known: known.replaced(member), set()):
+    def replace(self, member: int) -> bool:
+        """Whether a master was asked to put a new member in this one's place."""
+        is_lost = member in self._census.lost()
+        is_asked = self._ask(lambda known: known.replaced(member), set())
+        if is_asked and is_lost:
             self._world.count("a member that lost its state was to be replaced")
+        return is_asked
 
     def _ask(self, change: Callable[[Configuration], Configuration], odd: set[int]) -> bool:
         """Whether a master was asked for the change."""
