@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from gaios.configuration import Configuration
 from gaios.server.node import Node
+from gaios.server.recorder import Recorder
 from gaios.sim.client import SimulatedClient
 from gaios.sim.faults import MS
 from gaios.sim.movers import Movers
@@ -49,6 +50,7 @@ class Cell:
         self.movers = Movers(world, self.seats, observations, self.nemesis.census, self._join, voters_min=voters_min)
         self.on_join: Callable[[Seat], None] | None = None
         """Called with the seat of a member that joins, before it starts."""
+        self._sink: Callable[[], Recorder] | None = None
         self._is_moving = faults.process.change_every_ns > 0
         self.nemesis.on_move = self.movers.move
         for seat in self.seats.values():
@@ -92,12 +94,18 @@ class Cell:
         self.nemesis.look_after(seat)
         for other in self.seats.values():
             other.meet(self.seats.values())
-        if (sink := self.seats[1].sink) is not None:
-            seat.sink = sink
+        if self._sink is not None:
+            seat.sink = self._sink()
         seat.create()
         if self.on_join is not None:
             self.on_join(seat)
         seat.start()
+
+    def record(self, sink: Callable[[], Recorder]) -> None:
+        """Record every transition of every replica, each in a recorder of its own; of those that join, too."""
+        self._sink = sink
+        for seat in self.seats.values():
+            seat.sink = sink()
 
     def start(self) -> None:
         """Start every replica, and let faults happen."""

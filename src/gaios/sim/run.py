@@ -94,8 +94,8 @@ def _run(seed: int, options: RunOptions) -> Report:
     unrecorded: list[str] = []
     if options.record:
         check_empty(options.record)
-        for seat in cell.seats.values():
-            seat.sink = Recorder(options.record, clock=f"simulation {seed}", true_ns=lambda _: world.now_ns, stopped=unrecorded.append)
+        clock = f"simulation {seed}"
+        cell.record(lambda: Recorder(options.record, clock=clock, true_ns=lambda _: world.now_ns, stopped=unrecorded.append))
     workload = Workload(world, plan, cell.clients, seen)
     work = Work(world, cell.network, plan, cell.clients[plan.clients + plan.watchers :], seen.locks)
     if options.look is not None:
