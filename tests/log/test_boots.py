@@ -371,3 +371,40 @@ def test_who_lost_records_of_boots_asks_the_others_for_theirs() -> None:
     assert recover(asker.copies, asker.records).boots[down.me][:2] == known[:2]
     asker.replica.boots.take(cell.now, master.me, (BOOTED, 0, 0, [(down.me, 9, 9, 9, 0, 0)]))
     assert asker.replica.boots.boot_of(down.me) == 2, "it is not asked for any more"
+
+
+def test_a_new_member_takes_part_once_a_majority_has_told_it_whose_boots_they_recorded() -> None:
+    """Rule 5: what those whom it replaces knew of a member that is down would be forgotten with them, and its older directory believed."""
+    cell = Cell(3)
+    master = load(cell)
+    down = next(node for node in cell.nodes.values() if node is not master)
+    restart(cell, down)
+    cell.run(1_000)
+    down.up = False
+    told = master.replica.configuration.added(4)
+    master.replica.change(cell.now, "add", told)
+    master.drain()
+    cell.settle()
+    tells_all = []
+
+    def cut(me: int, to: int, message: Message) -> bool:
+        is_answer = to == 4 and message[0] == BOOTED and not message[1] and bool(message[3])
+        tells_all.extend([me] if is_answer else [])
+        return is_answer
+
+    cell.cut = cut
+    new = Node(cell, 4, told)
+    cell.run(2_000)
+    assert master.me in tells_all, "it asked, and was answered"
+    assert not is_registered(cell, 4)
+    assert "and too few have told it whose boots they recorded" in " ".join(new.replica.why)
+    assert new.replica.boots.due_ns() > cell.now, "and it does not spin"
+    cell.cut = lambda me, to, message: False
+    cell.run(2_000)
+    assert is_registered(cell, 4)
+    assert new.replica.boots.boot_of(down.me) == 2
+    assert "too few" not in " ".join(new.replica.why)
+    restart(cell, new)
+    cell.cut = cut
+    cell.run(1_000)
+    assert is_registered(cell, 4), "it asks once in its life"

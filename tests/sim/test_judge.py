@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from gaios import api
 from gaios.sim.cell import Cell
 from gaios.sim.faults import S
-from gaios.sim.history import DONE, Executed, Final, Lease, Life, Violation
+from gaios.sim.history import DONE, Executed, Final, Flip, Lease, Life, Violation
 from gaios.sim.judge import judge
 from gaios.sim.observations import Observations
 from gaios.sim.plan import Plan
@@ -147,3 +147,13 @@ def test_a_lost_key_at_the_end_is_found() -> None:
     finals[2] = finals[2]._replace(state={})
     found, _ = judge(seen, keys, finals)
     assert found[0].property == "durability"
+
+
+def test_what_a_master_answered_whose_database_was_wrong_is_not_judged() -> None:
+    """Seed 683 of the swarm: a guard read the wrong value, so a put was refused, and the revision stayed behind."""
+    seen, keys, finals = recorded()
+    a_stale_read(seen)
+    assert "revisions monotone" in {violation.property for violation in judge(seen, keys, finals)[0]}
+    held = seen.leases[-1]
+    seen.flips.append(Flip(held.until_ns - 1, held.replica, 1, b"k"))
+    assert judge(seen, keys, finals) == ([], 0)

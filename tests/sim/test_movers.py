@@ -32,7 +32,6 @@ def test_one_that_goes_although_it_is_listed_is_found() -> None:
     cell = moving()
     cell.world.run(S)
     seat = master_of(cell)
-    assert cell.movers is not None
     cell.movers.gone(seat, Removed(member=seat.replica, replica=seat.replica, configuration=9))
     assert "is listed" in str(cell.observations.broken[-1])
 

@@ -10,8 +10,9 @@ others, or a lease term after its start by so many that they are a majority toge
 Rule 3. A peer hears a member only in the boot that it recorded, and with its nonce. It records a boot that is higher than the last one and
 comes from it: a directory whose boots do not hold the last one recorded is a copy of an older state, however often it was started since.
 Rule 4. Peers remember the newest ballot and slot that a member acknowledged. One that remembers less than a peer does was rolled back.
-Rule 5. Where records of others' boots may have rotted, every other member is asked for what it has recorded of all, once each start; a boot
-that is higher than the one that is left is recorded anew, as its own member told it to somebody.
+Rule 5. Where records of others' boots may have rotted, and where there are none because the member is new, every other member is asked for
+what it has recorded of all, once each start; a boot that is higher than the one that is left is recorded anew, as its own member told it to
+somebody. A new member takes part once a majority has told: what those whom it replaces knew must not be forgotten with them.
 Rule 6. Whoever is refused, or hears of another boot in its place, has lost its state: it stops, and never votes again. But for one whose
 boot a majority of the others has recorded: nobody else can register, so the other is the one that stops. A higher boot ends it all the
 same: that comes from it. Nor does a first boot stop anybody who is recorded: its directory was made anew.
@@ -100,8 +101,10 @@ class Boots:
         self._recorded_by: set[int] = set()
         self._strangers: dict[int, tuple[int, int]] = {}
         """The newest boot of a member that is higher than the one recorded and does not come from it."""
-        self._forgot, self._heard_of_all = found.forgot_boots, set[int]()
-        """Whether records of others' boots may have rotted, and members that told what they have recorded."""
+        self._is_new = me not in roster.founders and me not in found.boots
+        """Whether this is a member that was invited, and never registered a boot."""
+        self._forgot, self._heard_of_all = found.forgot_boots or self._is_new, set[int]()
+        """Whether boots of others may be missing, and members that told what they have recorded."""
         self._changed: set[int] = set()
         self._change_due = self._tell_due = FAR
         if not self.is_registered:
@@ -132,7 +135,8 @@ class Boots:
         """What is unusual about this boot; empty when nothing is."""
         recorded, others = self._count()
         if not self.is_registered:
-            return f"takes no part yet: {recorded} of {others} others have recorded its boot"
+            heard = "" if self._has_heard() else ", and too few have told it whose boots they recorded"
+            return f"takes no part yet: {recorded} of {others} others have recorded its boot{heard}"
         if not self.is_certain:
             return f"only {recorded} of {others} others have recorded its boot: a clone of its directory might not be noticed"
         return ""
@@ -255,7 +259,7 @@ class Boots:
     def due_ns(self) -> int:
         """When `tick` is due."""
         due = self._tell_due if self._tell_due < self._change_due else self._change_due
-        if not self.is_registered and self._recorded_by:
+        if not self.is_registered and self._recorded_by and self._has_heard():
             due = min(due, *(at for at, enough in self._stages() if enough), FAR)
         return due
 
@@ -294,9 +298,14 @@ class Boots:
             (self.began_ns + options.term_ms * MS, 2 * (recorded + mine) > others + mine),
         ]
 
+    def _has_heard(self) -> bool:
+        """Whether it was told of enough boots: every boot that a majority recorded."""
+        others = self._others(self._roster, self._me)
+        return not self._is_new or 2 * len(others & self._heard_of_all) > len(others)
+
     def _consider(self, now: int) -> None:
         """Is the boot registered?"""
-        if not self.is_registered and any(now >= at and enough for at, enough in self._stages()):
+        if not self.is_registered and self._has_heard() and any(now >= at and enough for at, enough in self._stages()):
             self.is_registered = True
             self._steps.output.records.append(self._as_record(self._me))
         if self._tell_due != FAR and not self._asks() and not any(map(self._is_missing, self._roster.peers)):

@@ -110,11 +110,11 @@ class Electing(Belonging):
         elif now >= self._resend_due:
             self._resend_due = now + self.options.retransmit_ms * MS
             participant = self.core
-            if participant.gathers():
-                message: Message = (core.PREPARE, participant.bal, participant.config)
-                self._steps.output.after.extend((peer, message) for peer in self.peers if not participant.proms >> peer & 1)
+            claim = self._steps.claim
+            if participant.gathers() and claim is not None:
+                self._steps.output.after.extend((peer, claim) for peer in self.peers if not participant.proms >> peer & 1)
             for slot in range(participant.chosen + 1, participant.next):
-                message = (core.ACCEPT, participant.bal, participant.config, slot, participant.acc[slot][1])
+                message: Message = (core.ACCEPT, participant.bal, participant.config, slot, participant.acc[slot][1])
                 self._steps.output.at_once.extend((OTHERS, message) for _ in self.peers[:1])
 
     def _stand_down(self, now: int) -> None:

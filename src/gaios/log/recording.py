@@ -8,7 +8,7 @@
 
 Rule 1. A frame is handed to the file system before anything that it tells of is carried out, so a killed process has said nothing that
 its recording does not hold. A torn last frame was not carried out: it is where the recording ends.
-Rule 2. A value stands as its digest, but for configurations: the core looks into no others. The empty value stays empty.
+Rule 2. A value stands as its digest, but for configurations, in news of them too: the core looks into no others. The empty one stays empty.
 Rule 3. Entries are numbered from 1 and none is left out; a recording that had to stop says so in its header.
 
 Left out on purpose: clients, and what is applied; the simulator's checkers look at those.
@@ -24,6 +24,7 @@ import msgspec
 
 from gaios.configuration import is_configuration
 from gaios.errors import ProtocolError
+from gaios.log.codec import NEWS
 from gaios.paxos import core
 
 MAGIC: Final = b"gaiosrec"
@@ -145,6 +146,11 @@ def digest(value: bytes) -> bytes:
 def slim(fields: tuple[Any, ...]) -> tuple[Any, ...]:
     """A message, an input or a write, with its values replaced."""
     return tuple([_slim(field) if type(field) is not int else field for field in fields])
+
+
+def slim_message(message: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The same of what peers say to each other: news of the members stand as they are, for they tell whose word counts."""
+    return message if message[0] == NEWS else slim(message)
 
 
 def _slim(field: object) -> object:

@@ -47,6 +47,8 @@ class Steps:
         self.output = Output(1)
         self.promise: Message | None = None
         """The newest promise sent, to be sent again to a candidate that lost it."""
+        self.claim: Message | None = None
+        """The newest ballot claimed, to be said again, as it was said, to who has not promised it."""
         self.lineage, self._options = lineage, options
         self._out = core.Out()
         self._copies = b""
@@ -299,6 +301,8 @@ class Steps:
                 output.after.append((to, message))
                 if tag == core.PROMISE:
                     self.promise = message
+                elif tag == core.PREPARE:
+                    self.claim = message
             else:
                 output.at_once.append((to, message))
 

@@ -20,7 +20,7 @@ import msgspec
 from gaios.configuration import is_configuration
 from gaios.log import RecordKind, Replica, codec
 from gaios.log.codec import Message
-from gaios.log.recording import Came, Done, Entry, Frame, Handed, Left, Start, Step, digest, essence, fingerprint, slim
+from gaios.log.recording import Came, Done, Entry, Frame, Handed, Left, Start, Step, digest, essence, fingerprint, slim, slim_message
 from gaios.log.records import Copies, State
 from gaios.paxos import core
 from gaios.server.commit import GroupCommit, Waiting
@@ -113,7 +113,7 @@ class RecordedReplica(Replica):
     def receive(self, now: int, member: int, boot: int, nonce: int, messages: list[Message]) -> bool:
         """As `Replica.receive`."""
         if member != self.me:
-            self.notes.entries.append(Came(now, member, boot, [slim(message) for message in messages]))
+            self.notes.entries.append(Came(now, member, boot, [slim_message(message) for message in messages]))
         return super().receive(now, member, boot, nonce, messages)
 
 
@@ -214,7 +214,7 @@ class RecordedNode(Node):
         return effects
 
     def _left(self, body: bytes, messages: list[Message], effects: Effects) -> tuple[list[int], Any]:
-        return [member for member, sent, _ in effects.to_peers if sent is body], [slim(message) for message in messages]
+        return [member for member, sent, _ in effects.to_peers if sent is body], [slim_message(message) for message in messages]
 
 
 def start_recorded(sink: Sink, *, cell: bytes, now: int, wall_ms: int, **arguments: Any) -> RecordedNode:  # noqa: ANN401 (those of `Node.start`)

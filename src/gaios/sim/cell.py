@@ -1,11 +1,14 @@
 """A simulated cell: replicas, clients, the network between them, and what makes faults happen."""
 
+from collections.abc import Callable
+
 from gaios.configuration import Configuration
 from gaios.server.node import Node
+from gaios.server.recorder import Recorder
 from gaios.sim.client import SimulatedClient
 from gaios.sim.faults import MS
 from gaios.sim.movers import Movers
-from gaios.sim.nemesis import Nemesis
+from gaios.sim.nemesis import ROT_LEAST, Nemesis
 from gaios.sim.network import Network
 from gaios.sim.observations import Observations
 from gaios.sim.plan import Plan
@@ -42,12 +45,16 @@ class Cell:
         ]
         self._watched = list(self.seats.values())
         self.nemesis = Nemesis(world, self.network, self._watched, self.clients, faults, twin=self._twin, spares_majority=plan.available)
-        self.movers: Movers | None = None
-        if faults.process.change_every_ns:
-            self.movers = Movers(world, self.seats, observations, world.dice.split("movers"), self._join)
-            self.nemesis.on_move = self.movers.move
-            for seat in self.seats.values():
-                seat.on_removed = self.movers.gone
+        # Where something may be wrong with one of three, there are never fewer for long.
+        voters_min = ROT_LEAST if faults.disk.rot_every_ns or faults.process.flip_every_ns else 1
+        self.movers = Movers(world, self.seats, observations, self.nemesis.census, self._join, voters_min=voters_min)
+        self.on_join: Callable[[Seat], None] | None = None
+        """Called with the seat of a member that joins, before it starts."""
+        self._sink: Callable[[], Recorder] | None = None
+        self._is_moving = faults.process.change_every_ns > 0
+        self.nemesis.on_move = self.movers.move
+        for seat in self.seats.values():
+            seat.on_removed = self.movers.gone
 
     def _seat(self, replica: int, observations: Observations, name: str = "", told: Configuration | None = None) -> Seat:
         plan = self.plan
@@ -76,41 +83,56 @@ class Cell:
         aside.broken = self.observations.broken
         twin = self._seat(seat.replica, aside, f"twin of {seat.replica}")
         twin.meet(self.seats.values())
+        twin.on_removed = self.movers.gone
         return twin
 
     def _join(self, member: int, told: Configuration) -> None:
         """A machine for a new member."""
-        assert self.movers is not None, "it asks for that"
         seat = self.seats[member] = self._seat(member, self.observations, told=told)
         seat.on_removed = self.movers.gone
         self._watched.append(seat)
         self.nemesis.look_after(seat)
         for other in self.seats.values():
             other.meet(self.seats.values())
-        if (sink := self.seats[1].sink) is not None:
-            seat.sink = sink
+        if self._sink is not None:
+            seat.sink = self._sink()
         seat.create()
+        if self.on_join is not None:
+            self.on_join(seat)
         seat.start()
+
+    def record(self, sink: Callable[[], Recorder]) -> None:
+        """Record every transition of every replica, each in a recorder of its own; of those that join, too."""
+        self._sink = sink
+        for seat in self.seats.values():
+            seat.sink = sink()
 
     def start(self) -> None:
         """Start every replica, and let faults happen."""
         for seat in list(self.seats.values()):
             seat.start()
         self.nemesis.begin()
-        if self.movers is not None:
+        if self._is_moving:
             self.movers.begin()
 
+    def rest(self) -> None:
+        """No more faults; who lost its state is replaced where members change at all."""
+        self.nemesis.stop()
+        if self._is_moving:
+            self.movers.mend()
+
     def is_forlorn(self, seat: Seat) -> bool:
-        """Whether it was removed, and all whom it knows have gone: nobody is left to tell it so."""
-        if seat.node is None or not seat.node.replica.is_removed:
+        """Whether it was removed, and all whom it knows were: nobody is left to tell it so."""
+        if seat.node is None or self.nemesis.census.lists(seat.replica):
             return False
-        return not any(other.replica in seat.node.replica.peers for other in self.seats.values() if not other.is_gone)
+        return not any(self.nemesis.census.lists(peer) for peer in seat.node.replica.peers)
 
     def has_converged(self) -> bool:
         """Whether all whose disks are not lost have applied what any knows to be chosen, and the master counts on exactly these."""
         nodes = [seat.node for seat in self.seats.values() if not (seat.is_lost or self.is_forlorn(seat))]
         applied = {node.replica.applied if node is not None else -1 for node in nodes}
-        return len(applied) == 1 and all(node is not None and _is_at_rest(node) for node in nodes) and self._is_counted()
+        is_mended = not self._is_moving or not self.nemesis.census.lost()
+        return len(applied) == 1 and all(node is not None and _is_at_rest(node) for node in nodes) and is_mended and self._is_counted()
 
     def _is_counted(self) -> bool:
         """Whether a master misses exactly the replicas that are missing; one that has a twin may be there or not.  [PML §6.3]"""

@@ -56,7 +56,8 @@ def page(recording: Recording, report: Report, command: str, facts: str = "") ->
 
 def columns(recording: Recording, report: Report, command: str) -> dict[str, Any]:
     """What the page draws, as columns."""
-    lanes = {lane: at for at, lane in enumerate(recording.lanes)}
+    rows = sorted(recording.lanes.items())  # the world, replicas, clients; who joins late stands among its like
+    lanes = {lane: at for at, (lane, _) in enumerate(rows)}
     texts, groups = _Table(), _Table()
 
     def common(events: Sequence[Message] | Sequence[Mark] | Sequence[Span], source: str) -> dict[str, list[int]]:
@@ -72,7 +73,7 @@ def columns(recording: Recording, report: Report, command: str) -> dict[str, Any
         "command": command,
         "trace": report.trace_hash,
         "end": max(1, recording.end_ns // _US),
-        "lanes": list(recording.lanes.items()),
+        "lanes": rows,
         "messages": {
             "sent": _differences(message.sent_ns for message in messages),
             "took": [_took(message.sent_ns, message.arrived_ns) for message in messages],

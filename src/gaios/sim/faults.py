@@ -217,6 +217,9 @@ def swarm(dice: Dice, drift_bound_ppm: int) -> Faults:
         full_bytes=dice.pick((64, 1_000, 1 << 20)),
         kill_every_ns=kills.skewed(500 * MS, 5 * S) if (kills := dice.split("kills")).chance(0.6) else 0,
     )
+    movers = dice.split("members")
+    if movers.chance(0.2):
+        process = replace(process, change_every_ns=movers.skewed(300 * MS, 5 * S), lose_disk=movers.pick((0.0, process.lose_disk, 0.1)))
     rots = dice.split("rot")
     if rots.chance(0.3) and not process.lose_disk and not process.flip_every_ns:
         disk = replace(disk, rot_every_ns=rots.skewed(20 * MS, 2 * S))

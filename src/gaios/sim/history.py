@@ -176,6 +176,8 @@ class Raised(NamedTuple):
     at_ns: int
     replica: int
     level: int
+    members: tuple[int, ...]
+    """Of the configuration that it knew then."""
 
 
 class Level(NamedTuple):

@@ -53,7 +53,8 @@ def judge(seen: Observations, keys: list[bytes], finals: Mapping[int, Final], en
     found += boots_rise(seen.lives)
     found += epoch_monotone(seen.applied)
     found += time_monotone(seen.applied)
-    found += revisions_monotone(seen.applied, seen.calls)
+    misled = may_have_misled(seen.flips, seen.doubted, seen.leases)
+    found += revisions_monotone(sound, [] if misled else seen.calls)
     found += bounded_queues(seen.levels())
     chosen = {applied.slot: applied.value for applied in seen.applied}
     found += persist_then_say(seen.starts, chosen)
@@ -63,7 +64,7 @@ def judge(seen: Observations, keys: list[bytes], finals: Mapping[int, Final], en
     for applied in seen.applied:
         first_ns.setdefault(applied.slot, applied.at_ns)
     log = read(sorted(chosen.items()))
-    if may_have_misled(seen.flips, seen.doubted, seen.leases):
+    if misled:
         return found, 0
     acknowledged = [call for call in seen.calls if call.outcome == DONE and not isinstance(call.request, api.Range)]
     done = [asked for asked in seen.locks.asked if asked.outcome == DONE and isinstance(asked.request, lock_api.LockCommand)]

@@ -9,19 +9,19 @@ upgrade is brought to its end, and nothing new begins.
 from collections.abc import Callable, Sequence
 
 from gaios.errors import TooOld
+from gaios.sim.census import Census
 from gaios.sim.client import SimulatedClient
 from gaios.sim.faults import MS, Faults
+from gaios.sim.losses import COPY_NS, Losses
 from gaios.sim.memory import Memory
 from gaios.sim.network import Network
-from gaios.sim.outcasts import Shelf
 from gaios.sim.partitions import Link, shape
 from gaios.sim.rot import Rot
 from gaios.sim.seat import Seat
-from gaios.sim.twins import Twins
 from gaios.sim.world import World
 
-COPY_NS = 500 * MS
-"""Between two copies of running replicas' directories."""
+ROT_LEAST = 3
+"""Where fewer vote nothing rots: a record of one of two is more than the other can make good.  [SAFETY 6]"""
 FLAP_NS = (5 * MS, 300 * MS)
 """A partition that comes and goes stays in either state for so long."""
 
@@ -50,13 +50,10 @@ class Nemesis:
         self._dice = world.dice.split("nemesis")
         self._running = True
         self._memories = list[Memory]()
-        self.on_move: Callable[[], None] | None = None
-        """Called when somebody is to change the members."""
-        self._shelf = Shelf()
-        self._copies = world.dice.split("copies")
-        self._twins = Twins(world, self._copies, twin, self._fallen) if twin is not None else None
-        self._is_last_loss = False
-        """Nothing more may be lost: who would notice the last loss must know what it knows."""
+        self.census = Census(seats)
+        self.on_move: Callable[[set[int]], None] | None = None
+        """Called when somebody is to change the members, with those whose database is wrong."""
+        self._losses = Losses(world, self._dice, seats, self.census, faults.process, twin, self._fallen)
         self._rots = Rot(world, world.dice.split("rot"), seats)
         self._blocks: list[list[Link]] = []
         self._clogs: list[list[Link]] = []
@@ -68,10 +65,19 @@ class Nemesis:
         self._memories.append(Memory(seat))
         seat.on_fall = self._fallen
         seat.disk.on_crash_point = lambda: self._crash_one(seat)
+        if not self._running:
+            self._calm(seat)
 
     def _move(self) -> None:
         if self.on_move is not None:
-            self.on_move()
+            self.on_move(self._odd())
+
+    def _odd(self) -> set[int]:
+        return {seat.replica for seat, memory in zip(self._seats, self._memories, strict=True) if memory.is_odd}
+
+    def _present(self) -> list[Seat]:
+        """All but those that were removed, and went."""
+        return [seat for seat in self._seats if not seat.is_gone]
 
     def begin(self) -> None:
         """Let faults happen from now on."""
@@ -81,7 +87,7 @@ class Nemesis:
             (process.pause_every_ns, self._pause),
             (process.flip_every_ns, self._flip),
             (process.upgrade_every_ns, self._upgrade),
-            (COPY_NS if process.lose_disk and process.rolled_back else 0, self._copy),
+            (COPY_NS if process.lose_disk and process.rolled_back else 0, self._losses.copy),
             (process.change_every_ns, self._move),
             (self._faults.disk.hang_every_ns, self._hang),
             (self._faults.disk.full_every_ns, self._fill),
@@ -109,15 +115,18 @@ class Nemesis:
         for client in self._clients:
             client.go_on()
         for seat in self._seats:
-            seat.disk.faults = self._faults.calm().disk
-            seat.disk.go_on()
-            seat.disk.is_full, seat.disk.drag_ns = False, 0
-            seat.resume()
-            if self._faults.process.upgrade_every_ns and not seat.is_next:
-                seat.stop(power=False)
-                seat.is_next = True
+            self._calm(seat)
             if seat.node is None and not seat.is_lost:
                 seat.start()
+
+    def _calm(self, seat: Seat) -> None:
+        seat.disk.faults = self._faults.calm().disk
+        seat.disk.go_on()
+        seat.disk.is_full, seat.disk.drag_ns = False, 0
+        seat.resume()
+        if self._faults.process.upgrade_every_ns and not seat.is_next:
+            seat.stop(power=False)
+            seat.is_next = True
 
     def _again(self, every_ns: int, act: Callable[[], None]) -> None:
         if self._running:
@@ -126,7 +135,7 @@ class Nemesis:
 
     def _victim(self) -> Seat | None:
         alive = [seat for seat in self._seats if seat.node is not None]
-        if self._spares_majority and 2 * (sum(seat.is_ill for seat in self._seats) + 1) >= len(self._seats):
+        if self._spares_majority and not self.census.spares({seat.replica for seat in self._seats if seat.is_ill}, 1):
             return None
         masters = [seat for seat in alive if seat.is_serving]
         if masters and self._dice.chance(self._faults.process.at_master):
@@ -161,43 +170,8 @@ class Nemesis:
             return
         self._world.count("a replica crashed")
         seat.stop(power=self._dice.chance(self._faults.process.power_cut))
-        lost = sum(other.is_lost for other in self._seats)
-        if (
-            not seat.is_lost
-            and 2 * (lost + 1) < len(self._seats)
-            and not self._is_last_loss
-            and self._dice.chance(self._faults.process.lose_disk)
-        ):
-            self._lose(seat)
+        self._losses.strike(seat)
         self._restart_later(seat)
-
-    def _lose(self, seat: Seat) -> None:
-        """Its disk is empty, or holds what it held in an earlier life, or earlier in this one; or it is copied."""
-        process = self._faults.process
-        if not any(other.is_lost for other in self._seats):
-            if self._twins is not None and process.cloned and self._copies.chance(process.cloned):
-                self._is_last_loss = True
-                self._twins.copy(seat)
-                return
-            if process.rolled_back and self._copies.chance(process.rolled_back) and self._shelf.roll_back(seat, self._seats):
-                self._world.count("a directory was rolled back")
-                self._is_last_loss = seat.is_lost = seat.onlooker.is_out = True
-                return
-        if self._dice.chance(process.put_back):
-            if self._shelf.put_back(seat, self._seats):
-                self._world.count("an older directory was put back")
-                seat.is_lost = seat.onlooker.is_out = True
-            else:
-                self._shelf.keep(seat)
-        else:
-            self._world.count("a disk was lost for good")
-            seat.lose_disk()
-
-    def _copy(self) -> None:
-        """Somebody copies the directory of a replica while it runs."""
-        running = [seat for seat in self._seats if seat.node is not None and not seat.is_lost]
-        if running:
-            self._shelf.copy(self._copies.pick(running))
 
     def _fallen(self, seat: Seat, disk_failed: bool) -> None:
         """It ended by itself."""
@@ -228,7 +202,7 @@ class Nemesis:
 
     def _upgrade(self) -> None:
         """An operator installs another version somewhere, and it is started."""
-        seat = self._dice.pick(self._seats)
+        seat = self._dice.pick(self._present())
         seat.is_next = not self._dice.chance(self._faults.process.roll_back)
         self._world.count("the next version was installed" if seat.is_next else "the version before was installed again")
         self._world.note(f"install {seat.replica} {seat.is_next}")
@@ -259,9 +233,9 @@ class Nemesis:
 
     def _flip(self) -> None:
         """A bit of a replica's memory flips."""
-        odd = [seat for seat, memory in zip(self._seats, self._memories, strict=True) if memory.is_odd]
-        sound = [seat for seat in self._seats if seat.node is not None and not seat.is_serving and seat not in odd]
-        if not sound or 2 * (len(odd) + 1) >= len(self._seats):
+        odd = self._odd()
+        sound = [seat for seat in self._seats if seat.node is not None and not seat.is_serving and seat.replica not in odd]
+        if not sound or not self.census.spares(odd, 1):
             return
         if self._memories[self._seats.index(self._dice.pick(sound))].flip(self._dice):
             self._world.count("a bit flipped in a database")
@@ -276,7 +250,8 @@ class Nemesis:
     def _fill(self) -> None:
         """Somebody fills disks, and takes it away again after a while."""
         which = self._dice.pick(("one", "some", "all"))
-        seats = [self._dice.pick(self._seats)] if which == "one" else self._dice.some(self._seats) if which == "some" else list(self._seats)
+        present = self._present()
+        seats = [self._dice.pick(present)] if which == "one" else self._dice.some(present) if which == "some" else present
         for seat in seats:
             self._world.count("a disk was full")
             seat.disk.is_full = True
@@ -298,7 +273,8 @@ class Nemesis:
 
     def _rot(self) -> None:
         """Something on some disk is not what it was."""
-        self._rots.strike(down=frozenset(seat.replica for seat in self._seats if seat.node is None))
+        if self.census.newest.voters.bit_count() >= ROT_LEAST:
+            self._rots.strike(down=frozenset(seat.replica for seat in self._seats if seat.node is None))
 
     def _stall(self) -> None:
         """A client stands still for a while."""
@@ -323,7 +299,7 @@ class Nemesis:
         dice, faults = self._dice, self._faults.network
         kind = dice.pick(faults.kinds)
         masters = [seat.replica for seat in self._seats if seat.is_serving]
-        out, back = shape(kind, dice, [seat.replica for seat in self._seats], masters, [client.end for client in self._clients])
+        out, back = shape(kind, dice, [seat.replica for seat in self._present()], masters, [client.end for client in self._clients])
         if back and dice.chance(faults.one_way):
             self._world.count("a partition was one-way")
             out, back = dice.pick(((out, []), (back, [])))
@@ -363,8 +339,9 @@ class Nemesis:
     def _clog(self) -> None:
         """Some links hold everything back: all between some ends, and each for a time of its own.  [FDB: swizzle-clogging]"""
         dice = self._dice
-        ends = [*(seat.replica for seat in self._seats), *(client.end for client in self._clients)]
-        replicas = len(self._seats)
+        present = self._present()
+        ends = [*(seat.replica for seat in present), *(client.end for client in self._clients)]
+        replicas = len(present)
         links = [(a, b) for a in ends for b in ends[:replicas] if a != b]
         links += [(b, a) for a, b in links if a not in ends[:replicas]]
         self._world.count("links were clogged")

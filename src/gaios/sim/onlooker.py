@@ -290,7 +290,7 @@ class Onlooker:
             self._wanted = replica.raising.wanted
             if self._wanted:
                 world.count("a master raised the feature level")
-                self._observations.raised.append(Raised(world.now_ns, self._replica, self._wanted))
+                self._observations.raised.append(Raised(world.now_ns, self._replica, self._wanted, tuple(replica.configuration.places)))
         waiting = replica.waiting
         if waiting > self._waited:
             self._waited = waiting

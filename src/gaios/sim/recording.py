@@ -109,14 +109,20 @@ class Recording:
     def attach(self, cell: Cell, seen: Observations) -> None:
         """Look at a cell that has not been started."""
         self._seen = seen
-        for replica, seat in cell.seats.items():
-            self.lanes[replica] = f"replica {replica}"
-            _wrap(seat.onlooker, "turned", partial(self._turned, seat))
-            _wrap(seat.disk, "submit", partial(self._submitted, replica))
+        for seat in cell.seats.values():
+            self._attach_one(seat)
+        cell.on_join = self._attach_one
         for client in cell.clients:
             self.lanes[client.end] = f"{_part(client.number, cell.plan)} {client.number}"
         _wrap(cell.network, "send", lambda original: self._sent(original, cell.network))
         _wrap(cell.network, "connect", lambda _: lambda client, replica: _Connection(self, cell.network, client, replica))
+
+    def _attach_one(self, seat: Seat) -> None:
+        """A replica's lane, also of one that joins later."""
+        place = f", in place {seat.place}" if seat.place != seat.replica else ""
+        self.lanes[seat.replica] = f"replica {seat.replica}{place}"
+        _wrap(seat.onlooker, "turned", partial(self._turned, seat))
+        _wrap(seat.disk, "submit", partial(self._submitted, seat.replica))
 
     def _sent(self, original: Callable[..., None], network: Network) -> Callable[..., None]:
         def send(source: int, target: int, frame: bytes, deliver: Callable[[bytes], None]) -> None:

@@ -56,8 +56,6 @@ class Rot:
 
     def strike(self, *, down: frozenset[int]) -> None:
         """Something rots, if there is anything that may; `down` are the replicas that do not run."""
-        if len(self._seats) < 3:
-            return
         seat = self._dice.pick(self._seats)
         if seat.is_lost:
             return

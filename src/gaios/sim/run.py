@@ -94,8 +94,8 @@ def _run(seed: int, options: RunOptions) -> Report:
     unrecorded: list[str] = []
     if options.record:
         check_empty(options.record)
-        for seat in cell.seats.values():
-            seat.sink = Recorder(options.record, clock=f"simulation {seed}", true_ns=lambda _: world.now_ns, stopped=unrecorded.append)
+        clock = f"simulation {seed}"
+        cell.record(lambda: Recorder(options.record, clock=clock, true_ns=lambda _: world.now_ns, stopped=unrecorded.append))
     workload = Workload(world, plan, cell.clients, seen)
     work = Work(world, cell.network, plan, cell.clients[plan.clients + plan.watchers :], seen.locks)
     if options.look is not None:
@@ -193,7 +193,7 @@ def _liveness(world: World, plan: Plan, cell: Cell, workload: Workload, work: Wo
     """Faults stop: what does not work then."""
     if seen.broken:
         return []
-    cell.nemesis.stop()
+    cell.rest()
     world.note("faults stop")
     workload.remaining = 0
     work.rest()
@@ -223,8 +223,9 @@ def _liveness(world: World, plan: Plan, cell: Cell, workload: Workload, work: Wo
 
 def _level(plan: Plan, cell: Cell) -> list[Violation]:
     """An upgrade that came to its end has raised the cell's feature level, unless a member is gone for good."""
-    seats = cell.seats.values()
-    if not plan.faults.process.upgrade_every_ns or any(seat.is_lost for seat in seats):
+    census = cell.nemesis.census
+    seats = [seat for seat in cell.seats.values() if census.lists(seat.replica)]
+    if not plan.faults.process.upgrade_every_ns or census.lost():
         return []
     levels = {seat.replica: seat.node.replica.applier.feature if seat.node is not None else None for seat in seats}
     if set(levels.values()) == {NEXT}:

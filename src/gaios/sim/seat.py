@@ -65,10 +65,7 @@ class Seat(Pausing):
         name: str = "",
         told: Configuration | None = None,
     ) -> None:
-        """`replica` is the member's number, `replicas` how many founders there are, `told` the configuration that invited one who is none.
-
-        `turn_ns` is what a turn of the loop takes: events that come meanwhile wait for the next. `name` tells one from its twin.
-        """
+        """`told` invited a member that is no founder, of whom there are `replicas`; `turn_ns` is a turn's time; `name` tells a twin."""
         self.world, self.network, self.observations = world, network, observations
         self.replica = replica
         invited = told.member(replica) if told is not None else None
@@ -91,8 +88,7 @@ class Seat(Pausing):
         """Whether the next version of gaios is installed here."""
         self.is_gone = False
         """Whether it was removed from the cell, and told that it may go."""
-        self.on_removed: Any = None
-        """Called with this seat and the error when that happens."""
+        self.on_removed: Any = None  # called with this seat and the error when that happens
         self.refusal: errors.Error | None = None
         """Why the last start failed, or the process ended by itself."""
         self.twins: dict[int, Seat] = {}
@@ -100,17 +96,14 @@ class Seat(Pausing):
         self.life = 0  # counts starts and ends: what belongs to another life is ignored
         self.sink: Recorder | None = None
         """Where every transition of the process is recorded, if it is."""
-        self.on_fall: Any = None
-        """Called with this seat when the process ends by itself, and whether because its disk failed."""
+        self.on_fall: Any = None  # called with this seat when the process ends by itself, and whether because its disk failed
         self._inbox: list[tuple[Any, ...]] = []
         self._free_ns = self._polled_at = 0
-        self._turn_at = self._armed_ns = self._deadline_ns = self._due_ns = -1
-        """The last two: when the node is due, by its clock, and in true time."""
+        self._turn_at = self._armed_ns = self._deadline_ns = self._due_ns = -1  # the last: when the node is due, in true time
         self._pause: tuple[str, int] | None = None
-        self._asleep: Any = None
-        """What a paused process goes on with."""
-        self._suspended = False
-        """The whole machine stands still."""
+        self._asleep: Any = None  # what a paused process goes on with
+        self._suspended = False  # the whole machine stands still
+        self._known: Configuration | None = None
         self._door = Door(world, replica, cell, self._put)
         self._others, self._receivers = list[Seat](), dict[int, Deliver]()
         self._frames = Decoder(PEER_BYTES_MAX, magic=False)
@@ -193,6 +186,7 @@ class Seat(Pausing):
         if self.node is None:
             return
         self.world.note(f"{'power cut' if power else 'kill'} {self.replica}")
+        self._known = self.node.replica.configuration
         self.life += 1
         self.node = None
         self.onlooker.stopped()
@@ -214,6 +208,11 @@ class Seat(Pausing):
     def poke(self) -> None:
         """Something was asked of the process from outside: let it have a turn."""
         self._put(("tick",))
+
+    @property
+    def configuration(self) -> Configuration | None:
+        """The newest that its process knows, or knew when it ended."""
+        return self.node.replica.configuration if self.node is not None else self._known
 
     @property
     def is_serving(self) -> bool:

@@ -14,8 +14,8 @@ from bisect import insort
 from collections import Counter, deque
 from typing import Any, Final, NamedTuple
 
-from gaios.configuration import is_configuration, listed
-from gaios.log.codec import BOOTED
+from gaios.configuration import decode, founders, is_configuration, listed
+from gaios.log.codec import BOOTED, NEWS
 from gaios.log.recording import FIELDS, Came, Done, Entry, Frame, Handed, Left, Start, Step, encode, essence
 from gaios.log.records import UNKNOWN, RecordKind
 from gaios.paxos import core
@@ -73,7 +73,7 @@ class Life:
         self._now = 0
         self._came: Counter[bytes] = Counter()
         self._came_from = 0
-        self._recorded_by: set[int] = set()
+        self._recorded_by, self._told = set[int](), founders({start.member: 1})
         self._sent: dict[bytes, list[Sent]] = {}
         self._proposed: deque[tuple[int, bytes]] = deque()
         self._newest = 0
@@ -103,12 +103,11 @@ class Life:
             self._came = Counter(encode(message) for message in entry.messages)
             mine = (self.start.boot, self.start.nonce)
             for message in entry.messages:
-                if (
-                    message[0] == BOOTED
-                    and tuple(message[1:3]) == mine
-                    and any((row[0], *row[1:3]) == (self.me, *mine) for row in message[3])
-                ):
+                is_mine = message[0] == BOOTED and tuple(message[1:3]) == mine
+                if is_mine and any((row[0], *row[1:3]) == (self.me, *mine) for row in message[3]):
                     self._recorded_by.add(entry.member)
+                elif message[0] == NEWS:
+                    self._told = max(self._told, decode(message[1]), key=lambda each: each.number)
         elif isinstance(entry, Left):
             for members, messages in entry.frames:
                 for message in messages:
@@ -149,12 +148,8 @@ class Life:
     def _step(self, number: int, step: Step) -> None:
         participant, out = self._core, self._out
         event = _event(step.event)
-        tag = event[0]
-        recorded, voters = len(self._recorded_by) + 1, self.start.voters.bit_count()
-        if 2 * recorded <= voters and tag not in _OWN:
-            raise Illegal(
-                "V3 a boot is registered", f"nothing before a majority of {voters} recorded the boot", f"{recorded}: {shown(event)}"
-            )
+        if (tag := event[0]) not in _OWN:
+            self._registered(event)
         if step.now < self._now and tag != core.BOOT:  # what a boot may have granted it granted before its start
             raise Illegal("V2 time", f"no time before {self._now} ns", f"{step.now} ns")
         self._now = max(self._now, step.now)
@@ -201,6 +196,15 @@ class Life:
         """What a record says of the configuration at a slot, or should: after a start that was not sure it may be that this is lost."""
         found = next((each for each in reversed(self._governs) if each[0] <= slot), (0, b""))
         return said if self.start.is_unsure and said == (found[0], UNKNOWN) else found
+
+    def _registered(self, event: Any) -> None:  # noqa: ANN401 (an event)
+        """A majority of the newest voters that it knows or was told of has recorded its boot.  [SAFETY 3]"""
+        voters = self._told.voters if self._told.number > self._core.config else self._core.electors()
+        recorded = sum(1 << member for member in self._recorded_by | {self.me}) & voters
+        if not core.most(recorded, voters):
+            raise Illegal(
+                "V3 a boot is registered", f"records of a majority of {voters.bit_count()}", f"{recorded.bit_count()}: {shown(event)}"
+            )
 
     def _rots(self, event: Any) -> None:  # noqa: ANN401 (an event)
         """What rotted is of no newer ballot than is said.  [SAFETY 6]"""

@@ -41,6 +41,13 @@ def test_a_wrong_value_that_is_no_more_is_nobodys_fault() -> None:
     assert not judged([SUMMED], compared(11, 17, 18, 19), states=7)
 
 
+def test_a_check_at_the_slot_of_its_own_snapshot_says_nothing() -> None:
+    """What that came to was summed up in an earlier life."""
+    checks = compared(11, 17, 18, 19)
+    others = [applied(replica, check.slot, 7) for check in checks for replica in (1, 3)]
+    assert not quarantined([SUMMED], checks, [Doubted(99, 2, 1)], others, 5)
+
+
 def test_who_doubts_itself_without_a_reason_is_found() -> None:
     assert "nothing is wrong" in str(judged([], [])[0])
 

@@ -1,4 +1,4 @@
-"""The cell's feature level is raised only when every member can: each ran a version that supports it a moment before.  [SAFETY 17]"""
+"""The cell's feature level is raised raised only when all can: each ran a version that supports it a moment before.  [SAFETY 17]"""
 
 from collections.abc import Iterable
 
@@ -17,7 +17,7 @@ def raised_when_all_can(raised: Iterable[Raised], ran: Iterable[Ran]) -> list[Vi
     for each in raised:
         since = each.at_ns - BEFORE_NS
         able = {life.replica for life in lives if life.highest >= each.level and life.from_ns <= each.at_ns and life.until_ns >= since}
-        if unable := {life.replica for life in lives} - able:
+        if unable := set(each.members) - able:
             where = f"replica {each.replica} raised the level to {each.level} at {each.at_ns} ns"
-            found.append(Violation(NAME, f"{where}; of replicas {sorted(unable)} no version that supports it ran shortly before"))
+            found.append(Violation(NAME, f"{where}; of members {sorted(unable)} no version that supports it ran shortly before"))
     return found
