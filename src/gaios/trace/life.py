@@ -101,10 +101,9 @@ class Life:
         elif isinstance(entry, Came):
             self._came_from = entry.member
             self._came = Counter(encode(message) for message in entry.messages)
-            mine = (self.start.boot, self.start.nonce)
+            mine = [self.start.boot, self.start.nonce]
             for message in entry.messages:
-                is_mine = message[0] == BOOTED and tuple(message[1:3]) == mine
-                if is_mine and any((row[0], *row[1:3]) == (self.me, *mine) for row in message[3]):
+                if message[0] == BOOTED and [*message[1:3]] == mine and [self.me, *mine] in [[*row[:3]] for row in message[3]]:
                     self._recorded_by.add(entry.member)
                 elif message[0] == NEWS:
                     self._told = max(self._told, decode(message[1]), key=lambda each: each.number)
@@ -170,12 +169,10 @@ class Life:
             raise Illegal("V2 a step is reproducible", f"{shown(event)} to write {shown_writes(out.writes)}", shown_writes(step.writes))
         if encode(out.sends) != encode(step.sends):
             raise Illegal("V2 a step is reproducible", f"{shown(event)} to send {shown_sends(out.sends)}", shown_sends(step.sends))
-        for write in out.writes:
-            self._wanted(number, write)
-        for to, message in out.sends:
-            self._sends(number, to, message)
-        out.writes.clear()
-        out.sends.clear()
+        while out.writes:
+            self._wanted(number, out.writes.pop(0))
+        while out.sends:
+            self._sends(number, *out.sends.pop(0))
         is_again = fired and tag == core.CHOSEN and event[1] <= chosen
         if is_again or (participant.config != config and tag != core.INSTALL):
             for slot in [event[1]] if is_again else range(chosen + 1, participant.chosen + 1):

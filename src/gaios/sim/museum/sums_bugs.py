@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from gaios.locks import LockService
 from gaios.log import records, steps
-from gaios.log.doubt import Doubt
+from gaios.log.doubt import Doubt, Phase
 from gaios.log.records import Copies, Recovered
 from gaios.log.sums import Finding, Judgement, Sums
 from gaios.sim.museum.exhibit import Exhibit, method, scenario, together
@@ -39,8 +39,12 @@ def _the_few(sound: Callable[..., Any]) -> Callable[..., Any]:
 
 def _serves_on(sound: Callable[..., Any]) -> Callable[..., Any]:
     """It says that it is doubted, and goes on."""
-    del sound  # it is not asked
-    return property(lambda self: not self.must_stop)  # type: ignore[return-value]
+
+    def enter(self: Doubt, phase: Phase) -> None:
+        sound(self, phase)
+        self.may_serve = not self.must_stop
+
+    return enter
 
 
 def _forgets(sound: Callable[..., Any]) -> Callable[..., Any]:
@@ -81,7 +85,7 @@ EXHIBITS = [
         ("quarantined", "no replica stops by itself"),
     ),
     Exhibit("the minority is believed", "log", "SAFETY 25", method(Sums, "judge", _the_few), CAUGHT, BAD_MEMORY),
-    Exhibit("a replica in quarantine serves", "log", "SAFETY 25", method(Doubt, "may_serve", _serves_on), CAUGHT, BAD_MEMORY),
+    Exhibit("a replica in quarantine serves", "log", "SAFETY 25", method(Doubt, "_enter", _serves_on), CAUGHT, BAD_MEMORY),
     Exhibit(
         "quarantine is forgotten at a restart",
         "log",
