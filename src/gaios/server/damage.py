@@ -41,8 +41,8 @@ def refusal(reader: Reader, identity: storage.Identity) -> StateDamaged | None:
         recovered(found, "the log", max(slots_of(reader.names()), default=0))
     except StateDamaged as error:
         return error
-    except ProtocolError as error:
-        return StateDamaged(file="the log", offset=0, kind="version", detail=error.reason)
+    except ProtocolError:  # a newer version's, in a damaged log: what that one says of it counts
+        return None
     return None
 
 
