@@ -3,6 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
+from gaios import errors
 from gaios.configuration import Configuration
 from gaios.log import Status
 from gaios.log.codec import POLLED, STAND
@@ -380,3 +381,25 @@ def test_only_a_master_changes_the_members() -> None:
     cell, master, _ = running()
     other = cell.nodes[next(member for member in cell.members if member != master.me)]
     assert changed(cell, other, other.replica.configuration.added(4)) == Status.NOT_MASTER
+
+
+def test_what_may_yet_be_taken_is_told_apart_from_what_never_will() -> None:
+    """Whoever asks goes on by it: a change that comes too early, or was made from old knowledge, is made anew and asked for again."""
+    cell, master, _ = running()
+    old = master.replica.configuration
+    cell.cut = lambda _a, _b, m: m[0] == POLLED
+    gone = next(member for member in cell.members if member != master.me)
+    assert changed(cell, master, old.removed(gone)) == Status.DONE
+
+    def refusal(made: Configuration) -> errors.Error:
+        token = object()
+        master.replica.change(cell.now, token, made)
+        master.drain()
+        return errors.unpack(master.answers[token].body)
+
+    assert isinstance(refusal(master.replica.configuration.added(4)), errors.Unavailable), "not settled"
+    cell.cut = lambda _a, _b, _m: False
+    cell.run(3_000)
+    assert is_settled(master)
+    assert isinstance(refusal(old.added(4)), errors.Unavailable), "the members changed since"
+    assert isinstance(refusal(master.replica.configuration.added(4, votes=True)), errors.InvalidCommand)

@@ -39,8 +39,8 @@ QUIET_S = 1.0
 ENOUGH = 50
 """Slots."""
 IMAGE_BYTES = 2 << 30
-SLOTS = "2000"
-"""Snapshots, so that logs are truncated and members fetch them."""
+SNAPSHOTS = {"GAIOS_LOG_SNAPSHOT_SLOTS": "2000", "GAIOS_LOG_SNAPSHOT_STAGGER_MS": "200"}
+"""So many, and so soon at all replicas, that they are proved before the next member goes: who comes fetches one."""
 
 
 async def replaced(cell: local.LocalCell, replica: int) -> float:
@@ -172,7 +172,7 @@ def main() -> None:
     parser.add_argument("kind", choices=("power", "disks", "members", "sizes"))
     parser.add_argument("rounds", type=int, nargs="?", default=20)
     arguments = parser.parse_args()
-    os.environ["GAIOS_LOG_SNAPSHOT_SLOTS"] = SLOTS
+    os.environ.update(SNAPSHOTS)
     with tempfile.TemporaryDirectory(prefix="gaios-troubles-") as place:
         machine = Machine(Path(place), IMAGE_BYTES) if arguments.kind == "power" else None
         if machine is not None:

@@ -5,6 +5,8 @@ Rule 2. Which slots stand in damaged bytes is known while running: the journal's
 Rule 3. Old bytes stay as they rotted: a place that was dealt with is not dealt with again.
 """
 
+from contextlib import suppress
+
 from gaios import storage
 from gaios.errors import Error, ProtocolError, StateDamaged
 from gaios.log import RecordKind, Recovered, Replica, Rotten, recover_damaged
@@ -37,12 +39,11 @@ def refusal(reader: Reader, identity: storage.Identity) -> StateDamaged | None:
         _, found = Journal.open(identity, reader)
     except Error:
         return None
-    try:
-        recovered(found, "the log", max(slots_of(reader.names()), default=0))
-    except StateDamaged as error:
-        return error
-    except ProtocolError as error:
-        return StateDamaged(file="the log", offset=0, kind="version", detail=error.reason)
+    with suppress(ProtocolError):  # a newer version wrote that: it may know better
+        try:
+            recovered(found, "the log", max(slots_of(reader.names()), default=0))
+        except StateDamaged as error:
+            return error
     return None
 
 
