@@ -75,8 +75,8 @@ class Life:
         self._recorded_by, self._told = set[int](), founders({start.member: 1})
         self._sent: dict[bytes, list[Sent]] = {}
         self._proposed: deque[tuple[int, bytes]] = deque()
-        self._newest = 0
-        """The newest ballot of any value that this life took."""
+        self._newest = 0  # the ballot of any value that this life took
+        self._cut = start.truncated  # as the disk was told last
         self._unwritten: deque[tuple[int, tuple[int, int, int, bytes]]] = deque()
         """Records that steps wanted and the disk was not handed yet, each with its step."""
         self._has_written = False
@@ -332,6 +332,7 @@ class Life:
         for record in batch.records:
             kind, slot, _, _ = record
             if self._unwritten and self._unwritten[0][1] == record:
+                self._cut = slot if kind == RecordKind.TRUNCATE else self._cut
                 self._flying.append(self._unwritten.popleft()[0])
             elif kind == RecordKind.CHOSEN:
                 if slot > participant.chosen:
@@ -349,7 +350,7 @@ class Life:
                 return True
             return bool(participant.acc.get(slot) == (ballot, value)) and not any(wanted[1] == slot for _, wanted in self._unwritten)
         if kind == RecordKind.TRUNCATE:
-            return bool(slot == participant.truncated) and (ballot, value) == self._governing(slot, (ballot, value))
+            return slot == self._cut and (ballot, value) == self._governing(slot, (ballot, value))
         return kind == RecordKind.FAULT and bool(participant.faulty.get(slot) == ballot)
 
     def _opens(self, batch: Handed) -> None:

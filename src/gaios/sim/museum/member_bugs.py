@@ -42,6 +42,13 @@ EXHIBITS = [
         scenario("members"),
     ),
     Exhibit(
+        "whoever answers is counted, a member or not",
+        "paxos",
+        "SAFETY 18",
+        text(("return most(s, electors())", "return 2 * len(s) > len(electors())")),
+        ("agreement", "identical state", "no replica stops by itself"),
+    ),
+    Exhibit(
         "a removed replica disturbs",
         "log",
         "SAFETY 9, 18",
