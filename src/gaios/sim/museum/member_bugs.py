@@ -46,7 +46,8 @@ EXHIBITS = [
         "paxos",
         "SAFETY 18",
         text(("return most(s, electors())", "return 2 * len(s) > len(electors())")),
-        ("agreement", "identical state", "no replica stops by itself"),
+        ("agreement", "durability"),
+        scenario("members"),
     ),
     Exhibit(
         "a removed replica disturbs",
