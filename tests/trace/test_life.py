@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from gaios.configuration import founders
-from gaios.log.codec import BOOTED, NEWS
+from gaios.log.codec import BOOTED
 from gaios.log.recording import Came, Done, Frame, Handed, Left, Start, Step, essence
 from gaios.log.records import Boot, RecordKind, encode
 from gaios.paxos import core
@@ -116,22 +115,6 @@ def test_nothing_happens_before_a_majority_recorded_the_boot() -> None:
     member.take(Came(member.now, 1, 1, [(BOOTED, 1, NONCE, [(2, 4, NONCE, 0, 0, 0)])]))
     with pytest.raises(Illegal, match="V3 a boot is registered: expected nothing before a majority of 3"):
         member.step((core.BOOT,))
-
-
-def test_the_newest_members_that_were_told_count_for_a_boot() -> None:
-    """[SAFETY 3, 18]: not the founders that were replaced, nor a member that came and is none of them."""
-    members = founders({1: 1, 2: 2, 3: 3}).replaced(3).promoted(4).replaced(1).promoted(5)
-    member = Member(2)
-    for told, by, enough in ((0, 1, True), (1, 1, False), (1, 4, True), (1, 5, True)):
-        member.life = Life(member.cell, Disk(), MODULE, member.life.start)
-        if told:
-            member.take(Came(member.now, by, 1, [(NEWS, members.encode(), 1)]))
-        member.take(Came(member.now, by, 1, [(BOOTED, 1, NONCE, [(2, 1, NONCE, 0, 0, 0)])]))
-        if enough:
-            member.step((core.BOOT,))
-        else:
-            with pytest.raises(Illegal, match="a majority of 3 recorded the boot; found 1"):
-                member.step((core.BOOT,))
 
 
 def test_a_boot_is_confirmed_when_its_record_is_durable() -> None:
