@@ -8,6 +8,7 @@ from gaios.log import feature, recover
 from gaios.log.applier import Applier
 from gaios.log.codec import FEATURE
 from gaios.log.raising import ASK_MS, FRESH_MS
+from gaios.paxos import core
 from tests.log.cell import Cell, Client, Node
 
 NEXT = feature.LEVEL + 1
@@ -167,3 +168,26 @@ def test_the_copies_remember_the_level() -> None:
     cell.run(2 * ASK_MS)
     node = cell.nodes[1]
     assert recover(node.copies, node.records).copies.feature == NEXT
+
+
+def test_the_level_waits_while_a_change_of_the_members_is_in_flight() -> None:
+    """Nothing is proposed behind a configuration before it is known to be chosen; a master that tried stopped."""
+    cell = Cell(3, feature_max=feature.FIRST)
+    for node in list(cell.nodes.values()):
+        upgrade(node)
+    master = cell.elect()
+    cell.run(200)
+    cell.cut = lambda _me, _to, message: message[0] == core.ACCEPT
+    master.replica.change(cell.now, "add", master.replica.configuration.added(4))
+    master.drain()
+    cell.run(20)
+    assert master.replica.core.fence > master.replica.core.chosen
+    master.replica._reign.raise_feature(cell.now, NEXT)
+    assert entry.Kind.FEATURE not in kinds(master)
+    cell.cut = lambda _me, _to, _message: False
+    cell.run(200)
+    assert master.replica.configuration.number == 1
+    master.replica._reign.raise_feature(cell.now, NEXT)
+    master.drain()
+    cell.run(200)
+    assert levels(cell) == [NEXT] * 3

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from gaios.errors import ProtocolError
+from gaios.log.codec import NEWS
 from gaios.log.recording import (
     FIELDS,
     HEAD_BYTES,
@@ -27,6 +28,7 @@ from gaios.log.recording import (
     read_frame,
     read_header,
     slim,
+    slim_message,
 )
 from gaios.paxos import core
 from gaios.spec import compile_participant, core_texts, read_specification
@@ -83,6 +85,8 @@ def test_values_stand_as_digests_wherever_they_are() -> None:
     assert slim((core.ACCEPT, 65_537, 0, 1, value)) == (core.ACCEPT, 65_537, 0, 1, short)
     assert slim((core.PROMISE, 65_537, 0, 1, {2: (65_537, value)}, {3: 5})) == (core.PROMISE, 65_537, 0, 1, {2: (65_537, short)}, {3: 5})
     assert slim((core.F_ACC, 2, 65_537, value)) == (core.F_ACC, 2, 65_537, short)
+    assert slim_message((core.ACCEPT, 65_537, 0, 1, value)) == (core.ACCEPT, 65_537, 0, 1, short)
+    assert slim_message((NEWS, value, 1)) == (NEWS, value, 1), "who the members are is needed"
     assert digest(b"") == b"", "a no-op stays one"
     assert digest(value) != digest(value + b"!")
 

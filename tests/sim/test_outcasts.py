@@ -14,6 +14,9 @@ from gaios.sim.world import World
 from tests.sim.small import Asked, put, until
 from tests.sim.test_seat import master_of, quiet
 
+ALL = 0b1110
+"""The voters."""
+
 
 def test_an_older_directory_is_put_back_where_others_know_a_later_boot() -> None:
     cell = quiet()
@@ -21,14 +24,15 @@ def test_an_older_directory_is_put_back_where_others_know_a_later_boot() -> None
     seat = next(each for each in cell.seats.values() if each is not master_of(cell))
     shelf, seats = Shelf(), list(cell.seats.values())
     seat.stop(power=False)
-    assert not shelf.put_back(seat, seats), "there is no copy"
+    assert not shelf.put_back(seat, seats, ALL), "there is no copy"
     shelf.keep(seat)
-    assert not shelf.put_back(seat, seats), "nobody knows more than it holds"
+    assert not shelf.put_back(seat, seats, ALL), "nobody knows more than it holds"
     seat.start()
     cell.world.run(6 * S)
     assert seat.node is not None
     seat.stop(power=False)
-    assert shelf.put_back(seat, seats)
+    assert not shelf.put_back(seat, seats, 1 << 4), "of other voters nobody knows it"
+    assert shelf.put_back(seat, seats, ALL)
     seat.is_lost = seat.onlooker.is_out = True
     seat.start()
     cell.world.run(cell.world.now_ns + 4 * S)
@@ -45,10 +49,10 @@ def test_a_directory_is_rolled_back_within_one_life_where_others_remember_more()
     shelf.copy(seat)
     asked = Asked(cell.clients[0], put(b"k", b"v"))
     cell.world.run(cell.world.now_ns + 5 * S, stop=asked.is_told)
-    assert not shelf.roll_back(seat, seats), "nobody has written down yet what it acknowledged since"
+    assert not shelf.roll_back(seat, seats, ALL), "nobody has written down yet what it acknowledged since"
     cell.world.run(cell.world.now_ns + 2 * S)
     seat.stop(power=False)
-    assert shelf.roll_back(seat, seats)
+    assert shelf.roll_back(seat, seats, ALL)
     seat.is_lost = seat.onlooker.is_out = True
     seat.start()
     cell.world.run(cell.world.now_ns + 4 * S)
@@ -61,12 +65,12 @@ def test_a_copy_from_an_earlier_life_is_no_roll_back() -> None:
     cell.world.run(2 * S)
     seat = next(each for each in cell.seats.values() if each is not master_of(cell))
     shelf = Shelf()
-    assert not shelf.roll_back(seat, cell.seats.values()), "there is no copy"
+    assert not shelf.roll_back(seat, list(cell.seats.values()), ALL), "there is no copy"
     shelf.copy(seat)
     seat.stop(power=False)
     seat.start()
     cell.world.run(4 * S)
-    assert not shelf.roll_back(seat, cell.seats.values())
+    assert not shelf.roll_back(seat, list(cell.seats.values()), ALL)
 
 
 def test_the_start_of_a_replica_without_its_state_fails_as_it_has_to() -> None:

@@ -9,7 +9,7 @@ from gaios.trace import check
 
 SEEDS_MAX = 60
 UNUSED = {"I-known"}
-"""A snapshot behind what is known to be chosen: it happens where records rotted."""
+"""It takes damage that hid a configuration, and a snapshot that covers it."""
 
 
 def test_simulated_cells_carry_out_every_rule(tmp_path: Path, carried_out: Callable[[str, Mapping[str, int]], None]) -> None:

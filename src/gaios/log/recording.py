@@ -8,7 +8,7 @@
 
 Rule 1. A frame is handed to the file system before anything that it tells of is carried out, so a killed process has said nothing that
 its recording does not hold. A torn last frame was not carried out: it is where the recording ends.
-Rule 2. A value stands as its digest, but for configurations, in news of them too: the core looks into no others. The empty one stays empty.
+Rule 2. A value stands as its digest, but for configurations (in news, too): the core looks into no others. The empty value stays empty.
 Rule 3. Entries are numbered from 1 and none is left out; a recording that had to stop says so in its header.
 
 Left out on purpose: clients, and what is applied; the simulator's checkers look at those.

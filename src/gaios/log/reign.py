@@ -159,7 +159,7 @@ class Reign:
     def raise_feature(self, now: int, level: int) -> None:
         """Raise the cell's feature level to this, by an entry in a slot of its own, as soon as one may go."""
         may = self.is_serving and self.in_flight < self._options.pipeline and self._feature_slot <= self._applier.applied
-        if may and level > self._applier.feature:
+        if may and level > self._applier.feature and not self.is_changing:
             self._feature_slot = self._offer(now, [entry.feature(self.ballot, level)])
 
     def propose(self, now: int) -> None:

@@ -58,19 +58,19 @@ class Losses:
     def _lose(self, seat: Seat) -> None:
         """Its disk is empty, or holds what it held in an earlier life, or earlier in this one; or it is copied."""
         process = self._process
-        voters = [other for other in self._seats if self._census.newest.voters >> other.replica & 1]
+        voters = self._census.newest.voters
         may_be_older = 2 * (self._older + 1) < self._census.least
         if not self._census.lost() and may_be_older:
             if self._twins is not None and process.cloned and self._copies.chance(process.cloned):
                 self._is_last = True
                 self._twins.copy(seat)
                 return
-            if process.rolled_back and self._copies.chance(process.rolled_back) and self._shelf.roll_back(seat, voters):
+            if process.rolled_back and self._copies.chance(process.rolled_back) and self._shelf.roll_back(seat, self._seats, voters):
                 self._world.count("a directory was rolled back")
                 self._is_last = seat.is_lost = seat.onlooker.is_out = True
                 return
         if self._dice.chance(process.put_back):
-            if may_be_older and self._shelf.put_back(seat, voters):
+            if may_be_older and self._shelf.put_back(seat, self._seats, voters):
                 self._older += 1
                 self._world.count("an older directory was put back")
                 seat.is_lost = seat.onlooker.is_out = True

@@ -2,8 +2,7 @@
 
 Rule 1. Two classes of messages. *Promise*, *accepted* and the like wait for all records up to those of their own step; what only the owner
 of a ballot says waits for the durable claim of that ballot. Nothing of either leaves before the boot is durable.  [SAFETY 5]
-Nothing but what its own disk tells happens to the core before so many others said that they recorded the boot that they are a majority
-together with this one, and nobody says that of another's boot before its record is durable.  [SAFETY 3]
+Nobody says that it recorded another's boot before that record is durable; when its own is registered: registration.py.  [SAFETY 3]
 Rule 2. What leaves was sent by a step of this boot. The exceptions are `Learn`, which log/ joins and renews, and `Chosen`, which may be
 read from the disk: those must be true.
 Rule 3. What the disk is handed is what the steps wanted written, in their order; beside it only marks that are true, what was accepted
@@ -14,13 +13,14 @@ from bisect import insort
 from collections import Counter, deque
 from typing import Any, Final, NamedTuple
 
-from gaios.configuration import decode, founders, is_configuration, listed
-from gaios.log.codec import BOOTED, NEWS
+from gaios.configuration import is_configuration, listed
+from gaios.log.codec import BOOTED
 from gaios.log.recording import FIELDS, Came, Done, Entry, Frame, Handed, Left, Start, Step, encode, essence
 from gaios.log.records import UNKNOWN, RecordKind
 from gaios.paxos import core
 from gaios.trace.cell import Cell, Reign
 from gaios.trace.disk import Disk
+from gaios.trace.registration import Registration
 from gaios.trace.words import Illegal, shown, shown_sends, shown_writes
 
 _SPOKEN: Final = frozenset({core.PREPARE, core.ACCEPT, core.LEARN, core.HEARTBEAT, core.RELEASE})
@@ -73,11 +73,11 @@ class Life:
         self._now = 0
         self._came: Counter[bytes] = Counter()
         self._came_from = 0
-        self._recorded_by, self._told = set[int](), founders({start.member: 1})
+        self._registration = Registration(start, self._core)
         self._sent: dict[bytes, list[Sent]] = {}
         self._proposed: deque[tuple[int, bytes]] = deque()
-        self._newest = 0
-        """The newest ballot of any value that this life took."""
+        self._newest = 0  # the ballot of any value that this life took
+        self._cut = start.truncated  # as the disk was told last
         self._unwritten: deque[tuple[int, tuple[int, int, int, bytes]]] = deque()
         """Records that steps wanted and the disk was not handed yet, each with its step."""
         self._has_written = False
@@ -101,12 +101,8 @@ class Life:
         elif isinstance(entry, Came):
             self._came_from = entry.member
             self._came = Counter(encode(message) for message in entry.messages)
-            mine = [self.start.boot, self.start.nonce]
             for message in entry.messages:
-                if message[0] == BOOTED and [*message[1:3]] == mine and [self.me, *mine] in [[*row[:3]] for row in message[3]]:
-                    self._recorded_by.add(entry.member)
-                elif message[0] == NEWS:
-                    self._told = max(self._told, decode(message[1]), key=lambda each: each.number)
+                self._registration.hear(entry.member, message)
         elif isinstance(entry, Left):
             for members, messages in entry.frames:
                 for message in messages:
@@ -147,8 +143,9 @@ class Life:
     def _step(self, number: int, step: Step) -> None:
         participant, out = self._core, self._out
         event = _event(step.event)
-        if (tag := event[0]) not in _OWN:
-            self._registered(event)
+        tag = event[0]
+        if tag not in _OWN:
+            self._registration.check(event)
         if step.now < self._now and tag != core.BOOT:  # what a boot may have granted it granted before its start
             raise Illegal("V2 time", f"no time before {self._now} ns", f"{step.now} ns")
         self._now = max(self._now, step.now)
@@ -193,15 +190,6 @@ class Life:
         """What a record says of the configuration at a slot, or should: after a start that was not sure it may be that this is lost."""
         found = next((each for each in reversed(self._governs) if each[0] <= slot), (0, b""))
         return said if self.start.is_unsure and said == (found[0], UNKNOWN) else found
-
-    def _registered(self, event: Any) -> None:  # noqa: ANN401 (an event)
-        """A majority of the newest voters that it knows or was told of has recorded its boot.  [SAFETY 3]"""
-        voters = self._told.voters if self._told.number > self._core.config else self._core.electors()
-        recorded = sum(1 << member for member in self._recorded_by | {self.me}) & voters
-        if not core.most(recorded, voters):
-            raise Illegal(
-                "V3 a boot is registered", f"records of a majority of {voters.bit_count()}", f"{recorded.bit_count()}: {shown(event)}"
-            )
 
     def _rots(self, event: Any) -> None:  # noqa: ANN401 (an event)
         """What rotted is of no newer ballot than is said.  [SAFETY 6]"""
@@ -332,6 +320,7 @@ class Life:
         for record in batch.records:
             kind, slot, _, _ = record
             if self._unwritten and self._unwritten[0][1] == record:
+                self._cut = slot if kind == RecordKind.TRUNCATE else self._cut
                 self._flying.append(self._unwritten.popleft()[0])
             elif kind == RecordKind.CHOSEN:
                 if slot > participant.chosen:
@@ -349,7 +338,7 @@ class Life:
                 return True
             return bool(participant.acc.get(slot) == (ballot, value)) and not any(wanted[1] == slot for _, wanted in self._unwritten)
         if kind == RecordKind.TRUNCATE:
-            return bool(slot == participant.truncated) and (ballot, value) == self._governing(slot, (ballot, value))
+            return slot == self._cut and (ballot, value) == self._governing(slot, (ballot, value))
         return kind == RecordKind.FAULT and bool(participant.faulty.get(slot) == ballot)
 
     def _opens(self, batch: Handed) -> None:

@@ -57,6 +57,16 @@ def _silence_is_consent(sound: Callable[..., Any]) -> Callable[..., Any]:
     return told
 
 
+def _who_joined_is_not_asked(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """The members are those of the manifest."""
+
+    def decide(self: Raising, now: int, members: Mapping[int, int]) -> None:
+        founders = self._boots._roster.founders
+        sound(self, now, {member: place for member, place in members.items() if member in founders} or members)
+
+    return decide
+
+
 RAISED = ("raised when all can",)
 EXHIBITS = [
     Exhibit(
@@ -68,5 +78,13 @@ EXHIBITS = [
         UPGRADE,
     ),
     Exhibit("the level is raised while one member cannot", "log", "SAFETY 17", method(Raising, "_decide", _most_will_do), RAISED, UPGRADE),
+    Exhibit(
+        "who joined later is not asked what it supports",
+        "log",
+        "SAFETY 17, 18",
+        method(Raising, "_decide", _who_joined_is_not_asked),
+        RAISED,
+        scenario("members-upgrade"),
+    ),
     Exhibit("a silent member is taken for able", "log", "SAFETY 17", method(Raising, "_told", _silence_is_consent), RAISED, UPGRADE),
 ]

@@ -42,6 +42,14 @@ EXHIBITS = [
         scenario("members"),
     ),
     Exhibit(
+        "whoever answers is counted, a member or not",
+        "paxos",
+        "SAFETY 18",
+        text(("return most(s, electors())", "return 2 * len(s) > len(electors())")),
+        ("agreement", "durability"),
+        scenario("members"),
+    ),
+    Exhibit(
         "a removed replica disturbs",
         "log",
         "SAFETY 9, 18",
