@@ -7,11 +7,13 @@ import pytest
 from msgspec.structs import replace
 
 from gaios.sim import Report, run
+from gaios.sim.drawing import columns
 from gaios.sim.faults import MS, DiskFaults, Faults, NetworkFaults, ProcessFaults, S
 from gaios.sim.museum import Exhibit
 from gaios.sim.network import Network
 from gaios.sim.plan import Plan
 from gaios.sim.recording import LOST, WORLD, Place, Recording, Span
+from gaios.sim.scenario import load
 from gaios.sim.shrink import smaller_options
 from gaios.sim.smaller import Smaller
 from tests.museum.exhibits import EXHIBITS, pins
@@ -55,6 +57,18 @@ def caught(name: str, property_: str) -> tuple[Recording, Place]:
 @pytest.mark.parametrize("seed", [3, 7, 11])
 def test_a_run_that_is_looked_at_is_the_same_run(seed: int) -> None:
     assert recorded(seed)[1] == run(seed, smaller_options(Smaller(), rough))
+
+
+def test_who_joins_has_a_lane() -> None:
+    """Replicas stand together on the page, however late they came."""
+    recording = Recording()
+    report = run(5, smaller_options(Smaller(), load("members").change, recording))
+    recording.finish(report.violations)
+    assert recording.lanes[4] == "replica 4, in place 2"
+    assert any(message.target == 4 for message in recording.messages)
+    assert any(span.lane == 4 for span in recording.spans)
+    lanes = [lane for lane, _ in columns(recording, report, "again")["lanes"]]
+    assert lanes == sorted(recording.lanes)
 
 
 def test_everything_is_in_order_and_within_the_run() -> None:

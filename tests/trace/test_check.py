@@ -8,6 +8,7 @@ import pytest
 from gaios.errors import ConfigurationError
 from gaios.paxos import core
 from gaios.sim import RunOptions, run
+from gaios.sim.scenario import load
 from gaios.trace import check
 from gaios.trace.words import Finding
 from tests.museum.exhibits import EXHIBITS, pins
@@ -35,6 +36,17 @@ def test_a_sound_recording_is_legal_and_checked_whole(sound: Path) -> None:
     assert report.boots == report.files >= 20
     assert report.steps > 5_000
     assert report.slots > 20
+
+
+@pytest.mark.parametrize(("scenario", "seed"), [("members", 0), ("members-upgrade", 1), ("members-rot", 0)])
+def test_changes_of_the_members_are_steps_of_the_text(tmp_path: Path, scenario: str, seed: int) -> None:
+    """Also what is said again to members that came since, and boots that only they recorded."""
+    directory = str(tmp_path / "recordings")
+    assert not run(seed, RunOptions(plan=load(scenario).change, record=directory)).violations
+    report = check([directory])
+    assert (report.violations, report.unverified) == ([], 0)
+    assert report.coverage["M"] > 5
+    assert len(report.members) > 5
 
 
 def test_the_order_of_the_files_does_not_matter(sound: Path) -> None:

@@ -64,8 +64,12 @@ class Movers:
             self._ask(self._change, odd)
 
     def mend(self) -> None:
-        """Replace all who lost their state, one after the other, to the end of the run."""
+        """Replace all who lost their state, one after the other, to the end of the run.
+
+        Each is stopped first: a master with a twin may hear too few to change anything, and be let reign (seed 4336 of the swarm).
+        """
         for member in sorted(self._census.lost())[:1]:
+            self._seats[member].stop(power=False)
             self.replace(member)
         self._world.after(MEND_NS, self.mend)
 
