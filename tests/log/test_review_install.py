@@ -1,6 +1,8 @@
 """A snapshot that covers exactly what is truncated tells who governs, where the record that did so is lost.  [SAFETY 15, 18]"""
 
-from gaios.configuration import founders
+import pytest
+
+from gaios.configuration import as_value, founders
 from gaios.log import Copies, Options, RecordKind, Recovered, Replica, Rotten, recover_damaged
 from gaios.log.snapshots import Part, Unpacked
 from tests.log.cell import Client, Register
@@ -73,3 +75,22 @@ def test_two_masters_of_a_grown_cell() -> None:
     cell.run(5_000)
     assert [member for member in cell.masters if member in sides[1]]
     assert not [member for member in cell.masters if member in sides[0]], "two of five have a master of their own"
+
+
+@pytest.mark.parametrize(("slot", "number"), [(50, 0), (60, 0), (50, 2), (55, 2)])
+def test_a_snapshot_ends_the_doubt_where_the_members_are_those_that_were_known(slot: int, number: int) -> None:
+    """Whether the founders' configuration or another: the snapshot says that none came behind it."""
+    members = GROWN if number else founders({1: 1, 2: 2, 3: 3})
+    found = Recovered(Copies(BALLOT, 0, 3, 7), promised=BALLOT, chosen=55 if slot == 55 else 50, truncated=50)
+    if number:
+        found.configuration, found.governs, found.surveyed = as_value(GROWN.encode()), 20, 30
+    if slot == 55:
+        found.accepted = {51: (BALLOT, b"v"), 52: (BALLOT, b"v"), 53: (BALLOT, b"v"), 54: (BALLOT, b"v"), 55: (BALLOT, b"v")}
+    replica = Replica(
+        me=1, members={1: 1, 2: 2, 3: 3}, boot=4, nonce=9, recovered=found, machine=Register(), options=Options(), now=10**9
+    )
+    assert replica._steps.is_unsure
+    part = Part(1, slot, bytes(16), 0, BALLOT, number, members.encode() if number else b"", 1, 0)
+    assert replica.lacks(slot)
+    replica.install(10**9, Unpacked(part, [], iter(())))
+    assert not replica._steps.is_unsure, replica.why
