@@ -4,7 +4,7 @@ import pytest
 
 from gaios.log import Status
 from gaios.log.space import Room
-from tests.log.cell import Cell, Node
+from tests.log.cell import Cell, Node, Register
 from tests.log.test_changes import changed, join, running
 
 
@@ -46,3 +46,26 @@ def test_a_learner_whose_disk_is_full_is_not_made_a_voter() -> None:
     cell.run(5_000)
     told_by = {node.me: node.answers[token].status.name for node in cell.nodes.values() if token in node.answers}
     assert master.replica.core.electors() == 0b10, f"a cell of two, one of which takes nothing; a write: {told_by}"
+
+
+class Wrong(Register):
+    """Its memory is bad, and stays so."""
+
+    def checksum(self) -> int:
+        return len(self.log) + 1_000_000
+
+
+@pytest.mark.parametrize("what", ["removed", "replaced"])
+def test_a_change_is_refused_after_which_nobody_could_tell_who_is_wrong(what: str) -> None:
+    """Of three one is in quarantine for good; the others know. Of two they differ, and both stop serving."""
+    cell, master, client = running()
+    bad, healthy = [node for node in cell.nodes.values() if node is not master]
+    bad.replica.applier.machine.__class__ = Wrong
+    for _ in range(10):
+        cell.submit(master, client.command(b"x"))
+        cell.run(1_100)
+    assert not bad.replica.doubt.may_serve
+    assert master.replica.doubt.may_serve
+    asked = changed(cell, master, getattr(master.replica.configuration, what)(healthy.me))
+    cell.run(10_000)
+    assert asked == Status.INVALID or cell.masters, f"{asked.name}, and nobody serves: {master.replica.why}"
