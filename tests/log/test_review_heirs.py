@@ -51,3 +51,26 @@ def test_an_older_copy_is_known_as_one_by_those_who_came_since() -> None:
         print("registered", one.replica.boots.is_registered, one.replica.boots.is_certain, one.replica.why, one.replica.config)
         votes = [member for member in cell.elect().replica.followers(cell.now)]
         print("followers", votes, "masters", cell.masters)
+
+
+def test_a_member_that_was_away_while_all_others_were_replaced_is_told() -> None:
+    """It is a voter still, and intact: the cell bears one failure less until it takes part."""
+    cell, master, _ = running(5)
+    if master.me == 1:
+        master.replica.retire(cell.now)
+        cell.run(100)
+        master = cell.elect()
+    one = cell.nodes[1]
+    cell.run(1_000)
+    one.up = False
+    for place in (2, 3, 4, 5):
+        told = cell.elect().replica.configuration.replaced(place)
+        assert changed(cell, cell.elect(), told) == 0
+        join(cell, told.next_member - 1, told)
+        cell.run(4_000)
+        assert is_settled(cell.elect())
+        cell.nodes[place].up = False
+    cell.run(1_000)
+    one.start()
+    cell.run(60_000, step_ms=20)
+    assert one.replica.boots.is_registered, one.replica.why
