@@ -15,9 +15,7 @@ BALLOT = 2 << 16 | 1
 def test_a_snapshot_at_the_truncated_slot_tells_the_core_who_governs() -> None:
     """Its log begins behind slot 50; the record that names the members there, and its snapshot, are damaged. A peer has the same snapshot."""
     found = Recovered(Copies(BALLOT, 0, 3, 7), promised=BALLOT, chosen=50, truncated=50)
-    replica = Replica(
-        me=1, members={1: 1, 2: 2, 3: 3}, boot=4, nonce=9, recovered=found, machine=Register(), options=Options(), now=10**9
-    )
+    replica = Replica(me=1, members={1: 1, 2: 2, 3: 3}, boot=4, nonce=9, recovered=found, machine=Register(), options=Options(), now=10**9)
     assert replica.lacks_base
     assert replica._steps.is_unsure, "it cannot tell who governs behind slot 50"
     assert replica.lacks(50)
@@ -86,9 +84,7 @@ def test_a_snapshot_ends_the_doubt_where_the_members_are_those_that_were_known(s
         found.configuration, found.governs, found.surveyed = as_value(GROWN.encode()), 20, 30
     if slot == 55:
         found.accepted = {51: (BALLOT, b"v"), 52: (BALLOT, b"v"), 53: (BALLOT, b"v"), 54: (BALLOT, b"v"), 55: (BALLOT, b"v")}
-    replica = Replica(
-        me=1, members={1: 1, 2: 2, 3: 3}, boot=4, nonce=9, recovered=found, machine=Register(), options=Options(), now=10**9
-    )
+    replica = Replica(me=1, members={1: 1, 2: 2, 3: 3}, boot=4, nonce=9, recovered=found, machine=Register(), options=Options(), now=10**9)
     assert replica._steps.is_unsure
     part = Part(1, slot, bytes(16), 0, BALLOT, number, members.encode() if number else b"", 1, 0)
     assert replica.lacks(slot)
