@@ -318,17 +318,20 @@ class Participant:
     def on_install(self, event: Event, src: int, now: int, out: Out) -> bool:
         """Go on behind a peer's snapshot."""
         _, mark, value, ballot = event
-        is_known = self.truncated < mark <= self.chosen and numbered(value) > self.config
-        if not is_known and (mark <= self.chosen or self.leads()):
+        is_known = mark <= self.chosen
+        if mark < self.truncated or (not is_known and self.leads()):
             return False
         for slot in range(self.truncated + 1, mark + 1):
             self.acc.pop(slot, None)
             self.faulty.pop(slot, None)
-        self.truncated = mark
-        out.writes.append((F_TRUNCATED, mark))
+        if mark > self.truncated:
+            self.truncated = mark
+            out.writes.append((F_TRUNCATED, mark))
         if not is_known:
             self.chosen = mark
             out.writes.append((F_CHOSEN, mark))
+        if is_known and numbered(value) <= self.config:
+            return True
         self._governed(value, out)
         if is_configuration(value) and ballot > self.promised:
             self._promise(ballot, out)

@@ -67,9 +67,11 @@ def test_the_master_is_who_says_so_under_the_highest_ballot() -> None:
     assert (status.master, status.ballot) == (2, 131_074)
 
 
-def test_without_a_master_the_cell_is_electing() -> None:
-    status = merge([told(1), told(2), told(3)], [])
-    assert (status.master, status.tolerates) == (None, 0)
+@pytest.mark.parametrize("answer", [3, 5])
+def test_without_a_master_the_cell_is_electing_and_nobody_knows_how_many_may_fail(answer: int) -> None:
+    """All answer their clients, and may not hear each other."""
+    status = merge([told(number) for number in range(1, answer + 1)], [])
+    assert (status.master, status.tolerates) == (None, None)
     assert "a master is being elected" in status.why
 
 

@@ -75,6 +75,24 @@ def test_a_master_without_a_majority_tolerates_nothing() -> None:
     assert tolerates(FIVE, [], master.replica.core.grants, at) is None
 
 
+def test_a_new_master_does_not_count_the_dead() -> None:
+    """Of five two are dead, one of them the master: three are needed, and three are there."""
+    cell = Cell(5)
+    master = cell.elect()
+    cell.run(2_000)
+    cell.nodes[master.me % 5 + 1].up = False
+    cell.run(5_000)
+    assert master.replica.tolerates(cell.now) == 1
+    master.up = False
+    successor = cell.elect()
+    told: list[int | None] = []
+    for _ in range(400):
+        told.append(successor.replica.tolerates(cell.now))
+        cell.run(5)
+    assert set(told) <= {None, 0}
+    assert told[-1] == 0
+
+
 def test_a_full_disk_does_not_count() -> None:
     cell = Cell(5)
     master = cell.elect()
@@ -132,7 +150,8 @@ def test_a_reign_that_goes_on_under_a_newer_ballot_forgets_nobody() -> None:
     gauge.begin(9 * S + 50 * MS)
     assert gauge.unfit(9 * S + 60 * MS, (1, 2, 3), (), ailing=False) == [Unfit(3, Reason.UNREACHABLE, 0)]
     gauge.begin(20 * S)
-    assert gauge.unfit(20 * S + 60 * MS, (1, 2, 3), (), ailing=False) == [], "another's reign was between: they may yet come"
+    missing = [Unfit(member, Reason.UNREACHABLE, 20 * S) for member in (2, 3)]
+    assert gauge.unfit(20 * S + 60 * MS, (1, 2, 3), (), ailing=False) == missing, "another's reign was between: they may yet come"
 
 
 def test_grants_of_older_ballots_do_not_count() -> None:

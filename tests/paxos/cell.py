@@ -356,6 +356,8 @@ class Cell:
             # A peer's snapshot, which has its record behind its mark.
             slot = dice.randint(participant.chosen, marked)
             self.input(node, (core.INSTALL, slot, *self._governing(slot)))
+            if slot:  # an older one comes late
+                self.input(node, (core.INSTALL, slot - 1, *self._governing(slot - 1)))
         if node.is_unsure and dice.random() < 0.5:
             slot = dice.randint(participant.truncated, participant.chosen)
             self.input(node, (core.INSTALL, slot, *self._governing(slot)))

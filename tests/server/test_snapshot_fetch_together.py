@@ -3,13 +3,16 @@
 import msgspec
 import pytest
 
+from gaios.errors import Removed
 from gaios.log import Options
 from gaios.log.applying import Applying
 from gaios.log.codec import ASK, Message
+from gaios.log.records import RecordKind
 from gaios.log.snapshots import Handle, encode_handle
 from gaios.server.fetching import Fetching
 from gaios.server.snapshots import Snapshots
-from gaios.storage import verify
+from gaios.storage import Identity, record, verify
+from gaios.storage.segment import OPENING_BYTES
 from gaios.storage.snapshot import NEW, Writer, name
 from gaios.transport import Decoder, Kind, Watch, decode_events, encode_watch
 from tests.server.parts import CELL, MS, HandCell, S
@@ -231,3 +234,45 @@ def test_who_wants_a_snapshot_that_nobody_sends_takes_the_values(monkeypatch: py
     cell.run(3 * S)
     assert node.snapshots.installed == 0
     assert node.replica.applied == master.replica.applied
+
+
+def spoil_truncations(cell: HandCell, member: int) -> int:
+    """The payload of every record that says what was dropped, and who governs there; how many there were."""
+    seed, count = record.seed(Identity(CELL, member, 0)), 0
+    for file, data in cell.disks[member].files.items():
+        for at in range(OPENING_BYTES, len(data) - record.HEADER_BYTES, record.ALIGNMENT) if file.startswith("wal/") else ():
+            header = record.decode(bytes(data[at : at + record.HEADER_BYTES]), 0, seed) if data[at] else None
+            if header is not None and header.kind == RecordKind.TRUNCATE:
+                data[at + record.HEADER_BYTES] ^= 255
+                count += 1
+    return count
+
+
+def test_who_lost_a_snapshot_and_what_names_the_members_learns_them_from_the_same_snapshot() -> None:
+    """It went on behind that when it was away, so its log begins there.  [SAFETY 15, 18]"""
+    cell = HandCell(5, options=SHORT, segment_bytes=1 << 16)
+    client = Client(cell)
+    client.put(5)
+    master = cell.elect()
+    behind, gone = [member for member in cell.members if member != master][:2]
+    cell.cut.add(behind)
+    cell.nodes[master].replica.change(cell.now, (1 << 40, 1), cell.nodes[master].replica.configuration.removed(gone))
+    with pytest.raises(Removed):
+        cell.run(S)
+    del cell.nodes[gone]
+    client.put(120)
+    cell.run(S)
+    assert cell.nodes[master].replica.config == 1
+    cell.cut.clear()
+    while not cell.nodes[behind].snapshots.installed:
+        cell.run(5 * MS)
+    cell.run(S // 10)
+    assert cell.nodes[behind].replica.config == 1
+    assert spoil_truncations(cell, behind) == 1
+    for slot in taken(cell, behind):
+        cell.disks[behind].files[name(slot)][100] ^= 255
+    node = cell.start(behind)
+    assert (node.replica.config, node.replica._steps.is_unsure, node.replica.lacks_base) == (0, True, True)
+    cell.run(2 * S)
+    assert (node.snapshots.installed, node.replica.is_repairing) == (1, False)
+    assert (node.replica.configuration.number, node.replica.core.config, node.replica.core.electors().bit_count()) == (1, 1, 4)

@@ -3,7 +3,7 @@
 Rule 1. A replica's word counts for itself alone; of the others it tells who they are. What nobody told is None.
 Rule 2. The master is the one that says so under the highest ballot.
 Rule 3. `tolerates` is counted from the replicas that answered, vote, and are counted on by the master: how many more of them may fail
-before fewer than a majority are left.
+before fewer than a majority are left. Without a master nobody knows whether they hear each other.
 """
 
 from collections.abc import Sequence
@@ -67,7 +67,7 @@ class CellStatus(msgspec.Struct, frozen=True, kw_only=True):
     feature: int | None = None
     """The cell's feature level: the highest that any replica tells."""
     tolerates: int | None = None
-    """How many more replicas may fail now; None without a quorum."""
+    """How many more replicas may fail now; None without a quorum, and without a master, which could tell."""
     why: str = ""
     """That number in a sentence."""
     replicas: tuple[ReplicaStatus, ...] = ()
@@ -237,8 +237,10 @@ def _judge(alive: int, fit: int, voters: int, reigning: Told | None) -> tuple[in
         return None, "no replica answers"
     if alive < majority:
         return None, f"{count}, {majority} are needed: nothing can be read or written until {_more(majority - alive)}"
+    if reigning is None:
+        return None, f"{count}, {majority} are needed, a master is being elected: until there is one nothing is read or written"
     spare = max(0, fit - majority)
-    master = f"replica {reigning.id} is master" if reigning is not None else "a master is being elected"
+    master = f"replica {reigning.id} is master"
     if not spare:
         return 0, f"{count}, {majority} are needed, {master}: none may fail now"
     return spare, f"{count}, {majority} are needed, {master}: {spare} more may fail"

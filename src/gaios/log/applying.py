@@ -69,16 +69,11 @@ class Applying(Belonging):
 
         The machine was restored from it, and its record is durable. Promises, and votes above it, stay.
         """
-        slot, members = base.part.slot, base.part.members if base.part.config else b""
-        # Where only values that were chosen here are lost, or the database is, what the snapshot covers is not needed any more: unless it
-        # tells which configuration governs, and that was lost too.
-        if slot > self.core.chosen or base.part.config > self.core.config:
-            value = as_value(members) if members else b""
-            self._steps.take((core.INSTALL, slot, value, base.part.epoch), self.me, now)
-            if value:
-                self.roster.adopt(of_value(value), slot)
-        else:
-            self._steps.take((core.TRUNCATE, slot), self.me, now)
+        slot, value = base.part.slot, as_value(base.part.members) if base.part.config else b""
+        # Where only values that were chosen here are lost, or the database is, what the snapshot covers is not needed any more, and nothing
+        # else changes: unless it tells which configuration governs, and that was lost too.
+        if self._steps.take((core.INSTALL, slot, value, base.part.epoch), self.me, now) and base.part.config > self.roster.newest.number:
+            self.roster.adopt(of_value(value), slot)
         self.applier.restore(base.part, base.sessions)
         self._chains = {at: chain for at, chain in self._chains.items() if at > slot}
         self._evicted, self._seen, self._is_blocked = max(self._evicted, self.core.truncated), slot, False

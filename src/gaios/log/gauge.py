@@ -5,7 +5,8 @@
 
 Rule 1. A member counts when it follows this master, has room on its disk, is not making a part of its state anew, and lacks few values.
 Rule 2. Who has granted nothing for `SILENT_TERMS` leases does not follow: dead, cut off, or known here under a wrong address or number,
-so that it never takes part. Whether it is heard all the same is told, for that is another fault.
+so that it never takes part. Whether it is heard all the same is told, for that is another fault. A new master counts on nobody before it
+granted: the one before may have died with others.
 Rule 3. What is told is told by the member itself; a member that never told is judged by its grants alone.
 
 Nothing rests on it but what people are told. [PML §6.3] has a cell of five that ran for long as four, because one name was misspelt.
@@ -86,7 +87,7 @@ class Gauge:
         self._told[member] = (lacks, Ailment(ailments))
 
     def begin(self, now: int) -> None:
-        """A reign begins: whoever was not heard of may yet come. One that goes on under a newer ballot is the same, for this."""
+        """A reign begins: nobody is missing for longer than that. One that goes on under a newer ballot is the same, for this."""
         if now - self._granted.get(self._me, now - self._silent_ns - 1) > self._silent_ns:
             self._reign_ns = now
             self._since.clear()
@@ -122,10 +123,10 @@ class Gauge:
     def _judge(self, now: int, member: int, full: bool, *, ailing: bool) -> tuple[Reason | None, int]:
         lacks, ailments = self._told.get(member, (0, Ailment(0)))
         if member != self._me:
-            granted = max(self._granted.get(member, 0), self._reign_ns)
-            if now - granted > self._silent_ns:
+            granted = self._granted.get(member)
+            if granted is None or now - granted > self._silent_ns:
                 is_heard = now - self._heard.get(member, -self._silent_ns - 1) <= self._silent_ns
-                return (Reason.SILENT if is_heard else Reason.UNREACHABLE), granted
+                return (Reason.SILENT if is_heard else Reason.UNREACHABLE), max(granted or 0, self._reign_ns)
             ailing = bool(ailments)
         if full:
             return Reason.FULL, now

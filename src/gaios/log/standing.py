@@ -188,7 +188,8 @@ class Standing:
         if lost:
             told.append(f"the records of {lost} chosen slots are damaged: they are fetched from peers; see docs/operations/damage.md")
         if self.lacks_base:
-            told.append("its snapshots are damaged, and its log begins behind them: it fetches one from a peer, and votes on meanwhile")
+            goes_on = "" if steps.is_silent else ", and votes on meanwhile"
+            told.append(f"its snapshots are damaged, and its log begins behind them: it fetches one from a peer{goes_on}")
         if steps.is_unsure:
             told.append("it does not vote until it has learned again who the members are, because a record that may say so is damaged")
         if self.core.chosen < steps.silent_through:

@@ -13,6 +13,7 @@ needs no repair any more.  [SAFETY 15]
 from bisect import insort
 from collections import deque
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Any, Final
 
 from gaios.configuration import Configuration, is_configuration
@@ -71,7 +72,7 @@ class Steps:
         self.waiting: dict[Place, set[int]] = {}
         """Damaged places of the log, each with the slots that are yet to be written anew."""
         self._governs: list[tuple[int, bytes]] = []
-        """Configurations, as values, with the slot behind which each is known to govern; in order."""
+        """Configurations, as values (empty: the founders'), with the slot behind which each is known to govern; in order."""
         self._unread: tuple[int, ...] = ()
         """Chosen slots, lost at the start, in which a newer configuration may have stood."""
         self._unnamed = 0
@@ -153,11 +154,12 @@ class Steps:
     def take(self, event: Message, member: int, now: int) -> bool:
         """One step; whether a rule fired."""
         out = self._out
-        if event[0] == core.INSTALL and event[2]:
-            self.govern(event[1], event[2])
         config, chosen = self.core.config, self.core.chosen
         fired = self.core.step(event, member, now, out)
-        if self.core.config != config or (fired and event[0] == core.CHOSEN and event[1] <= chosen):
+        if event[0] == core.INSTALL:  # what stands below a snapshot may never have been chosen
+            if fired:
+                self.survey(event[1], event[2])
+        elif self.core.config != config or (fired and event[0] == core.CHOSEN and event[1] <= chosen):
             self._went_over(event, chosen)
         if out.writes:
             self._write(out.writes)
@@ -171,7 +173,7 @@ class Steps:
         """A configuration came to be known as chosen, or one that was lost may be known again; before, the slots through `before` were."""
         acc = self.core.acc
         slots = [event[1]] if event[0] == core.CHOSEN and event[1] <= before else range(before + 1, self.core.chosen + 1)
-        for slot in slots if event[0] != core.INSTALL else ():  # what stands below a snapshot may never have been chosen
+        for slot in slots:
             if is_configuration(acc[slot][1]):
                 self.govern(slot, acc[slot][1])
 
@@ -180,11 +182,18 @@ class Steps:
         if all(slot != known for known, _ in self._governs):
             insort(self._governs, (slot, value))
 
+    def survey(self, slot: int, value: bytes) -> None:
+        """A snapshot tells which configuration governs behind that slot; empty: the founders'. A record that told it may be lost."""
+        insort(self._governs, (slot, value), key=itemgetter(0))
+        if slot == self._unnamed:  # the core dropped nothing, and so wrote nothing
+            self.output.records.append((RecordKind.TRUNCATE, slot, *self._governing(slot)))
+
     def _governing(self, slot: int) -> tuple[int, bytes]:
         """From where on which configuration governs at that slot; 0 and empty: the founders' does; UNKNOWN: a newer one may."""
-        found = next((each for each in reversed(self._governs) if each[0] <= slot), (0, b""))
-        is_lost = bool(self._unnamed or self._unread) and self._doubts(slot, found[0])
-        return (found[0], UNKNOWN) if is_lost else found
+        governs, value = next((each for each in reversed(self._governs) if each[0] <= slot), (0, b""))
+        if (self._unnamed or self._unread) and self._doubts(slot, governs):
+            return governs, UNKNOWN
+        return (governs, value) if value else (0, b"")
 
     def applied(self, slot: int, chain: bytes) -> None:
         """The chain's hash at the newest applied slot, to be written with the next mark."""

@@ -1,5 +1,5 @@
 # Generated from ballots.spec.py, members.spec.py, values.spec.py, leases.spec.py, damage.spec.py; do not edit; run `make fix`.
-# sha256 of the texts: e812efc67026e688ca2299ba89207097546d8102a72a147fa0fbab9ddd6d6325
+# sha256 of the texts: 0925e922119f2ff221af3acafa310e9919d8348311b484635e3ebd6293915ff7
 """What may reach the core from another member: every field of every message, its type and its range.
 
 Rule 1. A check is total: any object becomes a message of the core, or a `ProtocolError`.

@@ -1,5 +1,5 @@
 # Generated from ballots.spec.py, members.spec.py, values.spec.py, leases.spec.py, damage.spec.py; do not edit; run `make fix`.
-# sha256 of the texts: e812efc67026e688ca2299ba89207097546d8102a72a147fa0fbab9ddd6d6325
+# sha256 of the texts: 0925e922119f2ff221af3acafa310e9919d8348311b484635e3ebd6293915ff7
 # ruff: noqa: ARG002, RUF023
 """The core: what is promised, accepted, chosen and granted. The specification, as Python.
 
@@ -476,7 +476,7 @@ class Participant:
                     out.writes.append((F_PROMISED, value))
             return True
         # I-known (values.spec.py:107)
-        if k > self.truncated and k <= self.chosen and numbered(v) > self.config:
+        if k >= self.truncated and k <= self.chosen:
             end = k + 1
             key = self.truncated + 1
             while key < end:
@@ -490,18 +490,19 @@ class Participant:
             if self.truncated != k:
                 self.truncated = k
                 out.writes.append((F_TRUNCATED, k))
-            value = numbered(v)
-            if self.config != value:
-                self.config = value
-                out.writes.append((F_CONFIG, value))
-            value = listed(v)
-            if self.voters != value:
-                self.voters = value
-                out.writes.append((F_VOTERS, value))
-            value = self.promised if self.promised >= b else b
-            if self.promised != value:
-                self.promised = value
-                out.writes.append((F_PROMISED, value))
+            if numbered(v) > self.config:
+                value = numbered(v)
+                if self.config != value:
+                    self.config = value
+                    out.writes.append((F_CONFIG, value))
+                value = listed(v)
+                if self.voters != value:
+                    self.voters = value
+                    out.writes.append((F_VOTERS, value))
+                value = self.promised if self.promised >= b else b
+                if self.promised != value:
+                    self.promised = value
+                    out.writes.append((F_PROMISED, value))
             return True
         return False
 

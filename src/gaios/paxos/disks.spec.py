@@ -3,29 +3,50 @@
 Lost disks. LOST names a member whose every restart finds an empty disk. It never speaks again: its place gets another
 number [SAFETY 8].
 Damage. Of a member that Rot is asked of at most ROTS records rot, at any time, at a start or while it runs.
-Members. A start finds the configuration of its mark among the values through there. If it may have stood in one that
-rotted, the start knows an older one, and says nothing until that slot is repaired (damage.spec.py, rule 5).
+Members. A start finds the configuration of its mark among the values through there, or, where values were dropped, in
+the record that says so. If it may have stood in what rotted, the start knows an older one, and says nothing until that
+slot is repaired (damage.spec.py, rule 5), or a snapshot behind what was dropped is taken over.
 """
 
 LOST = Const(model=0, run=0)                        # the member whose disk is lost; 0: nobody's
 ROTS = Const(model=1, run=0)                        # records that rot at one member
 
+class Blot(Input): pass                             # the record that says what was dropped, and who governs there, rots
+
 class Participant(Role):
     lost: Ghost[bool]                               # this member's disk was lost
     rots: Ghost[Slot]                               # how many of my records rotted
+    bare: Recorded[bool]                            # nothing tells any more who governs behind what was dropped
+
+    match event:
+        case Blot() if truncated > 0 and rots < ROTS:
+            "E3: it is bare until a snapshot tells that again, and is known meanwhile to whoever runs on"
+            bare = True; rots = rots + 1
 
 def rotten() -> bool:                               # a chosen value cannot be read
     return any(faulty[s] > 0 and s <= mark for s in Slot)
 
 def found() -> bool:                                # the configuration at my mark can be read
-    return known == 0 or not rotten() or any(s <= mark and numbered(acc[s].val) == known for s in Slot)
+    return known == 0 or not (rotten() or bare) or any(s <= mark and numbered(acc[s].val) == known for s in Slot)
 
 def silent() -> bool:                               # it can say nothing, or must not
-    return lost or config < known and rotten()
+    return lost or config < known and (rotten() or bare)
 
 @after("D1")
 def rots() -> Slot:
     return rots + 1
+
+@after("T")
+def bare() -> bool:                                 # whoever knows tells it again
+    return bare and config < known
+
+@after("I")
+def bare() -> bool:
+    return False
+
+@after("I-known")
+def bare() -> bool:
+    return False
 
 @restart
 def config() -> Config:                             # it is found again among the values through the mark

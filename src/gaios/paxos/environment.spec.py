@@ -66,6 +66,18 @@ def known(k: Slot, v: Value, b: Ballot) -> Config:
 def them(k: Slot, v: Value, b: Ballot) -> Set[Member]:
     return listed(v)
 
+@after("I-known")
+def mark(k: Slot, v: Value, b: Ballot) -> Slot:
+    return max(mark, k)
+
+@after("I-known")
+def known(k: Slot, v: Value, b: Ballot) -> Config:
+    return max(known, numbered(v))
+
+@after("I-known")
+def them(k: Slot, v: Value, b: Ballot) -> Set[Member]:
+    return listed(v) if numbered(v) > known else them
+
 @restart
 def first() -> Slot:
     return 0

@@ -104,9 +104,10 @@ class Participant(Role):
             if numbered(v) > 0:
                 promised = max(promised, b)
 
-        case Install(k, v, b) if k > truncated and k <= chosen and numbered(v) > config:
-            "I-known: it covers damage that hid a chosen configuration, and says which it was"
+        case Install(k, v, b) if k >= truncated and k <= chosen:
+            "I-known: it covers damage, and says which configuration governs there, should damage have hidden that"
             "[PML §5.5; SAFETY 15, 18, 26]"
             faulty -= range(truncated + 1, k + 1)
             acc -= range(truncated + 1, k + 1); truncated = k
-            config = numbered(v); voters = listed(v); promised = max(promised, b)
+            if numbered(v) > config:
+                config = numbered(v); voters = listed(v); promised = max(promised, b)

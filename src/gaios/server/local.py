@@ -206,7 +206,7 @@ def settle(cell: LocalCell, place: config.Place) -> LocalCell:
     if home.exists() and not (place.member and member_in(home) == place.member):
         shutil.move(home, _aside(home))
     made = cell._replace(later=(*(each for each in cell.later if each.id != place.id), place))
-    if place.member and not (home / directory.MANIFEST).exists():
+    if place.member and not member_in(home):
         directory.create(
             config.Settings(cell=made.cell, replica=made.founders, place=(place,), id=place.id, dir=str(home)),
         )
@@ -215,8 +215,8 @@ def settle(cell: LocalCell, place: config.Place) -> LocalCell:
 
 
 def member_in(home: Path) -> int:
-    """The member whose directory this is; 0: unknown, or nobody's yet."""
-    if not (home / directory.MANIFEST).exists():
+    """The member whose directory this is; 0: unknown, or nobody's yet, for its making was cut short."""
+    if not (home / directory.MANIFEST).exists() or (home / directory.CREATING).exists():
         return 0
     member = config.read_file(home / directory.MANIFEST).get("member")
     return member if isinstance(member, int) else 0

@@ -6,6 +6,10 @@ from gaios.spec.mutation import Mutation
 
 _INSTALLS: Final = "acc -= range(truncated + 1, k + 1); truncated = k; chosen = k"
 _DROPS: Final = "            faulty -= range(truncated + 1, k + 1)\n            "
+_SURVEYS: Final = (
+    "acc -= range(truncated + 1, k + 1); truncated = k\n            if numbered(v) > config:\n                "
+    "config = numbered(v); voters = listed(v); promised = max(promised, b)\n"
+)
 
 MUTATIONS: Final = (
     Mutation(
@@ -88,7 +92,7 @@ MUTATIONS: Final = (
     Mutation(
         "a configuration that is fetched again does not count",
         "SAFETY 15, 18",
-        (("            if numbered(v) > config:\n                config", "            if s == 0:\n                config"),),
+        (("s + 1)\n            if numbered(v) > config:\n", "s + 1)\n            if s == 0:\n"),),
         "change-damage-chosen",
         alone=True,
     ),
@@ -97,11 +101,26 @@ MUTATIONS: Final = (
         "SAFETY 18, 26",
         (
             (
-                "truncated = k\n            config = numbered(v); voters = listed(v); promised = max(promised, b)\n",
-                "truncated = k\n            promised = max(promised, b)\n",
+                _SURVEYS,
+                "acc -= range(truncated + 1, k + 1); truncated = k\n",
             ),
         ),
         "change-damage-install",
+    ),
+    Mutation(
+        "a snapshot at the truncated slot does not tell who governs",
+        "SAFETY 15, 18",
+        (
+            (
+                _SURVEYS,
+                (
+                    "if numbered(v) > config and k > truncated:\n                "
+                    "config = numbered(v); voters = listed(v); promised = max(promised, b)\n            "
+                    "acc -= range(truncated + 1, k + 1); truncated = k\n"
+                ),
+            ),
+        ),
+        "change-damage-dropped",
         alone=True,
     ),
 )

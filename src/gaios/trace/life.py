@@ -11,6 +11,7 @@ and is written anew because its record is not proved durable or is damaged, and 
 
 from bisect import insort
 from collections import Counter, deque
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from gaios.configuration import is_configuration, listed
@@ -157,8 +158,8 @@ class Life:
         else:
             self._taken(step.src, event)
         chosen, config = participant.chosen, participant.config
-        if tag == core.INSTALL and event[2] and step.fired:
-            self._governs.append((event[1], event[2]))
+        if tag == core.INSTALL and step.fired:
+            insort(self._governs, (event[1], event[2]), key=itemgetter(0))
         fired = participant.step(event, step.src, step.now, out)
         if fired != step.fired:
             raise Illegal("V2 a step is reproducible", f"{shown(event)} {_fired(fired)}", _fired(step.fired))
@@ -188,8 +189,9 @@ class Life:
 
     def _governing(self, slot: int, said: tuple[int, bytes] = (0, b"")) -> tuple[int, bytes]:
         """What a record says of the configuration at a slot, or should: after a start that was not sure it may be that this is lost."""
-        found = next((each for each in reversed(self._governs) if each[0] <= slot), (0, b""))
-        return said if self.start.is_unsure and said == (found[0], UNKNOWN) else found
+        governs, value = next((each for each in reversed(self._governs) if each[0] <= slot), (0, b""))
+        found = (governs, value) if value else (0, b"")
+        return said if self.start.is_unsure and said == (governs, UNKNOWN) else found
 
     def _rots(self, event: Any) -> None:  # noqa: ANN401 (an event)
         """What rotted is of no newer ballot than is said.  [SAFETY 6]"""
