@@ -274,8 +274,7 @@ class Snapshots(Keeping):
         elif now >= self._seek_due:
             self._seek_due = now + self._replica.options.retransmit_ms * MS * 2
             if self._fetching is None and self._closing is None:
-                asked = (OTHERS, *self._replica.lingering)
-                self.said += [(member, (WANT, self._through)) for member in asked]
+                self.said += [(member, (WANT, self._through)) for member in (OTHERS, *self._replica.lingering)]
 
     def _rebuild_from(self, kept: Kept) -> None:
         self._stirred = True
