@@ -312,7 +312,7 @@ def test_a_change_that_would_leave_no_majority_alive_is_refused(what: str) -> No
     master.replica.change(cell.now, token, getattr(master.replica.configuration, what)(healthy.me))
     master.drain()
     assert master.answers[token].status == Status.INVALID
-    assert f"(not replica {dead.me})" in master.answers[token].body.decode(errors="replace")
+    assert f"(replica {dead.me} does not follow the master now)" in master.answers[token].body.decode(errors="replace")
     assert cell.submit(master, client.command(b"x")).status == Status.DONE
     assert changed(cell, master, getattr(master.replica.configuration, what)(dead.me)) == Status.DONE
     assert cell.submit(master, client.command(b"y")).status == Status.DONE

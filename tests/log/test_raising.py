@@ -7,6 +7,7 @@ from gaios.errors import TooOld
 from gaios.log import feature, recover
 from gaios.log.applier import Applier
 from gaios.log.codec import FEATURE
+from gaios.log.options import MS
 from gaios.log.raising import ASK_MS, FRESH_MS
 from gaios.paxos import core
 from tests.log.cell import Cell, Client, Node
@@ -133,6 +134,26 @@ def test_one_replica_that_is_told_to_holds_the_cell_back() -> None:
     cell.elect()
     cell.run(4 * ASK_MS)
     assert levels(cell) == [feature.FIRST] * 3
+
+
+def test_a_level_that_is_to_be_raised_waits_for_a_configuration_that_is_under_way() -> None:
+    """A leader proposes nothing behind a configuration that is not known to be chosen.  [SAFETY 17, 18]"""
+    cell = Cell(3)
+    for member in (1, 2, 3):
+        upgrade(cell.nodes[member])
+    cell.cut = lambda _a, _b, m: m[0] == FEATURE
+    master = cell.elect()
+    cell.cut = lambda _a, _b, m: m[0] in (FEATURE, core.ACCEPTED)
+    master.replica.change(cell.now, object(), master.replica.configuration.added(4))
+    master.drain()
+    raising = master.replica.raising
+    raising.wanted, raising._ask_due = NEXT, cell.now + ASK_MS * MS  # all had said so just before
+    cell.run(100)
+    assert master.replica.core.fence > master.replica.chosen
+    assert levels(cell) == [feature.FIRST] * 3
+    cell.cut = lambda _a, _b, m: m[0] == FEATURE
+    cell.run(500)
+    assert levels(cell) == [NEXT] * 3
 
 
 def test_a_cell_of_one_replica_raises_itself() -> None:

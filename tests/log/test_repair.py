@@ -65,3 +65,14 @@ def test_new_members_are_asked_too() -> None:
 def test_the_oldest_are_asked_for_first_in_whichever_order_they_were_found() -> None:
     """Nothing is applied past one that is missing, and what runs beside may find an older one later."""
     assert Repair(damaged(7, 2, 5), Options(seek_slots=2), roster(2, 3)).wanted(0)[1] == [2, 5]
+
+
+def test_who_left_and_is_there_is_asked_too() -> None:
+    """It may hold the only copy, of a cell of one even.  [SAFETY 18]"""
+    members = roster(2)
+    repair = Repair(damaged(1), Options(), members)
+    members.adopt(members.newest.removed(2), 5)
+    assert repair.wanted(0) == (0, [])
+    members.asks(0, 2)
+    assert repair.wanted(0) == (2, [1])
+    assert repair.due_ns() < FAR

@@ -73,6 +73,60 @@ def test_a_change_is_settled_when_a_majority_of_the_new_voters_knows_it() -> Non
     assert not roster.settled(9), "this replica itself does not know it"
 
 
+def test_who_lost_something_counts_no_more_until_it_has_it_again() -> None:
+    """Its newest word counts, and its own is told."""
+    roster = Roster(1, {1: 1, 2: 2, 3: 3})
+    roster.adopt(FOUNDERS.removed(3), 10)
+    roster.hear(2, 12)
+    assert roster.settled(12)
+    assert not roster.settled(3)
+    roster.hear(2, 3)
+    assert not roster.settled(12)
+
+
+def test_who_left_and_asks_is_there_until_it_is_silent() -> None:
+    """It may be asked in turn."""
+    roster = Roster(1, {1: 1, 2: 2, 3: 3})
+    roster.adopt(FOUNDERS.removed(3), 4)
+    assert [*roster.suppliers] == [2]
+    assert roster.asks(50, 3)
+    assert not roster.asks(60, 3), "it is no news any more"
+    assert [[*roster.lingering], [*roster.suppliers], [*roster.peers]] == [[3], [2, 3], [2]]
+    roster.forget_silent(60)
+    assert [*roster.suppliers] == [2, 3]
+    roster.forget_silent(61)
+    assert [*roster.suppliers] == [2]
+
+
+def test_which_voters_governed_a_slot_is_known_as_far_as_changes_were_seen() -> None:
+    """A configuration governs behind its own slot. One that was found otherwise may have governed before."""
+    roster = Roster(1, {1: 1, 2: 2, 3: 3})
+    first, second = FOUNDERS.removed(3), FOUNDERS.removed(3).removed(2)
+    roster.adopt(first, 4, stands=True)
+    roster.adopt(second, 8, stands=True)
+    roster.adopt(second, 20)  # a snapshot tells it again
+    assert [roster.electorate(slot) for slot in (1, 4, 5, 8, 9, 21)] == [0b1110, 0b1110, 0b110, 0b110, 0b10, 0b10]
+    jumped = Roster(1, {1: 1, 2: 2, 3: 3})
+    jumped.adopt(second, 8, stands=True)
+    assert [jumped.electorate(slot) for slot in (1, 8, 9)] == [0, 0, 0b10]
+    taken_over = Roster(1, {1: 1, 2: 2, 3: 3})
+    taken_over.adopt(first, 8)
+    assert [taken_over.electorate(slot) for slot in (8, 9)] == [0, 0b110]
+
+
+def test_a_start_knows_who_governed_the_slots_that_it_still_has() -> None:
+    """And whom the last change removed, with the addresses."""
+    first = FOUNDERS.added(4, peer="h:1")
+    second = first.removed(4)
+    roster = Roster(1, {1: 1, 2: 2, 3: 3})
+    accepted = {9: (7, value(second)), 10: (7, b""), 12: (7, value(second.added(5)))}
+    roster.recover(Recovered(Copies(), chosen=11, truncated=6, accepted=accepted, configuration=value(first), governs=5))
+    assert (roster.newest, roster.slot, roster.left) == (second, 9, (4,))
+    assert [roster.electorate(slot) for slot in (5, 6, 10)] == [0, 0b1110, 0b1110]
+    assert (were := roster.were(4)) is not None
+    assert were.peer == "h:1"
+
+
 def test_what_the_core_went_over_to_is_found_among_what_was_chosen() -> None:
     changed = FOUNDERS.added(4)
     roster = Roster(2, {1: 1, 2: 2, 3: 3})

@@ -261,3 +261,23 @@ def test_a_configuration_that_a_start_finds_is_named_when_it_is_dropped() -> Non
     under_test.restore(Recovered(Copies(), promised=BALLOT, chosen=6, accepted=held), NEWER, 5)
     under_test.take((core.TRUNCATE, 6), 1, 0)
     assert (RecordKind.TRUNCATE, 6, 5, CHANGED) in under_test.output.records
+
+
+def test_what_was_lost_is_held_again_when_its_record_is_durable() -> None:
+    """[SAFETY 5, 15] And what is found lost while running is not held from then on, whatever is on its way to the disk."""
+    under_test = unsure()
+    assert (under_test.durable_mark, under_test.readable, under_test.held) == (9, 4, 4)
+    under_test.take((core.CHOSEN, 5, BALLOT, b"v"), 2, 0)
+    assert (under_test.readable, under_test.held) == (9, 4)
+    output = under_test.hand_over(0)
+    assert output is not None
+    under_test.synced(output.number)
+    assert under_test.held == 9
+    under_test.mark()
+    under_test.take((core.CHOSEN, 10, BALLOT, b"v"), 2, 0)
+    output = under_test.hand_over(0)
+    assert output is not None
+    under_test.know_damage({}, {7: BALLOT}, 0)
+    under_test.take((core.CHOSEN, 7, BALLOT, b"v"), 2, 0)
+    under_test.synced(output.number)
+    assert (under_test.readable, under_test.held, under_test.durable_mark) == (10, 6, 10)

@@ -1,5 +1,6 @@
 """Sums are compared at one slot, and only a majority of all members is believed.  [SAFETY 25]"""
 
+from gaios.configuration import founders
 from gaios.log.roster import Roster
 from gaios.log.sums import KEPT, Finding, Sum, Sums
 
@@ -66,6 +67,28 @@ def test_a_members_newest_word_counts() -> None:
     sums.hear(2, a_sum(4))
     sums.hear(3, a_sum(4))
     assert sums.judge(4) == (Finding.AGREED, a_sum(4), (4,))
+
+
+def test_who_governed_a_slot_judges_it_whoever_governs_now() -> None:
+    """One that is left of two does not make right what the other never said.  [SAFETY 18]"""
+    roster = Roster(1, {1: 1, 7: 7})
+    sums = Sums[Sum](1, roster)
+    for slot in (4, 5, 7):
+        sums.note(a_sum(slot))
+    sums.hear(7, a_sum(5))
+    roster.adopt(founders({1: 1, 7: 7}).removed(7), 6, stands=True)
+    assert [sums.judge(slot).finding for slot in (4, 5, 7)] == [Finding.OPEN, Finding.AGREED, Finding.AGREED]
+
+
+def test_where_it_is_not_known_who_governed_nothing_is_judged() -> None:
+    roster = Roster(1, {1: 1, 2: 2})
+    sums = Sums[Sum](1, roster)
+    roster.adopt(founders({1: 1, 2: 2}).removed(2).added(3), 6)
+    for slot in (5, 7):
+        sums.note(a_sum(slot))
+    assert [sums.judge(slot).finding for slot in (5, 7)] == [Finding.OPEN, Finding.AGREED]
+    sums.hear(3, a_sum(5, 8))
+    assert sums.judge(5).finding is Finding.OPEN
 
 
 def test_strangers_have_no_say() -> None:

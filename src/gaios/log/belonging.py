@@ -3,7 +3,7 @@
 Rule 1. A change that the log knows to be chosen takes effect at once: who is talked to, who is heard, who is counted.
 Rule 2. News of a newer configuration makes its members known, so that they can tell what was chosen; nobody is counted for it.
 Rule 3. Who was removed polls on: not to be elected, but to be told. It stops when somebody says that the change is settled, and not
-before, for until then it may hold the only copies of what was chosen.
+before, for until then it may hold the only copies of what was chosen: whoever lacks some asks it, too.
 """
 
 from typing import Any, Final
@@ -11,8 +11,9 @@ from typing import Any, Final
 from gaios import configuration, errors
 from gaios.configuration import Configuration
 from gaios.log.answers import Answer, Status
-from gaios.log.codec import BOOT, BOOTED, POLL, Message
+from gaios.log.codec import BOOT, BOOTED, GONE, OFFER, PART, POLL, Message
 from gaios.log.election import Election
+from gaios.log.options import MS
 from gaios.log.output import OTHERS
 from gaios.log.standing import Standing
 from gaios.log.steps import Steps
@@ -20,6 +21,10 @@ from gaios.paxos import core
 
 ASKING: Final = frozenset({POLL, core.FETCH, BOOT, BOOTED})
 """What a member that left may still ask: so it learns that it left."""
+SUPPLYING: Final = frozenset({core.CHOSEN, OFFER, PART, GONE})
+"""What it may supply: what is chosen stays so, and a snapshot proves itself."""
+LINGERS_TERMS: Final = 10
+"""Who left and asked for nothing for so many leases is gone: it polls several times in one."""
 
 
 class Belonging(Standing):
@@ -56,8 +61,17 @@ class Belonging(Standing):
 
     def _meet(self, now: int) -> None:
         """There may be new peers."""
-        self._catchup.peers = self.roster.peers
+        self._catchup.peers = self.roster.suppliers
         self.boots.follow(now)
+
+    def _let_linger(self, now: int, member: int) -> None:
+        """One who left is there: it may be asked for what is missing here, as long as it stays."""
+        if self.roster.asks(now, member):
+            self._catchup.peers = self.roster.suppliers
+
+    def _forget_gone(self, now: int) -> None:
+        """Those who left and say nothing any more."""
+        self.roster.forget_silent(now - LINGERS_TERMS * self.options.term_ms * MS)
 
     def _hear_news(self, now: int, message: Message) -> None:
         """Somebody knows the members better: talk to them too, and hear from them what was chosen.

@@ -236,7 +236,7 @@ class Boots:
         """Do what is due: tell the boot again, write down what was seen, and, as a master, let the others know it."""
         if now >= self._tell_due:
             self._tell_due = now + (self._options.term_ms if self.is_registered else self._options.retransmit_ms) * MS
-            self._steps.output.after += [(member, self._told) for member in self._roster.peers if self._is_missing(member)]
+            self._steps.output.after += [(member, self._told) for member in self._roster.suppliers if self._is_missing(member)]
             self._steps.output.after += self._questions()
         if now >= self._change_due:
             self._change_due = FAR
@@ -248,7 +248,7 @@ class Boots:
 
     def follow(self, now: int) -> None:
         """There are other members: they are to hear this boot, too."""
-        if any(map(self._is_missing, self._roster.peers)):
+        if any(map(self._is_missing, self._roster.suppliers)):
             self._tell_due = now
 
     def rest(self, now: int) -> None:
@@ -308,7 +308,7 @@ class Boots:
         if not self.is_registered and self._has_heard() and any(now >= at and enough for at, enough in self._stages()):
             self.is_registered = True
             self._steps.output.records.append(self._as_record(self._me))
-        if self._tell_due != FAR and not self._asks() and not any(map(self._is_missing, self._roster.peers)):
+        if self._tell_due != FAR and not self._asks() and not any(map(self._is_missing, self._roster.suppliers)):
             self._tell_due = FAR
 
     def _record(self, member: int, boot: Boot) -> None:

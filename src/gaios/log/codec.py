@@ -27,7 +27,7 @@ from gaios.paxos.codec import check_message
 POLL: Final = 100
 """(POLL, number, promised, chosen): would you promise me? Changes nothing.  [SAFETY 9]"""
 POLLED: Final = 101
-"""(POLLED, number, yes, promised, chosen): the answer, and how far the answerer is."""
+"""(POLLED, number, yes, promised, held): the answer, and through which slot the answerer has, durably, all that is chosen."""
 BOOT: Final = 102
 """(BOOT, [(boot, nonce), …]): the boots of the sender's directory since the last that was registered; its own is the last.  [SAFETY 3]"""
 BOOTED: Final = 103

@@ -141,11 +141,11 @@ class Doubt:
             self._fresh = True
         if self._fresh:
             self._fresh = False
+            self._recheck(now)  # first: of a database that is found wrong nothing is said
             ring = self.sums.ring()
             if ring:
                 # Who could not compare itself last time may have missed what the others said, and does not wait for the next.
                 self._say(ring[-1], asks=not self.may_serve or (len(ring) > 1 and self.agreed < ring[-2].slot))
-            self._recheck(now)
             if self.may_serve:
                 for own in self.sums.ring():
                     if own.slot > self.agreed and self.may_serve:

@@ -59,7 +59,7 @@ class Electing(Belonging):
     def _polled(self, now: int, member: int, message: Message) -> None:
         """A replica asks whether it might be elected: yes only when no lease of ours is out.  [SAFETY 9]
 
-        What the answer says to be chosen others count for a change to be settled: it leaves when that is durable here.  [SAFETY 5, 18]
+        What the answer says to be had here others count for a change to be settled: it leaves when that is durable.  [SAFETY 5, 18]
         """
         _, number, promised, chosen = message
         fit = not self._reign.ballot and not self._steps.is_silent
@@ -68,7 +68,7 @@ class Electing(Belonging):
             self._election.give_way(now, member, self.me)
         self._catchup.heard(member, chosen)
         self._election.seen = max(self._election.seen, promised)
-        said = (*self._changes.news(), (POLLED, number, int(yes), self.core.promised, self.core.chosen))
+        said = (*self._changes.news(), (POLLED, number, int(yes), self.core.promised, self.readable))
         self._steps.mark()
         self._steps.output.after.extend((member, each) for each in said)
         if self._reign.ballot and promised > self._reign.ballot and now >= self._boost_after:

@@ -68,7 +68,17 @@ class Reign:
     @property
     def is_changing(self) -> bool:
         """Whether a configuration waits, or is proposed and not known to be chosen."""
-        return self._change is not None or self._core.fence > self._core.chosen
+        return self.has_change or self._core.fence > self._core.chosen
+
+    @property
+    def has_change(self) -> bool:
+        """Whether a configuration waits for its slot."""
+        return self._change is not None
+
+    @property
+    def _may_offer(self) -> bool:
+        """Whether a slot of the master's own may go now: never behind a configuration that is not known to be chosen.  [SAFETY 18]"""
+        return self.is_serving and not self.is_changing and self.in_flight < self._options.pipeline
 
     @property
     def in_flight(self) -> int:
@@ -158,9 +168,12 @@ class Reign:
 
     def raise_feature(self, now: int, level: int) -> None:
         """Raise the cell's feature level to this, by an entry in a slot of its own, as soon as one may go."""
-        may = self.is_serving and self.in_flight < self._options.pipeline and self._feature_slot <= self._applier.applied
-        if may and level > self._applier.feature and not self.is_changing:
+        if self._may_offer and self._feature_slot <= self._applier.applied and level > self._applier.feature:
             self._feature_slot = self._offer(now, [entry.feature(self.ballot, level)])
+
+    def compare(self, now: int) -> int:
+        """Have all replicas compare themselves behind a slot of its own: which, or 0 while none may go.  [SAFETY 25]"""
+        return self._offer_checked(now, []) if self._may_offer and self._check_slot <= self._applier.applied else 0
 
     def propose(self, now: int) -> None:
         """Fill the pipeline: the epoch first, then what waits, when it is time."""
@@ -170,7 +183,7 @@ class Reign:
         if not self._epoch_offered and participant.next <= participant.chosen + core.WINDOW:
             self._epoch_offered = True
             self._offer(now, [entry.epoch(self.ballot)])
-        if self._applier.wants_snapshot(self._options) and not self.is_changing and self._snapshot_slot <= self._applier.applied:
+        if self._applier.wants_snapshot(self._options) and self._may_offer and self._snapshot_slot <= self._applier.applied:
             self._ask_for_snapshot(now)
         if self._change is not None and self.is_serving and participant.next - 1 == participant.chosen:
             self._offer_change(now, *self._change)
@@ -201,8 +214,7 @@ class Reign:
 
     def _ask_for_snapshot(self, now: int) -> None:
         """Of every replica, behind a slot of its own.  [SAFETY 26]"""
-        if self.is_serving and self.in_flight < self._options.pipeline:
-            self._snapshot_slot = self._offer(now, [entry.snapshot(self.ballot)])
+        self._snapshot_slot = self._offer(now, [entry.snapshot(self.ballot)])
 
     def submit(self, token: Any, data: bytes, *, bound: bool, full: errors.DiskFull | None = None) -> None:  # noqa: ANN401 (as below)
         """A client's entry: checked, then queued; `bound`: to this reign; `full`: why nothing that grows is taken, if so."""

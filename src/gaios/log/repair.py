@@ -1,6 +1,7 @@
 """Chosen values whose records are damaged here are fetched again from peers.  [SAFETY 6, 15]
 
-Rule 1. Chosen values only, and from any peer: whoever cannot read it either does not answer, and the next one is asked.
+Rule 1. Chosen values only, and from any peer: whoever cannot read it either does not answer, and the next one is asked. Those who left and
+are still there are asked, too: they may hold the only copy.  [SAFETY 18]
 Rule 2. At most `seek_slots` are asked for at a time, the oldest first: nothing is applied past a slot that is missing.
 
 Left out on purpose: damage above what is chosen; a vote there ends it (damage.spec.py).
@@ -33,11 +34,11 @@ class Repair:
 
     def due_ns(self) -> int:
         """When to look again, if nothing comes before."""
-        return self._retry_at if self.is_due and self._roster.peers else FAR
+        return self._retry_at if self.is_due and self._roster.suppliers else FAR
 
     def wanted(self, now: int) -> tuple[int, list[int]]:
         """Whom to ask, and for which slots: none when nothing is missing, or all is under way."""
-        faulty, chosen, peers = self._core.faulty, self._core.chosen, self._roster.peers
+        faulty, chosen, peers = self._core.faulty, self._core.chosen, self._roster.suppliers
         if not peers or (now < self._retry_at and any(slot in faulty for slot in self._asked)):
             return 0, []
         self._asked = nsmallest(self._options.seek_slots, (slot for slot in faulty if slot <= chosen))

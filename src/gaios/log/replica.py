@@ -19,7 +19,7 @@ from gaios.configuration import Configuration
 from gaios.log.answers import Answer, Status
 from gaios.log.applier import Applier
 from gaios.log.applying import Applying
-from gaios.log.belonging import ASKING
+from gaios.log.belonging import ASKING, SUPPLYING
 from gaios.log.boots import Boots, lineage
 from gaios.log.catchup import Catchup
 from gaios.log.changes import Changes
@@ -106,11 +106,11 @@ class Replica(Electing, Applying):
             self.applier.restore(base.part, base.sessions)
         self._reign = Reign(self._steps, self.applier, options, me, roster, now, wall_ms)
         self.gauge = Gauge(me, options.term_ms, now)
-        self._changes = Changes(self._steps, self._reign, roster, self.gauge, options, now)
-        self._election = Election(options, nonce, now)
         self.doubt = Doubt(self._steps, self.applier, options, me, boot, roster, now)
-        self._catchup = Catchup(options, roster.peers)
         self.space = Space(me, roster, now)
+        self._changes = Changes(self._steps, self._reign, roster, self.gauge, self.space, self.doubt, self.applier, options, now)
+        self._election = Election(options, nonce, now)
+        self._catchup = Catchup(options, roster.peers)
         self.raising = Raising(self._steps, self.applier, self.boots, options, me)
         self._master = self._cached_bytes = 0
         self._resend_due = self._boost_after = self._awake_ns = now
@@ -149,13 +149,15 @@ class Replica(Electing, Applying):
         for message in messages:
             if message[0] == NEWS:
                 self._hear_news(now, message)
-        only = None if self.roster.lists(member) or member == self.me else ASKING
+        only = None if self.roster.lists(member) or member == self.me else ASKING | SUPPLYING
         if only is not None and not self.roster.was_given(member):
             return bool(self._steps.output)
         if member != self.me:
             self.gauge.heard(now, member)
             if not self.boots.hears(member, boot, nonce, messages):
                 return bool(self._steps.output)
+            if only is not None:
+                self._let_linger(now, member)
         supplied, chosen, proposes = 0, self.core.chosen, self._proposes
         for message in messages:
             tag = message[0]
@@ -174,7 +176,7 @@ class Replica(Electing, Applying):
                 heard = tag not in _SPEAKS or not self._steps.is_silent
                 self._note(now, member, message, fired=heard and self._steps.take(message, member, now))
         self._settle(now)
-        news = self._steps.output or self.doubt.evidence or self.doubt.news or self.doubt.wants_base
+        news = self._steps.output or self.doubt.evidence or self.doubt.news or self.doubt.wants_base or self._reign.has_change
         return bool(news) or self.core.chosen != chosen or self._proposes != proposes
 
     def submit(self, now: int, token: Any, data: bytes, *, bound: bool = False) -> None:  # noqa: ANN401 (a token is the shell's own)
@@ -226,6 +228,7 @@ class Replica(Electing, Applying):
         if due and now - due > self.options.term_ms * MS // 2:
             self._awake_ns = now  # this tick is that late: the process slept
         self.boots.tick(now, leads=self._reign.ballot > 0)
+        self._forget_gone(now)
         self._begin()
         if not self._has_begun:
             pass
@@ -279,6 +282,7 @@ class Replica(Electing, Applying):
         if self._reign.ballot and self._proposes:
             if level := self.raising.level(now):
                 self._reign.raise_feature(now, level)
+            self._changes.compare(now)
             self._reign.propose(now)
         if self._has_begun and self.space.is_due(now):  # whoever hears it hears a boot, which must not be forgotten after that
             self._steps.output.at_once.append((OTHERS, (ROOM, int(self.space.room))))
@@ -396,5 +400,6 @@ class Replica(Electing, Applying):
             self._leave_if_due(now)
         if self._leave_by or self.space.is_uneven or not self._proposes:
             self._look_at_disks(now)
+        self._changes.decide(now)
         self._steps.rest(now)
         self.boots.rest(now)

@@ -64,6 +64,16 @@ class Standing:
         return self.roster.peers
 
     @property
+    def suppliers(self) -> tuple[int, ...]:
+        """Whoever may be asked for what is missing here; a new tuple when they change."""
+        return self.roster.suppliers
+
+    @property
+    def lingering(self) -> tuple[int, ...]:
+        """Those among them who left."""
+        return self.roster.lingering
+
+    @property
     def config(self) -> int:
         """The number of the configuration that governs what is proposed next."""
         return self.core.config
@@ -96,6 +106,11 @@ class Standing:
     def is_settled(self) -> bool:
         """Whether those whom it removed may be switched off; a master knows.  [SAFETY 18]"""
         return self._changes.is_settled
+
+    @property
+    def readable(self) -> int:
+        """Every slot through this one is chosen, and its value, or a snapshot that covers it, is known to be here.  [SAFETY 6, 15]"""
+        return 0 if self.lacks_base else self._steps.readable
 
     @property
     def is_serving(self) -> bool:

@@ -56,7 +56,9 @@ class Steps:
         self._chain: tuple[int, bytes] = (0, b"")
         self._marked = 0
         self._durable_mark = 0
-        self._marks: deque[tuple[int, int]] = deque()
+        self._held = 0
+        self._marks: deque[tuple[int, int, int]] = deque()
+        """By Output that is not durable yet: the mark that it has, and what is held then."""
         self._mark_due = FAR
         self._learn: Message | None = None
         self._learn_due = FAR
@@ -89,7 +91,7 @@ class Steps:
         participant = self.core
         participant.promised = recovered.promised
         participant.longest = recovered.longest_ns
-        participant.chosen = self._marked = self._durable_mark = recovered.chosen
+        participant.chosen = self._marked = self._durable_mark = self._held = recovered.chosen
         participant.truncated = recovered.truncated
         self._feature = recovered.copies.feature
         self.quarantine = recovered.quarantine
@@ -117,6 +119,9 @@ class Steps:
         """These places of the log are damaged, and these slots' values lost with them, each of no newer ballot than that."""
         for slot, ballot in faulty.items():
             self.take((core.ROT, slot, ballot), self.core.me, now)
+        through = self.readable  # what is mended counts once that is durable
+        self._held = min(self._held, through)
+        self._marks = deque((number, mark, min(held, through)) for number, mark, held in self._marks)
         for place, slots in waiting.items():
             self.waiting[place] = {slot for slot in slots if slot in self.core.faulty}
         self._name_repaired()
@@ -245,12 +250,22 @@ class Steps:
     def synced(self, number: int) -> None:
         """Every record through Output `number` is durable."""
         while self._marks and self._marks[0][0] <= number:
-            self._durable_mark = self._marks.popleft()[1]
+            _, self._durable_mark, self._held = self._marks.popleft()
 
     @property
     def durable_mark(self) -> int:
         """Every slot through this one is chosen, and its value and that mark are durable here."""
         return self._durable_mark
+
+    @property
+    def readable(self) -> int:
+        """Every slot through this one is chosen, and no value of them is known to be lost here."""
+        return min(self.core.chosen, min(self.core.faulty, default=FAR) - 1)
+
+    @property
+    def held(self) -> int:
+        """The same, durably."""
+        return min(self._held, self.readable)
 
     def due_ns(self) -> int:
         """When something here has waited long enough."""
@@ -267,7 +282,7 @@ class Steps:
         if self.core.chosen > self._marked and (output.records or output.copies is not None or self._overtakes(output)):
             self._mark()
         if output.records:
-            self._marks.append((output.number, self._marked))
+            self._marks.append((output.number, self._marked, min(self._marked, self.readable)))
         self.output = Output(output.number + 1)
         return output
 

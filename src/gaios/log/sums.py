@@ -5,8 +5,8 @@
                       judge(slot)
 
 Rule 1. Only sums of one slot are compared: states of different slots differ rightly.
-Rule 2. A sum is right when a majority of all voters, silent ones counted, came to it; whoever came to another one is wrong, learners too.
-Nothing less is proof: two that agree among five may be wrong together.
+Rule 2. A sum is right when a majority of all voters of its slot, silent ones counted, came to it; whoever came to another one is wrong,
+learners too. Nothing less is proof: two that agree among five may be wrong together, and so may one that is left of two.
 Rule 3. A member's newest word about a slot counts. It may have rebuilt its state since it said another.
 Rule 4. The exactly-once table has no sum of its contents, which would cost two hashes a command. It is compared by what it answers: all
 answers of a slot go into the trail at once, so a table that differs is found when it first answers otherwise.
@@ -122,18 +122,19 @@ class Sums(Generic[Told]):
         """Compare what is known of a slot."""
         said = self._said.get(slot, {})
         tally: dict[Told, int] = {}
-        votes = [each for member, each in said.items() if self._roster.counts(member)]
+        voters = self._roster.electorate(slot)
+        votes = [each for member, each in said.items() if voters >> member & 1]
         for each in votes:
             tally[each] = tally.get(each, 0) + 1
-        best, majority = max(tally.values(), default=0), self._roster.majority
+        best, majority = max(tally.values(), default=0), voters.bit_count() // 2 + 1
         if best >= majority:
             right = next(each for each, count in tally.items() if count == best)
             odd = tuple(sorted(member for member, each in said.items() if each != right))
             mine = said.get(self._me)
             return Judgement(Finding.ODD if self._me in odd else Finding.AGREED if mine else Finding.OPEN, right, odd)
-        if len({*said.values()}) <= 1 or self._me not in said:
+        if len({*said.values()}) <= 1 or self._me not in said or not voters:
             return Judgement(Finding.OPEN)
-        silent = len(self._roster.voters) - len(votes)
+        silent = voters.bit_count() - len(votes)
         return Judgement(Finding.DISPUTED if best + silent >= majority else Finding.SPLIT)
 
     def _keep(self, member: int, told: Told) -> None:

@@ -65,8 +65,11 @@ class Doors:
         self._dials = False
 
     def follow(self, node: Node) -> None:
-        """Links to whoever is a member now. Who left keeps its own for a while: it is told over that."""
-        peers = node.replica.peers
+        """Links to whoever is a member now, and to those who left and are there: they may supply what is lost here.
+
+        Who left keeps its own for a while: it is told over that.
+        """
+        peers = node.replica.suppliers
         if peers is self._peers:
             return
         self._peers = peers
@@ -76,7 +79,7 @@ class Doors:
         for member in peers:
             address = node.places.peer(member)
             if member not in self.links and address:
-                place = node.replica.members[member]
+                place = node.replica.place_of(member)
                 self.links[member] = Link(
                     member=member,
                     replica=place,

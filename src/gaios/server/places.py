@@ -40,6 +40,6 @@ class Places:
         return str(self.of(member)["client"] or "") if member is not None else ""
 
     def peer(self, number: int) -> str:
-        """A member's peer address; empty: unknown."""
-        member = self._replica.told.member(number)
+        """A member's peer address, or where it was; empty: unknown."""
+        member = self._replica.told.member(number) or self._replica.roster.were(number)
         return str(self.of(member)["peer"] or "") if member is not None else ""

@@ -13,8 +13,8 @@ Rule 3. Who lacks what its peers have truncated, or has nothing yet, fetches a s
 when its record is durable: a crash before that leaves what was there, and the fetching begins anew. Only what is proved is offered.
 Rule 4. A replica in quarantine keeps none but those that are proved. One whose log begins later is rebuilt from the newest of them.
 Rule 5. A snapshot that rots is fetched again from peers that have the same.  [SAFETY 15]
-Rule 6. Who has none to start from, or to be rebuilt from, and a log that begins later, asks all others for theirs until it has one.
-It votes meanwhile, and leads nobody.  [SAFETY 6]
+Rule 6. Who has none to start from, or to be rebuilt from, and a log that begins later, asks all others for theirs until it has one, those
+too that left and are still there. It votes meanwhile, and leads nobody.  [SAFETY 6]
 
 Left out on purpose: which there are (keeping.py), which one a start takes (loading.py), which of them stay (retention.py).
 """
@@ -156,7 +156,7 @@ class Snapshots(Keeping):
         """When `work` is worth asking although nothing came."""
         if self._stirred:
             return 0
-        seeks = self._seek_due if self._replica.wants_base and self._replica.peers else FAR
+        seeks = self._seek_due if self._replica.wants_base and self._replica.suppliers else FAR
         if self._flies and len(self._operations) >= 2 * FLIGHT_OPERATIONS:
             return min(self.proofs.due_ns(), seeks)
         return min(self._due, self._fetching.due_ns() if self._fetching is not None else FAR, self.proofs.due_ns(), seeks)
@@ -205,7 +205,7 @@ class Snapshots(Keeping):
             if not fetching.is_stalled(now):
                 return
         self._abandon()
-        self._fetch(handle, [member, *(peer for peer in replica.peers if peer != member)])
+        self._fetch(handle, [member, *(peer for peer in replica.suppliers if peer != member)])
 
     def _fetch(self, handle: Handle, sources: list[int]) -> None:
         self._fetching = Fetching(handle, sources, self._replica.options.retransmit_ms * MS * 2)
@@ -220,9 +220,9 @@ class Snapshots(Keeping):
         self._lose(kept, why)
         self._giving.forget([slot])
         self._proving.pop(slot, None)
-        if not self._is_busy and self._replica.peers:
+        if not self._is_busy and self._replica.suppliers:
             self._mends = slot
-            self._fetch(kept.handle, list(self._replica.peers))
+            self._fetch(kept.handle, list(self._replica.suppliers))
 
     def _abandon(self) -> None:
         """Whatever is on its way is nothing."""
@@ -270,7 +270,7 @@ class Snapshots(Keeping):
         elif now >= self._seek_due:
             self._seek_due = now + self._replica.options.retransmit_ms * MS * 2
             if self._fetching is None and self._closing is None:
-                self.said.append((OTHERS, (WANT, self._through)))
+                self.said += [(member, (WANT, self._through)) for member in (OTHERS, *self._replica.lingering)]
 
     def _rebuild_from(self, kept: Kept) -> None:
         self._stirred = True
