@@ -85,7 +85,7 @@ class Life:
         self._flying: list[int] = []
         """The steps whose records are in the batch in flight."""
         self._led: dict[int, int] = {}
-        """Ballots of reigns: what was known to be chosen while each lasted."""
+        """Ballots of reigns: what was known to be chosen while each lasted, or said to be while it was being recovered."""
         self._reign: Reign | None = None
         self._lease_until = 0
         for slot, (ballot, value) in accepted.items():
@@ -224,6 +224,8 @@ class Life:
 
     def _sends(self, number: int, to: int, message: Any) -> None:  # noqa: ANN401 (an event)
         tag = message[0]
+        if tag == core.LEARN:  # whoever recovers a configuration says so before it leads
+            self._led[message[1]] = message[3]
         if tag in {core.LEARN, core.CHOSEN}:
             return
         key = encode(message)
