@@ -43,6 +43,25 @@ def test_an_unfinished_creation_starts_over(tmp_path: Path) -> None:
     assert second.ids == [1, 2, 3, 4, 5]
 
 
+def test_an_unfinished_restore_is_no_unfinished_creation(tmp_path: Path) -> None:
+    """A creation over it would put an empty cell in the place of what was being restored.  [SAFETY 2]"""
+    cell = local.create(tmp_path, local.founders(3, 20_000))
+    (tmp_path / local.RESTORING).touch()
+    assert not local.is_unfinished_restore(tmp_path)  # all was made, but for the end of its mark
+    cell.manifest.unlink()
+    assert local.is_unfinished_restore(tmp_path)
+    calls = (
+        lambda: local.open_or_create(tmp_path),
+        lambda: local.open_or_create(tmp_path, existing=True),
+        lambda: local.create(tmp_path, cell.founders),
+    )
+    for call in calls:
+        with pytest.raises(ConfigurationError, match="unfinished restore") as refused:
+            call()
+        assert f"gaios snapshot restore URL --into {tmp_path}" in refused.value.hint
+    assert all(cell.replica_dir(replica).is_dir() for replica in cell.ids)
+
+
 def test_a_cell_that_lost_its_manifest_is_not_an_unfinished_creation(tmp_path: Path) -> None:
     """[SAFETY 2]: where a replica was ever started, an empty start could undo acknowledged writes."""
     cell = local.open_or_create(tmp_path, replicas=1)
