@@ -1,8 +1,11 @@
 """The control socket: requests and answers between commands and a supervisor."""
 
 import asyncio
+import errno
 import os
+import shutil
 import socket
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -71,6 +74,35 @@ def test_a_full_down_forgets_what_was_down(cell: local.LocalCell) -> None:
     assert control.is_down(cell, 1)
     control.stop(cell)
     assert not any(control.is_down(cell, replica) for replica in cell.ids)
+
+
+def test_who_is_down_is_known_without_the_replicas_own_disk(cell: local.LocalCell) -> None:
+    """A file system that went read-only, or away, with one of them must keep nobody from being stopped."""
+    for replica in cell.ids:
+        shutil.rmtree(cell.replica_dir(replica))
+    assert control.all_down(cell) == [1, 2, 3]
+    assert control.stop(cell) == []
+    assert control.all_down(cell) == []
+    assert control.stop(cell, [2]) == []
+    assert control.all_down(cell) == [2]
+
+
+def test_what_cannot_be_marked_is_stopped_and_then_told(cell: local.LocalCell, monkeypatch: pytest.MonkeyPatch) -> None:
+    control.mark_down(cell, 2, down=False)
+    asked = list[Collection[int]]()
+
+    def stop(cell: local.LocalCell, ids: Collection[int]) -> list[int]:
+        asked.append(ids)
+        return [2]
+
+    def touch(path: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr(Path, "touch", touch)
+    monkeypatch.setattr(control, "_stop_directly", stop)
+    with pytest.raises(errors.ConfigurationError, match=f"^2 stopped; .*{cell.dir / 'down-2'}: No space left"):
+        control.stop(cell, [2])
+    assert asked == [[2]]
 
 
 def test_a_taken_port_is_named_before_anything_is_started(cell: local.LocalCell) -> None:

@@ -94,8 +94,15 @@ def test_a_start_that_was_refused_has_the_exit_code_of_its_reason(cell: local.Lo
     error = failures.refused(cell, {2: MISSING})
     assert isinstance(error, errors.ReplicaFailed)
     assert str(error) == "replica 2 did not start: promise-1 is missing"
-    assert str(cell.replica_dir(2) / "log") in error.hint
+    assert error.hint == f"see {failures.log_of(cell, 2)}"
     assert isinstance(failures.refused(cell, {2: OTHER}), errors.ConfigurationError)
+
+
+def test_the_log_that_is_named_is_one_that_can_be_written(cell: local.LocalCell) -> None:
+    own = cell.replica_dir(2) / "log"
+    assert failures.log_of(cell, 2) == str(cell.dir / control.LOG)
+    own.touch()
+    assert failures.log_of(cell, 2) == str(own)
 
 
 def test_without_a_supervisor_nobody_tells(cell: local.LocalCell) -> None:

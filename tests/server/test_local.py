@@ -1,5 +1,6 @@
 """A local cell's directory: created, found again, never overwritten."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ def test_an_unfinished_restore_is_no_unfinished_creation(tmp_path: Path) -> None
     assert not local.is_unfinished_restore(tmp_path)  # all was made, but for the end of its mark
     cell.manifest.unlink()
     assert local.is_unfinished_restore(tmp_path)
-    calls = (
+    calls: tuple[Callable[[], object], ...] = (
         lambda: local.open_or_create(tmp_path),
         lambda: local.open_or_create(tmp_path, existing=True),
         lambda: local.create(tmp_path, cell.founders),

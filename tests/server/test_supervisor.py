@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import errno
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -124,6 +126,56 @@ def test_a_replica_without_its_directory_is_not_started_again(cell: local.LocalC
     assert [failed[replica]["code"] for replica in ("2", "3")] == [4, 4]
     assert "promise-1" in failed["2"]["reason"]
     assert str(cell.replica_dir(3)) in failed["3"]["reason"]
+
+
+def test_what_the_disk_of_one_replica_refuses_is_nobody_elses_failure(cell: local.LocalCell) -> None:
+    """Nor does it keep that replica from being started, stopped and left down: without a log of its own it speaks in the supervisor's."""
+    (cell.replica_dir(3) / "log").mkdir()  # where nothing can be appended, as on a file system that is read-only
+    for name in ("promise-1", "promise-2"):
+        (cell.replica_dir(3) / name).unlink()
+    (cell.replica_dir(2) / "log").mkdir()
+    control.detach(cell)
+    wait(lambda: states(cell) == {"1": "running", "2": "running", "3": "failed"})
+    failed = control.ask(cell, {"do": "state"})["failed"]["3"]
+    assert failed == {"code": 4, "reason": f"{cell.replica_dir(3) / 'log'}: Is a directory (exit code 4)"}
+    said = (cell.dir / control.LOG).read_text()
+    assert "promise-1" in said
+    assert "Traceback" not in said
+    wait(lambda: all(pid for replica, pid in pids(cell).items() if replica != 3))
+    assert control.stop(cell, [2, 3]) == [2]
+    assert control.start(cell, [2, 3]) == [2, 3]
+    wait(lambda: states(cell)["3"] == "failed")
+    assert control.stop(cell) == [1, 2]
+
+
+async def test_a_disk_that_does_not_let_itself_be_looked_at_fails_its_own_replica(
+    cell: local.LocalCell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = cell.replica_dir(2)
+    look = os.stat
+
+    def stat(path: Path, **more: bool) -> os.stat_result:
+        if broken in {path, path.parent}:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return look(path, **more)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    keeper = Keeper(cell, 2, lambda: None, quiet())
+    keeper.begin()
+    assert (keeper.state, keeper.code, keeper.reason) == ("failed", 4, f"{broken}: Input/output error")
+
+
+def test_why_a_replica_ended_whose_directory_was_deleted_is_known(cell: local.LocalCell) -> None:
+    """Its log went with it."""
+    control.detach(cell)
+    asyncio.run(healthy(cell, 2))
+    shutil.rmtree(cell.replica_dir(2))
+    wait(lambda: states(cell)["2"] == "failed")
+    reason = control.ask(cell, {"do": "state"})["failed"]["2"]["reason"]
+    assert reason.endswith("this replica stops")
+    (line,) = [line for line in (cell.dir / control.LOG).read_text().splitlines() if "replica_failed" in line]
+    assert line.endswith(f"see={cell.dir / control.LOG}")
+    assert control.stop(cell) == [1, 3]
 
 
 async def test_a_majority_that_cannot_start_ends_the_wait(cell: local.LocalCell) -> None:

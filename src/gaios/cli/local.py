@@ -2,7 +2,8 @@
 
 Rule 1. `up` returns, or says that it is ready, when a write was acknowledged: an empty MultiOp, which leaves no trace in the database.
 Rule 2. A second `up` changes nothing: it waits, prints the same and returns.
-Rule 3. `up --replica` returns when each of the named replicas answers for itself; whether the cell writes is another question.
+Rule 3. `up --replica` returns when each of the named replicas answers for itself and takes part, as far as enough others are there to tell:
+one that is refused by them answers, too, for a moment. Whether the cell writes is another question.
 Rule 4. Nobody waits for what cannot come: replicas that failed for good, or that `down --replica` stopped, are named at once.
 """
 
@@ -33,6 +34,8 @@ READY_S = 60.0
 """Within which a cell must acknowledge a write; reading a long log may take seconds, electing a master takes one."""
 SETTLE_S = 2.0
 """How long `up` waits for replicas that a write did not need, before it warns of them: one that is damaged says so in half a second."""
+TAKE_PART_S = 5.0
+"""How long `up --replica` waits for a replica that answers to be counted on, or refused: one lease or two. Who lacks much takes longer."""
 _LOOK_S = 0.05
 _ASK_S = 0.2
 
@@ -203,7 +206,7 @@ async def warn(cell: "LocalCell") -> None:
             await asyncio.sleep(_LOOK_S)
     for replica in sorted(silent):
         why = f"did not start: {failed[replica].reason}" if replica in failed else "does not answer yet"
-        output.note(f"replica {replica} {why}; see {cell.replica_dir(replica) / 'log'}")
+        output.note(f"replica {replica} {why}; see {failures.log_of(cell, replica)}")
 
 
 async def look(connected: "Cell") -> "CellStatus | None":
@@ -219,32 +222,45 @@ def answered(told: "CellStatus | None") -> set[int | None]:
     return set() if told is None else {replica.id for replica in told.replicas if replica.role != "unreachable"}
 
 
+def takes_part(told: "CellStatus", ids: set[int], waited_s: float) -> bool:
+    """Whether there is nothing more to wait for: where too few answer to count on anybody, there is not."""
+    if told.tolerates is None or waited_s > TAKE_PART_S:
+        return True
+    rows = [replica for replica in told.replicas if replica.id in ids]
+    # One that was away for less than a lease or two is still counted on when it comes back; what it says of itself tells more.
+    return all(row.fit for row in rows) and (waited_s > SETTLE_S or not any(row.why for row in rows))
+
+
 async def answering(cell: "LocalCell", ids: set[int]) -> "CellStatus":
-    """Wait until each of these replicas answers; what they said then.
+    """Wait until each of these replicas answers, and for a moment until it takes part; what they said then.
 
     Raises:
-        ConfigurationError, ReplicaFailed: one of them cannot start.
+        ConfigurationError, ReplicaFailed: one of them cannot start, or go on.
         Unavailable: one of them did not answer within `READY_S`.
     """
     import gaios
     from gaios.server import failures
 
-    end = asyncio.get_running_loop().time() + READY_S
+    loop = asyncio.get_running_loop()
+    end = loop.time() + READY_S
+    first_answer: float | None = None
     async with gaios.connect(cell.endpoints, timeout=READY_S) as connected:
         while True:
             told = await look(connected)
             silent = ids - answered(told)
             if told is not None and not silent:
-                return told
+                first_answer = first_answer or loop.time()
+                if takes_part(told, ids, loop.time() - first_answer):
+                    return told
             supervised = await asyncio.to_thread(failures.ask, cell)
             failed = supervised.failures if supervised is not None else {}
-            if supervised is not None and (final := {i: failed[i] for i in silent if supervised.states[i] == "failed"}):
+            if supervised is not None and (final := {i: failed[i] for i in ids if supervised.states[i] == "failed"}):
                 raise failures.refused(cell, final)
-            if asyncio.get_running_loop().time() > end:
+            if silent and loop.time() > end:
                 first = min(silent)
                 why = f": {failed[first].reason}" if first in failed else ""
                 raise Unavailable(
-                    waited_ms=int(READY_S * 1_000), reason=f"replica {first} does not answer{why}; see {cell.replica_dir(first) / 'log'}"
+                    waited_ms=int(READY_S * 1_000), reason=f"replica {first} does not answer{why}; see {failures.log_of(cell, first)}"
                 )
             await asyncio.sleep(_LOOK_S)
 

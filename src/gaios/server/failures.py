@@ -5,6 +5,7 @@ Rule 2. Where those that failed, and those that `down --replica` stopped, leave 
 """
 
 import ast
+import os
 import re
 import shlex
 from collections.abc import Collection, Mapping
@@ -123,7 +124,13 @@ def check_hope(cell: LocalCell, told: States, *, rest_stops: bool = False) -> No
 def refused(cell: LocalCell, failed: Mapping[int, Failure]) -> Error:
     """The error of replicas that were to start and did not."""
     reason = "; ".join(f"replica {replica} did not start: {failure.reason}" for replica, failure in sorted(failed.items()))
-    return _error(failed, reason, f"see {', '.join(str(cell.replica_dir(replica) / 'log') for replica in sorted(failed))}")
+    return _error(failed, reason, f"see {', '.join(dict.fromkeys(log_of(cell, replica) for replica in sorted(failed)))}")
+
+
+def log_of(cell: LocalCell, replica: int) -> str:
+    """Where a replica says what it says: its own log, or what its supervisor writes where that cannot be written."""
+    own = cell.replica_dir(replica) / "log"
+    return str(own if os.access(own, os.W_OK) else cell.dir / control.LOG)
 
 
 def _error(failed: Mapping[int, Failure], reason: str, hint: str) -> Error:

@@ -1,7 +1,8 @@
 """A local cell: all replicas of a cell in one directory of one machine.  [INTERFACE `up`; SAFETY 2]
 
     DIR/cell.toml            the manifest, written last: what makes DIR a cell
-    DIR/replica-1/ …         one directory for each replica (directory.py), with the supervisor's `log` and `down` beside its state
+    DIR/replica-1/ …         one directory for each replica (directory.py), with the supervisor's `log` beside its state
+    DIR/down-1               there while that replica is to stay down (control.py)
     DIR/left-replica-1-member-1     what a member left behind that was replaced or removed
     DIR/changing-1           there while that replica is being added or replaced: who is to go (cli/member_here.py)
     DIR/restoring            there from before the first directory of a restored cell until after its manifest
@@ -32,7 +33,7 @@ HOST: Final = "127.0.0.1"
 REPLICAS: Final = 5
 PORT: Final = 7420
 _PEER, _ADMIN = 100, 200
-_OURS: Final = re.compile(r"replica-[0-9]{1,2}|supervisor\.lock|supervisor\.log|control|cell\.toml\.new|restoring(\.new)?")
+_OURS: Final = re.compile(r"replica-[0-9]{1,2}|supervisor\.lock|supervisor\.log|control|cell\.toml\.new|restoring(\.new)?|down-[0-9]{1,2}")
 
 
 class LocalCell(NamedTuple):

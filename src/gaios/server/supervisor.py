@@ -3,7 +3,9 @@
 Rule 1. A dead replica is started again after 0.2 s, twice as late after each early death up to 2 s, and after 0.2 s again once it had
 lived for 10 s. Not after exit codes 2 and 4 (a person has to look), and not one that `down --replica` stopped.
 Rule 2. Replicas live in sessions of their own: they outlive a killed supervisor, and the next one adopts them by the locks they hold.
-Rule 3. One supervisor a cell, by a lock; whoever wants something of it asks over its socket (control.py).
+Rule 3. What one replica's disk refuses is that replica's failure alone. Where its `log` cannot be written it is started all the same, and
+speaks where the supervisor does: what else it can do without that disk it knows best.
+Rule 4. One supervisor a cell, by a lock; whoever wants something of it asks over its socket (control.py).
 
 `python -m gaios.server.supervisor DIR` is a detached one.
 """
@@ -12,10 +14,12 @@ import asyncio
 import contextlib
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import IO, Any, Final
 
 import msgspec
@@ -45,7 +49,11 @@ class Keeper:
         self.code: int | None = None
         self.reason = ""
         """Why it ended with an exit code that is not 0."""
+        self._said: IO[bytes] | None = None
+        """Where it says what it says, open: a log that was deleted meanwhile still tells why it ended."""
         self._log_from = 0
+        self._unlogged = ""
+        """Why it has no log of its own."""
         self._cell, self._changed, self._log = cell, changed, log
         self._child: subprocess.Popen[bytes] | None = None
         self._pidfd = -1
@@ -70,10 +78,15 @@ class Keeper:
         if self.state == "running":
             return
         home = self._cell.replica_dir(self.replica)
-        if not home.is_dir():
-            self.state, self.code, self.reason = "failed", 4, f"{home} is missing; it is never started empty"
-            self._log.error("replica_failed", replica=self.replica, reason=self.reason)
-            self._changed()
+        try:
+            there = stat.S_ISDIR(home.stat().st_mode)
+        except FileNotFoundError:
+            there = False
+        except OSError as error:
+            self._fail(f"{home}: {error.strerror}")
+            return
+        if not there:
+            self._fail(f"{home} is missing; it is never started empty")
             return
         command = [
             sys.executable,
@@ -87,11 +100,10 @@ class Keeper:
             "--id",
             str(self.replica),
         ]
-        with _log_file(home / "log") as log:
-            self._log_from = log.tell()
-            self._child = subprocess.Popen(  # noqa: S603 (our own module)
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._cell.dir, start_new_session=True
-            )
+        log = self._open_log(home / "log")
+        self._child = subprocess.Popen(  # noqa: S603 (our own module)
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._cell.dir, start_new_session=True
+        )
         if self._watch(self._child.pid):
             self._log.info("replica_started", replica=self.replica, pid=self.pid)
 
@@ -115,6 +127,34 @@ class Keeper:
         """Stop watching; the process lives on."""
         self._cancel_restart()
         self._unwatch()
+        self._close_log()
+
+    def _fail(self, reason: str) -> None:
+        """It cannot be started at all."""
+        self.state, self.code, self.reason = "failed", 4, reason
+        self._log.error("replica_failed", replica=self.replica, reason=reason)
+        self._changed()
+
+    def _open_log(self, path: Path) -> "IO[bytes] | int":
+        self._close_log()
+        try:
+            self._said, self._unlogged = _log_file(path), ""
+        except OSError as error:
+            self._unlogged = f"{path}: {error.strerror}"
+            self._log.warning("replica_without_log", replica=self.replica, reason=self._unlogged)
+            return 2
+        self._log_from = self._said.tell()
+        return self._said
+
+    def _close_log(self) -> None:
+        if self._said is not None:
+            self._said.close()
+            self._said = None
+
+    def _last_words(self) -> str:
+        if self._said is None:
+            return f"{self._unlogged} (exit code {self.code})" if self._unlogged else f"exit code {self.code}"
+        return failures.last_words(Path(f"/proc/self/fd/{self._said.fileno()}"), self._log_from) or f"exit code {self.code}"
 
     def _watch(self, pid: int) -> bool:
         try:
@@ -136,15 +176,16 @@ class Keeper:
         child, self._child = self._child, None
         # Of an adopted process nobody can tell us the code; a reason to stay down shows at its next start.
         self.code = child.wait() if child is not None and child.pid == self.pid else None
-        log = self._cell.replica_dir(self.replica) / "log"
-        self.reason = (failures.last_words(log, self._log_from) or f"exit code {self.code}") if (self.code or 0) > 0 else ""
+        self.reason = self._last_words() if (self.code or 0) > 0 else ""
+        self._close_log()
         lived = time.monotonic() - self._began
         if self.state == "stopping":
             self.state = "stopped"
             self._log.info("replica_stopped", replica=self.replica, pid=self.pid, code=self.code)
         elif self.code in FINAL_CODES:
             self.state = "failed"
-            self._log.error("replica_failed", replica=self.replica, code=self.code, reason=self.reason, see=log)
+            see = failures.log_of(self._cell, self.replica)
+            self._log.error("replica_failed", replica=self.replica, code=self.code, reason=self.reason, see=see)
         else:
             self._delay_s = RESTART_S if lived >= HEALTHY_S else self._delay_s
             self._log.warning(
@@ -258,7 +299,7 @@ class Supervisor:
             line = await asyncio.wait_for(reader.readline(), control.STOP_S)
             request = msgspec.json.decode(line, type=dict[str, Any])
             answer = await self._answer(request)
-        except (msgspec.DecodeError, ValueError, TimeoutError, errors.ConfigurationError) as error:
+        except (msgspec.DecodeError, ValueError, TimeoutError, OSError, errors.Error) as error:
             answer = {"error": str(error)}
         with contextlib.suppress(OSError):
             writer.write(msgspec.json.encode(answer) + b"\n")
@@ -275,14 +316,10 @@ class Supervisor:
             await self._reload()  # whoever changed the members was cut short before it told
         control.check_ids(self._cell, named)
         if verb == "stop":
-            for replica in self._cell.ids:
-                if not named or replica in named:
-                    control.mark_down(self._cell, replica, down=bool(named))
             return {**self._state(), "stopped": await self._stop(named or list(self._keepers))}
         if verb == "start":
             started = [replica for replica in named if self._keepers[replica].state != "running"]
             for replica in named:
-                control.mark_down(self._cell, replica, down=False)
                 while self._keepers[replica].state == "stopping":  # noqa: ASYNC110 (a rare race, a moment)
                     await asyncio.sleep(0.01)
                 self._keepers[replica].begin()
