@@ -188,6 +188,28 @@ def test_a_taken_port_is_found_before_anything_is_created(tmp_path: Path, cli: C
     assert not (tmp_path / "cell").exists()
 
 
+def test_settings_that_no_replica_could_start_with_are_refused_once(
+    tmp_path: Path, made: LocalCell, cli: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is created or started: each replica would say the same."""
+    monkeypatch.setenv("GAIOS_LOG_KEEP_HOURS", "0")
+    for where in (tmp_path / "new", made.dir):
+        done = cli("up", "--dir", str(where), "--detach", "--json")
+        assert (done.code, done.error["message"]) == (2, "keep_hours must be at least 1: GAIOS_LOG_KEEP_HOURS=0")
+    assert not (tmp_path / "new").exists()
+    assert not (made.dir / control.LOCK).exists()
+
+
+def test_settings_of_a_cell_that_runs_already_are_not_ignored_silently(
+    made: LocalCell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(control, "ignored", lambda cell, ids: {("GAIOS_LOG_LEVEL", "GAIOS_RECORD"): [*ids]})
+    cli_local.tell_ignored(made, [2, 3])
+    assert capsys.readouterr().err.startswith(
+        "gaios: replicas 2, 3 ran already, and not with GAIOS_LOG_LEVEL, GAIOS_RECORD of this environment;"
+    )
+
+
 def test_replicas_that_down_stopped_leave_no_cell_to_wait_for(made: LocalCell, cli: Callable[..., Done]) -> None:
     for replica in (1, 3):
         control.mark_down(made, replica, down=True)

@@ -59,18 +59,18 @@ def test_each_replica_that_failed_is_named_with_its_reason(cell: local.LocalCell
     with pytest.raises(errors.ReplicaFailed) as raised:
         failures.check_hope(cell, damaged)
     assert str(raised.value) == (
-        "3 of 5 replicas cannot start, and 3 are needed: replica 1: promise-1 is missing; "
-        "replica 3: it belongs to another cell; replica 4: promise-1 is missing"
+        "3 of 5 replicas cannot start, and 3 are needed: replicas 1, 4: promise-1 is missing; replica 3: it belongs to another cell"
     )
     assert raised.value.hint.startswith("replicas 2, 5 still run; gaios down ")
     with pytest.raises(errors.ReplicaFailed) as raised:
         failures.check_hope(cell, damaged, rest_stops=True)
-    assert raised.value.hint.startswith("the others were stopped")
+    assert raised.value.hint.startswith("the others were stopped; gaios verify")
 
 
 def test_where_all_are_misconfigured_no_state_is_to_blame(cell: local.LocalCell) -> None:
-    with pytest.raises(errors.ConfigurationError, match="another cell"):
+    with pytest.raises(errors.ConfigurationError, match="replicas 1, 2, 3: it belongs to another cell") as raised:
         failures.check_hope(cell, told("failed failed failed running running", {1: OTHER, 2: OTHER, 3: OTHER}))
+    assert "verify" not in raised.value.hint  # which finds nothing wrong
 
 
 def test_stopped_and_failed_replicas_are_missing_together(cell: local.LocalCell) -> None:

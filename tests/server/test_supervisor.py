@@ -113,6 +113,25 @@ def test_up_of_one_replica_brings_a_supervisor_that_leaves_the_others_down(cell:
     assert pids(cell)[1] == pids(cell)[3] == 0
 
 
+def test_a_replica_gets_the_settings_of_whoever_starts_it(cell: local.LocalCell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over those of the supervisor, and also when it is started again."""
+    monkeypatch.setenv("GAIOS_SCRUB_MIB_S", "3")
+    control.detach(cell)
+    wait(lambda: all_run(cell))
+    asked = {"do": "state"}
+    assert control.ask(cell, asked)["settings"]["2"] == {"GAIOS_SCRUB_MIB_S": "3"}
+    control.stop(cell, [2])
+    monkeypatch.setenv("GAIOS_SCRUB_MIB_S", "4")
+    monkeypatch.setenv("GAIOS_LOG_FORMAT", "json")
+    assert control.start(cell, [1, 2]) == [2]
+    wait(lambda: pids(cell)[2])
+    kill_until_restarted(cell, 2)
+    told = control.ask(cell, asked)["settings"]
+    assert (told["1"], told["2"]) == ({"GAIOS_SCRUB_MIB_S": "3"}, {"GAIOS_SCRUB_MIB_S": "4", "GAIOS_LOG_FORMAT": "json"})
+    environment = Path(f"/proc/{pids(cell)[2]}/environ").read_bytes().split(b"\0")
+    assert {b"GAIOS_SCRUB_MIB_S=4", b"GAIOS_LOG_FORMAT=json"} <= {*environment}
+
+
 def test_a_replica_without_its_directory_is_not_started_again(cell: local.LocalCell) -> None:
     """[SAFETY 2]: exit code 4, and a person has to look; the others go on."""
     (cell.replica_dir(2) / "promise-1").unlink()

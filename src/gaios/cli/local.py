@@ -13,6 +13,7 @@ import shlex
 import shutil
 import signal
 import sys
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,6 +26,7 @@ from gaios.server.config import REPLICAS_MAX
 
 if TYPE_CHECKING:
     from gaios.client import Cell, CellStatus
+    from gaios.server import config
     from gaios.server.config import Founder
     from gaios.server.local import LocalCell
 
@@ -68,7 +70,10 @@ async def up(
 
     if replica and local.find(dir_) is None:
         raise ConfigurationError(reason=f"there is no cell in {dir_}", hint="name the directory that was given to gaios up")
-    cell = local.open_or_create(dir_, replicas=replicas, port=port, existing=existing, check=check_free)
+    found = local.find(dir_)
+    if found is not None:
+        check_settings(found.cell, found.places)
+    cell = local.open_or_create(dir_, replicas=replicas, port=port, existing=existing, check=check_new)
     if record:
         record_into(cell, record)
     if backup_url:
@@ -79,10 +84,12 @@ async def up(
     if replica:
         control.check_ids(cell, replica)
         control.check_ports(cell, replica)
-        control.start(cell, replica)
+        started = control.start(cell, replica)
+        tell_ignored(cell, {*replica} - {*started})
         show_replicas(cell, replica, await answering(cell, set(replica)), json=form.json)
         return exits.DONE
     failures.check_down(cell, control.all_down(cell))
+    tell_ignored(cell, cell.ids)
     output.note_if_watched(f"waiting until {len(cell.ids)} replicas in {cell.dir} acknowledge a write …")
     if not control.is_supervised(cell):
         control.check_ports(cell)
@@ -177,6 +184,31 @@ def check_hope(cell: "LocalCell") -> None:
     told = failures.ask(cell)
     if told is not None:
         failures.check_hope(cell, told)
+
+
+def check_new(places: "tuple[Founder, ...]") -> None:
+    """What would keep a new cell from running, before anything of it is created. Raises as `check_settings` and `check_free` do."""
+    from gaios.server import config
+
+    check_settings(config.Cell(id="0" * 32), places)
+    check_free(places)
+
+
+def check_settings(cell: "config.Cell", places: "Sequence[Founder]") -> None:
+    """Raises `ConfigurationError` for settings that no replica could be started with: each takes them from this environment."""
+    from gaios.server import config
+
+    founders = [{role: getattr(place, role) for role in ("id", "client", "peer", "admin")} for place in places]
+    config.load(None, {"id": places[0].id, "dir": "."}, base={"cell": {"id": cell.id}, "replica": founders})
+
+
+def tell_ignored(cell: "LocalCell", ids: Collection[int]) -> None:
+    """Of settings of this environment that replicas which run already were not started with."""
+    from gaios.server import control
+
+    for names, told in control.ignored(cell, ids).items():
+        who = f"replica{'' if len(told) == 1 else 's'} {', '.join(map(str, told))}"
+        output.note(f"{who} ran already, and not with {', '.join(names)} of this environment; what is started anew gets it")
 
 
 def check_free(places: "tuple[Founder, ...]") -> None:

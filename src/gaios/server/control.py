@@ -1,8 +1,11 @@
 """How commands reach a local cell: through its live supervisor's socket, or without one straight at the replicas.  [INTERFACE `up`, `down`]
 
-    request   {"do": "state"} | {"do": "reload"} | {"do": "stop"} | {"do": "stop", "replicas": [2]} | {"do": "start", "replicas": [2]}
+    request   {"do": "state"} | {"do": "reload"} | {"do": "stop"} | {"do": "stop", "replicas": [2]} |
+              {"do": "start", "replicas": [2], "settings": {"GAIOS_LOG_LEVEL": "debug", …}}
     answer    {"supervisor": pid, "replicas": {"1": "running", …}, "failed": {"2": {"code": 4, "reason": "…"}, …},
-               "stopped": […], "started": […]} | {"error": "…"}
+               "settings": {"1": {…}, …}, "stopped": […], "started": […]} | {"error": "…"}
+
+`settings` are variables (config.py) that a replica is started with, over those of the supervisor; of one that was adopted nobody knows.
 
 One line of JSON each way. A replica R that `down --replica` stopped has a file `down-R` in the cell's directory, where its own disk is not
 asked: it stays down until that is gone. Whoever asks for a stop or a start writes it.
@@ -144,6 +147,8 @@ def detach(cell: LocalCell, *, wait_s: float = 60.0) -> None:
 def start(cell: LocalCell, ids: Collection[int]) -> list[int]:
     """`up --replica`: start these replicas, under the live supervisor or a new detached one; which of them were not running.
 
+    They get the settings of this process's environment; what is not there they take from their supervisor's.
+
     Raises:
         ConfigurationError: the cell has no such replica.
     """
@@ -151,7 +156,8 @@ def start(cell: LocalCell, ids: Collection[int]) -> list[int]:
     if is_supervised(cell):
         for replica in ids:
             mark_down(cell, replica, down=False)
-        return [int(replica) for replica in ask(cell, {"do": "start", "replicas": sorted(ids)})["started"]]
+        answer = ask(cell, {"do": "start", "replicas": sorted(ids), "settings": config.variables()})
+        return [int(replica) for replica in answer["started"]]
     before = {replica for replica in cell.ids if pid_of(cell, replica)}
     for replica in cell.ids:
         mark_down(cell, replica, down=replica not in ids and replica not in before)
@@ -186,6 +192,21 @@ def stop(cell: LocalCell, ids: Collection[int] = ()) -> list[int]:
             hint=f"mend what {cell.dir} lies on; until then the next `gaios up` takes it as it was before",
         )
     return sorted(stopped)
+
+
+def ignored(cell: LocalCell, ids: Collection[int]) -> dict[tuple[str, ...], list[int]]:
+    """Variables of this process's environment, and which of these replicas were not started with them, as far as their supervisor knows."""
+    mine = config.variables()
+    told: dict[str, dict[str, str]] = {}
+    if mine:
+        with contextlib.suppress(Unavailable):
+            told = ask(cell, {"do": "state"}).get("settings", {})
+    found: dict[tuple[str, ...], list[int]] = {}
+    for replica in sorted(replica for replica in ids if str(replica) in told):
+        names = tuple(name for name, value in mine.items() if told[str(replica)].get(name, "") != value)
+        if names:
+            found.setdefault(names, []).append(replica)
+    return found
 
 
 def reload(cell: LocalCell) -> None:

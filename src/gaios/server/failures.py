@@ -107,11 +107,15 @@ def check_hope(cell: LocalCell, told: States, *, rest_stops: bool = False) -> No
         return
     if not failed:
         check_down(cell, down)
-    reasons = "; ".join(f"replica {replica}: {failure.reason}" for replica, failure in sorted(failed.items()))
+    alike: dict[str, list[int]] = {}
+    for replica, failure in sorted(failed.items()):
+        alike.setdefault(failure.reason, []).append(replica)
+    reasons = "; ".join(f"{_listed(ids)}: {reason}" for reason, ids in alike.items())
     besides = f"; {_listed(down)} {_were(down)} stopped by `gaios down --replica`" if down else ""
     reason = f"{len(failed)} of {len(told.states)} replicas cannot start, and {majority} are needed: {reasons}{besides}"
     alive = [replica for replica, state in told.states.items() if state in {"running", "waiting"}]
-    verify = f"gaios verify {_dir(cell)} tells more"
+    is_state = any(failure.code == _STATE for failure in failed.values())
+    verify = f"gaios verify {_dir(cell)} tells more" if is_state else f"mend that, and gaios up --dir {_dir(cell)}"
     if rest_stops:
         hint = f"the others were stopped; {verify}"
     elif alive:

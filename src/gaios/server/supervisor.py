@@ -25,7 +25,7 @@ from typing import IO, Any, Final
 import msgspec
 
 from gaios import errors
-from gaios.server import control, failures, local
+from gaios.server import config, control, failures, local
 from gaios.server.local import LocalCell
 from gaios.server.logs import Logger
 
@@ -49,6 +49,10 @@ class Keeper:
         self.code: int | None = None
         self.reason = ""
         """Why it ended with an exit code that is not 0."""
+        self.settings: dict[str, str] = {}
+        """Variables that it is started with instead of the supervisor's own."""
+        self.given: dict[str, str] | None = None
+        """All settings that the process which runs was started with; None: it was adopted."""
         self._said: IO[bytes] | None = None
         """Where it says what it says, open: a log that was deleted meanwhile still tells why it ended."""
         self._log_from = 0
@@ -68,6 +72,7 @@ class Keeper:
         self._cancel_restart()
         pid = control.pid_of(self._cell, self.replica)
         if pid and self._watch(pid):
+            self.given = None
             self._log.info("replica_adopted", replica=self.replica, pid=pid)
         else:
             self.start()
@@ -101,9 +106,11 @@ class Keeper:
             str(self.replica),
         ]
         log = self._open_log(home / "log")
+        environment = os.environ | self.settings
         self._child = subprocess.Popen(  # noqa: S603 (our own module)
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._cell.dir, start_new_session=True
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._cell.dir, env=environment, start_new_session=True
         )
+        self.given = config.variables(environment)
         if self._watch(self._child.pid):
             self._log.info("replica_started", replica=self.replica, pid=self.pid)
 
@@ -318,7 +325,10 @@ class Supervisor:
         if verb == "stop":
             return {**self._state(), "stopped": await self._stop(named or list(self._keepers))}
         if verb == "start":
+            settings = msgspec.convert(request.get("settings", {}), dict[str, str])
             started = [replica for replica in named if self._keepers[replica].state != "running"]
+            for replica in started:
+                self._keepers[replica].settings = settings
             for replica in named:
                 while self._keepers[replica].state == "stopping":  # noqa: ASYNC110 (a rare race, a moment)
                     await asyncio.sleep(0.01)
@@ -351,6 +361,7 @@ class Supervisor:
             "supervisor": os.getpid(),
             "replicas": {str(keeper.replica): keeper.state for keeper in self._keepers.values()},
             "failed": {str(replica): failure._asdict() for replica, failure in self._failures().items()},
+            "settings": {str(keeper.replica): keeper.given for keeper in self._keepers.values() if keeper.pid and keeper.given is not None},
         }
 
     async def _stop(self, ids: list[int]) -> list[int]:
