@@ -182,7 +182,7 @@ def _damaged(what: str, reason: str) -> BackupDamaged:
     error = BackupDamaged(what=what, reason=reason)
     if what == HEAD:
         error.hint = (
-            "nothing else says which backups of this store were proved: bring that object back (an older version of it, or a copy's), or use "
+            "nothing else says which backups of this store were proved: bring that object back (an older version, or a copy's), or use "
             "a copy of the store; a new backup can be made in an empty one"
         )
     return error
