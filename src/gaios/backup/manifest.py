@@ -47,6 +47,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """That the backup was read back and restored, and what that came to."""
 
     time_ms: int
+    """When the making began that the proof ends, by the wall clock of who made it."""
     slot: int
     chain: str
     checksum: int
