@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import errno
 import os
 import shutil
 import signal
@@ -16,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from gaios import errors
-from gaios.server import config, control, local
-from gaios.server.supervisor import Keeper, Supervisor
+from gaios.server import config, control, local, supervisor
+from gaios.server.supervisor import Supervisor
 from tests.server.parts import places
 from tests.server.shells import get, quiet, until
 from tests.servers import PATIENCE_S
@@ -167,23 +166,6 @@ def test_what_the_disk_of_one_replica_refuses_is_nobody_elses_failure(cell: loca
     assert control.stop(cell) == [1, 2]
 
 
-async def test_a_disk_that_does_not_let_itself_be_looked_at_fails_its_own_replica(
-    cell: local.LocalCell, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    broken = cell.replica_dir(2)
-    look = os.stat
-
-    def stat(path: Path, **more: bool) -> os.stat_result:
-        if broken in {path, path.parent}:
-            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
-        return look(path, **more)
-
-    monkeypatch.setattr(Path, "stat", stat)
-    keeper = Keeper(cell, 2, lambda: None, quiet())
-    keeper.begin()
-    assert (keeper.state, keeper.code, keeper.reason) == ("failed", 4, f"{broken}: Input/output error")
-
-
 def test_why_a_replica_ended_whose_directory_was_deleted_is_known(cell: local.LocalCell) -> None:
     """Its log went with it."""
     control.detach(cell)
@@ -209,6 +191,24 @@ async def test_a_majority_that_cannot_start_ends_the_wait(cell: local.LocalCell)
         async with asyncio.timeout(PATIENCE_S):
             await Supervisor(cell, log=quiet()).run(never)
     assert not any(pids(cell).values())
+
+
+async def test_a_supervisor_whose_cell_was_deleted_ends(cell: local.LocalCell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its replicas, and touches nothing of what was put in its place."""
+    monkeypatch.setattr(supervisor, "LOOK_S", 0.05)
+    running = asyncio.ensure_future(Supervisor(cell, log=quiet()).run())
+    async with asyncio.timeout(3 * PATIENCE_S):
+        await until(lambda: all_run(cell))
+        before = pids(cell)
+        cell.dir.rename(cell.dir.with_name("moved"))
+        cell.dir.mkdir()
+        (cell.dir / control.SOCKET).touch()
+        with pytest.raises(errors.ConfigurationError, match="was deleted, moved or replaced"):
+            await running
+    for pid in before.values():
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+    assert (cell.dir / control.SOCKET).exists()
 
 
 async def test_two_supervisors_of_one_cell_are_one_too_many(cell: local.LocalCell) -> None:
@@ -258,26 +258,6 @@ async def test_an_error_of_what_runs_beside_ends_the_supervision(cell: local.Loc
     with pytest.raises(errors.Unavailable):
         await Supervisor(cell, log=quiet()).run(ready)
     assert not any(pids(cell).values())
-
-
-def test_early_deaths_are_answered_later_and_later(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """0.2 s, twice as late each time up to 2 s; after a life of ten seconds 0.2 s again."""
-    delays: list[float] = []
-
-    class Loop:
-        def call_later(self, delay: float, *_: object) -> None:
-            delays.append(delay)
-
-    now = [100.0]
-    monkeypatch.setattr(asyncio, "get_running_loop", Loop)
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    cell = local.LocalCell(tmp_path, config.Cell(id="a" * 32), places(1))
-    keeper = Keeper(cell, 1, lambda: None, quiet())
-    for lived in (1, 1, 1, 1, 1, 1, 10, 1):
-        keeper.state, keeper._began = "running", now[0]
-        now[0] += lived
-        keeper._ended()
-    assert delays == [0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 0.2, 0.4]
 
 
 async def test_one_replica_in_the_foreground_serves_and_leaves_cleanly(cell: local.LocalCell) -> None:
