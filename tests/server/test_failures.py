@@ -100,6 +100,8 @@ def test_a_start_that_was_refused_has_the_exit_code_of_its_reason(cell: local.Lo
 
 def test_the_log_that_is_named_is_one_that_can_be_written(cell: local.LocalCell) -> None:
     own = cell.replica_dir(2) / "log"
+    assert failures.log_of(cell, 2) == "what the `gaios up` said that supervises it"
+    (cell.dir / control.LOG).touch()
     assert failures.log_of(cell, 2) == str(cell.dir / control.LOG)
     own.touch()
     assert failures.log_of(cell, 2) == str(own)

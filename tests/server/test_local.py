@@ -61,6 +61,9 @@ def test_an_unfinished_restore_is_no_unfinished_creation(tmp_path: Path) -> None
             call()
         assert f"gaios snapshot restore URL --into {tmp_path}" in refused.value.hint
     assert all(cell.replica_dir(replica).is_dir() for replica in cell.ids)
+    (tmp_path / "replica-1" / "lock").write_text("1\n")
+    with pytest.raises(StateMissing, match=r"cell\.toml"):  # it was finished, and lived
+        local.open_or_create(tmp_path)
 
 
 def test_a_cell_that_lost_its_manifest_is_not_an_unfinished_creation(tmp_path: Path) -> None:

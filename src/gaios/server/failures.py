@@ -133,8 +133,10 @@ def refused(cell: LocalCell, failed: Mapping[int, Failure]) -> Error:
 
 def log_of(cell: LocalCell, replica: int) -> str:
     """Where a replica says what it says: its own log, or what its supervisor writes where that cannot be written."""
-    own = cell.replica_dir(replica) / "log"
-    return str(own if os.access(own, os.W_OK) else cell.dir / control.LOG)
+    for path in (cell.replica_dir(replica) / "log", cell.dir / control.LOG):
+        if os.access(path, os.W_OK):
+            return str(path)
+    return "what the `gaios up` said that supervises it"
 
 
 def _error(failed: Mapping[int, Failure], reason: str, hint: str) -> Error:

@@ -144,8 +144,11 @@ def find(path: "str | os.PathLike[str]") -> LocalCell | None:
 
 
 def is_unfinished_restore(path: "str | os.PathLike[str]") -> bool:
-    """Whether a restore into this directory was cut short."""
-    return (Path(path) / RESTORING).exists() and not (Path(path) / MANIFEST).exists()
+    """Whether a restore into this directory was cut short. Where a replica was ever started it was not, although its mark may be left."""
+    where = Path(path)
+    if not (where / RESTORING).exists() or (where / MANIFEST).exists():
+        return False
+    return not any(directory.was_started(home) for home in where.glob("replica-*"))
 
 
 def check_restored(path: "str | os.PathLike[str]") -> None:
