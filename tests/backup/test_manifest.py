@@ -62,6 +62,15 @@ def test_a_later_version_is_refused() -> None:
         decode(Head, encode(later), "head")
 
 
+def test_of_a_head_that_is_damaged_it_is_said_how_to_go_on_without_it() -> None:
+    """Every command reads it first, the one that proves all backups, too."""
+    for data in (b"", encode(HEAD)[:-2], encode(HEAD).replace(b'"cell":"', b'"cell":"x'), encode(Head(version=2, cell="c"))):
+        with pytest.raises(BackupDamaged) as damaged:
+            decode(Head, data, "head")
+        assert "gaios snapshot verify" not in damaged.value.hint
+        assert "bring that object back" in damaged.value.hint
+
+
 def test_a_seal_tells_documents_apart() -> None:
     """The head names each manifest by it."""
     other = Head(cell="d")

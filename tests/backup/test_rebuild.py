@@ -34,7 +34,7 @@ def test_every_slot_from_the_first_snapshot_on_can_be_restored(filled: Directory
         before = keys(found.machine)
     with pytest.raises(ConfigurationError, match="has a snapshot before"):
         choose(filled, head, to_slot=first.snapshot.slot - 1)
-    with pytest.raises(ConfigurationError, match="goes through"):
+    with pytest.raises(ConfigurationError, match=f"ends with slot {head.backups[-1].slot}, .*: slot {head.backups[-1].slot + 1} is not"):
         choose(filled, head, to_slot=head.backups[-1].slot + 1)
 
 
@@ -48,8 +48,22 @@ def test_a_time_is_the_last_slot_before_it(filled: DirectoryStore) -> None:
     following = rebuild(filled, choose(filled, head, to_slot=found.slot + 1))
     assert following.applier.time_ms > middle
     assert rebuild(filled, choose(filled, head, to_ms=newest)).slot == head.backups[-1].slot
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(ConfigurationError, match=r"before time 1970-01-01T00:00:00\.001Z"):
         choose(filled, head, to_ms=1)
+
+
+def test_a_time_that_no_backup_tells_of_is_refused(filled: DirectoryStore) -> None:
+    """What the cell held then may be more; until a backup was made it held nothing that is not in it."""
+    head = head_of(filled)
+    made = head.backups[-1].taken_ms
+    assert rebuild(filled, choose(filled, head, to_ms=made)).slot == head.backups[-1].slot
+    with pytest.raises(
+        ConfigurationError, match=r"the newest backup, .* later than 2023-11-14T22:13:20\.002Z: time 2023-11-14T22:13:20\.003Z"
+    ):
+        choose(filled, head, to_ms=made + 1)
+    old = head.backups[0]
+    with pytest.raises(ConfigurationError, match=f"^backup {old.id} in .* ends with slot {old.slot}"):
+        choose(filled, head, to_ms=old.taken_ms + 1, backup=old.id, accept_stale=True)
 
 
 def test_a_stale_backup_has_to_be_asked_for(filled: DirectoryStore) -> None:

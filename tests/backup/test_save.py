@@ -230,8 +230,9 @@ def test_another_cells_store_is_refused(store: DirectoryStore, living: Living, t
     monkeypatch.setattr("tests.server.parts.CELL", bytes(16))
     other = Living(OFTEN)
     other.put(5)
-    with pytest.raises(AnotherCell, match="belongs to cell"):
+    with pytest.raises(AnotherCell, match="belongs to cell") as refused:
         back_up(store, other, tmp_path / "b")
+    assert "name a store of this cell's own" in refused.value.hint
 
 
 def test_log_that_was_given_up_is_told(store: DirectoryStore, forgetful: Living, tmp_path: Path) -> None:

@@ -1,12 +1,15 @@
 """What every store has to do, a directory and a real S3 server alike."""
 
+import errno
+import os
 import threading
 from pathlib import Path
 
 import pytest
 
 from gaios.backup.stores import DirectoryStore, Store, open_store
-from gaios.errors import ConfigurationError, Unavailable
+from gaios.cli import exits
+from gaios.errors import ConfigurationError, Error, Unavailable
 
 
 def test_objects_are_there_until_they_are_deleted(any_store: Store) -> None:
@@ -84,6 +87,30 @@ def test_a_directory_that_cannot_be_used_says_so(tmp_path: Path) -> None:
     assert store.get("x") is None
     with pytest.raises((ConfigurationError, Unavailable), match="file"):
         store.put("x", b"")
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "hint"),
+    [
+        (errno.EROFS, Unavailable, "--read-only --generation N"),
+        (errno.ENOSPC, Unavailable, "free some space where the store is"),
+        (errno.EIO, Unavailable, "are whole all the same"),
+        (errno.EACCES, ConfigurationError, "this process is user"),
+    ],
+)
+def test_what_a_store_refuses_is_said_with_what_to_do_about_the_store(
+    store: DirectoryStore, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[Error], hint: str
+) -> None:
+    """No replica has anything to do with it."""
+
+    def fsync(descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(kind, match=os.strerror(number)) as failed:
+        store.put("x", b"")
+    assert hint in failed.value.hint
+    assert "gaios status" not in exits.report(failed.value).hint
 
 
 def test_what_a_crash_left_aside_is_no_object(store: DirectoryStore) -> None:

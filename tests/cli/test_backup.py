@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gaios.backup.stores import DirectoryStore
-from gaios.server import config, local
+from gaios.server import config, directory, local
 from tests.backup.parts import OFTEN, Living
 from tests.cli.conftest import Done
 from tests.server.parts import CELL, free_ports
@@ -77,6 +77,68 @@ def test_a_restore_makes_a_new_cell(url: str, tmp_path: Path, living: Living, cl
         assert len({row["digest"] for row in rows}) == 1
     done = cli("snapshot", "restore", url, "--into", str(tmp_path / "new1"), "--json")
     assert (done.code, done.error["type"]) == (2, "ConfigurationError")
+
+
+def interrupted(monkeypatch: pytest.MonkeyPatch, cli: Cli, replica: str, *arguments: str) -> None:
+    """A restore that is cut short before it makes the manifest in a replica's directory."""
+    write_durably = directory.write_durably
+
+    def cut_short(path: Path, data: bytes) -> None:
+        if (path.parent.name, path.name) == (replica, directory.MANIFEST):
+            raise KeyboardInterrupt
+        write_durably(path, data)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(directory, "write_durably", cut_short)
+        assert cli(*arguments).code == 130
+
+
+def test_a_restore_that_was_cut_short_is_done_again(url: str, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else takes what it left for a cell, or for nothing: an empty one in its place would lose all that the backup has."""
+    into = str(tmp_path / "new")
+    restore = ("snapshot", "restore", url, "--into", into, "--replicas", "3", "--port", str(free_ports(1)[0]), "--json")
+    interrupted(monkeypatch, cli, "replica-3", *restore)
+    up = cli("up", "--dir", into, "--detach", "--json")
+    assert (up.code, "unfinished restore" in up.error["message"]) == (2, True)
+    assert "gaios snapshot restore" in up.error["hint"]
+    found = cli("verify", into, "--json")
+    assert (found.code, found.json["ok"]) == (1, False)
+    assert found.json["problems"][0]["file"] == "cell.toml"
+    assert "cut short" in found.json["problems"][0]["detail"]
+    assert cli(*restore).code == 0
+    assert cli("verify", into, "--json").json == {"ok": True, "problems": []}
+    assert local.find(into) is not None
+
+
+def test_a_founder_whose_restore_was_cut_short_is_not_created_empty(
+    url: str, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the same cell, beside founders that were restored."""
+    file = tmp_path / "founders.toml"
+    file.write_text(config.manifest_text(config.Cell(id="ab" * 16), local.founders(3, 21_000)))
+    mine = ("--config", str(file), "--id", "1", "--dir", str(tmp_path / "founder"), "--json")
+    interrupted(monkeypatch, cli, "founder", "snapshot", "restore", url, *mine)
+    done = cli("init", *mine)
+    assert (done.code, "unfinished restore" in done.error["message"]) == (2, True)
+    assert cli("snapshot", "restore", url, *mine).code == 0
+
+
+def test_the_start_that_a_restore_names_can_be_typed(url: str, tmp_path: Path, cli: Cli) -> None:
+    """What tells the founders apart is not in their file."""
+    file = tmp_path / "the founders.toml"
+    file.write_text(config.manifest_text(config.Cell(id="ab" * 16), local.founders(3, 21_000)))
+    where = str(tmp_path / "founder")
+    done = cli("snapshot", "restore", url, "--config", str(file), "--id", "1", "--dir", where)
+    assert done.out.decode().splitlines()[-1] == f"start it: gaios serve --config '{file}' --id 1 --dir {where}"
+
+
+@pytest.mark.parametrize(("flag", "late"), [("--to-slot", "99999999"), ("--to-time", "2999-01-01T00:00:00Z")])
+def test_what_no_backup_has_yet_is_refused(url: str, tmp_path: Path, living: Living, cli: Cli, flag: str, late: str) -> None:
+    """The newest in its place would be less than was asked for."""
+    done = cli("snapshot", "restore", url, "--into", str(tmp_path / "new"), flag, late, "--json")
+    assert done.code == 2
+    assert f"ends with slot {living.applied}" in done.error["message"]
+    assert f"{flag} away" in done.error["hint"]
 
 
 def test_founders_on_several_machines_restore_each_for_itself(url: str, tmp_path: Path, cli: Cli) -> None:

@@ -21,7 +21,10 @@ from tests.docs.conftest import free_port
 
 @pytest.fixture
 def made(tmp_path: Path) -> LocalCell:
-    return local.create(tmp_path / "cell", local.founders(3, 7_420))
+    cell = local.create(tmp_path / "cell", local.founders(3, 7_420))
+    for replica in cell.ids:
+        (cell.replica_dir(replica) / "log").touch()
+    return cell
 
 
 def test_the_lines_to_try_are_three_and_can_be_typed(made: LocalCell, capsys: pytest.CaptureFixture[str]) -> None:
@@ -118,6 +121,35 @@ async def test_a_replica_that_refuses_to_start_ends_the_waiting(cell: FakeCell, 
     assert exits.report(other.value).code == exits.USAGE
 
 
+async def test_a_replica_that_answers_is_waited_for_until_it_is_counted_on(
+    cell: FakeCell, made: LocalCell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For a moment one that the others are about to refuse answers, too; and one that has just begun does not count yet."""
+    looks = [(False, ()), (True, ("takes no part yet",)), (True, ())]
+    looked = [0]
+
+    async def status() -> CellStatus:
+        fit, why = looks[min(looked[0], len(looks) - 1)]
+        looked[0] += 1
+        rows = (ReplicaStatus(id=1, role="master", fit=True), ReplicaStatus(id=2, role="replica", fit=fit, why=why))
+        return CellStatus(tolerates=1, why=f"look {looked[0]}", replicas=rows)
+
+    monkeypatch.setattr(cell, "status", status)
+    supervised(monkeypatch, "running running running")
+    assert (await cli_local.answering(made, {2})).why == "look 3"
+    looks[:], looked[0] = [(False, ())], 0
+    supervised(monkeypatch, "running failed running", r2=(4, "it is a copy of an older state"))
+    with pytest.raises(errors.ReplicaFailed, match="replica 2 did not start: it is a copy"):
+        await cli_local.answering(made, {2})
+    supervised(monkeypatch, "running running running")
+    monkeypatch.setattr(cli_local, "TAKE_PART_S", 0.1)
+    assert (await cli_local.answering(made, {2})).replicas[1].fit is False
+    looks[:] = [(True, ("only 1 of 2 others have recorded its boot",))]
+    monkeypatch.setattr(cli_local, "TAKE_PART_S", 60.0)
+    monkeypatch.setattr(cli_local, "SETTLE_S", 0.1)
+    assert (await cli_local.answering(made, {2})).replicas[1].fit
+
+
 async def test_up_warns_of_each_replica_that_a_write_did_not_need(
     cell: FakeCell, made: LocalCell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -154,6 +186,28 @@ def test_a_taken_port_is_found_before_anything_is_created(tmp_path: Path, cli: C
     assert (done.code, done.error["type"]) == (3, "PortTaken")
     assert "--port" in done.error["hint"]
     assert not (tmp_path / "cell").exists()
+
+
+def test_settings_that_no_replica_could_start_with_are_refused_once(
+    tmp_path: Path, made: LocalCell, cli: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is created or started: each replica would say the same."""
+    monkeypatch.setenv("GAIOS_LOG_KEEP_HOURS", "0")
+    for where in (tmp_path / "new", made.dir):
+        done = cli("up", "--dir", str(where), "--detach", "--json")
+        assert (done.code, done.error["message"]) == (2, "keep_hours must be at least 1: GAIOS_LOG_KEEP_HOURS=0")
+    assert not (tmp_path / "new").exists()
+    assert not (made.dir / control.LOCK).exists()
+
+
+def test_settings_of_a_cell_that_runs_already_are_not_ignored_silently(
+    made: LocalCell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(control, "ignored", lambda cell, ids: {("GAIOS_LOG_LEVEL", "GAIOS_RECORD"): [*ids]})
+    cli_local.tell_ignored(made, [2, 3])
+    assert capsys.readouterr().err.startswith(
+        "gaios: replicas 2, 3 ran already, and not with GAIOS_LOG_LEVEL, GAIOS_RECORD of this environment;"
+    )
 
 
 def test_replicas_that_down_stopped_leave_no_cell_to_wait_for(made: LocalCell, cli: Callable[..., Done]) -> None:

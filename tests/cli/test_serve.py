@@ -141,3 +141,22 @@ def test_what_stops_a_replica_becomes_its_exit_code(file: str, tmp_path: Path, c
     monkeypatch.setattr("gaios.server.__main__.run", stop)
     done = cli("serve", "--config", file, "--id", "1", "--dir", str(tmp_path), "--json")
     assert (done.code, done.error["type"]) == (4, "StateMissing")
+    assert "gaios init" not in done.error["hint"]
+
+
+def test_whoever_starts_a_replica_that_nobody_created_is_told_how_that_is_done(
+    file: str, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A newcomer, who has lost nothing. Where anything of a replica is left, that would undo what it promised."""
+
+    def stop(settings: config.Settings) -> None:
+        raise errors.StateMissing(directory=settings.dir, what="the directory")
+
+    monkeypatch.setattr("gaios.server.__main__.run", stop)
+    home = tmp_path / "home"
+    arguments = ("serve", "--config", file, "--id", "1", "--dir", str(home), "--json")
+    assert cli(*arguments).error["hint"].startswith("if this replica was never created, as of a new cell: gaios init")
+    home.mkdir()
+    assert "gaios init" in cli(*arguments).error["hint"]
+    (home / "wal").mkdir()
+    assert "gaios init" not in cli(*arguments).error["hint"]

@@ -1,5 +1,7 @@
 """snapshot says what a directory has, and by its code whether all of it is whole."""
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,6 +54,20 @@ def test_one_is_read_to_its_end(directory: Path, cell: HandCell, cli: Cli) -> No
         row["slot"] for row in cli("snapshot", "inspect", str(directory / "replica-1"), "--slot", str(expected[0]), "--json").lines
     ] == [expected[0]]
     assert b"1 chunks as their digests name them, 1 clients" in cli("snapshot", "inspect", str(directory)).out
+
+
+def test_what_may_not_be_read_stops_no_replica(directory: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rights of whoever looks are wrong, and no disk."""
+
+    def scandir(path: Path) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    done = cli("snapshot", "ls", str(directory / "replica-1"), "--json")
+    assert (done.code, done.error["type"]) == (2, "ConfigurationError")
+    assert "Permission denied" in done.error["message"]
+    assert "stops" not in done.error["message"]
+    assert "this process is user" in done.error["hint"]
 
 
 def test_damage_is_named_and_is_no(directory: Path, cell: HandCell, cli: Cli) -> None:

@@ -50,6 +50,26 @@ def test_the_logs_numbers_are_keys_too() -> None:
     assert config.settings(keys(log={"term_ms": 900})).log.term_ms == 900
 
 
+def test_what_was_given_wrong_is_named_as_it_was_given() -> None:
+    """Whoever set a variable long ago has to be told which."""
+    wrong = {"GAIOS_LOG_KEEP_HOURS": "0", "GAIOS_LOG_LEVEL": "debug"}
+    with pytest.raises(ConfigurationError, match=r"^keep_hours must be at least 1: GAIOS_LOG_KEEP_HOURS=0$"):
+        config.load(None, {}, wrong, keys())
+    with pytest.raises(ConfigurationError, match=r"^keep_hours must be at least 1: --log-keep-hours 0$"):
+        config.load(None, {"log_keep_hours": "0"}, {"GAIOS_LOG_KEEP_HOURS": "7"}, keys())
+    with pytest.raises(ConfigurationError, match=r"beat_ms \(500\): GAIOS_LOG_BEAT_MS=500$"):
+        config.load(None, {}, {"GAIOS_LOG_BEAT_MS": "500"}, keys())
+    with pytest.raises(ConfigurationError, match=r"beat_ms \(500\): GAIOS_LOG_BEAT_MS=500, --log-term-ms 900$"):
+        config.load(None, {"log_term_ms": "900"}, {"GAIOS_LOG_BEAT_MS": "500"}, keys() | {"log": {"term_ms": 2_000}})
+    with pytest.raises(ConfigurationError, match=r"^id is missing$"):
+        config.load(None, {"log_level": "debug"}, {}, {key: value for key, value in keys().items() if key != "id"})
+
+
+def test_the_variables_that_tell_how_a_replica_behaves_are_known() -> None:
+    told = {"GAIOS_LOG_LEVEL": "debug", "GAIOS_BACKUP_URL": "", "GAIOS_ID": "3", "GAIOS_DIR": "/d", "GAIOS_ENDPOINTS": "x", "HOME": "/"}
+    assert config.variables(told) == {"GAIOS_LOG_LEVEL": "debug", "GAIOS_BACKUP_URL": ""}
+
+
 def test_backups_are_told_as_the_log_is() -> None:
     """By a table, a variable, a flag."""
     base = {"cell": {"id": "0" * 32}, "replica": [{"id": 1, "client": "127.0.0.1:1", "peer": "127.0.0.1:2", "admin": "127.0.0.1:3"}]}

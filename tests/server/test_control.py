@@ -1,8 +1,11 @@
 """The control socket: requests and answers between commands and a supervisor."""
 
 import asyncio
+import errno
 import os
+import shutil
 import socket
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -29,13 +32,14 @@ async def test_a_supervisor_answers_one_line_with_one(cell: local.LocalCell) -> 
     running = asyncio.ensure_future(Supervisor(cell, log=quiet()).run())
     await until((cell.dir / control.SOCKET).exists)
     answer = await asyncio.to_thread(control.ask, cell, {"do": "state"})
-    assert answer == {"supervisor": os.getpid(), "replicas": {"1": "stopped", "2": "stopped", "3": "stopped"}, "failed": {}}
+    assert answer == {"supervisor": os.getpid(), "replicas": {"1": "stopped", "2": "stopped", "3": "stopped"}, "failed": {}, "settings": {}}
     for wrong in (
         {},
         {"do": "dance"},
         {"do": "start", "replicas": [9]},
         {"do": "stop", "replicas": "x"},
         {"do": "stop", "replicas": [True]},
+        {"do": "start", "replicas": [], "settings": {"GAIOS_LOG_LEVEL": 7}},
     ):
         with pytest.raises(errors.ConfigurationError):
             await asyncio.to_thread(control.ask, cell, wrong)
@@ -71,6 +75,45 @@ def test_a_full_down_forgets_what_was_down(cell: local.LocalCell) -> None:
     assert control.is_down(cell, 1)
     control.stop(cell)
     assert not any(control.is_down(cell, replica) for replica in cell.ids)
+
+
+def test_who_is_down_is_known_without_the_replicas_own_disk(cell: local.LocalCell) -> None:
+    """A file system that went read-only, or away, with one of them must keep nobody from being stopped."""
+    for replica in cell.ids:
+        shutil.rmtree(cell.replica_dir(replica))
+    assert control.all_down(cell) == [1, 2, 3]
+    assert control.stop(cell) == []
+    assert control.all_down(cell) == []
+    assert control.stop(cell, [2]) == []
+    assert control.all_down(cell) == [2]
+
+
+def test_what_cannot_be_marked_is_stopped_and_then_told(cell: local.LocalCell, monkeypatch: pytest.MonkeyPatch) -> None:
+    control.mark_down(cell, 2, down=False)
+    asked = list[Collection[int]]()
+
+    def stop(cell: local.LocalCell, ids: Collection[int]) -> list[int]:
+        asked.append(ids)
+        return [2]
+
+    def touch(path: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr(Path, "touch", touch)
+    monkeypatch.setattr(control, "_stop_directly", stop)
+    with pytest.raises(errors.ConfigurationError, match=f"^2 stopped; .*{cell.dir / 'down-2'}: No space left"):
+        control.stop(cell, [2])
+    assert asked == [[2]]
+
+
+def test_settings_that_a_replica_was_not_started_with_are_named(cell: local.LocalCell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one that nobody knows of, nothing is said."""
+    told = {"settings": {"1": {"GAIOS_LOG_LEVEL": "debug"}, "2": {"GAIOS_LOG_LEVEL": "info"}, "3": {}}}
+    monkeypatch.setattr(control, "ask", lambda cell, request: told)
+    monkeypatch.setenv("GAIOS_LOG_LEVEL", "debug")
+    monkeypatch.setenv("GAIOS_BACKUP_URL", "")  # as good as not set
+    assert control.ignored(cell, [1, 2, 3, 4]) == {("GAIOS_LOG_LEVEL",): [2, 3]}
+    assert control.ignored(cell, [1]) == {}
 
 
 def test_a_taken_port_is_named_before_anything_is_started(cell: local.LocalCell) -> None:

@@ -59,18 +59,18 @@ def test_each_replica_that_failed_is_named_with_its_reason(cell: local.LocalCell
     with pytest.raises(errors.ReplicaFailed) as raised:
         failures.check_hope(cell, damaged)
     assert str(raised.value) == (
-        "3 of 5 replicas cannot start, and 3 are needed: replica 1: promise-1 is missing; "
-        "replica 3: it belongs to another cell; replica 4: promise-1 is missing"
+        "3 of 5 replicas cannot start, and 3 are needed: replicas 1, 4: promise-1 is missing; replica 3: it belongs to another cell"
     )
     assert raised.value.hint.startswith("replicas 2, 5 still run; gaios down ")
     with pytest.raises(errors.ReplicaFailed) as raised:
         failures.check_hope(cell, damaged, rest_stops=True)
-    assert raised.value.hint.startswith("the others were stopped")
+    assert raised.value.hint.startswith("the others were stopped; gaios verify")
 
 
 def test_where_all_are_misconfigured_no_state_is_to_blame(cell: local.LocalCell) -> None:
-    with pytest.raises(errors.ConfigurationError, match="another cell"):
+    with pytest.raises(errors.ConfigurationError, match="replicas 1, 2, 3: it belongs to another cell") as raised:
         failures.check_hope(cell, told("failed failed failed running running", {1: OTHER, 2: OTHER, 3: OTHER}))
+    assert "verify" not in raised.value.hint  # which finds nothing wrong
 
 
 def test_stopped_and_failed_replicas_are_missing_together(cell: local.LocalCell) -> None:
@@ -94,8 +94,17 @@ def test_a_start_that_was_refused_has_the_exit_code_of_its_reason(cell: local.Lo
     error = failures.refused(cell, {2: MISSING})
     assert isinstance(error, errors.ReplicaFailed)
     assert str(error) == "replica 2 did not start: promise-1 is missing"
-    assert str(cell.replica_dir(2) / "log") in error.hint
+    assert error.hint == f"see {failures.log_of(cell, 2)}"
     assert isinstance(failures.refused(cell, {2: OTHER}), errors.ConfigurationError)
+
+
+def test_the_log_that_is_named_is_one_that_can_be_written(cell: local.LocalCell) -> None:
+    own = cell.replica_dir(2) / "log"
+    assert failures.log_of(cell, 2) == "what the `gaios up` said that supervises it"
+    (cell.dir / control.LOG).touch()
+    assert failures.log_of(cell, 2) == str(cell.dir / control.LOG)
+    own.touch()
+    assert failures.log_of(cell, 2) == str(own)
 
 
 def test_without_a_supervisor_nobody_tells(cell: local.LocalCell) -> None:

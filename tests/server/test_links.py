@@ -77,6 +77,23 @@ async def test_a_peer_of_another_number_is_not_spoken_to() -> None:
     assert transport.aborted
 
 
+async def test_where_a_peer_of_another_number_is_stands_once_in_its_sentence() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        listener = Listener(bytes(16))
+        while listener.hello is None:
+            listener.feed(await reader.read(4_096))
+        writer.write(listener.accept(replica=4, member=4, boot=1))
+        await reader.read()
+
+    async with serving(answer) as where:
+        made = link(config.address(where))
+        running = asyncio.ensure_future(made.run())
+        await until(lambda: made.problem)
+        running.cancel()
+        assert made.problem == f"{where} belongs to member 4, not to member 2"
+        await asyncio.wait({running})
+
+
 async def test_a_silent_peer_is_given_up() -> None:
     made, transport = await welcomed()
     now = asyncio.get_running_loop().time()

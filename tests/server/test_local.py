@@ -1,5 +1,6 @@
 """A local cell's directory: created, found again, never overwritten."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,28 @@ def test_an_unfinished_creation_starts_over(tmp_path: Path) -> None:
     second = local.open_or_create(tmp_path, replicas=5)
     assert second.cell.id != first.cell.id
     assert second.ids == [1, 2, 3, 4, 5]
+
+
+def test_an_unfinished_restore_is_no_unfinished_creation(tmp_path: Path) -> None:
+    """A creation over it would put an empty cell in the place of what was being restored.  [SAFETY 2]"""
+    cell = local.create(tmp_path, local.founders(3, 20_000))
+    (tmp_path / local.RESTORING).touch()
+    assert not local.is_unfinished_restore(tmp_path)  # all was made, but for the end of its mark
+    cell.manifest.unlink()
+    assert local.is_unfinished_restore(tmp_path)
+    calls: tuple[Callable[[], object], ...] = (
+        lambda: local.open_or_create(tmp_path),
+        lambda: local.open_or_create(tmp_path, existing=True),
+        lambda: local.create(tmp_path, cell.founders),
+    )
+    for call in calls:
+        with pytest.raises(ConfigurationError, match="unfinished restore") as refused:
+            call()
+        assert f"gaios snapshot restore URL --into {tmp_path}" in refused.value.hint
+    assert all(cell.replica_dir(replica).is_dir() for replica in cell.ids)
+    (tmp_path / "replica-1" / "lock").write_text("1\n")
+    with pytest.raises(StateMissing, match=r"cell\.toml"):  # it was finished, and lived
+        local.open_or_create(tmp_path)
 
 
 def test_a_cell_that_lost_its_manifest_is_not_an_unfinished_creation(tmp_path: Path) -> None:

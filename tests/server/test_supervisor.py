@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from gaios import errors
-from gaios.server import config, control, local
-from gaios.server.supervisor import Keeper, Supervisor
+from gaios.server import config, control, local, supervisor
+from gaios.server.supervisor import Supervisor
 from tests.server.parts import places
 from tests.server.shells import get, quiet, until
 from tests.servers import PATIENCE_S
@@ -111,6 +112,25 @@ def test_up_of_one_replica_brings_a_supervisor_that_leaves_the_others_down(cell:
     assert pids(cell)[1] == pids(cell)[3] == 0
 
 
+def test_a_replica_gets_the_settings_of_whoever_starts_it(cell: local.LocalCell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over those of the supervisor, and also when it is started again."""
+    monkeypatch.setenv("GAIOS_SCRUB_MIB_S", "3")
+    control.detach(cell)
+    wait(lambda: all_run(cell))
+    asked = {"do": "state"}
+    assert control.ask(cell, asked)["settings"]["2"] == {"GAIOS_SCRUB_MIB_S": "3"}
+    control.stop(cell, [2])
+    monkeypatch.setenv("GAIOS_SCRUB_MIB_S", "4")
+    monkeypatch.setenv("GAIOS_LOG_FORMAT", "json")
+    assert control.start(cell, [1, 2]) == [2]
+    wait(lambda: pids(cell)[2])
+    kill_until_restarted(cell, 2)
+    told = control.ask(cell, asked)["settings"]
+    assert (told["1"], told["2"]) == ({"GAIOS_SCRUB_MIB_S": "3"}, {"GAIOS_SCRUB_MIB_S": "4", "GAIOS_LOG_FORMAT": "json"})
+    environment = Path(f"/proc/{pids(cell)[2]}/environ").read_bytes().split(b"\0")
+    assert {b"GAIOS_SCRUB_MIB_S=4", b"GAIOS_LOG_FORMAT=json"} <= {*environment}
+
+
 def test_a_replica_without_its_directory_is_not_started_again(cell: local.LocalCell) -> None:
     """[SAFETY 2]: exit code 4, and a person has to look; the others go on."""
     (cell.replica_dir(2) / "promise-1").unlink()
@@ -126,6 +146,39 @@ def test_a_replica_without_its_directory_is_not_started_again(cell: local.LocalC
     assert str(cell.replica_dir(3)) in failed["3"]["reason"]
 
 
+def test_what_the_disk_of_one_replica_refuses_is_nobody_elses_failure(cell: local.LocalCell) -> None:
+    """Nor does it keep that replica from being started, stopped and left down: without a log of its own it speaks in the supervisor's."""
+    (cell.replica_dir(3) / "log").mkdir()  # where nothing can be appended, as on a file system that is read-only
+    for name in ("promise-1", "promise-2"):
+        (cell.replica_dir(3) / name).unlink()
+    (cell.replica_dir(2) / "log").mkdir()
+    control.detach(cell)
+    wait(lambda: states(cell) == {"1": "running", "2": "running", "3": "failed"})
+    failed = control.ask(cell, {"do": "state"})["failed"]["3"]
+    assert failed == {"code": 4, "reason": f"{cell.replica_dir(3) / 'log'}: Is a directory (exit code 4)"}
+    said = (cell.dir / control.LOG).read_text()
+    assert "promise-1" in said
+    assert "Traceback" not in said
+    wait(lambda: all(pid for replica, pid in pids(cell).items() if replica != 3))
+    assert control.stop(cell, [2, 3]) == [2]
+    assert control.start(cell, [2, 3]) == [2, 3]
+    wait(lambda: states(cell)["3"] == "failed")
+    assert control.stop(cell) == [1, 2]
+
+
+def test_why_a_replica_ended_whose_directory_was_deleted_is_known(cell: local.LocalCell) -> None:
+    """Its log went with it."""
+    control.detach(cell)
+    asyncio.run(healthy(cell, 2))
+    shutil.rmtree(cell.replica_dir(2))
+    wait(lambda: states(cell)["2"] == "failed")
+    reason = control.ask(cell, {"do": "state"})["failed"]["2"]["reason"]
+    assert reason.endswith("this replica stops")
+    (line,) = [line for line in (cell.dir / control.LOG).read_text().splitlines() if "replica_failed" in line]
+    assert line.endswith(f"see={cell.dir / control.LOG}")
+    assert control.stop(cell) == [1, 3]
+
+
 async def test_a_majority_that_cannot_start_ends_the_wait(cell: local.LocalCell) -> None:
     for replica in (1, 2):
         for name in ("promise-1", "promise-2"):
@@ -138,6 +191,24 @@ async def test_a_majority_that_cannot_start_ends_the_wait(cell: local.LocalCell)
         async with asyncio.timeout(PATIENCE_S):
             await Supervisor(cell, log=quiet()).run(never)
     assert not any(pids(cell).values())
+
+
+async def test_a_supervisor_whose_cell_was_deleted_ends(cell: local.LocalCell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its replicas, and touches nothing of what was put in its place."""
+    monkeypatch.setattr(supervisor, "LOOK_S", 0.05)
+    running = asyncio.ensure_future(Supervisor(cell, log=quiet()).run())
+    async with asyncio.timeout(3 * PATIENCE_S):
+        await until(lambda: all_run(cell))
+        before = pids(cell)
+        cell.dir.rename(cell.dir.with_name("moved"))
+        cell.dir.mkdir()
+        (cell.dir / control.SOCKET).touch()
+        with pytest.raises(errors.ConfigurationError, match="was deleted, moved or replaced"):
+            await running
+    for pid in before.values():
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+    assert (cell.dir / control.SOCKET).exists()
 
 
 async def test_two_supervisors_of_one_cell_are_one_too_many(cell: local.LocalCell) -> None:
@@ -187,26 +258,6 @@ async def test_an_error_of_what_runs_beside_ends_the_supervision(cell: local.Loc
     with pytest.raises(errors.Unavailable):
         await Supervisor(cell, log=quiet()).run(ready)
     assert not any(pids(cell).values())
-
-
-def test_early_deaths_are_answered_later_and_later(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """0.2 s, twice as late each time up to 2 s; after a life of ten seconds 0.2 s again."""
-    delays: list[float] = []
-
-    class Loop:
-        def call_later(self, delay: float, *_: object) -> None:
-            delays.append(delay)
-
-    now = [100.0]
-    monkeypatch.setattr(asyncio, "get_running_loop", Loop)
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    cell = local.LocalCell(tmp_path, config.Cell(id="a" * 32), places(1))
-    keeper = Keeper(cell, 1, lambda: None, quiet())
-    for lived in (1, 1, 1, 1, 1, 1, 10, 1):
-        keeper.state, keeper._began = "running", now[0]
-        now[0] += lived
-        keeper._ended()
-    assert delays == [0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 0.2, 0.4]
 
 
 async def test_one_replica_in_the_foreground_serves_and_leaves_cleanly(cell: local.LocalCell) -> None:

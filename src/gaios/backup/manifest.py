@@ -47,6 +47,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """That the backup was read back and restored, and what that came to."""
 
     time_ms: int
+    """When the making began that the proof ends, by the wall clock of who made it."""
     slot: int
     chain: str
     checksum: int
@@ -162,9 +163,9 @@ def decode(kind: type[_T], data: bytes, what: str) -> _T:
     try:
         found = msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise BackupDamaged(what=what, reason=f"it cannot be read: {error}") from None
+        raise _damaged(what, f"it cannot be read: {error}") from None
     if found.version != VERSION:
-        raise BackupDamaged(what=what, reason=f"it is of format {found.version}; this version reads {VERSION}")
+        raise _damaged(what, f"it is of format {found.version}; this version reads {VERSION}")
     return found
 
 
@@ -172,10 +173,20 @@ def _unseal(data: bytes, what: str) -> _Sealed:
     try:
         found = _sealed.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BackupDamaged(what=what, reason=f"it cannot be read: {error}") from None
+        raise _damaged(what, f"it cannot be read: {error}") from None
     if seal(bytes(found.body)) != found.seal:
-        raise BackupDamaged(what=what, reason="its bytes are not those that were written")
+        raise _damaged(what, "its bytes are not those that were written")
     return found
+
+
+def _damaged(what: str, reason: str) -> BackupDamaged:
+    error = BackupDamaged(what=what, reason=reason)
+    if what == HEAD:
+        error.hint = (
+            "nothing else says which backups of this store were proved: bring that object back (an older version, or a copy's), or use "
+            "a copy of the store; a new backup can be made in an empty one"
+        )
+    return error
 
 
 def identifier(slot: int, taken_ms: int, nonce: str) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from gaios.backup.stores import Found
-from gaios.errors import ConfigurationError, Error, Unavailable
+from gaios.backup.stores import Found, unavailable
+from gaios.errors import ConfigurationError, Error
 
 try:
     import obstore
@@ -115,4 +115,4 @@ class ObjectStore:
             return ConfigurationError(reason=f"{self.url} cannot put under a condition", hint="use S3, GCS, Azure, or file:///DIR")
         if isinstance(error, (PermissionDeniedError, UnauthenticatedError, PermissionError)):
             return ConfigurationError(reason=told, hint="see docs/operations/backup.md for its settings and the rights it needs")
-        return Unavailable(waited_ms=0, reason=told)
+        return unavailable(told)

@@ -6,6 +6,7 @@ Rule 2. What is between the wanted slot and the end of its backup is not applied
 """
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from gaios.backup.manifest import HEAD, Entry, Head, Manifest, Piece, decode, seal_of
@@ -99,9 +100,16 @@ def choose(
     if not manifests:
         last = read_manifest(store, named or newest, head.cell)
         return Plan(last, last, _cover([last], last), last.slot)
-    target = to_slot if to_slot is not None else manifests[-1].slot
-    if target > manifests[-1].slot:
-        raise ConfigurationError(reason=f"the newest backup in {store.url} goes through slot {manifests[-1].slot}, not {target}")
+    end = manifests[-1]
+    target = to_slot if to_slot is not None else end.slot
+    if target > end.slot or (to_ms is not None and to_ms > _known_ms(end)):
+        which = f"backup {end.id}" if named is not None else f"the newest backup, {end.id},"
+        known = _time(_known_ms(end))
+        what, flag, most = (f"slot {target}", "--to-slot", end.slot) if to_ms is None else (f"time {_time(to_ms)}", "--to-time", known)
+        raise ConfigurationError(
+            reason=f"{which} in {store.url} ends with slot {end.slot}, and tells nothing later than {known}: {what} is not in it",
+            hint=f"leave {flag} away for all that it has, or say at most {most}",
+        )
     last = next(manifest for manifest in manifests if manifest.slot >= target)
     for base in reversed(manifests):
         begins = base.snapshot.slot if base.snapshot is not None else 0
@@ -110,7 +118,7 @@ def choose(
                 return Plan(base, max(last, base, key=lambda each: each.slot), _cover(manifests, base, target), target, to_ms)
             except _Gap:
                 continue
-    what = f"slot {target}" if to_slot is not None else f"time {to_ms} ms"
+    what = f"time {_time(to_ms)}" if to_ms is not None else f"slot {target}"
     raise ConfigurationError(
         reason=f"no backup in {store.url} has a snapshot before {what} and the log from there on", hint=f"gaios snapshot ls {store.url}"
     )
@@ -201,6 +209,15 @@ def _cover(manifests: list[Manifest], base: Manifest, target: int | None = None)
         found.append(piece)
         at = piece.last
     return found
+
+
+def _known_ms(manifest: Manifest) -> int:
+    """Until when it tells what the cell held: nothing was written between its last value and its making."""
+    return max(manifest.time_ms, manifest.taken_ms)
+
+
+def _time(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1_000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _time_of(store: Store, manifest: Manifest) -> int:

@@ -89,7 +89,9 @@ class _Save:
         self.found = store.get(HEAD)
         self.head = Head(cell=self.cell) if self.found is None else decode(Head, self.found.data, HEAD)
         if self.head.cell != self.cell:
-            raise AnotherCell(what=store.url, found=f"cell {self.head.cell}", expected=f"cell {self.cell}")
+            error = AnotherCell(what=store.url, found=f"cell {self.head.cell}", expected=f"cell {self.cell}")
+            error.hint = "name a store of this cell's own, another URL: a restored cell is a new one, too"
+            raise error
         newest = self.head.newest
         self.before = read_manifest(store, newest, self.cell) if newest is not None else None
         self.machine = LockService()

@@ -7,9 +7,11 @@ False reads what is there now.
 Rule 3. A directory's objects are files, written aside, synced, and then linked or renamed; `head` is replaced under a lock of `DIR/lock`.
 """
 
+import errno
 import fcntl
 import os
 import secrets
+import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -22,6 +24,12 @@ from gaios.errors import ConfigurationError, Unavailable
 SCHEMES: Final = ("file", "s3", "s3a", "gs", "az", "abfs", "abfss")
 _LOCK: Final = "lock"
 _ASIDE: Final = ".new-"
+_NO_ROOM: Final = "free some space where the store is, and give the command again: the backups that it names are whole all the same"
+_HINTS: Final = {
+    errno.EROFS: "make the store writable, or name another; a restore goes without writing: --read-only --generation N",
+    errno.ENOSPC: _NO_ROOM,
+    errno.EDQUOT: _NO_ROOM,
+}
 
 
 class Found(NamedTuple):
@@ -186,8 +194,17 @@ class DirectoryStore:
     def _failed(self, what: str, name: str, error: OSError) -> ConfigurationError | Unavailable:
         told = f"cannot {what} {self.path / name}: {error.strerror or error}"
         if isinstance(error, (PermissionError, NotADirectoryError, IsADirectoryError)):
-            return ConfigurationError(reason=told)
-        return Unavailable(waited_ms=0, reason=told)
+            return ConfigurationError(
+                reason=told, hint=f"this process is user {os.geteuid()}: look at ls -ld {shlex.quote(str(self.path))}"
+            )
+        return unavailable(told, _HINTS.get(error.errno or 0, ""))
+
+
+def unavailable(told: str, hint: str = "") -> Unavailable:
+    """The error of a store that does not do what it was asked to."""
+    failed = Unavailable(waited_ms=0, reason=told)
+    failed.hint = hint or "the backups that the store names are whole all the same; see what ails it, and give the command again"
+    return failed
 
 
 def _version(data: bytes) -> str:

@@ -5,6 +5,7 @@ remembers the generation.
 Rule 2. Everything is read, proved and restored in memory before a generation is reserved, and that before a directory is made.
 """
 
+import shlex
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -100,7 +101,7 @@ def inspect(url: str, backup: str | None, *, json: bool) -> int:
         if snapshot is None
         else f"snapshot: behind slot {snapshot.slot}, {snapshot.size} bytes in {len(snapshot.chunks)} chunks, digest {snapshot.digest}",
         f"log: slots {told.log[0].first} to {told.log[-1].last} in {len(told.log)} pieces" if told.log else "log: none",
-        f"proved {_when(told.proof.time_ms)}: restored through slot {told.proof.slot}, checksum {told.proof.checksum}",
+        f"proved when it was made: restored through slot {told.proof.slot}, checksum {told.proof.checksum}",
     ]
     for line in lines:
         output.write_line(line)
@@ -184,10 +185,11 @@ def restore(
                 hint="write a new id of 32 digits into it",
             )
         _create_founder(settings, made)
-        start = f"gaios serve --config {config_file}"
+        told = {"--config": config_file, "--id": id_, "--dir": directory}
+        start = shlex.join(["gaios", "serve", *(word for flag, value in told.items() if value is not None for word in (flag, value))])
     else:
         where, cell, places = _create_local(str(into), replicas, port, made)
-        start = f"gaios up --dir {into}"
+        start = shlex.join(["gaios", "up", "--dir", str(into)])
     answer = {
         "dir": where,
         "cell": cell,

@@ -2,7 +2,8 @@
 
 Rule 1. `up` returns, or says that it is ready, when a write was acknowledged: an empty MultiOp, which leaves no trace in the database.
 Rule 2. A second `up` changes nothing: it waits, prints the same and returns.
-Rule 3. `up --replica` returns when each of the named replicas answers for itself; whether the cell writes is another question.
+Rule 3. `up --replica` returns when each of the named replicas answers for itself and takes part, as far as enough others are there to tell:
+one that is refused by them answers, too, for a moment. Whether the cell writes is another question.
 Rule 4. Nobody waits for what cannot come: replicas that failed for good, or that `down --replica` stopped, are named at once.
 """
 
@@ -12,6 +13,7 @@ import shlex
 import shutil
 import signal
 import sys
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +26,7 @@ from gaios.server.config import REPLICAS_MAX
 
 if TYPE_CHECKING:
     from gaios.client import Cell, CellStatus
+    from gaios.server import config
     from gaios.server.config import Founder
     from gaios.server.local import LocalCell
 
@@ -33,6 +36,8 @@ READY_S = 60.0
 """Within which a cell must acknowledge a write; reading a long log may take seconds, electing a master takes one."""
 SETTLE_S = 2.0
 """How long `up` waits for replicas that a write did not need, before it warns of them: one that is damaged says so in half a second."""
+TAKE_PART_S = 5.0
+"""How long `up --replica` waits for a replica that answers to be counted on, or refused: one lease or two. Who lacks much takes longer."""
 _LOOK_S = 0.05
 _ASK_S = 0.2
 
@@ -65,7 +70,10 @@ async def up(
 
     if replica and local.find(dir_) is None:
         raise ConfigurationError(reason=f"there is no cell in {dir_}", hint="name the directory that was given to gaios up")
-    cell = local.open_or_create(dir_, replicas=replicas, port=port, existing=existing, check=check_free)
+    found = local.find(dir_)
+    if found is not None:
+        check_settings(found.cell, found.places)
+    cell = local.open_or_create(dir_, replicas=replicas, port=port, existing=existing, check=check_new)
     if record:
         record_into(cell, record)
     if backup_url:
@@ -76,10 +84,12 @@ async def up(
     if replica:
         control.check_ids(cell, replica)
         control.check_ports(cell, replica)
-        control.start(cell, replica)
+        started = control.start(cell, replica)
+        tell_ignored(cell, {*replica} - {*started})
         show_replicas(cell, replica, await answering(cell, set(replica)), json=form.json)
         return exits.DONE
     failures.check_down(cell, control.all_down(cell))
+    tell_ignored(cell, cell.ids)
     output.note_if_watched(f"waiting until {len(cell.ids)} replicas in {cell.dir} acknowledge a write …")
     if not control.is_supervised(cell):
         control.check_ports(cell)
@@ -176,6 +186,31 @@ def check_hope(cell: "LocalCell") -> None:
         failures.check_hope(cell, told)
 
 
+def check_new(places: "tuple[Founder, ...]") -> None:
+    """What would keep a new cell from running, before anything of it is created. Raises as `check_settings` and `check_free` do."""
+    from gaios.server import config
+
+    check_settings(config.Cell(id="0" * 32), places)
+    check_free(places)
+
+
+def check_settings(cell: "config.Cell", places: "Sequence[Founder]") -> None:
+    """Raises `ConfigurationError` for settings that no replica could be started with: each takes them from this environment."""
+    from gaios.server import config
+
+    founders = [{role: getattr(place, role) for role in ("id", "client", "peer", "admin")} for place in places]
+    config.load(None, {"id": places[0].id, "dir": "."}, base={"cell": {"id": cell.id}, "replica": founders})
+
+
+def tell_ignored(cell: "LocalCell", ids: Collection[int]) -> None:
+    """Of settings of this environment that replicas which run already were not started with."""
+    from gaios.server import control
+
+    for names, told in control.ignored(cell, ids).items():
+        who = f"replica{'' if len(told) == 1 else 's'} {', '.join(map(str, told))}"
+        output.note(f"{who} ran already, and not with {', '.join(names)} of this environment; what is started anew gets it")
+
+
 def check_free(places: "tuple[Founder, ...]") -> None:
     """Raises `PortTaken` when a cell could not listen there: before anything of it is created."""
     from gaios.server import control
@@ -203,7 +238,7 @@ async def warn(cell: "LocalCell") -> None:
             await asyncio.sleep(_LOOK_S)
     for replica in sorted(silent):
         why = f"did not start: {failed[replica].reason}" if replica in failed else "does not answer yet"
-        output.note(f"replica {replica} {why}; see {cell.replica_dir(replica) / 'log'}")
+        output.note(f"replica {replica} {why}; see {failures.log_of(cell, replica)}")
 
 
 async def look(connected: "Cell") -> "CellStatus | None":
@@ -219,32 +254,45 @@ def answered(told: "CellStatus | None") -> set[int | None]:
     return set() if told is None else {replica.id for replica in told.replicas if replica.role != "unreachable"}
 
 
+def takes_part(told: "CellStatus", ids: set[int], waited_s: float) -> bool:
+    """Whether there is nothing more to wait for: where too few answer to count on anybody, there is not."""
+    if told.tolerates is None or waited_s > TAKE_PART_S:
+        return True
+    rows = [replica for replica in told.replicas if replica.id in ids]
+    # One that was away for less than a lease or two is still counted on when it comes back; what it says of itself tells more.
+    return all(row.fit for row in rows) and (waited_s > SETTLE_S or not any(row.why for row in rows))
+
+
 async def answering(cell: "LocalCell", ids: set[int]) -> "CellStatus":
-    """Wait until each of these replicas answers; what they said then.
+    """Wait until each of these replicas answers, and for a moment until it takes part; what they said then.
 
     Raises:
-        ConfigurationError, ReplicaFailed: one of them cannot start.
+        ConfigurationError, ReplicaFailed: one of them cannot start, or go on.
         Unavailable: one of them did not answer within `READY_S`.
     """
     import gaios
     from gaios.server import failures
 
-    end = asyncio.get_running_loop().time() + READY_S
+    loop = asyncio.get_running_loop()
+    end = loop.time() + READY_S
+    first_answer: float | None = None
     async with gaios.connect(cell.endpoints, timeout=READY_S) as connected:
         while True:
             told = await look(connected)
             silent = ids - answered(told)
             if told is not None and not silent:
-                return told
+                first_answer = first_answer or loop.time()
+                if takes_part(told, ids, loop.time() - first_answer):
+                    return told
             supervised = await asyncio.to_thread(failures.ask, cell)
             failed = supervised.failures if supervised is not None else {}
-            if supervised is not None and (final := {i: failed[i] for i in silent if supervised.states[i] == "failed"}):
+            if supervised is not None and (final := {i: failed[i] for i in ids if supervised.states[i] == "failed"}):
                 raise failures.refused(cell, final)
-            if asyncio.get_running_loop().time() > end:
+            if silent and loop.time() > end:
                 first = min(silent)
                 why = f": {failed[first].reason}" if first in failed else ""
                 raise Unavailable(
-                    waited_ms=int(READY_S * 1_000), reason=f"replica {first} does not answer{why}; see {cell.replica_dir(first) / 'log'}"
+                    waited_ms=int(READY_S * 1_000), reason=f"replica {first} does not answer{why}; see {failures.log_of(cell, first)}"
                 )
             await asyncio.sleep(_LOOK_S)
 

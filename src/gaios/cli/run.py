@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from cyclopts import (
     CoercionError,
+    ConsumeMultipleError,
     CycloptsError,
     MissingArgumentError,
     UnknownCommandError,
@@ -82,14 +83,18 @@ def usage(error: CycloptsError, arguments: Sequence[str]) -> exits.Report:
         case UnknownCommandError():
             # Its own message imports every command to look at it.
             written = (error.unused_tokens or [""])[0]
-            nearest = difflib.get_close_matches(written, names(), n=1)
-            message = f"there is no command {written!r}" + (f"; did you mean {nearest[0]!r}?" if nearest else "")
-            hint = "gaios --help shows every command"
+            known = [name for name in error.app or () if not name.startswith("-")] if error.command_chain else names()
+            nearest = difflib.get_close_matches(written, known, n=1)
+            message = f"there is no command {' '.join((*(error.command_chain or ()), written))!r}"
+            message += f"; did you mean {' '.join((*(error.command_chain or ()), nearest[0]))!r}?" if nearest else ""
+            hint = f"{command} --help shows every command"
             if written.startswith("-") and written != STDIN:
                 message, hint = (
                     f"unknown option: {written}",
                     "options stand behind the command: gaios COMMAND --json; gaios --help shows every command",
                 )
+        case ConsumeMultipleError(argument=argument) if argument is not None:
+            message = f"{command} needs something behind {argument.name}"
         case MissingArgumentError(keyword=None, argument=argument) if argument is not None:
             message = f"{command} needs {argument.name}"
         case UnusedCliTokensError(unused_tokens=[first, *_]):

@@ -19,7 +19,7 @@ from cyclopts import Parameter
 
 from gaios.cli import exits, output
 from gaios.cli.parameters import FORM, Form, Text
-from gaios.errors import ConfigurationError
+from gaios.errors import ConfigurationError, StateMissing
 from gaios.log.options import Options
 from gaios.server import config
 
@@ -164,4 +164,14 @@ def serve(*, config_file: Config = None, flags: Flags = NONE, form: Form = FORM)
     settings = load(config_file, flags)
     if form.json:
         settings = msgspec.structs.replace(settings, log_format="json")
-    return exits.INTERRUPTED if run(settings) == signal.SIGINT else exits.DONE
+    try:
+        return exits.INTERRUPTED if run(settings) == signal.SIGINT else exits.DONE
+    except StateMissing as error:
+        if config_file and not any_state(Path(settings.dir)):
+            error.hint = f"if this replica was never created, as of a new cell: gaios init, once in its life; otherwise {error.hint}"
+        raise
+
+
+def any_state(where: Path) -> bool:
+    """Whether anything of a replica is there, so that it was created once."""
+    return where.is_dir() and any(entry.name != "lost+found" for entry in where.iterdir())

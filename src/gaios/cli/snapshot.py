@@ -3,6 +3,7 @@
 Snapshots never change once they have a name, so a replica may run on the directory meanwhile.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -75,6 +76,7 @@ def inspect(
 
 def _all(directory: str) -> Iterator[tuple[int, "Directory", int]]:
     """Replica (0 where the name does not tell), reader and slot of each snapshot."""
+    from gaios.storage import access
     from gaios.storage.disk import Directory
     from gaios.storage.snapshot import slots
 
@@ -85,6 +87,10 @@ def _all(directory: str) -> Iterator[tuple[int, "Directory", int]]:
     if places == [path] and not any((path / name).exists() for name in ("wal", "snap", "promise-1", "promise-2")):
         raise ConfigurationError(reason=f"{directory} holds neither a cell nor a replica")
     for place in places:
+        try:
+            os.scandir(place).close()
+        except OSError as error:
+            raise access.refusal(place, error) from None
         digits = place.resolve().name.rpartition("-")[2]
         with closing(Directory(place)) as reader:
             for slot in slots(reader.names()):

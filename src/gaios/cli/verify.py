@@ -46,11 +46,14 @@ def verify(
 
 
 def missing(path: Path) -> list[dict[str, Any]]:
-    """A problem for each replica that the cell's manifest lists and that has no directory, or no manifest in it."""
+    """A problem for each replica that the cell's manifest lists and that has no directory or manifest; and for an unfinished restore."""
     from gaios.server import directory, local
 
     cell = local.find(path)
     problems = []
+    if local.is_unfinished_restore(path):
+        detail = "a restore of a backup was cut short, and this is no cell: give `gaios snapshot restore` again"
+        problems.append(_problem(0, local.MANIFEST, "missing", detail))
     for replica in cell.ids if cell is not None else ():
         where = path / f"replica-{replica}"
         if not where.is_dir():

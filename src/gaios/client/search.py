@@ -264,7 +264,7 @@ class Search:
                     # A greeting may be on its way since; who gave up here each time it is slow would never be connected again.
                     link.since = now
                 elif late >= 0:
-                    given_up.append((link, f"no greeting within {OPEN_WITHIN // MS} ms"))
+                    given_up.append((link, f"no greeting within {OPEN_WITHIN // MS} ms, as of one that is busy, or of no client port"))
             elif link.state == READY:
                 self._tick_ready(now, link, given_up)
         if self._seek_at <= now:

@@ -30,7 +30,7 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -168,6 +168,7 @@ _INNER: Final[dict[str, tuple[str, ...]]] = {"log": Options.__struct_fields__, "
 """Tables whose keys may be flags and variables, with the table's name before them."""
 _TABLES: Final = ("cell", "replica", "place", *_INNER)
 _OWN: Final = tuple(name for name in Settings.__struct_fields__ if name not in _TABLES)
+_REQUIRED: Final = ("id", "dir")
 KEYS: Final = (*_OWN, *(f"{table}_{name}" for table, names in _INNER.items() for name in names))
 """Every key that may be a flag or a variable."""
 
@@ -184,17 +185,26 @@ def load(
         ConfigurationError: it cannot be read, names an unknown key, or does not make sense.
     """
     found = read_file(path) if path is not None else dict(base or {})
-    variables = os.environ if environment is None else environment
+    told = os.environ if environment is None else environment
+    given: dict[str, tuple[str, Any]] = {}
     for key in KEYS:
-        variable = ENVIRONMENT + key.upper()
-        if variables.get(variable):
-            _put(found, key, variables[variable])
+        if told.get(name := ENVIRONMENT + key.upper()):
+            given[f"{name}={told[name]}"] = key, told[name]
     for key, value in (flags or {}).items():
         if key not in KEYS:
             raise _unknown("flag", key, KEYS)
         if value is not None:
-            _put(found, key, value)
-    return settings(found)
+            given[f"--{key.replace('_', '-')} {value}"] = key, value
+    try:
+        return settings(_with(found, given.values()))
+    except ConfigurationError as error:
+        raise _blamed(error, found, given) from None
+
+
+def variables(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The variables that tell a replica how to behave, by name; who it is and where is no such thing."""
+    told = os.environ if environment is None else environment
+    return {name: told[name] for key in KEYS if key not in _REQUIRED and (name := ENVIRONMENT + key.upper()) in told}
 
 
 def settings(found: Mapping[str, Any]) -> Settings:
@@ -274,6 +284,26 @@ def manifest_text(cell: Cell, founders: tuple[Founder, ...], places: tuple[Place
 def _quoted(text: str) -> str:
     # JSON's strings are TOML's basic strings, but for U+007F, which `address` and `Cell` have no use for.
     return msgspec.json.encode(text).decode()
+
+
+def _with(found: Mapping[str, Any], given: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    made = {key: dict(value) if isinstance(value, Mapping) else value for key, value in found.items()}
+    for key, value in given:
+        _put(made, key, value)
+    return made
+
+
+def _blamed(error: ConfigurationError, found: Mapping[str, Any], given: Mapping[str, tuple[str, Any]]) -> ConfigurationError:
+    """The error, with those variables and flags without which it would not be."""
+    blamed = []
+    for written, (key, _) in given.items():
+        try:
+            settings(_with(found, (each for other, each in given.items() if other != written)))
+        except ConfigurationError as other:
+            if str(other) == str(error) or key in _REQUIRED:
+                continue
+        blamed.append(written)
+    return ConfigurationError(reason=f"{error}: {', '.join(blamed):.200}", hint=error.hint) if blamed else error
 
 
 def _put(found: dict[str, Any], key: str, value: Any) -> None:  # noqa: ANN401 (checked when it is converted)

@@ -1,10 +1,14 @@
 """How commands reach a local cell: through its live supervisor's socket, or without one straight at the replicas.  [INTERFACE `up`, `down`]
 
-    request   {"do": "state"} | {"do": "reload"} | {"do": "stop"} | {"do": "stop", "replicas": [2]} | {"do": "start", "replicas": [2]}
+    request   {"do": "state"} | {"do": "reload"} | {"do": "stop"} | {"do": "stop", "replicas": [2]} |
+              {"do": "start", "replicas": [2], "settings": {"GAIOS_LOG_LEVEL": "debug", …}}
     answer    {"supervisor": pid, "replicas": {"1": "running", …}, "failed": {"2": {"code": 4, "reason": "…"}, …},
-               "stopped": […], "started": […]} | {"error": "…"}
+               "settings": {"1": {…}, …}, "stopped": […], "started": […]} | {"error": "…"}
 
-One line of JSON each way. A replica that `down --replica` stopped has a file `down` in its directory: it stays down until that is gone.
+`settings` are variables (config.py) that a replica is started with, over those of the supervisor; of one that was adopted nobody knows.
+
+One line of JSON each way. A replica R that `down --replica` stopped has a file `down-R` in the cell's directory, where its own disk is not
+asked: it stays down until that is gone. Whoever asks for a stop or a start writes it.
 """
 
 import contextlib
@@ -28,7 +32,7 @@ from gaios.server.local import LocalCell
 SOCKET: Final = "control"
 LOCK: Final = "supervisor.lock"
 LOG: Final = "supervisor.log"
-DOWN: Final = "down"
+DOWN: Final = "down-"
 LINE_BYTES_MAX: Final = 65_536
 STOP_S: Final = 10.0
 """A replica that has not stopped so long after SIGTERM is killed: it finishes one disk batch, which takes milliseconds."""
@@ -36,12 +40,16 @@ STOP_S: Final = 10.0
 
 def is_supervised(cell: LocalCell) -> bool:
     """Whether a live process supervises this cell."""
-    if not (cell.dir / LOCK).exists():
+    try:
+        looked = os.open(cell.dir / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
         return False
     try:
-        os.close(hold(cell))
-    except DirectoryInUse:
+        fcntl.flock(looked, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
         return True
+    finally:
+        os.close(looked)
     return False
 
 
@@ -123,8 +131,8 @@ def detach(cell: LocalCell, *, wait_s: float = 60.0) -> None:
             cwd=cell.dir,
             start_new_session=True,
         )
-    end = time.monotonic() + wait_s
-    while time.monotonic() < end:
+    began = time.monotonic()
+    while time.monotonic() < began + wait_s:
         with contextlib.suppress(Unavailable):
             ask(cell, {"do": "state"}, timeout_s=1.0)
             process.returncode = 0  # it lives on without us: no warning that we did not wait for it
@@ -132,18 +140,24 @@ def detach(cell: LocalCell, *, wait_s: float = 60.0) -> None:
         if process.poll() is not None and not is_supervised(cell):
             break
         time.sleep(0.02)
-    raise Unavailable(waited_ms=int(wait_s * 1_000), reason=f"the supervisor did not come up: see {cell.dir / LOG}")
+    waited_ms = int((time.monotonic() - began) * 1_000)
+    raise Unavailable(waited_ms=waited_ms, reason=f"the supervisor did not come up: see {cell.dir / LOG}")
 
 
 def start(cell: LocalCell, ids: Collection[int]) -> list[int]:
     """`up --replica`: start these replicas, under the live supervisor or a new detached one; which of them were not running.
+
+    They get the settings of this process's environment; what is not there they take from their supervisor's.
 
     Raises:
         ConfigurationError: the cell has no such replica.
     """
     check_ids(cell, ids)
     if is_supervised(cell):
-        return [int(replica) for replica in ask(cell, {"do": "start", "replicas": sorted(ids)})["started"]]
+        for replica in ids:
+            mark_down(cell, replica, down=False)
+        answer = ask(cell, {"do": "start", "replicas": sorted(ids), "settings": config.variables()})
+        return [int(replica) for replica in answer["started"]]
     before = {replica for replica in cell.ids if pid_of(cell, replica)}
     for replica in cell.ids:
         mark_down(cell, replica, down=replica not in ids and replica not in before)
@@ -155,9 +169,15 @@ def stop(cell: LocalCell, ids: Collection[int] = ()) -> list[int]:
     """`down`: stop these replicas, or all of them and their supervisor; which of them were running.
 
     Raises:
-        ConfigurationError: the cell has no such replica.
+        ConfigurationError: the cell has no such replica; or it cannot be kept that they stay down, and they were stopped all the same.
     """
     check_ids(cell, ids)
+    unmarked = ""
+    try:
+        for replica in ids or cell.ids:
+            mark_down(cell, replica, down=bool(ids))
+    except OSError as error:
+        unmarked = f"{error.filename}: {error.strerror}"
     stopped: set[int] = set()
     if is_supervised(cell):
         with contextlib.suppress(Unavailable):  # it died meanwhile: then we do it
@@ -166,7 +186,27 @@ def stop(cell: LocalCell, ids: Collection[int] = ()) -> list[int]:
             while not ids and is_supervised(cell) and time.monotonic() < end:
                 time.sleep(0.01)
     stopped.update(_stop_directly(cell, ids))
+    if unmarked:
+        raise ConfigurationError(
+            reason=f"{', '.join(map(str, sorted(stopped))) or 'none'} stopped; whether they are to stay down cannot be kept: {unmarked}",
+            hint=f"mend what {cell.dir} lies on; until then the next `gaios up` takes it as it was before",
+        )
     return sorted(stopped)
+
+
+def ignored(cell: LocalCell, ids: Collection[int]) -> dict[tuple[str, ...], list[int]]:
+    """Variables of this process's environment, and which of these replicas were not started with them, as far as their supervisor knows."""
+    mine = config.variables()
+    told: dict[str, dict[str, str]] = {}
+    if mine:
+        with contextlib.suppress(Unavailable):
+            told = ask(cell, {"do": "state"}).get("settings", {})
+    found: dict[tuple[str, ...], list[int]] = {}
+    for replica in sorted(replica for replica in ids if str(replica) in told):
+        names = tuple(name for name, value in mine.items() if told[str(replica)].get(name, "") != value)
+        if names:
+            found.setdefault(names, []).append(replica)
+    return found
 
 
 def reload(cell: LocalCell) -> None:
@@ -207,12 +247,15 @@ def check_free(places: Iterable[config.Founder]) -> None:
 
 def pid_of(cell: LocalCell, replica: int) -> int:
     """The live process of a replica; 0 when there is none."""
-    return directory.holder(cell.replica_dir(replica))
+    try:
+        return directory.holder(cell.replica_dir(replica))
+    except OSError:
+        return 0  # its directory cannot be looked into, by whoever would start it neither: its start says why
 
 
 def is_down(cell: LocalCell, replica: int) -> bool:
     """Whether `down --replica` stopped it."""
-    return (cell.replica_dir(replica) / DOWN).exists()
+    return _down(cell, replica).exists()
 
 
 def all_down(cell: LocalCell) -> list[int]:
@@ -221,18 +264,20 @@ def all_down(cell: LocalCell) -> list[int]:
 
 
 def mark_down(cell: LocalCell, replica: int, *, down: bool) -> None:
-    """Remember that a replica is to stay down, or no longer is."""
-    mark: Path = cell.replica_dir(replica) / DOWN
-    if not down:
-        mark.unlink(missing_ok=True)
-    elif mark.parent.is_dir():
-        mark.touch()
+    """Remember that a replica is to stay down, or no longer is; nothing is written where that is known already."""
+    if is_down(cell, replica) == down:
+        return
+    if down:
+        _down(cell, replica).touch()
+    else:
+        _down(cell, replica).unlink(missing_ok=True)
+
+
+def _down(cell: LocalCell, replica: int) -> Path:
+    return cell.dir / f"{DOWN}{replica}"
 
 
 def _stop_directly(cell: LocalCell, ids: Collection[int]) -> list[int]:
-    for replica in cell.ids:
-        if not ids or replica in ids:
-            mark_down(cell, replica, down=bool(ids))
     running = {replica: pid for replica in ids or cell.ids if (pid := pid_of(cell, replica))}
     for pid in running.values():
         send_stop(pid)

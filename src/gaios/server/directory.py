@@ -1,7 +1,8 @@
 """A replica's directory: made once, by an explicit creation, and held by one process at a time.  [SAFETY 2]
 
     DIR/manifest.toml   the cell and its founders, and which of them this is; written last when the directory is made
-    DIR/creating        there while it is being made: what it stands beside is unfinished and may be made anew
+    DIR/creating        there while it is being made: what it stands beside is unfinished and may be made anew; its text is
+                        `restore` where a backup is being restored: then only a restore makes it anew
     DIR/lock            held with flock by the process that runs the replica; its text is that process's number
     DIR/promise-1 …     what storage/ keeps
 
@@ -28,6 +29,7 @@ from gaios.storage.snapshot import Writer
 
 MANIFEST: Final = "manifest.toml"
 CREATING: Final = "creating"
+_RESTORE: Final = b"restore"
 LOCK_S: Final = 1.0
 """A start waits so long for the lock: whoever only looks whether it is held, holds it for an instant, and a killed process for a little."""
 
@@ -36,7 +38,7 @@ def create(settings: config.Settings, base: Base | None = None) -> None:
     """Make this replica's directory: of a new cell, or of one that begins with what a backup held.
 
     Raises:
-        ConfigurationError: it is there already, or holds something else.
+        ConfigurationError: it is there already, or holds something else, or an unfinished restore and `base` is None.
         DiskFailed: it could not be written.
     """
     where = Path(settings.dir)
@@ -46,7 +48,12 @@ def create(settings: config.Settings, base: Base | None = None) -> None:
     except OSError as error:
         raise access.refusal(where, error) from None
     check_absent(where)
-    write_durably(where / CREATING, b"")
+    if base is None and _is_unfinished_restore(where):
+        raise ConfigurationError(
+            reason=f"{where} holds an unfinished restore of a backup",
+            hint="give `gaios snapshot restore` again: it starts over; remove the directory only if this replica is to begin with nothing",
+        )
+    write_durably(where / CREATING, b"" if base is None else _RESTORE)
     disk = Disk(where)
     try:
         leftovers = [name for name in disk.reader.names() if name not in {LOCK, CREATING}]
@@ -82,6 +89,13 @@ def check_absent(where: Path) -> None:
         raise ConfigurationError(reason=f"{where} is the directory of a replica already", hint="start it: gaios serve")
     if there and CREATING not in there:
         raise ConfigurationError(reason=f"{where} is not empty: it holds {there[0]}", hint="choose a directory that is absent or empty")
+
+
+def _is_unfinished_restore(where: Path) -> bool:
+    try:
+        return (where / CREATING).read_bytes() == _RESTORE
+    except FileNotFoundError:
+        return False
 
 
 def files(identity: Identity, base: Base | None, *, segment_bytes: int, leftovers: list[str]) -> Iterator[Operation]:

@@ -5,6 +5,7 @@ Rule 2. Where those that failed, and those that `down --replica` stopped, leave 
 """
 
 import ast
+import os
 import re
 import shlex
 from collections.abc import Collection, Mapping
@@ -106,11 +107,15 @@ def check_hope(cell: LocalCell, told: States, *, rest_stops: bool = False) -> No
         return
     if not failed:
         check_down(cell, down)
-    reasons = "; ".join(f"replica {replica}: {failure.reason}" for replica, failure in sorted(failed.items()))
+    alike: dict[str, list[int]] = {}
+    for replica, failure in sorted(failed.items()):
+        alike.setdefault(failure.reason, []).append(replica)
+    reasons = "; ".join(f"{_listed(ids)}: {reason}" for reason, ids in alike.items())
     besides = f"; {_listed(down)} {_were(down)} stopped by `gaios down --replica`" if down else ""
     reason = f"{len(failed)} of {len(told.states)} replicas cannot start, and {majority} are needed: {reasons}{besides}"
     alive = [replica for replica, state in told.states.items() if state in {"running", "waiting"}]
-    verify = f"gaios verify {_dir(cell)} tells more"
+    is_state = any(failure.code == _STATE for failure in failed.values())
+    verify = f"gaios verify {_dir(cell)} tells more" if is_state else f"mend that, and gaios up --dir {_dir(cell)}"
     if rest_stops:
         hint = f"the others were stopped; {verify}"
     elif alive:
@@ -123,7 +128,15 @@ def check_hope(cell: LocalCell, told: States, *, rest_stops: bool = False) -> No
 def refused(cell: LocalCell, failed: Mapping[int, Failure]) -> Error:
     """The error of replicas that were to start and did not."""
     reason = "; ".join(f"replica {replica} did not start: {failure.reason}" for replica, failure in sorted(failed.items()))
-    return _error(failed, reason, f"see {', '.join(str(cell.replica_dir(replica) / 'log') for replica in sorted(failed))}")
+    return _error(failed, reason, f"see {', '.join(dict.fromkeys(log_of(cell, replica) for replica in sorted(failed)))}")
+
+
+def log_of(cell: LocalCell, replica: int) -> str:
+    """Where a replica says what it says: its own log, or what its supervisor writes where that cannot be written."""
+    for path in (cell.replica_dir(replica) / "log", cell.dir / control.LOG):
+        if os.access(path, os.W_OK):
+            return str(path)
+    return "what the `gaios up` said that supervises it"
 
 
 def _error(failed: Mapping[int, Failure], reason: str, hint: str) -> Error:

@@ -79,7 +79,13 @@ class Link(asyncio.Protocol):
     @property
     def problem(self) -> str:
         """Why the peer cannot be spoken to, as of the last attempt; empty when it can, or when nothing is known to be wrong."""
-        return "" if self._ready or not self._logged else f"{self._address[0]}:{self._address[1]}: {self._logged}"
+        if self._ready or not self._logged:
+            return ""
+        return self._logged if self._logged.startswith(f"{self._where} ") else f"{self._where}: {self._logged}"
+
+    @property
+    def _where(self) -> str:
+        return f"{self._address[0]}:{self._address[1]}"
 
     async def run(self) -> None:
         """Keep the connection up until cancelled."""
@@ -157,9 +163,8 @@ class Link(asyncio.Protocol):
             welcome = self._dialler.welcome
             if welcome is not None and not self._ready:
                 if welcome.member != self.member:
-                    raise AnotherCell(
-                        what=f"{self._address[0]}:{self._address[1]}", found=f"member {welcome.member}", expected=f"member {self.member}"
-                    )
+                    found, expected = f"member {welcome.member}", f"member {self.member}"
+                    raise AnotherCell(what=self._where, found=found, expected=expected)
                 self._ready = True
                 self._logged = ""
                 self.connects += 1

@@ -1,15 +1,18 @@
 """A local cell: all replicas of a cell in one directory of one machine.  [INTERFACE `up`; SAFETY 2]
 
     DIR/cell.toml            the manifest, written last: what makes DIR a cell
-    DIR/replica-1/ …         one directory for each replica (directory.py), with the supervisor's `log` and `down` beside its state
+    DIR/replica-1/ …         one directory for each replica (directory.py), with the supervisor's `log` beside its state
+    DIR/down-1               there while that replica is to stay down (control.py)
     DIR/left-replica-1-member-1     what a member left behind that was replaced or removed
     DIR/changing-1           there while that replica is being added, replaced or removed: who is to go (cli/member_here.py)
+    DIR/restoring            there from before the first directory of a restored cell until after its manifest
     DIR/supervisor.lock      held by the live supervisor; DIR/control is its socket, DIR/supervisor.log what a detached one says
 
 Replica i listens on PORT+i-1 for clients, PORT+100+i-1 for peers, PORT+200+i-1 for the admin.
 
 Rule 1. Without cell.toml creation starts over, but only over what an unfinished creation can have left: where a replica was ever
-started, or something else lies, nothing is removed.
+started, or something else lies, nothing is removed. Only another restore starts over after an unfinished restore: a cell made in its place
+would be empty.
 """
 
 import os
@@ -25,11 +28,12 @@ from gaios.errors import ConfigurationError, StateMissing
 from gaios.server import config, directory
 
 MANIFEST: Final = "cell.toml"
+RESTORING: Final = "restoring"
 HOST: Final = "127.0.0.1"
 REPLICAS: Final = 5
 PORT: Final = 7420
 _PEER, _ADMIN = 100, 200
-_OURS: Final = re.compile(r"replica-[0-9]{1,2}|supervisor\.lock|supervisor\.log|control|cell\.toml\.new")
+_OURS: Final = re.compile(r"replica-[0-9]{1,2}|supervisor\.lock|supervisor\.log|control|cell\.toml\.new|restoring(\.new)?|down-[0-9]{1,2}")
 
 
 class LocalCell(NamedTuple):
@@ -102,11 +106,12 @@ def open_or_create(
     """The cell in this directory; it is created where there is none, unless `existing`; `check` may refuse its places before that.
 
     Raises:
-        ConfigurationError: it differs from what was asked for, or the directory holds something else.
+        ConfigurationError: it differs from what was asked for, or the directory holds something else, or an unfinished restore.
         StateMissing: it was a cell, and its manifest is gone.
     """
     found = find(path)
     if found is None:
+        check_restored(path)
         if existing:
             raise ConfigurationError(reason=f"there is no cell in {path}", hint="leave --existing away to create one")
         places = founders(REPLICAS if replicas is None else replicas, PORT if port is None else port)
@@ -138,16 +143,35 @@ def find(path: "str | os.PathLike[str]") -> LocalCell | None:
     return LocalCell(where, made.cell, made.replica, made.place)
 
 
+def is_unfinished_restore(path: "str | os.PathLike[str]") -> bool:
+    """Whether a restore into this directory was cut short. Where a replica was ever started it was not, although its mark may be left."""
+    where = Path(path)
+    if not (where / RESTORING).exists() or (where / MANIFEST).exists():
+        return False
+    return not any(directory.was_started(home) for home in where.glob("replica-*"))
+
+
+def check_restored(path: "str | os.PathLike[str]") -> None:
+    """Raises `ConfigurationError` where a restore was cut short: a new cell there would be empty."""
+    if is_unfinished_restore(path):
+        raise ConfigurationError(
+            reason=f"{path} holds an unfinished restore of a backup, and no cell",
+            hint=f"give `gaios snapshot restore URL --into {path}` again: it starts over; for an empty cell choose another directory",
+        )
+
+
 def create(
     path: "str | os.PathLike[str]", places: tuple[config.Founder, ...], made_of: Callable[[config.Cell], Base] | None = None
 ) -> LocalCell:
     """A new cell. Every replica's directory is made first, the manifest last. `made_of`: what it begins with, where that is not nothing.
 
     Raises:
-        ConfigurationError: the directory holds something that no unfinished creation left.
+        ConfigurationError: the directory holds something that no unfinished creation left, or an unfinished restore and `made_of` is None.
         StateMissing: a replica was started here, so this was a cell, and its manifest is gone.
     """
     where = Path(path).absolute()
+    if made_of is None:
+        check_restored(where)
     try:
         where.mkdir(parents=True, exist_ok=True)
         _clear(where)
@@ -155,12 +179,15 @@ def create(
         raise ConfigurationError(reason=f"{where} is not a directory") from None
     made = LocalCell(where, config.Cell(id=secrets.token_hex(16), name=where.name[:64] or "gaios"), places)
     base = made_of(made.cell) if made_of is not None else None
+    if base is not None:
+        directory.write_durably(where / RESTORING, b"")
     for founder in places:
         directory.create(
             config.Settings(cell=made.cell, replica=places, id=founder.id, dir=str(made.replica_dir(founder.id))),
             base,
         )
     directory.write_durably(made.manifest, config.manifest_text(made.cell, places).encode())
+    (where / RESTORING).unlink(missing_ok=True)
     return made
 
 

@@ -1,9 +1,8 @@
 """What `gaios up` does: keep the replicas of a local cell running.  [DESIGN §5; INTERFACE `up` and `down`]
 
-Rule 1. A dead replica is started again after 0.2 s, twice as late after each early death up to 2 s, and after 0.2 s again once it had
-lived for 10 s. Not after exit codes 2 and 4 (a person has to look), and not one that `down --replica` stopped.
-Rule 2. Replicas live in sessions of their own: they outlive a killed supervisor, and the next one adopts them by the locks they hold.
-Rule 3. One supervisor a cell, by a lock; whoever wants something of it asks over its socket (control.py).
+Rule 1. Each replica has a keeper (keeper.py), who starts it again when it dies.
+Rule 2. One supervisor a cell, by a lock; whoever wants something of it asks over its socket (control.py).
+Rule 3. It ends, and its replicas with it, when the cell's directory was deleted, moved or replaced.
 
 `python -m gaios.server.supervisor DIR` is a detached one.
 """
@@ -12,153 +11,21 @@ import asyncio
 import contextlib
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import msgspec
 
 from gaios import errors
 from gaios.server import control, failures, local
+from gaios.server.keeper import Keeper
 from gaios.server.local import LocalCell
 from gaios.server.logs import Logger
 
-RESTART_S: Final = 0.2
-RESTART_S_MAX: Final = 2.0
-HEALTHY_S: Final = 10.0
-"""Whoever lived so long did not die of its start."""
-FINAL_CODES: Final = (2, 4)
-LOG_BYTES_MAX: Final = 16 << 20
-"""A replica's `log` that is larger at a start is set aside as `log.old`."""
-
-
-class Keeper:
-    """One replica under supervision."""
-
-    def __init__(self, cell: LocalCell, replica: int, changed: Callable[[], None], log: Logger) -> None:
-        self.replica = replica
-        self.state = "stopped"
-        """`running`, `waiting` (for its restart), `stopped`, or `failed` (for good)."""
-        self.pid = 0
-        self.code: int | None = None
-        self.reason = ""
-        """Why it ended with an exit code that is not 0."""
-        self._log_from = 0
-        self._cell, self._changed, self._log = cell, changed, log
-        self._child: subprocess.Popen[bytes] | None = None
-        self._pidfd = -1
-        self._began = 0.0
-        self._delay_s = RESTART_S
-        self._timer: asyncio.TimerHandle | None = None
-
-    def begin(self) -> None:
-        """Adopt the process that runs, or start one; nothing if it is under supervision already."""
-        if self.state == "running":
-            return
-        self._cancel_restart()
-        pid = control.pid_of(self._cell, self.replica)
-        if pid and self._watch(pid):
-            self._log.info("replica_adopted", replica=self.replica, pid=pid)
-        else:
-            self.start()
-
-    def start(self) -> None:
-        """Start it now, unless it runs."""
-        self._cancel_restart()
-        if self.state == "running":
-            return
-        home = self._cell.replica_dir(self.replica)
-        if not home.is_dir():
-            self.state, self.code, self.reason = "failed", 4, f"{home} is missing; it is never started empty"
-            self._log.error("replica_failed", replica=self.replica, reason=self.reason)
-            self._changed()
-            return
-        command = [
-            sys.executable,
-            "-P",
-            "-m",
-            "gaios.server",
-            "--config",
-            str(self._cell.manifest),
-            "--dir",
-            str(home),
-            "--id",
-            str(self.replica),
-        ]
-        with _log_file(home / "log") as log:
-            self._log_from = log.tell()
-            self._child = subprocess.Popen(  # noqa: S603 (our own module)
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._cell.dir, start_new_session=True
-            )
-        if self._watch(self._child.pid):
-            self._log.info("replica_started", replica=self.replica, pid=self.pid)
-
-    def stop(self) -> bool:
-        """Ask it to end and do not start it again; whether it was running."""
-        self._cancel_restart()
-        if self.state != "running":
-            self.state = "stopped"
-            return False
-        self.state = "stopping"
-        control.send_stop(self.pid)
-        return True
-
-    def kill(self) -> None:
-        """End it now."""
-        if self.state in {"running", "stopping"}:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
-
-    def leave(self) -> None:
-        """Stop watching; the process lives on."""
-        self._cancel_restart()
-        self._unwatch()
-
-    def _watch(self, pid: int) -> bool:
-        try:
-            self._pidfd = os.pidfd_open(pid)
-        except ProcessLookupError:
-            return False
-        self.pid, self.code, self.state, self._began = pid, None, "running", time.monotonic()
-        asyncio.get_running_loop().add_reader(self._pidfd, self._ended)
-        return True
-
-    def _unwatch(self) -> None:
-        if self._pidfd >= 0:
-            asyncio.get_running_loop().remove_reader(self._pidfd)
-            os.close(self._pidfd)
-            self._pidfd = -1
-
-    def _ended(self) -> None:
-        self._unwatch()
-        child, self._child = self._child, None
-        # Of an adopted process nobody can tell us the code; a reason to stay down shows at its next start.
-        self.code = child.wait() if child is not None and child.pid == self.pid else None
-        log = self._cell.replica_dir(self.replica) / "log"
-        self.reason = (failures.last_words(log, self._log_from) or f"exit code {self.code}") if (self.code or 0) > 0 else ""
-        lived = time.monotonic() - self._began
-        if self.state == "stopping":
-            self.state = "stopped"
-            self._log.info("replica_stopped", replica=self.replica, pid=self.pid, code=self.code)
-        elif self.code in FINAL_CODES:
-            self.state = "failed"
-            self._log.error("replica_failed", replica=self.replica, code=self.code, reason=self.reason, see=log)
-        else:
-            self._delay_s = RESTART_S if lived >= HEALTHY_S else self._delay_s
-            self._log.warning(
-                "replica_died", replica=self.replica, pid=self.pid, code=self.code, lived_s=round(lived, 1), restart_s=self._delay_s
-            )
-            self.state = "waiting"
-            self._timer = asyncio.get_running_loop().call_later(self._delay_s, self.start)
-            self._delay_s = min(2 * self._delay_s, RESTART_S_MAX)
-        self._changed()
-
-    def _cancel_restart(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+LOOK_S: Final = 2.0
+"""How often it is looked whether the cell's directory is still there."""
 
 
 class Supervisor:
@@ -170,6 +37,7 @@ class Supervisor:
         self._event = asyncio.Event()
         self._keepers = {replica: Keeper(cell, replica, self._event.set, self._log) for replica in cell.ids}
         self._end = asyncio.Event()
+        self._is_gone = False
         self.signal = 0
         """The signal that ended it, 0 if `down` did."""
 
@@ -180,8 +48,10 @@ class Supervisor:
             DirectoryInUse: the cell has a live supervisor.
             ConfigurationError, ReplicaFailed, Unavailable: before `ready` was done, no majority was left of those that did not fail
                 for good and that nobody stopped.
+            ConfigurationError: the cell's directory is gone, and its replicas were stopped.
         """
         held = control.hold(self._cell, wait_s=0.5)
+        looking = asyncio.ensure_future(self._look(self._cell.dir.stat()))
         try:
             server = await self._listen()
             loop = asyncio.get_running_loop()
@@ -199,10 +69,14 @@ class Supervisor:
                     keeper.leave()
                 for number in (signal.SIGINT, signal.SIGTERM):
                     loop.remove_signal_handler(number)
-                with contextlib.suppress(OSError):
-                    (self._cell.dir / control.SOCKET).unlink()
+                if not self._is_gone:  # what is there now is another's
+                    with contextlib.suppress(OSError):
+                        (self._cell.dir / control.SOCKET).unlink()
         finally:
+            looking.cancel()
             os.close(held)
+        if self._is_gone:
+            raise errors.ConfigurationError(reason=f"{self._cell.dir} was deleted, moved or replaced; its replicas were stopped")
 
     async def _until_end(self, ready: Callable[[], Awaitable[None]] | None) -> None:
         ending = asyncio.ensure_future(self._end.wait())
@@ -227,6 +101,19 @@ class Supervisor:
                     task.cancel()
                     with contextlib.suppress(asyncio.CancelledError, errors.Error):
                         await task
+
+    async def _look(self, mine: os.stat_result) -> None:
+        """End when the directory is not there any more, or is another: nobody could ask for anything over the socket in it."""
+        while not self._is_gone:
+            await asyncio.sleep(LOOK_S)
+            try:
+                self._is_gone = not os.path.samestat(mine, self._cell.dir.stat())
+            except FileNotFoundError:
+                self._is_gone = True
+            except OSError:
+                continue  # whether it is there, nobody can tell
+        self._log.error("cell_gone", directory=self._cell.dir)
+        self._end.set()
 
     def _check_hope(self) -> None:
         states = {replica: keeper.state for replica, keeper in self._keepers.items()}
@@ -258,7 +145,7 @@ class Supervisor:
             line = await asyncio.wait_for(reader.readline(), control.STOP_S)
             request = msgspec.json.decode(line, type=dict[str, Any])
             answer = await self._answer(request)
-        except (msgspec.DecodeError, ValueError, TimeoutError, errors.ConfigurationError) as error:
+        except (msgspec.DecodeError, ValueError, TimeoutError, OSError, errors.Error) as error:
             answer = {"error": str(error)}
         with contextlib.suppress(OSError):
             writer.write(msgspec.json.encode(answer) + b"\n")
@@ -275,14 +162,13 @@ class Supervisor:
             await self._reload()  # whoever changed the members was cut short before it told
         control.check_ids(self._cell, named)
         if verb == "stop":
-            for replica in self._cell.ids:
-                if not named or replica in named:
-                    control.mark_down(self._cell, replica, down=bool(named))
             return {**self._state(), "stopped": await self._stop(named or list(self._keepers))}
         if verb == "start":
+            settings = msgspec.convert(request.get("settings", {}), dict[str, str])
             started = [replica for replica in named if self._keepers[replica].state != "running"]
+            for replica in started:
+                self._keepers[replica].settings = settings
             for replica in named:
-                control.mark_down(self._cell, replica, down=False)
                 while self._keepers[replica].state == "stopping":  # noqa: ASYNC110 (a rare race, a moment)
                     await asyncio.sleep(0.01)
                 self._keepers[replica].begin()
@@ -314,6 +200,7 @@ class Supervisor:
             "supervisor": os.getpid(),
             "replicas": {str(keeper.replica): keeper.state for keeper in self._keepers.values()},
             "failed": {str(replica): failure._asdict() for replica, failure in self._failures().items()},
+            "settings": {str(keeper.replica): keeper.given for keeper in self._keepers.values() if keeper.pid and keeper.given is not None},
         }
 
     async def _stop(self, ids: list[int]) -> list[int]:
@@ -328,13 +215,6 @@ class Supervisor:
         return [keeper.replica for keeper in running]
 
 
-def _log_file(path: "os.PathLike[str]") -> IO[bytes]:
-    with contextlib.suppress(OSError):
-        if os.path.getsize(path) > LOG_BYTES_MAX:  # noqa: PTH202 (one call)
-            os.replace(path, f"{os.fspath(path)}.old")  # noqa: PTH105
-    return open(path, "ab")  # noqa: PTH123 (the caller's `with` closes it)
-
-
 def main(arguments: list[str]) -> int:
     """Supervise the cell of a directory until it is told to stop."""
     cell = local.find(arguments[0]) if arguments else None
@@ -343,7 +223,7 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         asyncio.run(Supervisor(cell).run())
-    except errors.DirectoryInUse:
+    except errors.ConfigurationError:
         return 2
     return 0
 

@@ -1,0 +1,71 @@
+"""The keeper of one replica: what it does about starts that fail and lives that are short."""
+
+import asyncio
+import errno
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from gaios.server import config, local
+from gaios.server.keeper import Keeper
+from tests.server.parts import places
+from tests.server.shells import quiet
+
+
+@pytest.fixture
+def cell(tmp_path: Path) -> local.LocalCell:
+    """Of three that nobody starts."""
+    return local.create(tmp_path / "cell", places(3))
+
+
+async def test_a_process_that_cannot_be_made_is_tried_again(cell: local.LocalCell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def popen(*_: object, **__: object) -> None:
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    changes: list[str] = []
+    keeper = Keeper(cell, 1, lambda: changes.append("changed"), quiet())
+    keeper.begin()
+    assert (keeper.state, keeper.code, changes) == ("waiting", 3, ["changed"])
+    assert os.strerror(errno.EAGAIN) in keeper.reason
+    keeper.leave()
+
+
+async def test_a_disk_that_does_not_let_itself_be_looked_at_fails_its_own_replica(
+    cell: local.LocalCell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = cell.replica_dir(2)
+    look = os.stat
+
+    def stat(path: Path, **more: bool) -> os.stat_result:
+        if broken in {path, path.parent}:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return look(path, **more)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    keeper = Keeper(cell, 2, lambda: None, quiet())
+    keeper.begin()
+    assert (keeper.state, keeper.code, keeper.reason) == ("failed", 4, f"{broken}: Input/output error")
+
+
+def test_early_deaths_are_answered_later_and_later(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """0.2 s, twice as late each time up to 2 s; after a life of ten seconds 0.2 s again."""
+    delays: list[float] = []
+
+    class Loop:
+        def call_later(self, delay: float, *_: object) -> None:
+            delays.append(delay)
+
+    now = [100.0]
+    monkeypatch.setattr(asyncio, "get_running_loop", Loop)
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    cell = local.LocalCell(tmp_path, config.Cell(id="a" * 32), places(1))
+    keeper = Keeper(cell, 1, lambda: None, quiet())
+    for lived in (1, 1, 1, 1, 1, 1, 10, 1):
+        keeper.state, keeper._began = "running", now[0]
+        now[0] += lived
+        keeper._ended()
+    assert delays == [0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 0.2, 0.4]
