@@ -1,19 +1,29 @@
 """A log that was truncated is read from a snapshot on."""
 
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from gaios import api, lock_api
+from gaios.backup.history import History
 from gaios.errors import ConfigurationError, StateDamaged
-from gaios.explain import words
-from gaios.explain.base import replayed
+from gaios.explain import base, words
 from gaios.explain.difference import Traced, bracket
 from gaios.explain.operation import Operation
 from gaios.explain.replay import Replay
+from gaios.storage.disk import Directory
 from gaios.storage.snapshot import name
 from tests.explain.parts import Log, truncated
 from tests.locks.parts import TOKEN
+
+R = TypeVar("R", bound=Replay)
+
+
+def replayed(make: Callable[[], R], path: Path) -> tuple[R, History]:
+    return base.replayed(make, lambda: closing(Directory(path)), str(path))
 
 
 def lives(path: Path) -> tuple[Log, list[int]]:

@@ -8,6 +8,7 @@ Rule 2. Exit code 1 when anything differs; 2 when the sides have nothing that co
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
@@ -95,10 +96,11 @@ def _sides(one: str, other: str) -> tuple[Side, Side]:
 def _of_directory(path: Path, through: int | None) -> Side:
     from gaios.explain.base import replayed
     from gaios.explain.difference import Traced, newest
+    from gaios.storage.disk import Directory
 
     if not (path / "wal").is_dir():
         raise ConfigurationError(reason=f"{path} is no replica's directory", hint=f"name one of a cell's: {path}/replica-1")
-    log, history = replayed(lambda: Traced(directory=str(path), through=through), path)
+    log, history = replayed(lambda: Traced(directory=str(path), through=through), lambda: closing(Directory(path)), str(path))
     return Side(str(path), log.sums, newest(log.machine.database.records()), log.through, log, history.skipped, history.ends)
 
 

@@ -5,6 +5,7 @@ is read, which remembers everything that it reaches back to, operations too; a r
 Rule 2. Of a local cell's directory that replica is read which knows most slots to be chosen.
 """
 
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -136,6 +137,7 @@ def _replayed(directory: str, operation: "Operation | None") -> tuple["Replay", 
     from gaios.backup.source import furthest
     from gaios.explain.base import replayed
     from gaios.explain.replay import Replay
+    from gaios.storage.disk import Directory
 
     path = furthest(Path(directory))
-    return replayed(lambda: Replay(operation, directory=str(path)), path)
+    return replayed(lambda: Replay(operation, directory=str(path)), lambda: closing(Directory(path)), str(path))

@@ -1,6 +1,6 @@
 """Where a log begins that was truncated: the state behind a snapshot of the same directory.  [PML §5.5; SAFETY 25, 26]
 
-    replayed(make, path) -> a replay of the whole log, or of what is above the oldest snapshot that can be read; and how the log was read
+    replayed(make, open_, directory) -> a replay of the whole log, or of what is above a snapshot; and how the log was read
 
 Rule 1. Of the snapshots that the log reaches the oldest that a majority is known to have is taken: it tells the most. Those that only this
 replica is known to have come after all of these.
@@ -9,15 +9,13 @@ Rule 3. Nothing is locked: a replica may run on the directory, and give up its o
 """
 
 from collections.abc import Callable
-from contextlib import closing
-from pathlib import Path
+from contextlib import AbstractContextManager
 from typing import Final, TypeVar
 
 from gaios.backup.history import LOOKS, History, Reach
 from gaios.errors import ConfigurationError, DiskFailed, ProtocolError, StateDamaged, StateMissing
 from gaios.explain.replay import Replay
 from gaios.log.snapshots import Unpacked, encode_handle, read_closing, unpack
-from gaios.storage.disk import Directory
 from gaios.storage.snapshot import File, slots
 from gaios.storage.words import Reader
 
@@ -25,8 +23,8 @@ R = TypeVar("R", bound=Replay)
 HINT: Final = "name another replica's directory: its log may go back further, or have a snapshot that can be read"
 
 
-def replayed(make: Callable[[], R], path: Path) -> tuple[R, History]:
-    """Apply a directory's log to what `make` gives: from its first slot on, or from a snapshot.
+def replayed(make: Callable[[], R], open_: Callable[[], AbstractContextManager[Reader]], directory: str) -> tuple[R, History]:
+    """Apply a log to what `make` gives: from its first slot on, or from a snapshot. `directory` is what errors call it.
 
     Raises:
         ConfigurationError: what came before the log is gone, and no snapshot stands in for it.
@@ -36,15 +34,15 @@ def replayed(make: Callable[[], R], path: Path) -> tuple[R, History]:
     truncated = -1
     for left in reversed(range(LOOKS)):
         is_steady = False
-        with closing(Directory(path)) as reader:
-            history = History(reader, str(path))
+        with open_() as reader:
+            history = History(reader, directory)
             try:
                 found = history.reach()
                 is_steady = found.truncated == truncated
                 truncated = found.truncated
                 replay = make()
                 if truncated:
-                    _begin(replay, reader, found, path)
+                    _begin(replay, reader, found, directory)
                 replay.feed(history.records(), history.rewritten())
             except (ConfigurationError, StateDamaged, StateMissing, DiskFailed):
                 if is_steady or not left:
@@ -54,7 +52,7 @@ def replayed(make: Callable[[], R], path: Path) -> tuple[R, History]:
     raise AssertionError("the last look raised or returned")
 
 
-def _begin(replay: Replay, reader: Reader, found: Reach, path: Path) -> None:
+def _begin(replay: Replay, reader: Reader, found: Reach, directory: str) -> None:
     """Take over the state behind a snapshot.
 
     Raises:
@@ -73,7 +71,7 @@ def _begin(replay: Replay, reader: Reader, found: Reach, path: Path) -> None:
             why = str(error)
         else:
             return
-    raise ConfigurationError(reason=f"the log of {path} begins behind slot {truncated}, and {why}", hint=HINT)
+    raise ConfigurationError(reason=f"the log of {directory} begins behind slot {truncated}, and {why}", hint=HINT)
 
 
 def _read(reader: Reader, slot: int, proved: bytes | None) -> Unpacked:
