@@ -210,6 +210,11 @@ class Standing:
         """Whether something that was durable here is lost, or in doubt, and yet to be set right."""
         return self._steps.is_silent or self.lacks_base or self._repair.is_due or self.doubt.is_repairing
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether it neither promises nor votes, because nobody can tell what it voted for, or who the members are."""
+        return self._steps.is_silent
+
     def followers(self, now: int) -> list[int]:
         """The voters whose leases this master has, itself included."""
         electors = self.core.electors()

@@ -77,7 +77,9 @@ def _told(damage: Damage) -> Problem:
         return Problem(segment.name(damage.segment), damage.start, "repaired", f"{where}: {damage.detail}; a later record replaces it")
     many = "one record is" if damage.lost == 1 else f"{damage.lost} records are"
     what = f"{many} lost" if damage.lost else "no record is lost"
-    mends = "a start fetches from its peers what of it is needed, and votes on meanwhile" if damage.lost else "it needs no repair"
+    mends = (
+        "a start fetches from its peers what of it is needed, and may not vote until it has that" if damage.lost else "it needs no repair"
+    )
     return Problem(segment.name(damage.segment), damage.start, damage.kind, f"{where}: {damage.detail}; {what}; {mends}")
 
 
