@@ -38,8 +38,10 @@ def verify(reader: Reader) -> list[Problem]:
     if contradiction := promise.contradiction(intact):
         problems.append(contradiction)
     newest = max(intact, key=lambda copy: copy.generation, default=None)
-    known = promise.pin(newest) if newest is not None else NO_PIN
-    numbers = [number for number in segment.numbers(names) if number >= known.first]
+    numbers = segment.numbers(names)
+    # Without a copy nobody knows with which segment the log began: older ones were given up, for all that can be told.
+    known = promise.pin(newest) if newest is not None else NO_PIN._replace(first=min(numbers, default=NO_PIN.first))
+    numbers = [number for number in numbers if number >= known.first]
     if not numbers or numbers[-1] < known.last:
         first = missing(numbers, known)
         absent = range(segment.number(first), max(known.last, known.first) + 1)
