@@ -570,12 +570,11 @@ class StateLost(Error):
 
     def __init__(self, *, directory: str, what: str) -> None:
         self.directory, self.what = directory, what
-        self.hint = (
-            "never start it again on this directory: it could undo acknowledged writes; if its own latest directory is elsewhere, "
-            "as on a disk that was not mounted, stop what runs on a copy of it, put that directory back and start it once; "
-            + _ANEW
-            + "; the other replicas go on without this one as long as a majority is intact"
-        )
+        own = "as on a disk that was not mounted, stop what runs on a copy of it, put that directory back and start it once"
+        own = f"never start it again on this directory: it could undo acknowledged writes; if its own latest directory is elsewhere, {own}"
+        if "another nonce" in what:  # only who made the copy knows which is which
+            own = "never start the copy again: it could undo acknowledged writes; if this is its own, stop the copy, and start this once"
+        self.hint = f"{own}; {_ANEW}; the other replicas go on without this one as long as a majority is intact"
         super().__init__(f"{directory}: {what}")
 
 
