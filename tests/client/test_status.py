@@ -73,6 +73,19 @@ def test_without_a_master_the_cell_is_electing() -> None:
     assert "a master is being elected" in status.why
 
 
+def test_a_learner_that_was_never_started_is_named() -> None:
+    """Nothing else tells why a cell of three bears no failure, and what is left to do."""
+    learner = Member(id=3, member=7, client="h:3", votes=False)
+    answers = [replace(told(number, role="master" if number == 1 else "replica"), members=(*MEMBERS[:2], learner)) for number in (1, 2)]
+    status = merge(answers, [])
+    assert status.why.startswith(
+        "2 of 2 replicas answer, 2 are needed, replica 1 is master: none may fail now; replica 3's new member, number 7, "
+    )
+    assert "gaios init --join" in status.why
+    there = Told(id=3, member=7, role="learner", voting=False, members=answers[0].members)
+    assert "has not come" not in merge([*answers, there], []).why
+
+
 def test_a_majority_that_answers_and_does_not_vote_is_none() -> None:
     """Damage that two of three have in common: only the third may have what they miss."""
     three = tuple(replace(told(number), members=MEMBERS[:3]) for number in (1, 2, 3))

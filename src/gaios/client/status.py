@@ -194,6 +194,7 @@ def merge(answers: Sequence[Told], silent: Sequence[str]) -> CellStatus:
         tolerates, why = None, _held_up(voters, alive, mute)
     if alive:
         why = "; ".join([why, *(_reason(row, unfit.get(row.id) if row.id is not None else None) for row in voters if not row.fit)])
+        why = "; ".join([why, *(_awaited(row) for row in rows if row.voting is False and row.role == "unreachable")])
     return CellStatus(
         cell=next((told.cell for told in answers if told.cell), None),
         master=reigning.id if reigning is not None else None,
@@ -233,6 +234,14 @@ def _reason(row: ReplicaStatus, unfit: Unfit | None) -> str:
         said = _REASONS.get(unfit.reason, "{who} does not count: {reason}")
         return said.format(who=who, for_s=unfit.for_ms // 1_000, reason=unfit.reason) + why
     return f"{who} does not answer" if row.role == "unreachable" else _REASONS["repairing"].format(who=who)
+
+
+def _awaited(row: ReplicaStatus) -> str:
+    """A learner that is not there."""
+    told = (
+        f"replica {row.id}'s new member, number {row.member}, has not come: it is counted for nothing until it is there and has caught up"
+    )
+    return f"{told} (gaios init --join INVITATION, then gaios serve, where it is to run; the command that asked for it prints that again)"
 
 
 def _judge(alive: int, fit: int, voters: int, reigning: Told | None) -> tuple[int | None, str]:
