@@ -238,10 +238,8 @@ def _reason(row: ReplicaStatus, unfit: Unfit | None) -> str:
 
 def _awaited(row: ReplicaStatus) -> str:
     """A learner that is not there."""
-    told = (
-        f"replica {row.id}'s new member, number {row.member}, has not come: it is counted for nothing until it is there and has caught up"
-    )
-    return f"{told} (gaios init --join INVITATION, then gaios serve, where it is to run; the command that asked for it prints that again)"
+    told = f"the new member {row.member} of replica {row.id} does not answer, and is counted for nothing until it has caught up"
+    return f"{told} (if it was never started: gaios init --join WORD, then gaios serve; the command that asked for it prints WORD again)"
 
 
 def _judge(alive: int, fit: int, voters: int, reigning: Told | None) -> tuple[int | None, str]:
