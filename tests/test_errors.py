@@ -122,6 +122,17 @@ def test_an_error_may_speak_of_a_file_with_any_name() -> None:
     assert back.directory == "cell-\\udcff"
 
 
+def test_what_is_told_reads_like_a_sentence() -> None:
+    """One and several, and keys and values as people write them."""
+    text = errors.NotANumber(key=b"a", reason="its value b'text' is not a decimal number")
+    assert str(text) == "cannot increment 'a': its value 'text' is not a decimal number; nothing was changed"
+    assert "the disks of replicas 1, 3 are full" in str(errors.DiskFull(replicas="1, 3", reserve=True))
+    assert "the disk of replica 1 is full" in str(errors.DiskFull(replicas="1", reserve=True))
+    assert str(errors.StateMissing(directory="d", what="promise-1 and promise-2")) == "d: promise-1 and promise-2 are missing"
+    assert str(errors.StateMissing(directory="d", what="the directory")) == "d: the directory is missing"
+    assert str(errors.NoSuchNode(path="/x")) == "there is no node /ls/local/x"
+
+
 def test_of_two_copies_one_may_be_started_again() -> None:
     """[SAFETY 3] Both are told the same: only who made the copy knows which of them is the replica's own."""
     for what in ("another process runs on a copy of it: member 2 has seen boot 5 with another nonce",

@@ -13,7 +13,7 @@ SPEC_COLUMNS_MAX = 120
 SLACK = 30
 """Lines by which a file may be shorter than its entry below before the entry has to be lowered."""
 LARGER: dict[str, int] = {
-    "src/gaios/errors.py": 722,  # one tree, one file  [STYLE 8]; what each tells its reader to type stands with it
+    "src/gaios/errors.py": 723,  # one tree, one file  [STYLE 8]; what each tells its reader to type stands with it
 }
 """Files that may be longer than the rule says, with their number of lines. Lower freely; raise or add only with a reason beside it."""
 

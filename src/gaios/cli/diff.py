@@ -137,8 +137,10 @@ def _of_running(address: str) -> Side:
             raise ProtocolError(reason=f"{address} answers {answer.status}: is it a replica's admin port, and of this version?")
         told = msgspec.json.decode(body, type=dict[str, Any])
         sums = [Sum(slot, bytes.fromhex(chain), int(checksum, 16), int(trail, 16)) for slot, chain, checksum, trail in told["sums"]]
-    except (OSError, HTTPException) as error:
+    except OSError as error:
         raise Unavailable(waited_ms=0, reason=f"{address}: {error}") from None
+    except HTTPException:
+        raise ProtocolError(reason=f"{address} is no replica's admin port: gaios status shows which it is") from None
     except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
         raise ProtocolError(reason=f"{address} is no replica's admin port: {error!r}") from None
     finally:

@@ -188,7 +188,10 @@ class Standing:
         told, steps = [], self._steps
         lost = sum(1 for slot in self.core.faulty if slot <= self.core.chosen)
         if lost:
-            told.append(f"the records of {lost} chosen slots are damaged: they are fetched from peers; see docs/operations/damage.md")
+            what = (
+                f"the records of {lost} chosen slots are damaged: they are" if lost > 1 else "the record of a chosen slot is damaged: it is"
+            )
+            told.append(f"{what} fetched from peers; see docs/operations/damage.md")
         if self.lacks_base:
             told.append("its snapshots are damaged, and its log begins behind them: it fetches one from a peer, and votes on meanwhile")
         if steps.is_unsure:
