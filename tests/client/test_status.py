@@ -91,9 +91,8 @@ def test_a_majority_that_answers_and_does_not_vote_is_none() -> None:
     mute = [replace(each, silent=True, repairing=True) for each in three]
     status = merge(mute[:2], [])
     assert status.tolerates is None
-    assert status.why.startswith(
-        "2 of 3 replicas answer, 2 are needed, and replicas 1 and 2 do not vote, as said below: replica 3 is needed, "
-    )
+    assert status.why.startswith("2 of 3 replicas answer, 2 are needed, and replicas 1 and 2 do not vote until damage is repaired: ")
+    assert "replica 3 is needed" in status.why
     status = merge([mute[0], three[1]], [])
     assert (status.tolerates, "and replica 1 does not vote" in status.why) == (None, True)
     status = merge([*mute[:2], three[2]], [])

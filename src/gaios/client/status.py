@@ -260,11 +260,11 @@ def _held_up(voters: Sequence[ReplicaStatus], alive: int, mute: Sequence[int]) -
     """Enough answer, and too few of them vote."""
     missing = [str(row.id) if row.id is not None else str(row.client) for row in voters if row.role == "unreachable"]
     who, do = f"replica{'' if len(mute) == 1 else 's'} {_listed([str(each) for each in mute])}", "does" if len(mute) == 1 else "do"
-    count = f"{alive} of {len(voters)} replicas answer, {len(voters) // 2 + 1} are needed, and {who} {do} not vote, as said below"
+    count = f"{alive} of {len(voters)} replicas answer, {len(voters) // 2 + 1} are needed, and {who} {do} not vote until damage is repaired"
     if not missing:
         return f"{count}: nothing can be read or written until {'it does' if len(mute) == 1 else 'they do'}"
     needed = f"replica{'' if len(missing) == 1 else 's'} {_listed(missing)} {'is' if len(missing) == 1 else 'are'}"
-    return f"{count}: {needed} needed, which may have what is damaged there; nothing can be read or written until then"
+    return f"{count}: {needed} needed, for what is damaged may be intact there; nothing can be read or written until then"
 
 
 def _listed(names: Sequence[str]) -> str:
