@@ -122,6 +122,27 @@ def test_an_error_may_speak_of_a_file_with_any_name() -> None:
     assert back.directory == "cell-\\udcff"
 
 
+def test_what_is_told_reads_like_a_sentence() -> None:
+    """One and several, and keys and values as people write them."""
+    text = errors.NotANumber(key=b"a", reason="its value b'text' is not a decimal number")
+    assert str(text) == "cannot increment 'a': its value 'text' is not a decimal number; nothing was changed"
+    assert "the disks of replicas 1, 3 are full" in str(errors.DiskFull(replicas="1, 3", reserve=True))
+    assert "the disk of replica 1 is full" in str(errors.DiskFull(replicas="1", reserve=True))
+    assert str(errors.StateMissing(directory="d", what="promise-1 and promise-2")) == "d: promise-1 and promise-2 are missing"
+    assert str(errors.StateMissing(directory="d", what="the directory")) == "d: the directory is missing"
+    assert str(errors.NoSuchNode(path="/x")) == "there is no node /ls/local/x"
+
+
+def test_of_two_copies_one_may_be_started_again() -> None:
+    """[SAFETY 3] Both are told the same: only who made the copy knows which of them is the replica's own."""
+    for what in ("another process runs on a copy of it: member 2 has seen boot 5 with another nonce",
+                 "member 2 says that boot 5 of member 3 was seen with another nonce"):  # fmt: skip
+        hint = errors.StateLost(directory="d", what=what).hint
+        assert hint.startswith("never start the copy again")
+        assert "if this is its own, stop the copy, and start this once" in hint
+    assert errors.StateLost(directory="d", what="it was rolled back").hint.startswith("never start it again on this directory")
+
+
 def test_no_hint_leads_to_a_start_on_old_or_empty_state() -> None:
     """A disk that was rolled back is not noticed in 0.1.0: a restored copy could undo acknowledged writes.  [SAFETY 2, 3]"""
     damaged_ = errors.StateDamaged(file="wal/00000001.wal", offset=8, kind="payload", detail="d").hint

@@ -207,7 +207,7 @@ class NotANumber(Refused):
 
     def __init__(self, *, key: bytes, reason: str) -> None:
         self.key, self.reason = key, reason
-        super().__init__(f"cannot increment {key!r}: {reason}; nothing was changed")
+        super().__init__(f"cannot increment {repr(key)[1:]}: {reason.replace('value b', 'value ', 1)}; nothing was changed")
 
 
 class TooMuchWork(Refused):
@@ -240,7 +240,8 @@ class DiskFull(Refused):
         self.replicas, self.reserve = replicas, reserve
         self.hint = "free space on their file systems, it goes on by itself; gaios status shows them"
         goes_on = "reads, deletes and compactions still work" if reserve else "reads still work"
-        super().__init__(f"no room for a write: the disk of replica {replicas} is full; {goes_on}; nothing was changed")
+        disks = f"the disks of replicas {replicas} are" if "," in replicas else f"the disk of replica {replicas} is"
+        super().__init__(f"no room for a write: {disks} full; {goes_on}; nothing was changed")
 
 
 class UnknownSession(Refused):
@@ -313,7 +314,7 @@ class HandleInvalid(LockRefused):
     def __init__(self, *, handle: int, path: str) -> None:
         self.handle, self.path = handle, path
         self.hint = f"see who deleted it, if its lock was held: {_explained(path)}"
-        super().__init__(f"{path} was deleted after handle {handle} was opened; open it again")
+        super().__init__(f"/ls/local{path} was deleted after handle {handle} was opened; open it again")
 
 
 class ReadOnlyHandle(LockRefused):
@@ -321,7 +322,7 @@ class ReadOnlyHandle(LockRefused):
 
     def __init__(self, *, handle: int, path: str) -> None:
         self.handle, self.path = handle, path
-        super().__init__(f"handle {handle} of {path} is for reading alone; open it with write=True")
+        super().__init__(f"handle {handle} of /ls/local{path} is for reading alone; open it with write=True")
 
 
 class NoSuchNode(LockRefused):
@@ -329,7 +330,7 @@ class NoSuchNode(LockRefused):
 
     def __init__(self, *, path: str) -> None:
         self.path = path
-        super().__init__(f"there is no node {path}")
+        super().__init__(f"there is no node /ls/local{path}")
 
 
 class NodeExists(LockRefused):
@@ -337,7 +338,7 @@ class NodeExists(LockRefused):
 
     def __init__(self, *, path: str) -> None:
         self.path = path
-        super().__init__(f"there is a node {path} already")
+        super().__init__(f"there is a node /ls/local{path} already")
 
 
 class WrongKindOfNode(LockRefused):
@@ -345,7 +346,7 @@ class WrongKindOfNode(LockRefused):
 
     def __init__(self, *, path: str, expected: str) -> None:
         self.path, self.expected = path, expected
-        super().__init__(f"{path} is not a {expected}")
+        super().__init__(f"/ls/local{path} is not a {expected}")
 
 
 class NotEmpty(LockRefused):
@@ -353,7 +354,7 @@ class NotEmpty(LockRefused):
 
     def __init__(self, *, path: str, children: int) -> None:
         self.path, self.children = path, children
-        super().__init__(f"{path} has {children} children; delete them first")
+        super().__init__(f"/ls/local{path} has {children} children; delete them first")
 
 
 class PermissionDenied(LockRefused):
@@ -361,7 +362,7 @@ class PermissionDenied(LockRefused):
 
     def __init__(self, *, principal: str, right: str, path: str, acl: str) -> None:
         self.principal, self.right, self.path, self.acl = principal, right, path, acl
-        super().__init__(f"{principal!r} may not {right} {path}: the access list /acl/{acl} does not name it")
+        super().__init__(f"{principal!r} may not {right} /ls/local{path}: the access list /acl/{acl} does not name it")
 
 
 class LockConflict(LockRefused):
@@ -369,7 +370,7 @@ class LockConflict(LockRefused):
 
     def __init__(self, *, handle: int, path: str) -> None:
         self.handle, self.path = handle, path
-        super().__init__(f"handle {handle} holds or awaits the lock {path} in the other mode; release it first")
+        super().__init__(f"handle {handle} holds or awaits the lock /ls/local{path} in the other mode; release it first")
 
 
 class StaleSequencer(LockRefused):
@@ -378,7 +379,7 @@ class StaleSequencer(LockRefused):
     def __init__(self, *, path: str, generation: int, revision: int) -> None:
         self.path, self.generation, self.revision = path, generation, revision
         self.hint = f"see why: {_explained(path, f'{generation}.{revision}')}"
-        super().__init__(f"the grant {generation}.{revision} of the lock {path} is not held any more; acquire it again before you go on")
+        super().__init__(f"the grant {generation}.{revision} of the lock /ls/local{path} is not held any more; acquire it again first")
 
 
 class LimitReached(LockRefused):
@@ -435,7 +436,7 @@ class NotAcquired(Error):
         self.path, self.waited_ms, self.why = path, waited_ms, why
         self.hint = "see which replicas answer: gaios status" if why else f"see who has it: {_explained(path)}"
         told = f"was not acquired within {waited_ms} ms: {why}" if why else f"was not free within {waited_ms} ms"
-        super().__init__(f"the lock {path} {told if waited_ms else 'is not free'}")
+        super().__init__(f"the lock /ls/local{path} {told if waited_ms else 'is not free'}")
 
 
 class NotInTime(Error):
@@ -477,7 +478,7 @@ class HandlePoisoned(Error):
 
     def __init__(self, *, path: str) -> None:
         self.path = path
-        super().__init__(f"the handle of {path} was poisoned: its calls fail; close it, and open another")
+        super().__init__(f"the handle of /ls/local{path} was poisoned: its calls fail; close it, and open another")
 
 
 class LockLost(Error):
@@ -486,7 +487,7 @@ class LockLost(Error):
     def __init__(self, *, path: str, sequencer: str, reason: str) -> None:
         self.path, self.sequencer, self.reason = path, sequencer, reason
         self.hint = f"see why: {_explained(path, sequencer)}"
-        super().__init__(f"the lock {path} ({sequencer}) is lost: {reason}")
+        super().__init__(f"the lock /ls/local{path} ({sequencer}) is lost: {reason}")
 
 
 class LostBeforeCall(LockLost):
@@ -560,7 +561,7 @@ class StateMissing(Error):
             "that could undo acknowledged writes; " + _ANEW + "; "
             "the other replicas go on without this one as long as a majority is intact"
         )
-        super().__init__(f"{directory}: {what} is missing")
+        super().__init__(f"{directory}: {what} {'are' if ' and ' in what else 'is'} missing")
 
 
 class StateLost(Error):
@@ -570,12 +571,11 @@ class StateLost(Error):
 
     def __init__(self, *, directory: str, what: str) -> None:
         self.directory, self.what = directory, what
-        self.hint = (
-            "never start it again on this directory: it could undo acknowledged writes; if its own latest directory is elsewhere, "
-            "as on a disk that was not mounted, stop what runs on a copy of it, put that directory back and start it once; "
-            + _ANEW
-            + "; the other replicas go on without this one as long as a majority is intact"
-        )
+        own = "as on a disk that was not mounted, stop what runs on a copy of it, put that directory back and start it once"
+        own = f"never start it again on this directory: it could undo acknowledged writes; if its own latest directory is elsewhere, {own}"
+        if "another nonce" in what:  # only who made the copy knows which is which
+            own = "never start the copy again: it could undo acknowledged writes; if this is its own, stop the copy, and start this once"
+        self.hint = f"{own}; {_ANEW}; the other replicas go on without this one as long as a majority is intact"
         super().__init__(f"{directory}: {what}")
 
 

@@ -115,6 +115,16 @@ async def test_what_cannot_be_compared_is_2(tmp_path: Path, capfdbinary: pytest.
     assert "not a file of evidence" in err
 
 
+async def test_a_port_that_is_no_admin_port_is_told_to_be_none(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """A client's port answers as well, and not in HTTP."""
+    (settings,) = make(tmp_path)
+    async with running(settings) as (replica,):
+        await master_of([replica])
+        code, _, err = await diff(capfdbinary, settings.me.client, settings.me.admin)
+    assert code == 3
+    assert f"{settings.me.client} is no replica's admin port: gaios status shows which it is" in err
+
+
 async def test_who_does_not_answer_is_3(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     code, _, err = await diff(capfdbinary, "127.0.0.1:1", "127.0.0.1:1")
     assert code == 3

@@ -17,7 +17,7 @@ from gaios.storage.disk import Disk
 from tests.cli.conftest import Done
 from tests.client.cellar import Cellar
 from tests.client.clocks import Clock
-from tests.explain.parts import Log
+from tests.explain.parts import Log, truncated
 from tests.locks.parts import TOKEN
 
 Cli = Callable[..., Done]
@@ -186,3 +186,46 @@ def test_what_a_client_calls_itself_does_not_steer_a_terminal(cellar: Cellar, cl
         out = cli("explain", "--lock", "job").out
         assert b"\x1b" not in out
         assert b"\\x1b[2Jx" in out
+
+
+def test_a_log_that_was_truncated_is_read_from_a_snapshot_on(cli: Cli, tmp_path: Path) -> None:
+    """Its first segment opens with a record that knew nothing of that yet: the log is sound, and nobody calls it damaged."""
+    log = Log()
+    log.hold("/job", lease_ms=60_000)
+    kept = [log.snapshot()]
+    behind = log.slot
+    log.hold("/other", lease_ms=60_000)
+    for name in ("one", "two"):
+        truncated(tmp_path / name, log, behind, kept=kept)
+    one, two = (str(tmp_path / name) for name in ("one", "two"))
+    done = cli("explain", "--lock", "/ls/local/job", "--dir", one)
+    assert done.code == 0, done.err
+    verdict, *_, last = done.out.decode().splitlines()
+    assert verdict == "the lock /ls/local/job is held by session 2, sequencer 0.4"
+    assert last == f"the log is known from slot {behind + 1} on, behind a snapshot: what came before is not there any more"
+    told = cli("explain", "--lock", "/ls/local/other", "--dir", one, "--json").json
+    assert (told["since"], told["verdict"].split(",")[0]) == (
+        behind,
+        f"the lock /ls/local/other is held by session 5 since slot {log.slot}",
+    )
+    done = cli("explain", "--lock", "/ls/local/third", "--dir", one)
+    assert (done.code, f"this log is read from slot {behind + 1} on" in done.out.decode()) == (1, True)
+    done = cli("diff", one, two)
+    assert done.code == 0, done.err
+    assert f"they agree through slot {log.slot}" in done.out.decode()
+    assert f"other: the log is known from slot {behind + 1} on" in done.out.decode()
+    assert cli("diff", one, two, "--json").json["since"] == [behind, behind]
+
+
+def test_two_logs_without_a_slot_in_common_are_not_compared(cli: Cli, tmp_path: Path) -> None:
+    log = Log()
+    written(tmp_path / "old", log.records).close()
+    log.hold("/job")
+    kept = [log.snapshot()]
+    behind = log.slot
+    log.hold("/other")
+    truncated(tmp_path / "new", log, behind, kept=kept)
+    done = cli("diff", str(tmp_path / "old"), str(tmp_path / "new"))
+    assert done.code == 2
+    assert f"begins behind slot {behind}, and its oldest snapshot stands behind slot {behind}, and slot 2 is asked for" in done.err
+    assert "explain" not in done.err

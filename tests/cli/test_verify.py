@@ -167,3 +167,29 @@ def test_damage_of_what_a_member_left_behind_is_named_and_none_of_the_cell(direc
     assert found[-1][:2] == (2, "left-replica-2-member-2/promise-1")
     assert (0, "left-replica-2-member-0", "missing") in found
     assert cli("verify", str(left), "--json").code == 1
+
+
+def kinds(cli: Cli, where: Path) -> list[tuple[int, str, str]]:
+    done = cli("verify", str(where), "--json")
+    found = [(problem["replica"], problem["file"], problem["kind"]) for problem in done.json["problems"]]
+    assert (done.code, done.json["ok"]) == ((1, False) if found else (0, True))
+    return found
+
+
+def test_what_a_start_refuses_of_one_replicas_directory_is_damage(directory: Path, tmp_path: Path, cli: Cli) -> None:
+    """Inside a cell's directory, and on a machine of its own, where the files themselves tell whose they are."""
+    other = local.create(tmp_path / "other", local.founders(3, 29_200)).dir / "replica-1" / "manifest.toml"
+    alone = tmp_path / "alone"
+    shutil.copytree(directory / "replica-1", alone)
+    for where, replica in ((directory / "replica-1", 1), (alone, 0)):
+        manifest = where / "manifest.toml"
+        sound = manifest.read_bytes()
+        assert kinds(cli, where) == []
+        for text in (b"\x00garbage", other.read_bytes(), sound.replace(b"member = 1", b"member = 2"), b""):
+            manifest.write_bytes(text)
+            assert kinds(cli, where) == [(replica, "manifest.toml", "cell")], text
+        manifest.unlink()
+        assert kinds(cli, where) == [(replica, "manifest.toml", "missing")]
+        manifest.write_bytes(sound)
+        (where / "creating").write_bytes(b"")
+        assert kinds(cli, where) == [(replica, "creating", "missing")]

@@ -75,6 +75,36 @@ def test_without_a_master_the_cell_is_electing_and_nobody_knows_how_many_may_fai
     assert "a master is being elected" in status.why
 
 
+def test_a_learner_that_was_never_started_is_named() -> None:
+    """Nothing else tells why a cell of three bears no failure, and what is left to do."""
+    learner = Member(id=3, member=7, client="h:3", votes=False)
+    answers = [replace(told(number, role="master" if number == 1 else "replica"), members=(*MEMBERS[:2], learner)) for number in (1, 2)]
+    status = merge(answers, [])
+    begins = "2 of 2 replicas answer, 2 are needed, replica 1 is master: none may fail now; the new member 7 of replica 3 does not answer, "
+    assert status.why.startswith(begins)
+    assert "gaios init --join" in status.why
+    there = Told(id=3, member=7, role="learner", voting=False, members=answers[0].members)
+    assert "new member" not in merge([*answers, there], []).why
+
+
+def test_a_majority_that_answers_and_does_not_vote_is_none() -> None:
+    """Damage that two of three have in common: only the third may have what they miss."""
+    three = tuple(replace(told(number), members=MEMBERS[:3]) for number in (1, 2, 3))
+    mute = [replace(each, silent=True, repairing=True) for each in three]
+    status = merge(mute[:2], [])
+    assert status.tolerates is None
+    assert status.why.startswith("2 of 3 replicas answer, 2 are needed, and replicas 1 and 2 do not vote until damage is repaired: ")
+    assert "replica 3 is needed" in status.why
+    status = merge([mute[0], three[1]], [])
+    assert (status.tolerates, "and replica 1 does not vote" in status.why) == (None, True)
+    status = merge([*mute[:2], three[2]], [])
+    assert (status.tolerates, "nothing can be read or written until they do" in status.why) == (None, True)
+    status = merge([mute[0], *three[1:]], [])
+    assert (status.tolerates, "a master is being elected" in status.why) == (0, True)
+    reigning = replace(three[2], role="master")
+    assert merge([*mute[:1], three[1], reigning], []).tolerates == 0
+
+
 def test_whom_the_master_does_not_count_on_does_not_count_though_it_answers() -> None:
     """[PML §6.3]: a replica with a misspelt name answers whoever asks it, and takes no part."""
     unfit = (

@@ -1,5 +1,7 @@
 """A log for tests: entries of clients and masters in slots, as records of a replica's directory."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from gaios import api, entry, lock_api
@@ -7,12 +9,18 @@ from gaios.entry import Identity
 from gaios.lock_api import Charge
 from gaios.locks import LockService
 from gaios.locks.heard import encode as encode_heard
-from gaios.log import Answer, Bounds, RecordKind
+from gaios.log import Answer, Bounds, Copies, RecordKind, encode
 from gaios.log.applier import Applier
+from gaios.log.records import State
 from gaios.log.sessions import Sessions
-from gaios.storage import Record
+from gaios.log.snapshots import encode_handle, read_handle
+from gaios.storage import Identity as Owner
+from gaios.storage import Journal, Operation, Record, create
+from gaios.storage.disk import Disk
+from gaios.storage.snapshot import Writer
 from tests.locks.parts import TOKEN
 
+CELL = bytes(range(16))
 EPOCH = 65_537
 START_MS = 1_700_000_000_000
 
@@ -75,3 +83,32 @@ class Log:
         handle = self.do(lock_api.Open(session, TOKEN, path, lock_api.MAY_CREATE, lock_delay_ms=lock_delay_ms)).handle
         sequencer = self.do(lock_api.Acquire(session, TOKEN, handle)).sequencer
         return session, handle, sequencer.revision if sequencer is not None else 0
+
+    def snapshot(self) -> tuple[list[Operation], bytes]:
+        """What this moment's snapshot is as a file, and its handle."""
+        capture, writer = self.applier.capture(0, b""), Writer(CELL, self.slot)
+        done = writer.begin()
+        while not capture.is_done:
+            for chunk in capture.take():
+                done += writer.chunk(chunk)
+        closing = capture.closing(CELL)
+        return done + writer.end(closing.encode()), encode_handle(closing.handle)
+
+
+def truncated(path: Path, log: Log, behind: int, *, kept: Sequence[tuple[list[Operation], bytes]] = ()) -> None:
+    """A replica's directory whose log begins behind a slot; its first segment opens with a state record that knows nothing of that yet."""
+    path.mkdir(parents=True)
+    disk, identity = Disk(path), Owner(CELL, 1, 1)
+    early = Record(RecordKind.STATE, 0, log.epoch, encode(State(log.epoch, 0, behind, 0, [])))
+    disk.execute_now(create(identity, encode(Copies()), early))
+    journal, found = Journal.open(identity, disk.reader)
+    disk.execute_now(found.operations)
+    for record in [each for each in log.records if each.slot > behind]:
+        disk.execute_now(journal.batch(None, [record], lambda: early))
+    disk.execute_now(journal.batch(None, [Record(RecordKind.TRUNCATE, behind, 0, b"")], lambda: early))
+    for operations, handle in kept:
+        disk.execute_now(operations)
+        for ballot in (0, 1):
+            slot = read_handle(handle).slot
+            disk.execute_now(journal.batch(None, [Record(RecordKind.SNAPSHOT, slot, ballot, handle)], lambda: early))
+    disk.close()

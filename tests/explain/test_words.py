@@ -146,13 +146,20 @@ def test_what_is_not_known_is_said_to_be_unknown() -> None:
     log = Log()
     assert of_session(log, 99) == Told(False, "session 99 does not exist yet: the newest revision is 1", [])
     log.hold("/job")
-    assert of_session(log, 3) == Told(
-        False, "nothing is kept of session 3: what is kept begins with slot 3, and the oldest is forgotten first", []
+    begins = "nothing is kept of session 3: what is kept begins with slot 3, and the oldest is forgotten first"
+    assert of_session(log, 3) == Told(False, f"{begins}; a replica's log may tell more: gaios explain --dir DIR", [])
+    known = facts(log, session=3)
+    assert words.of_session(3, known, words.Read(0)) == Told(False, begins, [])
+    assert words.of_session(3, known, words.Read(7)).verdict.endswith(
+        "this log is read from slot 8 on, and what came before is not there any more"
     )
     assert "another generation's: this cell was restored 0 times" in of_sequencer(log, "/job", 5, generation=1).verdict
     assert not of_sequencer(log, "/job", 3).known
     empty = Explanation(0, 0, 0, 0, 50)
-    assert words.of_session(7, empty).verdict == "nothing is kept of session 7: nothing of the lock service is kept here yet"
+    assert words.of_session(7, empty, words.Read(0)).verdict == "nothing is kept of session 7: nothing of the lock service is in this log"
+    asked = words.of_session(7, empty).verdict
+    assert "has applied nothing of the lock service since it started" in asked
+    assert asked.endswith("gaios explain --dir DIR")
 
 
 def test_what_is_left_out_is_named() -> None:

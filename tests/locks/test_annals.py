@@ -195,7 +195,8 @@ def test_what_is_kept_is_bounded_and_an_evicted_grant_is_still_told_when_it_ends
     one = service.session()
     for number in range(5):
         one.release(hold(one, f"/{number}"))
-    assert explain(service, path="/old").grants == ()
+    (held,) = explain(service, path="/old").grants
+    assert (held.revision, held.session, held.granted, held.ended) == (revision, old.number, None, None)
     old.release(handle)
     (found,) = explain(service, path="/old").grants
     assert (found.granted, found.revision, found.session, found.why) == (None, revision, old.number, told.RELEASED)
@@ -226,13 +227,15 @@ def test_the_newest_are_told_where_there_are_too_many(monkeypatch: pytest.Monkey
     assert [each.number for each in life(service, one.number).charges] == [1, 7, 8]
 
 
-def test_a_restored_machine_remembers_nothing_and_says_so() -> None:
+def test_a_restored_machine_remembers_nothing_but_who_holds_and_says_so() -> None:
     service = Service()
     one = service.session()
     hold(one)
     other = service.restored()
     found = explain(other, path="/job")
-    assert (found.since, found.grants) == (0, ())
+    (held,) = found.grants
+    assert (found.since, held.session, held.granted, held.ended) == (0, one.number, None, None)
+    assert explain(other, session=one.number).grants == explain(other, path="/job", revision=held.revision).grants == (held,)
     assert (life(other, one.number).opened, life(other, one.number).handles) == (None, 1)
 
 

@@ -46,7 +46,7 @@ def test_a_node_stands_in_a_directory() -> None:
     """A strict tree of files and directories. [CHUBBY §2.3]"""
     service = Service()
     a = service.session()
-    with pytest.raises(errors.NoSuchNode, match="no node /d"):
+    with pytest.raises(errors.NoSuchNode, match="no node /ls/local/d"):
         a.open("/d/f")
     a.open("/d", directory=True)
     a.open("/d/f")

@@ -15,6 +15,7 @@ def test_facts_are_the_replicas_own() -> None:
     assert (told["feature"], told["feature_max"]) == (1, 1)
     assert 0 < told["lease_ms"] <= replica.options.term_ms
     assert told["checksum"] == replica.applier.machine.checksum()
+    assert (told["repairing"], told["silent"]) == (False, False)
     assert told["gauge"] == {"tolerates": 1, "unfit": []}
     other = cell.nodes[told["master"] % 3 + 1]
     assert facts(8, other.replica, other.snapshots, cell.now, {})["gauge"] is None, "only a master counts the others"

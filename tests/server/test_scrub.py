@@ -76,3 +76,17 @@ def test_a_promise_copy_that_rots_is_written_anew() -> None:
     assert cell.disks[1].files[NAMES[0]][88:200] == sound
     assert cell.nodes[1].replica.boot == 1
     assert not taken(cell, 1)
+
+
+def test_promise_copies_that_somebody_deleted_are_made_anew() -> None:
+    """[SAFETY 2, 15] What they say is in memory while the replica runs; no start would find it otherwise."""
+    for gone in (NAMES[:1], NAMES[1:], NAMES):
+        cell = scrubbing()
+        sound = [bytes(cell.disks[1].files[file][88:200]) for file in NAMES]
+        for file in gone:
+            del cell.disks[1].files[file]
+        cell.run(S)
+        assert [bytes(cell.disks[1].files[file][88:200]) for file in NAMES] == sound
+        cell.start(1)
+        cell.run(S)
+        assert cell.nodes[1].replica.boot == 2

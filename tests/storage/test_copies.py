@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gaios.errors import AnotherCell, InvariantViolated, StateDamaged, StateMissing, TooOld
-from gaios.storage import Problem, Sync, SyncDirectory, Write
+from gaios.storage import Create, Problem, Sync, SyncDirectory, Write
 from gaios.storage.copies import (
     COPY_BYTES,
     NAMES,
@@ -134,3 +134,13 @@ def test_a_spoilt_copy_is_made_good(which: int, harm: str) -> None:
     assert SyncDirectory("") in operations  # whoever made the files may have been killed before it synced their names
     memory.execute(operations)
     assert load(memory.crashed(lambda: False), NAMES) == [COPY, COPY._replace(which=2)]
+
+
+def test_a_copy_that_is_gone_is_made_anew_before_the_other_is_touched() -> None:
+    first, second = NAMES
+    for gone, order in (({second}, [second, first]), ({first}, [first, second]), ({first, second}, [first, second])):
+        operations = write(Copy(1, 1, bytes(16), 7, 0, 1, 1, b"promised"), gone)
+        made = [each.name for each in operations if isinstance(each, Create)]
+        assert made == [file for file in order if file in gone]
+        assert operations.index(SyncDirectory("")) == len(made)
+        assert [each.name for each in operations if isinstance(each, Write)] == order

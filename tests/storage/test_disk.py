@@ -173,6 +173,15 @@ def test_a_file_that_was_deleted_is_a_failure(disk: Disk, monkeypatch: pytest.Mo
         disk.execute_now([Write("file", 0, b"lost"), Sync("file")])
 
 
+def test_a_file_that_was_deleted_can_be_made_anew(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written then goes to the one that has the name."""
+    monkeypatch.setattr("gaios.storage.disk.LOOK_S", 0.0)
+    disk.execute_now([Create("one", 8), Write("one", 0, b"before"), Sync("one")])
+    (disk.path / "one").unlink()
+    disk.execute_now([Create("one", 8), Write("one", 0, b"after"), Sync("one")])
+    assert (disk.path / "one").read_bytes() == b"after\0\0\0"
+
+
 def test_a_mistake_in_an_operation_is_a_failure_too(disk: Disk) -> None:
     """A disk thread that died in silence would leave the replica waiting for ever."""
     with pytest.raises(DiskFailed, match="TypeError"):

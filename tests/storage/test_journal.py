@@ -306,6 +306,11 @@ def test_another_members_segment_is_refused() -> None:
     ours.files["wal/00000001.wal"] = theirs.files["wal/00000001.wal"]
     with pytest.raises(AnotherCell):
         Journal.open(ME, ours)
+    used = lived(3)[0]
+    used.files["wal/00000001.wal"] = theirs.files["wal/00000001.wal"]
+    with pytest.raises(AnotherCell) as refused:
+        Journal.open(ME, used)
+    assert "batch" not in str(refused.value), "that records are missed, too, says nothing more"
 
 
 def test_missing_copies_are_missing_state() -> None:

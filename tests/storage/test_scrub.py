@@ -112,6 +112,6 @@ def test_promise_copies_are_read(which: int) -> None:
     disk, _ = disk_with(1)
     assert [piece.damage for piece in scrub_copies(disk)] == [None, None]
     disk.files[NAMES[which]][20] ^= 1
-    found = [piece.damage for piece in scrub_copies(disk)][which]
+    found = [piece.damage for piece in scrub_copies(disk)][1]
     assert isinstance(found, Problem)
     assert found.file == NAMES[which]

@@ -67,6 +67,17 @@ def test_a_missing_segment_is_named_and_the_rest_is_checked() -> None:
     assert "wal/00000004.wal" in {problem.file for problem in verify(memory)}
 
 
+def test_without_copies_segments_that_were_given_up_are_not_missed() -> None:
+    """Nobody knows any more with which one the log began."""
+    memory, _ = lived(8)
+    assert len([name for name in memory.names() if name.endswith(".wal")]) > 4
+    for name in ("promise-1", "promise-2", "wal/00000001.wal", "wal/00000002.wal"):
+        del memory.files[name]
+    assert [(problem.file, problem.kind) for problem in verify(memory)] == [("promise-1", "missing"), ("promise-2", "missing")]
+    del memory.files["wal/00000004.wal"]
+    assert "wal/00000004.wal" in [problem.file for problem in verify(memory) if problem.kind == "missing"]
+
+
 def test_without_copies_the_log_tells_whose_it_is() -> None:
     """Both copies lost is bad enough; the log is checked all the same."""
     memory, _ = lived(8)

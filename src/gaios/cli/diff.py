@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 from cyclopts import Parameter
 
 from gaios.cli import exits, output
-from gaios.cli.explain import damage
+from gaios.cli.explain import extent
 from gaios.cli.parameters import FORM, Form, Text
 from gaios.errors import ConfigurationError, ProtocolError, Unavailable
 
@@ -44,6 +44,11 @@ class Side(NamedTuple):
     ends: str = ""
     """Why the log was not read to its end."""
 
+    @property
+    def since(self) -> int:
+        """The log is known behind this slot, where its state is a snapshot's; 0: all of it."""
+        return self.log.since if self.log is not None else 0
+
 
 def diff(one: One, other: Other, /, *, form: Form = FORM) -> int:
     """Compare two replicas, to the first slot behind which they differ."""
@@ -56,14 +61,14 @@ def diff(one: One, other: Other, /, *, form: Form = FORM) -> int:
         differing = difference.keys(mine.keys, theirs.keys)
     if not mine.sums.keys() & theirs.sums.keys() and differing is None:
         raise ConfigurationError(
-            reason=f"{one} and {other} have no slot in common that could be compared",
-            hint="compare one of them with a replica's directory, whose log has them all",
+            reason=f"{one} and {other} have no slot in common that could be compared: {_range(mine)}; {_range(theirs)}",
+            hint="compare each of them with another replica's directory, whose log has both ranges",
         )
     log = mine.log or theirs.log
     guess = 0
     if differing and log is not None:
         guess = log.slot_of(difference.first_revision(differing))
-    slot = guess if guess and found.agree < guess <= (found.differ or guess) else found.differ
+    slot = guess if guess and max(found.agree, mine.since, theirs.since) < guess <= (found.differ or guess) else found.differ
     told = _told(mine, theirs, found, slot, differing)
     if form.json:
         output.write_json(told)
@@ -89,16 +94,13 @@ def _sides(one: str, other: str) -> tuple[Side, Side]:
 
 
 def _of_directory(path: Path, through: int | None) -> Side:
-    from gaios.backup.history import History
+    from gaios.explain.base import replayed
     from gaios.explain.difference import Traced, newest
     from gaios.storage.disk import Directory
 
     if not (path / "wal").is_dir():
         raise ConfigurationError(reason=f"{path} is no replica's directory", hint=f"name one of a cell's: {path}/replica-1")
-    log = Traced(directory=str(path), through=through)
-    with closing(Directory(path)) as reader:
-        history = History(reader, str(path))
-        log.feed(history.records(), history.rewritten())
+    log, history = replayed(lambda: Traced(directory=str(path), through=through), lambda: closing(Directory(path)), str(path))
     return Side(str(path), log.sums, newest(log.machine.database.records()), log.through, log, history.skipped, history.ends)
 
 
@@ -135,13 +137,20 @@ def _of_running(address: str) -> Side:
             raise ProtocolError(reason=f"{address} answers {answer.status}: is it a replica's admin port, and of this version?")
         told = msgspec.json.decode(body, type=dict[str, Any])
         sums = [Sum(slot, bytes.fromhex(chain), int(checksum, 16), int(trail, 16)) for slot, chain, checksum, trail in told["sums"]]
-    except (OSError, HTTPException) as error:
+    except OSError as error:
         raise Unavailable(waited_ms=0, reason=f"{address}: {error}") from None
+    except HTTPException:
+        raise ProtocolError(reason=f"{address} is no replica's admin port: gaios status shows which it is") from None
     except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
         raise ProtocolError(reason=f"{address} is no replica's admin port: {error!r}") from None
     finally:
         connection.close()
     return Side(f"replica {told.get('id')} at {address}", {each.slot: each for each in sums})
+
+
+def _range(side: Side) -> str:
+    """Which slots' sums are known, for people."""
+    return f"{side.name} is known behind slots {min(side.sums)} to {max(side.sums)}" if side.sums else f"of {side.name} no sum is known"
 
 
 def _entries(side: Side, slot: int) -> str | None:
@@ -168,6 +177,7 @@ def _told(one: Side, other: Side, found: "Bracket", slot: int, differing: "list[
         if differing is None
         else [{"key": output.text(key.key), "one": side(key.one), "other": side(key.other)} for key in differing[:KEYS_TOLD]],
         "keys_differ": None if differing is None else len(differing),
+        "since": [each.since or None for each in (one, other)],
         "skipped": [list(each.skipped) for each in (one, other)],
         "ends": [each.ends or None for each in (one, other)],
     }
@@ -175,12 +185,15 @@ def _told(one: Side, other: Side, found: "Bracket", slot: int, differing: "list[
 
 def _lines(one: Side, other: Side, found: "Bracket", slot: int, differing: "list[Key] | None", entries: list[str | None]) -> list[str]:
     lines = [f"one:   {one.name}", f"other: {other.name}"]
-    lines += [f"{name}: {said}" for name, side in (("one", one), ("other", other)) for said in damage(list(side.skipped), side.ends)]
+    for name, side in (("one", one), ("other", other)):
+        lines += [f"{name}: {said}" for said in extent(side.since, list(side.skipped), side.ends)]
     if not found.differ:
         lines.append(f"they agree through slot {found.agree}" if found.agree else "their sums have no slot in common")
     else:
         what = "other values were chosen" if found.logs_differ else "their states differ"
         before = f"they agree behind slot {found.agree}, and " if found.agree else ""
+        if not found.agree and (one.since or other.since):
+            before = "already where both are first known, "
         lines.append(f"{before}behind slot {found.differ} {what}")
         lines += [f"  {name}: {sums[found.differ]}" for name, sums in (("one  ", one.sums), ("other", other.sums))]
     if slot:

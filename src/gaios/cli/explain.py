@@ -1,7 +1,7 @@
 """explain: why a session ended, a lock was lost, an operation was refused.  [INTERFACE; SAFETY 19, 21, 23]
 
 Rule 1. A running cell answers for sessions and locks, from what its master remembers (`gaios.locks.annals`). With `--dir` the log on disk
-is read, which remembers everything, operations too; a replica may run on it meanwhile: see `gaios.backup.history`.
+is read, which remembers everything that it reaches back to, operations too; a replica may run on it meanwhile: `gaios.explain.base`.
 Rule 2. Of a local cell's directory that replica is read which knows most slots to be chosen.
 """
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gaios.backup.history import History
     from gaios.explain.operation import Operation
     from gaios.explain.replay import Replay
-    from gaios.explain.words import Line, Told
+    from gaios.explain.words import Line, Read, Told
     from gaios.explanation import Explanation
 
 
@@ -42,36 +42,38 @@ async def explain(
             hint="gaios explain --lock NAME",
         )
     history: History | None = None
+    since = 0
     if operation is not None:
-        told, history = _of_operation(operation, directory)
+        told, history, since = _of_operation(operation, directory)
     elif directory is None:
         async with cell(client) as connected:
             facts = await connected.explain(session=session or 0, lock=lock or "", sequencer=sequencer)
-        told = _in_words(session, lock, sequencer, facts)
+        told = _in_words(session, lock, sequencer, facts, None)
     else:
-        told, history = _of_directory(session, lock, sequencer, directory)
-    write(told, asked | {"sequencer": sequencer}, history, json=client.json)
+        told, history, since = _of_directory(session, lock, sequencer, directory)
+    write(told, asked | {"sequencer": sequencer}, history, since, json=client.json)
     return exits.DONE if told.known else exits.NO
 
 
-def write(told: "Told", asked: dict[str, Any], history: "History | None" = None, *, json: bool) -> None:
-    """The verdict, and the chain behind it; and where the log that tells it is damaged."""
+def write(told: "Told", asked: dict[str, Any], history: "History | None", since: int, *, json: bool) -> None:
+    """The verdict, and the chain behind it; and where the log that tells it begins, and is damaged."""
     skipped, ends = (history.skipped, history.ends) if history is not None else ([], "")
     if json:
         chain = [{**_place(line), "what": line.text} for line in told.chain]
-        log = {"skipped": skipped, "ends": ends or None}
+        log = {"since": since or None, "skipped": skipped, "ends": ends or None}
         output.write_json({**asked, "known": told.known, "verdict": told.verdict, "chain": chain, **log})
         return
     output.write_line(output.escaped(told.verdict.encode()))
     for line in told.chain:
         output.write_line(f"  {_where(line)}  {output.escaped(line.text.encode())}")
-    for said in damage(skipped, ends):
+    for said in extent(since, skipped, ends):
         output.write_line(said)
 
 
-def damage(skipped: list[str], ends: str) -> list[str]:
-    """What is said of a log that is damaged."""
-    told = [f"the log was read on behind damage that was repaired: {place}" for place in skipped]
+def extent(since: int, skipped: list[str], ends: str) -> list[str]:
+    """What is said of a log that was truncated, or is damaged."""
+    told = [f"the log is known from slot {since + 1} on, behind a snapshot: what came before is not there any more"] if since else []
+    told += [f"the log was read on behind damage that was repaired: {place}" for place in skipped]
     return [*told, f"the log was read up to damage that was not repaired, and no further: {ends}"] if ends else told
 
 
@@ -90,21 +92,22 @@ def _where(line: "Line") -> str:
     return f"slot {at.slot}  epoch {epoch(at.epoch)}  {when:%Y-%m-%d %H:%M:%S}.{at.time_ms % 1_000:03}Z"
 
 
-def _in_words(session: int | None, lock: str | None, sequencer: str | None, facts: "Explanation") -> "Told":
+def _in_words(session: int | None, lock: str | None, sequencer: str | None, facts: "Explanation", read: "Read | None") -> "Told":
     from gaios.client.locks import check_of, path_of
     from gaios.explain import words
 
     if session is not None:
-        return words.of_session(session, facts)
+        return words.of_session(session, facts, read)
     if sequencer is None:
-        return words.of_lock(path_of(lock or ""), facts)
+        return words.of_lock(path_of(lock or ""), facts, read)
     grant = check_of(sequencer, lock, shared=False).sequencer
-    return words.of_sequencer(grant.path, grant.generation, grant.revision, facts)
+    return words.of_sequencer(grant.path, grant.generation, grant.revision, facts, read)
 
 
-def _of_directory(session: int | None, lock: str | None, sequencer: str | None, directory: str) -> tuple["Told", "History"]:
+def _of_directory(session: int | None, lock: str | None, sequencer: str | None, directory: str) -> tuple["Told", "History", int]:
     from gaios import lock_api
     from gaios.client.locks import check_of, path_of
+    from gaios.explain.words import Read
     from gaios.explanation import Explain, Explanation
 
     revision = check_of(sequencer, lock, shared=False).sequencer.revision if sequencer is not None else 0
@@ -112,10 +115,10 @@ def _of_directory(session: int | None, lock: str | None, sequencer: str | None, 
     replay, history = _replayed(directory, None)
     facts = lock_api.decode_answer(replay.machine.query(lock_api.encode(asked)))
     assert isinstance(facts, Explanation)
-    return _in_words(session, lock, sequencer, facts), history
+    return _in_words(session, lock, sequencer, facts, Read(replay.since)), history, replay.since
 
 
-def _of_operation(written: str, directory: str | None) -> tuple["Told", "History"]:
+def _of_operation(written: str, directory: str | None) -> tuple["Told", "History", int]:
     from gaios.explain import words
     from gaios.explain.operation import parse
 
@@ -127,18 +130,14 @@ def _of_operation(written: str, directory: str | None) -> tuple["Told", "History
         )
     replay, history = _replayed(directory, operation)
     assert replay.story is not None
-    return words.of_operation(replay.story), history
+    return words.of_operation(replay.story), history, replay.since
 
 
 def _replayed(directory: str, operation: "Operation | None") -> tuple["Replay", "History"]:
-    from gaios.backup.history import History
     from gaios.backup.source import furthest
+    from gaios.explain.base import replayed
     from gaios.explain.replay import Replay
     from gaios.storage.disk import Directory
 
     path = furthest(Path(directory))
-    replay = Replay(operation, directory=str(path))
-    with closing(Directory(path)) as reader:
-        history = History(reader, str(path))
-        replay.feed(history.records(), history.rewritten())
-    return replay, history
+    return replayed(lambda: Replay(operation, directory=str(path)), lambda: closing(Directory(path)), str(path))

@@ -73,7 +73,7 @@ def seconds(maximum: float, *, zero: bool = False) -> Callable[[Any, Sequence[To
             message = f"{written!r} is not a number of seconds"
             raise ValueError(message) from None
         if not (math.isfinite(number) and 0 <= number <= maximum and (number or zero)):
-            message = f"{written} is not a time {'from 0 on' if zero else 'above 0'} and at most {maximum:g} seconds"
+            message = f"{written} is not a time {'from 0 on' if zero else 'above 0'} and at most {maximum:.12g} seconds"
             raise ValueError(message)
         return number
 

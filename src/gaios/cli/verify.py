@@ -5,6 +5,7 @@ whose directory is gone is damage like any other, and so is a directory that ano
 record in it may be intact, and a replica would still refuse it (kind `cell`). So is a log whose first record is lost where nothing behind
 it tells what the replica voted for (kind `state`). What members left behind that were replaced or removed
 (`left-replica-R-member-N`) is named too and no damage of the cell: a lost disk is why many of them left.
+Of one replica's directory alone the same is asked: a manifest that is not there, or not that of the files beside it, is damage.
 """
 
 from contextlib import closing
@@ -33,7 +34,7 @@ def verify(
         raise ConfigurationError(reason=f"{directory} is not a directory", hint="name a replica's directory, or the one given to gaios up")
     found = verify_directory(path)
     damaged = {finding.replica for finding in found if not finding.ok}
-    problems = [*missing(path), *(finding._asdict() for finding in found), *refused(path, damaged), *strangers(path)]
+    problems = [*missing(path), *(finding._asdict() for finding in found), *refused(path, damaged), *strangers(path), *unfit(path)]
     ok = all(problem["kind"] in NO_DAMAGE for problem in problems)
     problems += left(path)
     if form.json:
@@ -103,6 +104,25 @@ def strangers(path: Path) -> list[dict[str, Any]]:
     return problems
 
 
+def unfit(path: Path) -> list[dict[str, Any]]:
+    """A problem for what a start on this one replica's directory would refuse, though its files are intact: of a cell's see `strangers`."""
+    from gaios.server import directory, local
+
+    if (path / local.MANIFEST).exists() or any(path.glob("replica-*")):
+        return []
+    where = path.resolve()
+    digits = where.name.removeprefix("replica-")
+    replica = int(digits) if digits.isdecimal() else 0
+    if (where / directory.CREATING).exists():
+        return [_problem(replica, directory.CREATING, "missing", "its creation was cut short: delete the directory, and make it anew")]
+    if not (where / directory.MANIFEST).exists():
+        return [_problem(replica, directory.MANIFEST, "missing", "the file is not there")]
+    cell = local.find(where.parent)
+    is_listed = cell is not None and replica in cell.ids and cell.replica_dir(replica).resolve() == where
+    found = _stranger(cell, replica) if cell is not None and is_listed else _contradicted(where)
+    return [_problem(replica, *found)] if found is not None else []
+
+
 def left(path: Path) -> list[dict[str, Any]]:
     """What is wrong with the directories that members left behind; a file's name has its directory's before it."""
     from gaios.storage.disk import verify_directory
@@ -134,6 +154,23 @@ def _stranger(cell: "LocalCell", replica: int) -> tuple[str, str, str] | None:
     if owner is not None and (owner.cell, owner.member) != (cell.cell.bytes, told.member):
         there = f"member {owner.member} of cell {owner.cell.hex()}"
         return where.name, "cell", f"its files belong to {there}, not to member {told.member} of cell {cell.cell.id}"
+    return None
+
+
+def _contradicted(where: Path) -> tuple[str, str, str] | None:
+    """What tells that a manifest is not that of the files beside it: file, kind, detail."""
+    from gaios.server import config, directory
+    from gaios.storage.disk import owner_of_directory
+
+    try:
+        found = config.read_file(where / directory.MANIFEST)
+    except ConfigurationError as error:
+        return directory.MANIFEST, "cell", str(error)
+    named, owner = found.get("cell"), owner_of_directory(where)
+    told = (named.get("id") if isinstance(named, dict) else None, found.get("member"))
+    if owner is not None and told != (owner.cell.hex(), owner.member):
+        there = f"member {owner.member} of cell {owner.cell.hex()}"
+        return directory.MANIFEST, "cell", f"it is of member {told[1]} of cell {told[0]}, and the files beside it belong to {there}"
     return None
 
 

@@ -140,6 +140,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     """That configuration, in hexadecimal."""
     backup: BackupStatus | None = None
     gauge: Gauge | None = None
+    silent: bool = False
+    """Whether it neither promises nor votes, for now; `why` says for what."""
 
 
 _REASONS = {
@@ -186,9 +188,13 @@ def merge(answers: Sequence[Told], silent: Sequence[str]) -> CellStatus:
     rows = [replace(row, fit=_is_voter(row) and not _ails(row) and row.id not in unfit) for row in rows]
     voters = [row for row in rows if _is_voter(row)]
     alive, fit = sum(row.role != "unreachable" for row in voters), sum(row.fit is True for row in voters)
+    mute = [told.id for told in answers if told.silent and told.id in {row.id for row in voters}]
     tolerates, why = _judge(alive, fit, len(voters), reigning)
+    if reigning is None and alive > len(voters) // 2 >= alive - len(mute):
+        tolerates, why = None, _held_up(voters, alive, mute)
     if alive:
         why = "; ".join([why, *(_reason(row, unfit.get(row.id) if row.id is not None else None) for row in voters if not row.fit)])
+        why = "; ".join([why, *(_awaited(row) for row in rows if row.voting is False and row.role == "unreachable")])
     return CellStatus(
         cell=next((told.cell for told in answers if told.cell), None),
         master=reigning.id if reigning is not None else None,
@@ -230,6 +236,12 @@ def _reason(row: ReplicaStatus, unfit: Unfit | None) -> str:
     return f"{who} does not answer" if row.role == "unreachable" else _REASONS["repairing"].format(who=who)
 
 
+def _awaited(row: ReplicaStatus) -> str:
+    """A learner that is not there."""
+    told = f"the new member {row.member} of replica {row.id} does not answer, and is counted for nothing until it has caught up"
+    return f"{told} (if it was never started: gaios init --join WORD, then gaios serve; the command that asked for it prints WORD again)"
+
+
 def _judge(alive: int, fit: int, voters: int, reigning: Told | None) -> tuple[int | None, str]:
     majority = voters // 2 + 1
     count = f"{alive} of {voters} replicas answer"
@@ -244,6 +256,21 @@ def _judge(alive: int, fit: int, voters: int, reigning: Told | None) -> tuple[in
     if not spare:
         return 0, f"{count}, {majority} are needed, {master}: none may fail now"
     return spare, f"{count}, {majority} are needed, {master}: {spare} more may fail"
+
+
+def _held_up(voters: Sequence[ReplicaStatus], alive: int, mute: Sequence[int]) -> str:
+    """Enough answer, and too few of them vote."""
+    missing = [str(row.id) if row.id is not None else str(row.client) for row in voters if row.role == "unreachable"]
+    who, do = f"replica{'' if len(mute) == 1 else 's'} {_listed([str(each) for each in mute])}", "does" if len(mute) == 1 else "do"
+    count = f"{alive} of {len(voters)} replicas answer, {len(voters) // 2 + 1} are needed, and {who} {do} not vote until damage is repaired"
+    if not missing:
+        return f"{count}: nothing can be read or written until {'it does' if len(mute) == 1 else 'they do'}"
+    needed = f"replica{'' if len(missing) == 1 else 's'} {_listed(missing)} {'is' if len(missing) == 1 else 'are'}"
+    return f"{count}: {needed} needed, for what is damaged may be intact there; nothing can be read or written until then"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _more(count: int) -> str:

@@ -1,11 +1,12 @@
 """Where two replicas part: the first slot behind which they came to something else, and the keys that differ.  [PML §6.2; SAFETY 25]
 
-    a log, applied again (`Traced`)  ·  sums that a running replica remembers  ·  a state kept as evidence
+    a log, applied again, perhaps above a snapshot (`Traced`)  ·  sums that a running replica remembers  ·  a state kept as evidence
                             └──────────────── sums by slot ────────────────┘
 
 Rule 1. Where both sides have a sum of a slot these are compared; what lies between two compared slots is a bracket, and is told as one.
 Rule 2. Once chains differ they differ for ever: the first slot of two logs is found by halving. States may become equal again.
-Rule 3. A log that is applied again says what is right for that log: what differs from it went wrong elsewhere.
+Rule 3. A log that is applied again says what is right for that log: what differs from it went wrong elsewhere. Where it begins with a
+snapshot that is as right as the snapshot: one that a majority had, wherever there is one (base.py).
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,6 +14,7 @@ from typing import Final, NamedTuple
 
 from gaios.api import Event
 from gaios.explain.replay import Replay
+from gaios.log.snapshots import Unpacked
 from gaios.log.sums import Sum
 
 Newest = Mapping[bytes, tuple[bytes, int]]
@@ -29,6 +31,11 @@ class Traced(Replay):
         self.sums: dict[int, Sum] = {}
         self.values: dict[int, bytes] = {}
         """Of the slots that were applied."""
+
+    def begin(self, base: Unpacked) -> None:
+        """As any replay; what the snapshot comes to is compared like what a slot comes to."""
+        super().begin(base)
+        self.sums[self.since] = self._applier.sum()
 
     def _apply(self, slot: int, value: bytes) -> None:
         super()._apply(slot, value)

@@ -92,6 +92,12 @@ class Story:
     attempts: list[Attempt] = field(default_factory=list)
     through: int = 0
     """The last slot that was looked at."""
+    since: int = 0
+    """Nothing is known of this slot and those before it, but for what the exactly-once table knew there; 0: all were looked at."""
+    is_client_known: bool = False
+    """That table knew the client there."""
+    before: Answer | None = None
+    """What that table had for the operation."""
 
 
 def failed_test(machine: LockService, command: bytes, context: Context, changed_in: Any) -> Failed | None:  # noqa: ANN401 (a function)

@@ -5,6 +5,7 @@ applied there. So what is told is true whether its replica runs, was killed, or 
 Where that rotted, and was repaired, it is the one that was written again (backup/history.py).
 Rule 2. Where a mark has the chain's hash the replay must come to the same: these records were not put together by somebody else.
 Rule 3. What is kept is what the machine keeps, and eight bytes a slot.
+Rule 4. Where the log was truncated it begins with the state behind a snapshot (`begin`): what came before is not known, and not guessed.
 """
 
 from array import array
@@ -22,6 +23,7 @@ from gaios.locks.annals import Kept
 from gaios.log import Bounds, RecordKind
 from gaios.log.applier import Applier
 from gaios.log.sessions import Sessions
+from gaios.log.snapshots import Unpacked
 from gaios.machine import Context
 from gaios.storage import Record
 from gaios.storage.prefix import Hole
@@ -53,18 +55,38 @@ class Replay:
 
     def __init__(self, operation: Operation | None = None, *, directory: str = "the directory", through: int | None = None) -> None:
         """`directory` is what errors call it; `through`: the last slot to be applied, however far the log goes."""
-        self._directory, self._until = directory, through
+        self._directory, self.until = directory, through
         self._operation = operation
         self.story = Story(operation) if operation is not None else None
         self.machine = Watched(self.slot_of)
+        self.since = 0
+        """Behind this slot the state is a snapshot's, and nothing is known of the slots before; 0: all are known."""
         self._applier = Applier(self.machine, Sessions(Bounds()))
-        self._revisions = array("Q")
-        """The database's revision behind each slot."""
+        self._revisions = array("Q", [0])
+        """The database's revision behind each slot, from `since` on."""
 
     @property
     def through(self) -> int:
         """The slot through which the log is applied."""
         return self._applier.applied
+
+    def begin(self, base: Unpacked) -> None:
+        """Take over the state behind a snapshot, before anything is fed.
+
+        Raises:
+            ProtocolError: it cannot be restored; nothing is changed.
+            StateDamaged: a chunk is not what was written; nothing is changed.
+            TooOld: it has a feature level that this version does not support.
+        """
+        self.machine.restore(base.machine)
+        self._applier.restore(base.part, base.sessions)
+        self.since = base.part.slot
+        self._revisions = array("Q", [self.machine.revision])
+        if self.story is not None:
+            identity, sequence = self.story.operation.identity, self.story.operation.sequence
+            self.story.since = self.story.through = self.since
+            self.story.is_client_known = identity in self._applier.sessions
+            self.story.before = self._applier.sessions.peek(identity, sequence)
 
     def feed(self, records: Iterable[Record | Hole], late: dict[int, bytes] | None = None) -> None:
         """Apply a log, from its first record on; `late` are the values that repair wrote again.
@@ -74,19 +96,19 @@ class Replay:
             StateDamaged: it contradicts itself.
             UnknownKind: a newer version wrote it.
         """
-        if self.through == self._until:
+        if self.through == self.until:
             return
         for slot, value, chain in chosen(self._from_the_first(records), self.through, self._directory, late):
             self._apply(slot, value)
             if chain and self._applier.chain != chain:
                 detail = f"applying the log through slot {slot} does not come to the hash that was recorded there"
                 raise StateDamaged(file=self._directory, offset=0, kind="chain", detail=detail)
-            if slot == self._until:
+            if slot == self.until:
                 break
 
     def slot_of(self, revision: int) -> int:
-        """Which slot made a revision; the next one, where none has yet."""
-        return bisect_left(self._revisions, revision) + 1
+        """Which slot made a revision; the next one, where none has yet; `since`: that one, or one before it."""
+        return bisect_left(self._revisions, revision) + self.since
 
     # -- inside ----------------------------------------------------------------------------------------------------------
 
@@ -97,7 +119,6 @@ class Replay:
                 if truncated > self.through:
                     raise ConfigurationError(
                         reason=f"the log of {self._directory} begins behind slot {truncated}: what came before it is not there any more",
-                        hint="ask the running cell: gaios explain without --dir",
                     )
             yield each
 

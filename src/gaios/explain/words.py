@@ -7,10 +7,11 @@ Rule 2. What is not kept is named, never guessed.
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
+from gaios import errors
 from gaios import explanation as told
 from gaios.explain.operation import Attempt, Failed, Story
 from gaios.explanation import Charge, Explanation, Grant, Moment, SessionFact
-from gaios.log import Status
+from gaios.log import Answer, Status
 
 ROOT: Final = "/ls/local"
 MEMBERS: Final = 65_536
@@ -39,6 +40,13 @@ class Line(NamedTuple):
     text: str
 
 
+class Read(NamedTuple):
+    """The facts are those of a log on a disk."""
+
+    since: int
+    """It is read from behind this slot on; 0: from its first."""
+
+
 class Told(NamedTuple):
     """An explanation in words; `known`: there was something to explain."""
 
@@ -50,11 +58,11 @@ class Told(NamedTuple):
 # ---------------------------------------------------------------------------------------------------------------- sessions
 
 
-def of_session(number: int, facts: Explanation) -> Told:
-    """Why a session ended, or that it lives."""
+def of_session(number: int, facts: Explanation, read: Read | None = None) -> Told:
+    """Why a session ended, or that it lives. `read`: None where a running replica answered."""
     fact = next((each for each in facts.sessions if each.session == number), None)
     if fact is None:
-        return Told(False, _unknown(f"session {number}", number, facts), [])
+        return Told(False, _unknown(f"session {number}", number, facts, read), [])
     lines = [*_reigns(facts), *_life(fact), *_grants(facts)]
     lines += (Line(fact.ended, f"ephemeral node {ROOT}{path} goes with it") for path in fact.nodes)
     return Told(True, _verdict_of_session(fact, facts), _in_order(lines))
@@ -119,7 +127,7 @@ def _charged(charge: Charge, fact: SessionFact, *, first: bool) -> str:
 # ------------------------------------------------------------------------------------------------------------------- locks
 
 
-def of_lock(path: str, facts: Explanation) -> Told:
+def of_lock(path: str, facts: Explanation, read: Read | None = None) -> Told:
     """Who had a lock, and why each had it no more."""
     holders = [grant for grant in facts.grants if grant.ended is None]
     chain = [*_grants(facts)]
@@ -135,18 +143,18 @@ def of_lock(path: str, facts: Explanation) -> Told:
         left = facts.until_ms - facts.clock_ms
         return Told(True, f"{name} is free, and nobody gets it for {left} ms more: a lock-delay{waits}", _in_order(chain))
     if not facts.grants:
-        return Told(False, f"{name} was never held, as far as is kept: {_kept(facts)}{waits}", [])
+        return Told(False, f"{name} is free, and was never held as far as is kept{waits}: {_kept(facts, read)}", [])
     return Told(True, f"{name} is free{waits}", _in_order(chain))
 
 
-def of_sequencer(path: str, generation: int, revision: int, facts: Explanation) -> Told:
+def of_sequencer(path: str, generation: int, revision: int, facts: Explanation, read: Read | None = None) -> Told:
     """Why a grant is in force no more, or that it is."""
     name = f"the grant {generation}.{revision} of the lock {ROOT}{path}"
     if generation != facts.generation:
         return Told(False, f"{name} is another generation's: this cell was restored {facts.generation} times", [])
     mine = [grant for grant in facts.grants if grant.revision == revision]
     if not mine:
-        return Told(False, _unknown(name, revision, facts), [])
+        return Told(False, _unknown(name, revision, facts, read), [])
     lost = {grant.session for grant in mine if grant.why == told.SESSION_EXPIRED}
     lines = [line for fact in facts.sessions if fact.session in lost for line in (*_reigns(facts), *_life(fact))]
     lines += _grants(facts)
@@ -190,13 +198,15 @@ def of_operation(story: Story) -> Told:
     lines = [Line(story.registered, f"{client} is registered")] if story.registered is not None else []
     if story.evicted is not None:
         lines.append(Line(story.evicted, f"{client} is forgotten by the exactly-once table: others were used since, and it is full"))
-    lines += [Line(each.at, _attempt(each)) for each in story.attempts]
-    known = bool(story.attempts)
+    lines += [Line(each.at, _attempt(each, story.since)) for each in story.attempts]
+    known = bool(story.attempts) or story.before is not None
     return Told(known, _verdict_of_operation(story, client), _in_order(lines))
 
 
 def _verdict_of_operation(story: Story, client: str) -> str:
     name = f"operation {story.operation}"
+    if story.before is not None:
+        return f"{name} {_before(story.before, story.since)}"
     first = next((each for each in story.attempts if each.first), None)
     if first is not None:
         if first.error is not None:
@@ -206,12 +216,24 @@ def _verdict_of_operation(story: Story, client: str) -> str:
         return f"{name} was carried out in slot {first.at.slot}"
     if story.attempts:
         return f"{name} changed nothing: {story.attempts[0].error or Status(story.attempts[0].status).name}"
-    if story.registered is None:
+    if story.registered is None and not story.is_client_known:
+        if story.operation.identity.slot <= story.since:
+            return f"nothing is known of {client}: this log is read from slot {story.since + 1} on; it was forgotten before, or never there"
         return f"there is no {client} in this log through slot {story.through}"
     return f"{name} is not in this log through slot {story.through}: it was not carried out by then, and may be later if it is on its way"
 
 
-def _attempt(each: Attempt) -> str:
+def _before(answer: Answer, since: int) -> str:
+    """What the exactly-once table says of an operation whose first place in the log is not there any more."""
+    if answer.status == Status.DONE:
+        return f"was carried out in slot {answer.slot}: its answer is kept, and this log is read from slot {since + 1} on"
+    if answer.status == Status.STALE:
+        return f"was answered by slot {since}: what it was answered is not kept, and this log is read from slot {since + 1} on"
+    why = f": {errors.unpack(answer.body)}" if answer.body else ""
+    return f"was refused in slot {answer.slot}, and changed nothing{why}"
+
+
+def _attempt(each: Attempt, since: int) -> str:
     session = f" of session {each.session}" if each.session else ""
     what = f"{each.command}{session}, entry {each.index} of the slot,"
     if each.error is not None:
@@ -221,12 +243,12 @@ def _attempt(each: Attempt) -> str:
     if not each.first:
         return f"{what} stands here once more: it gets the first one's answer, and changes nothing"
     if each.failed is not None:
-        return f"{what} fails its guard: {_failed(each.failed)}"
+        return f"{what} fails its guard: {_failed(each.failed, since)}"
     revision = f" at revision {each.revision}" if each.revision else ""
     return f"{what} is carried out{revision}" + ("" if each.succeeded else ": there was nothing to do, or its generation is another")
 
 
-def _failed(failed: Failed) -> str:
+def _failed(failed: Failed, since: int) -> str:
     test = failed.test
     key = _shown(test.key)
     if test.end is not None:
@@ -236,7 +258,8 @@ def _failed(failed: Failed) -> str:
         return f"it wants {wanted} of {key}, which is not there"
     found: Any = {"version": failed.version, "value": _shown(failed.value)}.get(test.field, failed.mod_revision)
     state = f"which is there since revision {failed.mod_revision}" if test.field == "absent" else f"which is {found}"
-    return f"it wants {wanted} of {key}, {state}; slot {failed.changed_in} changed it last, at revision {failed.mod_revision}"
+    changed = f"slot {failed.changed_in}" + (" or one before" if failed.changed_in <= since else "")
+    return f"it wants {wanted} of {key}, {state}; {changed} changed it last, at revision {failed.mod_revision}"
 
 
 # ------------------------------------------------------------------------------------------------------------------ shared
@@ -247,16 +270,24 @@ def _reigns(facts: Explanation) -> Iterator[Line]:
         yield Line(reign.at, f"member {reign.at.epoch % MEMBERS} is master from here on: epoch {epoch(reign.at.epoch)}")
 
 
-def _unknown(what: str, number: int, facts: Explanation) -> str:
+def _unknown(what: str, number: int, facts: Explanation, read: Read | None) -> str:
     if number > facts.revision:
         return f"{what} does not exist yet: the newest revision is {facts.revision}"
-    return f"nothing is kept of {what}: {_kept(facts)}"
+    return f"nothing is kept of {what}: {_kept(facts, read)}"
 
 
-def _kept(facts: Explanation) -> str:
+def _kept(facts: Explanation, read: Read | None) -> str:
+    """From where on anything is, and where more may be."""
+    if read is not None and read.since:
+        return f"this log is read from slot {read.since + 1} on, and what came before is not there any more"
+    if read is not None and not facts.since:
+        return "nothing of the lock service is in this log"
+    begins = f"what is kept begins with slot {facts.since}, and the oldest is forgotten first"
+    if read is not None:
+        return begins
     if not facts.since:
-        return "nothing of the lock service is kept here yet"
-    return f"what is kept begins with slot {facts.since}, and the oldest is forgotten first"
+        begins = "the replica that answers has applied nothing of the lock service since it started, and keeps no more of the time before"
+    return f"{begins}; a replica's log may tell more: gaios explain --dir DIR"
 
 
 def _named(fact: SessionFact) -> str:

@@ -5,12 +5,13 @@ in no checksum; nothing that a command does depends on it. A replica that starts
 
 Rule 1. `note` is called with each change before it is committed: the index has it then, the database has what was there before.
 Rule 2. Whatever is kept is bounded (`Kept`); what is beyond is forgotten oldest first, and an answer says so where it may matter.
-Rule 3. What is told of a session's end is what ended it: its lease, the charge from which that counts, and all charges since.
+Rule 3. Who holds a lock now is told even where nothing is remembered of it: after a start from a snapshot, or when it was forgotten.
+Rule 4. What is told of a session's end is what ended it: its lease, the charge from which that counts, and all charges since.
 """
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Final, NamedTuple, TypeVar
 
 from msgspec.structs import replace
@@ -94,7 +95,7 @@ class Annals:
             self._go(gone, change)
 
     def _end(self, effect: Ended, change: Change, at: Moment) -> None:
-        record = _before(keys.session(effect.session), change)
+        record = _record_before(keys.session(effect.session), change)
         assert isinstance(record, records.Session)
         fact = SessionFact(
             effect.session, record.client, record.principal, record.lease_ms, self._opened.pop(effect.session, None),
@@ -117,7 +118,7 @@ class Annals:
         if known is not None:
             session, shared, granted = known.session, known.shared, known.granted
         else:
-            record = _before(key, change)
+            record = _record_before(key, change)
             assert isinstance(record, records.Holder)
             session, shared, granted = record.session, record.shared, None
         why, by = self._why(asked, session, change)
@@ -131,7 +132,7 @@ class Annals:
             return why, asked.session if isinstance(asked, DeleteNode) else 0
         # A charge ends sessions, and goes on with those that were ending, closed ones too.
         ended = self._ended.get(session)
-        record = _before(keys.session(session), change)
+        record = _record_before(keys.session(session), change)
         assert isinstance(record, records.Session)
         how = ended.how if ended is not None else record.ending
         return (told.SESSION_CLOSED if how == told.CLOSED else told.SESSION_EXPIRED), 0
@@ -161,10 +162,13 @@ class Annals:
     def explain(self, asked: Explain, index: Index, revision: int) -> Explanation:
         """All that is kept of what is asked for; `revision`: the database's present one."""
         if asked.session:
-            grants, more = _newest(grant for grant in reversed(self._grants.values()) if grant.session == asked.session)
+            lives = index.sessions.get(asked.session)
+            held = [grant for path in _paths_of(lives) for grant in self._before(path, index) if grant.session == asked.session]
+            known = (grant for grant in reversed(self._grants.values()) if grant.session == asked.session)
+            grants, more = _newest(chain(known, sorted(held, key=_revision, reverse=True)))
             wanted = [asked.session]
         else:
-            grants, more = self._grants_of(asked)
+            grants, more = self._grants_of(asked, index)
             wanted = sorted({grant.session for grant in grants if grant.revision == asked.revision or not asked.revision})
         sessions = [fact for each in wanted if (fact := self._session(each, index)) is not None]
         if not (asked.session or asked.revision):
@@ -178,9 +182,19 @@ class Annals:
             until_ms if until_ms > clock_ms else 0, len(node.queue) if node is not None else 0,
         )  # fmt: skip
 
-    def _grants_of(self, asked: Explain) -> tuple[tuple[Grant, ...], bool]:
+    def _before(self, path: str, index: Index) -> list[Grant]:
+        """The grants of a path that are in force, and of which nothing is remembered; the newest first."""
+        node = index.nodes.get(path)
+        holders = node.holders.values() if node is not None else ()
+        unknown = [each for each in holders if (path, each.handle, each.revision) not in self._grants]
+        return sorted(
+            [Grant(path, each.revision, each.shared, each.session, each.handle, None) for each in unknown], key=_revision, reverse=True
+        )
+
+    def _grants_of(self, asked: Explain, index: Index) -> tuple[tuple[Grant, ...], bool]:
         """Of a path; of a revision, and the next one then."""
         found = [grant for grant in reversed(self._grants.values()) if grant.path == asked.path]
+        found += self._before(asked.path, index)
         if asked.revision:
             after = min((grant.revision for grant in found if grant.revision > asked.revision), default=0)
             found = [grant for grant in found if grant.revision in {asked.revision, after}]
@@ -213,11 +227,20 @@ _REASONS: Final[dict[type, int]] = {
 }  # fmt: skip
 
 
+def _revision(grant: Grant) -> int:
+    return grant.revision
+
+
+def _paths_of(session: Session | None) -> list[str]:
+    """Of the nodes that it has open, each once."""
+    return list({handle.path: None for handle in session.handles.values()}) if session is not None else []
+
+
 def _moment(context: Context) -> Moment:
     return Moment(context.slot, context.epoch, context.time_ms)
 
 
-def _before(key: bytes, change: Change) -> records.Record:
+def _record_before(key: bytes, change: Change) -> records.Record:
     """What stands under a key until the change is committed."""
     stood = change.database.record(key)
     assert stood is not None
@@ -226,7 +249,7 @@ def _before(key: bytes, change: Change) -> records.Record:
 
 
 def _was_ephemeral(key: bytes, change: Change) -> bool:
-    record = _before(key, change)
+    record = _record_before(key, change)
     return isinstance(record, records.Node) and record.ephemeral
 
 

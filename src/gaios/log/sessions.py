@@ -92,6 +92,13 @@ class Sessions:
         """Whether a client is known; that is no use of it."""
         return identity in self._known
 
+    def peek(self, identity: tuple[int, int], sequence: int) -> Answer | None:
+        """What a client's command was answered, as far as that is kept; None: it was not, or he is unknown. That is no use of it."""
+        session = self._known.get(identity)
+        if session is None:
+            return None
+        return _FORGOTTEN if sequence <= session.acknowledged else session.answers.get(sequence)
+
     def register(self, identity: Identity) -> None:
         """A client is known from here on."""
         while len(self._known) >= self._bounds.sessions:

@@ -1,5 +1,7 @@
 """Where a replica stands: all that a shell, or a person, may ask of it without changing anything.  [INTERFACE `status`]"""
 
+from collections.abc import Collection
+
 from gaios import errors
 from gaios.configuration import Configuration
 from gaios.log.applier import Applier
@@ -10,7 +12,7 @@ from gaios.log.doubt import Doubt
 from gaios.log.gauge import Ailment, Gauge, Unfit, tolerates
 from gaios.log.options import MS, Options
 from gaios.log.raising import Raising
-from gaios.log.records import Record
+from gaios.log.records import Place, Record
 from gaios.log.reign import Reign
 from gaios.log.repair import Repair
 from gaios.log.roster import Roster
@@ -201,7 +203,10 @@ class Standing:
         told, steps = [], self._steps
         lost = sum(1 for slot in self.core.faulty if slot <= self.core.chosen)
         if lost:
-            told.append(f"the records of {lost} chosen slots are damaged: they are fetched from peers; see docs/operations/damage.md")
+            what = (
+                f"the records of {lost} chosen slots are damaged: they are" if lost > 1 else "the record of a chosen slot is damaged: it is"
+            )
+            told.append(f"{what} fetched from peers; see docs/operations/damage.md")
         if self.lacks_base:
             goes_on = "" if steps.is_silent else ", and votes on meanwhile"
             told.append(f"its snapshots are damaged, and its log begins behind them: it fetches one from a peer{goes_on}")
@@ -225,6 +230,16 @@ class Standing:
     def is_repairing(self) -> bool:
         """Whether something that was durable here is lost, or in doubt, and yet to be set right."""
         return self._steps.is_silent or self.lacks_base or self._repair.is_due or self.doubt.is_repairing
+
+    @property
+    def unrepaired(self) -> Collection[Place]:
+        """Damaged places of the log of which something is yet to be written anew."""
+        return self._steps.waiting.keys()
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it neither promises nor votes, because nobody can tell what it voted for, or who the members are."""
+        return self._steps.is_silent
 
     def followers(self, now: int) -> list[int]:
         """The voters whose leases this master has, itself included."""

@@ -9,7 +9,7 @@ Rule 4. A batch that needs a file which does not stand ready waits until it does
 silent, and what it did not write it has not said.  [SAFETY 5, 28]
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from gaios import errors
@@ -123,8 +123,9 @@ class GroupCommit:
         self._copies, self._records, self._after, self._gathers = None, [], [], False
         return operations
 
-    def write_copies(self) -> None:
-        """One of the promise copies is damaged: both are written anew."""
+    def write_copies(self, gone: Collection[str]) -> None:
+        """One of the promise copies is damaged, or somebody deleted it: both are written anew; those that are gone are made first."""
+        self.journal.gone.update(gone)
         if self._copies is None:
             self._copies = self.journal.copies
             self._gathers = True

@@ -5,13 +5,15 @@ Rule 2. Which slots stand in damaged bytes is known while running: the journal's
 Rule 3. Old bytes stay as they rotted: a place that was dealt with is not dealt with again.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any, NamedTuple
 
 from gaios import storage
 from gaios.errors import Error, ProtocolError, StateDamaged
 from gaios.log import RecordKind, Recovered, Replica, Rotten, recover_damaged
-from gaios.storage import Damage, Journal, Place, Reader
-from gaios.storage.snapshot import slots as slots_of
+from gaios.server.commit import GroupCommit
+from gaios.storage import Damage, Journal, Place, Problem, Reader, copies, segment, snapshot
 
 
 def recovered(found: storage.Recovered, directory: str, covered: int = 0) -> Recovered:
@@ -41,21 +43,54 @@ def refusal(reader: Reader, identity: storage.Identity) -> StateDamaged | None:
         return None
     with suppress(ProtocolError):  # a newer version wrote that: it may know better
         try:
-            recovered(found, "the log", max(slots_of(reader.names()), default=0))
+            recovered(found, "the log", max(snapshot.slots(reader.names()), default=0))
         except StateDamaged as error:
             return error
     return None
 
 
+def places(journal: Journal) -> list[Place]:
+    """Those of the log that a start found damaged, repaired or not."""
+    return [each.place for each in journal.found if isinstance(each, Damage)]
+
+
+class Event(NamedTuple):
+    """For the log file: damage was found, or what it held was made anew."""
+
+    is_found: bool
+    fields: dict[str, Any]
+
+
 class Damages:
-    """What was found damaged in one life of a replica."""
+    """What was found damaged in one life of a replica.
+
+    Rule 1. Each place is told once where it is found, unless a start before repaired it, and once when it is repaired (`news`).
+    """
 
     def __init__(self, replica: Replica, journal: Journal, reader: Reader) -> None:
         self._replica, self._journal, self._reader = replica, journal, reader
-        self.places = list(journal.damaged)
+        self.places = places(journal)
         """All that are known, of the start and since."""
         self.found = 0
         """Places found while running."""
+        self._open: list[Place] = []
+        """What was told, and is not repaired."""
+        self._spoilt: list[int] = []
+        """Slots of snapshots of which that is so."""
+        self._when = "start"
+        self._news: list[Event] = []
+        for each in journal.found:
+            if isinstance(each, Problem):
+                self._tell(each.file, each.offset, 0, each.detail, "start")
+                self._news.append(Event(is_found=False, fields={"file": each.file}))
+            elif not each.is_repaired:
+                self._open.append(each.place)
+                self._tell(segment.name(each.segment), each.start, each.end, each.detail, "start", records=each.lost)
+
+    @property
+    def total(self) -> int:
+        """Places of the log, of the start and since."""
+        return len(self.places)
 
     def read(self, now: int, slot: int) -> tuple[int, bytes]:
         """Ballot and value that the disk has; 0 and nothing: it does not, or they turn out to have rotted."""
@@ -74,4 +109,45 @@ class Damages:
             return
         self.places.append(place)
         self.found += 1
-        self._replica.rotted(now, place, self._journal.stand_in(RecordKind.ACCEPT, place))
+        slots = self._journal.stand_in(RecordKind.ACCEPT, place)
+        self._open.append(place)
+        self._tell(segment.name(place.segment), place.start, place.end, "it cannot be read any more", "running", slots=len(slots))
+        self._replica.rotted(now, place, slots)
+
+    def copy_found(self, commit: GroupCommit, problem: Problem) -> None:
+        """The scrub found a promise copy damaged, or gone: both are written anew from memory."""
+        names = self._reader.names()
+        gone = [file for file in copies.NAMES if file not in names]
+        for file in [problem.file, *(file for file in gone if file != problem.file)]:
+            self._tell(file, problem.offset, 0, problem.detail, "running")
+            self._news.append(Event(is_found=False, fields={"file": file}))
+        commit.write_copies(gone)
+
+    def news(self, spoilt: Sequence[int], why: Sequence[str]) -> list[Event]:
+        """What is to be told since the last call. `spoilt` are slots of snapshots that cannot be read, and `why`."""
+        if self._open:
+            left = self._replica.unrepaired
+            for place in [place for place in self._open if place not in left]:
+                self._open.remove(place)
+                fields = {"file": segment.name(place.segment), "start": place.start, "end": place.end}
+                self._news.append(Event(is_found=False, fields=fields))
+        if spoilt != self._spoilt:
+            self._compare(spoilt, why)
+        told, self._news, self._when = self._news, [], "running"
+        return told
+
+    def _compare(self, spoilt: Sequence[int], why: Sequence[str]) -> None:
+        """Which snapshots are spoilt now; those that are so for no reason, and were before, are of no use any more."""
+        reasons = {slot: next((each for each in why if snapshot.name(slot) in each), "") for slot in spoilt}
+        self._news += [Event(is_found=False, fields={"file": snapshot.name(slot)}) for slot in self._spoilt if slot not in reasons]
+        known = [slot for slot in self._spoilt if slot in reasons]
+        for slot in spoilt:
+            if slot not in known and reasons[slot]:
+                self._tell(snapshot.name(slot), 0, 0, reasons[slot], self._when)
+                known.append(slot)
+        self._spoilt = known
+
+    def _tell(self, file: str, start: int, end: int, detail: str, when: str, **lost: int) -> None:
+        """`end` 0: through the file's."""
+        where = {"start": start, "end": end} if end else {"start": start} if start else {}
+        self._news.append(Event(is_found=True, fields={"file": file, **where, "when": when, "detail": detail, **lost}))

@@ -30,6 +30,7 @@ def facts(replica_id: int, replica: Replica, snapshots: Snapshots, now: int, pro
         "chain": replica.applier.chain.hex(),
         "checksum": replica.applier.machine.checksum(),
         "repairing": replica.is_repairing,
+        "silent": replica.is_silent,
         "snapshot": snapshots.newest.handle.slot if snapshots.newest is not None else 0,
         "why": [*replica.why, *snapshots.why],
         "gauge": gauge(replica, now, problems) if replica.is_serving else None,

@@ -55,6 +55,11 @@ class Keeping:
         return [kept for kept in self.kept if self.proofs.is_proved(kept.handle.slot)]
 
     @property
+    def spoilt(self) -> list[int]:
+        """Slots of those that cannot be read."""
+        return self._spoilt
+
+    @property
     def why(self) -> list[str]:
         """What is unusual, in sentences."""
         disputed = [

@@ -144,7 +144,7 @@ class _Collector:
             ("handovers", node.replica.handovers, "Reigns given up because this disk was full or slow."),
             ("polls", node.replica.polls, "Polls begun."),
             ("quarantines", node.replica.doubt.quarantines, "How often this replica's database was found to be wrong."),
-            ("damages", len(node.commit.journal.damaged) + node.damages.found, "Damaged places of the log, of the start and since."),
+            ("damages", node.damages.total, "Damaged places of the log, of the start and since."),
             ("snapshots_repaired", node.snapshots.repaired, "Damaged snapshots that were fetched again from peers."),
             ("scrubbed_bytes", node.scrubber.bytes, "Bytes that were read again to find rot."),
             ("scrub_passes", node.scrubber.passes, "Passes over all that lies still on the disk."),

@@ -34,6 +34,11 @@ class Narrator:
             for event, fields in replica.doubt.news:
                 self._log.warning(event, **fields)
             replica.doubt.news.clear()
+        for is_found, fields in self._node.damages.news(self._node.snapshots.spoilt, self._node.snapshots.why):
+            if is_found:
+                self._log.warning("damage_found", **fields)
+            else:
+                self._log.info("damage_repaired", **fields)
         if now >= self._look_due:
             self._look_due = now + LOOK_NS
             self._tell_missing(now)

@@ -278,7 +278,7 @@ class Node(Answering):
         if isinstance(found, Place):
             self.damages.found_at(now, found)
         elif found is not None and found.file in PROMISES:
-            self.commit.write_copies()
+            self.damages.copy_found(self.commit, found)
         elif found is not None:
             self.snapshots.spoil(slots_of([found.file])[0], f"{found.file}, byte {found.offset}: {found.detail}")
 

@@ -145,7 +145,7 @@ class Onlooker:
     def started(self, life: int, node: Node) -> None:
         """A process was started, and has read its disk."""
         self._life, self._overloaded, self._boot = life, 0, node.replica.boot
-        self._unharmed("start", node.commit.journal.damaged)
+        self._unharmed("start", damage.places(node.commit.journal))
         self._quarantines = self._checked = 0
         if self._was_told and node.replica.doubt.phase is Phase.SOUND:
             self._observations.broken.append(Violation(QUARANTINED, f"replica {self._replica} was in quarantine, and forgot it"))
@@ -343,7 +343,7 @@ class Onlooker:
         try:
             durable = self._disk.durable()
             journal, found = Journal.open(self._identity, durable)
-            self._unharmed("imagined power cut", journal.damaged)
+            self._unharmed("imagined power cut", damage.places(journal))
             recovered = damage.recovered(found, "imagined")
             if recovered.truncated and load(durable, self._identity.cell, recovered, LockService(), feature.LEVEL_END).base is None:
                 self._bereft("imagined power cut", recovered.truncated)

@@ -162,9 +162,11 @@ def owner(cell: bytes, member: int) -> str:
     return f"member {member} of cell {cell.hex()}"
 
 
-def write(copy: Copy) -> list[Operation]:
-    """Write both copies, one after the other."""
-    return _write(copy, (1, 2))
+def write(copy: Copy, gone: Collection[str] = ()) -> list[Operation]:
+    """Write both copies, one after the other; those that are `gone` are made anew, before the other one is touched."""
+    order = (2, 1) if NAMES[1] in gone and NAMES[0] not in gone else (1, 2)
+    made = [Create(NAMES[which - 1], COPY_BYTES) for which in order if NAMES[which - 1] in gone]
+    return [*made, SyncDirectory(""), *_write(copy, order)] if made else _write(copy, order)
 
 
 def _write(copy: Copy, order: tuple[int, int]) -> list[Operation]:

@@ -315,8 +315,8 @@ class _Hands:
         return descriptor
 
     def _keep(self, name: str, descriptor: int) -> None:
-        while len(self._descriptors) >= DESCRIPTORS_MAX:
-            os.close(self._descriptors.pop(next(iter(self._descriptors))))
+        while name in self._descriptors or len(self._descriptors) >= DESCRIPTORS_MAX:  # by that name: of a file that somebody deleted
+            os.close(self._descriptors.pop(name if name in self._descriptors else next(iter(self._descriptors))))
         self._descriptors[name] = descriptor
 
 

@@ -22,9 +22,11 @@ from gaios.storage.spares import KEPT, Spares, unfit
 from gaios.storage.tail import Tail
 from gaios.storage.words import (
     Create,
+    Damage,
     Identity,
     Operation,
     Place,
+    Problem,
     Reader,
     Record,
     Recovered,
@@ -63,7 +65,8 @@ class Journal:
         "_size",
         "_tops",
         "boot",
-        "damaged",
+        "found",
+        "gone",
         "segment_bytes",
         "spares",
     )
@@ -73,8 +76,8 @@ class Journal:
     ) -> None:
         self.boot = identity.boot
         """Written into new segments; the caller sets it once it knows."""
-        self.damaged: list[Place] = []
-        """What the start found damaged, repaired or not."""
+        self.found: list[Damage | Problem] = []  # what the start found damaged in the log; and a promise copy, which it writes anew
+        self.gone: set[str] = set()  # promise copies that somebody deleted: they are made anew when they are written next
         self._identity = identity
         self._crc_seed = record.seed(identity)
         self._encoder = Encoder(seed=self._crc_seed, segment=tail.segment, offset=tail.offset, sequence=tail.sequence, previous=tail.chain)
@@ -129,7 +132,8 @@ class Journal:
         if not segment.SEGMENT_BYTES_MIN <= segment_bytes <= segment.SEGMENT_BYTES_MAX:
             raise ValueError(segment_bytes)
         names = reader.names()
-        copy = promise.choose(promise.load(reader, names), directory)
+        loaded = promise.load(reader, names)
+        copy = promise.choose(loaded, directory)
         promise.check_owner(copy, identity)
         known = promise.pin(copy)
         numbers = [number for number in segment.numbers(names) if number >= known.first]
@@ -168,8 +172,9 @@ class Journal:
         operations += promise.repair(copy, names)
         # Not before the copies that say so are durable: a killed process may have left them in the cache only.
         operations += (*map(Remove, given_up), SyncDirectory(segment.DIRECTORY)) if given_up else ()
-        journal.damaged = [damage.place for damage in found.damaged]
-        return journal, Recovered(copy.payload, records, operations, found.cut, judged(found.damaged, replaced), known.first > 1)
+        damaged = judged(found.damaged, replaced)
+        journal.found = [*damaged, *(bad for bad in loaded if isinstance(bad, Problem))]
+        return journal, Recovered(copy.payload, records, operations, found.cut, damaged, known.first > 1)
 
     def _settle(self, reader: Reader, found: Scan) -> list[Operation]:
         """Write anew what nothing proves durable, zero what is cut, and close the batch with a mark; one sync covers it all.
@@ -228,7 +233,8 @@ class Journal:
         self._generation += 1
         synced, identity = self._batch - 1 if self._open else self._batch, self._identity
         pinned = Copy(1, identity.member, identity.cell, self._generation, synced, self._first, self._encoder.segment, self._payload)
-        return promise.write(pinned)
+        gone, self.gone = self.gone, set()
+        return promise.write(pinned, gone)
 
     def _add(self, parts: list[bytes], records: list[tuple[int, int, int, bytes]]) -> None:
         encoder, indexes, batch = self._encoder, self._indexes, self._batch

@@ -236,7 +236,7 @@ class _Scanner:
         return newest
 
     def _detail(self, problem: Problem) -> str:
-        return problem.detail + self.reason
+        return problem.detail + (self.reason if problem.kind != "cell" else "")
 
     def _note(self, damage: Damage, *, is_open: bool = False) -> None:
         if is_open:

@@ -15,7 +15,6 @@ from typing import Final, NamedTuple
 
 from gaios.errors import DiskFailed, StateDamaged, StateMissing
 from gaios.storage import copies, record, segment
-from gaios.storage.copies import Copy
 from gaios.storage.segment import OPENING_BYTES
 from gaios.storage.snapshot import File
 from gaios.storage.snapshot import name as snapshot_name
@@ -138,9 +137,14 @@ def scrub_snapshot(reader: Reader, cell: bytes, slot: int) -> Iterator[Piece]:
 
 
 def scrub_copies(reader: Reader) -> Iterator[Piece]:
-    """Read the promise copies. One that is being written may look damaged: writing it once more does no harm."""
+    """Read both promise copies, and tell of one: both are written anew for either.
+
+    One that is being written may look damaged: what a second look does not find is none.
+    """
+    yield Piece(copies.COPY_BYTES)
     try:
-        for found in copies.load(reader, reader.names()):
-            yield Piece(copies.COPY_BYTES, None if isinstance(found, Copy) else found)
+        looks = zip(*(copies.load(reader, reader.names()) for _ in range(2)), strict=True)
+        found = (again for each, again in looks if isinstance(each, Problem) and isinstance(again, Problem))
+        yield Piece(copies.COPY_BYTES, next(found, None))
     except (StateMissing, DiskFailed):
         return

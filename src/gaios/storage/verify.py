@@ -38,8 +38,10 @@ def verify(reader: Reader) -> list[Problem]:
     if contradiction := promise.contradiction(intact):
         problems.append(contradiction)
     newest = max(intact, key=lambda copy: copy.generation, default=None)
-    known = promise.pin(newest) if newest is not None else NO_PIN
-    numbers = [number for number in segment.numbers(names) if number >= known.first]
+    numbers = segment.numbers(names)
+    # Without a copy nobody knows with which segment the log began: older ones were given up, for all that can be told.
+    known = promise.pin(newest) if newest is not None else NO_PIN._replace(first=min(numbers, default=NO_PIN.first))
+    numbers = [number for number in numbers if number >= known.first]
     if not numbers or numbers[-1] < known.last:
         first = missing(numbers, known)
         absent = range(segment.number(first), max(known.last, known.first) + 1)
@@ -77,7 +79,9 @@ def _told(damage: Damage) -> Problem:
         return Problem(segment.name(damage.segment), damage.start, "repaired", f"{where}: {damage.detail}; a later record replaces it")
     many = "one record is" if damage.lost == 1 else f"{damage.lost} records are"
     what = f"{many} lost" if damage.lost else "no record is lost"
-    mends = "a start fetches from its peers what of it is needed, and votes on meanwhile" if damage.lost else "it needs no repair"
+    mends = (
+        "a start fetches from its peers what of it is needed, and may not vote until it has that" if damage.lost else "it needs no repair"
+    )
     return Problem(segment.name(damage.segment), damage.start, damage.kind, f"{where}: {damage.detail}; {what}; {mends}")
 
 
