@@ -193,3 +193,6 @@ def test_what_a_start_refuses_of_one_replicas_directory_is_damage(directory: Pat
         manifest.write_bytes(sound)
         (where / "creating").write_bytes(b"")
         assert kinds(cli, where) == [(replica, "creating", "missing")]
+    (directory / "cell.toml").write_bytes(b"garbage")
+    (directory / "replica-1" / "creating").unlink()
+    assert kinds(cli, directory / "replica-1") == []

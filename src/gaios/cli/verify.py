@@ -117,7 +117,10 @@ def unfit(path: Path) -> list[dict[str, Any]]:
         return [_problem(replica, directory.CREATING, "missing", "its creation was cut short: delete the directory, and make it anew")]
     if not (where / directory.MANIFEST).exists():
         return [_problem(replica, directory.MANIFEST, "missing", "the file is not there")]
-    cell = local.find(where.parent)
+    try:
+        cell = local.find(where.parent)
+    except ConfigurationError:  # that the cell's manifest cannot be read is told of the cell's directory
+        cell = None
     is_listed = cell is not None and replica in cell.ids and cell.replica_dir(replica).resolve() == where
     found = _stranger(cell, replica) if cell is not None and is_listed else _contradicted(where)
     return [_problem(replica, *found)] if found is not None else []
