@@ -84,7 +84,7 @@ def test_a_ghost_may_stand_on_the_disk() -> None:
     """Then a disk that lags forgets it like everything durable."""
     model = read_model(core_texts(), model_texts())
     lives = {ghost.name: (ghost.is_ghost, ghost.is_on_disk) for ghost in model.ghosts}
-    assert {name for name, (_, is_on_disk) in lives.items() if is_on_disk} == {"mark", "known", "them"}
+    assert {name for name, (_, is_on_disk) in lives.items() if is_on_disk} == {"mark", "known", "them", "bare"}
     assert {name for name, (_, is_on_disk) in lives.items() if not is_on_disk} == {"clock", "first", "lost", "rots"}
     assert all(is_ghost for is_ghost, _ in lives.values())
 

@@ -86,7 +86,7 @@ MUTATIONS: Final = (
     Mutation(
         "a start that cannot read its configuration takes part",
         "SAFETY 15, 18",
-        (("return lost or config < known and rotten()", "return lost"),),
+        (("return lost or config < known and (rotten() or bare)", "return lost"),),
         "change-damage-chosen",
     ),
     Mutation(

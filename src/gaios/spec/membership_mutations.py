@@ -106,7 +106,7 @@ MUTATIONS: Final = (
     Mutation(
         "a member whose disk was lost goes on under its number",
         "SAFETY 8",
-        (("return lost or config < known and rotten()", "return config < known and rotten()"),),
+        (("return lost or config < known and (rotten() or bare)", "return config < known and rotten()"),),
         "lost-disk",
         alone=True,
     ),
