@@ -101,6 +101,7 @@ async def test_who_left_and_is_there_is_spoken_to(tmp_path: Path) -> None:
         assert set(replica.links) == {2}
         with socket.create_connection(config.address(settings[0].me.peer)) as gone:
             gone.sendall(b"\x89gaios\r\n" + hello("peer", cell=CELL.bytes, member=3, boot=5, nonce=1))
+            await until(lambda: any(inbound.member == 3 for inbound in shell._inbound))
             gone.sendall(encode_peer(codec.encode(3, 5, 0, [(codec.BOOT, [(5, 1)])])))
             await until(lambda: set(replica.links) == {2, 3})
         assert log.peers == (2,)
