@@ -116,6 +116,24 @@ async def test_a_peer_that_dials_again_and_says_nothing_does_not_end_what_it_say
                         pass
 
 
+async def test_who_left_and_is_there_is_spoken_to(tmp_path: Path) -> None:
+    """The link to it ended with a change that is not settled yet. It says that it started, and may hold what is lost here.  [SAFETY 18]"""
+    settings = make(tmp_path, 3)
+    async with running(settings[0]) as (replica,):
+        log, shell = replica.node.replica, replica._doors
+        await until(lambda: 3 in shell._running)
+        log.roster.adopt(log.configuration.removed(3), 1, stands=True)
+        shell.follow(replica.node)
+        shell._part(3)
+        assert set(replica.links) == {2}
+        with socket.create_connection(config.address(settings[0].me.peer)) as gone:
+            gone.sendall(b"\x89gaios\r\n" + hello("peer", cell=CELL.bytes, member=3, boot=5, nonce=1))
+            await until(lambda: any(inbound.member == 3 for inbound in shell._inbound))
+            gone.sendall(encode_peer(codec.encode(3, 5, 0, [(codec.BOOT, [(5, 1)])])))
+            await until(lambda: set(replica.links) == {2, 3})
+        assert log.peers == (2,)
+
+
 async def test_there_are_so_many_connections_and_no_more(tmp_path: Path) -> None:
     """[SAFETY 28]: a flood of strangers must leave room for peers and the disk."""
     (settings,) = make(tmp_path, client_connections=2)

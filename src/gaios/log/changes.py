@@ -13,9 +13,8 @@ Rule 4. The voters change only behind a check at which a majority of the old one
 these: a vote less may make of what a minority has the truth.  [SAFETY 25]
 Rule 5. A master that is no voter any more says so to the others and goes.
 
-What of this is safety: of rule 1, that no member number is given twice [SAFETY 1], which is checked here and nowhere else. That one change
-follows the other the core checks again: it proposes no configuration but the next one, with all below it chosen. Rules 2 and 3 keep the
-cell alive, and could be wrong without harm to what it holds; rule 4 keeps the databases right, not the log.
+What of this is safety: of rule 1, that no member number is given twice [SAFETY 1], which is checked here and nowhere else; that one change
+follows the other the core checks again. Which database is right, and whether anybody can go on, rests on rules 3 and 4 alone.
 """
 
 from contextlib import suppress
