@@ -4,6 +4,7 @@ from gaios.configuration import Configuration
 from gaios.server.node import Node
 from gaios.sim.client import SimulatedClient
 from gaios.sim.faults import MS
+from gaios.sim.left_behind import LeftBehind
 from gaios.sim.movers import Movers
 from gaios.sim.nemesis import Nemesis
 from gaios.sim.network import Network
@@ -43,7 +44,7 @@ class Cell:
         self._watched = list(self.seats.values())
         self.nemesis = Nemesis(world, self.network, self._watched, self.clients, faults, twin=self._twin, spares_majority=plan.available)
         self.movers: Movers | None = None
-        if faults.process.change_every_ns:
+        if faults.process.change_every_ns or faults.process.leave_ns:
             self.movers = Movers(world, self.seats, observations, world.dice.split("movers"), self._join)
             self.nemesis.on_move = self.movers.move
             for seat in self.seats.values():
@@ -99,6 +100,9 @@ class Cell:
         self.nemesis.begin()
         if self.movers is not None:
             self.movers.begin()
+            if leave_ns := self.plan.faults.process.leave_ns:
+                left_behind = LeftBehind(self.world, self.seats, self.movers, self.world.dice.split("left behind"))
+                left_behind.begin(leave_ns, self.plan.faults.process.leave_older)
 
     def is_forlorn(self, seat: Seat) -> bool:
         """Whether it was removed, and all whom it knows have gone: nobody is left to tell it so."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from gaios.log.belonging import Belonging
 from gaios.log.changes import Changes
 from gaios.log.electing import Electing
 from gaios.log.roster import Roster
@@ -30,6 +31,12 @@ def _from_memory(sound: property) -> property:
     """I know it, so I know it."""
     del sound
     return property(lambda self: self.roster.settled(self._core.chosen))
+
+
+def _at_elections(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """The members are told with polls, and to whoever speaks first."""
+    del sound
+    return lambda self, now: None
 
 
 EXHIBITS = [
@@ -60,5 +67,13 @@ EXHIBITS = [
         method(Changes, "is_settled", _from_memory),
         ("liveness", "durability", "no replica stops by itself"),
         scenario("idle-members"),
+    ),
+    Exhibit(
+        "who knows none of the members is told of them at elections only",
+        "log",
+        "SAFETY 18",
+        method(Belonging, "_tell_strays", _at_elections),
+        ("liveness",),
+        scenario("left-behind"),
     ),
 ]
