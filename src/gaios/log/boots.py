@@ -209,7 +209,10 @@ class Boots:
         _, boot, nonce, entries = message
         if not boot and not entries:
             self._recorded_by.discard(member)
-            self._tell_due = min(self._tell_due, now)
+            if self._roster.lists(member):
+                self._tell_due = min(self._tell_due, now)
+            else:  # it left, and believes that of nobody whose boot it does not know
+                self._steps.output.after.append((member, self._told))
             self._steps.output.after.append((member, self._all()))
         learns = not boot and bool(entries) and member in self._asks()
         for about, *fields in entries:

@@ -151,7 +151,7 @@ class Replica(Electing, Applying):
                 self._hear_news(now, message)
             elif message[0] == BOOTED:
                 self.boots.judge(member, message)
-        if len(messages) == 1 and messages[0][0] == NEWS:
+        if len(messages) == 1 and messages[0][0] == NEWS and self.boots.believes(member, boot, nonce):
             return bool(self._steps.output)
         only = None if self.roster.lists(member) or member == self.me else ASKING
         if only is not None and not self.roster.was_given(member):
