@@ -78,6 +78,7 @@ class Node:
         self.machine = Register()
         recovered = recover(self.copies, self.records) if self.boot > 1 else Recovered(Copies())
         recovered.forgot_boots = self.forgot_boots
+        recovered.directory = str(self.me)
         self.replica = Replica(
             me=self.me,
             members={member: member for member in self.cell.members},
@@ -155,8 +156,10 @@ class Cell:
             node = self.nodes.get(to)
             if node is None or not node.up or (me == to and boot != node.boot):
                 continue
-            member, boot, _, messages = codec.decode(data, node.applier.highest)
+            member, boot, config, messages = codec.decode(data, node.applier.highest)
             try:
+                if config > node.replica.told.number:
+                    node.replica.overtaken(self.now, member, boot, self.nodes[member].nonce(boot), config)
                 node.replica.receive(self.now, member, boot, self.nodes[member].nonce(boot), messages)
             except Removed as error:
                 node.up, node.removed = False, error

@@ -3,11 +3,12 @@
 import pytest
 
 from gaios.configuration import founders
-from gaios.errors import Removed
+from gaios.errors import Removed, StateLost
 from gaios.log import RecordKind, Replica, Rotten, Status, recover_damaged
-from gaios.log.codec import NEWS
-from tests.log.cell import Cell, Register
-from tests.log.test_changes import is_settled, running
+from gaios.log.codec import NEWS, Message
+from tests.log.cell import Cell, Client, Register
+from tests.log.test_boots import put_back, replaced_without
+from tests.log.test_changes import added, changed, is_settled, running
 
 FIRST = founders({1: 1, 2: 2, 3: 3})
 
@@ -69,3 +70,112 @@ def test_a_removed_member_stays_while_a_chosen_value_is_intact_there_alone() -> 
     assert is_settled(master)
     cell.run(3_000)
     assert other.removed is not None, "now it can be spared"
+
+
+def test_an_older_copy_from_when_it_was_alone_does_not_serve_beside_the_others() -> None:
+    """It knows of nobody and needs nobody; they speak to it under a newer configuration.  [SAFETY 3, 8]"""
+    cell, one, client = running(1)
+    cell.submit(one, client.command(b"a"))
+    cell.run(500)
+    one.start()
+    cell.elect()
+    older = (one.copies, list(one.records))
+    one.start()
+    cell.elect()
+    for place in (2, 3):
+        added(cell, one, place)
+    one.up = False
+    master = cell.elect()
+    assert cell.submit(master, Client(cell, master).command(b"kept")).status == Status.DONE
+    put_back(one, older)
+    one.start()
+    with pytest.raises(StateLost, match=r"member . has seen boot"):
+        cell.run(5_000)
+    assert not one.replica.is_serving
+
+
+def test_two_older_copies_from_when_they_were_alone_do_not_serve_beside_the_other_three() -> None:
+    """Two machines of five are put back to when there were two: as many as a cell of five bears."""
+    cell, master, client = running(2)
+    cell.submit(master, client.command(b"a"))
+    cell.run(1_000)
+    older = {member: (cell.nodes[member].copies, list(cell.nodes[member].records)) for member in (1, 2)}
+    for place in (3, 4, 5):
+        added(cell, master, place)
+    for member in (1, 2):
+        cell.nodes[member].up = False
+    successor = cell.elect()
+    assert cell.submit(successor, Client(cell, successor).command(b"kept")).status == Status.DONE
+    for member, kept in older.items():
+        put_back(cell.nodes[member], kept)
+        cell.nodes[member].start()
+    for _ in older:
+        with pytest.raises(StateLost, match=r"member . (has seen|remembers)") as lost:
+            cell.run(5_000)
+        cell.nodes[int(lost.value.directory)].up = False
+    assert not any(cell.nodes[member].up for member in older)
+    assert cell.masters == [successor.me]
+
+
+def test_a_member_that_was_away_while_all_others_were_replaced_is_told() -> None:
+    """It is a voter still, and intact: the cell bears one failure less until it takes part. Nobody looks for a master meanwhile."""
+    cell, one, older = replaced_without(1)
+    del older
+    reigns = cell.elect().replica.reigns
+    one.start()
+    cell.run(3_000)
+    assert one.replica.boots.is_registered
+    assert one.replica.config == cell.elect().replica.config
+    assert cell.elect().replica.reigns == reigns
+    assert one.me in cell.elect().replica.followers(cell.now)
+
+
+def test_an_only_voter_that_hears_of_a_newer_configuration_serves_nobody_until_it_has_it() -> None:
+    """Its number alone is enough to stop: who they are may come later, or never.  [SAFETY 18]"""
+    cell, one, client = running(1)
+    assert cell.submit(one, client.command(b"x")).status == Status.DONE
+    one.replica.overtaken(cell.now, 7, 1, 1, 3)
+    assert not one.replica.is_serving
+    assert one.replica.lease_ns(cell.now) == 0
+    assert any("behind the end of its log" in why for why in one.replica.why)
+    one.drain()
+    refused = object()
+    one.replica.submit(cell.now, refused, client.command(b"y"))
+    one.drain()
+    assert one.answers[refused].status == Status.NOT_MASTER
+    cell.run(10_000)
+    assert cell.masters == []
+
+
+def test_a_copy_that_grew_by_itself_stops_nobody() -> None:
+    """Its configurations have higher numbers than the cell's; who recorded another boot of that member does not believe it."""
+    cell, master, _ = running(3)
+    other = next(node for node in cell.nodes.values() if node is not master)
+    for boot, nonce in ((other.boot, 9), (other.boot + 5, 9)):
+        master.replica.overtaken(cell.now, other.me, boot, nonce, 40)
+        master.replica.receive(cell.now, other.me, boot, nonce, [(NEWS, FIRST.removed(master.me).encode(), 1)])
+    assert master.replica.is_serving
+    assert master.replica.told.number == 0
+    master.replica.overtaken(cell.now, other.me, other.boot, other.nonce(other.boot), 40)
+    assert not master.replica.is_serving
+
+
+def test_a_master_tells_the_members_to_those_that_do_not_follow_it() -> None:
+    """Once a second; to those that do it says nothing."""
+    cell, master, _ = running(4)
+    gone, stray = [member for member in cell.members if member != master.me][:2]
+    assert changed(cell, master, master.replica.configuration.removed(gone)) == Status.DONE
+    cell.run(2_000)
+    said = list[int]()
+
+    def listen(me: int, to: int, message: Message) -> bool:
+        if me == master.me and message[0] == NEWS:
+            said.append(to)
+        return False
+
+    cell.cut = listen
+    cell.run(3_000)
+    assert said == []
+    cell.nodes[stray].up = False
+    cell.run(5_000)
+    assert said in ([stray] * 4, [stray] * 5)

@@ -7,13 +7,14 @@ import pytest
 
 from gaios import entry
 from gaios.errors import StateLost
-from gaios.log import Copies, Recovered, recover
+from gaios.log import Copies, Recovered, Status, recover
 from gaios.log.boots import Boots, Remembered, lineage
 from gaios.log.codec import BOOT, BOOTED, LINEAGE_MAX, Message
 from gaios.log.options import MS
 from gaios.log.records import Boot, Record, RecordKind, encode
 from gaios.log.space import Room
-from tests.log.cell import Cell, Node
+from tests.log.cell import Cell, Client, Node
+from tests.log.test_changes import changed, is_settled, join, running
 
 decode = msgspec.msgpack.Decoder(Boot).decode
 
@@ -41,6 +42,36 @@ def put_back(node: Node, kept: tuple[bytes, list[Record]]) -> None:
     node.copies, node.records = kept[0], list(kept[1])
     node.boot = recover(node.copies, node.records).copies.boot
     node.lot += 1
+
+
+def replaced_without(away: int) -> tuple[Cell, Node, tuple[bytes, list[Record]]]:
+    """A cell of five in which all but one, which is away meanwhile, were replaced; that one, and an older copy of its directory."""
+    cell, master, client = running(5)
+    if master.me == away:
+        master.replica.retire(cell.now)
+        cell.run(100)
+        master = cell.elect()
+        client = Client(cell, master)
+    one = cell.nodes[away]
+    cell.run(500)
+    older = (one.copies, list(one.records))
+    for _ in range(3):
+        one.start()
+        cell.run(500)
+    assert cell.submit(master, client.command(b"x")).status == Status.DONE
+    cell.run(1_000)
+    one.up = False
+    for place in (2, 3, 4, 5):
+        master = cell.elect()
+        told = master.replica.configuration.replaced(place)
+        assert changed(cell, master, told) == Status.DONE
+        join(cell, told.next_member - 1, told)
+        cell.run(4_000)
+        assert is_settled(cell.elect())
+        cell.nodes[place].up = False
+    cell.run(1_000)
+    assert cell.elect().replica.core.electors() == 0b1111000010
+    return cell, one, older
 
 
 def test_nothing_is_promised_before_the_boot_is_recorded_by_others() -> None:
@@ -132,6 +163,26 @@ def test_a_replica_of_its_own_needs_nobody() -> None:
     assert cell.elect().me == 1
 
 
+def test_an_only_voter_waits_for_others_that_may_know_better() -> None:
+    """Rule 2: it may be an older copy. Its promises are withheld that long anyhow; and none of its boots is forgotten for it."""
+    cell = Cell(1)
+    node = load(cell)
+    restart(cell, node)
+    assert not is_registered(cell, 1)
+    assert node.replica.why == [node.replica.boots.why()]
+    assert node.replica.why[0].startswith("takes no part yet: it is the only voter")
+    cell.run(cell.options.term_ms - 10)
+    assert not is_registered(cell, 1)
+    cell.run(20)
+    assert is_registered(cell, 1)
+    assert cell.elect().me == 1
+    assert node.replica.boots.why() == ""
+    for _ in range(3):
+        restart(cell, node)
+        cell.elect()
+    assert [boot for boot, _ in node.replica.boots._told[1]] == [1, 2, 3, 4, 5]
+
+
 @pytest.mark.parametrize("attempts", [1, 2, 3, 6])
 def test_an_older_copy_is_refused_however_often_it_is_started(attempts: int) -> None:
     """Rule 3: its boots grow past the last one that the cell has seen, and still do not come from it."""
@@ -184,9 +235,9 @@ def test_of_two_directories_that_were_made_for_one_member_the_second_stops(start
     other = second(first.boots, [(boot, 1_000 + boot) for boot in range(1, starts + 1)])
     other._was_registered = False
     refusal = refused(cell, 1, other)
-    first.boots.take(cell.now, 1, refusal)
+    first.boots.judge(1, refusal)
     with pytest.raises(StateLost, match="another directory was made for this member"):
-        other.take(cell.now, 1, refusal)
+        other.judge(1, refusal)
 
 
 def test_who_is_recorded_by_a_majority_goes_on_without_a_peer_that_recorded_another() -> None:
@@ -195,11 +246,11 @@ def test_who_is_recorded_by_a_majority_goes_on_without_a_peer_that_recorded_anot
     load(cell)
     first = cell.nodes[3].replica
     other = (BOOTED, 1, first.nonce, [(3, 1, first.nonce + 1, 0, 0, 0)])
-    first.boots.take(cell.now, 1, other)
+    first.boots.judge(1, other)
     assert not first.boots.is_refused_for_good(1)
     assert first.boots.is_certain
     with pytest.raises(StateLost, match="another process runs on a copy of it: member 2 has seen boot 1 with another nonce"):
-        first.boots.take(cell.now, 2, other)
+        first.boots.judge(2, other)
     assert first.boots.is_refused_for_good(2)
 
 
@@ -209,7 +260,7 @@ def test_a_higher_boot_ends_also_who_is_recorded_by_a_majority() -> None:
     load(cell)
     first = cell.nodes[3].replica
     with pytest.raises(StateLost, match="member 1 has seen boot 2, and this is boot 1"):
-        first.boots.take(cell.now, 1, (BOOTED, 1, first.nonce, [(3, 2, 77, 0, 0, 0)]))
+        first.boots.judge(1, (BOOTED, 1, first.nonce, [(3, 2, 77, 0, 0, 0)]))
 
 
 def test_of_two_processes_with_one_boot_the_one_that_was_recorded_goes_on() -> None:
@@ -222,11 +273,11 @@ def test_of_two_processes_with_one_boot_the_one_that_was_recorded_goes_on() -> N
     clone = second(first.boots, [*first.boots._told[1][:-1], (first.boot, first.nonce + 1)])
     refusal = refused(cell, 1, clone)
     with pytest.raises(StateLost, match="another process runs on a copy of it"):
-        clone.take(cell.now, 1, refusal)
-    first.boots.take(cell.now, 1, refusal)
+        clone.judge(1, refusal)
+    first.boots.judge(1, refusal)
     first.boots._recorded_by.discard(2)
     with pytest.raises(StateLost, match="another process runs on a copy of it"):
-        first.boots.take(cell.now, 1, refusal)
+        first.boots.judge(1, refusal)
 
 
 def test_a_successor_ends_the_boot_before_it() -> None:
@@ -243,7 +294,7 @@ def test_a_successor_ends_the_boot_before_it() -> None:
     assert answer is not None
     refusal = next(message for to, message in answer.after if to == 3 and message[0] == BOOTED)
     with pytest.raises(StateLost, match="has seen boot 2, and this is boot 1"):
-        original.boots.take(cell.now, 1, refusal)
+        original.boots.judge(1, refusal)
 
 
 def test_a_replica_that_was_rolled_back_within_its_boot_is_told_so() -> None:
@@ -301,6 +352,44 @@ def test_a_frame_of_a_boot_that_nobody_told_is_not_heard() -> None:
     assert cell.nodes[1].replica.output(cell.now) is None, "whoever only asks is not asked back"
 
 
+def test_a_copy_that_asks_for_a_boot_is_refused_and_believes_it_of_whomever() -> None:
+    """Rule 6: it has recorded nobody who is left, so it asks everyone, and hears of none but that it is one itself."""
+    cell = Cell(3)
+    load(cell)
+    node, peer = cell.nodes[3], cell.nodes[1].replica
+    older = copy.copy(node.replica.boots)
+    restart(cell, node)
+    cell.run(200)
+    assert not peer.boots.hears(3, older._boot, older._nonce, [(BOOTED, 0, 0, [])])
+    output = peer.output(cell.now)
+    assert output is not None
+    refusal = next(message for to, message in output.after if to == 3)
+    older._known = {}
+    with pytest.raises(StateLost, match="member 1 has seen boot 2, and this is boot 1"):
+        older.judge(1, refusal)
+    assert not peer.boots.hears(3, older._boot, older._nonce, [refusal])
+    assert peer.output(cell.now) is None, "a refusal is never answered"
+
+
+def test_who_is_not_recorded_says_nothing_for_a_boot() -> None:
+    """Rule 3: only a member that is heard counts among those that recorded it."""
+    cell = Cell(3)
+    boots = cell.nodes[1].replica.boots
+    said = (BOOTED, 1, cell.nodes[1].replica.nonce, [(1, 1, cell.nodes[1].replica.nonce, 0, 0, 0)])
+    boots.judge(3, said)
+    assert boots._recorded_by == set()
+    boots.take(cell.now, 3, said)
+    assert boots._recorded_by == {3}
+
+
+def test_a_member_is_believed_in_the_boot_that_is_recorded_or_where_none_is() -> None:
+    boots = Cell(3).nodes[1].replica.boots
+    boots._known = {2: Boot(5, 50)}
+    assert boots.believes(2, 5, 50)
+    assert boots.believes(3, 1, 1)
+    assert not any(boots.believes(2, boot, nonce) for boot, nonce in ((4, 40), (5, 51), (6, 60)))
+
+
 def test_a_connections_hello_shows_whether_it_is_a_copys() -> None:
     boots = Cell(3).nodes[1].replica.boots
     boots._known[2] = Boot(5, 50)
@@ -324,7 +413,11 @@ def test_what_a_start_remembers(ballot: int, slot: int, lacks: str) -> None:
 def test_a_directorys_boots_go_back_to_the_last_that_was_registered() -> None:
     copies = Copies(boot=4, nonce=40, lineage=[(2, 20), (3, 30), (4, 40)])
     assert lineage(1, Recovered(copies), 5, 50) == [(2, 20), (3, 30), (4, 40), (5, 50)]
-    assert lineage(1, Recovered(copies, boots={1: Boot(3, 30)}), 5, 50) == [(3, 30), (4, 40), (5, 50)]
+    registered = Copies(boot=24, nonce=240, lineage=[(boot, 10 * boot) for boot in range(2, 25)])
+    found = lineage(1, Recovered(registered, boots={1: Boot(3, 30)}), 25, 250)
+    assert found == [(boot, 10 * boot) for boot in range(3, 26)]
+    found = lineage(1, Recovered(registered, boots={1: Boot(20, 200)}), 25, 250)
+    assert found == [(boot, 10 * boot) for boot in range(9, 26)], "that may have been an older copy, with members who are gone"
     assert lineage(1, Recovered(Copies(boot=4, nonce=40)), 5, 50) == [(4, 40), (5, 50)], "an older version kept no more"
     assert lineage(1, Recovered(Copies()), 1, 10) == [(1, 10)]
 
@@ -373,38 +466,47 @@ def test_who_lost_records_of_boots_asks_the_others_for_theirs() -> None:
     assert asker.replica.boots.boot_of(down.me) == 2, "it is not asked for any more"
 
 
-def test_a_new_member_takes_part_once_a_majority_has_told_it_whose_boots_they_recorded() -> None:
-    """Rule 5: what those whom it replaces knew of a member that is down would be forgotten with them, and its older directory believed."""
-    cell = Cell(3)
-    master = load(cell)
-    down = next(node for node in cell.nodes.values() if node is not master)
-    restart(cell, down)
-    cell.run(1_000)
-    down.up = False
+def test_an_older_copy_is_known_as_one_by_those_who_came_since() -> None:
+    """Rule 5: of five, replica 1 is away while the other four are replaced; then an older copy of it comes back."""
+    cell, one, older = replaced_without(1)
+    newest = one.boot
+    assert {cell.nodes[member].replica.boots.boot_of(1) for member in (6, 7, 8, 9)} == {newest}
+    put_back(one, older)
+    one.start()
+    with pytest.raises(StateLost, match=f"has seen boot {newest}, and this is boot {one.boot}"):
+        cell.run(3_000)
+
+
+def test_a_directory_made_anew_is_known_as_one_by_those_who_came_since() -> None:
+    """An empty one has no boots at all."""
+    cell, one, _ = replaced_without(1)
+    put_back(one, (encode(Copies()), []))
+    one.start()
+    with pytest.raises(StateLost, match="and this is boot 1"):
+        cell.run(3_000)
+
+
+def test_a_learner_is_informed_by_a_majority_of_the_voters() -> None:
+    """Not by other learners, and again at each start until it votes."""
+    cell, master, _ = running(3)
     told = master.replica.configuration.added(4)
-    master.replica.change(cell.now, "add", told)
-    master.drain()
-    cell.settle()
-    tells_all = []
-
-    def cut(me: int, to: int, message: Message) -> bool:
-        is_answer = to == 4 and message[0] == BOOTED and not message[1] and bool(message[3])
-        tells_all.extend([me] if is_answer else [])
-        return is_answer
-
-    cell.cut = cut
-    new = Node(cell, 4, told)
+    assert changed(cell, master, told) == Status.DONE
+    cell.cut = lambda _a, to, message: to == 4 and message[0] == BOOTED and message[1] == 0
+    learner = join(cell, 4, told)
+    cell.run(3_000)
+    boots = learner.replica.boots
+    assert boots.is_registered
+    assert master.replica.core.electors() == 0b1110, "nobody makes it a voter before"
+    heard: list[set[int]] = [set(), {1, 4}, {1, 3}]
+    found = []
+    for boots._heard_of_all in heard:
+        found.append(boots.is_informed)
+    assert found == [False, False, True]
+    learner.start()
+    assert not learner.replica.boots.is_informed
+    cell.cut = lambda _a, _b, _m: False
     cell.run(2_000)
-    assert master.me in tells_all, "it asked, and was answered"
-    assert not is_registered(cell, 4)
-    assert "and too few have told it whose boots they recorded" in " ".join(new.replica.why)
-    assert new.replica.boots.due_ns() > cell.now, "and it does not spin"
-    cell.cut = lambda me, to, message: False
-    cell.run(2_000)
-    assert is_registered(cell, 4)
-    assert new.replica.boots.boot_of(down.me) == 2
-    assert "too few" not in " ".join(new.replica.why)
-    restart(cell, new)
-    cell.cut = cut
-    cell.run(1_000)
-    assert is_registered(cell, 4), "it asks once in its life"
+    assert cell.elect().replica.core.electors() == 0b11110
+    learner.start()
+    boots = learner.replica.boots
+    assert boots.is_informed, "it votes"

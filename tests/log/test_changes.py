@@ -147,6 +147,22 @@ def test_one_who_was_removed_while_away_learns_it_and_disturbs_nobody() -> None:
     assert master.replica.reigns == 1
 
 
+def test_one_who_was_removed_while_away_learns_it_of_those_that_have_restarted_since() -> None:
+    """It believes news only of a member whose boot it has recorded, so it asks them, and is told though it is none of them any more."""
+    cell, master, _ = running()
+    away = cell.nodes[next(member for member in cell.members if member != master.me)]
+    away.up = False
+    assert changed(cell, master, master.replica.configuration.removed(away.me)) == Status.DONE
+    cell.run(2_000)
+    for node in cell.nodes.values():
+        if node is not away:
+            node.start()
+            cell.run(1_000)
+    away.start()
+    cell.run(3_000)
+    assert away.removed is not None
+
+
 def test_one_who_was_removed_stays_until_the_others_have_all_that_it_has() -> None:
     """It may hold the only copy of what was chosen; that it may go is what it is told last. It never campaigns.  [SAFETY 18]"""
     cell, master, client = running()

@@ -1,5 +1,7 @@
 """Whom a replica talks to, and whom it hears."""
 
+from collections.abc import Callable
+
 from gaios import entry
 from gaios.configuration import Configuration, founders, of_value
 from gaios.log.records import Copies, Recovered
@@ -144,3 +146,22 @@ def test_a_snapshot_stands_for_lost_records_of_who_governs() -> None:
     found = Recovered(Copies(), chosen=30, accepted={25: (7, value(second))}, configuration=value(first), governs=5)
     survey(found, 20, 1, first.encode())
     assert (found.governs, of_value(found.configuration), found.surveyed) == (5, first, 20)
+
+
+def test_a_log_is_outdated_where_somebody_knows_a_newer_configuration() -> None:
+    """Until it has that itself: to be told who the members are is not enough."""
+    roster = Roster(1, {1: 1, 2: 2, 3: 3})
+    first, second = FOUNDERS.added(4), FOUNDERS.added(4).promoted(4)
+    found = [roster.is_outdated]
+    steps: list[Callable[[], bool | None]] = [
+        lambda: roster.told(first),
+        lambda: roster.adopt(first, 5),
+        lambda: roster.see(2),
+        lambda: roster.see(1),
+        lambda: roster.told(second),
+        lambda: roster.adopt(second, 9),
+    ]
+    for step in steps:
+        step()
+        found.append(roster.is_outdated)
+    assert found == [False, True, False, True, True, True, False]

@@ -13,6 +13,7 @@ import pytest
 
 from gaios import api, entry, errors
 from gaios.log import codec
+from gaios.log.records import Boot
 from gaios.server import config, doors
 from gaios.transport import Decoder, Hello, Kind, decode_goodbye, encode, encode_hello, encode_peer
 from tests.server.shells import CELL, client, lines, make, master_of, running, talk, until
@@ -132,6 +133,21 @@ async def test_who_left_and_is_there_is_spoken_to(tmp_path: Path) -> None:
             gone.sendall(encode_peer(codec.encode(3, 5, 0, [(codec.BOOT, [(5, 1)])])))
             await until(lambda: set(replica.links) == {2, 3})
         assert log.peers == (2,)
+
+
+async def test_a_peer_that_comes_under_a_newer_configuration_stops_a_master_that_serves(tmp_path: Path) -> None:
+    """Before it says anything. A copy, which is turned away, does not.  [SAFETY 3, 18]"""
+    (settings,) = make(tmp_path)
+    async with running(settings) as replicas:
+        log = (await master_of(replicas)).node.replica
+        log.boots._known[3] = Boot(5, 50)
+        refused = goodbye(await talk(settings.me.peer, hello("peer", cell=CELL.bytes, member=3, boot=4, nonce=1, config=7)))
+        assert isinstance(refused, errors.BootRefused)
+        assert log.is_serving
+        host, port = config.address(settings.me.peer)
+        with socket.create_connection((host, port)) as stranger:
+            stranger.sendall(b"\x89gaios\r\n" + hello("peer", cell=CELL.bytes, member=9, boot=1, nonce=1, config=7))
+            await until(lambda: not log.is_serving)
 
 
 async def test_there_are_so_many_connections_and_no_more(tmp_path: Path) -> None:

@@ -10,16 +10,16 @@ import pytest
 from gaios.server import config, links
 from gaios.server.links import Link
 from gaios.server.replica import Replica
-from gaios.transport import Hello, Listener
+from gaios.transport import Hello, Listener, encode_peer
 from tests.server.parts import free_ports
 from tests.server.shells import CLOCK, LONG, lines, make, master_of_all, quiet, running, until
 from tests.server.test_clients import Transport
 from tests.servers import PATIENCE_S, serving
 
 
-def link(address: tuple[str, int] = ("127.0.0.1", 1)) -> Link:
+def link(address: tuple[str, int] = ("127.0.0.1", 1), greet: bytes = b"") -> Link:
     me = Hello(role="peer", cell=bytes(16), member=1, boot=1)
-    return Link(member=2, replica=2, address=address, hello=lambda: me, refused=lambda _: None, log=quiet())
+    return Link(member=2, replica=2, address=address, hello=lambda: me, greet=lambda: greet, refused=lambda _: None, log=quiet())
 
 
 async def welcomed() -> tuple[Link, Transport]:
@@ -30,6 +30,17 @@ async def welcomed() -> tuple[Link, Transport]:
     made.data_received(listener.accept(replica=2, member=2, boot=1))
     assert made.is_up
     return made, transport
+
+
+async def test_the_first_frame_says_who_the_members_are() -> None:
+    """Who was away while all whom it knew were replaced hears of them nowhere else."""
+    made, transport = link(greet=b"news"), Transport()
+    made.connection_made(cast("Any", transport))
+    listener = Listener(bytes(16))
+    listener.feed(transport.written.pop())
+    made.data_received(listener.accept(replica=2, member=2, boot=1))
+    made.send(b"beat", urgent=True)
+    assert transport.written == [encode_peer(b"news"), b"beat"]
 
 
 async def test_nothing_is_said_before_the_welcome() -> None:

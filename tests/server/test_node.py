@@ -388,3 +388,13 @@ def test_what_a_peer_is_given_from_the_disk_is_bounded_and_comes_in_the_end(monk
     cell.run(2 * S)
     assert max(most) >= 1_000
     assert cell.nodes[behind].replica.applied == cell.nodes[cell.elect()].replica.applied
+
+
+def test_a_frame_under_a_newer_configuration_stops_a_master_that_serves() -> None:
+    """Whatever it says, and though its sender is not known: the master has lost what it knew of the members.  [SAFETY 4, 18]"""
+    cell = HandCell(3)
+    node = cell.nodes[cell.elect()]
+    assert not node.peer_frame(cell.now, 9, 5, codec.encode(9, 1, 0, []))
+    assert node.replica.is_serving
+    assert node.peer_frame(cell.now, 9, 5, codec.encode(9, 1, 4, []))
+    assert node.replica.role == "replica"

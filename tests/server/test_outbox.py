@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from gaios.log import Status, codec
 from gaios.paxos import core
-from gaios.server.outbox import FRAME_BYTES, FRAME_MESSAGES, Outbox
+from gaios.server.outbox import FRAME_BYTES, FRAME_MESSAGES, Outbox, greeting
+from tests.log.test_changes import changed, running
 
 ACCEPT = (core.ACCEPT, 65_537, 0, 1, b"value")
 BEAT = (core.HEARTBEAT, 65_537, 0, 5, 6)
@@ -78,3 +80,13 @@ def test_a_frame_is_bounded_in_messages_and_bytes() -> None:
     box.add([(2, (core.CHOSEN, slot, 1, big)) for slot in range(5)])
     assert len(box.take()) == 3
     assert [len(part) for part in encoded] == [2, 2, 1]
+
+
+def test_a_peer_is_greeted_with_the_members_once_they_are_others_than_the_founders() -> None:
+    cell, master, _ = running(3)
+    assert greeting(master.replica) == b""
+    assert changed(cell, master, master.replica.configuration.added(4)) == Status.DONE
+    member, boot, config, messages = codec.decode(greeting(master.replica))
+    assert (member, boot, config) == (master.me, master.boot, 1)
+    assert messages == master.replica.news()
+    assert messages[0][:2] == (codec.NEWS, master.replica.configuration.encode())

@@ -170,7 +170,7 @@ async def test_a_damaged_log_of_one_replica_alone_is_not_cut(tmp_path: Path) -> 
     async with running(settings) as (replica,):
         status = replica.status()
         assert status["repairing"]
-        assert "damaged" in status["why"][0]
+        assert any("damaged" in why for why in status["why"])
         assert status["applied"] < status["chosen"]
 
 

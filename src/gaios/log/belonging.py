@@ -1,11 +1,15 @@
 """What a replica does as the members of its cell change: it follows the log, hears news, tells who may go.  [PML §5.4; SAFETY 9, 18]
 
 Rule 1. A change that the log knows to be chosen takes effect at once: who is talked to, who is heard, who is counted.
-Rule 2. News of a newer configuration makes its members known, so that they can tell what was chosen; nobody is counted for it.
+Rule 2. News of a newer configuration makes its members known, so that they can tell what was chosen; nobody is counted for it. Whoever
+serves stops, also where it hears no more than that there is one: it has lost what it knew, and goes by members who may be gone.
 Rule 3. Who was removed polls on: not to be elected, but to be told. It stops when somebody says that the change is settled, and not
 before, for until then it may hold the only copies of what was chosen: whoever lacks some asks it, too.
+Rule 4. A master tells the members again and again to whoever is one and does not follow it: it may know none of those who are left, and
+be known by them in an older state.
 """
 
+from abc import abstractmethod
 from typing import Any, Final
 
 from gaios import configuration, errors
@@ -25,6 +29,8 @@ SUPPLYING: Final = frozenset({core.CHOSEN, OFFER, PART, GONE})
 """What it may supply: what is chosen stays so, and a snapshot proves itself."""
 LINGERS_TERMS: Final = 10
 """Who left and asked for nothing for so many leases is gone: it polls several times in one."""
+STRAY_MS: Final = 1_000
+"""Between two tellings of the members to one that does not follow: so long, at most, two masters know nothing of each other."""
 
 
 class Belonging(Standing):
@@ -33,6 +39,11 @@ class Belonging(Standing):
     _steps: Steps
     _election: Election
     _resend_due: int
+    _strays_due: int
+
+    @abstractmethod
+    def _settle(self, now: int) -> None:
+        """Bring everything to rest after an event."""
 
     @property
     def _is_candidate(self) -> bool:
@@ -82,9 +93,23 @@ class Belonging(Standing):
         told = configuration.decode(message[1])
         if self.roster.told(told):
             self._meet(now)
+            self._settle(now)
         best = self.roster.best
         if message[2] and told.number >= best.number and self.is_removed:
             raise errors.Removed(member=self.me, replica=self.roster.place, configuration=told.number)
+
+    def overtaken(self, now: int, member: int, boot: int, nonce: int, number: int) -> None:
+        """A member, in a boot of it, speaks under a configuration newer than any that this replica knows or was told of."""
+        if self.boots.believes(member, boot, nonce):
+            self.roster.see(number)
+            self._settle(now)
+
+    def _tell_strays(self, now: int) -> None:
+        """As a master: once in `STRAY_MS`, to all members that do not follow it."""
+        if now >= self._strays_due:
+            self._strays_due = now + STRAY_MS * MS
+            strays = [member for member in self.peers if now >= self.core.grants.get(member, 0)]
+            self._steps.output.at_once.extend((member, news) for news in self.news() for member in strays)
 
     def _bow_out(self) -> bool:
         """Whether this master is no voter any more: it says what is chosen, and lets another."""

@@ -6,16 +6,20 @@
 Rule 1. A boot is a number that grows with each start, and a nonce that nobody draws twice. A member that hears of one records it durably
 before it says so, whether its own boot is registered or not.
 Rule 2. A replica takes part in nothing until its boot is registered: recorded by all others, or a beat after its start by a majority of the
-others, or a lease term after its start by so many that they are a majority together with itself.
+others, or a lease term after its start by so many that they are a majority together with itself. So the only voter waits that long, but for
+the first boot of its directory: it may be an older copy, from when it was alone, and then others dial it.
 Rule 3. A peer hears a member only in the boot that it recorded, and with its nonce. It records a boot that is higher than the last one and
 comes from it: a directory whose boots do not hold the last one recorded is a copy of an older state, however often it was started since.
 Rule 4. Peers remember the newest ballot and slot that a member acknowledged. One that remembers less than a peer does was rolled back.
-Rule 5. Where records of others' boots may have rotted, and where there are none because the member is new, every other member is asked for
-what it has recorded of all, once each start; a boot that is higher than the one that is left is recorded anew, as its own member told it to
-somebody. A new member takes part once a majority has told: what those whom it replaces knew must not be forgotten with them.
+Rule 5. Where records of others' boots may have rotted, and at a member that does not vote yet, every other member is asked for what it has
+recorded of all, once each start; a boot that is higher than the one that is left is recorded anew, as its own member told it to somebody.
+Nobody is made a voter before a majority of the voters answered: who joins recognises whatever copies those recognised whom it replaces.
 Rule 6. Whoever is refused, or hears of another boot in its place, has lost its state: it stops, and never votes again. But for one whose
 boot a majority of the others has recorded: nobody else can register, so the other is the one that stops. A higher boot ends it all the
 same: that comes from it. Nor does a first boot stop anybody who is recorded: its directory was made anew.
+That another boot is known is believed of everybody, also of members whose own boots are not recorded here: a copy may know nobody who is
+left.
+Rule 7. News, and numbers of configurations, are taken from a member in the boot that is recorded, or of which none is: not from a copy.
 
 Two copies that each know half of the cell cannot be told apart; that takes two other members that are dead, and others a moment later.
 
@@ -39,6 +43,8 @@ _BALLOTS: Final = frozenset({core.PREPARE, core.ACCEPT, core.LEARN, core.HEARTBE
 
 _TELL: Final[Message] = (BOOTED, 0, 0, [])
 """Tell your boot again, and what you know of the others'."""
+_KEPT: Final = 16
+"""Boots that are told though one since was registered: that may have been with members who are gone, by an older copy of this directory."""
 
 
 class Remembered(NamedTuple):
@@ -66,14 +72,14 @@ def remembered(found: Recovered) -> Remembered:
 
 
 def lineage(me: int, found: Recovered, boot: int, nonce: int) -> list[tuple[int, int]]:
-    """The boots of this directory from the last that was registered on, and this one.
+    """The boots of this directory from the last that was registered on, or more, and this one.
 
     Of many starts in a row that reached no majority the oldest are forgotten: a peer that heard of such a one alone takes it for a copy.
     """
     copies, registered = found.copies, found.boots.get(me)
     known = copies.lineage or ([(copies.boot, copies.nonce)] if copies.boot else [])
     since = registered.boot if registered is not None else 0
-    known = [each for each in known if each[0] >= since]
+    known = [each for each, left in zip(known, range(len(known), 0, -1), strict=True) if each[0] >= since or left <= _KEPT]
     return [*known[:1], *known[1:][-(LINEAGE_MAX - 2) :], (boot, nonce)]
 
 
@@ -82,7 +88,7 @@ class Boots:
 
     def __init__(self, steps: Steps, options: Options, me: int, roster: Roster, found: Recovered, now: int) -> None:
         self.began_ns = now
-        self.is_registered = not self._others(roster, me)
+        self.is_registered = steps.lineage[-1][0] == 1 and not self._others(roster, me)
         """Whether this replica may take part."""
         self._steps, self._options, self._me, self._roster, self._directory = steps, options, me, roster, found.directory
         self._boot, self._nonce = steps.lineage[-1]
@@ -101,10 +107,8 @@ class Boots:
         self._recorded_by: set[int] = set()
         self._strangers: dict[int, tuple[int, int]] = {}
         """The newest boot of a member that is higher than the one recorded and does not come from it."""
-        self._is_new = me not in roster.founders and me not in found.boots
-        """Whether this is a member that was invited, and never registered a boot."""
-        self._forgot, self._heard_of_all = found.forgot_boots or self._is_new, set[int]()
-        """Whether boots of others may be missing, and members that told what they have recorded."""
+        self._forgot, self._heard_of_all = found.forgot_boots or not roster.votes(me), set[int]()
+        """Whether records of others' boots may be missing, and members that told what they have recorded."""
         self._changed: set[int] = set()
         self._change_due = self._tell_due = FAR
         if not self.is_registered:
@@ -117,6 +121,18 @@ class Boots:
         """Whether a clone, or an older copy, of this replica would be noticed for certain: a majority of the others recorded its boot."""
         recorded, others = self._count()
         return 2 * recorded > others or not others
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether so many have recorded this boot that they are a majority together with this replica, if it votes."""
+        (recorded, others), mine = self._count(), int(self._roster.votes(self._me))
+        return 2 * (recorded + mine) > others + mine
+
+    @property
+    def is_informed(self) -> bool:
+        """Whether no record of others' boots is missing that a majority of the other voters has, as far as this start can tell."""
+        others = self._others(self._roster, self._me)
+        return not self._forgot or 2 * len(others & self._heard_of_all) > len(others)
 
     def entries(self) -> list[tuple[int, Boot]]:
         """All that is known, for a state record; this replica's own boot once it is registered."""
@@ -134,9 +150,10 @@ class Boots:
     def why(self) -> str:
         """What is unusual about this boot; empty when nothing is."""
         recorded, others = self._count()
+        if not (self.is_registered or others):
+            return "takes no part yet: it is the only voter, and waits a lease term for others that may know it as an older copy"
         if not self.is_registered:
-            heard = "" if self._has_heard() else ", and too few have told it whose boots they recorded"
-            return f"takes no part yet: {recorded} of {others} others have recorded its boot{heard}"
+            return f"takes no part yet: {recorded} of {others} others have recorded its boot"
         if not self.is_certain:
             return f"only {recorded} of {others} others have recorded its boot: a clone of its directory might not be noticed"
         return ""
@@ -161,9 +178,14 @@ class Boots:
                 if any(message[0] != BOOTED for message in messages):
                     self._steps.output.after.append((member, _TELL))
                 return False
-        if any(message[0] != BOOTED for message in messages):
+        if any(message[0] != BOOTED or message == _TELL for message in messages):
             self.refuse(member, boot, nonce)
         return False
+
+    def believes(self, member: int, boot: int, nonce: int) -> bool:
+        """Whether what a member says in this boot is no copy's, or a stranger's that this replica may have missed all of."""
+        known = self._known.get(member)
+        return known is None or known[:2] == (boot, nonce)
 
     def refusal(self, member: int, boot: int, nonce: int) -> str:
         """Why this boot of a member is not heard for certain, for its connection; empty when it may be."""
@@ -188,14 +210,11 @@ class Boots:
     @property
     def _stands(self) -> bool:
         """Whether no other boot of this member but its successor can be registered: each majority has somebody who recorded this one."""
-        return self.is_registered and self.is_certain
+        recorded, others = self._count()
+        return self.is_registered and 2 * recorded > others and not self._roster.is_outdated
 
     def take(self, now: int, member: int, message: Message) -> None:
-        """BOOT or BOOTED, of a member that is heard.
-
-        Raises:
-            StateLost: it says that this replica is a copy of an older state, or has one that runs.
-        """
+        """BOOT or BOOTED, of a member that is heard; a BOOTED was judged before."""
         if message[0] == BOOT:
             known = self._known[member]
             self._steps.output.after.append((member, (BOOTED, known.boot, known.nonce, [(member, *known)])))
@@ -205,7 +224,10 @@ class Boots:
         _, boot, nonce, entries = message
         if not boot and not entries:
             self._recorded_by.discard(member)
-            self._tell_due = min(self._tell_due, now)
+            if self._roster.lists(member):
+                self._tell_due = min(self._tell_due, now)
+            else:  # it left, and believes that of nobody whose boot it does not know
+                self._steps.output.after.append((member, self._told))
             self._steps.output.after.append((member, self._all()))
         learns = not boot and bool(entries) and member in self._asks()
         for about, *fields in entries:
@@ -214,12 +236,24 @@ class Boots:
                 known = self._known.get(about, other)
                 self._record(about, Boot(other.boot, other.nonce, *map(max, other[2:], known[2:])))
             elif about == self._me:
-                self._judge(member, boot, nonce, other)
+                if (boot, nonce) == (self._boot, self._nonce):
+                    self._recorded_by.add(member)
             elif about in self._known:
                 self._see(about, other.seen, other.ballot, other.slot)
         if learns:
             self._heard_of_all.add(member)
         self._consider(now)
+
+    def judge(self, member: int, message: Message) -> None:
+        """BOOTED, of whomever: is this replica the one that was recorded there?
+
+        Raises:
+            StateLost: it is a copy of an older state, or has one that runs.
+        """
+        _, boot, nonce, entries = message
+        for about, *fields in entries:
+            if about == self._me:
+                self._judge(member, boot, nonce, Boot(*fields))
 
     def heard(self, member: int, message: Message) -> None:
         """A message of a member's present boot, this replica included: what must it remember from now on?"""
@@ -259,7 +293,7 @@ class Boots:
     def due_ns(self) -> int:
         """When `tick` is due."""
         due = self._tell_due if self._tell_due < self._change_due else self._change_due
-        if not self.is_registered and self._recorded_by and self._has_heard():
+        if not self.is_registered:
             due = min(due, *(at for at, enough in self._stages() if enough), FAR)
         return due
 
@@ -291,23 +325,18 @@ class Boots:
     def _stages(self) -> list[tuple[int, bool]]:
         """From when on a number of records is enough, and whether there are so many."""
         (recorded, others), options = self._count(), self._options
-        mine = 1 if self._roster.votes(self._me) else 0
         return [
-            (self.began_ns, recorded >= others),
+            (self.began_ns, recorded >= others > 0),
             (self.began_ns + options.beat_ms * MS, 2 * recorded > others),
-            (self.began_ns + options.term_ms * MS, 2 * (recorded + mine) > others + mine),
+            (self.began_ns + options.term_ms * MS, self.is_enough),
         ]
-
-    def _has_heard(self) -> bool:
-        """Whether it was told of enough boots: every boot that a majority recorded."""
-        others = self._others(self._roster, self._me)
-        return not self._is_new or 2 * len(others & self._heard_of_all) > len(others)
 
     def _consider(self, now: int) -> None:
         """Is the boot registered?"""
-        if not self.is_registered and self._has_heard() and any(now >= at and enough for at, enough in self._stages()):
+        if not self.is_registered and any(now >= at and enough for at, enough in self._stages()):
             self.is_registered = True
-            self._steps.output.records.append(self._as_record(self._me))
+            if self._recorded_by:  # of an only voter's boots none is forgotten: it may be an older copy, whose peers know others
+                self._steps.output.records.append(self._as_record(self._me))
         if self._tell_due != FAR and not self._asks() and not any(map(self._is_missing, self._roster.suppliers)):
             self._tell_due = FAR
 
@@ -341,8 +370,6 @@ class Boots:
             self._lose(f"another process runs on a copy of it: member {member} was told boot {boot} with another nonce")
         if other.seen < self._boot and (lacks := self._remembered.lacks(other.ballot, other.slot)):
             self._lose(f"it was rolled back: member {member} remembers that {lacks}")
-        if (boot, nonce) == mine:
-            self._recorded_by.add(member)
 
     def _what_is(self, member: int, other: Boot) -> str:
         """What tells, by the boot that a peer recorded, that this directory is not the one that may take part."""

@@ -1,6 +1,7 @@
 """How a replica becomes master, and how it lets another: polls, campaigns, hand-overs.  [PML §5.2; SAFETY 9, 25]
 
-Rule 1. Nobody campaigns who did not find a majority willing just before, or who may not serve.
+Rule 1. Nobody campaigns who did not find a majority willing just before, who may not serve, or whom too few of the voters that it was
+told of know in its present boot: those it counts may be such as know no more than itself.
 Rule 2. A master that cannot work, or that others would do better than, gives its lease back. Before, it proposes nothing new and lets what
 is in flight end, so that nobody is left in doubt.
 """
@@ -38,7 +39,7 @@ class Electing(Belonging):
     @property
     def _may_lead(self) -> bool:
         """Whether it is a voter, as far as it knows and was told, of a database that is there and may be served."""
-        fit = self.doubt.may_serve and not self.lacks_base and not self._steps.is_silent
+        fit = self.doubt.may_serve and self.boots.is_enough and not self.lacks_base and not self._steps.is_silent
         return fit and self.core.electors() >> self.me & 1 == 1 and self.roster.votes(self.me)
 
     def _poll_due_ns(self) -> int:
@@ -62,6 +63,8 @@ class Electing(Belonging):
         What the answer says to be had here others count for a change to be settled: it leaves when that is durable.  [SAFETY 5, 18]
         """
         _, number, promised, chosen = message
+        if not (self.boots.is_informed or self.roster.votes(self.me)):
+            return  # a learner that does not say how far it is stays one
         fit = not self._reign.ballot and not self._steps.is_silent
         yes = now >= self.core.granted_until and fit and self.roster.votes(member)
         if yes:
@@ -117,8 +120,13 @@ class Electing(Belonging):
                 message: Message = (core.ACCEPT, participant.bal, participant.config, slot, participant.acc[slot][1])
                 self._steps.output.at_once.extend((OTHERS, message) for _ in self.peers[:1])
 
+    @property
+    def _may_go_on(self) -> bool:
+        """Whether a master may: it does not doubt its database, and when it serves it knows every configuration that was chosen."""
+        return self.doubt.may_serve and not (self.roster.is_outdated and self._reign.is_serving)
+
     def _stand_down(self, now: int) -> None:
-        """Who doubts its own database leads nobody.  [SAFETY 25]"""
+        """Who doubts its own database, or whose log lacks what others know to be chosen, leads nobody.  [SAFETY 18, 25]"""
         if self.core.leads() or self._is_candidate:
             self._steps.take((core.ABDICATE,), self.me, now)
             self._election.stand_back(now, 2 * self.options.term_ms)

@@ -113,7 +113,7 @@ class Replica(Electing, Applying):
         self._catchup = Catchup(options, roster.peers)
         self.raising = Raising(self._steps, self.applier, self.boots, options, me)
         self._master = self._cached_bytes = 0
-        self._resend_due = self._boost_after = self._awake_ns = now
+        self._resend_due = self._boost_after = self._awake_ns = self._strays_due = now
         self._unsynced: deque[tuple[int, int]] = deque()
         self._chains = {slot: chain for slot, chain in recovered.chains.items() if slot > self.applied}
         self._evicted = recovered.truncated
@@ -147,8 +147,12 @@ class Replica(Electing, Applying):
         if member != self.me and self._unsynced and self._is_hung(now):
             return False
         for message in messages:
-            if message[0] == NEWS:
+            if message[0] == NEWS and self.boots.believes(member, boot, nonce):
                 self._hear_news(now, message)
+            elif message[0] == BOOTED:
+                self.boots.judge(member, message)
+        if len(messages) == 1 and messages[0][0] == NEWS and self.boots.believes(member, boot, nonce):
+            return bool(self._steps.output)
         only = None if self.roster.lists(member) or member == self.me else ASKING | SUPPLYING
         if only is not None and not self.roster.was_given(member):
             return bool(self._steps.output)
@@ -236,6 +240,7 @@ class Replica(Electing, Applying):
             if self._is_hung(now) or not self._reign.tick(now, self._awake_ns):
                 self.retire(now)
             self._changes.tick(now)
+            self._tell_strays(now)
             self._hand_over_if_unfit(now)
         elif self._is_candidate:
             self._tick_candidate(now)
@@ -311,7 +316,7 @@ class Replica(Electing, Applying):
         tag = message[0]
         if tag in (BOOT, BOOTED):
             self.boots.take(now, member, message)
-            self._steps.output.at_once.extend((member, news) for news in (self._changes.news() if tag == BOOT else ()))
+            self._steps.output.at_once.extend((member, news) for news in (self.news() if tag == BOOT else ()))
             self._begin()
         elif tag == NEWS or not self._has_begun:
             pass
@@ -366,7 +371,7 @@ class Replica(Electing, Applying):
             self._follow(now)
         if participant.phase == core.PREPARING and participant.quorum(participant.proms):
             self._steps.take((core.RECOVER,), self.me, now)
-        if not self.doubt.may_serve:
+        if not self._may_go_on:
             self._stand_down(now)
         leads = participant.leads()
         if reign.ballot and not (leads and participant.bal == reign.ballot):
@@ -381,7 +386,7 @@ class Replica(Electing, Applying):
             reign.refuse_waiting()
         if self._can_apply:
             self._apply(now)
-            if not self.doubt.may_serve:
+            if not self._may_go_on:
                 self._stand_down(now)
         if reign.ballot and self._bow_out():
             self.retire(now)

@@ -2,7 +2,8 @@
 
 Rule 1. Whom the protocol *counts* is the core's alone, from chosen values; this file only decides to whom messages go and who is heard.
 Rule 2. A newer configuration than the log knows may be told by others (a new replica's invitation, NEWS): its members are talked to as
-well, and count for nothing until the log says so.
+well, and count for nothing until the log says so. Until then nothing is served: a master whose log is whole knows what was chosen, so
+this one's is not, or it is no master of this cell any more.
 Rule 3. Who left is answered when it asks, and told nothing else: so it learns that it left, and cannot disturb. As long as it asks it is
 there, and may supply what is lost here.
 Rule 4. A configuration is settled when a majority of its voters has, durably and so that it can be read, all that is chosen through its
@@ -50,6 +51,10 @@ class Roster:
         self.left: tuple[int, ...] = ()
         """Members of the configuration before the newest that this replica went through, who are to be told that they left."""
         self._told = told or self.newest
+        self._seen = 0
+        """The highest number of a configuration that somebody speaks under."""
+        self.is_outdated = False
+        """Whether there is a newer configuration than the log knows here."""
         self.marks: dict[int, int] = {}
         """Through which slot a member said last that it has everything that is chosen, durably."""
         self.heard: dict[int, int] = {}
@@ -79,6 +84,7 @@ class Roster:
         self.place = self.places.get(self._me, self.place)
         self.voters = tuple(member.number for member in self.newest.members if member.votes)
         self.majority = len(self.voters) // 2 + 1
+        self.is_outdated = max(self._told.number, self._seen) > self.newest.number
         self._supply()
 
     def _supply(self) -> None:
@@ -132,6 +138,11 @@ class Roster:
         self._told = configuration
         self._refresh()
         return True
+
+    def see(self, number: int) -> None:
+        """Somebody speaks under the configuration of this number."""
+        self._seen = max(self._seen, number)
+        self.is_outdated = max(self._told.number, self._seen) > self.newest.number
 
     def was_given(self, number: int) -> bool:
         """Whether somebody has, or had, this member number."""

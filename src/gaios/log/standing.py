@@ -8,6 +8,7 @@ from gaios.log.applier import Applier
 from gaios.log.boots import Boots
 from gaios.log.catchup import Catchup
 from gaios.log.changes import Changes
+from gaios.log.codec import Message
 from gaios.log.doubt import Doubt
 from gaios.log.gauge import Ailment, Gauge, Unfit, tolerates
 from gaios.log.options import MS, Options
@@ -54,6 +55,10 @@ class Standing:
             raise errors.InvariantViolated(invariant="a reign is a leader's", detail=f"reign {reign.ballot}, ballot {self.core.bal}")
         if reign.tokens and (not reign.ballot or min(reign.tokens) <= self.applier.applied):
             raise errors.InvariantViolated(invariant="open tokens belong to the reign", detail=f"slots {sorted(reign.tokens)[:3]}")
+
+    def news(self) -> list[Message]:
+        """What whoever may not know the newest configuration is told; nothing where it is the founders'."""
+        return self._changes.news()
 
     @property
     def members(self) -> dict[int, int]:
@@ -222,6 +227,10 @@ class Standing:
         best = self.roster.best
         if self.is_removed:
             return [f"member {self.me} was removed in configuration {best.number}: it stops once the others can spare it"]
+        if self.roster.is_outdated and self.core.electors() >> self.me & 1:
+            return [
+                f"configuration {best.number}, or a newer one, was chosen behind the end of its log: it serves nothing until it has that"
+            ]
         if not self.roster.votes(self.me):
             return [f"member {self.me} is a learner of configuration {best.number}: it votes once it has caught up"]
         return []

@@ -2,7 +2,8 @@
 
 Rule 1. Ports are taken before anything else happens, and opened when the replica knows its own state.
 Rule 2. A peer is judged by its HELLO: this cell, another member of it, and no boot older than the one recorded, nor the same with another
-nonce. This replica itself dials nobody before its own boot is durable.
+nonce. This replica itself dials nobody before its own boot is durable. One that comes under a newer configuration than is known here
+stops a master that serves at once, before anything is said.  [SAFETY 18]
 Rule 3. One connection a peer: a newer one takes the place of the one before when it first says something. Whoever looks for another member
 here (one that was replaced where it was) dials, reads the WELCOME and goes: the link to this one must not break for that.
 """
@@ -22,7 +23,8 @@ from gaios.server.clients import ClientConnection, Frame
 from gaios.server.links import PING_S, SILENCE_S, Inbound, Link
 from gaios.server.logs import Logger
 from gaios.server.node import Node
-from gaios.server.turns import Turns
+from gaios.server.outbox import greeting
+from gaios.server.turns import Turns, clock
 from gaios.transport import Hello, encode_goodbye
 
 OWN_FILES: Final = 48
@@ -85,6 +87,7 @@ class Doors:
                     replica=place,
                     address=config.address(address),
                     hello=self._hello,
+                    greet=partial(greeting, node.replica),
                     refused=partial(self._refused, member),
                     log=self._log,
                 )
@@ -213,6 +216,9 @@ class Doors:
             replica.boots.refuse(hello.member, hello.boot, hello.nonce)  # whoever is known as that member shall hear of this one, too
             self._turns.wake()
             raise errors.BootRefused(reason=reason)
+        if hello.config > replica.told.number:
+            replica.overtaken(clock(), hello.member, hello.boot, hello.nonce, hello.config)
+            self._turns.wake()
         if (link := self.links.get(hello.member)) is not None:
             link.hurry()
         return inbound.accept(replica=self._settings.id, member=replica.me, boot=replica.boot, nonce=self._nonce)

@@ -1,12 +1,14 @@
 """Connections among replicas: each dials every other, speaks on the connection that it dialled and listens on the one dialled to it.
 
-    Link     what I say to one peer: dial, HELLO, then PEER frames; again after 50 ms to 1 s when it breaks
+    Link     what I say to one peer: dial, HELLO, then PEER frames; again after 50 to 400 ms when it breaks
     Inbound  what one peer says to me: after its HELLO only PEER and PING frames are taken
 
 Rule 1. A connection carries messages one way (PING and PONG aside), so a network that loses one direction silences one direction.
 Rule 2. A link that is slow or down loses messages: the log says again what matters. It never grows without bound.  [SAFETY 28]
 Rule 3. Urgent frames (elections, leases) pass those that wait for a slow peer.
-Rule 4. Both ends notice a peer that vanished without a word: a PING a second, and silence of 3 s ends the connection.
+Rule 4. The first frame says who the members are, once they are others than the founders: who was away while all whom it knew were
+replaced hears of them nowhere else.
+Rule 5. Both ends notice a peer that vanished without a word: a PING a second, and silence of 3 s ends the connection.
 """
 
 import asyncio
@@ -19,12 +21,13 @@ from typing import Final, Protocol, cast
 
 from gaios.errors import AnotherCell, BootRefused, Error, Overloaded, ProtocolError, Removed
 from gaios.server.logs import Logger
-from gaios.transport import Dialler, Hello, Kind, Listener, encode_pong, encode_request, refuse
+from gaios.transport import Dialler, Hello, Kind, Listener, encode_peer, encode_pong, encode_request, refuse
 
 DIAL_S: Final = 1.0
 """For the TCP connection, and again for the WELCOME."""
 BACKOFF_S: Final = 0.05
-BACKOFF_S_MAX: Final = 1.0
+BACKOFF_S_MAX: Final = 0.4
+"""With its jitter a lease term, at most: for so long an only voter waits at its start for others that may know better (log/boots.py)."""
 PING_S: Final = 1.0
 SILENCE_S: Final = 3.0
 HIGH_BYTES: Final = 256 << 10
@@ -45,12 +48,16 @@ class Link(asyncio.Protocol):
         replica: int,
         address: tuple[str, int],
         hello: Callable[[], Hello],
+        greet: Callable[[], bytes],
         refused: Callable[[str | Removed], None],
         log: Logger,
     ) -> None:
-        """`refused` is told why the peer takes this replica for a copy, or that it is no member any more."""
+        """`greet` is asked for the body of the first frame, empty: there is none.
+
+        `refused` is told why the peer takes this replica for a copy, or that it is no member any more.
+        """
         self.member, self.replica = member, replica
-        self._address, self._hello, self._refused = address, hello, refused
+        self._address, self._hello, self._greet, self._refused = address, hello, greet, refused
         self._hurry = asyncio.Event()
         self._log = log.bind(peer=replica)
         self._dialler: Dialler | None = None
@@ -169,6 +176,8 @@ class Link(asyncio.Protocol):
                 self._logged = ""
                 self.connects += 1
                 self._log.info("peer_link_up", boot=welcome.boot)
+                if (greeting := self._greet()) and self._transport is not None:
+                    self._transport.write(encode_peer(greeting))
         except Error as error:
             self._close(str(error))
             if isinstance(error, Removed):

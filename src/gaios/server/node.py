@@ -13,6 +13,7 @@ Rule 4. Everything is bounded: a client's requests and watches, and, by the log,
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Self
 
 import msgspec
@@ -30,7 +31,7 @@ from gaios.server.facts import facts as facts_of
 from gaios.server.gated import Gated
 from gaios.server.guests import LOCAL, OWN, Connection, Guest, Guests
 from gaios.server.loading import Found, load
-from gaios.server.outbox import Outbox
+from gaios.server.outbox import Outbox, framed
 from gaios.server.places import Places
 from gaios.server.scrub import Scrubber
 from gaios.server.seclusion import Seclusion
@@ -84,10 +85,7 @@ class Node(Answering):
         self.places = Places(replica, clients, self._facts.get("founders", ()))
         self.guests = Guests()
         self._local: list[tuple[int, Answer]] = []
-        self._outbox = Outbox(
-            lambda: replica.peers,
-            lambda messages: codec.encode(replica.me, replica.boot, replica.config, messages, replica.applier.feature),
-        )
+        self._outbox = Outbox(lambda: replica.peers, partial(framed, replica))
         self.watches = Watches(replica.applier.machine, self.limits.watches)
         machine = replica.applier.machine
         book = machine if isinstance(machine, LockService) else None
@@ -249,9 +247,11 @@ class Node(Answering):
             StateLost: this replica is a copy of an older state, or has one that runs.
             TooOld: the cell has a feature level that this version does not support.
         """
-        sender, boot, _, messages = codec.decode(body, self.replica.applier.highest)
+        sender, boot, config, messages = codec.decode(body, self.replica.applier.highest)
         if sender != member:
             raise errors.ProtocolError(reason=f"member {member} sent a frame of member {sender}")
+        if config > self.replica.told.number:
+            self.replica.overtaken(now, member, boot, nonce, config)
         news = self.replica.receive(now, member, boot, nonce, messages)
         news = news or self.replica.told.number != self._listed
         return news or self.replica.master != self._told or self.replica.deadline_ns() < self._deadline_ns

@@ -9,7 +9,7 @@ Rule 3. Messages of a lane keep their order towards a peer, but for what is said
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from gaios.log import OTHERS
+from gaios.log import OTHERS, Replica, codec
 from gaios.log.codec import TRANSFERS
 from gaios.paxos import core
 
@@ -75,6 +75,17 @@ class Outbox:
             bulk = [message for message in messages if message[0] in _BULK and message != learn] if urgent else messages
             bodies += [(self._encode(part), False) for part in _parts(bulk)]
         return bodies
+
+
+def framed(replica: Replica, messages: list[Message]) -> bytes:
+    """A frame's body: what a replica says."""
+    return codec.encode(replica.me, replica.boot, replica.config, messages, replica.applier.feature)
+
+
+def greeting(replica: Replica) -> bytes:
+    """The first frame's body on a connection to a peer, which may not know the members yet; empty where they are the founders."""
+    news = replica.news()
+    return framed(replica, news) if news else b""
 
 
 def _parts(messages: list[Message]) -> list[list[Message]]:

@@ -118,6 +118,10 @@ class ProcessFaults(msgspec.Struct, frozen=True, kw_only=True):
     """How often it is the version before instead, allowed or not; where that stops, the next one is installed again."""
     change_every_ns: int = 0
     """Somebody changes the members of the cell: one more, one less, or another one in a place."""
+    leave_ns: int = 0
+    """A voter goes down after about so long, until all the others were replaced; nobody else changes the members then.  [SAFETY 18]"""
+    leave_older: float = 0.0
+    """How often it comes back with the directory of an earlier life.  [SAFETY 3]"""
     wall_jump: float = 0.0
     """How often a wall clock is off, by hours, when a process starts."""
 

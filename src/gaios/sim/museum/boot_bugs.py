@@ -78,6 +78,16 @@ def never_lost(sound: Callable[..., Any]) -> Callable[..., Any]:
     return judge
 
 
+def _without_heirlooms(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """Who joins knows of others' boots what they tell it themselves."""
+
+    def init(self: Boots, steps: Any, options: Any, me: int, roster: Any, found: Any, now: int) -> None:
+        sound(self, steps, options, me, roster, found, now)
+        self._forgot = found.forgot_boots
+
+    return init
+
+
 looks_away = method(Onlooker, "_accuse", lambda _: lambda _self: None)
 """The first who would notice does not, so that it is seen what is lost."""
 
@@ -176,5 +186,13 @@ EXHIBITS = [
         method(Boots, "hears", _by_number),
         ("lost state stays out",),
         scenario("older-directories"),
+    ),
+    Exhibit(
+        "a new member asks nobody which boots were recorded",
+        "log",
+        "SAFETY 3, 8",
+        method(Boots, "__init__", _without_heirlooms),
+        ("lost state stays out",),
+        scenario("left-behind"),
     ),
 ]

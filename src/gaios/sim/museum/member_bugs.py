@@ -6,6 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from gaios.configuration import Configuration
+from gaios.log.belonging import Belonging
 from gaios.log.changes import Changes
 from gaios.log.electing import Electing
 from gaios.log.roster import Roster
@@ -55,6 +56,12 @@ def _forgetful(plan: Plan) -> Plan:
     return replace(members, faults=replace(faults, process=replace(faults.process, flip_every_ns=800 * MS)))
 
 
+def _at_elections(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """The members are told with polls, and to whoever speaks first."""
+    del sound
+    return lambda self, now: None
+
+
 EXHIBITS = [
     Exhibit(
         "a quorum of the old members is counted for a slot of the new ones",
@@ -99,5 +106,13 @@ EXHIBITS = [
         method(Changes, "_ask", _compares_nothing),
         ("identical state", "linearizability", "durability"),
         _forgetful,
+    ),
+    Exhibit(
+        "who knows none of the members is told of them at elections only",
+        "log",
+        "SAFETY 18",
+        method(Belonging, "_tell_strays", _at_elections),
+        ("liveness",),
+        scenario("left-behind"),
     ),
 ]

@@ -1,0 +1,19 @@
+"""A voter comes back to a cell in which all the others are others.  [SAFETY 3, 8, 18]"""
+
+import pytest
+
+from gaios.sim import RunOptions, run
+from gaios.sim.scenario import load
+
+NOBODY = "a voter came back to a cell in which it knew nobody"
+OLDER = "an older directory was put back where all others had been replaced"
+STOPPED = "a replica without its state stopped: StateLost"
+
+
+@pytest.mark.parametrize(("seed", "what"), [(0, OLDER), (1, NOBODY)])
+def test_whoever_comes_back_is_told_and_an_older_copy_stays_out(seed: int, what: str) -> None:
+    report = run(seed, RunOptions(plan=load("left-behind").change))
+    assert report.violations == []
+    assert report.sometimes[what] == 1
+    assert (report.sometimes.get(STOPPED, 0) > 0) == (what == OLDER)
+    assert report.sometimes["a new member's machine was set up"] >= 4
