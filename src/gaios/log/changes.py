@@ -13,8 +13,8 @@ Rule 4. The voters change only behind a check at which a majority of the old one
 these: a vote less may make of what a minority has the truth.  [SAFETY 25]
 Rule 5. A master that is no voter any more says so to the others and goes.
 
-What is chosen does not rest on this file but for rule 1: its order the core's guard holds a second time, that no number is given twice nobody
-does. Which database is right, and whether anybody can go on, does: rules 3 and 4 nobody else keeps.
+What is chosen does not rest on this file but for rule 1: its order the core's guard holds a second time, that no number is given twice
+nobody does. Which database is right, and whether anybody can go on, does: rules 3 and 4 nobody else keeps.
 """
 
 from contextlib import suppress
