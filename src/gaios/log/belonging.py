@@ -98,12 +98,6 @@ class Belonging(Standing):
         if message[2] and told.number >= best.number and self.is_removed:
             raise errors.Removed(member=self.me, replica=self.roster.place, configuration=told.number)
 
-    def overtaken(self, now: int, member: int, boot: int, nonce: int, number: int) -> None:
-        """A member, in a boot of it, speaks under a configuration newer than any that this replica knows or was told of."""
-        if self.boots.believes(member, boot, nonce):
-            self.roster.see(number)
-            self._settle(now)
-
     def _tell_strays(self, now: int) -> None:
         """As a master: once in `STRAY_MS`, to all members that do not follow it."""
         if now >= self._strays_due:

@@ -133,6 +133,14 @@ class Electing(Belonging):
         if self._reign.ballot:
             self._reign.end()
 
+    def overtaken(self, now: int, member: int, boot: int, nonce: int, number: int) -> None:
+        """A member, in a boot of it, speaks under a configuration newer than any that this replica knows or was told of."""
+        if self.boots.believes(member, boot, nonce):
+            self.roster.see(number)
+            if not self._may_go_on:
+                self._stand_down(now)
+                self._reign.refuse_waiting()
+
     def _hand_over_if_unfit(self, now: int) -> None:
         """A master that others would do better than lets them."""
         if not self._reign.ballot:
