@@ -18,16 +18,15 @@ from typing import Any, Final
 from gaios.configuration import Configuration
 from gaios.log.answers import Answer, Status
 from gaios.log.applier import Applier
-from gaios.log.applying import Applying
 from gaios.log.belonging import ASKING, SUPPLYING
 from gaios.log.boots import Boots, lineage
 from gaios.log.catchup import Catchup
 from gaios.log.changes import Changes
-from gaios.log.codec import BOOT, BOOTED, FEATURE, NEWS, OWN, POLL, POLLED, ROOM, STAND, SUM, TRANSFERS, WANT, Message
+from gaios.log.codec import BOOTED, NEWS, OWN, ROOM, WANT, Message
 from gaios.log.doubt import Doubt
-from gaios.log.electing import Electing
 from gaios.log.election import Election
 from gaios.log.gauge import Gauge
+from gaios.log.hearing import Hearing
 from gaios.log.options import MS, Options
 from gaios.log.output import OTHERS, Output
 from gaios.log.raising import Raising
@@ -46,7 +45,7 @@ _SPEAKS: Final = frozenset({core.PREPARE, core.ACCEPT, core.HEARTBEAT})
 """What a replica answers with a promise, a vote or a grant."""
 
 
-class Replica(Electing, Applying):
+class Replica(Hearing):
     """See the module. Members are numbers, `members` maps each to its replica id; `wall_ms` is the wall clock now, for advice only.
 
     Invariants, checked by `check()`:
@@ -310,59 +309,6 @@ class Replica(Electing, Applying):
     def _is_hung(self, now: int) -> bool:
         """Whether the disk has not finished for a term what it was given, while this process was awake."""
         return bool(self._unsynced) and now - max(self._unsynced[0][1], self._awake_ns) >= self.options.term_ms * MS
-
-    def _hear(self, now: int, member: int, boot: int, message: Message) -> None:
-        """A message that is the log's own, not the core's; NEWS was heard before all others."""
-        tag = message[0]
-        if tag in (BOOT, BOOTED):
-            self.boots.take(now, member, message)
-            self._steps.output.at_once.extend((member, news) for news in (self.news() if tag == BOOT else ()))
-            self._begin()
-        elif tag == NEWS or not self._has_begun:
-            pass
-        elif tag == POLL:
-            self._polled(now, member, message)
-        elif tag == POLLED:
-            self._count_poll(now, member, message)
-        elif tag == SUM:
-            self._catchup.heard(member, message[1])
-            self.doubt.hear(now, member, message)
-        elif tag in TRANSFERS:
-            self._steps.output.transfers.append((member, message))
-        elif tag == FEATURE:
-            self.raising.hear(member, boot, message)
-        elif tag == ROOM:
-            self.space.heard(now, member, message[1])
-        elif tag == STAND:
-            self.gauge.told(member, self.core.chosen - message[1], message[2])
-
-    def _note(self, now: int, member: int, message: Message, *, fired: bool) -> None:
-        """What a message says beyond the step that it caused, if any."""
-        tag = message[0]
-        self.boots.heard(member, message)
-        if tag in (core.LEARN, core.PROMISE):
-            self._catchup.heard(member, message[3])
-        elif tag in (core.HEARTBEAT, core.ACCEPT):
-            if message[1] == self.core.promised:
-                self._master = member
-                self._election.ended()
-                if tag == core.HEARTBEAT and self.gauge.is_due(now):
-                    self._steps.output.at_once.append((member, (STAND, self.core.chosen, int(self.ailments))))
-        elif tag == core.GRANT:
-            if fired:
-                self.gauge.granted(now, member)
-        elif tag == core.ACCEPTED:
-            if member != self.me and fired:
-                self._reign.pace.accepted(now, message[3], member)
-        elif tag == core.PREPARE:
-            self._election.seen = max(self._election.seen, message[1])
-            promise = self._steps.promise
-            if not fired and promise is not None and promise[1] == message[1] == self.core.promised:
-                self._steps.output.after.append((member, promise))
-        elif tag == core.CHOSEN and fired:
-            if self._is_candidate:
-                self._election.extend(now)
-            self._refilled(message[1])
 
     def _settle(self, now: int) -> None:
         """Bring everything to rest after an event: recover, begin or end a reign, apply, answer reads, ask for what is missing."""
