@@ -2,7 +2,8 @@
 
 Rule 1. Nothing but what its own disk tells happens to the core before so many others said that they recorded the boot that they are a
 majority together with this one.
-Rule 2. Whose word counts stands in the newest configuration that the member knew or was told of when it heard it. What was enough once is.
+Rule 2. Whose word counts stands in the newest configuration that the member knew, or was told of, when it heard it. Whether it believed who
+told it depends on boots that its recording does not show, so either will do. What was enough once is.
 """
 
 from typing import Any
@@ -47,7 +48,7 @@ class Registration:
 
     def _count(self) -> tuple[int, int]:
         """How many have recorded it, of how many."""
-        voters = self._told.voters if self._told.number > self._core.config else self._core.electors()
-        recorded = sum(1 << member for member in self._recorded_by | {self._me}) & voters
-        self._is_registered = core.most(recorded, voters)
-        return recorded.bit_count(), voters.bit_count()
+        recorded, voters = sum(1 << member for member in self._recorded_by | {self._me}), self._core.electors()
+        told = self._told.voters if self._told.number > self._core.config else voters
+        self._is_registered = core.most(recorded & voters, voters) or core.most(recorded & told, told)
+        return (recorded & told).bit_count(), told.bit_count()
