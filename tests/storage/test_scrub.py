@@ -112,6 +112,16 @@ def test_promise_copies_are_read(which: int) -> None:
     disk, _ = disk_with(1)
     assert [piece.damage for piece in scrub_copies(disk)] == [None, None]
     disk.files[NAMES[which]][20] ^= 1
-    found = [piece.damage for piece in scrub_copies(disk)][1]
+    found = [piece.damage for piece in scrub_copies(disk)][which]
     assert isinstance(found, Problem)
     assert found.file == NAMES[which]
+
+
+def test_promise_copies_that_are_gone_are_told_once() -> None:
+    """Both are made anew for the first: told again while that is under way, the second would be made twice."""
+    disk, _ = disk_with(1)
+    for gone, told in ((NAMES[1:], [None, "missing"]), (NAMES, ["missing", None])):
+        for file in gone:
+            disk.files.pop(file, None)
+        found = [piece.damage for piece in scrub_copies(disk)]
+        assert [each.kind if isinstance(each, Problem) else each for each in found] == told

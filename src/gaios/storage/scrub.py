@@ -137,14 +137,14 @@ def scrub_snapshot(reader: Reader, cell: bytes, slot: int) -> Iterator[Piece]:
 
 
 def scrub_copies(reader: Reader) -> Iterator[Piece]:
-    """Read both promise copies, and tell of one: both are written anew for either.
+    """Read the promise copies. One that is being written may look damaged: what a second look does not find is none.
 
-    One that is being written may look damaged: what a second look does not find is none.
+    Both are written anew for either, so that the second is not told to be gone beside the first: it is being made already.
     """
-    yield Piece(copies.COPY_BYTES)
     try:
         looks = zip(*(copies.load(reader, reader.names()) for _ in range(2)), strict=True)
-        found = (again for each, again in looks if isinstance(each, Problem) and isinstance(again, Problem))
-        yield Piece(copies.COPY_BYTES, next(found, None))
+        first, second = (again if isinstance(each, Problem) and isinstance(again, Problem) else None for each, again in looks)
+        yield Piece(copies.COPY_BYTES, first)
+        yield Piece(copies.COPY_BYTES, None if first is not None and second is not None and second.kind == "missing" else second)
     except (StateMissing, DiskFailed):
         return
