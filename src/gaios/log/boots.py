@@ -236,7 +236,7 @@ class Boots:
                 known = self._known.get(about, other)
                 self._record(about, Boot(other.boot, other.nonce, *map(max, other[2:], known[2:])))
             elif about == self._me:
-                if (boot, nonce) == (self._boot, self._nonce):
+                if (boot, nonce) == other[:2] == (self._boot, self._nonce):
                     self._recorded_by.add(member)
             elif about in self._known:
                 self._see(about, other.seen, other.ballot, other.slot)
