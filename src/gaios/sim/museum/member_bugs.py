@@ -3,16 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from msgspec.structs import replace
-
-from gaios.configuration import Configuration
 from gaios.log.belonging import Belonging
 from gaios.log.changes import Changes
 from gaios.log.electing import Electing
 from gaios.log.roster import Roster
-from gaios.sim.faults import MS
 from gaios.sim.museum.exhibit import Exhibit, method, scenario, text, together
-from gaios.sim.plan import Plan
 
 
 def _disturbs(sound: Callable[..., Any]) -> Callable[..., Any]:
@@ -36,24 +31,6 @@ def _from_memory(sound: property) -> property:
     """I know it, so I know it."""
     del sound
     return property(lambda self: self.roster.settled(self._core.chosen))
-
-
-def _compares_nothing(sound: Callable[..., Any]) -> Callable[..., Any]:
-    """Who follows the master has what the master has."""
-    del sound
-
-    def ask(self: Changes, now: int, token: Any, configuration: Configuration) -> None:
-        del now
-        self._offer(token, configuration)
-
-    return ask
-
-
-def _forgetful(plan: Plan) -> Plan:
-    """Members come and go, and memories forget."""
-    members = scenario("members")(plan)
-    faults = members.faults
-    return replace(members, faults=replace(faults, process=replace(faults.process, flip_every_ns=800 * MS)))
 
 
 def _at_elections(sound: Callable[..., Any]) -> Callable[..., Any]:
@@ -98,14 +75,6 @@ EXHIBITS = [
         method(Changes, "is_settled", _from_memory),
         ("liveness", "durability", "no replica stops by itself"),
         scenario("idle-members"),
-    ),
-    Exhibit(
-        "who votes is changed without a comparison",
-        "log",
-        "SAFETY 18, 25",
-        method(Changes, "_ask", _compares_nothing),
-        ("identical state", "linearizability", "durability"),
-        _forgetful,
     ),
     Exhibit(
         "who knows none of the members is told of them at elections only",
