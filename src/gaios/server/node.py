@@ -72,6 +72,7 @@ class Node(Answering):
         limits: Limits | None = None,
         beside: Reader | None = None,
         now: int = 0,
+        make_commit: Callable[..., GroupCommit] = GroupCommit,
     ) -> None:
         """Take over a recovered replica. `first` are operations without which it may not vote; `clients` maps replica ids to addresses.
 
@@ -92,7 +93,7 @@ class Node(Answering):
         self.steward = Steward(book, lambda number, command: replica.propose_own((OWN, number), command))
         self.gated = Gated(replica, self.steward, lambda answers: self._answer(0, answers))
         self.seclusion = Seclusion(replica, self.watches)
-        self.commit = GroupCommit(journal, replica.state_record, list(first or ()))
+        self.commit = make_commit(journal, replica.state_record, list(first or ()))
         self.snapshots = Snapshots(found or Found(bytes(16), None, (), [], [], [], []), replica, self.commit, reader)
         self.damages = damage.Damages(replica, journal, reader)
         self.scrubber = Scrubber(beside or reader, journal.identity, self.limits, now)

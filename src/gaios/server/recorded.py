@@ -27,7 +27,7 @@ from gaios.server.commit import GroupCommit, Waiting
 from gaios.server.effects import Effects
 from gaios.server.node import Node
 from gaios.server.outbox import Outbox
-from gaios.storage import Create, Journal, Operation, Remove, Rename, Sync, SyncDirectory, Write
+from gaios.storage import Create, Operation, Remove, Rename, Sync, SyncDirectory, Write
 
 _copies = msgspec.msgpack.Decoder(Copies)
 _WHOLE = frozenset({RecordKind.BOOT, RecordKind.TRUNCATE})
@@ -185,12 +185,11 @@ class RecordedNode(Node):
 
     _sink: Sink
 
-    def __init__(self, *, replica: RecordedReplica, journal: Journal, first: list[Operation] | None = None, **arguments: Any) -> None:  # noqa: ANN401 (those of `Node`)
-        super().__init__(replica=replica, journal=journal, **arguments)
+    def __init__(self, *, replica: RecordedReplica, **arguments: Any) -> None:  # noqa: ANN401 (those of `Node`)
+        super().__init__(replica=replica, make_commit=partial(RecordedCommit, replica.notes), **arguments)
         self._notes = replica.notes
         self._bodies: list[tuple[bytes, list[Message]]] = []
         self._outbox = Outbox(lambda: replica.peers, self._encode)
-        self.commit = RecordedCommit(replica.notes, journal, replica.state_record, list(first or ()))
 
     def listen(self, sink: Sink, start: Start) -> None:
         """Tell from now on; `start` stands before all that the start itself did."""
