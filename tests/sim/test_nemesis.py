@@ -130,19 +130,19 @@ def test_a_replica_that_lost_its_disk_stays_down_and_never_a_majority() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "happened"),
+    ("kind", "happened", "stops"),
     [
-        (ProcessFaults(cloned=1.0), "two processes ran on two copies"),
-        (ProcessFaults(rolled_back=1.0, put_back=1.0), "a directory was rolled back"),
+        (ProcessFaults(cloned=1.0), "two processes ran on two copies", 0),
+        (ProcessFaults(rolled_back=1.0, put_back=1.0), "a directory was rolled back", 1),
     ],
 )
-def test_a_directory_that_is_copied_is_the_last_loss(kind: ProcessFaults, happened: str) -> None:
-    """Who would notice it must keep what it knows.  [SAFETY 3]"""
+def test_a_directory_that_is_copied_is_the_last_loss(kind: ProcessFaults, happened: str, stops: int) -> None:
+    """Who would notice it must keep what it knows; a clone may die before anybody hears it (see `test_twins`).  [SAFETY 3]"""
     cell = cell_with_work(Faults(process=replace(kind, crash_every_ns=S, down_ns=100 * MS, lose_disk=1.0)))
     cell.world.run(cell.world.now_ns + 10 * S)
     assert cell.world.sometimes[happened] == 1
     assert sum(seat.is_lost for seat in cell.seats.values()) == 1
-    assert cell.world.sometimes["a replica without its state stopped: StateLost"] >= 1
+    assert cell.world.sometimes.get("a replica without its state stopped: StateLost", 0) >= stops
     cell.nemesis.stop()
     cell.world.run(cell.world.now_ns + 5 * S)
     assert cell.has_converged()
