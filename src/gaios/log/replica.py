@@ -361,7 +361,7 @@ class Replica(Electing, Applying):
         if participant.leads() and not reign.ballot:
             self._master = 0
             self._election.ended()
-            self._boost_after = max(self._boost_after, now + 2 * self.options.term_ms * MS)
+            self._boost_after = max(self._boost_after, now + min(2 * self.options.term_ms, self.options.boost_ms) * MS)
             reign.begin(now)
             self.gauge.begin(now)
         elif not reign.ballot and not self._is_candidate:
