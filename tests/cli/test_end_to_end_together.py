@@ -71,11 +71,12 @@ class Place:
         return self.run("status", "--json").json
 
     def until_up(self, count: int) -> Any:
-        """The cell's state once so many replicas answer and one of them is master."""
+        """The cell's state once so many replicas answer, one of them is master, and that one counts on all of these."""
         end = time.monotonic() + SECONDS
         while True:
             told = self.status()
-            if told["master"] and sum(replica["role"] != "unreachable" for replica in told["replicas"]) == count:
+            there = [replica for replica in told["replicas"] if replica["role"] != "unreachable"]
+            if told["master"] and len(there) == count and all(replica["fit"] for replica in there):
                 return told
             assert time.monotonic() < end, told
             time.sleep(0.1)
