@@ -156,6 +156,22 @@ def test_a_replica_stuck_above_the_reign_is_brought_back() -> None:
     assert stuck.machine.log == [b"x"]
 
 
+def test_a_young_reign_under_long_leases_brings_a_stuck_replica_back_too() -> None:
+    """Two campaign at a start, one wins: the other does not wait for leases to end."""
+    cell = Cell(3, term_ms=60_000, beat_ms=60, boost_ms=2_000)
+    master = cell.elect()
+    stuck = cell.nodes[next(member for member in cell.members if member != master.me)]
+    stuck.replica.core.granted_until = 0
+    stuck.replica._steps.take((core.CAMPAIGN, 50 << 16 | stuck.me), stuck.me, cell.now)
+    stuck.replica._steps.take((core.ABDICATE,), stuck.me, cell.now)
+    cell.cut = lambda _a, _b, message: message[0] == core.PREPARE and message[1] >> 16 == 50
+    stuck.drain()
+    cell.run(5_000)
+    assert master.replica.is_serving
+    assert master.replica.ballot >> 16 > 50
+    assert stuck.replica.master == master.me
+
+
 def test_reads_need_a_lease_and_see_all_that_was_answered() -> None:
     """[SAFETY 13] With a lease at once; without one not at all."""
     cell, master, client = running(3)
