@@ -181,3 +181,24 @@ def test_who_comes_and_goes_without_a_vote_needs_no_comparison() -> None:
     assert changed(cell, master, master.replica.configuration.added(4)) == Status.DONE
     cell.run(300)
     assert changed(cell, master, master.replica.configuration.removed(4)) == Status.DONE
+
+
+@pytest.mark.parametrize("starts", [0, 1])
+def test_who_is_left_alone_and_doubts_its_database_at_once_asks_nobody_who_left(starts: int) -> None:
+    """Behind the configuration's own slot: without a master no other will come, and of the two of before one is gone."""
+    cell, master, client = running(2)
+    assert cell.submit(master, client.command(b"x")).status == Status.DONE
+    cell.run(1_500)
+    other = next(node for node in cell.nodes.values() if node is not master)
+    master.replica.change(cell.now, object(), master.replica.configuration.removed(other.me))
+    master.drain()
+    while not master.replica.config:
+        cell.run(5)
+    assert master.replica.applied == master.replica.roster.slot
+    master.replica.contradict(cell.now, master.replica.applied, "its memory")
+    master.drain()
+    for _ in range(starts):
+        master.start()
+    cell.run(4_000)
+    assert cell.masters == [master.me]
+    assert master.replica.doubt.record is None
