@@ -94,6 +94,27 @@ def test_an_older_copy_from_when_it_was_alone_does_not_serve_beside_the_others()
     assert not one.replica.is_serving
 
 
+def test_an_older_copy_that_served_by_itself_for_long_is_still_known_as_one() -> None:
+    """However often it was started where nobody reached it: an only voter's boots are not forgotten for later ones.  [SAFETY 3, 8]"""
+    cell, one, _ = running(1)
+    older = (one.copies, list(one.records))
+    for _ in range(2):
+        one.start()
+        cell.elect()
+    for place in (2, 3):
+        added(cell, one, place)
+    put_back(one, older)
+    cell.cut = lambda me, to, _message: 1 in (me, to) and me != to
+    for _ in range(25):
+        one.start()
+        cell.run(1_500)
+        assert one.replica.is_serving, "nobody can tell it"
+    cell.cut = lambda _me, _to, _message: False
+    one.start()
+    with pytest.raises(StateLost, match=r"member . has seen boot 3, and this is boot 27, which does not come from it"):
+        cell.run(5_000)
+
+
 def test_two_older_copies_from_when_they_were_alone_do_not_serve_beside_the_other_three() -> None:
     """Two machines of five are put back to when there were two: as many as a cell of five bears."""
     cell, master, client = running(2)
