@@ -94,6 +94,55 @@ def test_an_older_copy_from_when_it_was_alone_does_not_serve_beside_the_others()
     assert not one.replica.is_serving
 
 
+def test_an_older_copy_that_served_by_itself_for_long_is_still_known_as_one() -> None:
+    """However often it was started where nobody reached it: an only voter's boots are not forgotten for later ones.  [SAFETY 3, 8]"""
+    cell, one, _ = running(1)
+    older = (one.copies, list(one.records))
+    for _ in range(2):
+        one.start()
+        cell.elect()
+    for place in (2, 3):
+        added(cell, one, place)
+    put_back(one, older)
+    cell.cut = lambda me, to, _message: 1 in (me, to) and me != to
+    for _ in range(25):
+        one.start()
+        cell.run(1_500)
+        assert one.replica.is_serving, "nobody can tell it"
+    cell.cut = lambda _me, _to, _message: False
+    one.start()
+    with pytest.raises(StateLost, match=r"member . has seen boot 3, and this is boot 27, which does not come from it"):
+        cell.run(5_000)
+
+
+def test_two_older_copies_that_served_for_long_where_nobody_reached_them_are_still_known_as_such() -> None:
+    """Two of three, that registered with each other at each of many starts; the cell had grown to five."""
+    cell, _, _ = running(3)
+    cell.run(500)
+    older = {member: (cell.nodes[member].copies, list(cell.nodes[member].records)) for member in (1, 2)}
+    for member in (1, 2, 1, 2):
+        cell.nodes[member].start()
+        cell.run(800)
+    for place in (4, 5):
+        added(cell, cell.elect(), place)
+    cell.nodes[3].up = False
+    for member, kept in older.items():
+        put_back(cell.nodes[member], kept)
+    cell.cut = lambda me, to, _message: (me in older) != (to in older)
+    for _ in range(20):
+        for member in older:
+            cell.nodes[member].start()
+        cell.run(1_000)
+    assert {*cell.masters} & {*older}, "nobody can tell them"
+    cell.cut = lambda _me, _to, _message: False
+    for member in older:
+        cell.nodes[member].start()
+    for _ in older:
+        with pytest.raises(StateLost, match=r"member . has seen boot 3, and this is boot 22, which does not come from it") as lost:
+            cell.run(5_000)
+        cell.nodes[int(str(lost.value).partition(":")[0])].up = False
+
+
 def test_two_older_copies_from_when_they_were_alone_do_not_serve_beside_the_other_three() -> None:
     """Two machines of five are put back to when there were two: as many as a cell of five bears."""
     cell, master, client = running(2)

@@ -413,11 +413,11 @@ def test_what_a_start_remembers(ballot: int, slot: int, lacks: str) -> None:
 def test_a_directorys_boots_go_back_to_the_last_that_was_registered() -> None:
     copies = Copies(boot=4, nonce=40, lineage=[(2, 20), (3, 30), (4, 40)])
     assert lineage(1, Recovered(copies), 5, 50) == [(2, 20), (3, 30), (4, 40), (5, 50)]
-    registered = Copies(boot=24, nonce=240, lineage=[(boot, 10 * boot) for boot in range(2, 25)])
-    found = lineage(1, Recovered(registered, boots={1: Boot(3, 30)}), 25, 250)
-    assert found == [(boot, 10 * boot) for boot in range(3, 26)]
-    found = lineage(1, Recovered(registered, boots={1: Boot(20, 200)}), 25, 250)
-    assert found == [(boot, 10 * boot) for boot in range(9, 26)], "that may have been an older copy, with members who are gone"
+    registered = Copies(boot=256, nonce=2_560, lineage=[(boot, 10 * boot) for boot in range(1, 257)])
+    found = lineage(1, Recovered(registered, boots={1: Boot(2, 20)}), 257, 2_570)
+    assert found == [(boot, 10 * boot) for boot in range(2, 258)]
+    found = lineage(1, Recovered(registered, boots={1: Boot(256, 2_560)}), 257, 2_570)
+    assert found == [(boot, 10 * boot) for boot in range(3, 258)], "that may have been an older copy, with members who are gone"
     assert lineage(1, Recovered(Copies(boot=4, nonce=40)), 5, 50) == [(4, 40), (5, 50)], "an older version kept no more"
     assert lineage(1, Recovered(Copies()), 1, 10) == [(1, 10)]
 

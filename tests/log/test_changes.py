@@ -12,8 +12,8 @@ from gaios.paxos import core
 from tests.log.cell import Cell, Client, Node
 
 
-def running(size: int = 3) -> tuple[Cell, Node, Client]:
-    cell = Cell(size)
+def running(size: int = 3, **options: int) -> tuple[Cell, Node, Client]:
+    cell = Cell(size, **options)
     master = cell.elect()
     return cell, master, Client(cell, master)
 

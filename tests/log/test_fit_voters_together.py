@@ -9,6 +9,7 @@ from gaios.log import Status
 from gaios.log.codec import ROOM, SUM
 from gaios.log.options import MS
 from gaios.log.space import Room
+from gaios.paxos import core
 from tests.log.cell import Cell, Node, Register
 from tests.log.test_changes import changed, join, running
 
@@ -181,3 +182,43 @@ def test_who_comes_and_goes_without_a_vote_needs_no_comparison() -> None:
     assert changed(cell, master, master.replica.configuration.added(4)) == Status.DONE
     cell.run(300)
     assert changed(cell, master, master.replica.configuration.removed(4)) == Status.DONE
+
+
+@pytest.mark.parametrize("starts", [0, 1])
+def test_who_is_left_alone_and_doubts_its_database_at_once_asks_nobody_who_left(starts: int) -> None:
+    """Behind the configuration's own slot: without a master no other will come, and of the two of before one is gone."""
+    cell, master, client = running(2)
+    assert cell.submit(master, client.command(b"x")).status == Status.DONE
+    cell.run(1_500)
+    other = next(node for node in cell.nodes.values() if node is not master)
+    master.replica.change(cell.now, object(), master.replica.configuration.removed(other.me))
+    master.drain()
+    while not master.replica.config:
+        cell.run(5)
+    assert master.replica.applied == master.replica.roster.slot
+    master.replica.contradict(cell.now, master.replica.applied, "its memory")
+    master.drain()
+    for _ in range(starts):
+        master.start()
+    cell.run(4_000)
+    assert cell.masters == [master.me]
+    assert master.replica.doubt.record is None
+
+
+def test_a_master_that_lacks_a_part_of_its_state_is_not_left_alone_with_it() -> None:
+    """As any other voter. It has that part again as soon as the other can be heard."""
+    cell, master, client = running(2, cache_bytes=1)
+    for _ in range(5):
+        cell.submit(master, client.command(b"x"))
+    cell.run(1_500)
+    other = next(node for node in cell.nodes.values() if node is not master)
+    cell.cut = lambda _a, _b, m: m[0] == core.FETCH
+    lost = next(slot for slot in range(2, master.replica.applied) if slot not in master.replica.core.acc)
+    master.replica.rotted(cell.now, (1, 0, 100), [lost])
+    master.drain()
+    status, why = asked(cell, master, master.replica.configuration.removed(other.me))
+    assert status == Status.INVALID
+    assert f"replica {master.me} makes a part of its state anew" in why
+    cell.cut = lambda _a, _b, _m: False
+    cell.run(500)
+    assert changed(cell, master, master.replica.configuration.removed(other.me)) == Status.DONE

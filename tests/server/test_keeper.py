@@ -4,12 +4,13 @@ import asyncio
 import errno
 import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from gaios.server import config, local
+from gaios.server import config, control, local
 from gaios.server.keeper import Keeper
 from tests.server.parts import places
 from tests.server.shells import quiet
@@ -49,6 +50,37 @@ async def test_a_disk_that_does_not_let_itself_be_looked_at_fails_its_own_replic
     keeper = Keeper(cell, 2, lambda: None, quiet())
     keeper.begin()
     assert (keeper.state, keeper.code, keeper.reason) == ("failed", 4, f"{broken}: Input/output error")
+
+
+async def test_one_that_is_about_to_stop_is_not_adopted(cell: local.LocalCell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`down`, and a change of the members meanwhile: it was watched twice, and its end was told without end."""
+    made: list[subprocess.Popen[bytes]] = []
+    popen = subprocess.Popen
+    slow = "import signal, sys, time; signal.signal(15, lambda *_: (time.sleep(0.1), sys.exit(0))); print(flush=True); time.sleep(20)"
+
+    def make(*_: object, **__: object) -> "subprocess.Popen[bytes]":
+        made.append(popen([sys.executable, "-c", slow], stdout=subprocess.PIPE))
+        assert made[-1].stdout is not None
+        made[-1].stdout.readline()
+        return made[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", make)
+    monkeypatch.setattr(control, "pid_of", lambda *_: made[-1].pid if made and made[-1].poll() is None else 0)
+    ended, changes = asyncio.Event(), []
+
+    def changed() -> None:
+        changes.append("changed")
+        ended.set()
+
+    keeper = Keeper(cell, 1, changed, quiet())
+    keeper.begin()
+    assert keeper.stop()
+    keeper.begin()
+    assert keeper.state == "stopping"
+    await asyncio.wait_for(ended.wait(), 10)
+    await asyncio.sleep(0.05)
+    assert (keeper.state, changes, len(made)) == ("stopped", ["changed"], 1)
+    made[0].communicate()
 
 
 def test_early_deaths_are_answered_later_and_later(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

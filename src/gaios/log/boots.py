@@ -43,8 +43,9 @@ _BALLOTS: Final = frozenset({core.PREPARE, core.ACCEPT, core.LEARN, core.HEARTBE
 
 _TELL: Final[Message] = (BOOTED, 0, 0, [])
 """Tell your boot again, and what you know of the others'."""
-_KEPT: Final = 16
-"""Boots that are told though one since was registered: that may have been with members who are gone, by an older copy of this directory."""
+_KEPT: Final = LINEAGE_MAX - 2
+"""Boots that are told though one since was registered: that may have been with members who are gone, by an older copy of this directory.
+All that there is room for: a peer that missed more of them knows an older boot than all that are told, and believes those."""
 
 
 class Remembered(NamedTuple):
@@ -94,8 +95,11 @@ class Boots:
         self._boot, self._nonce = steps.lineage[-1]
         self._told: Message = (BOOT, steps.lineage)
         self._remembered = remembered(found)
-        self._was_registered = me in found.boots
-        """Whether a boot of this directory was, as far as it remembers."""
+        self._was_registered = me in found.boots or bool(found.accepted)
+        """Whether a boot of this directory was, as far as it remembers: also an only voter's, for nothing is accepted before."""
+        self._is_shared = False
+        """Whether it is registered, and somebody else recorded it. For a boot that nobody else knows none before it is forgotten: an only
+        voter may be an older copy, whose peers know others."""
         self._known = {member: boot for member, boot in found.boots.items() if member != me}
         self._mine = Boot(
             self._boot,
@@ -135,9 +139,8 @@ class Boots:
         return not self._forgot or 2 * len(others & self._heard_of_all) > len(others)
 
     def entries(self) -> list[tuple[int, Boot]]:
-        """All that is known, for a state record; this replica's own boot once it is registered."""
-        mine = [(self._me, self._mine)] if self.is_registered and (self._known or self._recorded_by) else []
-        return [*sorted(self._known.items()), *mine]
+        """All that is known, for a state record; this replica's own boot once it is registered with others."""
+        return [*sorted(self._known.items()), *([(self._me, self._mine)] if self._is_shared else [])]
 
     def boot_of(self, member: int) -> int:
         """The boot in which a peer is known; 0: in none."""
@@ -274,7 +277,9 @@ class Boots:
             self._steps.output.after += self._questions()
         if now >= self._change_due:
             self._change_due = FAR
-            self._steps.output.records += [self._as_record(member) for member in sorted(self._changed)]
+            self._steps.output.records += [
+                self._as_record(member) for member in sorted(self._changed) if member != self._me or self._is_shared
+            ]
             self._changed.clear()
             if leads:
                 self._steps.output.after.append((OTHERS, self._all()))
@@ -310,7 +315,8 @@ class Boots:
         return len(others & self._recorded_by), len(others)
 
     def _all(self) -> Message:
-        return (BOOTED, 0, 0, [(member, *boot) for member, boot in self.entries()])
+        mine = [(self._me, *self._mine)] if self.is_registered else []
+        return (BOOTED, 0, 0, [*((member, *boot) for member, boot in sorted(self._known.items())), *mine])
 
     def _asks(self) -> list[int]:
         """Members that have yet to tell what they have recorded."""
@@ -335,8 +341,9 @@ class Boots:
         """Is the boot registered?"""
         if not self.is_registered and any(now >= at and enough for at, enough in self._stages()):
             self.is_registered = True
-            if self._recorded_by:  # of an only voter's boots none is forgotten: it may be an older copy, whose peers know others
-                self._steps.output.records.append(self._as_record(self._me))
+        if self.is_registered and self._recorded_by and not self._is_shared:
+            self._is_shared = True
+            self._steps.output.records.append(self._as_record(self._me))
         if self._tell_due != FAR and not self._asks() and not any(map(self._is_missing, self._roster.suppliers)):
             self._tell_due = FAR
 

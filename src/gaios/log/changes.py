@@ -181,7 +181,8 @@ class Changes:
             return "has a full disk"
         if member in self._doubt.odd:
             return "has another database than the majority"
-        return "makes a part of its state anew" if self._gauge.ails(member) else ""
+        ails = self._steps.readable < self._core.chosen if member == self._core.me else self._gauge.ails(member)
+        return "makes a part of its state anew" if ails else ""
 
     def _differs(self, member: int, slot: int) -> str:
         """Why a member is not one of a majority behind a check, for people; empty: it is."""

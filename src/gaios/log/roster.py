@@ -9,7 +9,8 @@ there, and may supply what is lost here.
 Rule 4. A configuration is settled when a majority of its voters has, durably and so that it can be read, all that is chosen through its
 slot: what is in memory alone a power cut takes back, and a record that rotted is none. Before, those whom it removed may still hold the
 only copies of what was chosen below it: they must not be switched off, and the next change waits.  [SAFETY 6, 15]
-Rule 5. What was said of a slot is judged by those who governed that slot, whoever governs now.  [SAFETY 25]
+Rule 5. What was said of a slot is judged by those who governed that slot, whoever governs now. What is behind a configuration's own slot is
+judged by those whom it lists: they begin with it, and where they doubt it nobody else is left to say so.  [SAFETY 25]
 """
 
 from collections.abc import Mapping
@@ -47,7 +48,7 @@ class Roster:
         self._were = {member.number: member for member in self.newest.members}
         """Everybody who was listed in a configuration that this replica went through."""
         self._eras = [(0, self.newest.voters)]
-        """Behind which slots, each up to the next, which voters governed; before the first it is not known."""
+        """Where configurations stand, and which voters each lists: they judge from there up to the next; before the first nobody knows."""
         self.left: tuple[int, ...] = ()
         """Members of the configuration before the newest that this replica went through, who are to be told that they left."""
         self._told = told or self.newest
@@ -179,8 +180,8 @@ class Roster:
         return self.newest.voters >> member & 1 == 1
 
     def electorate(self, slot: int) -> int:
-        """The voters who governed a slot that is known to be chosen, as a bit mask; 0: that is not known any more."""
-        return next((voters for start, voters in reversed(self._eras) if start < slot), 0)
+        """The voters who judge what a slot that is known to be chosen came to, as a bit mask; 0: that is not known any more."""
+        return next((voters for start, voters in reversed(self._eras) if start <= slot), 0)
 
     def settled(self, held: int) -> bool:
         """Whether a majority of the voters has all through the newest configuration's slot; `held`: what this replica has, durably."""

@@ -60,8 +60,8 @@ class Keeper:
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
-        """Adopt the process that runs, or start one; nothing if it is under supervision already."""
-        if self.state == "running":
+        """Adopt the process that runs, or start one; nothing if it is under supervision already, also one that is about to stop."""
+        if self.state in {"running", "stopping"}:
             return
         self._cancel_restart()
         pid = control.pid_of(self._cell, self.replica)
