@@ -419,3 +419,21 @@ def test_what_may_yet_be_taken_is_told_apart_from_what_never_will() -> None:
     assert is_settled(master)
     assert isinstance(refusal(old.added(4)), errors.Unavailable), "the members changed since"
     assert isinstance(refusal(master.replica.configuration.added(4, votes=True)), errors.InvalidCommand)
+
+
+def test_a_majority_of_the_new_voters_goes_on_by_itself_soon_after_the_change() -> None:
+    """All lose their power, and the master, one of two until a moment before, never comes back: that they are three stood in memory alone."""
+    cell, master, _ = running(2)
+    told = master.replica.configuration.added(3)
+    assert changed(cell, master, told) == Status.DONE
+    join(cell, 3, told)
+    while master.replica.config < told.number + 1:
+        cell.run(1, 1)
+    cell.run(2 * cell.options.learn_ms, 1)
+    for node in cell.nodes.values():
+        node.up = False
+    cell.wire.clear()
+    for node in cell.nodes.values():
+        if node is not master:
+            node.start()
+    assert cell.elect(6_000) is not master

@@ -1,6 +1,7 @@
 """What a replica does as the members of its cell change: it follows the log, hears news, tells who may go.  [PML §5.4; SAFETY 9, 18]
 
-Rule 1. A change that the log knows to be chosen takes effect at once: who is talked to, who is heard, who is counted.
+Rule 1. A change that the log knows to be chosen takes effect at once: who is talked to, who is heard, who is counted. That it is chosen is
+written down at once, too: where only memory knew it, a majority of the new voters alone might not find it out after a power cut.
 Rule 2. News of a newer configuration makes its members known, so that they can tell what was chosen; nobody is counted for it. Whoever
 serves stops, also where it hears no more than that there is one: it has lost what it knew, and goes by members who may be gone.
 Rule 3. Who was removed polls on: not to be elected, but to be told. It stops when somebody says that the change is settled, and not
@@ -65,6 +66,7 @@ class Belonging(Standing):
         participant, roster = self.core, self.roster
         if participant.config != roster.newest.number:
             roster.follow(participant.config, participant.acc, participant.chosen)
+            self._steps.mark()
         self._meet(now)
         if self._is_candidate:
             self._election.extend(now)
