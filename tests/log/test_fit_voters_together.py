@@ -222,3 +222,25 @@ def test_a_master_that_lacks_a_part_of_its_state_is_not_left_alone_with_it() -> 
     cell.cut = lambda _a, _b, _m: False
     cell.run(500)
     assert changed(cell, master, master.replica.configuration.removed(other.me)) == Status.DONE
+
+
+def test_a_new_master_knows_who_lacks_a_part_of_its_state_before_it_changes_who_votes() -> None:
+    """What a member told the master before a moment ago it tells the new one at once."""
+    cell, master, client = running(3, cache_bytes=1)
+    for _ in range(5):
+        cell.submit(master, client.command(b"x"))
+    cell.run(1_500)
+    ailing = next(node for node in cell.nodes.values() if node is not master)
+    cell.cut = lambda _a, _b, m: m[0] == core.FETCH
+    lost = next(slot for slot in range(2, ailing.replica.applied) if slot not in ailing.replica.core.acc)
+    ailing.replica.rotted(cell.now, (1, 0, 100), [lost])
+    ailing.drain()
+    while not master.replica.gauge.ails(ailing.me):
+        cell.run(5)
+    master.replica.retire(cell.now)
+    successor = cell.elect()
+    assert successor is not ailing
+    assert cell.masters == [successor.me]
+    status, why = asked(cell, successor, successor.replica.configuration.removed(master.me))
+    assert status == Status.INVALID
+    assert f"replica {ailing.me} makes a part of its state anew" in why

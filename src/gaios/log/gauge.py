@@ -1,6 +1,6 @@
 """How many more replicas the cell can lose now, and who does not count: the live gauge of a master.  [PML §6.3]
 
-    every member ── STAND {chosen, ailments}, with a grant, every `SAY_MS` ──► the master
+    every member ── STAND {chosen, ailments}, with a grant, every `SAY_MS`, and at once what is new to it ──► the master
     its grants, ROOM, STAND ──► unfit ──► `tolerates`, and a reason with a time for each that is missing
 
 Rule 1. A member counts when it follows this master, has room on its disk, is not making a part of its state anew, and lacks few values.
@@ -9,7 +9,7 @@ so that it never takes part. Whether it is heard all the same is told, for that 
 granted: the one before may have died with others.
 Rule 3. What is told is told by the member itself; a member that never told is judged by its grants alone.
 
-Nothing rests on it but what people are told. [PML §6.3] has a cell of five that ran for long as four, because one name was misspelt.
+Nothing rests on it but what people are told, and who may vote alone (changes.py). [PML §6.3] has a cell of five that ran for long as four, because one name was misspelt.
 """
 
 from collections.abc import Collection, Mapping
@@ -66,6 +66,8 @@ class Gauge:
     def __init__(self, me: int, term_ms: int, now: int) -> None:
         self._me, self._silent_ns = me, SILENT_TERMS * term_ms * MS
         self._say_due = self._reign_ns = now
+        self._said = (0, Ailment(0))
+        """To which ballot's master what was told last."""
         self._heard: dict[int, int] = {}
         self._granted: dict[int, int] = {}
         self._told: dict[int, tuple[int, Ailment]] = {}
@@ -92,11 +94,11 @@ class Gauge:
             self._reign_ns = now
             self._since.clear()
 
-    def is_due(self, now: int) -> bool:
-        """Whether it is time to tell the master how this replica is; then it is told."""
-        if now < self._say_due:
+    def is_due(self, now: int, ballot: int, ailments: Ailment) -> bool:
+        """Whether it is time to tell the master of that ballot how this replica is; then it is told. What is new to it is told at once."""
+        if now < self._say_due and self._said == (ballot, ailments):
             return False
-        self._say_due = now + SAY_MS * MS
+        self._say_due, self._said = now + SAY_MS * MS, (ballot, ailments)
         return True
 
     # -- what is asked ---------------------------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ class Hearing(Electing, Applying):
             if message[1] == self.core.promised:
                 self._master = member
                 self._election.ended()
-                if tag == core.HEARTBEAT and self.gauge.is_due(now):
+                if tag == core.HEARTBEAT and self.gauge.is_due(now, message[1], self.ailments):
                     self._steps.output.at_once.append((member, (STAND, self.core.chosen, int(self.ailments))))
         elif tag == core.GRANT:
             if fired:
