@@ -58,6 +58,10 @@ class Fetching:
         sources = peers if peers and not self.is_the_stores else self._sources
         return now - self._came_ns >= sum(map(self._patience_ns, sources)) + self._late_ns
 
+    def is_left_to_the_store(self, now: int) -> bool:
+        """Whether no peer has it any more, and the store sends nothing."""
+        return self._sources == [STORE] and self.is_stalled(now)
+
     def has(self, member: int) -> None:
         """Somebody offers this very snapshot; a peer is asked before the store."""
         if member != STORE:

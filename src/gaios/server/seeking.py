@@ -58,6 +58,8 @@ class Seeking(Keeping):
         super().__init__(found, replica)
         self.has_store = False
         """Whether what is asked of the store is heard. Told by the shell before the first turn."""
+        self.store_problem = ""
+        """Why the store is of no help, as the shell found."""
         self.fetched: tuple[int, int, int] | None = None
         """The newest that was fetched whole: its slot, how many parts came from peers, how many from the store."""
         self.fetches = self.store_fetches = 0
@@ -115,6 +117,11 @@ class Seeking(Keeping):
                     self._end(self._writer, fetching.closing, is_fetched=True)
             if fetching.is_hopeless:
                 self._abandon()
+
+    def _give_up(self, now: int) -> None:
+        """A snapshot that is only to be mended does not keep others from being taken while the store, which alone is left, is silent."""
+        if self._fetching is not None and not self._seeks and self._fetching.is_left_to_the_store(now):
+            self._abandon()
 
     def _is_here(self, fetching: Fetching) -> None:
         self._fetching, self._vain = None, 0
@@ -197,12 +204,12 @@ class Seeking(Keeping):
     @property
     def under_way(self) -> list[str]:
         """What it does about the store, in sentences."""
-        fetching = self._fetching
+        fetching, but = self._fetching, f"; but {self.store_problem}" if self.store_problem else ""
         if fetching is not None and fetching.is_the_stores:
             parts = f"{fetching.from_store + fetching.from_peers} of {fetching.handle.chunks + 1} parts"
-            return [f"it fetches the snapshot behind slot {fetching.handle.slot} from the store of backups: {parts} are here"]
+            return [f"it fetches the snapshot behind slot {fetching.handle.slot} from the store of backups: {parts} are here{but}"]
         if self.has_store and self._seeks and self._vain >= VAIN_LEAST:
-            return ["no peer has offered a snapshot that it could go on from: it asks the store of backups, too"]
+            return [f"no peer has offered a snapshot that it could go on from: it asks the store of backups, too{but}"]
         return []
 
     @abstractmethod

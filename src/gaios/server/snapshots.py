@@ -91,6 +91,7 @@ class Snapshots(Seeking):
             self._tried.clear()
         if self._seeks:
             self._seek(now)
+        self._give_up(now)
         self.said += self.proofs.ask(now, [kept.handle.slot for kept in self.kept])
         if self._fetching is not None and len(self._operations) < 2 * FLIGHT_OPERATIONS:
             self.said += self._fetching.ask(now)

@@ -345,7 +345,7 @@ class Seat(Pausing):
     def _carry_out(self, life: int, effects: Effects) -> None:
         if life != self.life or self.node is None:
             return
-        world, (disk, spare, to_peers, to_clients, _, deadline_ns, snapshot, _, scrub) = self.world, effects
+        world, (disk, spare, to_peers, to_clients, _, deadline_ns, snapshot, _, scrub, _) = self.world, effects
         done, failed = partial(self._disk_done, life), partial(self._disk_failed, life)
         if disk is not None:
             self.disk.submit(disk, partial(done, "disk_done"), failed)
