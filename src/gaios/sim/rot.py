@@ -27,6 +27,9 @@ from gaios.storage.snapshot import slots
 _TOLD = frozenset({RecordKind.ACCEPT, RecordKind.CHOSEN, RecordKind.BOOT, RecordKind.SNAPSHOT, RecordKind.TRUNCATE, RecordKind.STATE})
 _MARKS = frozenset({RecordKind.CHOSEN, RecordKind.STATE})
 
+STORED = 4
+"""Of eight strikes so many are at snapshots where a store has them, too; else one, and of one replica's."""
+
 
 class Place(Protocol):
     """A seat, as far as this file needs it."""
@@ -64,7 +67,7 @@ class Rot:
         what = self._dice.below(8)
         if what == 0 and seat.replica in down:
             self._copy(seat)
-        elif what == 1 and (self._store is not None or seat.replica == self._loses_snapshots):
+        elif 0 < what <= (STORED if self._store is not None else int(seat.replica == self._loses_snapshots)):
             self._snapshot(seat)
         else:
             self._record(seat)
