@@ -53,6 +53,7 @@ def test_a_cell_whose_snapshots_all_rotted_goes_on_from_a_backup(replicas: int) 
     for member in cell.members:
         cell.start(member)
     assert all(node.replica.lacks_base for node in cell.nodes.values())
+    assert all(node.snapshots.due_ns() <= cell.now + S for node in cell.nodes.values())
     cell.run(5 * S)
     for member, node in cell.nodes.items():
         assert node.snapshots.fetched is not None
@@ -234,6 +235,22 @@ def test_a_peer_that_has_the_same_goes_on_where_the_store_stopped() -> None:
     cell.run(6 * S)
     assert node.snapshots.fetched == (slot, 1, 1)
     assert node.replica.applied == cell.nodes[2].replica.applied
+
+
+def test_the_store_goes_on_where_the_last_peer_stopped() -> None:
+    """[PML §5.5] Its copy rotted in the middle; the digests that it sent are still good."""
+    cell, store, _ = lived(90)
+    slot = taken(cell, 1)[-1]
+    handle = store.put(cell.disks[2], slot)
+    node, peer = cell.nodes[1], cell.nodes[2]
+    for other in (2, 3):
+        cell.disks[other].files[name(slot)][100] ^= 255
+    peer.snapshots._giving.forget([slot])
+    cell.disks[1].files[name(slot)][100] ^= 255
+    node.snapshots.spoil(slot, "it rotted")
+    cell.run(2 * S)
+    assert node.snapshots.fetched == (slot, 1, handle.chunks)
+    assert node.snapshots.repaired == 1
 
 
 def test_a_newer_one_that_a_peer_offers_takes_the_place_of_what_only_the_store_sends() -> None:
