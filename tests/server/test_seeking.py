@@ -53,8 +53,9 @@ def test_a_cell_whose_snapshots_all_rotted_goes_on_from_a_backup(replicas: int) 
     for member in cell.members:
         cell.start(member)
     assert all(node.replica.lacks_base for node in cell.nodes.values())
-    assert all(node.snapshots.due_ns() <= cell.now + S for node in cell.nodes.values())
-    cell.run(5 * S)
+    cell.run(S)
+    assert all(node.snapshots.due_ns() <= cell.now + S for node in cell.nodes.values()), "nobody else wakes it"
+    cell.run(4 * S)
     for member, node in cell.nodes.items():
         assert node.snapshots.fetched is not None
         assert node.snapshots.fetched[0] == handle.slot
