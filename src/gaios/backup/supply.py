@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from gaios.backup.manifest import Entry, Head, Snapshot
+from gaios.backup.manifest import HEAD, Entry, Head, Snapshot, decode
 from gaios.backup.pieces import expand
-from gaios.backup.rebuild import closing_of, get, read_head, read_manifest
+from gaios.backup.rebuild import closing_of, get, read_manifest
 from gaios.backup.stores import Store
 from gaios.errors import AnotherCell, BackupDamaged, ProtocolError
 from gaios.log.snapshots import CHUNK_BYTES, Closing, Handle
@@ -48,7 +48,7 @@ class Supply:
         Raises:
             BackupDamaged: the head cannot be trusted.
         """
-        for entry in reversed(self._head().backups[-LOOKS_MAX:]):
+        for entry in self._entries():
             if entry.slot < least:
                 break
             told = self._told(entry)
@@ -84,14 +84,18 @@ class Supply:
         """What is known to be damaged, in sentences."""
         return list(self._damaged.values())
 
-    def _head(self) -> Head:
-        head, _ = read_head(self._store)
+    def _entries(self) -> list[Entry]:
+        """Backups that count, newest first; none where nothing was ever put there."""
+        found = self._store.get(HEAD)
+        if found is None:
+            return []
+        head = decode(Head, found.data, HEAD)
         if head.cell != self._cell:
             raise AnotherCell(what=self._store.url, found=f"cell {head.cell}", expected=f"cell {self._cell}")
         if head.newest is not None and head.newest.id != self._seen:
             self._seen = head.newest.id
             self._damaged.clear()
-        return head
+        return head.backups[: -LOOKS_MAX - 1 : -1]
 
     def _told(self, entry: Entry) -> Snapshot | None:
         """What a backup begins with; None where that is nothing, or its manifest is damaged."""
@@ -103,7 +107,7 @@ class Supply:
     def _find(self, slot: int, digest: str) -> Snapshot | None:
         if self._at_hand is not None and (self._at_hand[0].slot, self._at_hand[0].digest) == (slot, digest):
             return self._at_hand[0]
-        for entry in reversed(self._head().backups[-LOOKS_MAX:]):
+        for entry in self._entries():
             told = self._told(entry) if entry.slot >= slot else None
             if told is not None and (told.slot, told.digest) == (slot, digest):
                 return told

@@ -15,6 +15,7 @@ Left out on purpose: when the store is asked, and why its answers may be taken (
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Final
 
@@ -84,7 +85,7 @@ class Remote:
             answer, told = self._answer(message)
             with self._lock:
                 self._under_way, self._is_told_to_hang = None, False
-            here(lambda now, answer=answer, told=told: self._answered(now, answer, told))()  # type: ignore[misc]
+            here(partial(self._answered, answer=answer, told=told))()
 
     def _answer(self, message: Message) -> tuple[Message | None, tuple[str, str] | None]:
         """What the store says, if anything; and what to tell of it, if that is news: an event and why, both empty where all is well."""
