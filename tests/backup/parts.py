@@ -8,7 +8,7 @@ from gaios import api
 from gaios.backup.history import History
 from gaios.backup.manifest import Head
 from gaios.backup.rebuild import read_head
-from gaios.backup.stores import Found, Store
+from gaios.backup.stores import OBJECT_BYTES_MAX, Found, Store
 from gaios.errors import Unavailable
 from gaios.locks import LockService
 from gaios.log import Options
@@ -67,9 +67,9 @@ class Watched:
         self.fail_after: int | None = None
         self.before: Any = lambda _what, _name: None
 
-    def get(self, name: str) -> Found | None:
+    def get(self, name: str, limit: int = OBJECT_BYTES_MAX) -> Found | None:
         self.before("get", name)
-        return self.inner.get(name)
+        return self.inner.get(name, limit)
 
     def put(self, name: str, data: bytes) -> None:
         self._write("put", name)

@@ -4,6 +4,7 @@ import pytest
 
 from gaios.configuration import as_value, founders
 from gaios.log import Copies, Options, RecordKind, Recovered, Replica, Rotten, recover_damaged
+from gaios.log.applier import extend
 from gaios.log.snapshots import Part, Unpacked
 from tests.log.cell import Cell, Client, Register
 from tests.log.test_changes import added, running
@@ -33,6 +34,21 @@ def test_a_snapshot_helps_who_lacks_its_slot_and_leads_nobody() -> None:
     assert not master.replica.lacks(master.replica.chosen + 10)
     assert other.replica.lacks(other.replica.chosen + 10)
     assert not other.replica.lacks(other.replica.chosen)
+
+
+def test_a_log_tells_what_hash_it_goes_on_from() -> None:
+    """[SAFETY 16] By the next hash that was written down, if it has every value up to there; else it cannot tell."""
+    chain, values = extend(bytes(16), 51, b"a"), {51: (BALLOT, b"a"), 52: (BALLOT, b"b")}
+    ends = extend(chain, 52, b"b")
+    found = Recovered(
+        Copies(BALLOT, 0, 3, 7), promised=BALLOT, chosen=53, truncated=50, accepted=values, chains={40: bytes(16), 51: b"", 52: ends}
+    )
+    replica = Replica(me=1, members={1: 1, 2: 2, 3: 3}, boot=4, nonce=9, recovered=found, machine=Register(), options=Options(), now=10**9)
+    for slot, right in ((50, bytes(16)), (51, chain), (52, ends)):
+        assert replica.leads_on(slot, right)
+        assert not replica.leads_on(slot, b"another one.....")
+    assert replica.leads_on(49, b"another one....."), "slot 50 is not here"
+    assert replica.leads_on(53, b"another one....."), "nothing is written down behind it"
 
 
 def test_a_snapshot_at_the_truncated_slot_tells_the_core_who_governs() -> None:

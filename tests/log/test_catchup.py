@@ -42,6 +42,16 @@ def test_what_nobody_has_is_forgotten() -> None:
     assert not catchup.lags(0)
 
 
+def test_what_nobody_supplied_is_remembered_until_it_comes() -> None:
+    """Whoever can get it elsewhere does; how far peers claimed to be is not forgotten with it."""
+    catchup = Catchup(Options(), [2, 3])
+    catchup.heard(2, 10)
+    for count in range(10):
+        assert catchup.forsaken == -1 or count > 4
+        catchup.wanted(count * LATE, 4)
+    assert (catchup.forsaken, catchup.known, catchup.claimed) == (4, 4, 10)
+
+
 def test_a_peer_that_knows_less_does_not_become_the_source() -> None:
     """It could not supply everything."""
     catchup = Catchup(Options(), [2, 3])

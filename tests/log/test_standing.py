@@ -25,3 +25,19 @@ def test_a_lease_lasts_as_long_as_a_majority_grants_it() -> None:
     assert 0 < held <= master.options.term_ms * MS
     assert master.lease_ns(cell.now + held) == 0
     assert all(node.replica.lease_ns(cell.now) == 0 for node in cell.nodes.values() if node.me != master.me)
+
+
+def test_who_is_not_given_the_next_value_is_forsaken_until_it_comes() -> None:
+    """By every peer, or because it rotted here: then anybody's snapshot helps, of a slot that the cell knows."""
+    cell = Cell(3)
+    cell.elect()
+    replica = cell.nodes[1].replica
+    found = [replica.is_forsaken]
+    replica._catchup.heard(2, replica.chosen + 7)
+    replica._catchup.forsaken = replica.chosen
+    found.append(replica.is_forsaken)
+    replica._catchup.forsaken -= 1
+    found.append(replica.is_forsaken)
+    replica.core.faulty[replica.applied + 1] = 0
+    assert [*found, replica.is_forsaken] == [False, True, False, True]
+    assert replica.claimed == replica.chosen + 7

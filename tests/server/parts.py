@@ -11,12 +11,15 @@ from typing import Any
 from gaios import api, entry, errors
 from gaios.locks import LockService
 from gaios.log import Copies, Options, RecordKind, encode
+from gaios.log.codec import GONE, OFFER, PART, WANT, Message
 from gaios.log.records import State
+from gaios.log.snapshots import Handle, encode_handle, read_closing
 from gaios.machine import Machine
 from gaios.server import config
 from gaios.server.effects import Effects, Limits
 from gaios.server.node import Node
 from gaios.storage import Create, Identity, Operation, Record, Remove, Rename, Write, create
+from gaios.storage.snapshot import File
 from gaios.transport import Answer, Decoder, Kind, decode_answer, encode_peer, encode_submit
 
 CELL = bytes(range(16))
@@ -56,6 +59,36 @@ class MemoryDisk:
                 del self.files[operation.name]
 
 
+class HandStore:
+    """Snapshots that were put by, and what replicas asked for."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[int, bytes], list[bytes]] = {}
+        """Parts by slot and digest, oldest first."""
+        self.asked: list[tuple[int, Message]] = []
+        """By member."""
+        self.is_silent = False
+
+    def put(self, disk: MemoryDisk, slot: int) -> Handle:
+        """Put by what stands in a replica's file."""
+        file = File(disk, slot)
+        handle = read_closing(file.closing()).handle
+        self.kept[handle.slot, handle.digest] = [file.closing(), *file.chunks()]
+        return handle
+
+    def answers(self, member: int, message: Message) -> list[Message]:
+        """What it says to a replica."""
+        self.asked.append((member, message))
+        if self.is_silent:
+            return []
+        if message[0] == WANT:
+            newest = [read_closing(parts[0]).handle for (slot, _), parts in self.kept.items() if slot >= message[1]][-1:]
+            return [(OFFER, encode_handle(handle)) for handle in newest]
+        _, slot, digest, part = message
+        parts = self.kept.get((slot, digest))
+        return [(GONE, slot, digest) if parts is None else (PART, slot, digest, part, parts[part])]
+
+
 class HandCell:
     """Nodes whose disk batches and messages are carried out when a test says so; time moves when it says so."""
 
@@ -68,9 +101,10 @@ class HandCell:
         options: Options | None = None,
         segment_bytes: int = 1 << 20,
         version: Mapping[str, Any] | None = None,
+        store: "HandStore | None" = None,
     ) -> None:
         """`version`: what `Node.start` is told beside the rest, to be another version."""
-        self.version = version or {}
+        self.version, self.store = version or {}, store
         self.now = 10 * S
         self._machine, self._limits, self._options, self._segment_bytes = machine, limits, options, segment_bytes
         self.members = {member: member for member in range(1, replicas + 1)}
@@ -115,6 +149,7 @@ class HandCell:
             segment_bytes=self._segment_bytes,
             **self.version,
         )
+        self.nodes[member].snapshots.has_store = self.store is not None
         self.drain(member)
         return self.nodes[member]
 
@@ -137,6 +172,11 @@ class HandCell:
         if effects.scrub is not None:
             node.scrubbed(self.now, effects.scrub())
             self.due_ns[member] = 0
+        for message in effects.asked:
+            assert self.store is not None
+            for answer in self.store.answers(member, message):
+                node.store_said(self.now, answer)
+                self.due_ns[member] = 0
         for to, body, _ in effects.to_peers:
             if member not in self.cut and to not in self.cut:
                 self.wire.append((to, member, body))

@@ -1,6 +1,6 @@
 """A replica's facts, as its status tells them."""
 
-from gaios.server.facts import facts, gauge
+from gaios.server.facts import facts, fetched, gauge
 from tests.server.parts import HandCell
 
 
@@ -19,6 +19,13 @@ def test_facts_are_the_replicas_own() -> None:
     assert told["gauge"] == {"tolerates": 1, "unfit": []}
     other = cell.nodes[told["master"] % 3 + 1]
     assert facts(8, other.replica, other.snapshots, cell.now, {})["gauge"] is None, "only a master counts the others"
+
+
+def test_it_is_told_where_the_newest_fetched_snapshot_came_from() -> None:
+    snapshots = HandCell(1).nodes[1].snapshots
+    assert fetched(snapshots) is None
+    snapshots.fetched = (40, 1, 12)
+    assert fetched(snapshots) == {"slot": 40, "peers": 1, "store": 12}
 
 
 def test_the_gauge_tells_whom_it_misses_for_how_long_and_what_the_shell_knows_of_it() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from gaios.log.codec import ASK
 from gaios.log.snapshots import CHUNK_BYTES, Capture, Closing, Part
-from gaios.server.fetching import UNDER_WAY, Fetching, coming
+from gaios.server.fetching import STORE, STORE_TAKES, UNDER_WAY, Fetching, coming
 
 LATE = 100
 CELL = bytes(16)
@@ -121,3 +121,49 @@ def test_what_is_coming_is_what_somebody_sends() -> None:
     assert coming(0, fetching, None) == closing.handle.slot
     assert coming(3 * LATE, fetching, None) == 0, "nobody sends it"
     assert coming(0, None, closing) == closing.handle.slot
+
+
+def test_the_store_is_asked_when_all_peers_were_late_and_has_more_time() -> None:
+    """Peers come first, and again when it is late, too; what came from anybody stays."""
+    closing, chunks = made(3)
+    fetching = Fetching(closing.handle, [2, STORE], LATE)
+    asked(fetching, 0)
+    fetching.came(0, 2, 0, closing.encode())
+    assert [source for source, _ in asked(fetching, 0)] == [2, 2, 2]
+    assert asked(fetching, LATE) == [(STORE, part) for part in (1, 2, 3)]
+    assert fetching.due_ns() == LATE + STORE_TAKES * LATE
+    assert fetching.came(2 * LATE, STORE, 1, chunks[0]) == chunks[:1]
+    assert asked(fetching, (1 + STORE_TAKES) * LATE) == []
+    assert asked(fetching, (2 + STORE_TAKES) * LATE) == [(2, 2), (2, 3)]
+    assert (fetching.from_peers, fetching.from_store) == (1, 1)
+
+
+def test_a_peer_that_offers_what_the_store_sends_is_asked_next() -> None:
+    """And is one of those who have it, so that a newer one of others' does not take its place."""
+    closing, chunks = made(9)
+    fetching = Fetching(closing.handle, [STORE], LATE)
+    asked(fetching, 0)
+    fetching.came(0, STORE, 0, closing.encode())
+    asked(fetching, 0)
+    begun = fetching.is_the_stores
+    fetching.has(3)
+    assert (begun, fetching.is_the_stores) == (True, False)
+    fetching.came(1, STORE, 1, chunks[0])
+    assert asked(fetching, 1) == [(3, 5)]
+    fetching.gone(3)
+    assert [source for source, _ in asked(fetching, 2)] == [STORE] * UNDER_WAY
+    fetching.gone(STORE)
+    assert fetching.is_hopeless
+
+
+def test_while_the_store_sends_nothing_is_stalled() -> None:
+    """It is slower than any peer; a peer's silence is noticed as soon as ever, although the store is a source, too."""
+    closing, _ = made(2)
+    alone, behind = Fetching(closing.handle, [STORE], LATE), Fetching(closing.handle, [2, STORE], LATE)
+    for fetching in (alone, behind):
+        asked(fetching, 0)
+    assert [fetching.is_stalled(2 * LATE) for fetching in (alone, behind)] == [False, True]
+    assert alone.is_stalled((STORE_TAKES + 1) * LATE)
+    assert alone.is_left_to_the_store((STORE_TAKES + 1) * LATE)
+    assert not behind.is_left_to_the_store((STORE_TAKES + 1) * LATE)
+    assert coming(2 * LATE, alone, None) == closing.handle.slot

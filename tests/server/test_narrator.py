@@ -137,3 +137,14 @@ def test_a_master_tells_of_each_member_that_is_missing_once_and_when_it_is_back(
     missing = told[1]
     assert (missing["level"], missing["peer"], missing["reason"], missing["problem"]) == ("warning", other, "unreachable", "h:1: refused")
     assert 2_000 <= missing["for_ms"] <= 4_000, "within seconds"
+
+
+def test_where_a_fetched_snapshot_came_from_is_told_once() -> None:
+    cell, out = HandCell(1), io.StringIO()
+    narrator, snapshots = Narrator(cell.nodes[1], Logger(level="info", format="json", replica=1, stream=out)), cell.nodes[1].snapshots
+    narrator.look(cell.now)
+    snapshots.fetched, snapshots.fetches = (40, 1, 12), 1
+    for _ in range(2):
+        narrator.look(cell.now)
+    (told,) = [line for line in map(json.loads, out.getvalue().splitlines()) if line["event"] == "snapshot_fetched"]
+    assert (told["slot"], told["parts_from_peers"], told["parts_from_store"]) == (40, 1, 12)

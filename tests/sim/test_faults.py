@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from gaios.sim.dice import Dice
-from gaios.sim.faults import ClientFaults, DiskFaults, Faults, NetworkFaults, ProcessFaults, swarm
+from gaios.sim.faults import ClientFaults, DiskFaults, Faults, NetworkFaults, ProcessFaults, StoreFaults, swarm
 
 
 def test_every_group_of_faults_is_sometimes_off_and_sometimes_on() -> None:
@@ -28,6 +28,7 @@ def test_every_group_of_faults_is_sometimes_off_and_sometimes_on() -> None:
     for switch in switches:
         on = sum(bool(switch(faults)) for faults in drawn)
         assert 10 < on < 90
+    assert 5 < sum(bool(faults.store.put_every_ns) for faults in drawn) < 30
 
 
 def test_calm_keeps_nothing_but_clocks_and_short_delays() -> None:
@@ -35,5 +36,6 @@ def test_calm_keeps_nothing_but_clocks_and_short_delays() -> None:
     assert calm.process == ProcessFaults()
     assert calm.network == NetworkFaults(delay_ns=calm.network.delay_ns, jitter_ns=calm.network.jitter_ns)
     assert calm.client == ClientFaults()
+    assert calm.store == StoreFaults(), "the store itself goes on, and is calmed by itself"
     assert calm.disk == DiskFaults(sync_ns=calm.disk.sync_ns)
     assert Faults(drift_ppm=3).calm().drift_ppm == 3

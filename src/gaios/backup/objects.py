@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from gaios.backup.stores import Found, unavailable
+from gaios.backup.stores import OBJECT_BYTES_MAX, Found, too_large, unavailable
 from gaios.errors import ConfigurationError, Error
 
 try:
@@ -49,10 +49,12 @@ class ObjectStore:
                 reason=f"{url} cannot be opened: {error}", hint="see docs/operations/backup.md for its settings"
             ) from None
 
-    def get(self, name: str) -> Found | None:
+    def get(self, name: str, limit: int = OBJECT_BYTES_MAX) -> Found | None:
         """See `Store`."""
         try:
             answer = obstore.get(self._store, name)
+            if answer.meta["size"] > limit:
+                raise too_large(name, limit)
             version: UpdateVersion = {}
             if answer.meta["e_tag"] is not None:
                 version["e_tag"] = answer.meta["e_tag"]

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from gaios.backup.manifest import HEAD, Entry, Head, Manifest, Piece, decode, seal_of
+from gaios.backup.manifest import HEAD, Entry, Head, Manifest, Piece, Snapshot, decode, seal_of
 from gaios.backup.pieces import expand, unpack
 from gaios.backup.rebase import Rebuilt
-from gaios.backup.stores import Found, Store
+from gaios.backup.stores import OBJECT_BYTES_MAX, Found, Store
 from gaios.entry import batch_time_ms
 from gaios.errors import BackupDamaged, ConfigurationError, ProtocolError, StaleBackup
 from gaios.locks import LockService
@@ -60,7 +60,7 @@ def read_manifest(store: Store, entry: Entry, cell: str) -> Manifest:
         BackupDamaged: it is not that one.
     """
     name = f"{entry.id}/manifest"
-    data = _get(store, name)
+    data = get(store, name)
     found = decode(Manifest, data, name)
     told = (entry.seal, entry.id, entry.slot, entry.chain, cell)
     if (seal_of(data, name), found.id, found.slot, found.chain, found.cell) != told:
@@ -134,7 +134,7 @@ def rebuild(store: Store, plan: Plan) -> Rebuilt:
     applier = Applier(machine, Sessions(Bounds()))
     digest = ""
     if plan.base.snapshot is not None:
-        closing = _closing(store, plan.base)
+        closing = closing_of(store, plan.base.cell, plan.base.snapshot)
         digest = closing.handle.digest.hex()
         try:
             found = unpack_snapshot(closing, _chunks(store, plan.base))
@@ -161,7 +161,7 @@ def values(store: Store, pieces: list[Piece], above: int) -> Iterator[tuple[int,
     """Slots and values behind a slot."""
     for piece in pieces:
         if piece.last > above:
-            for slot, value in unpack(_get(store, piece.object), piece.first, piece.last, piece.digest, piece.object):
+            for slot, value in unpack(get(store, piece.object), piece.first, piece.last, piece.digest, piece.object):
                 if slot > above:
                     yield slot, value
 
@@ -222,20 +222,23 @@ def _time(time_ms: int) -> str:
 
 def _time_of(store: Store, manifest: Manifest) -> int:
     """The master's clock where its snapshot was taken."""
-    return _closing(store, manifest).handle.time_ms if manifest.snapshot is not None else 0
+    return closing_of(store, manifest.cell, manifest.snapshot).handle.time_ms if manifest.snapshot is not None else 0
 
 
-def _closing(store: Store, manifest: Manifest) -> Closing:
-    told = manifest.snapshot
-    assert told is not None
-    data = expand(_get(store, told.closing), CLOSING_BYTES_MAX, told.closing)
+def closing_of(store: Store, cell: str, told: Snapshot) -> Closing:
+    """What proves the snapshot of a cell that a backup begins with.
+
+    Raises:
+        BackupDamaged: it is not the one that the manifest names.
+    """
+    data = expand(get(store, told.closing, CLOSING_BYTES_MAX), CLOSING_BYTES_MAX, told.closing)
     try:
         closing = read_closing(data)
     except ProtocolError as error:
         raise BackupDamaged(what=told.closing, reason=error.reason) from None
     handle = closing.handle
     found = (handle.cell.hex(), handle.slot, handle.chain.hex(), handle.digest.hex(), handle.chunks)
-    if found != (manifest.cell, told.slot, told.chain, told.digest, len(told.chunks)):
+    if found != (cell, told.slot, told.chain, told.digest, len(told.chunks)):
         raise BackupDamaged(what=told.closing, reason="it is not the closing of the snapshot that the manifest names")
     return closing
 
@@ -243,11 +246,16 @@ def _closing(store: Store, manifest: Manifest) -> Closing:
 def _chunks(store: Store, manifest: Manifest) -> Iterator[bytes]:
     assert manifest.snapshot is not None
     for name in manifest.snapshot.chunks:
-        yield expand(_get(store, name), CHUNK_BYTES, name)
+        yield expand(get(store, name), CHUNK_BYTES, name)
 
 
-def _get(store: Store, name: str) -> bytes:
-    found = store.get(name)
+def get(store: Store, name: str, limit: int = OBJECT_BYTES_MAX) -> bytes:
+    """An object's bytes, of which there have to be some.
+
+    Raises:
+        BackupDamaged: it is not there, or has more than `limit` bytes.
+    """
+    found = store.get(name, limit)
     if found is None:
         raise BackupDamaged(what=name, reason="the object is not there")
     return found.data

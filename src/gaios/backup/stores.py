@@ -19,9 +19,11 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 from urllib.parse import unquote, urlsplit
 
-from gaios.errors import ConfigurationError, Unavailable
+from gaios.errors import BackupDamaged, ConfigurationError, Unavailable
 
 SCHEMES: Final = ("file", "s3", "s3a", "gs", "az", "abfs", "abfss")
+OBJECT_BYTES_MAX: Final = 1 << 28
+"""Nothing that we put into a store is longer: a piece of the log has 64 MiB at most, and a manifest of a terabyte a few dozen."""
 _LOCK: Final = "lock"
 _ASIDE: Final = ".new-"
 _NO_ROOM: Final = "free some space where the store is, and give the command again: the backups that it names are whole all the same"
@@ -45,8 +47,12 @@ class Store(Protocol):
 
     url: str
 
-    def get(self, name: str) -> Found | None:
-        """An object; None where there is none."""
+    def get(self, name: str, limit: int = OBJECT_BYTES_MAX) -> Found | None:
+        """An object; None where there is none.
+
+        Raises:
+            BackupDamaged: it has more than `limit` bytes, which are not read.
+        """
         ...
 
     def put(self, name: str, data: bytes) -> None:
@@ -101,14 +107,17 @@ class DirectoryStore:
     def __init__(self, path: Path, url: str = "") -> None:
         self.path, self.url = path, url or path.as_uri()
 
-    def get(self, name: str) -> Found | None:
+    def get(self, name: str, limit: int = OBJECT_BYTES_MAX) -> Found | None:
         """See `Store`."""
         try:
-            data = (self.path / name).read_bytes()
+            with (self.path / name).open("rb") as file:
+                data = file.read(limit + 1)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise self._failed("read", name, error) from None
+        if len(data) > limit:
+            raise too_large(name, limit)
         return Found(data, _version(data))
 
     def put(self, name: str, data: bytes) -> None:
@@ -205,6 +214,11 @@ def unavailable(told: str, hint: str = "") -> Unavailable:
     failed = Unavailable(waited_ms=0, reason=told)
     failed.hint = hint or "the backups that the store names are whole all the same; see what ails it, and give the command again"
     return failed
+
+
+def too_large(name: str, limit: int) -> BackupDamaged:
+    """The error of an object that cannot be what it should be."""
+    return BackupDamaged(what=name, reason=f"it has more than the {limit} bytes that it may have")
 
 
 def _version(data: bytes) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 
 from gaios import errors
 from gaios.configuration import as_value, decode, of_value
+from gaios.log.applier import extend
 from gaios.log.belonging import Belonging
 from gaios.log.codec import OFFER, Message
 from gaios.log.options import Options
@@ -63,6 +64,19 @@ class Applying(Belonging):
         if self.core.chosen < slot:
             return not self.core.leads()
         return slot > self.applied and slot >= self.core.truncated and (self.lacks_base or self.applied + 1 in self.core.faulty)
+
+    def leads_on(self, slot: int, chain: bytes) -> bool:
+        """Whether the log may have had that hash through that slot: with the values behind it, it comes to the next one written down.
+
+        True as well where this replica cannot tell: it has written none down, or lacks a value in between.  [SAFETY 16]
+        """
+        written = min((at for at, known in self._chains.items() if known and at >= slot), default=0)
+        for at in range(slot + 1, written + 1):
+            held = self.core.acc.get(at)
+            if held is None:
+                return True
+            chain = extend(chain, at, held[1])
+        return not written or chain == self._chains[written]
 
     def install(self, now: int, base: Unpacked) -> int:
         """Go on behind a snapshot instead of through the log; in which Output that is written down.  [PML §5.5; SAFETY 6, 26]

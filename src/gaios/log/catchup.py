@@ -26,6 +26,10 @@ class Catchup:
         self._options, self.peers = options, peers
         self.known = 0
         """The highest slot that a peer said to be chosen."""
+        self.claimed = 0
+        """The same, whether anybody could supply it or not."""
+        self.forsaken = -1
+        """Behind this slot was a value that every peer was asked for in vain; -1: none was."""
         self.retry_at = 0
         """When what was asked for is late."""
         self._told_by = 0
@@ -45,6 +49,7 @@ class Catchup:
         """A peer knows every slot through `chosen`."""
         if chosen >= self.known:
             self.known, self._told_by = chosen, member
+            self.claimed = max(self.claimed, chosen)
 
     def lags(self, chosen: int) -> bool:
         """Whether a value is missing here."""
@@ -83,7 +88,7 @@ class Catchup:
         source = self._told_by
         if self._vain > 2 * len(self.peers):
             # Nobody has it: whoever claimed to know it does not. The truth will be heard again.
-            self.known, self._vain = chosen, 0
+            self.known, self._vain, self.forsaken = chosen, 0, chosen
             return 0, range(0)
         if self._vain and self.peers:
             source = self.peers[self._turn % len(self.peers)]

@@ -197,6 +197,16 @@ class Standing:
         return self.lacks_base or self.doubt.wants_base
 
     @property
+    def is_forsaken(self) -> bool:
+        """Whether the next value is known to be chosen, and peers do not supply it: every one was asked in vain, or it was lost here."""
+        return self._catchup.forsaken == self.core.chosen or self.applier.applied + 1 in self.core.faulty
+
+    @property
+    def claimed(self) -> int:
+        """The highest slot that this replica knows, or a peer said, to be chosen."""
+        return max(self.core.chosen, self._catchup.claimed)
+
+    @property
     def why(self) -> list[str]:
         """What is unusual about this replica, in sentences."""
         told = [*(why for why in (self.boots.why(),) if why), *self._lost()]

@@ -1,11 +1,12 @@
 """What a turn of a node wants done, and what it lets others take up.  [STYLE 1]"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from gaios.log import Answer, Evidence
+from gaios.log.codec import Message
 from gaios.server.guests import Connection
 from gaios.server.outbox import ToPeer
 from gaios.storage import Operation, Piece
@@ -40,3 +41,5 @@ class Effects(NamedTuple):
     """To be kept for people, beside everything else. With `fatal`, this replica then stops with that error and does nothing else."""
     scrub: Callable[[], Piece | None] | None = None
     """To be called beside everything else, on another thread; then `scrubbed` is to be told what it returned."""
+    asked: Sequence[Message] = ()
+    """What the store of backups is asked: `store_said` is to be told what it answers, if it does. Nothing while there is none."""

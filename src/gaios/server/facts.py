@@ -32,9 +32,15 @@ def facts(replica_id: int, replica: Replica, snapshots: Snapshots, now: int, pro
         "repairing": replica.is_repairing,
         "silent": replica.is_silent,
         "snapshot": snapshots.newest.handle.slot if snapshots.newest is not None else 0,
-        "why": [*replica.why, *snapshots.why],
+        "fetched": fetched(snapshots),
+        "why": [*replica.why, *snapshots.why, *snapshots.under_way],
         "gauge": gauge(replica, now, problems) if replica.is_serving else None,
     }
+
+
+def fetched(snapshots: Snapshots) -> dict[str, int] | None:
+    """The newest snapshot that was fetched since the start, and how many of its parts came from peers, and from the store of backups."""
+    return dict(zip(("slot", "peers", "store"), snapshots.fetched, strict=True)) if snapshots.fetched is not None else None
 
 
 def gauge(replica: Replica, now: int, problems: Mapping[int, str]) -> dict[str, Any]:

@@ -1,9 +1,10 @@
-"""A snapshot that is fetched from peers, chunk by chunk.  [PML §5.5; SAFETY 6, 26]
+"""A snapshot that is fetched from peers, or from the store of backups, chunk by chunk.  [PML §5.5; SAFETY 6, 26]
 
 Rule 1. Nothing is taken that the handle does not prove: first the digests, then each chunk by its digest.
 Rule 2. It may come from anybody: who has the same snapshot has the same bytes. Who says that he has it no more, or sends others, is not
 asked again, unless he offers it anew; who is late is asked again when the others were.
 Rule 3. A few chunks are asked for at a time, and given out in their order.
+Rule 4. The store is a source like a peer: asked behind all of them, or first where none has the snapshot. It is far away, and takes longer.
 """
 
 from typing import Final
@@ -14,6 +15,10 @@ from gaios.log.snapshots import Closing, Handle, read_closing
 
 UNDER_WAY: Final = 4
 """Parts asked for at a time: a MiB."""
+STORE: Final = -1
+"""The store of backups, as a source: no member has this number."""
+STORE_TAKES: Final = 20
+"""It is late after so many times as long as a peer, 5 s by default: each part is a request to another place, which may be tried again."""
 FAR: Final = 1 << 62
 
 
@@ -21,8 +26,12 @@ class Fetching:
     """See the module. Parts are numbered: 0 is the closing, n is chunk n - 1."""
 
     def __init__(self, handle: Handle, sources: list[int], late_ns: int) -> None:
-        """`sources` are asked in this order; an answer is late after `late_ns`."""
+        """`sources` are asked in this order; an answer is late after `late_ns`, `STORE_TAKES` times as much where it is the store's."""
         self.handle = handle
+        self.is_the_stores = sources[0] == STORE
+        """Whether no peer has offered it."""
+        self.from_peers = self.from_store = 0
+        """Parts that came."""
         self.closing: Closing | None = None
         self._sources, self._late_ns = list(sources), late_ns
         self._came_ns = FAR
@@ -45,17 +54,25 @@ class Fetching:
 
     def is_stalled(self, now: int) -> bool:
         """Whether everybody was asked, one after the other, and nothing came: a newer snapshot of somebody else's is better."""
-        return now - self._came_ns >= self._late_ns * (len(self._sources) + 1)
+        peers = [source for source in self._sources if source != STORE]
+        sources = peers if peers and not self.is_the_stores else self._sources
+        return now - self._came_ns >= sum(map(self._patience_ns, sources)) + self._late_ns
+
+    def is_left_to_the_store(self, now: int) -> bool:
+        """Whether no peer has it any more, and the store sends nothing."""
+        return self._sources == [STORE] and self.is_stalled(now)
 
     def has(self, member: int) -> None:
-        """A peer offers this very snapshot."""
+        """Somebody offers this very snapshot; a peer is asked before the store."""
+        if member != STORE:
+            self.is_the_stores = False
         if member not in self._sources:
-            self._sources.append(member)
+            self._sources.insert(0 if self._sources[0] == STORE else len(self._sources), member)
 
     def ask(self, now: int) -> list[tuple[int, Message]]:
         """What to say to whom now."""
         self._came_ns = min(self._came_ns, now)
-        if self._asked and now - min(self._asked.values()) >= self._late_ns:
+        if now >= self.due_ns():
             self._sources.append(self._sources.pop(0))
             self._asked.clear()
         last = self.handle.chunks if self.closing is not None else 0
@@ -66,7 +83,10 @@ class Fetching:
 
     def due_ns(self) -> int:
         """When an answer is late."""
-        return min(self._asked.values()) + self._late_ns if self._asked else FAR
+        return min(self._asked.values()) + self._patience_ns(self._sources[0]) if self._asked and self._sources else FAR
+
+    def _patience_ns(self, source: int) -> int:
+        return self._late_ns * STORE_TAKES if source == STORE else self._late_ns
 
     def gone(self, member: int) -> None:
         """A peer does not have it."""
@@ -82,6 +102,8 @@ class Fetching:
             self.gone(member)
             return []
         self._came_ns = now
+        self.from_store += (is_from_store := member == STORE)
+        self.from_peers += not is_from_store
         del self._asked[part]
         self._asked = dict.fromkeys(self._asked, now)
         self._held[part] = data

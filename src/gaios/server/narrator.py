@@ -19,6 +19,7 @@ class Narrator:
         self._node, self._log = node, log
         self._shown: tuple[str, int, int] = ("", 0, 0)
         self._room = Room.PLENTY
+        self._fetches = 0
         self._look_due = 0
         self._missing: dict[int, str] = {}
         """Members that are told to be missing, and why."""
@@ -39,6 +40,10 @@ class Narrator:
                 self._log.warning("damage_found", **fields)
             else:
                 self._log.info("damage_repaired", **fields)
+        if (snapshots := self._node.snapshots).fetches != self._fetches and snapshots.fetched is not None:
+            self._fetches = snapshots.fetches
+            slot, peers, store = snapshots.fetched
+            self._log.info("snapshot_fetched", slot=slot, parts_from_peers=peers, parts_from_store=store)
         if now >= self._look_due:
             self._look_due = now + LOOK_NS
             self._tell_missing(now)

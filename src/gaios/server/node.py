@@ -28,6 +28,7 @@ from gaios.server.answering import Answering
 from gaios.server.commit import GroupCommit, Waiting
 from gaios.server.effects import Effects, Limits
 from gaios.server.facts import facts as facts_of
+from gaios.server.fetching import STORE
 from gaios.server.gated import Gated
 from gaios.server.guests import LOCAL, OWN, Connection, Guest, Guests
 from gaios.server.loading import Found, load
@@ -272,6 +273,10 @@ class Node(Answering):
         """What `Effects.snapshot` held is carried out and durable."""
         self.snapshots.done(now)
 
+    def store_said(self, now: int, message: codec.Message) -> None:
+        """The store of backups answers what `Effects.asked` held."""
+        self.snapshots.heard(now, STORE, message)
+
     def scrubbed(self, now: int, piece: Piece | None) -> None:
         """What `Effects.scrub` returned: what it found damaged is repaired."""
         self.scrubber.done(now, piece)
@@ -332,16 +337,15 @@ class Node(Answering):
         for connection, frame in self.seclusion.take(now):
             self.guests.say(connection, frame)
         local, self._local = self._local, []
-        snapshot, scrub = None, None
+        snapshot, scrub, asked = None, None, list[codec.Message]()
         if self.snapshots.is_due(now):
             snapshot = self.snapshots.work(now)
-            self._outbox.add(self.snapshots.said)
-            self.snapshots.said = []
+            asked = self.snapshots.speak(self._outbox.add)
         if now >= self.scrubber.due_ns():
             scrub = self.scrubber.work(now, self.commit.journal.sealed, [kept.handle.slot for kept in self.snapshots.kept])
         log_ns, beside_ns = min(replica.deadline_ns(), self.commit.due_ns()), min(self.snapshots.due_ns(), self.scrubber.due_ns())
-        self._deadline_ns = min(log_ns, beside_ns, self.seclusion.due_ns(), self.steward.due_ns())
-        return Effects(disk, spare, self._outbox.take(), list(self.guests.take()), local, self._deadline_ns, snapshot, evidence, scrub)
+        due_ns = self._deadline_ns = min(log_ns, beside_ns, self.seclusion.due_ns(), self.steward.due_ns())
+        return Effects(disk, spare, self._outbox.take(), list(self.guests.take()), local, due_ns, snapshot, evidence, scrub, asked)
 
     def check(self) -> None:
         """Raise `InvariantViolated` when an invariant of the log, or of what it is kept with, does not hold."""

@@ -28,6 +28,7 @@ from gaios.server.metrics import Metrics, render
 from gaios.server.node import Node
 from gaios.server.recorded import start_recorded
 from gaios.server.recorder import of_this_machine
+from gaios.server.remote import Remote
 from gaios.server.turns import Turns, clock
 from gaios.storage.disk import Disk
 from gaios.typed import Command, Query, decode_reply, encode
@@ -103,6 +104,8 @@ class Replica:
         turns = self._turns = Turns(
             node=node, disk=self._disk, links=self._doors.links, clients=self._doors.clients, metrics=self.metrics, log=self.log
         )
+        if settings.backup.url:
+            turns.remote = Remote(settings.backup.url, settings.cell.id, node, self.log)
         self._session = Session(turns.submit)
         turns.on_durable = self._doors.dial
         await self._doors.open(turns, self)
@@ -125,6 +128,8 @@ class Replica:
         self._doors.shut()
         if self.backups is not None:
             await self.backups.stop()
+        if turns.remote is not None:
+            turns.remote.close()
         await turns.finish(STOP_S)
         await self._doors.close()
         self._disk.close()

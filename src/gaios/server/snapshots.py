@@ -9,77 +9,54 @@ Rule 1. One at a time: what the log asks for while one is written, or waits for 
 cut short is removed.
 Rule 2. Nothing is truncated, given up or removed before the record of a newer snapshot is durable that says that it is proved, and never
 what the oldest of `keep_snapshots` proved ones needs: should the newest be damaged, a start takes the one before, and more of the log.
-Rule 3. Who lacks what its peers have truncated, or has nothing yet, fetches a snapshot (fetching.py), and takes none. It is adopted whole,
-when its record is durable: a crash before that leaves what was there, and the fetching begins anew. Only what is proved is offered.
+Rule 3. What was fetched (seeking.py) is adopted whole, when its record is durable: a crash before that leaves what was there, and the
+fetching begins anew.
 Rule 4. A replica in quarantine keeps none but those that are proved. One whose log begins later is rebuilt from the newest of them.
-Rule 5. A snapshot that rots is fetched again from peers that have the same.  [SAFETY 15]
-Rule 6. Who has none to start from, or to be rebuilt from, and a log that begins later, asks all others for theirs until it has one, those
-too that left and are still there. It votes meanwhile, and leads nobody.  [SAFETY 6]
 
-Left out on purpose: which there are (keeping.py), which one a start takes (loading.py), which of them stay (retention.py).
+Left out on purpose: which there are (keeping.py), which one is fetched, and from whom (seeking.py), which one a start takes (loading.py),
+which of them stay (retention.py).
 """
 
-from collections import deque
-from contextlib import suppress
 from typing import Final
 
-from gaios.errors import ProtocolError, StateDamaged
+from gaios.errors import StateDamaged
 from gaios.log import Replica
-from gaios.log.codec import ASK, GONE, OFFER, TAKEN, WANT, Message
 from gaios.log.options import MS
-from gaios.log.output import OTHERS
-from gaios.log.snapshots import Capture, Closing, Handle, Unpacked, encode_handle, read_handle
-from gaios.server.fetching import Fetching, coming
-from gaios.server.giving import Giving
-from gaios.server.keeping import Keeping
+from gaios.log.snapshots import Capture, Closing, Unpacked
+from gaios.server.fetching import FAR, coming
 from gaios.server.loading import Found, Kept, restore
 from gaios.server.retention import Log, settle
+from gaios.server.seeking import Seeking
 from gaios.storage import Create, Operation, Reader, Remove, SyncDirectory
 from gaios.storage.snapshot import DIRECTORY, NEW, Writer, name
 
 FLIGHT_OPERATIONS: Final = 6
 """Gathered before the disk is troubled with them: about a MiB."""
-FAR: Final = 1 << 62
 
 
-class Snapshots(Keeping):
+class Snapshots(Seeking):
     """See the module."""
 
     def __init__(self, found: Found, replica: Replica, log: Log, reader: Reader) -> None:
-        super().__init__(found, replica)
+        super().__init__(found, replica, reader)
         self.taken = self.skipped = self.installed = self.rebuilt = self.repaired = 0
         """Since the start."""
-        self.said: list[tuple[int, Message]] = []
-        """What is to be said to peers."""
-        self._cell, self._log, self._reader = found.cell, log, reader
-        self._fetching: Fetching | None = None
+        self._log, self._reader = log, reader
         self._outdated: list[int] = []
         """Slots of snapshots that one which was taken over has made useless."""
-        self._giving = Giving(reader, found.cell, self.spoil)
-        self._mends = 0
-        """The slot of the one that was fetched again last, because it rotted."""
         self._capture: Capture | None = None
-        self._writer: Writer | None = None
-        self._closing: Closing | None = None
-        """Of the one that is written to its end."""
         self._is_fetched = False
-        """That one is a peer's, and proved."""
+        """The one that is written to its end is a peer's, and proved."""
         self._due = FAR
-        self._operations: deque[Operation] = deque(Remove(file) for file in found.leftovers)
+        self._operations += [Remove(file) for file in found.leftovers]
         if found.leftovers:
             self._operations.append(SyncDirectory(DIRECTORY))
         self._flies = self._ends = self._begins = False
         self._recorded = 0
         self._cut = 0
         """The Outputs with the records of the newest snapshot, and of a truncation, that are waited for; 0: none."""
-        self._through = replica.core.truncated
-        """The log through this slot goes."""
-        self._tried: set[bytes] = set()
-        """Digests of those from which the database was rebuilt since it is in doubt."""
-        self._seek_due = 0
         self._stirred = False
         """`work` made the replica want another turn."""
-        self._came = True  # something that `work` has yet to look at
         if found.base is not None and (kept := self._at(found.base.part.slot)) is not None:
             self._tried.add(kept.handle.digest)
         self._is_new = True
@@ -101,7 +78,7 @@ class Snapshots(Keeping):
     def is_due(self, now: int) -> bool:
         """Whether `work` may have anything to do: in most turns it has not."""
         replica, busy = self._replica, self._is_busy or bool(self._tried)
-        return self._came or busy or replica.wants_base or replica.doubt.record is not None or now >= self.due_ns()
+        return self._came or busy or self._seeks or replica.doubt.record is not None or now >= self.due_ns()
 
     def work(self, now: int) -> list[Operation] | None:
         """What is to be carried out beside the log's batches; `done` is to be called then, and only then this again gives anything."""
@@ -112,8 +89,9 @@ class Snapshots(Keeping):
             self._disown()
         elif self._tried:
             self._tried.clear()
-        if self._replica.wants_base:
+        if self._seeks:
             self._seek(now)
+        self._give_up(now)
         self.said += self.proofs.ask(now, [kept.handle.slot for kept in self.kept])
         if self._fetching is not None and len(self._operations) < 2 * FLIGHT_OPERATIONS:
             self.said += self._fetching.ask(now)
@@ -156,73 +134,12 @@ class Snapshots(Keeping):
         """When `work` is worth asking although nothing came."""
         if self._stirred:
             return 0
-        seeks = self._seek_due if self._replica.wants_base and self._replica.suppliers else FAR
+        seeks = self._seeks_due_ns
         if self._flies and len(self._operations) >= 2 * FLIGHT_OPERATIONS:
             return min(self.proofs.due_ns(), seeks)
         return min(self._due, self._fetching.due_ns() if self._fetching is not None else FAR, self.proofs.due_ns(), seeks)
 
-    # -- peers' ----------------------------------------------------------------------------------------------------------
-
-    def heard(self, now: int, member: int, message: Message) -> None:
-        """A peer offers a snapshot, wants one or a part of one, sends a part, does not have what we asked for, or says what it took."""
-        self._came = True
-        tag, fetching = message[0], self._fetching
-        if tag == OFFER:
-            with suppress(ProtocolError):
-                self._offered(now, member, read_handle(message[1]))
-        elif tag == TAKEN:
-            self.said += self.proofs.hear(member, *message[1:])
-            self._weigh(now, message[1])
-        elif tag == WANT:
-            newest = next(reversed(self.proved), None)
-            if newest is not None and newest.handle.slot >= message[1]:
-                self.said.append((member, (OFFER, encode_handle(newest.handle))))
-        elif tag == ASK:
-            self.said.append((member, self._giving.answer(self.proved, *message[1:])))
-        elif fetching is not None and (fetching.handle.slot, fetching.handle.digest) == message[1:3]:
-            if tag == GONE:
-                fetching.gone(member)
-            elif self._writer is not None:
-                for chunk in fetching.came(now, member, *message[3:]):
-                    self._operations += self._writer.chunk(chunk)
-                if fetching.is_whole and fetching.closing is not None:
-                    self._fetching = None
-                    self._end(self._writer, fetching.closing, is_fetched=True)
-            if fetching.is_hopeless:
-                self._abandon()
-
-    def _offered(self, now: int, member: int, handle: Handle) -> None:
-        """Fetch it, if it would help and nothing is on its way; what this replica itself was about to take is of no use to anybody then."""
-        replica, fetching = self._replica, self._fetching
-        rebuilds = replica.doubt.wants_base and handle.slot >= self._through and handle.digest not in self._tried
-        if handle.cell != self._cell or not (replica.lacks(handle.slot) or rebuilds) or self._closing is not None:
-            self._cover(now, handle.slot)
-            return
-        if fetching is not None:
-            if fetching.handle.digest == handle.digest:
-                fetching.has(member)
-                return
-            if not fetching.is_stalled(now):
-                return
-        self._abandon()
-        self._fetch(handle, [member, *(peer for peer in replica.suppliers if peer != member)])
-
-    def _fetch(self, handle: Handle, sources: list[int]) -> None:
-        self._fetching = Fetching(handle, sources, self._replica.options.retransmit_ms * MS * 2)
-        self._writer = Writer(self._cell, handle.slot)
-        self._operations += self._writer.begin()
-
-    def spoil(self, slot: int, why: str) -> None:
-        """A snapshot was found damaged: nobody is given it any more, and peers that have the same are asked for it.  [SAFETY 15]"""
-        self._came = True
-        if (kept := self._at(slot)) is None:
-            return
-        self._lose(kept, why)
-        self._giving.forget([slot])
-        self._proving.pop(slot, None)
-        if not self._is_busy and self._replica.suppliers:
-            self._mends = slot
-            self._fetch(kept.handle, list(self._replica.suppliers))
+    # -- fetched ones ---------------------------------------------------------------------------------------------------
 
     def _abandon(self) -> None:
         """Whatever is on its way is nothing."""
@@ -262,16 +179,6 @@ class Snapshots(Keeping):
             self.kept[:] = sound
             self._offer()
 
-    def _seek(self, now: int) -> None:
-        """There is no database, or a wrong one, and the log begins later: it becomes that of a snapshot that is proved."""
-        kept = next((each for each in reversed(self.proved) if each.handle.digest not in self._tried), None)
-        if kept is not None and self._replica.doubt.wants_base:
-            self._rebuild_from(kept)
-        elif now >= self._seek_due:
-            self._seek_due = now + self._replica.options.retransmit_ms * MS * 2
-            if self._fetching is None and self._closing is None:
-                self.said += [(member, (WANT, self._through)) for member in (OTHERS, *self._replica.lingering)]
-
     def _rebuild_from(self, kept: Kept) -> None:
         self._stirred = True
         if (base := self._restored(kept)) is not None:
@@ -291,7 +198,7 @@ class Snapshots(Keeping):
     # -- their records ---------------------------------------------------------------------------------------------------
 
     @property
-    def _is_busy(self) -> bool:
+    def _is_busy(self) -> bool:  # type: ignore[override]
         return self._capture is not None or self._fetching is not None or self._closing is not None
 
     def done(self, now: int) -> None:

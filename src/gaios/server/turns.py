@@ -28,6 +28,7 @@ from gaios.server.logs import Logger
 from gaios.server.metrics import Metrics
 from gaios.server.narrator import Narrator
 from gaios.server.node import Node
+from gaios.server.remote import Remote
 from gaios.storage import Piece
 from gaios.storage.disk import Disk
 from gaios.transport import Kind, encode_peer
@@ -68,6 +69,7 @@ class Turns:
         self.metrics, self._log = metrics, log
         self.on_durable: Callable[[], None] | None = None
         """Called once, when the start's batch is durable."""
+        self.remote: Remote | None = None
         self._disk, self._links, self._clients = disk, links, clients
         self._loop = asyncio.get_running_loop()
         self._inbox: deque[tuple[ClientConnection, list[Frame]]] = deque()
@@ -269,18 +271,14 @@ class Turns:
     def _carry_out(self, now: int, effects: Effects) -> None:
         if effects.evidence is not None:
             self._keep(effects.evidence)
-        links = self._links
         last, frame = b"", b""
         for member, body, urgent in effects.to_peers:
             if body is not last:
                 last, frame = body, encode_peer(body)
-            link = links.get(member)
-            if link is not None:
+            if (link := self._links.get(member)) is not None:
                 link.send(frame, urgent=urgent)
-        clients = self._clients
         for number, data in effects.to_clients:
-            connection = clients.get(number)
-            if connection is not None:
+            if (connection := self._clients.get(number)) is not None:
                 connection.send(data)
         for request, answer in effects.local:
             future = self._local.pop(request, None)
@@ -298,6 +296,8 @@ class Turns:
             self._disk.execute_aside(effects.snapshot, self._back_here(node.snapshot_done), self._back_here(node.snapshots.no_room))
         if effects.scrub is not None:
             self._loop.run_in_executor(None, effects.scrub).add_done_callback(self._scrubbed)
+        if effects.asked and self.remote is not None:
+            self.remote.ask(effects.asked, self._back_here)
         self._deadline_ns = effects.deadline_ns
         if effects.deadline_ns < self._timer_ns:
             self._arm(now, effects.deadline_ns)

@@ -14,6 +14,7 @@ from gaios.sim.network import Network
 from gaios.sim.observations import Observations
 from gaios.sim.plan import Plan
 from gaios.sim.seat import Seat
+from gaios.sim.store import Store
 from gaios.sim.world import World
 
 
@@ -28,6 +29,8 @@ class Cell:
         self._cell = world.dice.split("cell").bytes(16)
         self.seats: dict[int, Seat] = {}
         """By member number."""
+        self._watched: list[Seat] = []
+        self._store = Store(world, faults.store, self._watched) if faults.store.put_every_ns else None
         for replica in range(1, plan.replicas + 1):
             self.seats[replica] = self._seat(replica, observations)
         for seat in self.seats.values():
@@ -44,8 +47,10 @@ class Cell:
             )
             for number in range(1, plan.clients + plan.watchers + plan.locks.clients + 1)
         ]
-        self._watched = list(self.seats.values())
-        self.nemesis = Nemesis(world, self.network, self._watched, self.clients, faults, twin=self._twin, spares_majority=plan.available)
+        self._watched += self.seats.values()
+        self.nemesis = Nemesis(
+            world, self.network, self._watched, self.clients, faults, twin=self._twin, spares_majority=plan.available, store=self._store
+        )
         # Where something may be wrong with one of three, there are never fewer for long.
         voters_min = ROT_LEAST if faults.disk.rot_every_ns or faults.process.flip_every_ns else 1
         self.movers = Movers(world, self.seats, observations, self.nemesis.census, self._join, voters_min=voters_min)
@@ -59,7 +64,7 @@ class Cell:
 
     def _seat(self, replica: int, observations: Observations, name: str = "", told: Configuration | None = None) -> Seat:
         plan = self.plan
-        return Seat(
+        made = Seat(
             world=self.world,
             network=self.network,
             observations=observations,
@@ -77,6 +82,8 @@ class Cell:
             name=name,
             told=told,
         )
+        made.store = self._store
+        return made
 
     def _twin(self, seat: Seat) -> Seat:
         """Another seat for the same replica. Of what it observes only what is wrong counts."""
@@ -113,6 +120,8 @@ class Cell:
         for seat in list(self.seats.values()):
             seat.start()
         self.nemesis.begin()
+        if self._store is not None:
+            self._store.begin()
         if self._is_moving:
             self.movers.begin()
             if leave_ns := self.plan.faults.process.leave_ns:
@@ -122,6 +131,8 @@ class Cell:
     def rest(self) -> None:
         """No more faults; who lost its state is replaced where members change at all."""
         self.nemesis.stop()
+        if self._store is not None:
+            self._store.calm()
         if self._is_moving:
             self.movers.mend()
 

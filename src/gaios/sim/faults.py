@@ -41,7 +41,8 @@ class DiskFaults(msgspec.Struct, frozen=True, kw_only=True):
     drag_ns: int = 5 * S
     drag_sync_ns: int = 100 * MS
     rot_every_ns: int = 0
-    """A durable record, snapshot or promise copy rots, at any replica, so that it is intact somewhere; never beside lost disks."""
+    """A durable record, snapshot or promise copy rots, at any replica, so that it is intact somewhere (a snapshot in the store, where there
+    is one); never beside lost disks."""
 
 
 class NetworkFaults(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,6 +139,25 @@ class ClientFaults(msgspec.Struct, frozen=True, kw_only=True):
     """What may wait for a client before its replica takes nothing more from it; the real one has a MiB."""
 
 
+class StoreFaults(msgspec.Struct, frozen=True, kw_only=True):
+    """The store of backups, and what it does."""
+
+    put_every_ns: int = 0
+    """A master puts its newest proved snapshot by, as a backup does; 0: there is no store. Where there is one, snapshots rot everywhere,
+    so that it has the only ones."""
+    delay_ns: int = 20 * MS
+    """Mean time until it answers."""
+    failing: float = 0.0
+    """How often it does not."""
+    damage: float = 0.0
+    """How often a part that it sends is not what was put there."""
+    foreign: float = 0.0
+    """How often it offers another cell's snapshot, once it has any."""
+    away_every_ns: int = 0
+    """It answers nobody for a while."""
+    away_ns: int = 3 * S
+
+
 class Faults(msgspec.Struct, frozen=True, kw_only=True):
     """A whole run's."""
 
@@ -145,6 +165,7 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True):
     network: NetworkFaults = NetworkFaults()
     process: ProcessFaults = ProcessFaults()
     client: ClientFaults = ClientFaults()
+    store: StoreFaults = StoreFaults()
     drift_ppm: int = 0
     """How much one clock gains on another, at most."""
 
@@ -227,4 +248,16 @@ def swarm(dice: Dice, drift_bound_ppm: int) -> Faults:
     rots = dice.split("rot")
     if rots.chance(0.3) and not process.lose_disk and not process.flip_every_ns:
         disk = replace(disk, rot_every_ns=rots.skewed(20 * MS, 2 * S))
-    return Faults(disk=disk, network=network, process=process, client=client, drift_ppm=drift_bound_ppm if dice.chance(0.7) else 0)
+    store, stores = StoreFaults(), dice.split("store")
+    if disk.rot_every_ns and stores.chance(0.5):
+        store = StoreFaults(
+            put_every_ns=stores.skewed(100 * MS, 3 * S),
+            delay_ns=stores.skewed(MS, S),
+            failing=stores.pick((0.0, 0.1, 0.5)),
+            damage=stores.pick((0.0, 0.1, 0.5)),
+            foreign=stores.pick((0.0, 0.1, 0.5)),
+            away_every_ns=stores.pick((0, 2 * S, 10 * S)),
+            away_ns=stores.skewed(100 * MS, 10 * S),
+        )
+    drift_ppm = drift_bound_ppm if dice.chance(0.7) else 0
+    return Faults(disk=disk, network=network, process=process, client=client, store=store, drift_ppm=drift_ppm)

@@ -18,6 +18,7 @@ from gaios.sim.network import Network
 from gaios.sim.partitions import Link, shape
 from gaios.sim.rot import Rot
 from gaios.sim.seat import Seat
+from gaios.sim.store import Store
 from gaios.sim.world import World
 
 ROT_LEAST = 3
@@ -39,6 +40,7 @@ class Nemesis:
         *,
         twin: Callable[[Seat], Seat] | None = None,
         spares_majority: bool = False,
+        store: Store | None = None,
     ) -> None:
         """`twin` makes another seat for a seat's replica; without it none is cloned.
 
@@ -54,7 +56,7 @@ class Nemesis:
         self.on_move: Callable[[set[int]], None] | None = None
         """Called when somebody is to change the members, with those whose database is wrong."""
         self._losses = Losses(world, self._dice, seats, self.census, faults.process, twin, self._fallen)
-        self._rots = Rot(world, world.dice.split("rot"), seats)
+        self._rots = Rot(world, world.dice.split("rot"), seats, store)
         self._blocks: list[list[Link]] = []
         self._clogs: list[list[Link]] = []
         for seat in seats:

@@ -1,7 +1,8 @@
 """Rot: what was written, synced and long left alone is not what it was.  [SAFETY 6, 7, 15]
 
 Rule 1. Any replicas, any number of them, a little at a time, while they run and while they are down. What rots is intact somewhere: no two
-replicas lose their records of one slot, only one loses snapshots, and of two promise copies one is left.
+replicas lose their records of one slot, only one loses snapshots, and of two promise copies one is left. Where there is a store of backups
+every replica may lose snapshots that are not behind a later slot than one in there.
 Rule 2. Whoever cannot tell what stood in some bytes has to doubt every slot that may have: those count as lost there, too. A mark that is
 lost later would widen that doubt, so a replica loses either marks or records without a trace.
 Rule 3. The last two batches that a log holds stay as they are: what no record behind them proves to be synced is told from an unfinished
@@ -15,6 +16,7 @@ from gaios.log import RecordKind
 from gaios.paxos.core import WINDOW
 from gaios.sim.dice import Dice
 from gaios.sim.disk import Disk, Durable
+from gaios.sim.store import Store
 from gaios.sim.world import World
 from gaios.storage import Identity, segment
 from gaios.storage.copies import NAMES, Copy, load
@@ -24,6 +26,9 @@ from gaios.storage.snapshot import slots
 
 _TOLD = frozenset({RecordKind.ACCEPT, RecordKind.CHOSEN, RecordKind.BOOT, RecordKind.SNAPSHOT, RecordKind.TRUNCATE, RecordKind.STATE})
 _MARKS = frozenset({RecordKind.CHOSEN, RecordKind.STATE})
+
+STORED = 4
+"""Of eight strikes so many are at snapshots where a store has them, too; else one, and of one replica's."""
 
 
 class Place(Protocol):
@@ -47,8 +52,8 @@ class _Log(NamedTuple):
 class Rot:
     """See the module."""
 
-    def __init__(self, world: World, dice: Dice, seats: Sequence[Place]) -> None:
-        self._world, self._dice, self._seats = world, dice, seats
+    def __init__(self, world: World, dice: Dice, seats: Sequence[Place], store: Store | None = None) -> None:
+        self._world, self._dice, self._seats, self._store = world, dice, seats, store
         self._hit: dict[int, int] = {}
         """Slots, and the replica that lost its record of each."""
         self._loses_marks = frozenset(seat.replica for seat in seats if dice.chance(0.5))
@@ -62,7 +67,7 @@ class Rot:
         what = self._dice.below(8)
         if what == 0 and seat.replica in down:
             self._copy(seat)
-        elif what == 1 and seat.replica == self._loses_snapshots:
+        elif 0 < what <= (STORED if self._store is not None else int(seat.replica == self._loses_snapshots)):
             self._snapshot(seat)
         else:
             self._record(seat)
@@ -76,8 +81,12 @@ class Rot:
 
     def _snapshot(self, seat: Place) -> None:
         durable = seat.disk.durable()
+        if not (there := slots(durable.names())):
+            return
         others = [other for other in self._seats if other.replica != seat.replica and not other.is_lost]
-        if all(slots(other.disk.durable().names()) for other in others) and (there := slots(durable.names())):
+        is_stored = self._store is not None and self._store.reaches(there[-1])
+        spares = self._store is None and all(slots(other.disk.durable().names()) for other in others)
+        if is_stored or spares:
             file = snapshot_name(self._dice.pick(there))
             self._world.count("a snapshot rotted")
             self._flip(seat, file, 0, durable.size(file))

@@ -4,7 +4,7 @@
     [plan]        replicas, turn_us, segment_bytes, makes_spares, available, safety_s, recovery_s, final_operations
     [workload]    clients, operations, keys, value_bytes, think_ms, burst, deadline_ms, watchers, compacts; [workload.mix] put, get, cas, …
     [options] [bounds] [limits]                                      as the replica's own; their names are in `log.Options` and so on
-    [faults.disk] [faults.network] [faults.process] [faults.client]  as in faults.py
+    [faults.disk] [faults.network] [faults.process] [faults.client] [faults.store]              as in faults.py
     [locks]       clients, rounds, leases_ms, locks, …                as in `plan.Locks`
     [clocks]      drift_ppm, drifts_ppm
 
@@ -25,7 +25,7 @@ from msgspec.structs import fields, replace
 from gaios.errors import ConfigurationError
 from gaios.log import Bounds, Options
 from gaios.server.effects import Limits
-from gaios.sim.faults import ClientFaults, DiskFaults, Faults, NetworkFaults, ProcessFaults
+from gaios.sim.faults import Faults, NetworkFaults
 from gaios.sim.operations import Mix
 from gaios.sim.partitions import KINDS
 from gaios.sim.plan import Locks, Plan
@@ -37,7 +37,7 @@ _UNITS = {"_s": 1_000_000_000, "_ms": 1_000_000, "_us": 1_000}
 _PLAN = ("replicas", "turn_ns", "segment_bytes", "makes_spares", "available", "safety_ns", "recovery_ns", "final_operations")
 _WORKLOAD = ("clients", "operations", "keys", "value_bytes", "think_ns", "burst", "deadline_ns", "watchers", "compacts", "mix")
 _CLOCKS = ("drift_ppm", "drifts_ppm")
-_FAULTS: dict[str, type[msgspec.Struct]] = {"disk": DiskFaults, "network": NetworkFaults, "process": ProcessFaults, "client": ClientFaults}
+_FAULTS: dict[str, type[msgspec.Struct]] = {field.name: type(field.default) for field in fields(Faults) if field.name != "drift_ppm"}
 _LEAST = {"replicas": 1, "clients": 1, "operations": 1, "keys": 1, "burst": 1, "final_operations": 1, "segment_bytes": SEGMENT_BYTES_MIN}
 _MOST = {"replicas": 7, "clients": 1_000, "keys": 10_000, "value_bytes": 1 << 20, "drift_ppm": 1_000, "watchers": 100}
 _DRIFT_MOST_PPM = 500

@@ -30,6 +30,7 @@ from gaios.sim.next_version import VERSION as NEXT_VERSION
 from gaios.sim.observations import Observations, ObservedService
 from gaios.sim.onlooker import Onlooker
 from gaios.sim.pausing import Pausing
+from gaios.sim.store import Store
 from gaios.sim.world import World
 from gaios.storage import Identity, Piece, Record, create
 from gaios.transport import PEER_BYTES_MAX, Decoder, Kind, encode_peer
@@ -72,8 +73,7 @@ class Seat(Pausing):
         self.place = invited.place if invited is not None else replica
         """Whose address it has, unless somebody else has it by now."""
         self.members, self._told = {member: member for member in range(1, replicas + 1)}, told
-        self._bounds = bounds
-        self._cell, self._options, self._limits, self._segment_bytes = cell, options, limits, segment_bytes
+        self._cell, self._options, self._bounds, self._limits, self._segment_bytes = cell, options, bounds, limits, segment_bytes
         self._turn_ns, self._makes_spares = turn_ns, makes_spares
         self._wall_jump, self._upgrades = faults.process.wall_jump, faults.process.upgrade_every_ns > 0
         self._dice = world.dice.split(f"seat {name or replica}")
@@ -93,6 +93,7 @@ class Seat(Pausing):
         """Why the last start failed, or the process ended by itself."""
         self.twins: dict[int, Seat] = {}
         """A second process on a copy of its directory, by the members whose frames go there."""
+        self.store: Store | None = None  # of backups, if there is one
         self.life = 0  # counts starts and ends: what belongs to another life is ignored
         self.sink: Recorder | None = None
         """Where every transition of the process is recorded, if it is."""
@@ -158,7 +159,7 @@ class Seat(Pausing):
             self.refusal = error
             self.onlooker.found("start", error)
             return
-        machine.boot, node.commit.makes_ahead = self.life, self._makes_spares
+        machine.boot, node.commit.makes_ahead, node.snapshots.has_store = self.life, self._makes_spares, self.store is not None
         self.onlooker.started(self.life, node)
         self.node = node
         self._receivers = self._deliverers(nonce)
@@ -205,9 +206,9 @@ class Seat(Pausing):
         """Ask the process to go: a master gives its lease back. Whoever asked kills it soon after."""
         self._put(("retire",))
 
-    def poke(self) -> None:
-        """Something was asked of the process from outside: let it have a turn."""
-        self._put(("tick",))
+    def poke(self, event: tuple[Any, ...] = ("tick",)) -> None:
+        """Something was asked of the process from outside, or told: let it have a turn."""
+        self._put(event)
 
     @property
     def configuration(self) -> Configuration | None:
@@ -328,12 +329,10 @@ class Seat(Pausing):
             return any(found)
         if kind == "client":
             self._door.bytes_came(node, now, event[1], event[2])
-        elif kind == "gone":
-            self._door.gone(node, event[1])
         elif kind == "full":
             self._door.full(node, now, event[1], event[2])
-        elif kind == "slow":
-            self._door.slow(node, event[1])
+        elif kind in {"gone", "slow"}:
+            getattr(self._door, kind)(node, event[1])
         elif kind == "no room for a snapshot":
             node.snapshots.no_room(now)
         else:
@@ -345,7 +344,7 @@ class Seat(Pausing):
     def _carry_out(self, life: int, effects: Effects) -> None:
         if life != self.life or self.node is None:
             return
-        world, (disk, spare, to_peers, to_clients, _, deadline_ns, snapshot, _, scrub) = self.world, effects
+        world, (disk, spare, to_peers, to_clients, _, deadline_ns, snapshot, _, scrub, asked) = self.world, effects
         done, failed = partial(self._disk_done, life), partial(self._disk_failed, life)
         if disk is not None:
             self.disk.submit(disk, partial(done, "disk_done"), failed)
@@ -355,6 +354,8 @@ class Seat(Pausing):
             self.disk.submit(snapshot, partial(done, "snapshot_done"), failed, partial(done, "no room for a snapshot"))
         if scrub is not None:
             world.after(SCRUB_NS, self._disk_done, life, "scrubbed", scrub)
+        if asked and self.store is not None:
+            self.store.ask(self, asked)
         last, frame = None, b""
         for member, body, _ in to_peers:
             world.note(f"send {self.replica} {member}", body)

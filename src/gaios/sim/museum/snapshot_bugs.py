@@ -1,19 +1,25 @@
 """Bugs of snapshots: what is in them, when they count, and what goes because of them."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from msgspec.structs import replace
 
+from gaios.errors import ProtocolError
 from gaios.log import Bounds
 from gaios.log.applier import Applier
 from gaios.log.applying import Applying
+from gaios.log.codec import OFFER, PART
 from gaios.log.proofs import Proofs
 from gaios.log.sessions import Sessions
-from gaios.log.snapshots import Capture, Part
+from gaios.log.snapshots import Capture, Part, encode_handle, read_closing, read_handle
 from gaios.server import node
+from gaios.server.fetching import STORE
+from gaios.server.seeking import Seeking
 from gaios.server.snapshots import Snapshots
-from gaios.sim.museum.exhibit import Exhibit, method, scenario
+from gaios.sim.faults import MS, S, StoreFaults
+from gaios.sim.museum.exhibit import Exhibit, method, scenario, together
 from gaios.sim.plan import Plan
 from gaios.storage import Operation
 from gaios.storage.snapshot import Writer
@@ -104,9 +110,38 @@ def _whoever_took_it(sound: Callable[..., Any]) -> Callable[..., Any]:
     return lambda self, slot: True
 
 
+def _whatever_the_store_has(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """What is in the store is this cell's: which cell a snapshot names, and which log, nobody looks at."""
+
+    def heard(self: Seeking, now: int, member: int, message: Any) -> None:
+        if member == STORE and message[0] == OFFER:
+            handle = replace(read_handle(message[1]), cell=self._cell)
+            message = (OFFER, encode_handle(handle))
+        elif member == STORE and message[0] == PART and message[3] == 0:
+            with suppress(ProtocolError):
+                closing = read_closing(message[4])
+                message = (*message[:4], closing._replace(handle=replace(closing.handle, cell=self._cell)).encode())
+        sound(self, now, member, message)
+
+    return heard
+
+
+def _of_any_log(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """The second guard against it."""
+    del sound  # it is not asked
+    return lambda self, handle: True
+
+
 def _of_few_clients(plan: Plan) -> Plan:
     """A table that forgets."""
     return replace(scenario("snapshots")(plan), bounds=Bounds(sessions=4))
+
+
+def _shared(plan: Plan) -> Plan:
+    """A store that two cells were told of."""
+    changed = scenario("lost-snapshots")(plan)
+    store = StoreFaults(put_every_ns=100 * MS, delay_ns=5 * MS, foreign=1.0)
+    return replace(changed, safety_ns=4 * S, operations=120, faults=replace(changed.faults, store=store))
 
 
 EXHIBITS = [
@@ -173,5 +208,13 @@ EXHIBITS = [
         method(Proofs, "is_proved", _whoever_took_it),
         ("quarantined", "identical state", "no replica stops by itself", "liveness"),
         scenario("wrong-snapshots"),
+    ),
+    Exhibit(
+        "a snapshot of another cell is taken from a shared store",
+        "server",
+        "SAFETY 2",
+        together(method(Seeking, "heard", _whatever_the_store_has), method(Seeking, "_is_ours", _of_any_log)),
+        ("identical state", "agreement", "no replica stops by itself", "exactly once", "revisions monotone"),
+        _shared,
     ),
 ]
