@@ -3,11 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import replace
+
 from gaios.log.belonging import Belonging
 from gaios.log.changes import Changes
 from gaios.log.electing import Electing
 from gaios.log.roster import Roster
+from gaios.sim.faults import MS, S
 from gaios.sim.museum.exhibit import Exhibit, method, scenario, text, together
+from gaios.sim.plan import Plan
 
 
 def _disturbs(sound: Callable[..., Any]) -> Callable[..., Any]:
@@ -31,6 +35,15 @@ def _from_memory(sound: property) -> property:
     """I know it, so I know it."""
     del sound
     return property(lambda self: self.roster.settled(self._core.chosen))
+
+
+def _cut_short(plan: Plan) -> Plan:
+    """Power goes in the middle of batches, on slow disks: what is written down at once is in memory alone for a moment."""
+    plan = scenario("idle-members")(plan)
+    faults = plan.faults
+    disk = replace(faults.disk, sync_ns=10 * MS, crash_point=0.02)
+    faults = replace(faults, disk=disk, process=replace(faults.process, crash_every_ns=100 * S))
+    return replace(plan, options=replace(plan.options, term_ms=300), faults=faults)
 
 
 def _at_elections(sound: Callable[..., Any]) -> Callable[..., Any]:
@@ -74,7 +87,7 @@ EXHIBITS = [
         "SAFETY 5, 18",
         method(Changes, "is_settled", _from_memory),
         ("liveness", "durability", "no replica stops by itself"),
-        scenario("idle-members"),
+        _cut_short,
     ),
     Exhibit(
         "who knows none of the members is told of them at elections only",
