@@ -9,7 +9,8 @@ so that it never takes part. Whether it is heard all the same is told, for that 
 granted: the one before may have died with others.
 Rule 3. What is told is told by the member itself; a member that never told is judged by its grants alone.
 
-Nothing rests on it but what people are told, and who may vote alone (changes.py). [PML §6.3] has a cell of five that ran for long as four, because one name was misspelt.
+Nothing rests on it but what people are told, and who may vote alone (changes.py). [PML §6.3] has a cell of five that ran for long as four,
+because one name was misspelt.
 """
 
 from collections.abc import Collection, Mapping
