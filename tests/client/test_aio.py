@@ -6,7 +6,7 @@ import gc
 import pytest
 
 import gaios
-from gaios.client import aio
+from gaios.client import calling
 from gaios.client.aio import Cell, connect
 from gaios.errors import (
     ConfigurationError,
@@ -152,7 +152,7 @@ def test_a_senseless_time_out_is_a_configuration_error(timeout: float) -> None:
 
 
 async def test_status_puts_together_what_every_replica_says(fake: FakeCell, cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aio, "STATUS_S", PATIENCE_S)
+    monkeypatch.setattr(calling, "STATUS_S", PATIENCE_S)
     fake.master = 2
     await fake.replicas[2].stop()
     status = await cell.status()
@@ -162,7 +162,7 @@ async def test_status_puts_together_what_every_replica_says(fake: FakeCell, cell
 
 
 async def test_status_finds_the_others_through_one(fake: FakeCell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aio, "STATUS_S", PATIENCE_S)
+    monkeypatch.setattr(calling, "STATUS_S", PATIENCE_S)
     async with connect(fake.replicas[1].address) as cell:
         assert [replica.role for replica in (await cell.status()).replicas] == ["master", "replica", "replica"]
 

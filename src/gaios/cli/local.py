@@ -255,12 +255,12 @@ def answered(told: "CellStatus | None") -> set[int | None]:
 
 
 def takes_part(told: "CellStatus", ids: set[int], waited_s: float) -> bool:
-    """Whether there is nothing more to wait for: where too few answer to count on anybody, there is not."""
-    if told.tolerates is None or waited_s > TAKE_PART_S:
+    """Whether there is nothing more to wait for: where nobody else answers, nobody can count on it, or refuse it."""
+    if len(answered(told)) == 1 or waited_s > TAKE_PART_S:
         return True
     rows = [replica for replica in told.replicas if replica.id in ids]
     # One that was away for less than a lease or two is still counted on when it comes back; what it says of itself tells more.
-    return all(row.fit for row in rows) and (waited_s > SETTLE_S or not any(row.why for row in rows))
+    return all(row.fit or told.tolerates is None for row in rows) and (waited_s > SETTLE_S or not any(row.why for row in rows))
 
 
 async def answering(cell: "LocalCell", ids: set[int]) -> "CellStatus":
@@ -280,14 +280,14 @@ async def answering(cell: "LocalCell", ids: set[int]) -> "CellStatus":
         while True:
             told = await look(connected)
             silent = ids - answered(told)
-            if told is not None and not silent:
-                first_answer = first_answer or loop.time()
-                if takes_part(told, ids, loop.time() - first_answer):
-                    return told
             supervised = await asyncio.to_thread(failures.ask, cell)
             failed = supervised.failures if supervised is not None else {}
             if supervised is not None and (final := {i: failed[i] for i in ids if supervised.states[i] == "failed"}):
                 raise failures.refused(cell, final)
+            if told is not None and not silent:
+                first_answer = first_answer or loop.time()
+                if takes_part(told, ids, loop.time() - first_answer):
+                    return told
             if silent and loop.time() > end:
                 first = min(silent)
                 why = f": {failed[first].reason}" if first in failed else ""
@@ -305,6 +305,9 @@ def show_replicas(cell: "LocalCell", ids: tuple[int, ...], told: "CellStatus", *
         return
     output.write_line(f"replicas {names} answer" if len(set(ids)) > 1 else f"replica {names} answers")
     output.write_line(told.why)
+    for replica in told.replicas:
+        for sentence in replica.why if replica.id in ids else ():
+            output.write_line(f"replica {replica.id}: {sentence}")
 
 
 def show(cell: "LocalCell", *, json: bool) -> None:

@@ -37,6 +37,7 @@ Number = Annotated[
     Parameter(name="--member", converter=whole(1, 65_535), help="Only if this member is there yet; so the command may be given again."),
 ]
 _LOOK_S = 0.1
+_COLUMNS = {"replica": "right", "member": "right", "votes": "left", "client": "left", "peer": "left", "admin": "left"}
 
 
 @member.command
@@ -320,9 +321,8 @@ def _show(known: "Members", *, json: bool) -> None:
     if json:
         output.write_json({"config": known.number, "settled": known.settled, "members": rows})
         return
-    for row in rows:
-        kind = "voter" if row["votes"] else "learner"
-        output.write_line(f"replica {row['replica']}  member {row['member']}  {kind}  {row['client']}  {row['peer']}  {row['admin']}")
+    shown = ({**row, "votes": "yes" if row["votes"] else "no"} for row in rows)
+    output.write_table(_COLUMNS, (["–" if cell is None else str(cell) for cell in row.values()] for row in shown))
     output.write_line(
         f"configuration {known.number}" + ("" if known.settled else ", which is not settled yet: whom it removed must go on running")
     )

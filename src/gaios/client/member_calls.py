@@ -25,10 +25,6 @@ ASK_S = 2.0
 class MemberCalls(Calling):
     """The part of a `Cell` that changes its members."""
 
-    async def _tell(self) -> dict[str, Told | Error]:
-        """What each replica says of itself."""
-        raise NotImplementedError
-
     async def members(self) -> Members:
         """Who the members are, by the newest word of those replicas that answer within a second.
 
