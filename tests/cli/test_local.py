@@ -74,6 +74,24 @@ async def test_acknowledged_leaves_no_trace(cell: FakeCell, made: LocalCell) -> 
     assert cell.endpoints == made.endpoints
 
 
+async def test_a_cell_that_does_not_come_to_write_says_what_it_lacks(
+    cell: FakeCell, made: LocalCell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the first replica answered to the write, that it is not the master, helps nobody."""
+    cell.failure = errors.Unavailable(waited_ms=60_000, reason="127.0.0.1:7420 is not the master, and knows of none")
+    rows = (ReplicaStatus(id=1, role="replica", why=("its disk is full",)), ReplicaStatus(id=2, role="replica"))
+
+    async def status() -> CellStatus:
+        return CellStatus(why="2 of 3 replicas answer", replicas=rows)
+
+    monkeypatch.setattr(cell, "status", status)
+    with pytest.raises(errors.Unavailable, match=r"within 60000 ms: 2 of 3 replicas answer; replica 1: its disk is full$"):
+        await cli_local.acknowledged(made)
+    statuses(cell, monkeypatch, "refused")
+    with pytest.raises(errors.Unavailable, match="is not the master"):
+        await cli_local.acknowledged(made)
+
+
 def statuses(cell: FakeCell, monkeypatch: pytest.MonkeyPatch, *looks: str) -> list[int]:
     """Each look finds these roles, the last one again and again; how many looks there were."""
     looked = [0]

@@ -1,5 +1,8 @@
 """A local cell's directory: created, found again, never overwritten."""
 
+import errno
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -110,6 +113,45 @@ def test_what_may_refuse_the_places_is_asked_before_anything_is_created(tmp_path
     assert not (tmp_path / "cell").exists()
     made = local.open_or_create(tmp_path / "cell", replicas=3)
     assert local.open_or_create(tmp_path / "cell", check=refuse) == made
+
+
+def test_a_mounted_file_system_takes_the_new_member_when_it_is_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lost disk was mounted in its replica's place: a mount point cannot be renamed, and what failed there cannot be copied."""
+    cell = local.open_or_create(tmp_path / "cell", replicas=1, port=21_000)
+    at, home = cell.places[0], cell.replica_dir(1)
+    place = config.Place(id=1, member=2, client=at.client, peer=at.peer, admin=at.admin)
+
+    def busy(*_: object) -> None:
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+
+    monkeypatch.setattr(Path, "rename", busy)
+    with pytest.raises(ConfigurationError, match=r"replica-1 cannot be set aside: Device or resource busy"):
+        local.settle(cell, place)
+    monkeypatch.setattr(os.path, "ismount", lambda path: path == home)
+    with pytest.raises(ConfigurationError) as mounted:
+        local.settle(cell, place)
+    assert "mount an empty one there, and give the command again" in mounted.value.hint
+    assert local.find(cell.dir) == cell
+    shutil.rmtree(home)
+    (home / "lost+found").mkdir(parents=True)
+    assert local.settle(cell, place).later == (place,)
+    assert local.member_in(home) == 2
+
+
+def test_a_lost_disks_directory_is_nobodys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is set aside unread: a disk that fails is why its member is replaced."""
+    cell = local.open_or_create(tmp_path / "cell", replicas=1, port=21_000)
+    at, home, read = cell.places[0], cell.replica_dir(1), Path.read_bytes
+
+    def fails(self: Path) -> bytes:
+        if self.parent == home and "member = 1" in read(self).decode():
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return read(self)
+
+    monkeypatch.setattr(Path, "read_bytes", fails)
+    local.settle(cell, config.Place(id=1, member=2, client=at.client, peer=at.peer, admin=at.admin))
+    assert sorted(each.name for each in cell.dir.glob("left-*")) == ["left-replica-1-member-0"]
+    assert local.member_in(home) == 2
 
 
 def test_a_new_members_directory_whose_making_was_cut_short_behind_its_manifest_is_finished(

@@ -158,7 +158,14 @@ async def acknowledged(cell: "LocalCell") -> None:
     import gaios
 
     async with gaios.connect(cell.endpoints, timeout=READY_S) as connected:
-        await connected.multiop()
+        try:
+            await connected.multiop()
+        except Unavailable as error:
+            told = await look(connected)
+            if told is None:
+                raise
+            sentences = [f"replica {replica.id}: {sentence}" for replica in told.replicas for sentence in replica.why]
+            raise Unavailable(waited_ms=error.waited_ms, reason="; ".join([told.why, *sentences])) from None
 
 
 async def supervised_until_acknowledged(cell: "LocalCell") -> None:
@@ -319,7 +326,7 @@ def show(cell: "LocalCell", *, json: bool) -> None:
     joined = ",".join(endpoints)
     gaios = command()
     variable = "" if joined == ENDPOINTS_DEFAULT else f"GAIOS_ENDPOINTS={joined} "
-    output.write_line(f"a cell of {len(endpoints)} replicas in {cell.dir} acknowledges writes")
+    output.write_line(f"a cell of {len(endpoints)} replica{'' if len(endpoints) == 1 else 's'} in {cell.dir} acknowledges writes")
     output.write_line(f"endpoints: {joined}")
     output.write_line("try:")
     for line in ("put greeting hello", "get greeting", "status"):

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from gaios.backup.rebase import Base
-from gaios.errors import ConfigurationError, StateMissing
+from gaios.errors import ConfigurationError, Error, StateMissing
 from gaios.server import config, directory
 
 MANIFEST: Final = "cell.toml"
@@ -226,12 +226,12 @@ def settle(cell: LocalCell, place: config.Place) -> LocalCell:
     Done again after a crash, it finishes what was begun.
 
     Raises:
-        ConfigurationError: a directory is there that is this member's already, or nobody's.
+        ConfigurationError: a directory is there that is this member's already, or nobody's, or that cannot be set aside.
         DiskFailed: it could not be written.
     """
     home = cell.replica_dir(place.id)
-    if home.exists() and not (place.member and member_in(home) == place.member):
-        shutil.move(home, _aside(home))
+    if os.path.lexists(home) and not (place.member and member_in(home) == place.member):
+        _set_aside(home)
     made = cell._replace(later=(*(each for each in cell.later if each.id != place.id), place))
     if place.member and not member_in(home):
         directory.create(
@@ -242,15 +242,38 @@ def settle(cell: LocalCell, place: config.Place) -> LocalCell:
 
 
 def member_in(home: Path) -> int:
-    """The member whose directory this is; 0: unknown, or nobody's yet, for its making was cut short."""
-    if not (home / directory.MANIFEST).exists() or (home / directory.CREATING).exists():
+    """The member whose directory this is; 0: unknown, as where its disk fails, or nobody's yet, for its making was cut short."""
+    try:
+        if not (home / directory.MANIFEST).exists() or (home / directory.CREATING).exists():
+            return 0
+        (home / directory.MANIFEST).read_bytes()
+    except OSError:
         return 0
     member = config.read_file(home / directory.MANIFEST).get("member")
     return member if isinstance(member, int) else 0
 
 
+def _set_aside(home: Path) -> None:
+    """Keep a directory that its place needs no more, for whoever wants to look into it; a file system that is mounted there stays.
+
+    Raises:
+        ConfigurationError: it cannot be renamed, and is not empty.
+    """
+    try:
+        home.rename(_aside(home))
+    except OSError as error:
+        if os.path.ismount(home):
+            hint = "it is a file system of its own: unmount it, or mount an empty one there, and give the command again"
+            try:
+                directory.check_absent(home)
+            except Error:
+                raise ConfigurationError(reason=f"{home} cannot be set aside: {error.strerror}", hint=hint) from None
+            return
+        raise ConfigurationError(reason=f"{home} cannot be set aside: {error.strerror}", hint=f"ls -ld {home.parent}") from None
+
+
 def _aside(home: Path) -> Path:
-    """A name for a directory that its place needs no more; it is kept, for whoever wants to look into it."""
+    """A name that no directory has."""
     base = home.with_name(f"left-{home.name}-member-{member_in(home)}")
     names = (base, *(base.with_name(f"{base.name}-{number}") for number in range(2, 1_000)))
     return next(name for name in names if not name.exists())
