@@ -185,6 +185,16 @@ async def test_a_frozen_replica_costs_status_one_second(fake: FakeCell, cell: Ce
     assert status.replicas[2].role == "unreachable"
 
 
+async def test_where_nobody_answers_it_is_said_where_that_was(fake: FakeCell, cell: Cell) -> None:
+    """`connection refused` alone names nobody."""
+    for replica in fake.replicas:
+        await replica.stop()
+    asked = ", ".join(replica.address for replica in fake.replicas)
+    for call in (cell.status, cell.members):
+        with pytest.raises(Unavailable, match=f"^no replica answers at {asked}: connection refused$"):
+            await call()
+
+
 @pytest.mark.parametrize("policy", ["asyncio", "uvloop"])
 def test_both_event_loops_work(policy: str) -> None:
     async def main() -> None:

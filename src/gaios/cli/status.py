@@ -32,7 +32,7 @@ async def status(*, client: Client = CLIENT) -> int:
     if told is None or all(replica.role == "unreachable" for replica in told.replicas):
         # What the first of them said, or how it was silent, tells less than that all of them were.
         error = Unavailable(waited_ms=0, reason=f"no replica answers at {client.endpoints.replace(',', ', ')}")
-        error.hint = "start the cell: gaios up"
+        error.hint = "start the cell: gaios up --dir DIR"
         raise error
     if client.json:
         output.write_json(told)

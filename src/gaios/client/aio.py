@@ -66,6 +66,4 @@ class Cell(Recipes, Commands, MemberCalls):
         """
         answers = await self._tell()
         found = [answer for answer in answers.values() if isinstance(answer, Told)]
-        if not found:
-            raise next(answer for answer in answers.values() if isinstance(answer, Error))
         return merge(found, [endpoint for endpoint, answer in answers.items() if isinstance(answer, Error)])

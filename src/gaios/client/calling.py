@@ -14,7 +14,7 @@ from gaios.client.arguments import seconds
 from gaios.client.core import READ, STATUS, WRITE
 from gaios.client.shell import Shell
 from gaios.client.status import Told, decode
-from gaios.errors import ConfigurationError, Error, ProtocolError, Unknown
+from gaios.errors import ConfigurationError, Error, ProtocolError, Unavailable, Unknown
 
 STATUS_S: Final = 1.0
 """How long each replica is waited for that is asked for its state.  [INTERFACE `status`]"""
@@ -58,7 +58,11 @@ class Calling:
             raise ProtocolError(reason=f"the answer cannot be read ({error})") from None
 
     async def _tell(self) -> dict[str, Told | Error]:
-        """What each replica says, by endpoint; each is asked for at most a second."""
+        """What each replica says, by endpoint; each is asked for at most a second.
+
+        Raises:
+            Unavailable: none answered.
+        """
         asked = dict.fromkeys(self._shell.core.endpoints)
         answers: dict[str, Told | Error] = {}
         while missing := [endpoint for endpoint in asked if endpoint not in answers]:
@@ -66,6 +70,11 @@ class Calling:
             for told in answers.values():
                 if isinstance(told, Told):
                     asked |= dict.fromkeys(member.client for member in told.members if member.client)
+        if not any(isinstance(told, Told) for told in answers.values()):
+            error = next(told for told in answers.values() if isinstance(told, Error))
+            if self.is_closed or not isinstance(error, Unavailable):
+                raise error
+            raise Unavailable(waited_ms=0, reason=f"no replica answers at {', '.join(answers)}: {error.reason}")
         return answers
 
     async def _ask_status(self, endpoint: str) -> Told | Error:

@@ -31,11 +31,7 @@ class MemberCalls(Calling):
         Raises:
             Unavailable: none answered.
         """
-        answers = list((await self._tell()).values())
-        found = [answer for answer in answers if isinstance(answer, Told)]
-        if not found:
-            raise next(answer for answer in answers if isinstance(answer, Error))
-        return merge(found)
+        return merge([answer for answer in (await self._tell()).values() if isinstance(answer, Told)])
 
     async def add_member(self, replica: int, *, client: str, peer: str, admin: str, timeout: float | None = None) -> Change:
         """Have a new member, a learner until it has caught up, in the free place of this replica id, at these addresses (`HOST:PORT`).
