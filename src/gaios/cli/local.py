@@ -145,7 +145,9 @@ def inherit(cell: "LocalCell", variable: str, value: str, flag: str, *, given: s
 
     running = control.is_supervised(cell) or any(control.pid_of(cell, each) for each in cell.ids)
     if running and given != os.environ.get(variable):
-        raise ConfigurationError(reason=f"the cell in {cell.dir} runs already", hint=f"stop it first: gaios down --dir {cell.dir}; then gaios up {flag}")
+        raise ConfigurationError(
+            reason=f"the cell in {cell.dir} runs already", hint=f"stop it first: gaios down --dir {cell.dir}; then gaios up {flag}"
+        )
     os.environ[variable] = value
 
 
