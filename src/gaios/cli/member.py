@@ -76,7 +76,7 @@ async def add(
             await _add_here(connected, here, replica, client)
             return exits.DONE
         where = _addresses(address or "", peer, admin)
-        place = replica or _free(await connected.members(), None)
+        place = replica or _place(await connected.members(), where["peer"])
         _invite(await connected.add_member(place, **where, timeout=client.timeout), client)
     return exits.DONE
 
@@ -183,6 +183,11 @@ def _addresses(client: str, peer: str | None, admin: str | None) -> dict[str, st
     for text in found.values():
         address(text)
     return found
+
+
+def _place(known: "Members", peer: str) -> int:
+    """Where a learner waits at this peer address: its addition was asked for before. Without one, the first place that is free."""
+    return next((each.id for each in known.members if not each.votes and each.peer == peer), 0) or _free(known, None)
 
 
 def _free(known: "Members", here: "LocalCell | None") -> int:
