@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,31 @@ def test_what_may_refuse_the_places_is_asked_before_anything_is_created(tmp_path
     assert not (tmp_path / "cell").exists()
     made = local.open_or_create(tmp_path / "cell", replicas=3)
     assert local.open_or_create(tmp_path / "cell", check=refuse) == made
+
+
+def test_of_two_that_create_one_cell_at_once_the_second_finds_the_firsts(tmp_path: Path) -> None:
+    """Each took what the other made for an unfinished creation, and removed it: both failed. A moment later it would have been a cell."""
+    with ThreadPoolExecutor(3) as pool:
+        made = [each.result() for each in [pool.submit(local.open_or_create, tmp_path / "cell", replicas=3) for _ in range(3)]]
+    assert made[0] == made[1] == made[2] == local.find(tmp_path / "cell")
+    with pytest.raises(ConfigurationError, match=r"there is a cell in .* already"):
+        local.create(tmp_path / "cell", made[0].founders, made_of=lambda _: pytest.fail("a restore reserves nothing for it"))
+
+
+def test_who_creates_for_ever_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "ALONE_S", 0.05)
+    with local._alone(tmp_path), pytest.raises(ConfigurationError, match="another process has been creating a cell"):
+        local.open_or_create(tmp_path)
+
+
+def test_two_places_that_are_settled_at_once_are_both_kept(tmp_path: Path) -> None:
+    """Each command had read the manifest before the other wrote it."""
+    cell = local.open_or_create(tmp_path / "cell", replicas=2, port=21_000)
+    for at in cell.places:
+        local.settle(cell, config.Place(id=at.id, member=at.id + 2, client=at.client, peer=at.peer, admin=at.admin))
+    found = local.find(cell.dir)
+    assert found is not None
+    assert [place.member for place in found.later] == [3, 4]
 
 
 def test_a_mounted_file_system_takes_the_new_member_when_it_is_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
