@@ -81,7 +81,7 @@ def test_a_cell_that_lost_its_manifest_is_not_an_unfinished_creation(tmp_path: P
     assert (tmp_path / "replica-1" / directory.MANIFEST).exists()
 
 
-def test_somebody_elses_directory_is_left_alone(tmp_path: Path) -> None:
+def test_somebody_elses_directory_is_leftalone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("x")
     with pytest.raises(ConfigurationError, match=r"thesis\.txt"):
         local.open_or_create(tmp_path)
@@ -127,7 +127,7 @@ def test_of_two_that_create_one_cell_at_once_the_second_finds_the_firsts(tmp_pat
 
 def test_who_creates_for_ever_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "ALONE_S", 0.05)
-    with local._alone(tmp_path), pytest.raises(ConfigurationError, match="another process has been creating a cell"):
+    with local.alone(tmp_path), pytest.raises(ConfigurationError, match="another process has been creating or changing the cell"):
         local.open_or_create(tmp_path)
 
 

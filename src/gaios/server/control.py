@@ -27,7 +27,7 @@ from typing import Any, Final
 import msgspec
 
 from gaios.errors import ConfigurationError, DirectoryInUse, PortTaken, Unavailable
-from gaios.server import config, directory
+from gaios.server import config, directory, local
 from gaios.server.local import LocalCell
 
 SOCKET: Final = "control"
@@ -156,6 +156,11 @@ def start(cell: LocalCell, ids: Collection[int]) -> list[int]:
         ConfigurationError: the cell has no such replica.
     """
     check_ids(cell, ids)
+    with local.alone(cell.dir):  # the others are to stay down: not those that another such command is about to start
+        return _start(cell, ids)
+
+
+def _start(cell: LocalCell, ids: Collection[int]) -> list[int]:
     if is_supervised(cell):
         for replica in ids:
             mark_down(cell, replica, down=False)

@@ -185,7 +185,7 @@ def create(
         where.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         raise ConfigurationError(reason=f"{where} is not a directory") from None
-    with _alone(where):
+    with alone(where):
         there = find(where)
         if there is not None and made_of is not None:
             raise ConfigurationError(reason=f"there is a cell in {where} already")
@@ -209,8 +209,8 @@ def _create(where: Path, places: tuple[config.Founder, ...], made_of: Callable[[
 
 
 @contextlib.contextmanager
-def _alone(where: Path) -> Iterator[None]:
-    """Nobody else creates a cell in this directory, or changes its manifest: what one of two makes the other would take for unfinished.
+def alone(where: Path) -> Iterator[None]:
+    """Nobody else creates a cell in this directory, changes its manifest, or starts a part of it: of two, one would undo the other's work.
 
     Raises:
         ConfigurationError: somebody else has been at it for `ALONE_S`.
@@ -225,7 +225,7 @@ def _alone(where: Path) -> Iterator[None]:
             except OSError:
                 if time.monotonic() > end:
                     raise ConfigurationError(
-                        reason=f"another process has been creating a cell in {where}, or changing its members, for {ALONE_S:g} s",
+                        reason=f"another process has been creating or changing the cell in {where} for {ALONE_S:g} s",
                         hint="wait for it, or end it, and give the command again",
                     ) from None
                 time.sleep(0.02)
@@ -272,7 +272,7 @@ def settle(cell: LocalCell, place: config.Place) -> LocalCell:
         ConfigurationError: a directory is there that is this member's already, or nobody's, or that cannot be set aside.
         DiskFailed: it could not be written.
     """
-    with _alone(cell.dir):
+    with alone(cell.dir):
         return _settle(find(cell.dir) or cell, place)  # another command may have settled another place since that was read
 
 
