@@ -14,6 +14,8 @@ from gaios.sim.partitions import KINDS
 
 SEEDS = 64
 """Of the gate; searching is a campaign's work."""
+RARE = 73
+"""Has what those lacked when this was last looked at: a disk is lost for good there."""
 SOMETIMES = {
     "a master was elected",
     "a master stepped down",
@@ -117,7 +119,7 @@ def test_what_should_happen_sometimes_does() -> None:
     happened: Counter[str] = Counter()
     for seed in range(SEEDS):
         happened.update(report_of(seed).sometimes)
-    for seed in range(SEEDS, 2 * SEEDS):
+    for seed in (RARE, *range(SEEDS, 2 * SEEDS)):
         if happened.keys() >= SOMETIMES:
             return  # else the gate's seeds lack something by chance, and a few more have it
         happened.update(run(seed).sometimes)

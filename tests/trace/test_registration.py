@@ -40,6 +40,18 @@ def test_the_newest_members_that_were_told_count_or_those_that_it_knew(member: i
     registration.check((core.BOOT,))
 
 
+def test_who_was_invited_goes_by_its_invitation() -> None:
+    """Whoever tells it news may be behind that."""
+    invitation = founders({1: 1, 2: 2}).replaced(2)
+    start = Start(b"", b"", 3, 1, 7, 0, 0b110, "clock", 0, 0, 0, 0, 0, 0, [], told=invitation.encode())
+    registration = Registration(start, core.Participant(3, 0b110))
+    with pytest.raises(Illegal, match="a majority of 1 recorded the boot; found 0"):
+        registration.check((core.BOOT,))
+    registration.hear(1, (NEWS, founders({1: 1, 2: 2}).encode(), 1))
+    registration.hear(1, (BOOTED, 1, 7, [(3, 1, 7, 0, 0, 0)]))
+    registration.check((core.BOOT,))
+
+
 def test_what_was_enough_once_is_enough() -> None:
     registration = second()
     registration.hear(1, RECORDED)

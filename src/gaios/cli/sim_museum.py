@@ -54,7 +54,7 @@ def _row(exhibit: "Exhibit", found: list[int], tried: int) -> dict[str, Any]:
         "name": exhibit.name,
         "layer": exhibit.layer,
         "caught": bool(found),
-        "seeds": found[0] + 1 if found else tried,
+        "seeds": min(found) + 1 if found else tried,
         "rule": exhibit.rule,
     }
 

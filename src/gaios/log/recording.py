@@ -74,6 +74,8 @@ class Start(msgspec.Struct, array_like=True, frozen=True, tag=1):
     """The configuration that records say governs, as a value, and behind which slot; a newer one may stand in `accepted`."""
     is_unsure: bool = False
     """A newer one than that may have stood in what could not be read."""
+    told: bytes = b""
+    """The configuration that whoever invited this member told it; empty: nobody did."""
 
 
 class Step(msgspec.Struct, array_like=True, frozen=True, tag=2):

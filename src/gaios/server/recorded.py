@@ -237,6 +237,7 @@ def start_recorded(sink: Sink, *, cell: bytes, now: int, wall_ms: int, **argumen
         clock=sink.clock,
         began_ns=sink.true_ns(now),
         wall_ms=wall_ms,
+        told=arguments["told"].encode() if arguments.get("told") is not None else b"",
         **notes.found,
     )
     node.listen(sink, start)

@@ -2,8 +2,8 @@
 
 Rule 1. Nothing but what its own disk tells happens to the core before so many others said that they recorded the boot that they are a
 majority together with this one.
-Rule 2. Whose word counts stands in the newest configuration that the member knew, or was told of, when it heard it. Whether it believed who
-told it depends on boots that its recording does not show, so either will do. What was enough once is.
+Rule 2. Whose word counts stands in the newest configuration that the member knew, or was told of, be it by its invitation, when it heard
+it. Whether it believed who told it depends on boots that its recording does not show, so either will do. What was enough once is.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ class Registration:
     def __init__(self, start: Start, participant: Any) -> None:  # noqa: ANN401 (a generated module's)
         self._me, self._mine, self._core = start.member, (start.boot, start.nonce), participant
         self._recorded_by: set[int] = set()
-        self._told = founders({start.member: 1})
+        self._told = decode(start.told) if start.told else founders({start.member: 1})
         self._is_registered = False
 
     def hear(self, member: int, message: Any) -> None:  # noqa: ANN401 (what peers say)
