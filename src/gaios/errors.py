@@ -522,7 +522,7 @@ class DirectoryInUse(ConfigurationError):
 
     def __init__(self, *, directory: str) -> None:
         self.directory = directory
-        super().__init__(reason=f"{directory} is in use by another process", hint="stop that process first: gaios down")
+        super().__init__(reason=f"{directory} is in use by another process", hint="stop that process first: gaios down --dir DIR")
 
 
 class StaleBackup(ConfigurationError):

@@ -6,7 +6,7 @@ import pytest
 
 from gaios.backup.manifest import HEAD
 from gaios.backup.rebuild import choose, prove, read_head, read_manifest, rebuild
-from gaios.backup.save import save
+from gaios.backup.save import FIRST_MS, save
 from gaios.backup.stores import DirectoryStore
 from gaios.errors import BackupDamaged, ConfigurationError, StaleBackup
 from tests.backup.parts import NOW_MS, Living, head_of, keys
@@ -50,6 +50,19 @@ def test_a_time_is_the_last_slot_before_it(filled: DirectoryStore) -> None:
     assert rebuild(filled, choose(filled, head, to_ms=newest)).slot == head.backups[-1].slot
     with pytest.raises(ConfigurationError, match=r"before time 1970-01-01T00:00:00\.001Z"):
         choose(filled, head, to_ms=1)
+
+
+def test_a_store_whose_head_is_gone_is_not_an_empty_one(filled: DirectoryStore, living: Living, tmp_path: Path) -> None:
+    """[SAFETY 23] A new head would give a generation a second time, and let go what the old one named."""
+    before = set(filled.names())
+    filled.delete([HEAD])
+    with pytest.raises(BackupDamaged, match=r"it is gone, and .*/manifest is there") as gone:
+        read_head(filled)
+    assert "bring it back" in gone.value.hint
+    with pytest.raises(BackupDamaged, match="it is gone"):
+        save(filled, living.write(tmp_path / "later"), now_ms=NOW_MS + FIRST_MS + 3)
+    assert {*filled.names(), HEAD} == before
+    assert save(filled, living.write(tmp_path / "sooner"), now_ms=NOW_MS + FIRST_MS).fresh, "somebody else's first one may be under way"
 
 
 def test_a_time_that_no_backup_tells_of_is_refused(filled: DirectoryStore) -> None:

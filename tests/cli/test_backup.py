@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from gaios.backup.stores import DirectoryStore
+from gaios.log import Options
 from gaios.server import config, directory, local
 from tests.backup.parts import OFTEN, Living
 from tests.cli.conftest import Done
@@ -186,6 +187,18 @@ def test_a_point_in_time(url: str, tmp_path: Path, living: Living, cli: Cli) -> 
         assert done.code == 0, done.err
         assert living.applied - 20 < done.json["slot"] < living.applied
         assert done.json["time_ms"] <= 1_250 or flag == "--to-slot"
+
+
+def test_a_time_before_everything_makes_no_empty_cell(tmp_path: Path, cli: Cli) -> None:
+    """Of a store whose log goes back to slot 1 every time is before something; a cell of before that would be of no use to anyone."""
+    living, url = Living(Options()), f"file://{tmp_path}/store"
+    living.put(3)
+    assert cli("snapshot", "save", url, "--dir", str(living.write(tmp_path / "d"))).code == 0
+    done = cli(
+        "snapshot", "restore", url, "--into", str(tmp_path / "new"), "--port", str(free_ports(1)[0]), "--to-time", "1970-01-01", "--json"
+    )
+    assert (done.code, "held nothing yet" in done.error["message"]) == (2, True)
+    assert not (tmp_path / "new").exists()
 
 
 def test_without_a_reservation_the_generation_is_named(url: str, tmp_path: Path, cli: Cli) -> None:

@@ -74,6 +74,24 @@ async def test_acknowledged_leaves_no_trace(cell: FakeCell, made: LocalCell) -> 
     assert cell.endpoints == made.endpoints
 
 
+async def test_a_cell_that_does_not_come_to_write_says_what_it_lacks(
+    cell: FakeCell, made: LocalCell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the first replica answered to the write, that it is not the master, helps nobody."""
+    cell.failure = errors.Unavailable(waited_ms=60_000, reason="127.0.0.1:7420 is not the master, and knows of none")
+    rows = (ReplicaStatus(id=1, role="replica", why=("its disk is full",)), ReplicaStatus(id=2, role="replica"))
+
+    async def status() -> CellStatus:
+        return CellStatus(why="2 of 3 replicas answer", replicas=rows)
+
+    monkeypatch.setattr(cell, "status", status)
+    with pytest.raises(errors.Unavailable, match=r"within 60000 ms: 2 of 3 replicas answer; replica 1: its disk is full$"):
+        await cli_local.acknowledged(made)
+    statuses(cell, monkeypatch, "refused")
+    with pytest.raises(errors.Unavailable, match="is not the master"):
+        await cli_local.acknowledged(made)
+
+
 def statuses(cell: FakeCell, monkeypatch: pytest.MonkeyPatch, *looks: str) -> list[int]:
     """Each look finds these roles, the last one again and again; how many looks there were."""
     looked = [0]
@@ -150,6 +168,32 @@ async def test_a_replica_that_answers_is_waited_for_until_it_is_counted_on(
     assert (await cli_local.answering(made, {2})).replicas[1].fit
 
 
+async def test_a_replica_that_is_about_to_be_refused_is_waited_for_without_a_master_too(
+    cell: FakeCell, made: LocalCell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as somebody else answers, who may refuse it; one that is alone nobody refuses, and nobody counts on."""
+    others = ["replica", "unreachable"]
+
+    async def status() -> CellStatus:
+        rows = [ReplicaStatus(id=2, role="replica", why=("takes no part yet",))]
+        return CellStatus(replicas=(*rows, *(ReplicaStatus(id=3 * i, role=role) for i, role in enumerate(others, 1))))
+
+    monkeypatch.setattr(cell, "status", status)
+    asked = [0]
+
+    def told(_: LocalCell) -> States:
+        asked[0] += 1
+        refused = {2: Failure(4, "it is a copy of an older state")} if asked[0] > 2 else {}
+        return States({1: "stopped", 2: "failed" if refused else "running", 3: "running"}, refused)
+
+    monkeypatch.setattr(failures, "ask", told)
+    with pytest.raises(errors.ReplicaFailed, match="replica 2 did not start: it is a copy"):
+        await cli_local.answering(made, {2})
+    others[0], asked[0] = "unreachable", 0
+    assert (await cli_local.answering(made, {2})).replicas[0].why == ("takes no part yet",)
+    assert asked == [1]
+
+
 async def test_up_warns_of_each_replica_that_a_write_did_not_need(
     cell: FakeCell, made: LocalCell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -174,6 +218,9 @@ async def test_up_warns_of_each_replica_that_a_write_did_not_need(
 def test_one_replica_that_answers_is_no_cell_that_writes(made: LocalCell, capsys: pytest.CaptureFixture[str]) -> None:
     cli_local.show_replicas(made, (2,), CellStatus(why="1 of 3 replicas answer, 2 are needed"), json=False)
     assert capsys.readouterr().out == "replica 2 answers\n1 of 3 replicas answer, 2 are needed\n"
+    rows = (ReplicaStatus(id=1, role="master", why=("of no interest",)), ReplicaStatus(id=2, role="replica", why=("takes no part yet",)))
+    cli_local.show_replicas(made, (2,), CellStatus(why="because", replicas=rows), json=False)
+    assert capsys.readouterr().out == "replica 2 answers\nbecause\nreplica 2: takes no part yet\n"
     cli_local.show_replicas(made, (3, 2), CellStatus(), json=True)
     assert json.loads(capsys.readouterr().out)["endpoints"] == made.endpoints
 

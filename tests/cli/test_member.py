@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 import gaios.sync
-from gaios.cli.member import _addresses
+from gaios.cli.member import _addresses, _place, _show
+from gaios.client.members import Members
+from gaios.client.status import Member, Told
 from gaios.errors import ConfigurationError
 from tests.cli.test_end_to_end_together import Place
 
@@ -109,6 +111,24 @@ def test_a_member_elsewhere_is_invited_with_a_word(place: Place, tmp_path: Path)
     assert "member 2 (replica 2) was removed from the cell" in said
     wrong = place.run("init", "--join", "gaios-join-x", "--dir", str(tmp_path / "other"))
     assert (wrong.code, "not an invitation" in wrong.err) == (2, True)
+
+
+def test_the_members_are_a_table_with_heads(capsys: pytest.CaptureFixture[str]) -> None:
+    """As sessions and replicas are."""
+    rows = (Member(id=1, member=1, client="h:1", peer="h:2", admin="h:3"), Member(id=12, member=7, client="h:4", peer="h:5", votes=False))
+    _show(Members(number=4, settled=True, members=rows, told=Told(id=1)), json=False)
+    heads, one, other, last = capsys.readouterr().out.splitlines()
+    assert heads.split() == ["REPLICA", "MEMBER", "VOTES", "CLIENT", "PEER", "ADMIN"]
+    assert one.split() == ["1", "1", "yes", "h:1", "h:2", "h:3"]
+    assert other.split() == ["12", "7", "no", "h:4", "h:5", "–"]
+    assert last == "configuration 4"
+
+
+def test_an_addition_that_is_asked_for_again_is_the_same() -> None:
+    """As docs/operations/membership.md says: the invitation is printed again. The next place was asked for, and its address was taken."""
+    voter, learner = Member(id=1, member=1, peer="h:11"), Member(id=2, member=2, peer="h:12", votes=False)
+    known = Members(number=1, settled=True, members=(voter, learner), told=Told(id=1))
+    assert [_place(known, peer) for peer in ("h:11", "h:12", "h:13")] == [3, 2, 3]
 
 
 def test_a_new_members_ports_stand_above_its_clients_as_in_a_local_cell() -> None:

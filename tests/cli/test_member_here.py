@@ -10,7 +10,7 @@ from gaios.client.members import Members
 from gaios.client.status import Member
 from gaios.configuration import Configuration, founders
 from gaios.errors import ConfigurationError
-from gaios.server import directory, local
+from gaios.server import control, directory, local
 from gaios.server.local import LocalCell
 from tests.client.test_members import told
 
@@ -121,6 +121,7 @@ def test_a_removal_is_gone_on_with_only_where_it_was_chosen(here: LocalCell) -> 
     assert member_here.gone(here, 4, known(here, FIRST)) is None
     member_here.begin(here, 3, 3)
     member_here.leave(here, 3)
+    assert not control.is_down(here, 3), "whoever comes into that place is to run"
     after = local.find(here.dir)
     assert after is not None
     assert (after.ids, member_here.begun(after, 3)) == ([1, 2, 4], None)

@@ -72,7 +72,7 @@ def test_no_answer_at_all_is_3(cell: FakeCell, cli: Cli) -> None:
     done = cli("status", "--endpoints", "h:7,h:10", "--json")
     assert (done.code, done.out, done.error["type"]) == (3, b"", "Unavailable")
     assert done.error["message"] == "no replica answers at h:7, h:10"
-    assert done.error["hint"] == "start the cell: gaios up"
+    assert done.error["hint"] == "start the cell: gaios up --dir DIR"
     cell.failure = errors.Unavailable(waited_ms=1_000, reason="r")
     done = cli("status")
     assert (done.code, done.err.startswith("gaios: no replica answers at 127.0.0.1:7420, 127.0.0.1:7421,")) == (3, True)

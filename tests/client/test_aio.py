@@ -6,7 +6,7 @@ import gc
 import pytest
 
 import gaios
-from gaios.client import aio
+from gaios.client import calling
 from gaios.client.aio import Cell, connect
 from gaios.errors import (
     ConfigurationError,
@@ -152,7 +152,7 @@ def test_a_senseless_time_out_is_a_configuration_error(timeout: float) -> None:
 
 
 async def test_status_puts_together_what_every_replica_says(fake: FakeCell, cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aio, "STATUS_S", PATIENCE_S)
+    monkeypatch.setattr(calling, "STATUS_S", PATIENCE_S)
     fake.master = 2
     await fake.replicas[2].stop()
     status = await cell.status()
@@ -162,7 +162,7 @@ async def test_status_puts_together_what_every_replica_says(fake: FakeCell, cell
 
 
 async def test_status_finds_the_others_through_one(fake: FakeCell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aio, "STATUS_S", PATIENCE_S)
+    monkeypatch.setattr(calling, "STATUS_S", PATIENCE_S)
     async with connect(fake.replicas[1].address) as cell:
         assert [replica.role for replica in (await cell.status()).replicas] == ["master", "replica", "replica"]
 
@@ -183,6 +183,16 @@ async def test_a_frozen_replica_costs_status_one_second(fake: FakeCell, cell: Ce
     assert asyncio.get_running_loop().time() - began >= 0.9
     assert set(waits) == {1.0}
     assert status.replicas[2].role == "unreachable"
+
+
+async def test_where_nobody_answers_it_is_said_where_that_was(fake: FakeCell, cell: Cell) -> None:
+    """`connection refused` alone names nobody."""
+    for replica in fake.replicas:
+        await replica.stop()
+    asked = ", ".join(replica.address for replica in fake.replicas)
+    for call in (cell.status, cell.members):
+        with pytest.raises(Unavailable, match=f"^no replica answers at {asked}: connection refused$"):
+            await call()
 
 
 @pytest.mark.parametrize("policy", ["asyncio", "uvloop"])

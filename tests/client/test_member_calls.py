@@ -84,7 +84,7 @@ class Doubtful(Fake):
     async def _tell(self) -> dict[str, Any]:
         answers = await super()._tell()
         if self.asked and self.then == "silence":
-            return {where: Unavailable(waited_ms=1_000, reason="no answer") for where in answers}
+            raise Unavailable(waited_ms=0, reason="no replica answers")
         if self.asked and self.then == "no master":
             return {where: msgspec.structs.replace(each, role="replica", settled=False) for where, each in answers.items()}
         return answers

@@ -6,13 +6,16 @@ import msgspec
 import pytest
 
 from gaios import entry
+from gaios.configuration import MEMBER_END
 from gaios.errors import StateLost
-from gaios.log import Copies, Recovered, Status, recover
+from gaios.log import Copies, Recovered, Status, codec, recover
 from gaios.log.boots import Boots, Remembered, lineage
 from gaios.log.codec import BOOT, BOOTED, LINEAGE_MAX, Message
 from gaios.log.options import MS
-from gaios.log.records import Boot, Record, RecordKind, encode
+from gaios.log.records import Boot, Record, RecordKind, State, encode
 from gaios.log.space import Room
+from gaios.storage import PAYLOAD_BYTES_MAX
+from gaios.transport.frame import PEER_BYTES_MAX
 from tests.log.cell import Cell, Client, Node
 from tests.log.test_changes import changed, is_settled, join, running
 
@@ -428,6 +431,27 @@ def test_a_directorys_boots_are_bounded() -> None:
     found = lineage(1, Recovered(copies), 401, 1)
     assert len(found) == LINEAGE_MAX
     assert (found[0], found[-1]) == ((1, 1), (401, 1))
+
+
+def test_no_boot_is_recorded_of_a_number_that_nobody_was_given() -> None:
+    """[SAFETY 28] So there are as many records as the cell had members, whoever dials."""
+    cell = Cell(3)
+    load(cell)
+    replica = cell.nodes[1].replica
+    for member in (4, 5, 60_000):
+        replica.receive(cell.now, member, 1, 1, [(BOOT, [(1, 1)])])
+    replica.receive(cell.now, 2, 1, cell.nodes[2].nonce(1), [(BOOTED, 0, 0, [(7, 1, 1, 0, 0, 0)])])
+    assert {member for member, _ in replica.boots.entries()} == {1, 2, 3}
+
+
+def test_the_boots_of_all_members_that_a_cell_can_have_fit_into_a_frame_and_a_record() -> None:
+    """[SAFETY 28] Those who left are not forgotten."""
+    largest = Boot(1 << 62, (1 << 63) - 1, 1 << 62, (1 << 62) - 1, (1 << 62) - 1)
+    everybody = [(member, largest) for member in range(1, MEMBER_END)]
+    frame = codec.encode(1, 1, 1, [(BOOTED, 0, 0, [(member, *boot) for member, boot in everybody])])
+    assert len(frame) < PEER_BYTES_MAX
+    assert len(codec.decode(frame)[3][0][3]) == len(everybody)
+    assert len(encode(State(0, 0, 0, 0, [], boots=everybody))) < PAYLOAD_BYTES_MAX
 
 
 def test_a_peer_that_forgot_a_boot_is_told_it_again() -> None:

@@ -282,6 +282,27 @@ def test_values_that_left_memory_are_supplied_from_the_disk() -> None:
     assert away.machine.log == master.machine.log
 
 
+def test_values_from_the_disk_and_from_memory_are_supplied_in_order() -> None:
+    """Those from memory came first and were lost. Under load a new member came no nearer than what its supplier held in memory."""
+    cell, master, client = running(3, cache_bytes=200, seek_slots=1_000)
+    away = cell.nodes[next(member for member in cell.members if member != master.me)]
+    away.up = False
+    for number in range(50):
+        cell.submit(master, client.command(b"%d" % number))
+    assert 0 < master.replica._evicted < master.replica.chosen
+    supplied: list[int] = []
+
+    def hears(_me: int, _to: int, message: Message) -> bool:
+        supplied.extend(message[1:2] if message[0] == core.CHOSEN else ())
+        return False
+
+    cell.cut = hears
+    away.start()
+    cell.run(1_000)
+    assert away.machine.log == master.machine.log
+    assert supplied == [*range(supplied[0], master.replica.chosen + 1)], "each once, in order"
+
+
 def test_a_supplier_that_gives_little_at_a_time_is_asked_again_at_once() -> None:
     """One value in each answer: fifty took fifty retransmission times, and under load a replica that lagged never caught up."""
     cell, master, client = running(3, supply_bytes=1, retransmit_ms=5_000)

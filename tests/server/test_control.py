@@ -27,6 +27,21 @@ def cell(tmp_path: Path) -> local.LocalCell:
     return made
 
 
+def test_of_two_commands_that_start_replicas_neither_keeps_the_others_down(cell: local.LocalCell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a supervisor each says of all others that they are to stay down, and then makes one: the second has to find it."""
+    alone: list[str] = []
+
+    def detach(cell: local.LocalCell) -> None:
+        monkeypatch.setattr(local, "ALONE_S", 0.0)
+        with pytest.raises(errors.ConfigurationError, match="another process"), local.alone(cell.dir):
+            pass
+        alone.extend(str(replica) for replica in cell.ids if not control.is_down(cell, replica))
+
+    monkeypatch.setattr(control, "detach", detach)
+    assert control.start(cell, [2]) == [2]
+    assert alone == ["2"]
+
+
 async def test_a_supervisor_answers_one_line_with_one(cell: local.LocalCell) -> None:
     """Whatever else is said on the socket gets an error, and the supervisor lives on."""
     running = asyncio.ensure_future(Supervisor(cell, log=quiet()).run())

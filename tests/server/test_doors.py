@@ -135,6 +135,19 @@ async def test_who_left_and_is_there_is_spoken_to(tmp_path: Path) -> None:
         assert log.peers == (2,)
 
 
+async def test_nobody_dials_itself_for_who_was_in_its_place(tmp_path: Path) -> None:
+    """A new member knew the founder before it at its own address: for half a minute it dialled itself, and warned of a stranger."""
+    settings = make(tmp_path, 3)
+    async with running(settings[0]) as (replica,):
+        log, shell = replica.node.replica, replica._doors
+        await until(lambda: set(replica.links) == {2, 3})
+        place = settings[0].me
+        log.roster.adopt(log.configuration.added(4, peer=place.peer, client=place.client, admin=place.admin), 1, stands=True)
+        shell.follow(replica.node)
+        assert log.peers == (2, 3, 4)
+        assert set(replica.links) == {2, 3}
+
+
 async def test_a_peer_that_comes_under_a_newer_configuration_stops_a_master_that_serves(tmp_path: Path) -> None:
     """Before it says anything. A copy, which is turned away, does not.  [SAFETY 3, 18]"""
     (settings,) = make(tmp_path)

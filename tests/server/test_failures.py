@@ -48,6 +48,15 @@ def test_a_crash_has_last_words_too(tmp_path: Path) -> None:
     assert failures.last_words(tmp_path / "none") == ""
 
 
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_a_line_about_something_else_is_not_why_it_ended(tmp_path: Path, form: str) -> None:
+    """Its disk went read-only: its last words were lost, and the line before them says that it became master."""
+    with (tmp_path / "log").open("w") as stream:
+        Logger(format=form, stream=stream, replica=1).info("became_master", ballot=65_537)
+        Logger(format=form, stream=stream, replica=1).info("stopped")
+    assert failures.last_words(tmp_path / "log") == ""
+
+
 def test_a_majority_that_may_still_start_is_hope(cell: local.LocalCell) -> None:
     failures.check_hope(cell, told("failed waiting running failed running", {1: MISSING, 4: OTHER}))
     # What a full `down` stops was not stopped by name.

@@ -83,6 +83,18 @@ async def test_one_that_is_about_to_stop_is_not_adopted(cell: local.LocalCell, m
     made[0].communicate()
 
 
+async def test_where_a_log_takes_nothing_any_more_that_is_said_instead_of_its_last_words(
+    cell: local.LocalCell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper = Keeper(cell, 2, lambda: None, quiet())
+    path, keeper.code = cell.replica_dir(2) / "log", 4
+    keeper._open_log(path)
+    assert keeper._last_words() == "exit code 4"
+    monkeypatch.setattr(Path, "open", lambda *_: (_ for _ in ()).throw(OSError(errno.EROFS, os.strerror(errno.EROFS))))
+    assert keeper._last_words() == f"{path}: Read-only file system (exit code 4)"
+    keeper.leave()
+
+
 def test_early_deaths_are_answered_later_and_later(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """0.2 s, twice as late each time up to 2 s; after a life of ten seconds 0.2 s again."""
     delays: list[float] = []

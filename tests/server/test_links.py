@@ -146,6 +146,7 @@ async def test_a_peer_that_is_not_there_is_dialled_again_and_again_without_noise
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert cast("Any", made._log)._stream.getvalue().count("peer_link_down") == 1
+    assert made.problem.endswith(": connection refused"), "status quotes it, whichever loop runs"
 
 
 async def test_a_peer_in_whose_place_another_member_is_is_dialled_more_and_more_seldom(monkeypatch: pytest.MonkeyPatch) -> None:

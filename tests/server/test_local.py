@@ -1,6 +1,10 @@
 """A local cell's directory: created, found again, never overwritten."""
 
+import errno
+import os
+import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -77,7 +81,7 @@ def test_a_cell_that_lost_its_manifest_is_not_an_unfinished_creation(tmp_path: P
     assert (tmp_path / "replica-1" / directory.MANIFEST).exists()
 
 
-def test_somebody_elses_directory_is_left_alone(tmp_path: Path) -> None:
+def test_somebody_elses_directory_is_leftalone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("x")
     with pytest.raises(ConfigurationError, match=r"thesis\.txt"):
         local.open_or_create(tmp_path)
@@ -110,6 +114,70 @@ def test_what_may_refuse_the_places_is_asked_before_anything_is_created(tmp_path
     assert not (tmp_path / "cell").exists()
     made = local.open_or_create(tmp_path / "cell", replicas=3)
     assert local.open_or_create(tmp_path / "cell", check=refuse) == made
+
+
+def test_of_two_that_create_one_cell_at_once_the_second_finds_the_firsts(tmp_path: Path) -> None:
+    """Each took what the other made for an unfinished creation, and removed it: both failed. A moment later it would have been a cell."""
+    with ThreadPoolExecutor(3) as pool:
+        made = [each.result() for each in [pool.submit(local.open_or_create, tmp_path / "cell", replicas=3) for _ in range(3)]]
+    assert made[0] == made[1] == made[2] == local.find(tmp_path / "cell")
+    with pytest.raises(ConfigurationError, match=r"there is a cell in .* already"):
+        local.create(tmp_path / "cell", made[0].founders, made_of=lambda _: pytest.fail("a restore reserves nothing for it"))
+
+
+def test_who_creates_for_ever_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "ALONE_S", 0.05)
+    with local.alone(tmp_path), pytest.raises(ConfigurationError, match="another process has been creating or changing the cell"):
+        local.open_or_create(tmp_path)
+
+
+def test_two_places_that_are_settled_at_once_are_both_kept(tmp_path: Path) -> None:
+    """Each command had read the manifest before the other wrote it."""
+    cell = local.open_or_create(tmp_path / "cell", replicas=2, port=21_000)
+    for at in cell.places:
+        local.settle(cell, config.Place(id=at.id, member=at.id + 2, client=at.client, peer=at.peer, admin=at.admin))
+    found = local.find(cell.dir)
+    assert found is not None
+    assert [place.member for place in found.later] == [3, 4]
+
+
+def test_a_mounted_file_system_takes_the_new_member_when_it_is_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lost disk was mounted in its replica's place: a mount point cannot be renamed, and what failed there cannot be copied."""
+    cell = local.open_or_create(tmp_path / "cell", replicas=1, port=21_000)
+    at, home = cell.places[0], cell.replica_dir(1)
+    place = config.Place(id=1, member=2, client=at.client, peer=at.peer, admin=at.admin)
+
+    def busy(*_: object) -> None:
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+
+    monkeypatch.setattr(Path, "rename", busy)
+    with pytest.raises(ConfigurationError, match=r"replica-1 cannot be set aside: Device or resource busy"):
+        local.settle(cell, place)
+    monkeypatch.setattr(os.path, "ismount", lambda path: path == home)
+    with pytest.raises(ConfigurationError) as mounted:
+        local.settle(cell, place)
+    assert "mount an empty one there, and give the command again" in mounted.value.hint
+    assert local.find(cell.dir) == cell
+    shutil.rmtree(home)
+    (home / "lost+found").mkdir(parents=True)
+    assert local.settle(cell, place).later == (place,)
+    assert local.member_in(home) == 2
+
+
+def test_a_lost_disks_directory_is_nobodys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is set aside unread: a disk that fails is why its member is replaced."""
+    cell = local.open_or_create(tmp_path / "cell", replicas=1, port=21_000)
+    at, home, read = cell.places[0], cell.replica_dir(1), Path.read_bytes
+
+    def fails(self: Path) -> bytes:
+        if self.parent == home and "member = 1" in read(self).decode():
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return read(self)
+
+    monkeypatch.setattr(Path, "read_bytes", fails)
+    local.settle(cell, config.Place(id=1, member=2, client=at.client, peer=at.peer, admin=at.admin))
+    assert sorted(each.name for each in cell.dir.glob("left-*")) == ["left-replica-1-member-0"]
+    assert local.member_in(home) == 2
 
 
 def test_a_new_members_directory_whose_making_was_cut_short_behind_its_manifest_is_finished(

@@ -225,6 +225,24 @@ def test_a_segment_that_was_never_begun_is_dropped() -> None:
     assert found.dropped == [segment.name(2)]
 
 
+def test_much_damage_takes_no_longer_than_the_log_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind each damage all the rest was looked through: a start with sixty rotten records read its log sixty times."""
+    writer = begun()
+    places = [writer.add(VALUE, batch, 0, b"") for batch in range(2, 50)]
+    for at in places[::3]:
+        writer.spoil(at)
+        writer.spoil(at + 40)
+    looked, decode = [0], record.decode
+
+    def counted(data: bytes, at: int, crc_seed: int) -> record.Header | None:
+        looked[0] += 1
+        return decode(data, at, crc_seed)
+
+    monkeypatch.setattr(record, "decode", counted)
+    assert len(writer.scan().damaged) == 16
+    assert looked[0] < 5 * len(places)
+
+
 def test_every_intact_record_is_told_with_its_payload() -> None:
     """A start keeps what it is told here: nothing is read twice."""
     writer = begun()

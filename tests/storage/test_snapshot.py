@@ -138,3 +138,4 @@ def test_verify_looks_at_snapshots_too() -> None:
     assert verify(memory) == []
     memory.files[name(7)].write(300, b"?")
     assert [(problem.file, problem.kind) for problem in verify(memory)] == [(name(7), "payload")]
+    assert "; a start passes it over" in verify(memory)[0].detail, "and what repairs it"

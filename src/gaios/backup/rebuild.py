@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from gaios.backup.manifest import HEAD, Entry, Head, Manifest, Piece, Snapshot, decode, seal_of
+from gaios.backup.manifest import HEAD, Entry, Head, Manifest, Piece, Snapshot, decode, seal_of, taken_ms_of
 from gaios.backup.pieces import expand, unpack
 from gaios.backup.rebase import Rebuilt
 from gaios.backup.stores import OBJECT_BYTES_MAX, Found, Store
@@ -45,12 +45,32 @@ def read_head(store: Store) -> tuple[Head, Found]:
 
     Raises:
         ConfigurationError: there is none.
-        BackupDamaged: it cannot be trusted.
+        BackupDamaged: it cannot be trusted, or is gone.
     """
     found = store.get(HEAD)
     if found is None:
+        check_headless(store)
         raise ConfigurationError(reason=f"there are no backups in {store.url}", hint=f"make one: gaios snapshot save --dir DIR {store.url}")
     return decode(Head, found.data, HEAD), found
+
+
+def check_headless(store: Store, before_ms: int | None = None) -> None:
+    """That a store without a head never had one.
+
+    A new head would forget which generations were reserved, and what the old one named would be deleted a day later.  [SAFETY 23]
+
+    Args:
+        store: Which.
+        before_ms: Backups that were begun later do not count: somebody may be making the first one.
+
+    Raises:
+        BackupDamaged: there are backups in it.
+    """
+    for name in store.names():
+        if name.endswith("/manifest") and (before_ms is None or (taken_ms_of(name) or 0) < before_ms):
+            error = BackupDamaged(what=HEAD, reason=f"it is gone, and {name} is there: nothing says which backups were proved")
+            error.hint = "bring it back (an older version of the object, or a copy's), or name an empty store"
+            raise error
 
 
 def read_manifest(store: Store, entry: Entry, cell: str) -> Manifest:

@@ -20,7 +20,7 @@ from gaios import __version__
 from gaios.backup import manifest as documents
 from gaios.backup.manifest import HEAD, Entry, Head, Manifest, Piece, Proof, Snapshot, decode, encode, identifier, seal_of, taken_ms_of
 from gaios.backup.pieces import compress, expand, pack
-from gaios.backup.rebuild import CLOSING_BYTES_MAX, prove, read_manifest, snapshot_digest
+from gaios.backup.rebuild import CLOSING_BYTES_MAX, check_headless, prove, read_manifest, snapshot_digest
 from gaios.backup.source import Source
 from gaios.backup.stores import Store
 from gaios.errors import AnotherCell, BackupDamaged, ConfigurationError, Overloaded, ProtocolError, StaleBackup, StateDamaged
@@ -34,6 +34,8 @@ KEEP: Final = 7
 TRIES: Final = 4
 """Each try that fails is another's success."""
 ORPHAN_MS: Final = 86_400_000
+FIRST_MS: Final = 600_000
+"""The first backup of a store may take so long: until it counts, there is no head."""
 Note = Callable[[str], object]
 
 
@@ -61,7 +63,7 @@ def save(store: Store, directory: Path, *, now_ms: int, keep: int = KEEP, younge
         AnotherCell: the store has another cell's backups.
         StaleBackup: the directory is behind what the store has.
         StateDamaged: the directory, or its log against the store's, is not what it should be.
-        BackupDamaged: what was read back is not what was sent.
+        BackupDamaged: what was read back is not what was sent, or the store's head is gone.
         Overloaded: others wrote the head each time.
         Unavailable, ConfigurationError: the store does not answer, or does not let us.
     """
@@ -87,6 +89,8 @@ class _Save:
         self.store, self.source, self.now_ms, self.keep, self.note = store, source, now_ms, keep, note
         self.cell = source.cell.hex()
         self.found = store.get(HEAD)
+        if self.found is None:
+            check_headless(store, now_ms - FIRST_MS)
         self.head = Head(cell=self.cell) if self.found is None else decode(Head, self.found.data, HEAD)
         if self.head.cell != self.cell:
             error = AnotherCell(what=store.url, found=f"cell {self.head.cell}", expected=f"cell {self.cell}")

@@ -176,7 +176,12 @@ def restore(
     head, _ = read_head(store)
     plan = choose(store, head, backup=backup, to_slot=to_slot, to_ms=until_ms, accept_stale=accept_stale)
     output.note_if_watched(f"restoring {plan.base.id} of cell {head.cell} in memory …")
-    made = _Made(store, rebuild(store, plan), generation, read_only=read_only)
+    rebuilt = rebuild(store, plan)
+    if until_ms is not None and not rebuilt.slot:
+        raise ConfigurationError(
+            reason=f"at {_when(until_ms)} cell {head.cell} held nothing yet", hint="its backups and their times: gaios snapshot ls " + url
+        )
+    made = _Made(store, rebuilt, generation, read_only=read_only)
     if settings is not None:
         where, cell, places = settings.dir, settings.cell.id, len(settings.replica)
         if cell == head.cell:

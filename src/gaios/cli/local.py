@@ -145,7 +145,9 @@ def inherit(cell: "LocalCell", variable: str, value: str, flag: str, *, given: s
 
     running = control.is_supervised(cell) or any(control.pid_of(cell, each) for each in cell.ids)
     if running and given != os.environ.get(variable):
-        raise ConfigurationError(reason=f"the cell in {cell.dir} runs already", hint=f"stop it first: gaios down; then gaios up {flag}")
+        raise ConfigurationError(
+            reason=f"the cell in {cell.dir} runs already", hint=f"stop it first: gaios down --dir {cell.dir}; then gaios up {flag}"
+        )
     os.environ[variable] = value
 
 
@@ -158,7 +160,14 @@ async def acknowledged(cell: "LocalCell") -> None:
     import gaios
 
     async with gaios.connect(cell.endpoints, timeout=READY_S) as connected:
-        await connected.multiop()
+        try:
+            await connected.multiop()
+        except Unavailable as error:
+            told = await look(connected)
+            if told is None:
+                raise
+            sentences = [f"replica {replica.id}: {sentence}" for replica in told.replicas for sentence in replica.why]
+            raise Unavailable(waited_ms=error.waited_ms, reason="; ".join([told.why, *sentences])) from None
 
 
 async def supervised_until_acknowledged(cell: "LocalCell") -> None:
@@ -255,12 +264,12 @@ def answered(told: "CellStatus | None") -> set[int | None]:
 
 
 def takes_part(told: "CellStatus", ids: set[int], waited_s: float) -> bool:
-    """Whether there is nothing more to wait for: where too few answer to count on anybody, there is not."""
-    if told.tolerates is None or waited_s > TAKE_PART_S:
+    """Whether there is nothing more to wait for: where nobody else answers, nobody can count on it, or refuse it."""
+    if len(answered(told)) == 1 or waited_s > TAKE_PART_S:
         return True
     rows = [replica for replica in told.replicas if replica.id in ids]
     # One that was away for less than a lease or two is still counted on when it comes back; what it says of itself tells more.
-    return all(row.fit for row in rows) and (waited_s > SETTLE_S or not any(row.why for row in rows))
+    return all(row.fit or told.tolerates is None for row in rows) and (waited_s > SETTLE_S or not any(row.why for row in rows))
 
 
 async def answering(cell: "LocalCell", ids: set[int]) -> "CellStatus":
@@ -280,14 +289,14 @@ async def answering(cell: "LocalCell", ids: set[int]) -> "CellStatus":
         while True:
             told = await look(connected)
             silent = ids - answered(told)
-            if told is not None and not silent:
-                first_answer = first_answer or loop.time()
-                if takes_part(told, ids, loop.time() - first_answer):
-                    return told
             supervised = await asyncio.to_thread(failures.ask, cell)
             failed = supervised.failures if supervised is not None else {}
             if supervised is not None and (final := {i: failed[i] for i in ids if supervised.states[i] == "failed"}):
                 raise failures.refused(cell, final)
+            if told is not None and not silent:
+                first_answer = first_answer or loop.time()
+                if takes_part(told, ids, loop.time() - first_answer):
+                    return told
             if silent and loop.time() > end:
                 first = min(silent)
                 why = f": {failed[first].reason}" if first in failed else ""
@@ -305,6 +314,9 @@ def show_replicas(cell: "LocalCell", ids: tuple[int, ...], told: "CellStatus", *
         return
     output.write_line(f"replicas {names} answer" if len(set(ids)) > 1 else f"replica {names} answers")
     output.write_line(told.why)
+    for replica in told.replicas:
+        for sentence in replica.why if replica.id in ids else ():
+            output.write_line(f"replica {replica.id}: {sentence}")
 
 
 def show(cell: "LocalCell", *, json: bool) -> None:
@@ -316,7 +328,7 @@ def show(cell: "LocalCell", *, json: bool) -> None:
     joined = ",".join(endpoints)
     gaios = command()
     variable = "" if joined == ENDPOINTS_DEFAULT else f"GAIOS_ENDPOINTS={joined} "
-    output.write_line(f"a cell of {len(endpoints)} replicas in {cell.dir} acknowledges writes")
+    output.write_line(f"a cell of {len(endpoints)} replica{'' if len(endpoints) == 1 else 's'} in {cell.dir} acknowledges writes")
     output.write_line(f"endpoints: {joined}")
     output.write_line("try:")
     for line in ("put greeting hello", "get greeting", "status"):

@@ -1,6 +1,5 @@
 """session ls, tree: who is there, and who holds what.  [INTERFACE]"""
 
-import io
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from gaios.lock_api import NodeInfo, SessionInfo
 
 session = App(name="session", help="Show sessions of the lock service.")
+_COLUMNS = {"session": "right", "client": "left", "lease": "right", "left": "right", "handles": "right", "locks": "right"}
 
 
 @session.command
@@ -44,20 +44,11 @@ def session_json(found: "SessionInfo") -> dict[str, Any]:
 
 
 def _show(found: "list[SessionInfo]") -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("SESSION", "CLIENT", "LEASE", "LEFT", "HANDLES", "LOCKS"):
-        table.add_column(column, justify="left" if column == "CLIENT" else "right", no_wrap=True)
+    rows = []
     for each in found:
-        cells = (each.session, output.escaped(each.client.encode()), f"{each.lease_ms / 1_000:g} s", f"{each.left_ms / 1_000:.1f} s")
-        table.add_row(*(Text(str(cell)) for cell in (*cells, each.handles, each.locks)))
-    text = io.StringIO()
-    Console(file=text, width=200, force_terminal=output.is_terminal(), highlight=False).print(table)
-    for line in text.getvalue().splitlines():
-        output.write_line(line.rstrip())
+        who = (str(each.session), output.escaped(each.client.encode()), f"{each.lease_ms / 1_000:g} s", f"{each.left_ms / 1_000:.1f} s")
+        rows.append((*who, str(each.handles), str(each.locks)))
+    output.write_table(_COLUMNS, rows)
 
 
 async def tree(

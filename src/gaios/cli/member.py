@@ -37,6 +37,7 @@ Number = Annotated[
     Parameter(name="--member", converter=whole(1, 65_535), help="Only if this member is there yet; so the command may be given again."),
 ]
 _LOOK_S = 0.1
+_COLUMNS = {"replica": "right", "member": "right", "votes": "left", "client": "left", "peer": "left", "admin": "left"}
 
 
 @member.command
@@ -75,7 +76,7 @@ async def add(
             await _add_here(connected, here, replica, client)
             return exits.DONE
         where = _addresses(address or "", peer, admin)
-        place = replica or _free(await connected.members(), None)
+        place = replica or _place(await connected.members(), where["peer"])
         _invite(await connected.add_member(place, **where, timeout=client.timeout), client)
     return exits.DONE
 
@@ -182,6 +183,11 @@ def _addresses(client: str, peer: str | None, admin: str | None) -> dict[str, st
     for text in found.values():
         address(text)
     return found
+
+
+def _place(known: "Members", peer: str) -> int:
+    """Where a learner waits at this peer address: its addition was asked for before. Without one, the first place that is free."""
+    return next((each.id for each in known.members if not each.votes and each.peer == peer), 0) or _free(known, None)
 
 
 def _free(known: "Members", here: "LocalCell | None") -> int:
@@ -320,9 +326,8 @@ def _show(known: "Members", *, json: bool) -> None:
     if json:
         output.write_json({"config": known.number, "settled": known.settled, "members": rows})
         return
-    for row in rows:
-        kind = "voter" if row["votes"] else "learner"
-        output.write_line(f"replica {row['replica']}  member {row['member']}  {kind}  {row['client']}  {row['peer']}  {row['admin']}")
+    shown = ({**row, "votes": "yes" if row["votes"] else "no"} for row in rows)
+    output.write_table(_COLUMNS, (["–" if cell is None else str(cell) for cell in row.values()] for row in shown))
     output.write_line(
         f"configuration {known.number}" + ("" if known.settled else ", which is not settled yet: whom it removed must go on running")
     )

@@ -132,6 +132,7 @@ def leave(here: "LocalCell", replica: int) -> None:
         old = own(here, replica)
         here = local.settle(here, config.Place(id=old.id, client=old.client, peer=old.peer, admin=old.admin, member=0))
     control.reload(here)
+    control.mark_down(here, replica, down=False)  # whoever comes into that place is to run
     end(here, replica)
 
 

@@ -9,16 +9,20 @@ Rule 5. An error is one line on standard error.
 """
 
 import contextlib
+import io
 import re
 import sys
 from base64 import b64encode
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from gaios.api import Entry
 from gaios.cli.exits import OutputFailed, Report
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 _encode = msgspec.json.Encoder().encode
 _STEERING = re.compile(rb"\x7f|\xc2[\x80-\x9f]")
@@ -52,6 +56,24 @@ def write_json(value: object) -> None:
 def write_line(line: str) -> None:
     """One line for people."""
     write(line.encode("utf-8", "surrogateescape") + b"\n")
+
+
+def write_table(columns: Mapping[str, str], rows: "Iterable[Sequence[str | Text]]") -> None:
+    """A table for people. `columns`: each one's name, as JSON has it, and whether it is aligned `left` or `right`."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column, side in columns.items():
+        table.add_column(column.upper(), justify="right" if side == "right" else "left", no_wrap=True)
+    for cells in rows:
+        table.add_row(*(Text(each) if isinstance(each, str) else each for each in cells))
+    text = io.StringIO()
+    # Wide enough for its content: a table that is cut in a pipe or a narrow window is of no use to anyone.
+    Console(file=text, width=200, force_terminal=is_terminal(), highlight=False).print(table)
+    for line in text.getvalue().splitlines():
+        write_line(line.rstrip())
 
 
 def write(data: bytes) -> None:

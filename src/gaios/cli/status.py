@@ -3,7 +3,6 @@
 Each replica is asked for itself, for at most a second; what it says of others does not count.
 """
 
-import io
 import time
 from typing import TYPE_CHECKING
 
@@ -33,7 +32,7 @@ async def status(*, client: Client = CLIENT) -> int:
     if told is None or all(replica.role == "unreachable" for replica in told.replicas):
         # What the first of them said, or how it was silent, tells less than that all of them were.
         error = Unavailable(waited_ms=0, reason=f"no replica answers at {client.endpoints.replace(',', ', ')}")
-        error.hint = "start the cell: gaios up"
+        error.hint = "start the cell: gaios up --dir DIR"
         raise error
     if client.json:
         output.write_json(told)
@@ -44,22 +43,9 @@ async def status(*, client: Client = CLIENT) -> int:
 
 def show(told: "CellStatus") -> None:
     """A table and a sentence for people."""
-    from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column, justify in _COLUMNS.items():
-        table.add_column(column.upper(), justify="right" if justify == "right" else "left", no_wrap=True)
-    for cells in rows(told):
-        texts = [Text(each) for each in cells]
-        texts[1].stylize(_STYLES.get(cells[1], ""))
-        table.add_row(*texts)
-    text = io.StringIO()
-    # Wide enough for its content: a table that is cut in a pipe or a narrow window is of no use to anyone.
-    Console(file=text, width=200, force_terminal=output.is_terminal(), highlight=False).print(table)
-    for line in text.getvalue().splitlines():
-        output.write_line(line.rstrip())
+    output.write_table(_COLUMNS, ([cells[0], Text(cells[1], _STYLES.get(cells[1], "")), *cells[2:]] for cells in rows(told)))
     output.write_line(f"cell {told.cell}, epoch {told.epoch}, feature level {told.feature}: {told.why}")
     for replica in told.replicas:
         for sentence in replica.why:

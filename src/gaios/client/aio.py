@@ -12,19 +12,15 @@ Rule 3. What breaks a limit is refused here, before anything is sent, with the e
 import asyncio
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from gaios.client import endpoints as addresses
 from gaios.client.commands import Commands
-from gaios.client.core import STATUS
 from gaios.client.member_calls import MemberCalls
 from gaios.client.recipe_calls import Recipes
 from gaios.client.shell import Shell
-from gaios.client.status import CellStatus, Told, decode, merge
+from gaios.client.status import CellStatus, Told, merge
 from gaios.errors import Error
-
-STATUS_S: Final = 1.0
-"""How long `status` waits for each replica.  [INTERFACE `status`]"""
 
 
 def connect(endpoints: str | Iterable[str], *, timeout: float = 10.0) -> "Cell":
@@ -70,23 +66,4 @@ class Cell(Recipes, Commands, MemberCalls):
         """
         answers = await self._tell()
         found = [answer for answer in answers.values() if isinstance(answer, Told)]
-        if not found:
-            raise next(answer for answer in answers.values() if isinstance(answer, Error))
         return merge(found, [endpoint for endpoint, answer in answers.items() if isinstance(answer, Error)])
-
-    async def _tell(self) -> dict[str, Told | Error]:
-        """What each replica says, by endpoint; each is asked for at most a second."""
-        asked = dict.fromkeys(self._shell.core.endpoints)
-        answers: dict[str, Told | Error] = {}
-        while missing := [endpoint for endpoint in asked if endpoint not in answers]:
-            answers |= zip(missing, await asyncio.gather(*map(self._ask_status, missing)), strict=True)
-            for told in answers.values():
-                if isinstance(told, Told):
-                    asked |= dict.fromkeys(member.client for member in told.members if member.client)
-        return answers
-
-    async def _ask_status(self, endpoint: str) -> Told | Error:
-        try:
-            return decode(await self._shell.call(STATUS, b"", STATUS_S, endpoint))
-        except Error as error:
-            return error

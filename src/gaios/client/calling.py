@@ -5,12 +5,19 @@ Every call ends by its time-out, in one of three ways: it returns; it raises an 
 """
 # ruff: noqa: ASYNC109 (a call's time-out is the core's business: its outcome depends on what was sent by then)
 
+import asyncio
+from typing import Final
+
 from gaios import api
 from gaios.client import holding
 from gaios.client.arguments import seconds
-from gaios.client.core import READ, WRITE
+from gaios.client.core import READ, STATUS, WRITE
 from gaios.client.shell import Shell
-from gaios.errors import ConfigurationError, Error, ProtocolError, Unknown
+from gaios.client.status import Told, decode
+from gaios.errors import ConfigurationError, Error, ProtocolError, Unavailable, Unknown
+
+STATUS_S: Final = 1.0
+"""How long each replica is waited for that is asked for its state.  [INTERFACE `status`]"""
 
 
 class Calling:
@@ -49,3 +56,29 @@ class Calling:
             return api.decode_answer(answer)
         except Error as error:
             raise ProtocolError(reason=f"the answer cannot be read ({error})") from None
+
+    async def _tell(self) -> dict[str, Told | Error]:
+        """What each replica says, by endpoint; each is asked for at most a second.
+
+        Raises:
+            Unavailable: none answered.
+        """
+        asked = dict.fromkeys(self._shell.core.endpoints)
+        answers: dict[str, Told | Error] = {}
+        while missing := [endpoint for endpoint in asked if endpoint not in answers]:
+            answers |= zip(missing, await asyncio.gather(*map(self._ask_status, missing)), strict=True)
+            for told in answers.values():
+                if isinstance(told, Told):
+                    asked |= dict.fromkeys(member.client for member in told.members if member.client)
+        if not any(isinstance(told, Told) for told in answers.values()):
+            error = next(told for told in answers.values() if isinstance(told, Error))
+            if self.is_closed or not isinstance(error, Unavailable):
+                raise error
+            raise Unavailable(waited_ms=0, reason=f"no replica answers at {', '.join(answers)}: {error.reason}")
+        return answers
+
+    async def _ask_status(self, endpoint: str) -> Told | Error:
+        try:
+            return decode(await self._shell.call(STATUS, b"", STATUS_S, endpoint))
+        except Error as error:
+            return error

@@ -25,21 +25,13 @@ ASK_S = 2.0
 class MemberCalls(Calling):
     """The part of a `Cell` that changes its members."""
 
-    async def _tell(self) -> dict[str, Told | Error]:
-        """What each replica says of itself."""
-        raise NotImplementedError
-
     async def members(self) -> Members:
         """Who the members are, by the newest word of those replicas that answer within a second.
 
         Raises:
             Unavailable: none answered.
         """
-        answers = list((await self._tell()).values())
-        found = [answer for answer in answers if isinstance(answer, Told)]
-        if not found:
-            raise next(answer for answer in answers if isinstance(answer, Error))
-        return merge(found)
+        return merge([answer for answer in (await self._tell()).values() if isinstance(answer, Told)])
 
     async def add_member(self, replica: int, *, client: str, peer: str, admin: str, timeout: float | None = None) -> Change:
         """Have a new member, a learner until it has caught up, in the free place of this replica id, at these addresses (`HOST:PORT`).

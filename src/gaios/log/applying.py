@@ -193,14 +193,19 @@ class Applying(Belonging):
             self._steps.output.at_once.append((member, (core.CHOSEN, slot, ballot, value)))
 
     def _fetch(self, now: int, member: int, message: Message) -> int:
-        """A peer asks for a chosen value: supply it, from memory or by way of the disk; about how many bytes go out."""
-        slot = message[1]
+        """A peer asks for a chosen value: supply it, from memory or by way of the disk; about how many bytes go out.
+
+        Values are taken in order alone. So what is asked for behind one that comes from the disk comes from there, too: it would be there
+        first and be lost, and a busy cell's values leave memory as fast as the asker would come nearer.
+        """
+        slot, reads = message[1], self._steps.output.reads
         if slot <= self.core.truncated:
             if self.offer:
                 self._steps.output.at_once.append((member, (OFFER, self.offer)))
             return self.options.supply_bytes
-        if slot <= self._evicted and slot not in self.core.faulty:
-            self._steps.output.reads.append((member, slot))
+        is_behind = bool(reads) and reads[-1][0] == member and slot <= self.core.chosen
+        if (slot <= self._evicted or is_behind) and slot not in self.core.faulty:
+            reads.append((member, slot))
             return 0  # the shell, which finds out how much it is, bounds that
         self._steps.take(message, member, now)
         held = self.core.acc.get(slot)

@@ -101,6 +101,11 @@ class Boots:
         """Whether it is registered, and somebody else recorded it. For a boot that nobody else knows none before it is forgotten: an only
         voter may be an older copy, whose peers know others."""
         self._known = {member: boot for member, boot in found.boots.items() if member != me}
+        """Of those who left, too: a copy of one is known by nothing else, and may call itself a member of a newer configuration (rule 7).
+
+        Only numbers that were given are recorded. So there are fewer than `MEMBER_END` in the whole life of a cell, one for each member
+        that it ever had: some 40 bytes each of a state record, and of what a master tells the others.  [SAFETY 1, 28]
+        """
         self._mine = Boot(
             self._boot,
             self._nonce,

@@ -14,6 +14,7 @@ asked: it stays down until that is gone. Whoever asks for a stop or a start writ
 import contextlib
 import fcntl
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -26,7 +27,7 @@ from typing import Any, Final
 import msgspec
 
 from gaios.errors import ConfigurationError, DirectoryInUse, PortTaken, Unavailable
-from gaios.server import config, directory
+from gaios.server import config, directory, local
 from gaios.server.local import LocalCell
 
 SOCKET: Final = "control"
@@ -36,6 +37,8 @@ DOWN: Final = "down-"
 LINE_BYTES_MAX: Final = 65_536
 STOP_S: Final = 10.0
 """A replica that has not stopped so long after SIGTERM is killed: it finishes one disk batch, which takes milliseconds."""
+SEE_OUT_S: Final = 2.0
+"""A supervisor that let its lock go ends within this; one that goes on does something else, in a program of somebody's own."""
 
 
 def is_supervised(cell: LocalCell) -> bool:
@@ -153,6 +156,11 @@ def start(cell: LocalCell, ids: Collection[int]) -> list[int]:
         ConfigurationError: the cell has no such replica.
     """
     check_ids(cell, ids)
+    with local.alone(cell.dir):  # the others are to stay down: not those that another such command is about to start
+        return _start(cell, ids)
+
+
+def _start(cell: LocalCell, ids: Collection[int]) -> list[int]:
     if is_supervised(cell):
         for replica in ids:
             mark_down(cell, replica, down=False)
@@ -181,10 +189,13 @@ def stop(cell: LocalCell, ids: Collection[int] = ()) -> list[int]:
     stopped: set[int] = set()
     if is_supervised(cell):
         with contextlib.suppress(Unavailable):  # it died meanwhile: then we do it
-            stopped.update(ask(cell, {"do": "stop", **({"replicas": sorted(ids)} if ids else {})})["stopped"])
+            answer = ask(cell, {"do": "stop", **({"replicas": sorted(ids)} if ids else {})})
+            stopped.update(answer["stopped"])
             end = time.monotonic() + STOP_S
             while not ids and is_supervised(cell) and time.monotonic() < end:
                 time.sleep(0.01)
+            if not ids:
+                _see_out(answer["supervisor"])
     stopped.update(_stop_directly(cell, ids))
     if unmarked:
         raise ConfigurationError(
@@ -290,6 +301,16 @@ def _stop_directly(cell: LocalCell, ids: Collection[int]) -> list[int]:
             end += STOP_S
         time.sleep(0.02)
     return sorted(running)
+
+
+def _see_out(pid: int) -> None:
+    """Wait until a supervisor has ended: it stands in the cell's directory a little longer than it holds the lock, and keeps it mounted."""
+    if pid == os.getpid():  # it runs in a thread of this very process
+        return
+    with contextlib.suppress(ProcessLookupError):
+        handle = os.pidfd_open(pid)
+        select.select([handle], [], [], SEE_OUT_S)
+        os.close(handle)
 
 
 def send_stop(pid: int) -> None:

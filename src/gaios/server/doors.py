@@ -69,7 +69,7 @@ class Doors:
     def follow(self, node: Node) -> None:
         """Links to whoever is a member now, and to those who left and are there: they may supply what is lost here.
 
-        Who left keeps its own for a while: it is told over that.
+        Who left keeps its own for a while: it is told over that. Not one in whose place this replica is: nobody else answers there.
         """
         peers = node.replica.suppliers
         if peers is self._peers:
@@ -78,9 +78,10 @@ class Doors:
         loop = asyncio.get_running_loop()
         for member in self.links.keys() - {*peers}:
             loop.call_later(FAREWELL_S, self._part, member)
+        mine = node.places.peer(node.replica.me)
         for member in peers:
             address = node.places.peer(member)
-            if member not in self.links and address:
+            if member not in self.links and address not in {"", mine}:
                 place = node.replica.place_of(member)
                 self.links[member] = Link(
                     member=member,

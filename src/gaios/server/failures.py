@@ -20,6 +20,7 @@ from gaios.server.local import LocalCell
 
 TAIL_BYTES: Final = 65_536
 """What is read of a log: its last words are one line."""
+_LINE: Final = re.compile(r"[0-9:.]+ (debug|info|warning|error) +[a-z_]+( |$)|\{")
 _EXIT: Final = re.compile(r" error +exit .*?\breason=(?P<reason>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\S+)")
 _USAGE, _STATE = 2, 4
 
@@ -49,7 +50,10 @@ def ask(cell: LocalCell) -> States | None:
 
 
 def last_words(log: Path, since: int = 0) -> str:
-    """The reason in the last line of a replica's log, written from byte `since` on; empty if it said nothing."""
+    """The reason in the last line of a replica's log, written from byte `since` on; empty if it said none.
+
+    A line about something else is not why it ended: its last words may not have reached the disk.
+    """
     try:
         with log.open("rb") as file:
             file.seek(max(since, log.stat().st_size - TAIL_BYTES))
@@ -57,7 +61,7 @@ def last_words(log: Path, since: int = 0) -> str:
     except OSError:
         return ""
     said = [line.strip() for line in lines if line.strip()]
-    return next((reason for line in reversed(said) if (reason := _reason(line))), said[-1] if said else "")
+    return next((reason for line in reversed(said) if (reason := _reason(line))), said[-1] if said and not _LINE.match(said[-1]) else "")
 
 
 def _reason(line: str) -> str:

@@ -162,7 +162,17 @@ class Keeper:
     def _last_words(self) -> str:
         if self._said is None:
             return f"{self._unlogged} (exit code {self.code})" if self._unlogged else f"exit code {self.code}"
-        return failures.last_words(Path(f"/proc/self/fd/{self._said.fileno()}"), self._log_from) or f"exit code {self.code}"
+        said = failures.last_words(Path(f"/proc/self/fd/{self._said.fileno()}"), self._log_from)
+        return said or self._why_silent() or f"exit code {self.code}"
+
+    def _why_silent(self) -> str:
+        """Where its log takes nothing any more its last words are lost, and that is likely to be why it ended."""
+        path = self._cell.replica_dir(self.replica) / "log"
+        try:
+            path.open("ab").close()
+        except OSError as error:
+            return f"{path}: {error.strerror} (exit code {self.code})"
+        return ""
 
     def _watch(self, pid: int) -> bool:
         try:

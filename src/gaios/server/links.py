@@ -13,6 +13,7 @@ Rule 5. Both ends notice a peer that vanished without a word: a PING a second, a
 
 import asyncio
 import contextlib
+import os
 import random
 import socket
 from collections import deque
@@ -108,7 +109,8 @@ class Link(asyncio.Protocol):
                 await self._lost
                 welcomed = self._is_welcome
             except (OSError, TimeoutError) as error:
-                self._reason = str(error) or "no connection in time"
+                number = error.errno or 0  # below 0: of a name that is not found, and no system's error
+                self._reason = os.strerror(number).lower() if number > 0 else str(error) or "no connection in time"
             finally:
                 if self._transport is not None:
                     self._transport.abort()

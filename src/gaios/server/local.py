@@ -10,21 +10,25 @@
 
 Replica i listens on PORT+i-1 for clients, PORT+100+i-1 for peers, PORT+200+i-1 for the admin.
 
-Rule 1. Without cell.toml creation starts over, but only over what an unfinished creation can have left: where a replica was ever
+Rule 1. One process at a time creates a cell in a directory, or changes its manifest: it holds the directory's own lock.
+Rule 2. Without cell.toml creation starts over, but only over what an unfinished creation can have left: where a replica was ever
 started, or something else lies, nothing is removed. Only another restore starts over after an unfinished restore: a cell made in its place
 would be empty.
 """
 
+import contextlib
+import fcntl
 import os
 import re
 import secrets
 import shutil
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from gaios.backup.rebase import Base
-from gaios.errors import ConfigurationError, StateMissing
+from gaios.errors import ConfigurationError, Error, StateMissing
 from gaios.server import config, directory
 
 MANIFEST: Final = "cell.toml"
@@ -32,6 +36,8 @@ RESTORING: Final = "restoring"
 HOST: Final = "127.0.0.1"
 REPLICAS: Final = 5
 PORT: Final = 7420
+ALONE_S: Final = 10.0
+"""Directories are made in a second; a restore reads its backup before."""
 _PEER, _ADMIN = 100, 200
 _OURS: Final = re.compile(r"replica-[0-9]{1,2}|supervisor\.lock|supervisor\.log|control|cell\.toml\.new|restoring(\.new)?|down-[0-9]{1,2}")
 
@@ -117,7 +123,7 @@ def open_or_create(
         places = founders(REPLICAS if replicas is None else replicas, PORT if port is None else port)
         if check is not None:
             check(places)
-        return create(path, places)
+        found = create(path, places)
     if replicas is not None and replicas != len(found.ids):
         hint = "gaios member add, remove and replace change who they are"
         raise ConfigurationError(reason=f"the cell in {path} has {len(found.ids)} replicas, not {replicas}", hint=hint)
@@ -165,8 +171,11 @@ def create(
 ) -> LocalCell:
     """A new cell. Every replica's directory is made first, the manifest last. `made_of`: what it begins with, where that is not nothing.
 
+    Without `made_of` it may be one that another process created meanwhile.
+
     Raises:
-        ConfigurationError: the directory holds something that no unfinished creation left, or an unfinished restore and `made_of` is None.
+        ConfigurationError: the directory holds something that no unfinished creation left, or an unfinished restore and `made_of` is None,
+            or another process is at work there.
         StateMissing: a replica was started here, so this was a cell, and its manifest is gone.
     """
     where = Path(path).absolute()
@@ -174,9 +183,17 @@ def create(
         check_restored(where)
     try:
         where.mkdir(parents=True, exist_ok=True)
-        _clear(where)
     except (FileExistsError, NotADirectoryError):
         raise ConfigurationError(reason=f"{where} is not a directory") from None
+    with alone(where):
+        there = find(where)
+        if there is not None and made_of is not None:
+            raise ConfigurationError(reason=f"there is a cell in {where} already")
+        return there or _create(where, places, made_of)
+
+
+def _create(where: Path, places: tuple[config.Founder, ...], made_of: Callable[[config.Cell], Base] | None) -> LocalCell:
+    _clear(where)
     made = LocalCell(where, config.Cell(id=secrets.token_hex(16), name=where.name[:64] or "gaios"), places)
     base = made_of(made.cell) if made_of is not None else None
     if base is not None:
@@ -189,6 +206,32 @@ def create(
     directory.write_durably(made.manifest, config.manifest_text(made.cell, places).encode())
     (where / RESTORING).unlink(missing_ok=True)
     return made
+
+
+@contextlib.contextmanager
+def alone(where: Path) -> Iterator[None]:
+    """Nobody else creates a cell in this directory, changes its manifest, or starts a part of it: of two, one would undo the other's work.
+
+    Raises:
+        ConfigurationError: somebody else has been at it for `ALONE_S`.
+    """
+    held = os.open(where, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        end = time.monotonic() + ALONE_S
+        while True:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if time.monotonic() > end:
+                    raise ConfigurationError(
+                        reason=f"another process has been creating or changing the cell in {where} for {ALONE_S:g} s",
+                        hint="wait for it, or end it, and give the command again",
+                    ) from None
+                time.sleep(0.02)
+        yield
+    finally:
+        os.close(held)
 
 
 def _clear(where: Path) -> None:
@@ -226,12 +269,17 @@ def settle(cell: LocalCell, place: config.Place) -> LocalCell:
     Done again after a crash, it finishes what was begun.
 
     Raises:
-        ConfigurationError: a directory is there that is this member's already, or nobody's.
+        ConfigurationError: a directory is there that is this member's already, or nobody's, or that cannot be set aside.
         DiskFailed: it could not be written.
     """
+    with alone(cell.dir):
+        return _settle(find(cell.dir) or cell, place)  # another command may have settled another place since that was read
+
+
+def _settle(cell: LocalCell, place: config.Place) -> LocalCell:
     home = cell.replica_dir(place.id)
-    if home.exists() and not (place.member and member_in(home) == place.member):
-        shutil.move(home, _aside(home))
+    if os.path.lexists(home) and not (place.member and member_in(home) == place.member):
+        _set_aside(home)
     made = cell._replace(later=(*(each for each in cell.later if each.id != place.id), place))
     if place.member and not member_in(home):
         directory.create(
@@ -242,15 +290,38 @@ def settle(cell: LocalCell, place: config.Place) -> LocalCell:
 
 
 def member_in(home: Path) -> int:
-    """The member whose directory this is; 0: unknown, or nobody's yet, for its making was cut short."""
-    if not (home / directory.MANIFEST).exists() or (home / directory.CREATING).exists():
+    """The member whose directory this is; 0: unknown, as where its disk fails, or nobody's yet, for its making was cut short."""
+    try:
+        if not (home / directory.MANIFEST).exists() or (home / directory.CREATING).exists():
+            return 0
+        (home / directory.MANIFEST).read_bytes()
+    except OSError:
         return 0
     member = config.read_file(home / directory.MANIFEST).get("member")
     return member if isinstance(member, int) else 0
 
 
+def _set_aside(home: Path) -> None:
+    """Keep a directory that its place needs no more, for whoever wants to look into it; a file system that is mounted there stays.
+
+    Raises:
+        ConfigurationError: it cannot be renamed, and is not empty.
+    """
+    try:
+        home.rename(_aside(home))
+    except OSError as error:
+        if os.path.ismount(home):
+            hint = "it is a file system of its own: unmount it, or mount an empty one there, and give the command again"
+            try:
+                directory.check_absent(home)
+            except Error:
+                raise ConfigurationError(reason=f"{home} cannot be set aside: {error.strerror}", hint=hint) from None
+            return
+        raise ConfigurationError(reason=f"{home} cannot be set aside: {error.strerror}", hint=f"ls -ld {home.parent}") from None
+
+
 def _aside(home: Path) -> Path:
-    """A name for a directory that its place needs no more; it is kept, for whoever wants to look into it."""
+    """A name that no directory has."""
     base = home.with_name(f"left-{home.name}-member-{member_in(home)}")
     names = (base, *(base.with_name(f"{base.name}-{number}") for number in range(2, 1_000)))
     return next(name for name in names if not name.exists())

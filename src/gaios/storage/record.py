@@ -15,7 +15,7 @@ Checksums are CRC-32C (Castagnoli), which finds every single burst of up to 32 b
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import NamedTuple, cast
 
@@ -192,16 +192,19 @@ def candidates(data: bytes, at: int, crc_seed: int, segment: int, base: int = 0)
 
     What lies inside the payload of a record that has an intact header is that record's business, and is skipped.
     """
-    found = []
+    return list(following(data, at, crc_seed, segment, base))
+
+
+def following(data: bytes, at: int, crc_seed: int, segment: int, base: int = 0) -> Iterator[Header]:
+    """The same, one after the other: whoever needs the next one alone does not look through the rest of a segment."""
     at = data.find(_START, at)
     while at >= 0:
         header = decode(data, at, crc_seed) if (base + at) % ALIGNMENT == 0 else None
         if header is not None and header.segment == segment and header.offset == base + at:
-            found.append(header)
+            yield header
             at = data.find(_START, at + size(header.length))
         else:
             at = data.find(_START, at + 1)
-    return found
 
 
 def read(reader: Reader, crc_seed: int, where: Location) -> Record:

@@ -128,6 +128,7 @@ class _Scanner:
             return self._end(fault, data, index)
         elif not self._enter(fault, data, inside, index):
             return found.damage is None
+        end = written(data)
         while True:
             start = inside.offset
             for header, payload in walk(data, inside, self.crc_seed):
@@ -136,7 +137,7 @@ class _Scanner:
             if inside.offset > start:
                 self.open.clear()
             fault = fault_of_record(file, data, inside, self.crc_seed)
-            nothing = written(data) <= inside.offset
+            nothing = end <= inside.offset
             if nothing and inside.offset > OPENING_BYTES:
                 break
             if not self._is_damage(fault, data, inside, index):
@@ -206,7 +207,7 @@ class _Scanner:
 
     def _behind(self, data: bytes, at: int, number: int, tail: Tail) -> Header | None:
         """The next intact record of this segment that may follow."""
-        headers = record.candidates(data, at, self.crc_seed, number)
+        headers = record.following(data, at, self.crc_seed, number)
         plausible = (h for h in headers if h.sequence > tail.sequence and h.batch >= tail.batch and h.version == record.VERSION)
         return next(plausible, None)
 
@@ -214,7 +215,7 @@ class _Scanner:
         """Was something durable that is not there any more? Otherwise it is an unfinished write, or just the end."""
         evidence = self._evidence(fault, data, tail.next_batch, index)
         self.reason = ""
-        if evidence > tail.next_batch:
+        if evidence:
             self.reason = f"; an intact record of batch {evidence} behind it proves that it was synced"
         elif self.known.batch >= tail.next_batch:
             ends = f"the log ends with batch {tail.batch}, but the promise copies say that batch {self.known.batch} was synced"
@@ -224,16 +225,18 @@ class _Scanner:
     def _evidence(self, fault: Fault, data: bytes, batch: int, index: int) -> int:
         """A batch above this one of which something intact stands behind the fault; 0 if there is none."""
         number = self.numbers[index]
-        newest = max((header.batch for header in record.candidates(data, fault.resume, self.crc_seed, number)), default=0)
+        found = next((header.batch for header in record.following(data, fault.resume, self.crc_seed, number) if header.batch > batch), 0)
         for later in self.numbers[index + 1 :]:
-            if newest > batch:
+            if found:
                 break
             file = segment.name(later)
             rest = self.reader.read(file, 0, self.reader.size(file))
             opening = segment.decode(rest)
-            opened = opening.batch if opening is not None and opening.segment == later else 0
-            newest = max([newest, opened, *(header.batch for header in record.candidates(rest, 0, self.crc_seed, later))])
-        return newest
+            if opening is not None and opening.segment == later and opening.batch > batch:
+                found = opening.batch
+            else:
+                found = next((header.batch for header in record.following(rest, 0, self.crc_seed, later) if header.batch > batch), 0)
+        return found
 
     def _detail(self, problem: Problem) -> str:
         return problem.detail + (self.reason if problem.kind != "cell" else "")

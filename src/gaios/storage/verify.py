@@ -48,7 +48,7 @@ def verify(reader: Reader) -> list[Problem]:
         ends = [segment.name(number) for number in absent if number not in numbers]
         problems += [Problem(file, 0, "missing", "the file is not there") for file in ends]
     identity = _owner(reader, newest, numbers)
-    problems += snapshot.check(reader, None if identity is None else identity.cell)
+    problems += map(_of_snapshot, snapshot.check(reader, None if identity is None else identity.cell))
     if identity is None:
         return problems + [Problem(segment.name(number), 0, "opening", "no intact opening block stands at the start") for number in numbers]
     replaced: list[Place] = []
@@ -69,6 +69,12 @@ def verify(reader: Reader) -> list[Problem]:
 def _of_copies(problem: Problem, other: bool) -> Problem:
     """Damage of a promise copy, and what becomes of it."""
     mends = "the next start writes it anew from the other copy" if other else "nothing mends it: this replica's state is lost"
+    return problem._replace(detail=f"{problem.detail}; {mends}")
+
+
+def _of_snapshot(problem: Problem) -> Problem:
+    """Damage of a snapshot, and what becomes of it."""
+    mends = "a start passes it over for another one or for more of the log, and a replica that runs fetches it again from a peer"
     return problem._replace(detail=f"{problem.detail}; {mends}")
 
 
