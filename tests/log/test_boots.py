@@ -10,7 +10,7 @@ from gaios.configuration import MEMBER_END
 from gaios.errors import StateLost
 from gaios.log import Copies, Recovered, Status, codec, recover
 from gaios.log.boots import Boots, Remembered, lineage
-from gaios.log.codec import BOOT, BOOTED, LINEAGE_MAX, Message
+from gaios.log.codec import BOOT, BOOTED, LINEAGE_MAX, NEWS, Message
 from gaios.log.options import MS
 from gaios.log.records import Boot, Record, RecordKind, State, encode
 from gaios.log.space import Room
@@ -534,3 +534,24 @@ def test_a_learner_is_informed_by_a_majority_of_the_voters() -> None:
     learner.start()
     boots = learner.replica.boots
     assert boots.is_informed, "it votes"
+
+
+def test_who_was_removed_and_cannot_register_is_told_so_though_the_first_news_was_lost() -> None:
+    """All but one of those whom it knows are gone: that one recorded its boot, and was never asked again (seed 3062 of the swarm)."""
+    cell, _, _ = running(5)
+    one = cell.nodes[1]
+    one.up = False
+    cell.run(2_000)
+    for member in (1, 2, 3, 4):
+        master = cell.elect()
+        assert changed(cell, master, master.replica.configuration.removed(member)) == Status.DONE
+        cell.run(1_000)
+        cell.nodes[member].up = False
+    assert cell.elect().me == 5
+    cell.cut = lambda _a, to, message: to == 1 and message[0] == NEWS
+    one.start()
+    cell.run(500)
+    assert one.replica.boots.why() == "takes no part yet: 1 of 4 others have recorded its boot"
+    cell.cut = lambda _a, _b, _m: False
+    cell.run(2_000)
+    assert one.removed is not None

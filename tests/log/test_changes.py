@@ -422,7 +422,7 @@ def test_what_may_yet_be_taken_is_told_apart_from_what_never_will() -> None:
 
 
 def test_a_majority_of_the_new_voters_goes_on_by_itself_soon_after_the_change() -> None:
-    """All lose their power, and the master, one of two until a moment before, never comes back: that they are three stood in memory alone."""
+    """All lose their power, and the master, one of two until then, never comes back: that they are three stood in memory alone."""
     cell, master, _ = running(2)
     told = master.replica.configuration.added(3)
     assert changed(cell, master, told) == Status.DONE

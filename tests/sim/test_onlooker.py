@@ -54,6 +54,23 @@ def test_a_lease_ends_when_the_core_says_so() -> None:
     assert not participant.holds_lease(end)
 
 
+def test_a_lease_that_lapsed_in_a_pause_ends_by_the_voters_who_granted_it() -> None:
+    """Who wakes may learn of other voters first: of their grants it had none (seed 3041 of the swarm)."""
+    cell = quiet()
+    cell.world.run(S)
+    seat = master_of(cell)
+    assert seat.node is not None
+    seat.pause(S, "take")
+    cell.world.run(S + S // 2)
+    core = seat.node.replica.core
+    until_ns = seat.clock.when(lease_end(core))
+    core.config, core.voters = 1, 0b1110_0000
+    cell.world.run(3 * S)
+    seat.onlooker.ended()
+    held = max(lease.until_ns for lease in cell.observations.leases if lease.replica == seat.replica and lease.from_ns < until_ns)
+    assert held == until_ns < 2 * S, "not when it woke"
+
+
 def test_every_promise_is_compared_with_what_is_durable_when_it_leaves() -> None:
     """No crash is needed to find a promise that left too early: the onlooker asks what a power cut would leave."""
     cell = quiet()

@@ -7,7 +7,8 @@ Rule 1. A boot is a number that grows with each start, and a nonce that nobody d
 before it says so, whether its own boot is registered or not.
 Rule 2. A replica takes part in nothing until its boot is registered: recorded by all others, or a beat after its start by a majority of the
 others, or a lease term after its start by so many that they are a majority together with itself. So the only voter waits that long, but for
-the first boot of its directory: it may be an older copy, from when it was alone, and then others dial it.
+the first boot of its directory: it may be an older copy, from when it was alone, and then others dial it. Until then those who recorded the
+boot hear it again now and then: with their answers comes who the members are.
 Rule 3. A peer hears a member only in the boot that it recorded, and with its nonce. It records a boot that is higher than the last one and
 comes from it: a directory whose boots do not hold the last one recorded is a copy of an older state, however often it was started since.
 Rule 4. Peers remember the newest ballot and slot that a member acknowledged. One that remembers less than a peer does was rolled back.
@@ -43,6 +44,8 @@ _BALLOTS: Final = frozenset({core.PREPARE, core.ACCEPT, core.LEARN, core.HEARTBE
 
 _TELL: Final[Message] = (BOOTED, 0, 0, [])
 """Tell your boot again, and what you know of the others'."""
+_AGAIN_MS: Final = 1_000
+"""Between two tellings of a boot that is not registered to those who recorded it: what they said of the members may have been lost."""
 _KEPT: Final = LINEAGE_MAX - 2
 """Boots that are told though one since was registered: that may have been with members who are gone, by an older copy of this directory.
 All that there is room for: a peer that missed more of them knows an older boot than all that are told, and believes those."""
@@ -120,6 +123,7 @@ class Boots:
         """Whether records of others' boots may be missing, and members that told what they have recorded."""
         self._changed: set[int] = set()
         self._change_due = self._tell_due = FAR
+        self._again_due = now + _AGAIN_MS * MS
         if not self.is_registered:
             self._tell_due = now + options.retransmit_ms * MS
             steps.output.after.append((OTHERS, self._told))
@@ -278,7 +282,9 @@ class Boots:
         """Do what is due: tell the boot again, write down what was seen, and, as a master, let the others know it."""
         if now >= self._tell_due:
             self._tell_due = now + (self._options.term_ms if self.is_registered else self._options.retransmit_ms) * MS
-            self._steps.output.after += [(member, self._told) for member in self._roster.suppliers if self._is_missing(member)]
+            again = not self.is_registered and now >= self._again_due
+            self._steps.output.after += [(member, self._told) for member in self._roster.suppliers if again or self._is_missing(member)]
+            self._again_due = now + _AGAIN_MS * MS if again else self._again_due
             self._steps.output.after += self._questions()
         if now >= self._change_due:
             self._change_due = FAR

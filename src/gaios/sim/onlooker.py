@@ -96,16 +96,21 @@ def lease_end(participant: Any) -> int:  # noqa: ANN401 (a participant, planted 
     return 1 << 62
 
 
-_Standing = tuple[int, int, int, dict[int, int]]
-"""A participant's phase, ballot, promise and grants: all that its lease hangs on."""
+_Standing = tuple[tuple[int, int, int, int, int], dict[int, int]]
+"""A participant's phase, ballot, promise, configuration and voters, and its grants: all that its lease hangs on."""
 
 
 def _standing(participant: Any) -> _Standing:  # noqa: ANN401 (as above)
-    return participant.phase, participant.bal, participant.promised, participant.grants.copy()
+    return _office(participant), participant.grants.copy()
+
+
+def _office(participant: Any) -> tuple[int, int, int, int, int]:  # noqa: ANN401 (as above)
+    return participant.phase, participant.bal, participant.promised, participant.config, participant.voters
 
 
 def _stand(participant: Any, standing: _Standing) -> None:  # noqa: ANN401 (as above)
-    participant.phase, participant.bal, participant.promised, participant.grants = standing
+    office, participant.grants = standing
+    participant.phase, participant.bal, participant.promised, participant.config, participant.voters = office
 
 
 class Onlooker:
@@ -208,11 +213,11 @@ class Onlooker:
             until = lease_end(participant)
             _stand(participant, now)
             self._held = None
-            self._lease.renewed(held[1], until)
+            self._lease.renewed(held[0][1], until)
 
     def _watch_lease(self, participant: Any, now: int) -> None:  # noqa: ANN401 (as above)
         held, true_ns = self._held, self._world.now_ns
-        if held is not None and now < self._sure_ns and (participant.phase, participant.bal, participant.promised) == held[:3]:
+        if held is not None and now < self._sure_ns and _office(participant) == held[0]:
             self._held = _standing(participant)
             return
         holds = participant.holds_lease(now)
