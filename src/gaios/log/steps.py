@@ -129,7 +129,7 @@ class Steps:
     @property
     def is_silent(self) -> bool:
         """Whether nobody can tell what this replica accepted: it must neither promise nor vote."""
-        return self.core.chosen < self.silent_through or self.is_unsure
+        return self.core.chosen < self.silent_through or (bool(self._unnamed or self._unread) and self.is_unsure)
 
     @property
     def is_unsure(self) -> bool:

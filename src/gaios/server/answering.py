@@ -112,7 +112,10 @@ class Answering:
 
     def _attend(self, now: int) -> bool:
         """Answer KeepAlives; whether the steward put anything into the log."""
-        before = self.steward.charges
-        for (connection, request), status, body in self.steward.take(now, self.reign):
+        steward, reign = self.steward, self.reign
+        if not reign and steward.is_idle:
+            return False
+        before = steward.charges
+        for (connection, request), status, body in steward.take(now, reign):
             self.guests.say(connection, encode_answer(request, status, 0, 0, self._explain(status, body) if status else body))
-        return self.gated.attend(now) or self.steward.charges > before
+        return self.gated.attend(now) or steward.charges > before

@@ -248,14 +248,15 @@ class Node(Answering):
             StateLost: this replica is a copy of an older state, or has one that runs.
             TooOld: the cell has a feature level that this version does not support.
         """
-        sender, boot, config, messages = codec.decode(body, self.replica.applier.highest)
+        replica = self.replica
+        sender, boot, config, messages = codec.decode(body, replica.applier.highest)
         if sender != member:
             raise errors.ProtocolError(reason=f"member {member} sent a frame of member {sender}")
-        if config > self.replica.told.number:
-            self.replica.overtaken(now, member, boot, nonce, config)
-        news = self.replica.receive(now, member, boot, nonce, messages)
-        news = news or self.replica.told.number != self._listed
-        return news or self.replica.master != self._told or self.replica.deadline_ns() < self._deadline_ns
+        if config > replica.told.number:
+            replica.overtaken(now, member, boot, nonce, config)
+        if replica.receive(now, member, boot, nonce, messages) or replica.told.number != self._listed:
+            return True
+        return replica.master != self._told or replica.deadline_ns() < self._deadline_ns
 
     def disk_done(self, now: int) -> None:
         """The batch in flight is carried out and durable."""
@@ -305,8 +306,9 @@ class Node(Answering):
 
     def drain(self, now: int) -> Effects:
         """Everything there is to do now. Call it after events, once a turn of the loop."""
-        replica = self.replica
-        replica.set_room(now, self.commit.room)
+        replica, commit = self.replica, self.commit
+        if commit.room != replica.space.room:
+            replica.set_room(now, commit.room)
         while True:
             output = replica.output(now)
             if output is not None:
@@ -321,9 +323,10 @@ class Node(Answering):
         evidence, replica.doubt.evidence = replica.doubt.evidence, None
         if evidence is not None and evidence.fatal is not None:
             return Effects(None, None, [], [], [], self.steward.due_ns(), None, evidence)
-        disk = self.commit.batch(now)
-        spare = self.commit.spare(now, began=disk is not None)
-        replica.set_room(now, self.commit.room)  # the batch took some: what that means is for the next turn, due at once
+        disk = commit.batch(now)
+        spare = commit.spare(now, began=disk is not None)
+        if commit.room != replica.space.room:  # the batch took some: what that means is for the next turn, due at once
+            replica.set_room(now, commit.room)
         if replica.master != self._told:
             self._announce()
         if replica.told.number != self._listed:
@@ -337,11 +340,14 @@ class Node(Answering):
             snapshot = self.snapshots.work(now)
             self._outbox.add(self.snapshots.said)
             self.snapshots.said = []
-        if now >= self.scrubber.due_ns():
-            scrub = self.scrubber.work(now, self.commit.journal.sealed, [kept.handle.slot for kept in self.snapshots.kept])
-        log_ns, beside_ns = min(replica.deadline_ns(), self.commit.due_ns()), min(self.snapshots.due_ns(), self.scrubber.due_ns())
+        scrub_ns = self.scrubber.due_ns()
+        if now >= scrub_ns:
+            scrub = self.scrubber.work(now, commit.journal.sealed, [kept.handle.slot for kept in self.snapshots.kept])
+            scrub_ns = self.scrubber.due_ns()
+        log_ns, beside_ns = min(replica.deadline_ns(), commit.due_ns()), min(self.snapshots.due_ns(), scrub_ns)
         self._deadline_ns = min(log_ns, beside_ns, self.seclusion.due_ns(), self.steward.due_ns())
-        return Effects(disk, spare, self._outbox.take(), list(self.guests.take()), local, self._deadline_ns, snapshot, evidence, scrub)
+        to_clients = list(self.guests.take()) if self.guests.talking else []
+        return Effects(disk, spare, self._outbox.take(), to_clients, local, self._deadline_ns, snapshot, evidence, scrub)
 
     def check(self) -> None:
         """Raise `InvariantViolated` when an invariant of the log, or of what it is kept with, does not hold."""
