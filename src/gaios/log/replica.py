@@ -178,6 +178,8 @@ class Replica(Hearing):
             else:
                 heard = tag not in _SPEAKS or not self._steps.is_silent
                 self._note(now, member, message, fired=heard and self._steps.take(message, member, now))
+        if self.core.chosen == chosen and all(message[0] == core.ACCEPTED for message in messages):
+            return False  # votes that decide nothing: most do not
         self._settle(now)
         if self.core.chosen != chosen or self._proposes != proposes:
             return True
@@ -224,8 +226,8 @@ class Replica(Hearing):
         while self._unsynced and self._unsynced[0][0] <= number:
             self._reign.pace.synced(now, self._unsynced.popleft()[1])
         self._steps.synced(number)
-        self.doubt.synced(now, number)
-        self._settle(now)
+        if self.doubt.synced(now, number):  # of all that waits for a disk that alone is to be dealt with here
+            self._settle(now)
 
     def tick(self, now: int) -> None:
         """Time passed: do what is due."""
