@@ -137,19 +137,27 @@ class HandCell:
         if effects.scrub is not None:
             node.scrubbed(self.now, effects.scrub())
             self.due_ns[member] = 0
-        for to, body, _ in effects.to_peers:
-            if member not in self.cut and to not in self.cut:
-                self.wire.append((to, member, body))
+        self._send(member, effects)
         for connection, data in effects.to_clients:
             self.frames[member].setdefault(connection, []).extend(Decoder(1 << 30, magic=False).feed(data))
         self.local += effects.local
         return effects
 
+    def _send(self, member: int, effects: Effects) -> None:
+        for to, body, _ in effects.to_peers:
+            if member not in self.cut and to not in self.cut:
+                self.wire.append((to, member, body))
+
     def sync(self, member: int) -> None:
         """Carry a node's batch out."""
         self.disks[member].execute(self.pending.pop(member))
-        self.nodes[member].disk_done(self.now)
-        self.drain(member)
+        node = self.nodes[member]
+        if node.disk_done(self.now):
+            self.drain(member)
+            return
+        self._send(member, node.release(self.now))
+        effects = self.drain(member)
+        assert not any((effects.disk, effects.to_peers, effects.to_clients, effects.local))
 
     def settle(self) -> None:
         """Let disks and messages go on until nothing moves."""

@@ -126,10 +126,10 @@ def _check_level(level: int, highest: int) -> None:
 
 
 def _check(member: int, message: object) -> Message:
-    tag = message[0] if type(message) is list and message else 0
-    if type(tag) is int and tag in OWN:
+    if type(message) is list and message and type(tag := message[0]) is int and tag in OWN:
         return OWN[tag](message)
     checked = check_message(message)
+    tag = checked[0]
     if tag == core.FETCH:
         return checked
     ballot, slot = (checked[2], checked[1]) if tag == core.CHOSEN else (checked[1], checked[3] if tag in _SLOT_THIRD else 0)

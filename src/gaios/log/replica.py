@@ -221,13 +221,15 @@ class Replica(Hearing):
         self._steps.know_damage({place: set(lost)}, lost, now)
         self._settle(now)
 
-    def synced(self, now: int, number: int) -> None:
-        """Every record through Output `number` is durable."""
+    def synced(self, now: int, number: int) -> bool:
+        """Every record through Output `number` is durable. False: `output` has nothing more for it."""
         while self._unsynced and self._unsynced[0][0] <= number:
             self._reign.pace.synced(now, self._unsynced.popleft()[1])
         self._steps.synced(number)
-        if self.doubt.synced(now, number):  # of all that waits for a disk that alone is to be dealt with here
-            self._settle(now)
+        if not self.doubt.synced(now, number):  # of all that waits for a disk that alone is to be dealt with here
+            return False
+        self._settle(now)
+        return True
 
     def tick(self, now: int) -> None:
         """Time passed: do what is due."""

@@ -29,7 +29,7 @@ from gaios.server.commit import GroupCommit, Waiting
 from gaios.server.effects import Effects, Limits
 from gaios.server.facts import facts as facts_of
 from gaios.server.gated import Gated
-from gaios.server.guests import LOCAL, OWN, Connection, Guest, Guests
+from gaios.server.guests import LOCAL, OWN, Connection, Guests
 from gaios.server.loading import Found, load
 from gaios.server.outbox import Outbox, framed
 from gaios.server.places import Places
@@ -178,13 +178,6 @@ class Node(Answering):
 
     # -- events ----------------------------------------------------------------------------------------------------------
 
-    def client_came(self, connection: Connection) -> Guest:
-        """A client is connected; its numbers, from 1, are never used twice. Its first frame says so too."""
-        guest = self.guests.came(connection)
-        if self.replica.told.number:
-            self.guests.say(connection, self._members())
-        return guest
-
     def client_frame(self, now: int, connection: Connection, kind: int, body: bytes) -> None:
         """A frame came from a client; `now` was taken after it did.
 
@@ -221,15 +214,6 @@ class Node(Answering):
         else:
             raise errors.ProtocolError(reason=f"a client sent a frame of kind {kind}")
 
-    def client_gone(self, connection: Connection) -> None:
-        """A client's connection is closed; what it asked for goes on, unanswered."""
-        self.guests.gone(connection)
-        self.watches.gone(connection)
-
-    def client_paused(self, connection: Connection, *, paused: bool) -> None:
-        """A client takes nothing more for now, or again: its events wait, within bounds."""
-        self.watches.paused(connection, paused=paused)
-
     def submit(self, now: int, request: int, entry: bytes) -> None:
         """The embedding program's own write; its answer comes in `Effects.local`."""
         self.gated.submit(now, (LOCAL, request), entry)
@@ -254,20 +238,22 @@ class Node(Answering):
             raise errors.ProtocolError(reason=f"member {member} sent a frame of member {sender}")
         if config > replica.told.number:
             replica.overtaken(now, member, boot, nonce, config)
-        if replica.receive(now, member, boot, nonce, messages) or replica.told.number != self._listed:
-            return True
-        return replica.master != self._told or replica.deadline_ns() < self._deadline_ns
+        return self._hear(now, member, boot, nonce, messages)
 
-    def disk_done(self, now: int) -> None:
-        """The batch in flight is carried out and durable."""
-        after, number = self.commit.done(now)
+    def disk_done(self, now: int) -> bool:
+        """The batch in flight is durable. False: nothing came of it but what `release` gives, and `drain` need not be called for it."""
+        replica, (after, number) = self.replica, self.commit.done(now)
         self._release(after)
-        if number:
-            self.replica.synced(now, number)
-            installed = self.snapshots.installed
-            self.snapshots.synced(now, number)
-            if self.snapshots.installed > installed:
-                self.watches.jumped()
+        if not number:
+            return True
+        news, installed = replica.synced(now, number), self.snapshots.installed
+        self.snapshots.synced(now, number)
+        if self.snapshots.installed > installed:
+            self.watches.jumped()
+        if self._handed_back:
+            messages, self._handed_back = self._handed_back, []
+            news |= self._hear(now, replica.me, replica.boot, replica.nonce, messages)
+        return news or self.commit.is_busy or self.snapshots.is_due(now) or self.commit.due_ns() < self._deadline_ns
 
     def snapshot_done(self, now: int) -> None:
         """What `Effects.snapshot` held is carried out and durable."""
@@ -349,6 +335,11 @@ class Node(Answering):
         to_clients = list(self.guests.take()) if self.guests.talking else []
         return Effects(disk, spare, self._outbox.take(), to_clients, local, self._deadline_ns, snapshot, evidence, scrub)
 
+    def release(self, now: int) -> Effects:
+        """What waited for a batch and nothing else, where `disk_done` said that no more came of it: to be said at once."""
+        del now  # every event has one
+        return Effects(None, None, self._outbox.take(), [], [], self._deadline_ns)
+
     def check(self) -> None:
         """Raise `InvariantViolated` when an invariant of the log, or of what it is kept with, does not hold."""
         self.replica.check()
@@ -364,6 +355,13 @@ class Node(Answering):
         return {**self._facts, **facts, "members": self.places.rows()}
 
     # -- inside ----------------------------------------------------------------------------------------------------------
+
+    def _hear(self, now: int, member: int, boot: int, nonce: int, messages: list[tuple[Any, ...]]) -> bool:
+        """Hand messages on; whether `drain` has anything for them."""
+        replica = self.replica
+        if replica.receive(now, member, boot, nonce, messages) or replica.told.number != self._listed:
+            return True
+        return replica.master != self._told or replica.deadline_ns() < self._deadline_ns
 
     def _take(self, now: int, output: Output) -> None:
         """Carry one Output out, or hold it back until it is durable."""
