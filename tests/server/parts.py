@@ -151,13 +151,19 @@ class HandCell:
     def sync(self, member: int) -> None:
         """Carry a node's batch out."""
         self.disks[member].execute(self.pending.pop(member))
-        node = self.nodes[member]
-        if node.disk_done(self.now):
-            self.drain(member)
-            return
-        self._send(member, node.release(self.now))
-        effects = self.drain(member)
-        assert not any((effects.disk, effects.to_peers, effects.to_clients, effects.local))
+        news = self.nodes[member].disk_done(self.now)
+        if not news:
+            effects = self.nodes[member].release(self.now)
+            self.due_ns[member] = effects.deadline_ns
+            self._send(member, effects)
+        self._turn(member, news=news)
+
+    def _turn(self, member: int, *, news: bool) -> None:
+        """A turn; without `news` it must not have been worth while."""
+        due_ns, effects = self.due_ns[member], self.drain(member)
+        if not news and self.now < due_ns:
+            assert not any((effects.disk, effects.to_peers, effects.to_clients, effects.local))
+            assert effects.deadline_ns >= due_ns
 
     def settle(self) -> None:
         """Let disks and messages go on until nothing moves."""
@@ -167,10 +173,7 @@ class HandCell:
                 assert Decoder(1 << 30, magic=False).feed(encode_peer(body)) == [(Kind.PEER, body)]
                 if to in self.nodes:
                     news = self.nodes[to].peer_frame(self.now, member, self.nodes[member].replica.nonce, body)
-                    due_ns, effects = self.due_ns[to], self.drain(to)
-                    if not news and self.now < due_ns:
-                        assert not any((effects.disk, effects.to_peers, effects.to_clients, effects.local))
-                        assert effects.deadline_ns >= due_ns
+                    self._turn(to, news=news)
             if not self.hold_disks:
                 for member in list(self.pending):
                     self.sync(member)

@@ -50,7 +50,6 @@ class GroupCommit:
         self._flying_records: list[tuple[int, int, int, bytes]] = []
         self._flying_number = 0
         self._mark_due = FAR
-        """When to write the mark; -1: so long after the next look."""
         self._given_up = 0
         """A snapshot covers every slot through this one."""
         self._lacking = 0
@@ -99,8 +98,6 @@ class GroupCommit:
                 self._flies, self._flying_number = True, 0
                 return operations
         if not self._gathers:
-            if self._mark_due < 0:
-                self._mark_due = now + MARK_NS
             if now < self._mark_due:
                 return None
             self._mark_due = FAR
@@ -181,12 +178,11 @@ class GroupCommit:
 
     def done(self, now: int) -> tuple[Waiting, int]:
         """The batch in flight is durable: the messages that waited for it, and the number of the last Output in it (0: none)."""
-        del now  # every event has one
         self._flies = self._starts = False
         self._flying_records = []
         after, self._flying_after = self._flying_after, []
         if self._flying_number:
-            self._mark_due = -1
+            self._mark_due = now + MARK_NS
         return after, self._flying_number
 
     def unwritten(self, kind: int, slot: int) -> tuple[int, int, int, bytes] | None:
@@ -197,7 +193,7 @@ class GroupCommit:
     def due_ns(self) -> int:
         """When `batch` is worth asking although nothing came."""
         make_due = FAR if self._starts or self._make_due < 0 else self._make_due
-        return min(make_due, FAR if self._flies or self._lacking or self._mark_due < 0 else self._mark_due)
+        return min(make_due, FAR if self._flies or self._lacking else self._mark_due)
 
     def _full_state(self) -> Record:
         return Record(*self._state())

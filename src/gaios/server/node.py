@@ -253,7 +253,7 @@ class Node(Answering):
         if self._handed_back:
             messages, self._handed_back = self._handed_back, []
             news |= self._hear(now, replica.me, replica.boot, replica.nonce, messages)
-        return news or self.commit.is_busy or self.snapshots.is_due(now) or self.commit.due_ns() < self._deadline_ns
+        return news or self.commit.is_busy or self.snapshots.is_due(now)
 
     def snapshot_done(self, now: int) -> None:
         """What `Effects.snapshot` held is carried out and durable."""
@@ -336,8 +336,9 @@ class Node(Answering):
         return Effects(disk, spare, self._outbox.take(), to_clients, local, self._deadline_ns, snapshot, evidence, scrub)
 
     def release(self, now: int) -> Effects:
-        """What waited for a batch and nothing else, where `disk_done` said that no more came of it: to be said at once."""
+        """What waited for a batch, where `disk_done` said that no more came of it, in place of `drain`."""
         del now  # every event has one
+        self._deadline_ns = min(self._deadline_ns, self.commit.due_ns())
         return Effects(None, None, self._outbox.take(), [], [], self._deadline_ns)
 
     def check(self) -> None:

@@ -380,7 +380,7 @@ class Turns:
             try:
                 news = self.node.disk_done(now)
                 if not news:
-                    say(self._links, self.node.release(now).to_peers)
+                    self._carry_out(now, self.node.release(now))
             except Exception as error:  # noqa: BLE001 (whatever it is, this replica must not go on)
                 self.fail(error)
             if self.on_durable is not None:
