@@ -326,11 +326,9 @@ class Node(Answering):
             snapshot = self.snapshots.work(now)
             self._outbox.add(self.snapshots.said)
             self.snapshots.said = []
-        scrub_ns = self.scrubber.due_ns()
-        if now >= scrub_ns:
+        if now >= self.scrubber.due_ns():
             scrub = self.scrubber.work(now, commit.journal.sealed, [kept.handle.slot for kept in self.snapshots.kept])
-            scrub_ns = self.scrubber.due_ns()
-        log_ns, beside_ns = min(replica.deadline_ns(), commit.due_ns()), min(self.snapshots.due_ns(), scrub_ns)
+        log_ns, beside_ns = min(replica.deadline_ns(), commit.due_ns()), min(self.snapshots.due_ns(), self.scrubber.due_ns())
         self._deadline_ns = min(log_ns, beside_ns, self.seclusion.due_ns(), self.steward.due_ns())
         to_clients = list(self.guests.take()) if self.guests.talking else []
         return Effects(disk, spare, self._outbox.take(), to_clients, local, self._deadline_ns, snapshot, evidence, scrub)

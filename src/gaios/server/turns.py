@@ -376,17 +376,17 @@ class Turns:
         elif not self.done.done():
             now = clock()
             self.metrics.syncs.add((now - self._disk_began_ns) / 1e9)
-            news = True
+            turns = True
             try:
-                news = self.node.disk_done(now)
-                if not news:
+                turns = self.node.disk_done(now) or self._scheduled or len(self._inbox) > 0
+                if not turns:
                     self._carry_out(now, self.node.release(now))
             except Exception as error:  # noqa: BLE001 (whatever it is, this replica must not go on)
                 self.fail(error)
             if self.on_durable is not None:
                 on_durable, self.on_durable = self.on_durable, None
                 on_durable()
-            if news or self._inbox or self._scheduled:
+            if turns:
                 self.turn()
 
     def _expect(self) -> "tuple[int, asyncio.Future[Answer]]":
