@@ -154,7 +154,7 @@ class HandCell:
         news = self.nodes[member].disk_done(self.now)
         if not news:
             effects = self.nodes[member].release(self.now)
-            self.due_ns[member] = effects.deadline_ns
+            self.due_ns[member] = min(self.due_ns[member], effects.deadline_ns)
             self._send(member, effects)
         self._turn(member, news=news)
 
