@@ -227,7 +227,7 @@ class Replica(Hearing):
         while self._unsynced and self._unsynced[0][0] <= number:
             self._reign.pace.synced(now, self._unsynced.popleft()[1])
         self._steps.synced(number)
-        if not self.doubt.synced(now, number):  # of all that waits for a disk that alone is to be dealt with here
+        if not (self.doubt.synced(now, number) or self._can_apply):  # nothing else here waits for the disk
             return False
         self._settle(now)
         return True
