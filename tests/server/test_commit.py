@@ -104,6 +104,19 @@ def test_the_starts_own_operations_come_first_and_everything_waits_for_them() ->
     assert commit.done(0) == ([PROMISE], 0)
 
 
+def test_what_waits_for_the_batch_in_flight_is_known() -> None:
+    """A shell that makes no turn where nothing waits would leave it there: records, and old segments that are to go."""
+    commit, _ = group()
+    commit.add(output(1, records=1))
+    assert commit.is_waiting
+    commit.batch(0)
+    assert not commit.is_waiting
+    commit.give_up(1)
+    assert commit.is_waiting
+    commit.done(0)
+    assert commit.is_waiting
+
+
 def test_an_idle_disk_gets_its_mark_late_and_once() -> None:
     commit, journal = group()
     commit.add(output(1, records=1))

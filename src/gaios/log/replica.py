@@ -179,8 +179,8 @@ class Replica(Hearing):
                 heard = tag not in _SPEAKS or not self._steps.is_silent
                 self._note(now, member, message, fired=heard and self._steps.take(message, member, now))
         if self.core.chosen == chosen and all(message[0] == core.ACCEPTED for message in messages):
-            self.boots.rest(now)
-            return False  # votes that decide nothing: most do not
+            self.boots.rest(now)  # votes that decide nothing: most do not
+            return bool(self._steps.output)
         self._settle(now)
         if self.core.chosen != chosen or self._proposes != proposes:
             return True

@@ -253,7 +253,7 @@ class Node(Answering):
         if self._handed_back:
             messages, self._handed_back = self._handed_back, []
             news |= self._hear(now, replica.me, replica.boot, replica.nonce, messages)
-        return news or self.commit.is_busy or self.snapshots.is_due(now)
+        return news or self.commit.is_waiting or self.snapshots.is_due(now)
 
     def snapshot_done(self, now: int) -> None:
         """What `Effects.snapshot` held is carried out and durable."""
