@@ -224,6 +224,22 @@ def test_effects_that_are_published_again_are_not_delivered_again() -> None:
     assert given(hub, 1) == [(b"a", 2), (b"a", 3), (b"a", 4)]
 
 
+@pytest.mark.parametrize("told", [False, True])
+def test_what_nobody_watched_is_no_gap_for_the_first_who_does(told: bool) -> None:
+    """Whoever has no watchers need not publish; what it publishes late all the same was there when the watch began."""
+    database = Database()
+    hub = Hub(database)
+    put(database, b"a")
+    late = put(database, b"a")
+    hub.watch(1, b"a", None)
+    if told:
+        hub.publish(late)
+    assert given(hub, 1) == []
+    hub.publish(put(database, b"a"))
+    assert not lags(hub, 1)
+    assert given(hub, 1) == [(b"a", 4)]
+
+
 def test_a_watch_of_the_future_waits() -> None:
     """A client that resumes where it stopped may be ahead of this replica."""
     database = Database()

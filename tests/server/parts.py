@@ -177,19 +177,33 @@ class HandCell:
             for answer in self.store.answers(member, message):
                 node.store_said(self.now, answer)
                 self.due_ns[member] = 0
-        for to, body, _ in effects.to_peers:
-            if member not in self.cut and to not in self.cut:
-                self.wire.append((to, member, body))
+        self._send(member, effects)
         for connection, data in effects.to_clients:
             self.frames[member].setdefault(connection, []).extend(Decoder(1 << 30, magic=False).feed(data))
         self.local += effects.local
         return effects
 
+    def _send(self, member: int, effects: Effects) -> None:
+        for to, body, _ in effects.to_peers:
+            if member not in self.cut and to not in self.cut:
+                self.wire.append((to, member, body))
+
     def sync(self, member: int) -> None:
         """Carry a node's batch out."""
         self.disks[member].execute(self.pending.pop(member))
-        self.nodes[member].disk_done(self.now)
-        self.drain(member)
+        news = self.nodes[member].disk_done(self.now)
+        if not news:
+            effects = self.nodes[member].release(self.now)
+            self.due_ns[member] = min(self.due_ns[member], effects.deadline_ns)
+            self._send(member, effects)
+        self._turn(member, news=news)
+
+    def _turn(self, member: int, *, news: bool) -> None:
+        """A turn; without `news` it must not have been worth while."""
+        due_ns, effects = self.due_ns[member], self.drain(member)
+        if not news and self.now < due_ns:
+            assert not any((effects.disk, effects.to_peers, effects.to_clients, effects.local))
+            assert effects.deadline_ns >= due_ns
 
     def settle(self) -> None:
         """Let disks and messages go on until nothing moves."""
@@ -199,10 +213,7 @@ class HandCell:
                 assert Decoder(1 << 30, magic=False).feed(encode_peer(body)) == [(Kind.PEER, body)]
                 if to in self.nodes:
                     news = self.nodes[to].peer_frame(self.now, member, self.nodes[member].replica.nonce, body)
-                    due_ns, effects = self.due_ns[to], self.drain(to)
-                    if not news and self.now < due_ns:
-                        assert not any((effects.disk, effects.to_peers, effects.to_clients, effects.local))
-                        assert effects.deadline_ns >= due_ns
+                    self._turn(to, news=news)
             if not self.hold_disks:
                 for member in list(self.pending):
                     self.sync(member)

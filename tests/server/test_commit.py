@@ -1,5 +1,6 @@
 """Group commit: what waits for what."""
 
+from functools import partial
 from typing import Any, cast
 
 import pytest
@@ -102,6 +103,17 @@ def test_the_starts_own_operations_come_first_and_everything_waits_for_them() ->
     assert commit.add(output(1, after=[PROMISE])) == []
     assert commit.batch(0) == [Sync("cut")]
     assert commit.done(0) == ([PROMISE], 0)
+
+
+def test_what_waits_for_the_batch_in_flight_is_known() -> None:
+    """A shell that makes no turn where nothing waits would leave it there: records, and old segments that are to go."""
+    commit, _ = group()
+    commit.add(output(1, records=1))
+    waiting = [commit.is_waiting]
+    for change in (partial(commit.batch, 0), partial(commit.give_up, 1), partial(commit.done, 0)):
+        change()
+        waiting.append(commit.is_waiting)
+    assert waiting == [True, False, True, True]
 
 
 def test_an_idle_disk_gets_its_mark_late_and_once() -> None:

@@ -8,6 +8,7 @@ from gaios.log import Options, RecordKind, Status, codec
 from gaios.log.doubt import Phase
 from gaios.log.replica import Replica
 from gaios.paxos import core
+from gaios.server.commit import MARK_NS
 from gaios.server.effects import Effects, Limits
 from gaios.server.guests import LOCAL
 from gaios.transport import (
@@ -209,6 +210,36 @@ def test_a_vote_beyond_a_majority_is_not_worth_a_turn() -> None:
         asked.append(node.peer_frame(cell.now, member, cell.nodes[member].replica.nonce, vote))
         cell.drain(master)
     assert asked == [False, True, False, False]
+
+
+def test_the_end_of_a_sync_is_worth_a_turn_only_if_more_comes_of_it_than_votes() -> None:
+    """The next batch begins there, and a lone voter's vote decides."""
+    cell = HandCell()
+    master = cell.elect()
+    follower = next(member for member in cell.members if member != master)
+    cell.run(200 * MS)
+    cell.hold_disks = True
+    cell.ask(master, CLIENT, 1, entry.register())
+    cell.settle()
+    for member, said in ((follower, [master]), (master, [])):
+        node, due_ns = cell.nodes[member], cell.due_ns[member]
+        cell.disks[member].execute(cell.pending.pop(member))
+        assert not node.disk_done(cell.now)
+        released = node.release(cell.now)
+        assert [to for to, _, _ in released.to_peers] == said
+        assert released.deadline_ns == min(due_ns, cell.now + MARK_NS)
+        assert not any((released.disk, released.to_clients, released.local))
+        assert not node.release(cell.now).to_peers
+    lone = HandCell(1)
+    lone.elect()
+    lone.hold_disks = True
+    for request in (1, 2):
+        lone.ask(1, CLIENT, request, entry.register())
+    lone.disks[1].execute(lone.pending.pop(1))
+    assert lone.nodes[1].disk_done(lone.now)
+    lone.drain(1)
+    assert len(lone.answers(1, CLIENT)) == 1
+    assert lone.pending  # the next one
 
 
 def test_a_peer_may_speak_only_for_itself() -> None:

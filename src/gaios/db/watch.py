@@ -129,6 +129,8 @@ class Hub:
             raise Compacted(revision=from_revision, compacted=self._history.compacted)
         if len(self._watchers) >= WATCHERS_MAX:
             raise Overloaded(what="this replica's table of watchers", limit=WATCHERS_MAX, unit="watchers")
+        if not self._watchers:
+            self._published = self._history.revision  # while nobody watches nothing need be published
         watcher = _Watcher(token, key, end, from_revision or self._history.revision + 1)
         self._join(watcher)
         self._watchers[token] = watcher
@@ -149,7 +151,7 @@ class Hub:
     # ------------------------------------------------------------------------------------------------------------ events
 
     def publish(self, events: Sequence[Event]) -> None:
-        """Hand over effects of applied commands, in order; those of one revision must come together."""
+        """Hand over effects of applied commands, in order; those of one revision must come together. Idle while nobody watches."""
         handed = self._published
         for event in events:
             revision = event.mod_revision

@@ -166,6 +166,11 @@ class Gate:
         return False
 
     @property
+    def is_idle(self) -> bool:
+        """Whether no reign is on, as far as is known here, and nothing that one held is to be answered."""
+        return not (self._reign or self.refused)
+
+    @property
     def is_busy(self) -> bool:
         """Whether answers are to be told."""
         return bool(self._unseen or self._under_way or self._held)

@@ -260,6 +260,11 @@ class Steward:
             self._due_ns = now
             self._is_stale = False
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether, where this replica is no master, `take` and the gate have nothing to do: it was none at the last turn either."""
+        return not (self._reign or self._replies) and self.gate.is_idle
+
     def take(self, now: int, reign: int) -> Sequence[Reply]:
         """What is to be answered now; a charge that is due is proposed. Cheap when nothing is."""
         if reign != self._reign:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final
 from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
 from gaios import errors
-from gaios.entry import Entry, Identity, Kind, Plain, as_entry, batch_time_ms, plain_entries
+from gaios.entry import Entry, Identity, Kind, Plain, as_entry, opened
 from gaios.log import feature
 from gaios.log.answers import Answer, Status
 from gaios.log.options import Options
@@ -135,7 +135,7 @@ class Applier:
         if slot != self.applied + 1:
             raise errors.InvariantViolated(invariant="slots are applied in order", detail=f"slot {slot} after {self.applied}")
         try:
-            found = plain_entries(value)
+            time_ms, found = opened(value)
         except errors.NewerFormat as error:
             raise errors.TooOld(what=f"slot {slot} of the log", reason=error.reason) from None
         except errors.ProtocolError as error:
@@ -147,7 +147,7 @@ class Applier:
         self.asked = False
         self.entries += len(found)
         self._failed = True
-        self.time_ms = max(self.time_ms, batch_time_ms(value))
+        self.time_ms = max(self.time_ms, time_ms)
         answers: list[Answer] = []
         effects: list[Any] = []
         for index, plain in enumerate(found):

@@ -272,8 +272,8 @@ class Boots:
         tag = message[0]
         if tag in _BALLOTS:
             slot = message[3] if tag == core.ACCEPTED else max([message[3], *message[4]]) if tag == core.PROMISE else 0
-            known = self._mine if member == self._me else self._known[member]
-            if message[1] > known.ballot or slot > known.slot:
+            _, _, _, newest, acknowledged = known = self._mine if member == self._me else self._known[member]
+            if message[1] > newest or slot > acknowledged:
                 self._see(member, known.boot, message[1], slot)
 
     # -- time ------------------------------------------------------------------------------------------------------------

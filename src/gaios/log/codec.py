@@ -101,7 +101,8 @@ def decode(data: bytes, highest: int = feature.LEVEL) -> tuple[int, int, int, li
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         _check_level(_level(data), highest)
         raise ProtocolError(reason=f"not a frame of messages: {error}") from None
-    _check_level(level, highest)
+    if not 0 <= level <= highest:
+        _check_level(level, highest)
     if not (0 < member < 1 << 16 and 0 <= boot < _WORD and 0 <= config < _WORD):
         raise ProtocolError(reason=f"a frame from member {member}, boot {boot}, configuration {config}")
     if len(raw) > FRAME_MESSAGES_MAX:
@@ -125,8 +126,8 @@ def _check_level(level: int, highest: int) -> None:
 
 
 def _check(member: int, message: object) -> Message:
-    if type(message) is list and message and type(message[0]) is int and message[0] in OWN:
-        return OWN[message[0]](message)
+    if type(message) is list and message and type(tag := message[0]) is int and tag in OWN:
+        return OWN[tag](message)
     checked = check_message(message)
     tag = checked[0]
     if tag == core.FETCH:

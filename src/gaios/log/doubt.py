@@ -178,12 +178,14 @@ class Doubt:
         if self.phase is not Phase.SOUND:
             self._enter(Phase.REBUILDING)
 
-    def synced(self, now: int, number: int) -> None:
-        """Every record through Output `number` is durable."""
-        if not self.is_told and number >= self._told_at and self.record is not None:
-            self.is_told = True
-            self.news.append(("quarantined", {"slot": self.record.slot, "reason": self.record.reason, "see": "evidence/"}))
-            self._compare_again(now)
+    def synced(self, now: int, number: int) -> bool:
+        """Every record through Output `number` is durable: whether a doubt may be told now."""
+        if self.is_told or number < self._told_at or self.record is None:
+            return False
+        self.is_told = True
+        self.news.append(("quarantined", {"slot": self.record.slot, "reason": self.record.reason, "see": "evidence/"}))
+        self._compare_again(now)
+        return True
 
     def tick(self, now: int) -> None:
         """Ask again what was not answered; look at a part of the state again."""

@@ -5,11 +5,15 @@ Rule 2. What a message of the core tells by the way (who leads, how far others a
 """
 
 from abc import abstractmethod
+from typing import Final
 
 from gaios.log.applying import Applying
 from gaios.log.codec import BOOT, BOOTED, FEATURE, NEWS, POLL, POLLED, ROOM, STAND, SUM, TRANSFERS, Message
 from gaios.log.electing import Electing
 from gaios.paxos import core
+
+_TELLS_CHOSEN: Final = frozenset({core.LEARN, core.PROMISE})
+_OF_A_MASTER: Final = frozenset({core.HEARTBEAT, core.ACCEPT})
 
 
 class Hearing(Electing, Applying):
@@ -50,9 +54,9 @@ class Hearing(Electing, Applying):
         """What a message says beyond the step that it caused, if any."""
         tag = message[0]
         self.boots.heard(member, message)
-        if tag in (core.LEARN, core.PROMISE):
+        if tag in _TELLS_CHOSEN:
             self._catchup.heard(member, message[3])
-        elif tag in (core.HEARTBEAT, core.ACCEPT):
+        elif tag in _OF_A_MASTER:
             if message[1] == self.core.promised:
                 self._master = member
                 self._election.ended()

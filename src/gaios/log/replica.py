@@ -146,12 +146,12 @@ class Replica(Hearing):
         if member != self.me and self._unsynced and self._is_hung(now):
             return False
         for message in messages:
-            if message[0] == NEWS and self.boots.believes(member, boot, nonce):
-                self._hear_news(now, message)
-            elif message[0] == BOOTED:
+            if message[0] == BOOTED:
                 self.boots.judge(member, message)
-        if len(messages) == 1 and messages[0][0] == NEWS and self.boots.believes(member, boot, nonce):
-            return bool(self._steps.output)
+            elif message[0] == NEWS and self.boots.believes(member, boot, nonce):
+                self._hear_news(now, message)
+                if len(messages) == 1:
+                    return bool(self._steps.output)
         only = None if self.roster.lists(member) or member == self.me else ASKING | SUPPLYING
         if only is not None and not self.roster.was_given(member):
             return bool(self._steps.output)
@@ -178,9 +178,14 @@ class Replica(Hearing):
             else:
                 heard = tag not in _SPEAKS or not self._steps.is_silent
                 self._note(now, member, message, fired=heard and self._steps.take(message, member, now))
+        if self.core.chosen == chosen and all(message[0] == core.ACCEPTED for message in messages):
+            self.boots.rest(now)  # votes that decide nothing: most do not
+            return bool(self._steps.output)
         self._settle(now)
-        news = self._steps.output or self.doubt.evidence or self.doubt.news or self.doubt.wants_base or self._reign.has_change
-        return bool(news) or self.core.chosen != chosen or self._proposes != proposes
+        if self.core.chosen != chosen or self._proposes != proposes:
+            return True
+        doubt = self.doubt
+        return bool(self._steps.output or doubt.evidence or doubt.news or doubt.wants_base or self._reign.has_change)
 
     def submit(self, now: int, token: Any, data: bytes, *, bound: bool = False) -> None:  # noqa: ANN401 (a token is the shell's own)
         """A client's entry came; its answer comes in some `Output`. `bound`: only this reign may carry it out.  [PML §5.3]"""
@@ -217,13 +222,15 @@ class Replica(Hearing):
         self._steps.know_damage({place: set(lost)}, lost, now)
         self._settle(now)
 
-    def synced(self, now: int, number: int) -> None:
-        """Every record through Output `number` is durable."""
+    def synced(self, now: int, number: int) -> bool:
+        """Every record through Output `number` is durable. False: `output` has nothing more for it."""
         while self._unsynced and self._unsynced[0][0] <= number:
             self._reign.pace.synced(now, self._unsynced.popleft()[1])
         self._steps.synced(number)
-        self.doubt.synced(now, number)
+        if not (self.doubt.synced(now, number) or self._can_apply):  # nothing else here waits for the disk
+            return False
         self._settle(now)
+        return True
 
     def tick(self, now: int) -> None:
         """Time passed: do what is due."""

@@ -52,6 +52,8 @@ class Roster:
         self.left: tuple[int, ...] = ()
         """Members of the configuration before the newest that this replica went through, who are to be told that they left."""
         self._told = told or self.newest
+        self.best = self.newest
+        """The newest of what is known and told."""
         self._seen = 0
         """The highest number of a configuration that somebody speaks under."""
         self.is_outdated = False
@@ -70,7 +72,7 @@ class Roster:
         """Those who left, and are there."""
         self.suppliers: tuple[int, ...] = ()
         """Whoever may be asked for what is missing here: peers, and those who linger."""
-        self.place = self.best.places.get(me, 0)
+        self.place = 0
         """This member's own; of one that left, where it was."""
         self.voters: tuple[int, ...] = ()
         """Who is counted in the newest configuration."""
@@ -79,8 +81,8 @@ class Roster:
         self._refresh()
 
     def _refresh(self) -> None:
-        told = self._told.places if self._told.number > self.newest.number else {}
-        self.places = {**told, **self.newest.places}
+        self.best = self._told if self._told.number > self.newest.number else self.newest
+        self.places = {**self.best.places, **self.newest.places}
         self.peers = tuple(sorted(member for member in self.places if member != self._me))
         self.place = self.places.get(self._me, self.place)
         self.voters = tuple(member.number for member in self.newest.members if member.votes)
@@ -91,11 +93,6 @@ class Roster:
     def _supply(self) -> None:
         self.lingering = tuple(sorted(self._asked.keys() - self.places.keys()))
         self.suppliers = (*self.peers, *self.lingering)
-
-    @property
-    def best(self) -> Configuration:
-        """The newest of what is known and told."""
-        return self._told if self._told.number > self.newest.number else self.newest
 
     def recover(self, found: Recovered) -> None:
         """The newest configuration that a start finds chosen; what stands in slots that were dropped may never have been chosen."""
@@ -177,7 +174,7 @@ class Roster:
 
     def counts(self, member: int) -> bool:
         """Whether a member is counted, as far as the log says."""
-        return self.newest.voters >> member & 1 == 1
+        return member in self.voters
 
     def electorate(self, slot: int) -> int:
         """The voters who judge what a slot that is known to be chosen came to, as a bit mask; 0: that is not known any more."""

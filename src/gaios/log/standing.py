@@ -194,7 +194,7 @@ class Standing:
     @property
     def wants_base(self) -> bool:
         """Whether the shell is to find a snapshot that is proved: the database is lost, or wrong, and the log begins later."""
-        return self.lacks_base or self.doubt.wants_base
+        return self.doubt.wants_base or self.applier.applied < self.core.truncated
 
     @property
     def is_forsaken(self) -> bool:

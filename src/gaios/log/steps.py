@@ -129,7 +129,7 @@ class Steps:
     @property
     def is_silent(self) -> bool:
         """Whether nobody can tell what this replica accepted: it must neither promise nor vote."""
-        return self.core.chosen < self.silent_through or self.is_unsure
+        return self.core.chosen < self.silent_through or (bool(self._unnamed or self._unread) and self.is_unsure)
 
     @property
     def is_unsure(self) -> bool:
@@ -158,13 +158,13 @@ class Steps:
 
     def take(self, event: Message, member: int, now: int) -> bool:
         """One step; whether a rule fired."""
-        out = self._out
-        config, chosen = self.core.config, self.core.chosen
-        fired = self.core.step(event, member, now, out)
+        out, participant = self._out, self.core
+        config, chosen = participant.config, participant.chosen
+        fired = participant.step(event, member, now, out)
         if event[0] == core.INSTALL:  # what stands below a snapshot may never have been chosen
             if fired:
                 self.survey(event[1], event[2])
-        elif self.core.config != config or (fired and event[0] == core.CHOSEN and event[1] <= chosen):
+        elif participant.config != config or (event[0] == core.CHOSEN and fired and event[1] <= chosen):
             self._went_over(event, chosen)
         if out.writes:
             self._write(out.writes)

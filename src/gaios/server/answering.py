@@ -1,4 +1,4 @@
-"""How a node answers: replies, refusals that say why, and where the master is.  [SAFETY 28]
+"""How a node answers: who is connected, replies, refusals that say why, and where the master is.  [SAFETY 28]
 
 Rule 1. Every request is answered, with its reply or with one typed error; the master's address goes with `NotMaster`.
 Rule 2. A client has so many requests under way and no more, each under a number of its own.
@@ -14,6 +14,7 @@ from gaios.server.gated import Gated
 from gaios.server.guests import LOCAL, OWN, Connection, Guest, Guests
 from gaios.server.places import Places
 from gaios.server.seclusion import Seclusion
+from gaios.server.watches import Watches
 from gaios.transport import Status, encode_answer, encode_members, encode_pong
 
 
@@ -27,6 +28,7 @@ class Answering:
     steward: Steward
     seclusion: Seclusion
     gated: Gated
+    watches: Watches
     answered: int
     """Requests answered; `refused`: with something else than the reply; `overloaded`: because something was full."""
     refused: int
@@ -37,6 +39,22 @@ class Answering:
     """The master that clients were told of last."""
     _refusal: bytes
     """What says so, encoded once."""
+
+    def client_came(self, connection: Connection) -> Guest:
+        """A client is connected; its numbers, from 1, are never used twice. Its first frame says so too."""
+        guest = self.guests.came(connection)
+        if self.replica.told.number:
+            self.guests.say(connection, self._members())
+        return guest
+
+    def client_gone(self, connection: Connection) -> None:
+        """A client's connection is closed; what it asked for goes on, unanswered."""
+        self.guests.gone(connection)
+        self.watches.gone(connection)
+
+    def client_paused(self, connection: Connection, *, paused: bool) -> None:
+        """A client takes nothing more for now, or again: its events wait, within bounds."""
+        self.watches.paused(connection, paused=paused)
 
     @property
     def reign(self) -> int:
@@ -112,7 +130,10 @@ class Answering:
 
     def _attend(self, now: int) -> bool:
         """Answer KeepAlives; whether the steward put anything into the log."""
-        before = self.steward.charges
-        for (connection, request), status, body in self.steward.take(now, self.reign):
+        steward, reign = self.steward, self.reign
+        if not reign and steward.is_idle:
+            return False
+        before = steward.charges
+        for (connection, request), status, body in steward.take(now, reign):
             self.guests.say(connection, encode_answer(request, status, 0, 0, self._explain(status, body) if status else body))
-        return self.gated.attend(now) or self.steward.charges > before
+        return self.gated.attend(now) or steward.charges > before

@@ -70,6 +70,11 @@ class GroupCommit:
         """Whether something is being made durable, or is to be."""
         return self._flies or self._gathers
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something is to be written as soon as no batch is in flight."""
+        return self._gathers or self._given_up > 0
+
     def add(self, output: Output) -> Waiting:
         """Take what an Output wants kept; the messages of it that need not wait."""
         if output.records or output.copies is not None:

@@ -13,6 +13,7 @@ from gaios import storage
 from gaios.errors import Error, ProtocolError, StateDamaged
 from gaios.log import RecordKind, Recovered, Replica, Rotten, recover_damaged
 from gaios.server.commit import GroupCommit
+from gaios.server.keeping import Keeping
 from gaios.storage import Damage, Journal, Place, Problem, Reader, copies, segment, snapshot
 
 
@@ -123,16 +124,16 @@ class Damages:
             self._news.append(Event(is_found=False, fields={"file": file}))
         commit.write_copies(gone)
 
-    def news(self, spoilt: Sequence[int], why: Sequence[str]) -> list[Event]:
-        """What is to be told since the last call. `spoilt` are slots of snapshots that cannot be read, and `why`."""
+    def news(self, snapshots: Keeping) -> list[Event]:
+        """What is to be told since the last call, also of snapshots that cannot be read."""
         if self._open:
             left = self._replica.unrepaired
             for place in [place for place in self._open if place not in left]:
                 self._open.remove(place)
                 fields = {"file": segment.name(place.segment), "start": place.start, "end": place.end}
                 self._news.append(Event(is_found=False, fields=fields))
-        if spoilt != self._spoilt:
-            self._compare(spoilt, why)
+        if snapshots.spoilt != self._spoilt:
+            self._compare(snapshots.spoilt, snapshots.why)
         told, self._news, self._when = self._news, [], "running"
         return told
 

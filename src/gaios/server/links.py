@@ -17,11 +17,12 @@ import os
 import random
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol, cast
 
 from gaios.errors import AnotherCell, BootRefused, Error, Overloaded, ProtocolError, Removed
 from gaios.server.logs import Logger
+from gaios.server.outbox import ToPeer
 from gaios.transport import Dialler, Hello, Kind, Listener, encode_peer, encode_pong, encode_request, refuse
 
 DIAL_S: Final = 1.0
@@ -215,6 +216,17 @@ class Link(asyncio.Protocol):
         self._ready = False
         if self._transport is not None:
             self._transport.abort()
+
+
+def say(links: Mapping[int, Link], to_peers: list[ToPeer]) -> None:
+    """Send what peers are told; a body that several are told is made a frame once."""
+    last, frame = b"", b""
+    for member, body, urgent in to_peers:
+        if body is not last:
+            last, frame = body, encode_peer(body)
+        link = links.get(member)
+        if link is not None:
+            link.send(frame, urgent=urgent)
 
 
 class Hub(Protocol):

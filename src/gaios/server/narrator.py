@@ -17,6 +17,8 @@ class Narrator:
 
     def __init__(self, node: Node, log: Logger) -> None:
         self._node, self._log = node, log
+        self._standing: tuple[int, int, int] | None = None
+        """What a role follows from: a glance, for most turns change nothing."""
         self._shown: tuple[str, int, int] = ("", 0, 0)
         self._room = Room.PLENTY
         self._fetches = 0
@@ -27,7 +29,9 @@ class Narrator:
     def look(self, now: int) -> None:
         """Tell what changed."""
         replica = self._node.replica
-        if (replica.role, replica.ballot, replica.master) != self._shown:
+        standing = (replica.master, replica.ballot, replica.config)
+        if standing != self._standing:
+            self._standing = standing
             self._tell_role()
         if replica.space.room != self._room:
             self._tell_room(replica.space.room)
@@ -35,7 +39,7 @@ class Narrator:
             for event, fields in replica.doubt.news:
                 self._log.warning(event, **fields)
             replica.doubt.news.clear()
-        for is_found, fields in self._node.damages.news(self._node.snapshots.spoilt, self._node.snapshots.why):
+        for is_found, fields in self._node.damages.news(self._node.snapshots):
             if is_found:
                 self._log.warning("damage_found", **fields)
             else:
@@ -66,8 +70,10 @@ class Narrator:
 
     def _tell_role(self) -> None:
         replica = self._node.replica
-        before, self._shown = self._shown[0], (replica.role, replica.ballot, replica.master)
-        role, ballot, master = self._shown
+        shown, self._shown = self._shown, (replica.role, replica.ballot, replica.master)
+        if shown == self._shown:
+            return
+        before, (role, ballot, master) = shown[0], self._shown
         if role == "master":
             event = "became_master"
         else:

@@ -30,7 +30,7 @@ from gaios.server.effects import Effects, Limits
 from gaios.server.facts import facts as facts_of
 from gaios.server.fetching import STORE
 from gaios.server.gated import Gated
-from gaios.server.guests import LOCAL, OWN, Connection, Guest, Guests
+from gaios.server.guests import LOCAL, OWN, Connection, Guests
 from gaios.server.loading import Found, load
 from gaios.server.outbox import Outbox, framed
 from gaios.server.places import Places
@@ -179,13 +179,6 @@ class Node(Answering):
 
     # -- events ----------------------------------------------------------------------------------------------------------
 
-    def client_came(self, connection: Connection) -> Guest:
-        """A client is connected; its numbers, from 1, are never used twice. Its first frame says so too."""
-        guest = self.guests.came(connection)
-        if self.replica.told.number:
-            self.guests.say(connection, self._members())
-        return guest
-
     def client_frame(self, now: int, connection: Connection, kind: int, body: bytes) -> None:
         """A frame came from a client; `now` was taken after it did.
 
@@ -222,15 +215,6 @@ class Node(Answering):
         else:
             raise errors.ProtocolError(reason=f"a client sent a frame of kind {kind}")
 
-    def client_gone(self, connection: Connection) -> None:
-        """A client's connection is closed; what it asked for goes on, unanswered."""
-        self.guests.gone(connection)
-        self.watches.gone(connection)
-
-    def client_paused(self, connection: Connection, *, paused: bool) -> None:
-        """A client takes nothing more for now, or again: its events wait, within bounds."""
-        self.watches.paused(connection, paused=paused)
-
     def submit(self, now: int, request: int, entry: bytes) -> None:
         """The embedding program's own write; its answer comes in `Effects.local`."""
         self.gated.submit(now, (LOCAL, request), entry)
@@ -249,25 +233,28 @@ class Node(Answering):
             StateLost: this replica is a copy of an older state, or has one that runs.
             TooOld: the cell has a feature level that this version does not support.
         """
-        sender, boot, config, messages = codec.decode(body, self.replica.applier.highest)
+        replica = self.replica
+        sender, boot, config, messages = codec.decode(body, replica.applier.highest)
         if sender != member:
             raise errors.ProtocolError(reason=f"member {member} sent a frame of member {sender}")
-        if config > self.replica.told.number:
-            self.replica.overtaken(now, member, boot, nonce, config)
-        news = self.replica.receive(now, member, boot, nonce, messages)
-        news = news or self.replica.told.number != self._listed
-        return news or self.replica.master != self._told or self.replica.deadline_ns() < self._deadline_ns
+        if config > replica.told.number:
+            replica.overtaken(now, member, boot, nonce, config)
+        return self._hear(now, member, boot, nonce, messages)
 
-    def disk_done(self, now: int) -> None:
-        """The batch in flight is carried out and durable."""
-        after, number = self.commit.done(now)
+    def disk_done(self, now: int) -> bool:
+        """The batch in flight is durable. False: nothing came of it but what `release` gives, and `drain` need not be called for it."""
+        replica, (after, number) = self.replica, self.commit.done(now)
         self._release(after)
-        if number:
-            self.replica.synced(now, number)
-            installed = self.snapshots.installed
-            self.snapshots.synced(now, number)
-            if self.snapshots.installed > installed:
-                self.watches.jumped()
+        if not number:
+            return True
+        news, installed = replica.synced(now, number), self.snapshots.installed
+        self.snapshots.synced(now, number)
+        if self.snapshots.installed > installed:
+            self.watches.jumped()
+        if self._handed_back:
+            messages, self._handed_back = self._handed_back, []
+            news |= self._hear(now, replica.me, replica.boot, replica.nonce, messages)
+        return news or self.commit.is_waiting or self.snapshots.is_due(now)
 
     def snapshot_done(self, now: int) -> None:
         """What `Effects.snapshot` held is carried out and durable."""
@@ -310,8 +297,9 @@ class Node(Answering):
 
     def drain(self, now: int) -> Effects:
         """Everything there is to do now. Call it after events, once a turn of the loop."""
-        replica = self.replica
-        replica.set_room(now, self.commit.room)
+        replica, commit = self.replica, self.commit
+        if commit.room != replica.space.room:
+            replica.set_room(now, commit.room)
         while True:
             output = replica.output(now)
             if output is not None:
@@ -326,9 +314,10 @@ class Node(Answering):
         evidence, replica.doubt.evidence = replica.doubt.evidence, None
         if evidence is not None and evidence.fatal is not None:
             return Effects(None, None, [], [], [], self.steward.due_ns(), None, evidence)
-        disk = self.commit.batch(now)
-        spare = self.commit.spare(now, began=disk is not None)
-        replica.set_room(now, self.commit.room)  # the batch took some: what that means is for the next turn, due at once
+        disk = commit.batch(now)
+        spare = commit.spare(now, began=disk is not None)
+        if commit.room != replica.space.room:  # the batch took some: what that means is for the next turn, due at once
+            replica.set_room(now, commit.room)
         if replica.master != self._told:
             self._announce()
         if replica.told.number != self._listed:
@@ -342,10 +331,17 @@ class Node(Answering):
             snapshot = self.snapshots.work(now)
             asked = self.snapshots.speak(self._outbox.add)
         if now >= self.scrubber.due_ns():
-            scrub = self.scrubber.work(now, self.commit.journal.sealed, [kept.handle.slot for kept in self.snapshots.kept])
-        log_ns, beside_ns = min(replica.deadline_ns(), self.commit.due_ns()), min(self.snapshots.due_ns(), self.scrubber.due_ns())
-        due_ns = self._deadline_ns = min(log_ns, beside_ns, self.seclusion.due_ns(), self.steward.due_ns())
-        return Effects(disk, spare, self._outbox.take(), list(self.guests.take()), local, due_ns, snapshot, evidence, scrub, asked)
+            scrub = self.scrubber.work(now, commit.journal.sealed, [kept.handle.slot for kept in self.snapshots.kept])
+        log_ns, beside_ns = min(replica.deadline_ns(), commit.due_ns()), min(self.snapshots.due_ns(), self.scrubber.due_ns())
+        self._deadline_ns = min(log_ns, beside_ns, self.seclusion.due_ns(), self.steward.due_ns())
+        to_clients = list(self.guests.take()) if self.guests.talking else []
+        return Effects(disk, spare, self._outbox.take(), to_clients, local, self._deadline_ns, snapshot, evidence, scrub, asked)
+
+    def release(self, now: int) -> Effects:
+        """What waited for a batch, where `disk_done` said that no more came of it, in place of `drain`."""
+        del now  # every event has one
+        self._deadline_ns = min(self._deadline_ns, self.commit.due_ns())
+        return Effects(None, None, self._outbox.take(), [], [], self._deadline_ns)
 
     def check(self) -> None:
         """Raise `InvariantViolated` when an invariant of the log, or of what it is kept with, does not hold."""
@@ -362,6 +358,13 @@ class Node(Answering):
         return {**self._facts, **facts, "members": self.places.rows()}
 
     # -- inside ----------------------------------------------------------------------------------------------------------
+
+    def _hear(self, now: int, member: int, boot: int, nonce: int, messages: list[tuple[Any, ...]]) -> bool:
+        """Hand messages on; whether `drain` has anything for them."""
+        replica = self.replica
+        if replica.receive(now, member, boot, nonce, messages) or replica.told.number != self._listed:
+            return True
+        return replica.master != self._told or replica.deadline_ns() < self._deadline_ns
 
     def _take(self, now: int, output: Output) -> None:
         """Carry one Output out, or hold it back until it is durable."""
@@ -392,9 +395,6 @@ class Node(Answering):
         return len(value)
 
     def _release(self, after: Waiting) -> None:
-        if after:
-            me = self.replica.me
-            for to, message in after:
-                if to == me:
-                    self._handed_back.append(message)
-            self._outbox.add([(to, message) for to, message in after if to != me])
+        me = self.replica.me
+        self._handed_back += [message for to, message in after if to == me]
+        self._outbox.add([(to, message) for to, message in after if to != me])

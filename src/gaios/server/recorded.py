@@ -204,7 +204,13 @@ class RecordedNode(Node):
 
     def drain(self, now: int) -> Effects:
         """As `Node.drain`; it is told first."""
-        effects = super().drain(now)
+        return self._told_of(now, super().drain(now))
+
+    def release(self, now: int) -> Effects:
+        """As `Node.release`; it is told first."""
+        return self._told_of(now, super().release(now))
+
+    def _told_of(self, now: int, effects: Effects) -> Effects:
         if effects.to_peers:
             self._notes.entries.append(Left(now, [self._left(body, messages, effects) for body, messages in self._bodies]))
         self._bodies.clear()

@@ -22,12 +22,6 @@ class Seclusion:
         self._counted = 0 if replica.doubt.may_serve else -1
         """Quarantines of which the watchers were told."""
 
-    @property
-    def is_due(self) -> bool:
-        """Whether `attend` has, or may soon have, something to do."""
-        doubt = self._replica.doubt
-        return not doubt.may_serve or self._watches.is_shut or doubt.quarantines != self._counted
-
     def attend(self) -> list[ToClient]:
         """End the watches, once for each quarantine, however short it was; let new ones in when it is over."""
         doubt, ended = self._replica.doubt, list[ToClient]()
@@ -40,8 +34,11 @@ class Seclusion:
 
     def take(self, now: int) -> list[ToClient]:
         """What watchers are sent now: the ends of their watches, or events."""
-        ended = self.attend() if self.is_due else []
-        return ended + self._watches.take(now) if self._replica.doubt.may_serve else ended
+        doubt, watches = self._replica.doubt, self._watches
+        if doubt.may_serve and doubt.quarantines == self._counted and not watches.is_shut:
+            return watches.take(now)
+        ended = self.attend()
+        return ended + watches.take(now) if doubt.may_serve else ended
 
     def due_ns(self) -> int:
         """When `take` is next worth a turn."""

@@ -4,7 +4,8 @@
     peers' frames, timers ───────┴─► one turn: node.drain() ┼─► peers' links
                                                             └─► clients' connections
 
-Rule 1. One turn of the loop is one drain: whatever came in one poll shares one disk batch, one frame a peer and one write a client.
+Rule 1. One turn of the loop is one drain: whatever came in one poll shares one disk batch, one frame a peer and one write a client. The end
+of a sync takes a turn only if more comes of it than that messages may leave which waited for it: most often it is a vote.
 Rule 2. `now` is read from CLOCK_BOOTTIME after the bytes were; the loop's own clock only says when to look again.
 Rule 3. Peers' frames and sessions' KeepAlives are handed on at once, clients' requests wait their turn and only so many are taken in one:
 overload can neither delay a lease nor end a session.  [SAFETY 28]
@@ -23,7 +24,7 @@ from gaios.log import Answer, Evidence
 from gaios.server import evidence
 from gaios.server.clients import ClientConnection, Frame
 from gaios.server.effects import Effects
-from gaios.server.links import Link
+from gaios.server.links import Link, say
 from gaios.server.logs import Logger
 from gaios.server.metrics import Metrics
 from gaios.server.narrator import Narrator
@@ -31,7 +32,7 @@ from gaios.server.node import Node
 from gaios.server.remote import Remote
 from gaios.storage import Piece
 from gaios.storage.disk import Disk
-from gaios.transport import Kind, encode_peer
+from gaios.transport import Kind
 
 TURN_NS: Final = 5_000_000
 """Clients' frames are taken for so long in one turn; then peers, timers and the disk come first again."""
@@ -271,12 +272,7 @@ class Turns:
     def _carry_out(self, now: int, effects: Effects) -> None:
         if effects.evidence is not None:
             self._keep(effects.evidence)
-        last, frame = b"", b""
-        for member, body, urgent in effects.to_peers:
-            if body is not last:
-                last, frame = body, encode_peer(body)
-            if (link := self._links.get(member)) is not None:
-                link.send(frame, urgent=urgent)
+        say(self._links, effects.to_peers)
         for number, data in effects.to_clients:
             if (connection := self._clients.get(number)) is not None:
                 connection.send(data)
@@ -382,14 +378,18 @@ class Turns:
         elif not self.done.done():
             now = clock()
             self.metrics.syncs.add((now - self._disk_began_ns) / 1e9)
+            turns = True
             try:
-                self.node.disk_done(now)
+                turns = self.node.disk_done(now) or self._scheduled or len(self._inbox) > 0
+                if not turns:
+                    self._carry_out(now, self.node.release(now))
             except Exception as error:  # noqa: BLE001 (whatever it is, this replica must not go on)
                 self.fail(error)
             if self.on_durable is not None:
                 on_durable, self.on_durable = self.on_durable, None
                 on_durable()
-            self.turn()
+            if turns:
+                self.turn()
 
     def _expect(self) -> "tuple[int, asyncio.Future[Answer]]":
         self._requests += 1

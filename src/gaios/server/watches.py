@@ -95,13 +95,9 @@ class Watches:
 
     def applied(self, effects: Sequence[Any]) -> None:
         """The machine's effects, in order; those of a lock service that are no events are others' to tell."""
-        if self._hub is not None:
-            if len(self._hub):
-                self._hub.publish([effect for effect in effects if type(effect) is Event])
-                self._due = True
-            else:
-                # Nobody to match them against: the last one, which is an event, says how far the database has come.
-                self._hub.publish(effects[-1:])
+        if self._hub is not None and len(self._hub):
+            self._hub.publish([effect for effect in effects if type(effect) is Event])
+            self._due = True
 
     def jumped(self) -> None:
         """The machine took over a later state: what happened between is in its history, as far as that reaches."""

@@ -284,7 +284,8 @@ class Seat(Pausing):
         node, now = self.node, self.now()
         try:
             asked = [self._hand_in(node, now, event) for event in inbox]
-            effects = node.drain(now)
+            releases = not any(asked) and ("disk_done",) in inbox
+            effects = node.release(now) if releases else node.drain(now)
             self.onlooker.kept(effects.evidence)
             node.check()
         except errors.Removed as error:
@@ -298,7 +299,7 @@ class Seat(Pausing):
             self.refusal = error if isinstance(error, errors.Error) else None
             self._fall(disk_failed=False)
             return
-        self.onlooker.turned(node, now, effects, any(asked))
+        self.onlooker.turned(node, now, effects, releases or any(asked))
         self._free_ns = self.world.now_ns + self._turn_ns
         if self._pause is not None and self._pause[0] == "carry out":
             self._resume_at(partial(self._carry_on, effects=effects))
@@ -336,7 +337,7 @@ class Seat(Pausing):
         elif kind == "no room for a snapshot":
             node.snapshots.no_room(now)
         else:
-            getattr(node, kind)(now, *event[1:])  # told of with little but the time
+            return getattr(node, kind)(now, *event[1:]) is not False  # told of with little but the time
         return True
 
     # -- effects ---------------------------------------------------------------------------------------------------------

@@ -212,7 +212,7 @@ class Journal:
         records = records if isinstance(records, list) else list(records)
         if not records:
             return operations
-        needed = sum([record.size(len(payload)) for _, _, _, payload in records])
+        needed = record.total(records)
         parts: list[bytes] = []
         start = self._encoder.offset
         ending: list[Operation] = []
@@ -321,7 +321,7 @@ class Journal:
 
         A segment of unusual length is to hold what comes while it is made, too.
         """
-        needed = sum([record.size(len(payload)) for _, _, _, payload in records])
+        needed = record.total(records)
         if not records or self._encoder.offset + needed + RESERVE_BYTES <= self._size:
             return 0
         room = OPENING_BYTES + record.size(len(state()[3])) + needed + RESERVE_BYTES

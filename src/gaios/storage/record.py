@@ -15,7 +15,7 @@ Checksums are CRC-32C (Castagnoli), which finds every single burst of up to 32 b
 """
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import NamedTuple, cast
 
@@ -95,6 +95,11 @@ def seed(identity: Identity) -> int:
 def size(length: int) -> int:
     """Bytes that a record with a payload of `length` bytes takes up in a segment."""
     return HEADER_BYTES + length + -length % ALIGNMENT
+
+
+def total(records: Iterable[tuple[int, int, int, bytes]]) -> int:
+    """Bytes that these (kind, slot, ballot, payload) take up one behind the other."""
+    return sum([HEADER_BYTES + len(payload) + -len(payload) % ALIGNMENT for _, _, _, payload in records])
 
 
 class Encoder:
