@@ -108,13 +108,14 @@ def test_what_waits_for_the_batch_in_flight_is_known() -> None:
     """A shell that makes no turn where nothing waits would leave it there: records, and old segments that are to go."""
     commit, _ = group()
     commit.add(output(1, records=1))
-    assert commit.is_waiting
+    waits = [commit.is_waiting]
     commit.batch(0)
-    assert not commit.is_waiting
+    waits.append(commit.is_waiting)
     commit.give_up(1)
-    assert commit.is_waiting
+    waits.append(commit.is_waiting)
     commit.done(0)
-    assert commit.is_waiting
+    waits.append(commit.is_waiting)
+    assert waits == [True, False, True, True]
 
 
 def test_an_idle_disk_gets_its_mark_late_and_once() -> None:
