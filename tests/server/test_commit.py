@@ -1,6 +1,5 @@
 """Group commit: what waits for what."""
 
-from functools import partial
 from typing import Any, cast
 
 import pytest
@@ -109,11 +108,14 @@ def test_what_waits_for_the_batch_in_flight_is_known() -> None:
     """A shell that makes no turn where nothing waits would leave it there: records, and old segments that are to go."""
     commit, _ = group()
     commit.add(output(1, records=1))
-    waiting = [commit.is_waiting]
-    for change in (partial(commit.batch, 0), partial(commit.give_up, 1), partial(commit.done, 0)):
-        change()
-        waiting.append(commit.is_waiting)
-    assert waiting == [True, False, True, True]
+    waits = [commit.is_waiting]
+    commit.batch(0)
+    waits.append(commit.is_waiting)
+    commit.give_up(1)
+    waits.append(commit.is_waiting)
+    commit.done(0)
+    waits.append(commit.is_waiting)
+    assert waits == [True, False, True, True]
 
 
 def test_an_idle_disk_gets_its_mark_late_and_once() -> None:
