@@ -41,7 +41,7 @@ def test_one_that_goes_although_it_is_listed_is_found() -> None:
     ("scenario", "seed", "happened"),
     [
         ("members", 3, {"a partition began", "a replica crashed"}),
-        ("members-lost", 2, {"a member that lost its state was to be replaced", "an older directory was put back"}),
+        ("members-lost", 7, {"a member that lost its state was to be replaced", "an older directory was put back"}),
         ("members-rot", 3, {"a record was lost without a trace", "rot was found while a replica ran"}),
         ("members-upgrade", 0, {"a master raised the feature level", "a version that is too old stopped (run)"}),
     ],
