@@ -448,3 +448,20 @@ def test_who_waited_for_different_ones_goes_on_with_the_same() -> None:
 
     assert [takes(had, asked) for had, asked in [(0, 3_999), (0, 4_000), (3_999, 4_000), (4_000, 7_999)]] == [False, True, True, False]
     assert takes(0, 1, proved=True)
+
+
+def test_a_start_says_nothing_of_its_snapshots_before_its_boot_is_durable() -> None:
+    """Said on a slow disk, lost with its power and heard late, that seemed a copy of the next start, which stopped.  [SAFETY 3, 5]"""
+    cell = live(msgspec.structs.replace(SMALL, check_ms=50), 25)
+    node = cell.start(3)
+    kept = node.snapshots.kept[-1].handle
+    node.snapshots.proofs.disown([kept.slot])  # as if its power had gone before the others said what theirs is
+    node.snapshots.proofs.note(kept.slot, kept.digest)
+    for _ in range(200):
+        cell.now += 5 * MS
+        node.tick(cell.now)
+        assert cell.drain(3).to_peers == []
+    assert not node.replica.may_speak
+    cell.sync(3)
+    assert node.replica.may_speak
+    assert {sent for _, sent, _ in cell.wire} == {3}

@@ -6,7 +6,7 @@ A shell carries an `Output` out like this, and only like this:
     2. `records` appended to the WAL and synced; several Outputs may share one sync.
     3. `after` leaves (or, addressed to this replica, is handed back to it) once 1 and 2 of this and all earlier Outputs are durable;
        then `Replica.synced(number)` is called.
-    4. `at_once` and `answers` may leave before.
+    4. `at_once` and `answers` may leave before. Of a start there is none before its boot is durable.
 
 `captures` are snapshots to be made by and by, `transfers` what peers say of theirs: both beside all of that.  [SAFETY 26]
 """

@@ -119,6 +119,8 @@ class Replica(Hearing):
         self._read: dict[int, bytes] = {}
         """Chosen values that came back from the disk, to be applied again."""
         self._asked = 0
+        self.may_speak = False
+        """Whether this boot is durable: whoever hears anything hears it, and it must not be given again after that.  [SAFETY 3, 5]"""
         self._is_blocked = False
         """A chosen value is nowhere here: nothing can be applied any more."""
         self._seen = self.applied
@@ -227,6 +229,7 @@ class Replica(Hearing):
         while self._unsynced and self._unsynced[0][0] <= number:
             self._reign.pace.synced(now, self._unsynced.popleft()[1])
         self._steps.synced(number)
+        self.may_speak = True
         if not (self.doubt.synced(now, number) or self._can_apply):  # nothing else here waits for the disk
             return False
         self._settle(now)
@@ -295,9 +298,11 @@ class Replica(Hearing):
                 self._reign.raise_feature(now, level)
             self._changes.compare(now)
             self._reign.propose(now)
-        if self._has_begun and self.space.is_due(now):  # whoever hears it hears a boot, which must not be forgotten after that
+        if self._has_begun and self.space.is_due(now):
             self._steps.output.at_once.append((OTHERS, (ROOM, int(self.space.room))))
         output = self._steps.hand_over(now)
+        if output is not None and not self.may_speak:
+            output.after, output.at_once = output.at_once + output.after, []
         if output is not None and (output.records or output.copies is not None):
             self._unsynced.append((output.number, now))
         return output

@@ -329,7 +329,7 @@ class Node(Answering):
         snapshot, scrub, asked = None, None, list[codec.Message]()
         if self.snapshots.is_due(now):
             snapshot = self.snapshots.work(now)
-            asked = self.snapshots.speak(self._outbox.add)
+            asked = self.snapshots.speak(self._outbox.add if replica.may_speak else list)
         if now >= self.scrubber.due_ns():
             scrub = self.scrubber.work(now, commit.journal.sealed, [kept.handle.slot for kept in self.snapshots.kept])
         log_ns, beside_ns = min(replica.deadline_ns(), commit.due_ns()), min(self.snapshots.due_ns(), self.scrubber.due_ns())
