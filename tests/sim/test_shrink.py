@@ -77,7 +77,7 @@ def test_it_goes_on_from_what_is_left_out_already() -> None:
     assert found.smaller.replicas == 1
 
 
-@pytest.mark.parametrize("name", ["acknowledge before sync", "a watch is not told of deletes"])
+@pytest.mark.parametrize("name", ["acknowledge before sync", "a watch that lost its connection skips a revision"])
 def test_a_planted_bug_is_shrunk_and_still_caught(name: str) -> None:
     """The smaller run has less of everything, is caught by the same checker, and needs the bug.
 
