@@ -112,7 +112,7 @@ class Steps:
         self.output.records.extend((RecordKind.ACCEPT, slot, *participant.acc[slot]) for slot in again)
         if self.quarantine:  # its record may have rotted
             self.output.records.append((RecordKind.QUARANTINE, 0, 0, self.quarantine))
-        self._top = max(recovered.top, recovered.silent_through, recovered.chosen, above[-1] if above else 0)
+        self._top = max(recovered.top, recovered.silent_through, recovered.chosen, *above, *recovered.faulty)
         self._write_copies()
 
     def know_damage(self, waiting: dict[Place, set[int]], faulty: dict[int, int], now: int) -> None:
