@@ -60,7 +60,7 @@ def recovers(pattern: Pattern, kind: str, replicas: int = 3) -> None:
 
 
 def recovers_again(kind: str) -> None:
-    """Five replicas are damaged and repaired; then one loses a value, and each other an unknown record behind it; raises if that is lost."""
+    """Five replicas are damaged and repaired; then one loses a value, and each other an unknown record behind it; raises if it is lost."""
     files, _, applied = _lived(5)
     cell = HandCell(5, options=Options(cache_bytes=1))
     for member in cell.members:

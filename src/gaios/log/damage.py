@@ -8,11 +8,12 @@ Rule 2. Anything may have stood where nothing is known, within what the records 
 mark before it, and at most a window above the next one, or the highest slot that this one names. What was written behind it is newer.
 A value that is known in a ballot as new as any that had been promised, or learnt of, by then is not in doubt: in one ballot there is one
 value.
-What repair wrote anew stands behind marks far above it, and may have stood there, too: a slot that an older, repaired place may have been
-about, and that is written behind neither, is in doubt again. No other slot at or below the last mark is. For votes, and what is learnt in its
-order, are of slots above all marks before them; only a slot that a start could not read is written again below one. Both leave a place behind
-the newest record of that slot that can be read, whose own range holds it; and what rots later makes that range wider, never smaller. Without
-such a place that record is what the mark speaks of, the chosen value, and nothing behind the mark says otherwise.
+Repair writes slots anew behind marks far above them, and that may have stood there, too: what an older place, repaired since, may have been
+about is in doubt again, unless it can be read behind that place.
+No other slot at or below the last mark is. Votes, and values that are learnt in their order, are of slots above every mark before them,
+and below a mark only a slot is written again that some start, or the scrub, could not read. Whichever is lost, it leaves a place behind
+the newest record of its slot that can be read, and that place's own range has the slot; what rots later makes the range wider, never
+smaller. Where there is no such place, that record has the value of which the mark speaks, and whatever stood behind the mark had the same.
 Rule 3. A state record tells all of every slot above its own mark: what rotted before it matters below that mark only.
 Rule 4. Votes are for no slot more than a window above a mark that is as durable: an intact vote tells what was chosen, whatever became of
 the mark.

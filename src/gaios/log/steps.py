@@ -68,7 +68,7 @@ class Steps:
         self.silent_through = 0
         """Until every slot through this one is chosen this replica says nothing."""
         self._top = 0
-        """The highest slot that was accepted."""
+        """The highest slot that was accepted, or may have been where nothing can be read."""
         self._learnt = 0
         """The newest ballot in which a value was learnt to be chosen, where that was above any that was promised."""
         self.waiting: dict[Place, set[int]] = {}
