@@ -61,6 +61,23 @@ class Life:
                 if index in within:
                     self.rot[index] = is_known and self.rot.get(index, True)
 
+    def scrub(self) -> None:
+        """What rotted is found while it runs: it writes again what it has in memory, and fetches what it has not."""
+        newest = {slot: at for at, (kind, slot, _, _) in enumerate(self.log) if kind == RecordKind.ACCEPT}
+        places = [each.place for each in self._rotten([]) if each.place not in self.waiting]
+        for place in places[: self._random.randrange(3)]:
+            there = [slot for slot, at in newest.items() if place[1] <= at < place[2] and slot not in self.faulty]
+            lost = {slot: self.copy for slot in there if slot <= self.chosen and self._random.random() < 0.5}
+            self.log += [(RecordKind.ACCEPT, slot, *self.accepted[slot]) for slot in there if slot not in lost]
+            self.log += [(RecordKind.FAULT, slot, ballot, b"") for slot, ballot in self.faulty.items() if slot > self.chosen]
+            self.log.append((RecordKind.CHOSEN, self.chosen, max(self._top, self.chosen), b""))
+            self._marked = self.chosen
+            for slot in lost:
+                del self.accepted[slot]
+            self.faulty |= lost
+            self.waiting[place] = set(lost)
+            self._name_repaired()
+
     def start(self) -> Recovered:
         """A start, and what it has written."""
         records = [record for at, record in enumerate(self.log) if at not in self.rot]

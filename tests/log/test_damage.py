@@ -220,6 +220,9 @@ def test_whatever_rots_again_and_again_no_start_takes_a_value_for_another() -> N
         for _ in range(random.randrange(2, 7)):
             life.work(random.randrange(5, 80))
             life.spoil(random.randrange(6))
+            if random.random() < 0.3:
+                life.scrub()
+                life.work(20)
             faulty += len(life.start().faulty)
     assert faulty > 1_000
 
