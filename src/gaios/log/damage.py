@@ -75,12 +75,13 @@ class _Hole:
         self.bounds: dict[int, int] = {}
         """Ballots that an earlier start knew it by."""
 
-    def about(self, through: int, promised: int, again: set[int]) -> dict[int, int]:
+    def about(self, found: Recovered, again: set[int]) -> dict[int, int]:
         """The slots that it may have been about, each with the newest ballot; `again` may have been written anew there."""
         if self.slots is not None:
             return self.slots
-        newest = min(promised, self.newest)
-        return {slot: self.bounds.get(slot, newest) for slot in {*range(self.low + 1, min(self.high, through) + 1), *again}}
+        newest = min(found.promised, self.newest)
+        own = range(max(self.low, found.truncated) + 1, min(self.high, found.chosen + WINDOW) + 1)
+        return {slot: self.bounds.get(slot, newest) for slot in {*own, *again}}
 
 
 class _Holes:
@@ -128,13 +129,12 @@ class _Holes:
                 for hole in self.all:
                     hole.bounds.setdefault(slot, ballot)
 
-    def doubts(self, through: int, promised: int) -> Iterator[tuple[_Hole, dict[int, int]]]:
+    def doubts(self, found: Recovered) -> Iterator[tuple[_Hole, dict[int, int]]]:
         """Each that waits for repair, with the slots that it leaves in doubt: what was written behind it is newer."""
         again: set[int] = set()
         for hole in self.all:
-            doubt = {
-                slot: ballot for slot, ballot in hole.about(through, promised, again).items() if self._written.get(slot, 0) <= hole.number
-            }
+            about = hole.about(found, again)
+            doubt = {slot: ballot for slot, ballot in about.items() if self._written.get(slot, 0) <= hole.number}
             if hole.is_repaired:
                 again.update(doubt)
             else:
@@ -241,7 +241,7 @@ def _settle(found: Recovered, holes: _Holes, covered: int) -> None:
         if hole.slots is None and found.chosen + WINDOW < hole.high < FAR:
             found.silent_through = max(found.silent_through, hole.high)  # that is how an earlier start of such a log told it
     faulty = {slot: ballot for slot, ballot in found.faulty.items() if slot > found.truncated}
-    for hole, doubt in holes.doubts(found.chosen + WINDOW, found.promised):
+    for hole, doubt in holes.doubts(found):
         known = {slot for slot, ballot in doubt.items() if _is_as_new(found, slot, ballot)}
         lost_here = {slot: ballot for slot, ballot in doubt.items() if slot > found.truncated and slot not in known}
         found.waiting[hole.place] = set(lost_here)

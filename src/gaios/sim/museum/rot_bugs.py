@@ -45,7 +45,7 @@ def _leaves_alone(sound: Callable[..., Any]) -> Callable[..., Any]:
 
 def _forgets_repairs(sound: Callable[..., Any]) -> Callable[..., Any]:
     """What stands where nothing can be read is of the slots that were voted for around there, and not what repair wrote anew."""
-    return lambda self, through, promised, again: sound(self, through, promised, set())
+    return lambda self, found, again: sound(self, found, set())
 
 
 def _of_contested_slots(plan: Plan) -> Plan:
