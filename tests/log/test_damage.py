@@ -1,5 +1,7 @@
 """What a start makes of records that it cannot read: every slot that may have been there, and no other.  [SAFETY 6, 7]"""
 
+from random import Random
+
 import pytest
 
 from gaios import entry
@@ -10,6 +12,7 @@ from gaios.log.records import Record, State, encode_copies
 from gaios.paxos import core
 from gaios.paxos.core import WINDOW
 from tests.log.cell import Cell
+from tests.log.rotting import Life
 
 BALLOT = 3 << 16 | 1
 COPIES = encode(Copies(BALLOT, 0, 1, 1))
@@ -192,6 +195,36 @@ def test_where_a_repair_may_have_been_lost_it_is_in_doubt_again() -> None:
     )
     assert 1 in found.faulty
     assert 1 not in found.accepted
+
+
+@pytest.mark.parametrize("first", [2, 4])
+@pytest.mark.parametrize("known", [True, False])
+def test_what_was_repaired_before_puts_nothing_else_in_doubt(*, first: int, known: bool) -> None:
+    """A newer ballot was promised since, so no value is as new as any could be: only what may have stood in a place counts."""
+    log = [*LOG, accept(first // 2 + 1, b"fetched"), mark(8, 8)]
+    identity = log[first][:3] if known else None
+    records = [record for index, record in enumerate(log) if index not in (first, 12)]
+    rotten = [Rotten(first, PLACE, identity, 1, is_repaired=True), Rotten(11, (1, 700, 800), None, 1)]
+    found = recover_damaged(encode(Copies(BALLOT + (1 << 16), 0, 2, 1)), records, rotten)
+    neighbour = set() if known else {first // 2}  # nothing tells that this was not written anew there
+    assert set(found.faulty) == {6, 7} | neighbour
+    assert found.accepted[first // 2 + 1] == (BALLOT, b"fetched")
+
+
+def test_whatever_rots_again_and_again_no_start_takes_a_value_for_another() -> None:
+    """[SAFETY 6, 7, 15] Logs whose repairs rot in their turn, beside the truth: what was chosen, and what was voted for."""
+    faulty = 0
+    for seed in range(400):
+        random = Random(seed)
+        life = Life(random, random.choice([12, 25]))
+        for _ in range(random.randrange(2, 7)):
+            life.work(random.randrange(5, 80))
+            life.spoil(random.randrange(6))
+            if random.random() < 0.3:
+                life.scrub()
+                life.work(20)
+            faulty += len(life.start().faulty)
+    assert faulty > 1_000
 
 
 def test_a_record_that_cannot_be_read_is_refused() -> None:

@@ -165,6 +165,19 @@ def test_a_state_record_claims_as_chosen_only_what_is_durably_marked() -> None:
     assert (found.chosen, found.accepted) == (1, {1: (newer, b"chosen")})
 
 
+def test_a_mark_names_slots_that_may_have_been_accepted_too() -> None:
+    """[SAFETY 6, 15] What a later start makes of the place where they stood is bounded by it, should the records rot that tell more."""
+    under_test = Steps(core.Participant(1, 0b1110), Options(), [(4, 9)])
+    found = Recovered(Copies(promised=BALLOT, boot=3), promised=BALLOT, chosen=1, accepted={2: (BALLOT, b"b")}, faulty={4: BALLOT}, top=2)
+    under_test.restore(found, FOUNDERS)
+    under_test.know_damage({}, found.faulty, 0)
+    under_test.take((core.CHOSEN, 2, BALLOT, b"b"), 2, 0)
+    under_test.mark()
+    output = under_test.hand_over(0)
+    assert output is not None
+    assert output.records[-1][:3] == (RecordKind.CHOSEN, 2, 4)
+
+
 NEWER = FOUNDERS.added(4, votes=True)
 CHANGED = as_value(NEWER.encode())
 

@@ -10,7 +10,7 @@ from gaios.log import RecordKind
 from gaios.server import config
 from gaios.storage import Identity, Journal, verify
 from gaios.storage.disk import Directory
-from tests.server.damaged import KINDS, SLOTS, bits, patterns, recovers, starts
+from tests.server.damaged import KINDS, SLOTS, bits, patterns, recovers, recovers_again, starts
 from tests.server.shells import make, master_of, running, until
 from tests.server.test_replica import command
 
@@ -102,6 +102,12 @@ def test_five_replicas_that_are_all_damaged_recover_whole(kind: str) -> None:
     for _ in range(3):
         pattern = tuple(random.randrange(1, 31) for _ in SLOTS)
         recovers(pattern, kind, replicas=5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_five_replicas_that_are_all_damaged_once_more_recover_whole(kind: str) -> None:
+    """What was repaired before makes nothing doubtful that can be read: else no replica would give the others what one of them lost."""
+    recovers_again(kind)
 
 
 def test_any_flipped_bit_of_a_replica_is_made_good_or_named() -> None:

@@ -1,7 +1,10 @@
 """Claims about rot: what it leaves is enough."""
 
+from gaios.log import RecordKind
 from gaios.sim import RunOptions, run
+from gaios.sim.rot import _over_others
 from gaios.sim.scenario import load
+from gaios.storage.record import Header
 
 KINDS = {
     "a record's payload rotted",
@@ -25,3 +28,22 @@ def test_everything_rots_and_nothing_is_lost() -> None:
         assert not report.violations, f"gaios sim --scenario rot --seed {seed}: {report.violations[0]}"
         seen |= set(report.sometimes)
     assert seen >= KINDS
+
+
+def test_rot_may_choose_what_was_voted_for_over_another_value() -> None:
+    """The newest record of a slot, where an older one is of an older ballot; only among those that may rot."""
+
+    def header(kind: int, slot: int, ballot: int) -> Header:
+        return Header(b"", 1, kind, 0, slot, ballot, 0, 0, 1, 0, 0, 0, 0, 0)
+
+    accept, chosen = int(RecordKind.ACCEPT), int(RecordKind.CHOSEN)
+    log = [
+        header(accept, 1, 5),
+        header(accept, 2, 5),
+        header(chosen, 1, 9),
+        header(accept, 1, 6),
+        header(accept, 2, 5),
+        header(accept, 1, 7),
+    ]
+    assert _over_others(log, range(6)) == [5]
+    assert _over_others(log, range(5)) == []

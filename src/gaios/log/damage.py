@@ -8,7 +8,12 @@ Rule 2. Anything may have stood where nothing is known, within what the records 
 mark before it, and at most a window above the next one, or the highest slot that this one names. What was written behind it is newer.
 A value that is known in a ballot as new as any that had been promised, or learnt of, by then is not in doubt: in one ballot there is one
 value.
-Where an older place was repaired, that too may have stood there: then everything from that place's slots on is in doubt.
+Repair writes slots anew behind marks far above them, and that may have stood there, too: what an older place, repaired since, may have been
+about is in doubt again, unless it can be read behind that place.
+No other slot at or below the last mark is. Votes, and values that are learnt in their order, are of slots above every mark before them,
+and below a mark only a slot is written again that some start, or the scrub, could not read. Whichever is lost, it leaves a place behind
+the newest record of its slot that can be read, and that place's own range has the slot; what rots later makes the range wider, never
+smaller. Where there is no such place, that record has the value of which the mark speaks, and whatever stood behind the mark had the same.
 Rule 3. A state record tells all of every slot above its own mark: what rotted before it matters below that mark only.
 Rule 4. Votes are for no slot more than a window above a mark that is as durable: an intact vote tells what was chosen, whatever became of
 the mark.
@@ -21,7 +26,7 @@ What stood there of other members' boots is asked for (boots.py).
 Rule 7. A silence and a quarantine stand in the promise copies, too: a record of them that rotted, whole, is not missed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -56,42 +61,84 @@ class Rotten(NamedTuple):
 class _Hole:
     """Slots that may have been accepted where nothing can be read."""
 
-    def __init__(self, place: tuple[int, int, int] | None, low: int, high: int, lost: int) -> None:
-        self.place, self.low, self.high, self.lost = place, low, high, lost
+    def __init__(self, rotten: Rotten, number: int, low: int) -> None:
+        self.place, self.lost, self.is_repaired = rotten.place, rotten.lost, rotten.is_repaired
+        self.number = number
+        """So many stand before it."""
+        self.low, self.high = low, FAR
         self.is_first = False
         """The record that the log began with stood in it, and nothing of that is known."""
         self.slots: dict[int, int] | None = None
         """The only slots that it can be about, each with its ballot; None: all of the range."""
-        self.seen: set[int] = set()
-        """Slots that were written behind it."""
         self.newest = FAR
         """No vote in it was in a newer ballot."""
         self.bounds: dict[int, int] = {}
         """Ballots that an earlier start knew it by."""
 
+    def about(self, found: Recovered, again: set[int]) -> dict[int, int]:
+        """The slots that it may have been about, each with the newest ballot; `again` may have been written anew there."""
+        if self.slots is not None:
+            return self.slots
+        newest = min(found.promised, self.newest)
+        own = range(max(self.low, found.truncated) + 1, min(self.high, found.chosen + WINDOW) + 1)
+        return {slot: self.bounds.get(slot, newest) for slot in {*own, *again}}
+
+
+class _Holes:
+    """All of one log, in order, and what stands behind each."""
+
+    def __init__(self) -> None:
+        self.all: list[_Hole] = []
+        self._bare: list[_Hole] = []
+        """No mark behind these yet."""
+        self._written: dict[int, int] = {}
+        """Slots, and how many holes stand before each's last record that can be read."""
+
+    @property
+    def open(self) -> list[_Hole]:
+        """Those that wait for repair."""
+        return [hole for hole in self.all if not hole.is_repaired]
+
+    @property
+    def top(self) -> int:
+        """The highest slot of which a record can be read."""
+        return max(self._written, default=0)
+
+    def add(self, hole: _Hole) -> None:
+        """The next one."""
+        self.all.append(hole)
+        self._bare.append(hole)
+
     def hear(self, records: Sequence[Record]) -> None:
-        """These stand behind it."""
-        seen = self.seen
+        """These stand behind the last one."""
         for kind, slot, ballot, payload in records:
             if kind == _ACCEPT:
-                seen.add(slot)
-            elif kind == _CHOSEN and self.high == FAR:
-                self.high = ballot or slot + WINDOW
+                self._written[slot] = len(self.all)
+            elif kind == _CHOSEN:
+                for hole in self._bare:
+                    hole.high = ballot or slot + WINDOW
+                self._bare.clear()
             elif kind == _STATE:
                 state = decode_state(payload)
-                self.high = min(self.high, state.chosen)
-                self.newest = min(self.newest, state.promised)
-                seen.update(at for at, _, _ in state.accepted)
+                for hole in self.all:
+                    hole.high = min(hole.high, state.chosen)
+                    hole.newest = min(hole.newest, state.promised)
+                self._bare.clear()
+                self._written.update((at, len(self.all)) for at, _, _ in state.accepted)
             elif kind == _FAULT:
-                self.bounds.setdefault(slot, ballot)
+                for hole in self.all:
+                    hole.bounds.setdefault(slot, ballot)
 
-    def about(self, through: int, promised: int) -> dict[int, int]:
-        """The slots that it leaves in doubt, each with the newest ballot."""
-        if self.slots is not None:
-            return {slot: ballot for slot, ballot in self.slots.items() if slot not in self.seen}
-        doubtful = (slot for slot in range(self.low + 1, min(self.high, through) + 1) if slot not in self.seen)
-        newest = min(promised, self.newest)
-        return {slot: self.bounds.get(slot, newest) for slot in doubtful}
+    def doubts(self, found: Recovered) -> Iterator[tuple[_Hole, dict[int, int]]]:
+        """Each that waits for repair, with the slots that it leaves in doubt: what was written behind it is newer."""
+        again: set[int] = set()
+        for hole in self.all:
+            about = hole.about(found, again)
+            doubt = {slot: ballot for slot, ballot in about.items() if self._written.get(slot, 0) <= hole.number}
+            if hole.is_repaired:
+                again.update(doubt)
+            else:
+                yield hole, doubt
 
 
 def recover_damaged(
@@ -119,39 +166,31 @@ def recover_damaged(
     """
     if not rotten:
         found = recover(copies, records, directory)
-        _settle(found, [], covered)
+        _settle(found, _Holes(), covered)
         return found
     found = recover(copies, [], directory)
-    holes: list[_Hole] = []
-    top, oldest = 0, FAR
+    holes, top = _Holes(), 0
     try:
         for index, each in enumerate([*rotten, None]):
             part = records[rotten[index - 1].at if index else 0 : each.at if each is not None else len(records)]
-            for hole in holes:
-                hole.hear(part)
+            holes.hear(part)
             fold(found, part)
-            top = max(top, max((slot for kind, slot, _, _ in part if kind == _ACCEPT), default=0))
             if each is not None:
                 if each.lost and (each.record is None or each.record[0] in (RecordKind.BOOT, _STATE)):
                     found.forgot_boots = True
-                hole = _hole(each, found, begins_later=begins_later)
+                hole = _hole(each, index, found, begins_later=begins_later)
                 hole.is_first = not each.at and each.record is None and each.lost > (0 if begins_later else 1)
-                below = min(hole.slots, default=FAR) - 1 if hole.slots is not None else hole.low
-                hole.low = min(hole.low, oldest)
-                if each.is_repaired:
-                    oldest = min(below, oldest)
-                else:
-                    holes.append(hole)
+                holes.add(hole)
                 top = max(top, each.record[1] if each.record is not None and each.record[0] == _ACCEPT else 0)
     except msgspec.DecodeError as error:
         raise ProtocolError(reason=f"a durable record cannot be read: {error}") from None
-    found.top = max(top, *found.accepted, 0) if found.accepted else top
+    found.top = max(top, holes.top)
     found.chosen = max(found.chosen, found.top - WINDOW)
     if begins_later and not found.truncated:  # it stood in the record that the log began with
-        known = [*found.accepted, *found.faulty, *(slot for hole in holes for slot in hole.slots or ())]
+        known = [*found.accepted, *found.faulty, *(slot for hole in holes.open for slot in hole.slots or ())]
         found.truncated = min([found.chosen, *(slot - 1 for slot in known)])
-    if lost := next((hole for hole in holes if hole.is_first and hole.high == FAR), None):
-        number, start = (lost.place or (0, 0))[:2]
+    if lost := next((hole for hole in holes.open if hole.is_first and hole.high == FAR), None):
+        number, start, _ = lost.place
         what = f"the record that the log begins with, in segment {number}, is lost"
         detail = f"{what}, and nothing behind it tells what this replica voted for: its state is lost"
         raise StateDamaged(file=directory, offset=start, kind="state", detail=detail)
@@ -161,9 +200,9 @@ def recover_damaged(
     return found
 
 
-def _hole(rotten: Rotten, found: Recovered, *, begins_later: bool) -> _Hole:
+def _hole(rotten: Rotten, number: int, found: Recovered, *, begins_later: bool) -> _Hole:
     """What may have stood there; what an intact header says is taken up."""
-    hole = _Hole(rotten.place, found.chosen, FAR, rotten.lost)
+    hole = _Hole(rotten, number, found.chosen)
     if rotten.record is None:
         if not rotten.lost:
             hole.slots = {}
@@ -190,25 +229,23 @@ def _hole(rotten: Rotten, found: Recovered, *, begins_later: bool) -> _Hole:
     return hole
 
 
-def _settle(found: Recovered, holes: list[_Hole], covered: int) -> None:
+def _settle(found: Recovered, holes: _Holes, covered: int) -> None:
     """Which slots are faulty, for which place's sake, and how long nothing may be said."""
     found.silent_through = max(found.silent_through, found.copies.silent_through)
     if found.copies.is_doubted and not found.quarantine:
         found.quarantine = COPIES_WORD
-    lost = sum(hole.lost for hole in holes if hole.slots is None and hole.high == FAR)
+    lost = sum(hole.lost for hole in holes.open if hole.slots is None and hole.high == FAR)
     if lost > 1:
         found.silent_through = max(found.silent_through, max(found.top, found.chosen, covered) + lost + WINDOW)
-    for hole in holes:
+    for hole in holes.open:
         if hole.slots is None and found.chosen + WINDOW < hole.high < FAR:
             found.silent_through = max(found.silent_through, hole.high)  # that is how an earlier start of such a log told it
     faulty = {slot: ballot for slot, ballot in found.faulty.items() if slot > found.truncated}
-    for hole in holes:
-        doubt = hole.about(found.chosen + WINDOW, found.promised)
+    for hole, doubt in holes.doubts(found):
         known = {slot for slot, ballot in doubt.items() if _is_as_new(found, slot, ballot)}
-        doubt = {slot: ballot for slot, ballot in doubt.items() if slot > found.truncated and slot not in known}
-        if hole.place is not None:
-            found.waiting[hole.place] = set(doubt)
-        for slot, ballot in doubt.items():
+        lost_here = {slot: ballot for slot, ballot in doubt.items() if slot > found.truncated and slot not in known}
+        found.waiting[hole.place] = set(lost_here)
+        for slot, ballot in lost_here.items():
             faulty[slot] = max(ballot, faulty.get(slot, 0))
     missing = (slot for slot in range(found.truncated + 1, found.chosen + 1) if slot not in found.accepted and slot not in faulty)
     faulty |= dict.fromkeys(missing, found.promised)

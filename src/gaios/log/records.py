@@ -5,7 +5,7 @@
     STATE    all of it, and every accepted value above `chosen`              (first in each segment)
     ACCEPT   slot, ballot, value
     CHOSEN   every slot through this one is chosen as last recorded, and the chain's hash there   (lazily written);
-             where others have a ballot, the highest slot that was accepted
+             where others have a ballot, the highest slot that was accepted, or may have been
     TRUNCATE slots through this one were dropped; its ballot and payload: behind which slot which configuration governs there
     BOOT     a member's newest boot, and the newest of its acknowledgements that were seen: a peer's, or this replica's once registered
     SNAPSHOT the snapshot behind this slot is durable: its handle                 (behind the mark that its slot is chosen);

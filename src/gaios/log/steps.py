@@ -68,7 +68,7 @@ class Steps:
         self.silent_through = 0
         """Until every slot through this one is chosen this replica says nothing."""
         self._top = 0
-        """The highest slot that was accepted."""
+        """The highest slot that was accepted, or may have been where nothing can be read."""
         self._learnt = 0
         """The newest ballot in which a value was learnt to be chosen, where that was above any that was promised."""
         self.waiting: dict[Place, set[int]] = {}
@@ -112,7 +112,7 @@ class Steps:
         self.output.records.extend((RecordKind.ACCEPT, slot, *participant.acc[slot]) for slot in again)
         if self.quarantine:  # its record may have rotted
             self.output.records.append((RecordKind.QUARANTINE, 0, 0, self.quarantine))
-        self._top = max(recovered.top, recovered.silent_through, recovered.chosen, above[-1] if above else 0)
+        self._top = max(recovered.top, recovered.silent_through, recovered.chosen, *above, *recovered.faulty)
         self._write_copies()
 
     def know_damage(self, waiting: dict[Place, set[int]], faulty: dict[int, int], now: int) -> None:

@@ -43,6 +43,8 @@ class DiskFaults(msgspec.Struct, frozen=True, kw_only=True):
     rot_every_ns: int = 0
     """A durable record, snapshot or promise copy rots, at any replica, so that it is intact somewhere (a snapshot in the store, where there
     is one); never beside lost disks."""
+    rot_over: float = 0.0
+    """How often it is a slot's newest record, and an older one of an older ballot stays."""
 
 
 class NetworkFaults(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,8 +3,9 @@
 Rule 1. Any replicas, any number of them, a little at a time, while they run and while they are down. What rots is intact somewhere: no two
 replicas lose their records of one slot, only one loses snapshots, and of two promise copies one is left. Where there is a store of backups
 every replica may lose snapshots that are not behind a later slot than one in there.
-Rule 2. Whoever cannot tell what stood in some bytes has to doubt every slot that may have: those count as lost there, too. A mark that is
-lost later would widen that doubt, so a replica loses either marks or records without a trace.
+Rule 2. Whoever cannot tell what stood in some bytes has to doubt every slot that may have: those count as lost there, too. What was lost
+there before may have been written anew in them, and counts already. A mark that is lost later would widen that doubt, so a replica loses
+either marks or records without a trace.
 Rule 3. The last two batches that a log holds stay as they are: what no record behind them proves to be synced is told from an unfinished
 write by nobody (SAFETY 7 has that case).
 """
@@ -52,8 +53,9 @@ class _Log(NamedTuple):
 class Rot:
     """See the module."""
 
-    def __init__(self, world: World, dice: Dice, seats: Sequence[Place], store: Store | None = None) -> None:
-        self._world, self._dice, self._seats, self._store = world, dice, seats, store
+    def __init__(self, world: World, dice: Dice, seats: Sequence[Place], store: Store | None = None, over: float = 0.0) -> None:
+        """`over`: as in faults.py."""
+        self._world, self._dice, self._seats, self._store, self._over = world, dice, seats, store, over
         self._hit: dict[int, int] = {}
         """Slots, and the replica that lost its record of each."""
         self._loses_marks = frozenset(seat.replica for seat in seats if dice.chance(0.5))
@@ -98,16 +100,14 @@ class Rot:
         old = [at for at, header in enumerate(log.headers) if header.batch + 2 < log.top and header.kind in may_rot]
         if not old:
             return
+        if self._dice.chance(self._over):
+            old = _over_others(log.headers, old) or old
         at = self._dice.pick(old)
         header = log.headers[at]
         file, whole = segment.name(header.segment), size(header.length)
         if seat.replica not in self._loses_marks and self._dice.chance(0.3) and header.kind == RecordKind.ACCEPT:
             doubt = _doubt(log.headers, at)
-            if doubt is None:
-                return
-            # What stands there may be an older value that was lost before, and was written again.
-            oldest = min((slot for slot, replica in self._hit.items() if replica == seat.replica), default=doubt.start)
-            if not self._may_lose(seat, range(min(oldest, doubt.start), doubt.stop)):
+            if doubt is None or not self._may_lose(seat, doubt):
                 return
             self._world.count("a record was lost without a trace")
             there = durable.read(file, header.offset, whole)
@@ -170,3 +170,13 @@ def _doubt(headers: Sequence[Header], at: int) -> range | None:
     first = behind[0]
     high = first.slot if first.kind == RecordKind.STATE else first.ballot or first.slot + WINDOW
     return range(low + 1, high + 1) if sum(header.slot >= high for header in behind) >= 2 else None
+
+
+def _over_others(headers: Sequence[Header], among: Sequence[int]) -> list[int]:
+    """Those that are the newest of their slot, with an older one, of an older ballot, before them."""
+    votes: dict[int, list[int]] = {}
+    for at, header in enumerate(headers):
+        if header.kind == RecordKind.ACCEPT:
+            votes.setdefault(header.slot, []).append(at)
+    newest = {each[-1] for each in votes.values() if headers[each[0]].ballot < headers[each[-1]].ballot}
+    return [at for at in among if at in newest]

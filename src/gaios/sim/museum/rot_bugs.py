@@ -6,8 +6,10 @@ from typing import Any
 from msgspec.structs import replace
 
 from gaios.log import Recovered
+from gaios.log.damage import _Hole
 from gaios.log.steps import Steps
 from gaios.server import damage
+from gaios.sim.faults import MS, S
 from gaios.sim.museum.exhibit import Exhibit, method, scenario
 from gaios.sim.plan import Plan
 from gaios.storage import scan
@@ -41,6 +43,20 @@ def _leaves_alone(sound: Callable[..., Any]) -> Callable[..., Any]:
     return recover_damaged
 
 
+def _forgets_repairs(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """What stands where nothing can be read is of the slots that were voted for around there, and not what repair wrote anew."""
+    return lambda self, found, again: sound(self, found, set())
+
+
+def _of_contested_slots(plan: Plan) -> Plan:
+    """Other values were voted for in older ballots, and the newest records of such slots rot, repaired ones again."""
+    contested = scenario("contested")(plan)
+    disk = replace(contested.faults.disk, rot_every_ns=5 * MS, rot_over=0.9)
+    options = replace(contested.options, mark_ms=20)
+    faults = replace(contested.faults, disk=disk)
+    return replace(contested, faults=faults, options=options, operations=150, safety_ns=5 * S, segment_bytes=4 << 20)
+
+
 def _of_short_segments(plan: Plan) -> Plan:
     """Many state records, each with a value or two whose own record stands beside it."""
     return replace(scenario("rot")(plan), segment_bytes=2_048)
@@ -62,6 +78,14 @@ EXHIBITS = [
         method(scan._Scanner, "_is_damage", _cuts),
         _CAUGHT_BY,
         scenario("rot"),
+    ),
+    Exhibit(
+        "what cannot be read is taken for none of the values that repair wrote anew",
+        "log",
+        "SAFETY 6, 15",
+        method(_Hole, "about", _forgets_repairs),
+        _CAUGHT_BY,
+        _of_contested_slots,
     ),
     Exhibit(
         "a value whose record rotted is left in a state record alone",
