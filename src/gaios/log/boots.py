@@ -18,8 +18,7 @@ Nobody is made a voter before a majority of the voters answered: who joins recog
 Rule 6. Whoever is refused, or hears of another boot in its place, has lost its state: it stops, and never votes again. But for one whose
 boot a majority of the others has recorded: nobody else can register, so the other is the one that stops. A higher boot ends it all the
 same: that comes from it. Nor does a first boot stop anybody who is recorded: its directory was made anew.
-That another boot is known is believed of everybody, also of members whose own boots are not recorded here: a copy may know nobody who is
-left.
+That another boot is known is believed of everybody, also of members whose own boots are not recorded here: a copy may know nobody left.
 Rule 7. News, and numbers of configurations, are taken from a member in the boot that is recorded, or of which none is: not from a copy.
 
 Two copies that each know half of the cell cannot be told apart; that takes two other members that are dead, and others a moment later.
@@ -40,8 +39,6 @@ from gaios.paxos import core
 
 _BALLOTS: Final = frozenset({core.PREPARE, core.ACCEPT, core.LEARN, core.HEARTBEAT, core.RELEASE, core.PROMISE, core.ACCEPTED, core.GRANT})
 """Whoever says one of these has promised its ballot durably."""
-
-
 _TELL: Final[Message] = (BOOTED, 0, 0, [])
 """Tell your boot again, and what you know of the others'."""
 _AGAIN_MS: Final = 1_000
@@ -288,9 +285,8 @@ class Boots:
             self._steps.output.after += self._questions()
         if now >= self._change_due:
             self._change_due = FAR
-            self._steps.output.records += [
-                self._as_record(member) for member in sorted(self._changed) if member != self._me or self._is_shared
-            ]
+            told = self._changed if self._is_shared else self._changed - {self._me}
+            self._steps.output.records += [self._as_record(member) for member in sorted(told)]
             self._changed.clear()
             if leads:
                 self._steps.output.after.append((OTHERS, self._all()))

@@ -308,8 +308,7 @@ class Seat(Pausing):
 
     def _carry_on(self, life: int, effects: Effects) -> None:
         """It was paused between drain and carrying out."""
-        self._turn_at = -1
-        self._free_ns = self.world.now_ns + self._turn_ns
+        self._turn_at, self._free_ns = -1, self.world.now_ns + self._turn_ns
         self._carry_out(life, effects)
         if self._inbox and self._turn_at < 0:
             self._turn_later()
