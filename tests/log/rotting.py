@@ -25,6 +25,8 @@ class Life:
         self.log: list[Record] = [(RecordKind.STATE, 0, 0, encode(State(0, 0, 0, 0, [])))]
         self.rot: dict[int, bool] = {}
         """Records that rotted; whether the header still tells which one each was."""
+        self._unread: frozenset[int] = frozenset()
+        """Of those, what the last start could not read: no index of the log has it."""
         self.copy = 1
         """The newest ballot that promise copies know."""
         self.promised = 1
@@ -63,7 +65,8 @@ class Life:
 
     def scrub(self) -> None:
         """What rotted is found while it runs: it writes again what it has in memory, and fetches what it has not."""
-        newest = {slot: at for at, (kind, slot, _, _) in enumerate(self.log) if kind == RecordKind.ACCEPT}
+        readable = [(at, record) for at, record in enumerate(self.log) if at not in self._unread]
+        newest = {slot: at for at, (kind, slot, _, _) in readable if kind == RecordKind.ACCEPT}
         places = [each.place for each in self._rotten([]) if each.place not in self.waiting]
         for place in places[: self._random.randrange(3)]:
             there = [slot for slot, at in newest.items() if place[1] <= at < place[2] and slot not in self.faulty]
@@ -84,6 +87,7 @@ class Life:
         named = [place for kind, _, _, payload in records if kind == RecordKind.REPAIR for place in _places(payload)]
         found = recover_damaged(encode(Copies(self.copy, 0, 1, 1)), records, self._rotten(named))
         self._check(found)
+        self._unread = frozenset(self.rot)
         self.promised, self.chosen = found.promised, found.chosen
         self.accepted, self.faulty = dict(found.accepted), dict(found.faulty)
         self._marked, self.silent_through = found.chosen, found.silent_through
