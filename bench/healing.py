@@ -118,7 +118,8 @@ def scrub(path: Path) -> None:
     took_s, mib = time.process_time() - cpu, sum(piece.size for piece in pieces) / (1 << 20)
     if not pieces:
         return
-    assert not any(piece.damage for piece in pieces)
+    damaged = [piece.damage for piece in pieces if piece.damage is not None]
+    assert not damaged, f"{path}, segments {names}: {damaged}"
     rate = next(field.default for field in fields(Settings) if field.name == "scrub_mib_s")
     print(f"a scrub of {mib:.0f} MiB: {mib / took_s:.0f} MiB a second; {100 * rate * took_s / mib:.1f} % of a core at {rate} MiB a second")
 
