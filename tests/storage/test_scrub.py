@@ -45,6 +45,17 @@ def test_sound_segments_have_no_damage_and_are_read_piece_by_piece() -> None:
         assert sum(piece.size for piece in pieces) > 300_000
 
 
+@pytest.mark.parametrize("length", [PIECE_BYTES - HEADER_BYTES, PIECE_BYTES, PIECE_BYTES + 1, 300_000, 700_000])
+def test_a_record_as_long_as_a_piece_or_longer_is_no_damage(length: int) -> None:
+    """What stands behind it begins a piece of its own."""
+    disk, journal = disk_with(24, length, 2 << 20)
+    assert len(journal.sealed) > 1
+    for number in journal.sealed:
+        pieces = list(scrub_segment(disk, IDENTITY, number))
+        assert [piece.damage for piece in pieces if piece.damage is not None] == []
+        assert sum(piece.size for piece in pieces) > length
+
+
 def test_every_bit_that_matters_is_missed_by_nobody() -> None:
     """Each flip within a sealed segment's records is found, at the record where it is."""
     disk, journal = disk_with(12)

@@ -88,7 +88,7 @@ class _Walk:
             self._go(header)
             if self.sequence == last:
                 return Piece(self.at - start)
-        if self.at > start and len(data) == PIECE_BYTES and len(data) - (self.at - start) < record.HEADER_BYTES:
+        if self.at > start and len(data) >= PIECE_BYTES and len(data) - (self.at - start) < record.HEADER_BYTES:
             return Piece(self.at - start)
         return self._skip(start, must_go_on=last is not None)
 
