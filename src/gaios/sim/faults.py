@@ -247,6 +247,9 @@ def swarm(dice: Dice, drift_bound_ppm: int) -> Faults:
     movers = dice.split("members")
     if movers.chance(0.2):
         process = replace(process, change_every_ns=movers.skewed(300 * MS, 5 * S), lose_disk=movers.pick((0.0, process.lose_disk, 0.1)))
+    versions = dice.split("versions")
+    if versions.chance(0.12):
+        process = replace(process, upgrade_every_ns=versions.skewed(300 * MS, 5 * S), roll_back=versions.pick((0.0, 0.1, 0.3)))
     rots = dice.split("rot")
     if rots.chance(0.3) and not process.lose_disk and not process.flip_every_ns:
         disk = replace(disk, rot_every_ns=rots.skewed(20 * MS, 2 * S))
