@@ -33,19 +33,19 @@ def test_the_last_words_are_the_reason_of_the_exit(tmp_path: Path, form: str, re
         log = Logger(format=form, stream=stream, replica=1)
         log.error("exit", error="StateMissing", reason="of yesterday", hint="h")
     since = path.stat().st_size
-    assert failures.last_words(path) == "of yesterday"
-    assert failures.last_words(path, since) == ""
+    assert failures.last_words(path) == ("of yesterday", "StateMissing")
+    assert failures.last_words(path, since) == ("", "")
     with path.open("a") as stream:
         log = Logger(format=form, stream=stream, replica=1)
         log.info("started")
         log.error("exit", error="StateDamaged", reason=reason, hint="reason='none'")
-    assert failures.last_words(path, since) == reason
+    assert failures.last_words(path, since) == (reason, "StateDamaged")
 
 
 def test_a_crash_has_last_words_too(tmp_path: Path) -> None:
     (tmp_path / "log").write_text("Traceback (most recent call last):\n  File ...\nZeroDivisionError: division by zero\n\n")
-    assert failures.last_words(tmp_path / "log") == "ZeroDivisionError: division by zero"
-    assert failures.last_words(tmp_path / "none") == ""
+    assert failures.last_words(tmp_path / "log") == ("ZeroDivisionError: division by zero", "")
+    assert failures.last_words(tmp_path / "none") == ("", "")
 
 
 @pytest.mark.parametrize("form", ["console", "json"])
@@ -54,7 +54,7 @@ def test_a_line_about_something_else_is_not_why_it_ended(tmp_path: Path, form: s
     with (tmp_path / "log").open("w") as stream:
         Logger(format=form, stream=stream, replica=1).info("became_master", ballot=65_537)
         Logger(format=form, stream=stream, replica=1).info("stopped")
-    assert failures.last_words(tmp_path / "log") == ""
+    assert failures.last_words(tmp_path / "log") == ("", "")
 
 
 def test_a_majority_that_may_still_start_is_hope(cell: local.LocalCell) -> None:

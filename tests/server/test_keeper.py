@@ -89,9 +89,9 @@ async def test_where_a_log_takes_nothing_any_more_that_is_said_instead_of_its_la
     keeper = Keeper(cell, 2, lambda: None, quiet())
     path, keeper.code = cell.replica_dir(2) / "log", 4
     keeper._open_log(path)
-    assert keeper._last_words() == "exit code 4"
+    assert keeper._last_words() == ("exit code 4", "")
     monkeypatch.setattr(Path, "open", lambda *_: (_ for _ in ()).throw(OSError(errno.EROFS, os.strerror(errno.EROFS))))
-    assert keeper._last_words() == f"{path}: Read-only file system (exit code 4)"
+    assert keeper._last_words() == (f"{path}: Read-only file system (exit code 4)", "")
     keeper.leave()
 
 
@@ -113,3 +113,19 @@ def test_early_deaths_are_answered_later_and_later(monkeypatch: pytest.MonkeyPat
         now[0] += lived
         keeper._ended()
     assert delays == [0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 0.2, 0.4]
+
+
+def test_lost_is_whose_state_is_lost_and_whose_directory_was_deleted_in_use(cell: local.LocalCell) -> None:
+    """A disk that failed is for a person to look at, and a version that is too old lost nothing."""
+    keeper = Keeper(cell, 2, lambda: None, quiet())
+    keeper.state = "failed"
+    lost = {}
+    for error in ("StateMissing", "StateLost", "StateDamaged", "DiskFailed", "TooOld", "InvariantViolated", "ConfigurationError", ""):
+        keeper.error = error
+        lost[error] = keeper.is_lost
+    assert [error for error, is_lost in lost.items() if is_lost] == ["StateMissing", "StateLost", "StateDamaged"]
+    keeper.error = "DiskFailed"
+    cell.replica_dir(2).rename(cell.dir / "elsewhere")
+    assert keeper.is_lost
+    keeper.state = "stopped"
+    assert not keeper.is_lost

@@ -167,16 +167,26 @@ def test_a_mounted_file_system_takes_the_new_member_when_it_is_empty(tmp_path: P
 def test_a_lost_disks_directory_is_nobodys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is set aside unread: a disk that fails is why its member is replaced."""
     cell = local.open_or_create(tmp_path / "cell", replicas=1, port=21_000)
-    at, home, read = cell.places[0], cell.replica_dir(1), Path.read_bytes
+    at, home, read = cell.places[0], cell.replica_dir(1), Path.read_text
 
-    def fails(self: Path) -> bytes:
-        if self.parent == home and "member = 1" in read(self).decode():
+    def fails(self: Path, encoding: str) -> str:
+        if self.parent == home and "member = 1" in read(self, encoding):
             raise OSError(errno.EIO, os.strerror(errno.EIO))
-        return read(self)
+        return read(self, encoding)
 
-    monkeypatch.setattr(Path, "read_bytes", fails)
+    monkeypatch.setattr(Path, "read_text", fails)
     local.settle(cell, config.Place(id=1, member=2, client=at.client, peer=at.peer, admin=at.admin))
     assert sorted(each.name for each in cell.dir.glob("left-*")) == ["left-replica-1-member-0"]
+    assert local.member_in(home) == 2
+
+
+def test_a_directory_whose_manifest_is_damaged_is_nobodys(tmp_path: Path) -> None:
+    """So `member replace`, which the page on damage advises, sets it aside."""
+    cell = local.open_or_create(tmp_path / "cell", replicas=1, port=21_000)
+    at, home = cell.places[0], cell.replica_dir(1)
+    (home / "manifest.toml").write_bytes(b"member = \xff")
+    assert local.member_in(home) == 0
+    local.settle(cell, config.Place(id=1, member=2, client=at.client, peer=at.peer, admin=at.admin))
     assert local.member_in(home) == 2
 
 

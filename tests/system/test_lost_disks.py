@@ -13,6 +13,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from gaios.client import connect
+from gaios.errors import Error
 from gaios.server import config, control, local
 from tests.server.parts import free_ports, places
 from tests.server.shells import get
@@ -94,6 +96,30 @@ async def test_a_wiped_directory_is_not_started_empty(cell: local.LocalCell) -> 
         assert "StateMissing" in said or "is missing" in said
         assert str(cell.replica_dir(victim)) in said
         await writers.go_on()
+
+
+@pytest.mark.timeout(300)
+async def test_directories_that_are_deleted_in_use_are_replaced_by_new_members_by_itself(tmp_path: Path) -> None:
+    """Two of five at once, the master's among them; the two new members vote, and nothing is lost."""
+    cell = local.create(tmp_path / "cell", places(5))
+    up = (sys.executable, "-P", "-m", "gaios", "up", "--dir", str(cell.dir), "--detach", "--replace-lost", "1")
+    assert await (await asyncio.create_subprocess_exec(*up, stdout=asyncio.subprocess.DEVNULL)).wait() == 0
+    try:
+        async with Writers(cell) as writers:
+            await writers.go_on()
+            victims = {await master(cell), await follower(cell)}
+            for victim in victims:
+                shutil.rmtree(cell.replica_dir(victim))
+            async with asyncio.timeout(4 * PATIENCE_S), connect(cell.endpoints) as connected:
+                while True:
+                    with contextlib.suppress(Error):
+                        voting = {each.id: each.member for each in (await connected.members()).members if each.votes}
+                        if {*voting} == {*cell.ids} and all(voting[victim] != victim for victim in victims):
+                            break
+                    await asyncio.sleep(0.1)
+            await writers.go_on()
+    finally:
+        control.stop(local.find(cell.dir) or cell)
 
 
 @pytest.mark.timeout(300)

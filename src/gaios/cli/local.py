@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 RECORD = "GAIOS_RECORD"
 BACKUP_URL = "GAIOS_BACKUP_URL"
+REPLACE_LOST = "GAIOS_REPLACE_LOST_S"
 READY_S = 60.0
 """Within which a cell must acknowledge a write; reading a long log may take seconds, electing a master takes one."""
 SETTLE_S = 2.0
@@ -61,6 +62,14 @@ async def up(
     backup_url: Annotated[
         Text | None, Parameter(env_var="GAIOS_BACKUP_URL", help="Where the master backs the cell up, every hour (GAIOS_BACKUP_EVERY_S).")
     ] = None,
+    replace_lost: Annotated[
+        int | None,
+        Parameter(
+            env_var="GAIOS_REPLACE_LOST_S",
+            converter=whole(0, 31_536_000),
+            help="After how many seconds a replica that lost its state is replaced by a new member; 0: never.  [default: 60]",
+        ),
+    ] = None,
     replica: Ids = (),
     form: Form = FORM,
 ) -> int:
@@ -81,6 +90,8 @@ async def up(
 
         open_store(backup_url)  # says so now if it is none
         inherit(cell, BACKUP_URL, backup_url, "--backup-url", given=backup_url)
+    if replace_lost is not None:
+        inherit(cell, REPLACE_LOST, str(replace_lost), "--replace-lost", given=str(replace_lost))
     if replica:
         control.check_ids(cell, replica)
         control.check_ports(cell, replica)

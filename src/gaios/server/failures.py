@@ -21,8 +21,9 @@ from gaios.server.local import LocalCell
 TAIL_BYTES: Final = 65_536
 """What is read of a log: its last words are one line."""
 _LINE: Final = re.compile(r"[0-9:.]+ (debug|info|warning|error) +[a-z_]+( |$)|\{")
-_EXIT: Final = re.compile(r" error +exit .*?\breason=(?P<reason>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\S+)")
-_USAGE, _STATE = 2, 4
+_EXIT: Final = re.compile(r" error +exit .*?\berror=(?P<error>\w+) reason=(?P<reason>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\S+)")
+STATE: Final = 4
+"""Its state is missing, damaged or lost, or its disk failed."""
 
 
 class Failure(NamedTuple):
@@ -49,8 +50,17 @@ def ask(cell: LocalCell) -> States | None:
     return States({int(replica): state for replica, state in answer["replicas"].items()}, failures)
 
 
-def last_words(log: Path, since: int = 0) -> str:
-    """The reason in the last line of a replica's log, written from byte `since` on; empty if it said none.
+class Words(NamedTuple):
+    """What a replica said when it ended."""
+
+    reason: str = ""
+    """Empty if it said none."""
+    error: str = ""
+    """The name of the error; empty if none of ours was named."""
+
+
+def last_words(log: Path, since: int = 0) -> Words:
+    """What the last line of a replica's log says, written from byte `since` on.
 
     A line about something else is not why it ended: its last words may not have reached the disk.
     """
@@ -59,23 +69,24 @@ def last_words(log: Path, since: int = 0) -> str:
             file.seek(max(since, log.stat().st_size - TAIL_BYTES))
             lines = file.read(TAIL_BYTES).decode(errors="replace").split("\n")
     except OSError:
-        return ""
+        return Words()
     said = [line.strip() for line in lines if line.strip()]
-    return next((reason for line in reversed(said) if (reason := _reason(line))), said[-1] if said and not _LINE.match(said[-1]) else "")
+    exits = (words for line in reversed(said) if (words := _words(line)) is not None)
+    return next(exits, Words(said[-1]) if said and not _LINE.match(said[-1]) else Words())
 
 
-def _reason(line: str) -> str:
+def _words(line: str) -> Words | None:
     if line.startswith("{"):
         try:
             found = msgspec.json.decode(line, type=dict[str, Any])
         except msgspec.DecodeError:
-            return ""
-        return str(found.get("reason", "")) if found.get("event") == "exit" else ""
+            return None
+        return Words(str(found.get("reason", "")), str(found.get("error", ""))) if found.get("event") == "exit" else None
     match = _EXIT.search(line)
     if match is None:
-        return ""
+        return None
     quoted = match["reason"]
-    return str(ast.literal_eval(quoted)) if quoted[0] in "'\"" else quoted
+    return Words(str(ast.literal_eval(quoted)) if quoted[0] in "'\"" else quoted, match["error"])
 
 
 def check_down(cell: LocalCell, down: Collection[int]) -> None:
@@ -118,7 +129,7 @@ def check_hope(cell: LocalCell, told: States, *, rest_stops: bool = False) -> No
     besides = f"; {_listed(down)} {_were(down)} stopped by `gaios down --replica`" if down else ""
     reason = f"{len(failed)} of {len(told.states)} replicas cannot start, and {majority} are needed: {reasons}{besides}"
     alive = [replica for replica, state in told.states.items() if state in {"running", "waiting"}]
-    is_state = any(failure.code == _STATE for failure in failed.values())
+    is_state = any(failure.code == STATE for failure in failed.values())
     verify = f"gaios verify {_dir(cell)} tells more" if is_state else f"mend that, and gaios up --dir {_dir(cell)}"
     if rest_stops:
         hint = f"the others were stopped; {verify}"
@@ -144,7 +155,7 @@ def log_of(cell: LocalCell, replica: int) -> str:
 
 
 def _error(failed: Mapping[int, Failure], reason: str, hint: str) -> Error:
-    if any(failure.code == _STATE for failure in failed.values()):
+    if any(failure.code == STATE for failure in failed.values()):
         return ReplicaFailed(reason=reason, hint=hint)
     return ConfigurationError(reason=reason, hint=hint)
 

@@ -27,7 +27,10 @@ RESTART_S: Final = 0.2
 RESTART_S_MAX: Final = 2.0
 HEALTHY_S: Final = 10.0
 """Whoever lived so long did not die of its start."""
-FINAL_CODES: Final = (2, 4)
+FINAL_CODES: Final = (2, failures.STATE)
+LOST: Final = ("StateMissing", "StateLost", "StateDamaged")
+"""Of the errors that leave with 4 those of a replica that may not vote again. At a disk that failed a person has to look, and a version
+that is too old has lost nothing."""
 LOG_BYTES_MAX: Final = 16 << 20
 """A replica's `log` that is larger at a start is set aside as `log.old`."""
 
@@ -43,6 +46,8 @@ class Keeper:
         self.code: int | None = None
         self.reason = ""
         """Why it ended with an exit code that is not 0."""
+        self.error = ""
+        """The name of the error that says so, where one is known."""
         self.settings: dict[str, str] = {}
         """Variables that it is started with instead of the supervisor's own."""
         self.given: dict[str, str] | None = None
@@ -82,10 +87,10 @@ class Keeper:
         except FileNotFoundError:
             there = False
         except OSError as error:
-            self._fail(f"{home}: {error.strerror}")
+            self._fail("DiskFailed", f"{home}: {error.strerror}")
             return
         if not there:
-            self._fail(f"{home} is missing; it is never started empty")
+            self._fail("StateMissing", f"{home} is missing; it is never started empty")
             return
         command = [
             sys.executable,
@@ -137,9 +142,9 @@ class Keeper:
         self._unwatch()
         self._close_log()
 
-    def _fail(self, reason: str) -> None:
+    def _fail(self, error: str, reason: str) -> None:
         """It cannot be started at all."""
-        self.state, self.code, self.reason = "failed", 4, reason
+        self.state, self.code, self.error, self.reason = "failed", failures.STATE, error, reason
         self._log.error("replica_failed", replica=self.replica, reason=reason)
         self._changed()
 
@@ -159,11 +164,17 @@ class Keeper:
             self._said.close()
             self._said = None
 
-    def _last_words(self) -> str:
+    @property
+    def is_lost(self) -> bool:
+        """Whether it failed because its state is lost, so that its place is for a new member."""
+        gone = self.error == "DiskFailed" and not os.path.lexists(self._cell.replica_dir(self.replica))  # it was deleted in use
+        return self.state == "failed" and (self.error in LOST or gone)
+
+    def _last_words(self) -> failures.Words:
         if self._said is None:
-            return f"{self._unlogged} (exit code {self.code})" if self._unlogged else f"exit code {self.code}"
+            return failures.Words(f"{self._unlogged} (exit code {self.code})" if self._unlogged else f"exit code {self.code}")
         said = failures.last_words(Path(f"/proc/self/fd/{self._said.fileno()}"), self._log_from)
-        return said or self._why_silent() or f"exit code {self.code}"
+        return said if said.reason else failures.Words(self._why_silent() or f"exit code {self.code}")
 
     def _why_silent(self) -> str:
         """Where its log takes nothing any more its last words are lost, and that is likely to be why it ended."""
@@ -194,7 +205,7 @@ class Keeper:
         child, self._child = self._child, None
         # Of an adopted process nobody can tell us the code; a reason to stay down shows at its next start.
         self.code = child.wait() if child is not None and child.pid == self.pid else None
-        self.reason = self._last_words() if (self.code or 0) > 0 else ""
+        self.reason, self.error = self._last_words() if (self.code or 0) > 0 else failures.Words()
         self._close_log()
         lived = time.monotonic() - self._began
         if self.state == "stopping":

@@ -290,14 +290,13 @@ def _settle(cell: LocalCell, place: config.Place) -> LocalCell:
 
 
 def member_in(home: Path) -> int:
-    """The member whose directory this is; 0: unknown, as where its disk fails, or nobody's yet, for its making was cut short."""
+    """The member whose directory this is; 0: unknown (its manifest is damaged, or the disk fails), or nobody's yet."""
     try:
         if not (home / directory.MANIFEST).exists() or (home / directory.CREATING).exists():
             return 0
-        (home / directory.MANIFEST).read_bytes()
-    except OSError:
+        member = config.read_file(home / directory.MANIFEST).get("member")
+    except (OSError, ConfigurationError):
         return 0
-    member = config.read_file(home / directory.MANIFEST).get("member")
     return member if isinstance(member, int) else 0
 
 

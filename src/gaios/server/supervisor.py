@@ -2,7 +2,8 @@
 
 Rule 1. Each replica has a keeper (keeper.py), who starts it again when it dies.
 Rule 2. One supervisor a cell, by a lock; whoever wants something of it asks over its socket (control.py).
-Rule 3. It ends, and its replicas with it, when the cell's directory was deleted, moved or replaced.
+Rule 3. Who has lost its state is replaced after a while (replacing.py), unless `GAIOS_REPLACE_LOST_S` is 0.
+Rule 4. It ends, and its replicas with it, when the cell's directory was deleted, moved or replaced.
 
 `python -m gaios.server.supervisor DIR` is a detached one.
 """
@@ -19,7 +20,7 @@ from typing import Any, Final
 import msgspec
 
 from gaios import errors
-from gaios.server import control, failures, local
+from gaios.server import control, failures, local, replacing
 from gaios.server.keeper import Keeper
 from gaios.server.local import LocalCell
 from gaios.server.logs import Logger
@@ -32,8 +33,10 @@ class Supervisor:
     """All replicas of one local cell."""
 
     def __init__(self, cell: LocalCell, *, log: Logger | None = None) -> None:
+        """Raises `ConfigurationError`: the environment says nothing sensible about replacing (replacing.py)."""
         self._cell = cell
         self._log = log or Logger(cell=cell.cell.name)
+        self._replace_lost_s = replacing.after_s(os.environ)
         self._event = asyncio.Event()
         self._keepers = {replica: Keeper(cell, replica, self._event.set, self._log) for replica in cell.ids}
         self._end = asyncio.Event()
@@ -60,9 +63,12 @@ class Supervisor:
             for keeper in self._keepers.values():
                 if not control.is_down(self._cell, keeper.replica):
                     keeper.begin()
+            mending = asyncio.ensure_future(replacing.watch(self._cell.dir, self._replace_lost_s, self._replicas, self._log))
             try:
                 await self._until_end(ready)
             finally:
+                mending.cancel()
+                await asyncio.wait({mending})
                 server.close()
                 await self._stop(list(self._keepers))
                 for keeper in self._keepers.values():
@@ -126,6 +132,10 @@ class Supervisor:
             for replica, keeper in self._keepers.items()
             if keeper.state in {"failed", "waiting"} and keeper.code is not None and keeper.reason
         }
+
+    def _replicas(self) -> replacing.Replicas:
+        lost = [keeper.replica for keeper in self._keepers.values() if keeper.is_lost]
+        return replacing.Replicas(lost, [replica for replica in self._keepers if control.is_down(self._cell, replica)])
 
     def _on_signal(self, number: int) -> None:
         self.signal = number
@@ -223,7 +233,8 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         asyncio.run(Supervisor(cell).run())
-    except errors.ConfigurationError:
+    except errors.ConfigurationError as error:
+        Logger().error("exit", error=type(error).__name__, reason=str(error))
         return 2
     return 0
 
