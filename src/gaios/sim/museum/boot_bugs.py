@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
+from msgspec.structs import replace
+
 from gaios.log import Copies, RecordKind, Replica, encode
 from gaios.log.boots import Boots
 from gaios.log.codec import POLL
@@ -12,8 +14,10 @@ from gaios.log.records import Boot, State
 from gaios.log.steps import FAR
 from gaios.paxos import core
 from gaios.server.node import Node
+from gaios.sim.faults import MS, S
 from gaios.sim.museum.exhibit import Exhibit, method, scenario, together
 from gaios.sim.onlooker import Onlooker
+from gaios.sim.plan import Plan
 from gaios.storage import Identity, Record, create
 
 
@@ -86,6 +90,27 @@ def _without_heirlooms(sound: Callable[..., Any]) -> Callable[..., Any]:
         self._forgot = found.forgot_boots
 
     return init
+
+
+def _from_the_first(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """A start says what it has to say, durable or not: the sums that it comes to while it replays its log, and its snapshots."""
+
+    def begin(self: Replica) -> None:
+        self.may_speak = True
+        sound(self)
+
+    return begin
+
+
+def _started_in_vain(plan: Plan) -> Plan:
+    """Starts that lose their power before they are durable, the next one soon; whatever was said is heard once more, when that one runs."""
+    plan = scenario("snapshots")(plan)
+    faults = plan.faults
+    disk = replace(faults.disk, sync_ns=5 * MS, crash_point=0.15)
+    network = replace(faults.network, stale=1.0, stale_ns=150 * MS)
+    process = replace(faults.process, power_cut=1.0, down_ns=10 * MS)
+    faults = replace(faults, disk=disk, network=network, process=process)
+    return replace(plan, safety_ns=6 * S, options=replace(plan.options, check_ms=20), faults=faults)
 
 
 looks_away = method(Onlooker, "_accuse", lambda _: lambda _self: None)
@@ -194,5 +219,13 @@ EXHIBITS = [
         method(Boots, "__init__", _without_heirlooms),
         ("lost state stays out",),
         scenario("left-behind"),
+    ),
+    Exhibit(
+        "a start speaks before its boot is durable",
+        "log",
+        "SAFETY 3, 5",
+        method(Replica, "_begin", _from_the_first),
+        ("no replica stops by itself",),
+        _started_in_vain,
     ),
 ]

@@ -46,6 +46,28 @@ def _cut_short(plan: Plan) -> Plan:
     return replace(plan, options=replace(plan.options, term_ms=300), faults=faults)
 
 
+def _by_and_by(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """That a configuration is chosen is written down with whatever is written next."""
+
+    def follow(self: Belonging, now: int) -> None:
+        mark = self._steps.mark
+        self._steps.mark = lambda: None  # type: ignore[method-assign]
+        try:
+            sound(self, now)
+        finally:
+            self._steps.mark = mark  # type: ignore[method-assign]
+
+    return follow
+
+
+def _little_is_written(plan: Plan) -> Plan:
+    """Next to nothing is written between two changes; the power goes nearly everywhere, and one voter that may be missing stays away."""
+    plan = scenario("idle-members")(plan)
+    process = replace(plan.faults.process, change_every_ns=300 * MS, crash_every_ns=400 * MS, all_at_once=1.0, lose_disk=1.0)
+    options = replace(plan.options, mark_ms=3_000, check_ms=3_000)
+    return replace(plan, think_ns=3 * S, safety_ns=10 * S, options=options, faults=replace(plan.faults, process=process))
+
+
 def _at_elections(sound: Callable[..., Any]) -> Callable[..., Any]:
     """The members are told with polls, and to whoever speaks first."""
     del sound
@@ -88,6 +110,14 @@ EXHIBITS = [
         method(Changes, "is_settled", _from_memory),
         ("liveness", "durability", "no replica stops by itself"),
         _cut_short,
+    ),
+    Exhibit(
+        "that a configuration is chosen is written down by and by",
+        "log",
+        "SAFETY 18",
+        method(Belonging, "_follow", _by_and_by),
+        ("liveness",),
+        _little_is_written,
     ),
     Exhibit(
         "who knows none of the members is told of them at elections only",
