@@ -118,12 +118,12 @@ def test_who_judges_a_slot_is_known_as_far_as_changes_were_seen() -> None:
 
 def test_who_voted_before_a_change_is_known_to_whoever_saw_it() -> None:
     roster = Roster(1, {1: 1, 2: 2})
-    assert roster.before == (), "nobody voted before the founders"
+    assert list(roster.before) == [], "nobody voted before the founders"
     added = roster.newest.added(3, votes=True)
     roster.adopt(added, 5, stands=True)
-    assert roster.before == (1, 2)
+    assert list(roster.before) == [1, 2]
     roster.adopt(added.removed(1).removed(2), 9)
-    assert roster.before == (), "what was between is not known"
+    assert list(roster.before) == [], "what was between is not known"
 
 
 def test_a_start_knows_who_judges_the_slots_that_it_still_has() -> None:

@@ -179,10 +179,10 @@ async def test_a_copy_that_removed_members_by_itself_turns_no_member_away_for_go
         await master_of(replicas)
         async with await asyncio.start_server(door, host, port):
             await until(lambda: turned_away > 4)
-        assert not any(replica._turns.done.done() for replica in replicas)
+        assert not any(replica._doors._turns.done.done() for replica in replicas)
         replicas[0].node.replica.core.granted_until = 0
         replicas[0]._doors._refused(3, errors.Removed(member=1, replica=1, configuration=40))
-        assert isinstance(replicas[0]._turns.done.exception(), errors.Removed)
+        assert isinstance(replicas[0]._doors._turns.done.exception(), errors.Removed)
 
 
 async def test_there_are_so_many_connections_and_no_more(tmp_path: Path) -> None:
