@@ -254,12 +254,13 @@ def _judge(alive: int, fit: int, voters: int, reigning: Told | None) -> tuple[in
     if reigning is None:
         return None, f"{count}, {majority} are needed, a master is being elected: until there is one nothing is read or written"
     spare = max(0, fit - majority)
-    if reigning.gauge is not None and reigning.gauge.tolerates is not None:
-        spare = min(spare, reigning.gauge.tolerates)
+    when = " now"
+    if reigning.gauge is not None and reigning.gauge.tolerates is not None and reigning.gauge.tolerates < spare:
+        spare, when = reigning.gauge.tolerates, " until the change of the members is settled"
     master = f"replica {reigning.id} is master"
     if not spare:
-        return 0, f"{count}, {majority} are needed, {master}: none may fail now"
-    return spare, f"{count}, {majority} are needed, {master}: {spare} more may fail"
+        return 0, f"{count}, {majority} are needed, {master}: none may fail{when}"
+    return spare, f"{count}, {majority} are needed, {master}: {spare} more may fail{when.removesuffix(' now')}"
 
 
 def _held_up(voters: Sequence[ReplicaStatus], alive: int, mute: Sequence[int]) -> str:
