@@ -1,5 +1,6 @@
 """A cell's members change by command, under load: with real processes.  [PML §5.4; SAFETY 8, 18]"""
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import gaios.sync
-from gaios.cli.member import _addresses, _place, _show
-from gaios.client.members import Members
+from gaios.cli.member import _addresses, _place, _settled, _show
+from gaios.client.members import Change, Members
 from gaios.client.status import Member, Told
 from gaios.errors import ConfigurationError
 from tests.cli.test_end_to_end_together import Place
@@ -111,6 +112,22 @@ def test_a_member_elsewhere_is_invited_with_a_word(place: Place, tmp_path: Path)
     assert "member 2 (replica 2) was removed from the cell" in said
     wrong = place.run("init", "--join", "gaios-join-x", "--dir", str(tmp_path / "other"))
     assert (wrong.code, "not an invitation" in wrong.err) == (2, True)
+
+
+def test_a_configuration_that_is_not_the_changes_own_does_not_say_that_the_old_member_may_go() -> None:
+    """Right behind a change the only one who answers may not know of it, and calls the one before settled.
+
+    Of two voters, one removed, the other would never have elected itself, had the removed one been stopped by that.  [SAFETY 18]
+    """
+    told = [(0, True), (1, False), (1, True), (2, True)]
+
+    class Cell:
+        async def members(self) -> Members:
+            number, settled = told.pop(0)
+            return Members(number=number, settled=settled, members=(), told=Told(id=1))
+
+    asyncio.run(_settled(Cell(), Change(number=1, replica=2, member=2), 10))  # type: ignore[arg-type]  # all that it asks
+    assert told == [(2, True)]
 
 
 def test_the_members_are_a_table_with_heads(capsys: pytest.CaptureFixture[str]) -> None:

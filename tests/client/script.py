@@ -171,7 +171,7 @@ def _understood(kind: int, body: bytes) -> Any:
     if kind == Kind.SUBMIT:
         request, data = decode_submit(body)
         return request, entry.check_submitted(data)
-    if kind == Kind.READ:
+    if kind in {Kind.READ, Kind.CHANGE}:
         return decode_read(body)
     if kind == Kind.KEEPALIVE:
         return decode_keepalive(body)

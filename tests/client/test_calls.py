@@ -2,7 +2,7 @@
 
 import pytest
 
-from gaios.client.core import STATUS
+from gaios.client.core import CHANGE, STATUS
 from gaios.client.tuning import CALLS_MAX, MS, PAYLOAD_BYTES_MAX, WINDOW
 from gaios.entry import Identity, Kind
 from gaios.errors import (
@@ -368,3 +368,35 @@ def test_registration_is_tried_again_after_every_refusal() -> None:
     script.answer(A, script.submits()[0][1], slot=3)
     script.answer(A, number, body=b"done")
     assert script.outcomes == {number: b"done"}
+
+
+def test_a_change_of_the_members_that_was_sent_is_unknown_until_it_is_answered() -> None:
+    """It goes to one master, once: what is lost on the way there or back may have been chosen, or may yet be.  [SAFETY 18, 20]"""
+
+    def ask(script: Script, within: int = 400 * MS) -> int:
+        number = script.core.call(script.now, CHANGE, b"members", script.now + within, A)
+        script.step()
+        return number
+
+    script = Script().at_home()
+    number = ask(script)
+    assert len(script.take(Frame.CHANGE)) == 1
+    script.lose(A)
+    assert isinstance(script.outcomes[number], Unknown), "its connection was lost"
+    script = Script().at_home()
+    number = ask(script)
+    script.advance(500 * MS)
+    assert isinstance(script.outcomes[number], Unknown), "nobody answered in time"
+    for status in (Status.IN_DOUBT, 200):
+        script = Script().at_home()
+        number = ask(script)
+        script.answer(A, number, status)
+        assert isinstance(script.outcomes[number], Unknown), "what came proves nothing"
+    script = Script().at_home()
+    number = ask(script)
+    script.answer(A, number, Status.NOT_MASTER, NotMaster(replica=1))
+    assert isinstance(script.outcomes[number], NotMaster), "it was refused, and was nowhere else"
+    script = Script(A)
+    number = ask(script)
+    script.lose(A, "connection refused")
+    assert isinstance(script.outcomes[number], Unavailable), "it was never sent"

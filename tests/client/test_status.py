@@ -126,6 +126,10 @@ def test_whom_the_master_does_not_count_on_does_not_count_though_it_answers() ->
     status = merge([replace(answers[0], gauge=Gauge(unfit=unfit[:1])), told(2), told(3)], [])
     assert status.tolerates == 0
     assert status.why.endswith("; replica 4 does not answer; replica 5 does not answer")
+    status = merge([replace(answers[0], gauge=Gauge(tolerates=1)), *answers[1:]], [])
+    assert status.tolerates == 1, "it knows what keeps a cell from more than all that are fit would bear"
+    assert status.why.endswith("replica 1 is master: 1 more may fail until the change of the members is settled")
+    assert merge([replace(answers[0], gauge=Gauge(tolerates=2)), told(2), told(3)], []).tolerates == 0, "whoever does not answer is none"
 
 
 def test_who_makes_its_state_anew_does_not_count() -> None:

@@ -292,6 +292,21 @@ def test_who_was_removed_stays_until_the_last_voter_knows_it_durably() -> None:
     assert master.machine.log == [b"kept"]
 
 
+def test_what_a_start_read_settles_nothing_before_it_is_durable() -> None:
+    """A killed process leaves to the next what it wrote and did not sync; whoever asks how it is is told at once.  [SAFETY 5, 18]"""
+    cell, master, _ = running(2)
+    other = next(node for node in cell.nodes.values() if node is not master)
+    assert changed(cell, master, master.replica.configuration.removed(other.me)) == Status.DONE
+    cell.run(500)
+    assert is_settled(master)
+    master.disk_works = False
+    master.start()
+    assert (master.replica.config, is_settled(master)) == (1, False)
+    master.disk_works = True
+    master.sync()
+    assert is_settled(master)
+
+
 def test_who_was_removed_stays_while_disks_hang() -> None:
     """Four to three, one of them dead: the other two know it in memory alone when they lose power."""
     cell, master, client = running(4)

@@ -1,5 +1,9 @@
 """Whom a master counts on, and since when not.  [PML §6.3]"""
 
+import copy
+from collections.abc import Iterable
+from itertools import combinations
+
 import pytest
 
 from gaios import entry
@@ -168,3 +172,52 @@ def test_grants_of_older_ballots_do_not_count() -> None:
         master.replica.receive(cell.now, other, node.boot, node.nonce(node.boot), [old] if master.replica.core.bal > old[1] else [])
         master.drain()
     assert reasons(master) == {other: Reason.SILENT}
+
+
+def bears(cell: Cell, dead: Iterable[int]) -> bool:
+    """Whether anybody serves under a lease once these are gone."""
+    then = copy.deepcopy(cell)
+    then.cut = lambda _me, _to, _message: False
+    for member in dead:
+        then.nodes[member].up = False
+    for _ in range(400):
+        then.run(5)
+        if any(then.nodes[member].replica.lease_ns(then.now) for member in then.masters):
+            return True
+    return False
+
+
+@pytest.mark.parametrize(("size", "dead", "tolerated"), [(2, 0, [0, 1]), (4, 0, [1, 2]), (4, 1, [0, 1]), (6, 2, [0, 1])])
+def test_what_it_says_is_borne_whoever_fails_also_before_a_change_is_settled(size: int, dead: int, tolerated: list[int]) -> None:
+    """Where all are well another is made a voter, where some are dead one of these is removed.
+
+    Who does not know yet that it was chosen elects among those before: of two who became three, both are needed.  [PML §6.3; SAFETY 18]
+    """
+    cell = Cell(size)
+    replica = cell.elect().replica
+    others = [member for member in cell.nodes if member != replica.me]
+    for member in others[:dead]:
+        cell.nodes[member].up = False
+    cell.run(3_000)
+    voters = replica.roster.voters
+    cell.cut = lambda _me, _to, message: message[0] == core.LEARN and replica.roster.voters != voters
+    now = replica.configuration
+    told = now.removed(others[0]) if dead else now.added(size + 1)
+    replica.change(cell.now, object(), told)
+    cell.nodes[replica.me].drain()
+    if not dead:
+        cell.run(100)
+        Node(cell, size + 1, told)
+    while replica.roster.voters == voters:
+        cell.run(1, step_ms=1)
+    said = []
+    for is_settled in (False, True):
+        assert replica.is_settled is is_settled
+        bears_now = replica.tolerates(cell.now)
+        assert bears_now is not None
+        alive = [member for member in replica.roster.voters if cell.nodes[member].up]
+        assert all(bears(cell, each) for each in combinations(alive, bears_now))
+        said.append(bears_now)
+        cell.cut = lambda _me, _to, _message: False
+        cell.run(1_000)
+    assert said == tolerated

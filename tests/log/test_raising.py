@@ -6,7 +6,8 @@ from gaios import entry
 from gaios.errors import TooOld
 from gaios.log import feature, recover
 from gaios.log.applier import Applier
-from gaios.log.codec import FEATURE
+from gaios.log.belonging import LINGERS_TERMS
+from gaios.log.codec import FEATURE, POLLED
 from gaios.log.options import MS
 from gaios.log.raising import ASK_MS, FRESH_MS
 from gaios.paxos import core
@@ -79,6 +80,27 @@ def test_a_member_that_is_down_keeps_the_level() -> None:
     cell.run(FRESH_MS + 3 * ASK_MS)
     assert levels(cell) == [feature.FIRST] * 2
     assert cell.elect().replica.why[-1:] == ["the cell stays at feature level 1: replica 3 does not say what it supports"]
+
+
+def test_a_member_that_was_removed_and_cannot_be_spared_yet_keeps_the_level() -> None:
+    """It is asked nothing any more, and may have the only copies of what was chosen. It would be too old for what it hears.  [SAFETY 18]"""
+    cell = Cell(3)
+    for member in (1, 2):
+        upgrade(cell.nodes[member])
+    cell.nodes[3].up = False
+    cell.elect()
+    cell.nodes[3].start()
+    cell.run(2_000)
+    cell.cut = lambda _from, _to, message: message[0] == POLLED  # the master does not hear that it can be
+    master = cell.elect()
+    master.replica.change(cell.now, object(), master.replica.configuration.removed(3))
+    master.drain()
+    cell.run(4 * ASK_MS)
+    assert (master.replica.config, master.replica.is_settled, levels(cell)) == (1, False, [feature.FIRST] * 3)
+    cell.cut = lambda _from, _to, _message: False
+    cell.run(ASK_MS + LINGERS_TERMS * cell.options.term_ms + 2 * ASK_MS)
+    assert cell.nodes[3].removed is not None
+    assert levels(cell) == [NEXT] * 2
 
 
 def test_a_word_of_an_earlier_boot_does_not_count() -> None:

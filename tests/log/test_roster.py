@@ -116,6 +116,16 @@ def test_who_judges_a_slot_is_known_as_far_as_changes_were_seen() -> None:
     assert [taken_over.electorate(slot) for slot in (7, 8)] == [0, 0b110]
 
 
+def test_who_voted_before_a_change_is_known_to_whoever_saw_it() -> None:
+    roster = Roster(1, {1: 1, 2: 2})
+    assert list(roster.before) == [], "nobody voted before the founders"
+    added = roster.newest.added(3, votes=True)
+    roster.adopt(added, 5, stands=True)
+    assert list(roster.before) == [1, 2]
+    roster.adopt(added.removed(1).removed(2), 9)
+    assert list(roster.before) == [], "what was between is not known"
+
+
 def test_a_start_knows_who_judges_the_slots_that_it_still_has() -> None:
     """And whom the last change removed, with the addresses."""
     first = FOUNDERS.added(4, peer="h:1")

@@ -279,7 +279,11 @@ def test_a_configuration_that_a_start_finds_is_named_when_it_is_dropped() -> Non
 def test_what_was_lost_is_held_again_when_its_record_is_durable() -> None:
     """[SAFETY 5, 15] And what is found lost while running is not held from then on, whatever is on its way to the disk."""
     under_test = unsure()
-    assert (under_test.durable_mark, under_test.readable, under_test.held) == (9, 4, 4)
+    assert (under_test.durable_mark, under_test.readable, under_test.held) == (9, 4, 0), "read, and not known to be durable"
+    output = under_test.hand_over(0)
+    assert output is not None
+    under_test.synced(output.number)
+    assert under_test.held == 4
     under_test.take((core.CHOSEN, 5, BALLOT, b"v"), 2, 0)
     assert (under_test.readable, under_test.held) == (9, 4)
     output = under_test.hand_over(0)

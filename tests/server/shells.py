@@ -76,7 +76,8 @@ def quiet() -> Logger:
 async def running(*settings: config.Settings, machine: type[Machine] | None = None) -> AsyncIterator[list[Replica]]:
     """These replicas, started; stopped at the end."""
     replicas = [Replica(each, machine=machine() if machine else None, log=quiet()) for each in settings]
-    with mock.patch.object(turns, "clock", CLOCK), mock.patch("gaios.server.replica.clock", CLOCK):
+    clocks = [mock.patch(f"gaios.server.{where}.clock", CLOCK) for where in ("turns", "replica", "doors")]
+    with clocks[0], clocks[1], clocks[2]:
         try:
             for replica in replicas:
                 await replica.start()

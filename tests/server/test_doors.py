@@ -15,7 +15,7 @@ from gaios import api, entry, errors
 from gaios.log import codec
 from gaios.log.records import Boot
 from gaios.server import config, doors
-from gaios.transport import Decoder, Hello, Kind, decode_goodbye, encode, encode_hello, encode_peer
+from gaios.transport import Decoder, Hello, Kind, decode_goodbye, encode, encode_hello, encode_peer, refuse
 from tests.server.shells import CELL, client, lines, make, master_of, running, talk, until
 from tests.servers import PATIENCE_S
 
@@ -161,6 +161,28 @@ async def test_a_peer_that_comes_under_a_newer_configuration_stops_a_master_that
         with socket.create_connection((host, port)) as stranger:
             stranger.sendall(b"\x89gaios\r\n" + hello("peer", cell=CELL.bytes, member=9, boot=1, nonce=1, config=7))
             await until(lambda: not log.is_serving)
+
+
+async def test_a_copy_that_removed_members_by_itself_turns_no_member_away_for_good(tmp_path: Path) -> None:
+    """At its door nobody tells which boot it is in. Who follows no master believes it: it was removed while it was away.  [SAFETY 3, 18]"""
+    settings = make(tmp_path, 3)
+    turned_away = 0
+
+    async def door(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal turned_away
+        turned_away += 1
+        writer.write(refuse(errors.Removed(member=1, replica=1, configuration=40)))
+        writer.close()
+
+    host, port = config.address(settings[2].me.peer)
+    async with running(*settings[:2]) as replicas:
+        await master_of(replicas)
+        async with await asyncio.start_server(door, host, port):
+            await until(lambda: turned_away > 4)
+        assert not any(replica._doors._turns.done.done() for replica in replicas)
+        replicas[0].node.replica.core.granted_until = 0
+        replicas[0]._doors._refused(3, errors.Removed(member=1, replica=1, configuration=40))
+        assert isinstance(replicas[0]._doors._turns.done.exception(), errors.Removed)
 
 
 async def test_there_are_so_many_connections_and_no_more(tmp_path: Path) -> None:

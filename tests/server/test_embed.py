@@ -17,6 +17,8 @@ IN_DOUBT = Answer(Status.IN_DOUBT, 0, 0, errors.pack(errors.Unknown(reason="r"))
 OVERLOADED = Answer(Status.OVERLOADED, 0, 0, errors.pack(errors.Overloaded(what="q", limit=1, unit="u")))
 FORGOTTEN = Answer(Status.UNKNOWN_SESSION, 0, 0, errors.pack(errors.UnknownSession(slot=3, index=1)))
 
+FULL = Answer(Status.INVALID, 0, 0, errors.pack(errors.DiskFull(replicas="1", reserve=True)))
+
 
 class Log:
     """Answers by a script; registrations are always done. None: never answers."""
@@ -64,6 +66,8 @@ async def test_doubt_is_settled_by_the_same_identity(monkeypatch: pytest.MonkeyP
         ((NOT_MASTER,), errors.NotMaster),
         ((FORGOTTEN,), errors.UnknownSession),
         ((IN_DOUBT, FORGOTTEN), errors.Unknown),
+        ((FULL,), errors.DiskFull),
+        ((IN_DOUBT, FULL), errors.Unknown),
         ((IN_DOUBT,) * 100, errors.Unknown),
         ((OVERLOADED,) * 100, errors.Overloaded),
         ((None,), errors.Unknown),

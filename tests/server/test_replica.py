@@ -220,6 +220,14 @@ async def test_it_is_not_asked_before_it_was_started(tmp_path: Path) -> None:
     await replica.stop()
 
 
+async def test_one_that_was_removed_tells_its_sums_until_it_may_go(tmp_path: Path) -> None:
+    async with running(make(tmp_path, 3)[0]) as (replica,):
+        log = replica.node.replica
+        log.roster.adopt(log.configuration.removed(1), 1, stands=True)
+        assert log.is_removed
+        assert replica.sums()["id"] == 1
+
+
 async def test_settings_may_be_a_file_or_a_mapping(tmp_path: Path) -> None:
     (settings,) = make(tmp_path)
     text = f'id = 1\ndir = "{settings.dir}"\n' + config.manifest_text(settings.cell, settings.replica)

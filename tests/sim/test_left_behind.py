@@ -17,3 +17,10 @@ def test_whoever_comes_back_is_told_and_an_older_copy_stays_out(seed: int, what:
     assert report.sometimes[what] == 1
     assert (report.sometimes.get(STOPPED, 0) > 0) == (what == OLDER)
     assert report.sometimes["a new member's machine was set up"] >= 4
+
+
+def test_whoever_is_still_away_when_faults_end_is_started_once() -> None:
+    """Everybody who is down is started then; the last of the others may be replaced only afterwards."""
+    report = run(31_023, RunOptions(plan=load("left-behind").change))
+    assert report.violations == []
+    assert not {NOBODY, OLDER} & report.sometimes.keys()

@@ -285,9 +285,13 @@ async def _arrive(connected: "Cell", here: "LocalCell", change: "Change", client
 
 
 async def _settled(connected: "Cell", change: "Change", within_s: float) -> None:
-    """Those whom a change removed may go."""
+    """Those whom a change removed may go. Who does not know of it yet may call the configuration before it settled, and that it is."""
     await _until(
-        connected, change, lambda known: known.settled, within_s, "the others do not say yet that they have all that the old member has"
+        connected,
+        change,
+        lambda known: known.settled and known.number >= change.number,
+        within_s,
+        "the others do not say yet that they have all that the old member has",
     )
 
 

@@ -1,7 +1,8 @@
 """The calls of a client: what is sent when and where, and what an answer proves.  [SAFETY 19, 20]
 
-Rule 1. Three outcomes: bytes (done, the reply), a definite error (certainly not done), `Unknown`. A write is certainly not done when it was
-never sent, or when every attempt was answered by a refusal of that attempt; a refusal proves nothing of an earlier attempt.
+Rule 1. Three outcomes: bytes (done, the reply), a definite error (certainly not done), `Unknown`. A write, or a change of the members, is
+certainly not done when it was never sent, or when every attempt was answered by a refusal of that attempt; a refusal proves nothing of an
+earlier attempt.
 Rule 2. A write is sent again with the same identity and sequence for as long as its deadline allows: after NOT_MASTER, OVERLOADED,
 IN_DOUBT, a lost connection, and at a new master while the old one has not answered. Reads are sent again freely; the first answer counts.
 Rule 3. UNKNOWN_SESSION: a new registration; what was certainly not done is sent again under it, the rest is `Unknown`.
@@ -195,7 +196,7 @@ class Calls:
         if status in {Status.NOT_MASTER, Status.UNAVAILABLE}:
             self.declined(now, link, error)
         elif status == Status.IN_DOUBT:
-            call.doubt = call.kind == WRITE
+            call.doubt = call.binds
             self.declined(now, link, error)
         elif status == Status.UNKNOWN_SESSION:
             if call.session is self._session:
@@ -216,7 +217,7 @@ class Calls:
                 return
         else:
             # Overloaded; or a status that a later version invented, which proves nothing.
-            call.doubt = call.doubt or (call.kind == WRITE and status not in {Status.OVERLOADED, Status.REFUSED})
+            call.doubt = call.doubt or (call.binds and status not in {Status.OVERLOADED, Status.REFUSED})
             self._delay(now, call)
         self._go_on(now, call)
 
@@ -230,7 +231,8 @@ class Calls:
         """An attempt ended without an outcome: there is another, or a verdict when none is open any more."""
         verdict = call.verdict
         if call.target is not None:
-            self._finish(call, verdict or call.refusal or Unavailable(waited_ms=(now - call.began) // MS, reason="it declined"))
+            said = verdict or call.refusal or Unavailable(waited_ms=(now - call.began) // MS, reason="it declined")
+            self._finish(call, unknown(call, f"its answer proves nothing ({said})") if call.doubt and said.definite else said)
         elif verdict is None:
             self._place(now, call)
         elif call.links:
@@ -254,13 +256,14 @@ class Calls:
         """A connection ended, and with it these attempts."""
         for call in attempts.values():
             call.links.remove(link)
-            call.doubt = call.doubt or call.kind == WRITE
+            call.doubt = call.doubt or call.binds
             if call.target is None:
                 self._go_on(now, call)
         if self._targeted:
             for call in list(self._open.values()):
                 if call.target is link:
-                    self._finish(call, Unavailable(waited_ms=(now - call.began) // MS, reason=why))
+                    lost = Unavailable(waited_ms=(now - call.began) // MS, reason=why)
+                    self._finish(call, unknown(call, f"it was sent, and the connection was lost ({why})") if call.doubt else lost)
 
     def tick(self, now: int) -> None:
         """What time brings."""
@@ -289,7 +292,7 @@ class Calls:
     def _expire(self, now: int, call: Call) -> None:
         waited_ms = (now - call.began) // MS
         why = self._search.why
-        if call.kind == WRITE and not call.clean:
+        if call.binds and not call.clean:
             reason = f"no answer within {waited_ms} ms after it was sent"
             self._finish(call, unknown(call, f"{reason} ({why})" if self._search.master is None and why else reason))
         elif isinstance(call.refusal, Overloaded):
@@ -321,7 +324,7 @@ class Calls:
 
 
 def unknown(call: Call, reason: str) -> Unknown:
-    """A write's outcome is not known; the error says where the log tells."""
+    """The outcome of what binds is not known; of a write the error says where the log tells."""
     error = Unknown(reason=reason)
     if call.session is not None:
         operation = f"{call.session.identity.slot}.{call.session.identity.index}:{call.sequence}"

@@ -16,8 +16,8 @@ REGISTER = 0
 class Call:
     """Something asked, until its outcome is known.
 
-    A write is *in doubt* when an attempt was sent whose fate no answer told: its connection was lost, or the answer was IN_DOUBT. Attempts
-    still open are in `links`. Only when there is neither is it certain that no attempt takes effect.  [SAFETY 20]
+    What binds is *in doubt* when an attempt was sent whose fate no answer told: its connection was lost, or the answer was IN_DOUBT.
+    Attempts still open are in `links`. Only when there is neither is it certain that no attempt takes effect.  [SAFETY 20]
     """
 
     __slots__ = (
@@ -61,6 +61,11 @@ class Call:
         """The last reason why an attempt had no effect."""
         self.verdict: Error | None = None
         """It is not sent again; this is its outcome unless an open attempt is answered otherwise."""
+
+    @property
+    def binds(self) -> bool:
+        """Whether an attempt may change anything: of a write, and of a change of the members."""
+        return self.kind in {WRITE, CHANGE}
 
     @property
     def clean(self) -> bool:

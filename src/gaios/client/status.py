@@ -3,7 +3,7 @@
 Rule 1. A replica's word counts for itself alone; of the others it tells who they are. What nobody told is None.
 Rule 2. The master is the one that says so under the highest ballot.
 Rule 3. `tolerates` is counted from the replicas that answered, vote, and are counted on by the master: how many more of them may fail
-before fewer than a majority are left. Without a master nobody knows whether they hear each other.
+before fewer than a majority are left, and no more than the master says itself. Without a master nobody knows whether they hear each other.
 """
 
 from collections.abc import Sequence
@@ -101,6 +101,8 @@ class Unfit(msgspec.Struct, frozen=True, kw_only=True):
 class Gauge(msgspec.Struct, frozen=True, kw_only=True):
     """Whom a master counts on."""
 
+    tolerates: int | None = None
+    """How many more may fail, as it says: fewer than are counted on beyond a majority while a change of the members is not settled."""
     unfit: tuple[Unfit, ...] = ()
 
 
@@ -252,10 +254,13 @@ def _judge(alive: int, fit: int, voters: int, reigning: Told | None) -> tuple[in
     if reigning is None:
         return None, f"{count}, {majority} are needed, a master is being elected: until there is one nothing is read or written"
     spare = max(0, fit - majority)
+    when = " now"
+    if reigning.gauge is not None and reigning.gauge.tolerates is not None and reigning.gauge.tolerates < spare:
+        spare, when = reigning.gauge.tolerates, " until the change of the members is settled"
     master = f"replica {reigning.id} is master"
     if not spare:
-        return 0, f"{count}, {majority} are needed, {master}: none may fail now"
-    return spare, f"{count}, {majority} are needed, {master}: {spare} more may fail"
+        return 0, f"{count}, {majority} are needed, {master}: none may fail{when}"
+    return spare, f"{count}, {majority} are needed, {master}: {spare} more may fail{when.removesuffix(' now')}"
 
 
 def _held_up(voters: Sequence[ReplicaStatus], alive: int, mute: Sequence[int]) -> str:

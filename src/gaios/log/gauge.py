@@ -8,6 +8,8 @@ Rule 2. Who has granted nothing for `SILENT_TERMS` leases does not follow: dead,
 so that it never takes part. Whether it is heard all the same is told, for that is another fault. A new master counts on nobody before it
 granted: the one before may have died with others.
 Rule 3. What is told is told by the member itself; a member that never told is judged by its grants alone.
+Rule 4. While a change of the members is not settled, whoever does not know of it elects among the voters before it: no more may fail then
+than these bear, too.
 
 Nothing rests on it but what people are told, and who may vote alone (changes.py). [PML §6.3] has a cell of five that ran for long as four,
 because one name was misspelt.
@@ -142,7 +144,11 @@ class Gauge:
 
 def tolerates(voters: Collection[int], unfit: Collection[Unfit], grants: Mapping[int, int], now: int) -> int | None:
     """How many more of the voters may fail; None while this master has no majority's lease, for then too many have."""
-    majority = len(voters) // 2 + 1
-    if sum(now < until for member, until in grants.items() if member in voters) < majority:
+    if sum(now < until for member, until in grants.items() if member in voters) < len(voters) // 2 + 1:
         return None
-    return max(0, len(voters) - len(unfit) - majority)
+    return spare(voters, unfit)
+
+
+def spare(voters: Collection[int], unfit: Collection[Unfit]) -> int:
+    """How many of the voters there are beyond a majority, without those that do not count; of no voters there are none."""
+    return max(0, len(voters) - len(unfit) - len(voters) // 2 - 1)

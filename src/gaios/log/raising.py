@@ -6,6 +6,8 @@
 
 Rule 1. A member's word counts in the boot in which it is known, and not for long: who is down may be on its way to another version.
 Rule 2. A level is never lowered.
+Rule 3. None is raised while a change of the members is not settled, or one who left is there yet: it is not asked, would stop, and may be
+needed.
 
 Safety does not rest on this, but on rule 2 of feature.py: this keeps replicas from having to stop.
 """

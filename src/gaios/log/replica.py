@@ -294,7 +294,7 @@ class Replica(Hearing):
     def output(self, now: int) -> Output | None:
         """What there is to do now; None when there is nothing. Call it until it says None."""
         if self._reign.ballot and self._proposes:
-            if level := self.raising.level(now):
+            if (level := self.raising.level(now)) and self.is_settled and not self.roster.lingering:
                 self._reign.raise_feature(now, level)
             self._changes.compare(now)
             self._reign.propose(now)

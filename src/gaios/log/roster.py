@@ -180,6 +180,12 @@ class Roster:
         """The voters who judge what a slot that is known to be chosen came to, as a bit mask; 0: that is not known any more."""
         return next((voters for start, voters in reversed(self._eras) if start <= slot), 0)
 
+    @property
+    def before(self) -> tuple[int, ...]:
+        """Who voted before the newest configuration; nobody where that is not known any more."""
+        voters = self.electorate(self.slot - 1)
+        return tuple(member for member in range(voters.bit_length()) if voters >> member & 1)
+
     def settled(self, held: int) -> bool:
         """Whether a majority of the voters has all through the newest configuration's slot; `held`: what this replica has, durably."""
         voters = self.newest.voters

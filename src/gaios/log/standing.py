@@ -10,7 +10,7 @@ from gaios.log.catchup import Catchup
 from gaios.log.changes import Changes
 from gaios.log.codec import Message
 from gaios.log.doubt import Doubt
-from gaios.log.gauge import Ailment, Gauge, Unfit, tolerates
+from gaios.log.gauge import Ailment, Gauge, Unfit, spare, tolerates
 from gaios.log.options import MS, Options
 from gaios.log.raising import Raising
 from gaios.log.records import Place, Record
@@ -272,12 +272,21 @@ class Standing:
 
     def unfit(self, now: int) -> list[Unfit]:
         """The members that this master does not count on, with the reason."""
+        return self._unfit(now, self.roster.voters)
+
+    def _unfit(self, now: int, voters: Collection[int]) -> list[Unfit]:
         full = self.space.full(now) if self.space.is_uneven else ()
-        return self.gauge.unfit(now, self.roster.voters, full, ailing=self.is_repairing)
+        return self.gauge.unfit(now, voters, full, ailing=self.is_repairing)
 
     def tolerates(self, now: int) -> int | None:
         """How many more members may fail; None at any replica but a master with a lease."""
-        return tolerates(self.roster.voters, self.unfit(now), self.core.grants, now) if self.is_serving else None
+        if not self.is_serving:
+            return None
+        found = tolerates(self.roster.voters, self.unfit(now), self.core.grants, now)
+        if found and not self.is_settled:
+            before = self.roster.before
+            return min(found, spare(before, self._unfit(now, before)))
+        return found
 
     @property
     def ailments(self) -> Ailment:

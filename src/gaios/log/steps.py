@@ -91,7 +91,7 @@ class Steps:
         participant = self.core
         participant.promised = recovered.promised
         participant.longest = recovered.longest_ns
-        participant.chosen = self._marked = self._durable_mark = self._held = recovered.chosen
+        participant.chosen = self._marked = self._durable_mark = recovered.chosen
         participant.truncated = recovered.truncated
         self._feature = recovered.copies.feature
         self.quarantine = recovered.quarantine
@@ -264,7 +264,7 @@ class Steps:
 
     @property
     def held(self) -> int:
-        """The same, durably."""
+        """The same, durably. Of what a start read nothing is known to be, before its first batch is: a power cut may take it back."""
         return min(self._held, self.readable)
 
     def due_ns(self) -> int:
@@ -281,7 +281,7 @@ class Steps:
             return None
         if self.core.chosen > self._marked and (output.records or output.copies is not None or self._overtakes(output)):
             self._mark()
-        if output.records:
+        if output.records or output.copies is not None:
             self._marks.append((output.number, self._marked, min(self._marked, self.readable)))
         self.output = Output(output.number + 1)
         return output

@@ -243,10 +243,16 @@ class Doors:
         self._inbound.pop(inbound, None)
 
     def _refused(self, member: int, reason: str | errors.Removed) -> None:
-        """A peer has turned this replica away. One that a majority of the others has recorded goes on without that peer."""
+        """A peer has turned this replica away. One that a majority of the others has recorded goes on without that peer.
+
+        Nobody tells in which boot he turned it away, so that a copy may have, which changed the members of a cell of its own. Who follows
+        a master is a member: a removed one's grant is not renewed. It dials again soon.  [SAFETY 3, 18]
+        """
+        replica = self._turns.node.replica
         if isinstance(reason, errors.Removed):
-            self._turns.fail(reason)
-        elif self._turns.node.replica.boots.is_refused_for_good(member):
+            if replica.is_removed or clock() >= replica.core.granted_until:
+                self._turns.fail(reason)
+        elif replica.boots.is_refused_for_good(member):
             self._turns.fail(errors.StateLost(directory=self._settings.dir, what=reason))
 
     def _hello(self) -> Hello:

@@ -2,6 +2,7 @@
 
 Rule 1. A command keeps its identity through all attempts, so that it is carried out once however often it is sent.
 Rule 2. It ends as done, as refused (nothing happened), or, when the deadline came over an attempt that may have been proposed, as unknown.
+A refusal proves nothing of an earlier attempt.
 Rule 3. Only the master takes commands: elsewhere `NotMaster` names the client address of the master.
 """
 
@@ -84,6 +85,9 @@ class Session:
                 doubt = True
             elif status == Status.UNKNOWN_SESSION and doubt:
                 raise errors.Unknown(reason="the cell forgot this session while the command was under way")
+            elif status == Status.INVALID and doubt:  # of this attempt: a full disk, for instance, is none of the one before
+                refused = errors.unpack(answer.body)
+                raise errors.Unknown(reason=f"mastership was lost while the command was under way, and then it was refused ({refused})")
             elif status != Status.OVERLOADED and not (doubt and status == Status.NOT_MASTER):
                 raise errors.unpack(answer.body)
             if asyncio.get_running_loop().time() + RETRY_S > deadline:

@@ -192,7 +192,7 @@ class Replica:
         """What this replica's state came to, by slot, as `/sums` shows it: chain, checksum and trail, in hexadecimal."""
         replica = self.node.replica
         told = [[each.slot, each.chain.hex(), f"{each.checksum:016x}", f"{each.trail:016x}"] for each in replica.doubt.sums.ring()]
-        return {"id": replica.members[replica.me], "member": replica.me, "applied": replica.applied, "sums": told}
+        return {"id": replica.place, "member": replica.me, "applied": replica.applied, "sums": told}
 
     def not_ready(self) -> str:
         """Why clients should not be sent here yet; empty when they may."""

@@ -81,6 +81,8 @@ class LeftBehind:
         self._world.after(LOOK_NS, self._replace, seat, others)
 
     def _return(self, seat: Seat) -> None:
+        if seat.node is not None:  # faults are over, and whoever was down was started
+            return
         if self._files:
             self._world.count("an older directory was put back where all others had been replaced")
             seat.disk.put_back(self._files)

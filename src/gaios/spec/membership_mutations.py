@@ -93,6 +93,17 @@ MUTATIONS: Final = (
         alone=True,
     ),
     Mutation(
+        "a learner forgets at its start what it granted",
+        "SAFETY 11",
+        (
+            (
+                "            granted_until = now + longest\n",
+                "            granted_until = now + longest if me in electors() else now\n",
+            ),
+        ),
+        "change-lease-restart",
+    ),
+    Mutation(
         "who recovers a configuration leads already",
         "SAFETY 11",
         (
