@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gaios.errors import AnotherCell, InvariantViolated, StateDamaged, StateMissing
-from gaios.storage import Create, Identity, Journal, Record, Rename, Sync, SyncDirectory, Write, create
+from gaios.log.records import encode_places
+from gaios.storage import REPAIR, Create, Identity, Journal, Record, Rename, Sync, SyncDirectory, Write, create
 from gaios.storage.journal import RESERVE_BYTES
 from gaios.storage.record import HEADER_BYTES, PAYLOAD_BYTES_MAX
+from gaios.storage.segment import OPENING_BYTES, SEGMENT_BYTES_MAX
 from gaios.storage.words import Operation
 from tests.storage.memory import ME, VALUE, Memory, accounted, lived, some_kept, values
 
@@ -337,9 +339,42 @@ def test_a_missing_segment_that_others_follow_is_damage(number: int) -> None:
     del memory.files[f"wal/{number:08d}.wal"]
     recovered = Journal.open(ME, memory)[1]
     (damage,) = recovered.damaged
-    assert damage[:4] == (number, 0, 0, "missing")
+    assert damage[:4] == (number, 0, SEGMENT_BYTES_MAX, "missing")
     assert accounted(recovered, life.written) > 0
     assert 0 < damage.lost < len(life.written) + 20
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["its payload", "all of it"])
+def test_a_record_that_was_repaired_does_not_stand_for_what_was_lost_behind_it(*, whole: bool) -> None:
+    """[SAFETY 7, 15] A segment's last records are zeros now. They have no bytes that a place could end behind, and are lost all the same."""
+    memory = fresh()
+    journal = started(memory)
+    for slot in range(1, 20):
+        memory.execute(journal.batch(None, [value(slot)], lambda: STATE))
+    there = [where for slot in range(1, 20) if (where := journal.locate(VALUE, slot)) and where.segment == 1]
+    repaired, behind = there[-2:]
+    memory.execute(journal.batch(None, [Record(REPAIR, 0, 0, encode_places([repaired.place]))], lambda: STATE))
+    data = memory.files[repaired.file].current
+    data[repaired.offset + HEADER_BYTES] ^= 1
+    if whole:
+        data[repaired.offset : repaired.offset + HEADER_BYTES] = b"x" * HEADER_BYTES
+    data[behind.offset :] = bytes(len(data) - behind.offset)
+    damaged = Journal.open(ME, memory)[1].damaged
+    assert [damage.is_repaired for damage in damaged] == ([False] if whole else [True, False])
+    assert damaged[-1].end == SEGMENT_BYTES_MAX
+    assert sum(damage.lost for damage in damaged) >= 2
+
+
+def test_a_missing_segment_is_not_one_whose_beginning_was_repaired() -> None:
+    """[SAFETY 7, 15] All of it is gone."""
+    memory = fresh()
+    journal = started(memory)
+    for slot in range(1, 20):
+        memory.execute(journal.batch(None, [value(slot)], lambda: STATE))
+    memory.execute(journal.batch(None, [Record(REPAIR, 0, 0, encode_places([(2, 0, OPENING_BYTES)]))], lambda: STATE))
+    del memory.files["wal/00000002.wal"]
+    (damage,) = Journal.open(ME, memory)[1].damaged
+    assert not damage.is_repaired
 
 
 def test_a_missing_newest_segment_is_noticed_by_the_copies() -> None:

@@ -94,7 +94,9 @@ class History:
         """Where it was read on behind damage that was repaired, for people."""
         holes = [hole for hole in self.survey.holes.values() if hole.lost]
         told = [f": slot {hole.record.slot}" if hole.record is not None and hole.record.slot else "" for hole in holes]
-        return [f"{segment.name(hole.segment)}, bytes {hole.start} to {hole.end}{which}" for hole, which in zip(holes, told, strict=True)]
+        ends = ["its end" if hole.end == segment.SEGMENT_BYTES_MAX else str(hole.end) for hole in holes]
+        where = [f"{segment.name(hole.segment)}, bytes {hole.start} to {end}" for hole, end in zip(holes, ends, strict=True)]
+        return [place + which for place, which in zip(where, told, strict=True)]
 
     @property
     def ends(self) -> str:
