@@ -346,7 +346,7 @@ def test_a_missing_segment_that_others_follow_is_damage(number: int) -> None:
 
 @pytest.mark.parametrize("whole", [False, True], ids=["its payload", "all of it"])
 def test_a_record_that_was_repaired_does_not_stand_for_what_was_lost_behind_it(*, whole: bool) -> None:
-    """[SAFETY 7, 15] A segment's last records are zeros now. They have no bytes that a place could end behind, and are lost all the same."""
+    """[SAFETY 7, 15] A segment's last records are zeros now: they have no bytes that a place could end behind, and are lost."""
     memory = fresh()
     journal = started(memory)
     for slot in range(1, 20):
