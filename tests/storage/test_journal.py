@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gaios.errors import AnotherCell, InvariantViolated, StateDamaged, StateMissing
 from gaios.log.records import encode_places
-from gaios.storage import REPAIR, Create, Identity, Journal, Record, Rename, Sync, SyncDirectory, Write, create
+from gaios.storage import REPAIR, Create, Identity, Journal, Record, Remove, Rename, Sync, SyncDirectory, Write, create
 from gaios.storage.journal import RESERVE_BYTES
 from gaios.storage.record import HEADER_BYTES, PAYLOAD_BYTES_MAX
 from gaios.storage.segment import OPENING_BYTES, SEGMENT_BYTES_MAX
@@ -502,6 +502,19 @@ def test_old_segments_are_given_up_whole_and_no_others() -> None:
         where = each.locate(VALUE, through)
         assert where is not None
         assert each.read(memory, where) == value(through)
+
+
+def test_a_segment_that_was_lost_is_not_removed_once_more() -> None:
+    """What it held was repaired, and is covered now: that its file is not there to be removed must not stop the replica."""
+    memory, _ = long()
+    del memory.files["wal/00000003.wal"]
+    memory = memory.copy()
+    journal = started(memory)
+    operations = journal.give_up(1_000)
+    assert [operation.name for operation in operations if isinstance(operation, Remove)] == [
+        f"wal/0000000{n}.wal" for n in (1, 2, 4, 5, 6, 7)
+    ]
+    memory.execute(operations)
 
 
 @pytest.mark.seeds(60)

@@ -13,7 +13,7 @@ One case remains that nobody can tell from this directory alone: the last batch 
 it rotted. It is cut, and the replica's log ends before what its peers remember of its acknowledgements.  [SAFETY 3]
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -287,6 +287,11 @@ def missing(numbers: list[int], known: Pin) -> str:
     last = max(known.first, known.last, numbers[-1] if numbers else 0)
     present = frozenset(numbers)
     return next((segment.name(number) for number in range(known.first, last + 1) if number not in present), "")
+
+
+def absent(found: Iterable[Damage | Problem]) -> set[int]:
+    """The numbers of the segments whose files a start did not find."""
+    return {each.segment for each in found if isinstance(each, Damage) and each[1:4] == (0, SEGMENT_BYTES_MAX, "missing")}
 
 
 def judged(damaged: list[Damage], replaced: list[Place]) -> list[Damage]:
