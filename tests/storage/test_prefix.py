@@ -125,8 +125,10 @@ def test_across_holes_all_is_read_that_a_start_reads() -> None:
 
 @pytest.mark.parametrize("seed", range(40))
 def test_each_hole_is_told_where_it_is(seed: int) -> None:
-    """[SAFETY 15] Also where one stands right behind another, where nothing is left of a segment, and where its file is gone: what was read
-    before a hole may have been written anew in it, so whoever is not told of one takes an old value for the chosen one."""
+    """[SAFETY 15] Also where one stands right behind another, where nothing is left of a segment, and where its file is gone.
+
+    What was read before a hole may have been written anew in it: whoever is not told of one takes an old value for the chosen one.
+    """
     dice = Random(seed)
     memory, _ = lived(10)
     files = [name for name in memory.names() if name.endswith(".wal")]
