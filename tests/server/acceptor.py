@@ -53,6 +53,8 @@ class Acceptor:
         self.seen: Counter[str] = Counter()
         self._disk = BadDisk(dice, ME)
         self._segment_bytes, self._value_bytes = dice.choice([1_024, 2_048, 4_096]), dice.choice([10, 60, 200])
+        self._gathers = dice.choice([3, 10, 50])
+        """How much happens while the disk is busy, at the most."""
         self._crashing, self._failing = dice.choice([0, 0.05, 0.2, 0.5]), dice.choice([0, 0, 0.05])
         self._takes_snapshots, self._far = dice.random() < 0.5, dice.choice([3, WINDOW, WINDOW])
         state = Record(STATE, 0, 0, encode(State(0, 0, 0, 0, [])))
@@ -79,7 +81,7 @@ class Acceptor:
                 self._hand_over()
                 self._batch()
                 for _ in range(self._dice.choice([1, 5, 20, 60])):
-                    for _ in range(self._dice.choice([1, 1, 2, 5, 20])):
+                    for _ in range(self._dice.randrange(1, self._gathers)):
                         self._event()
                     if self._dice.random() < 0.03:
                         self._rot()
