@@ -35,6 +35,13 @@ def test_a_segment_that_opens_repeats_what_it_needs() -> None:
     assert list(chosen(records, 0, "d")) == [Chosen(1, b"a", b""), Chosen(2, b"b", b"")]
 
 
+def test_what_stands_behind_the_state_record_of_its_own_batch_is_older() -> None:
+    """The rest of that batch was torn off; a later mark covers the slot all the same."""
+    state = State(promised=2, longest_ns=0, chosen=0, truncated=0, accepted=[(1, 2, b"chosen")])
+    records = [Record(RecordKind.STATE, 0, 0, encode(state)), accept(1, b"stale"), mark(1)]
+    assert list(chosen(records, 0, "d")) == [Chosen(1, b"chosen", b"")]
+
+
 def test_a_mark_without_a_value_is_damage() -> None:
     """So is a record that cannot be read."""
     with pytest.raises(StateDamaged, match="slot 2"):

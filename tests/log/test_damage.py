@@ -169,6 +169,20 @@ def test_a_lost_mark_is_told_by_the_votes_that_needed_it() -> None:
     assert found.chosen == 2
 
 
+def test_what_stands_behind_the_state_record_of_its_own_batch_is_older() -> None:
+    """[SAFETY 6, 7] The batch that began a segment was torn: its state record is there, and of what it was made from only a stale vote.
+
+    By the state record a slot far above was accepted, so more was chosen than the mark says: not what that vote was for.
+    """
+    far, older = WINDOW + 6, 2 << 16 | 1
+    above = [(slot, BALLOT, b"chosen") for slot in range(1, 7)]
+    log = [state(0, []), state(0, [*above, (far, BALLOT, b"v")]), accept(4, b"stale", older)]
+    found = recover_damaged(COPIES, log, [Rotten(1, PLACE, None, 1, is_repaired=True)])
+    assert found.chosen == 6
+    assert found.accepted[4] == (BALLOT, b"chosen")
+    assert 4 in found.alone
+
+
 def test_a_bound_that_an_earlier_start_wrote_down_counts() -> None:
     """Else each election between two starts would make the damage seem newer, and nothing intact would be as new any more."""
     log = [*LOG[:-2], (RecordKind.FAULT, 8, 5, b"")]

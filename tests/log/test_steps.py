@@ -1,8 +1,9 @@
 """Claims about sorting the core's steps into Outputs.  [SAFETY 5]"""
 
 from gaios.configuration import as_value, founders, newest
+from gaios.log.damage import Rotten, recover_damaged
 from gaios.log.options import MS, Options
-from gaios.log.records import UNKNOWN, Copies, RecordKind, Recovered, decode_state, encode, recover
+from gaios.log.records import UNKNOWN, Copies, RecordKind, Recovered, decode_state, encode, encode_copies, recover
 from gaios.log.steps import FAR, Steps
 from gaios.paxos import core
 
@@ -163,6 +164,29 @@ def test_a_state_record_claims_as_chosen_only_what_is_durably_marked() -> None:
     under_test.synced(output.number)
     found = recover(b"\x94\x00\x00\x00\x00", [(RecordKind.ACCEPT, 1, newer, b"chosen"), under_test.state_record([])])
     assert (found.chosen, found.accepted) == (1, {1: (newer, b"chosen")})
+
+
+def test_a_state_record_tells_also_what_lies_beyond_the_window() -> None:
+    """[SAFETY 7, 15] A torn batch left a value further above the mark than a vote may be. Asked again it is voted for, with no new record.
+
+    Then all that was written of it before the state record rots: what that does not tell, no promise would.
+    """
+    far = core.WINDOW + 1
+    accepted = dict.fromkeys(range(1, far + 1), (BALLOT, b"v"))
+    copies = encode_copies(Copies(promised=BALLOT))
+    under_test = Steps(core.Participant(2, 0b1110), Options(), [(1, 9)])
+    under_test.restore(recover(copies, [(RecordKind.ACCEPT, slot, *held) for slot, held in accepted.items()]), FOUNDERS)
+    under_test.hand_over(0)
+    log = [under_test.state_record([])]
+    under_test.take((core.LEARN, BALLOT, 0, core.WINDOW), 1, 0)
+    under_test.take((core.ACCEPT, BALLOT, 0, far, b"v"), 1, 0)
+    output = under_test.hand_over(0)
+    assert output is not None
+    assert output.after == [(1, (core.ACCEPTED, BALLOT, 0, far))]
+    log += output.records
+    found = recover_damaged(copies, log, [Rotten(0, (1, 80, 5_000), None, 2 * far)])
+    assert found.chosen == core.WINDOW
+    assert found.accepted[far] == (BALLOT, b"v")
 
 
 def test_a_mark_names_slots_that_may_have_been_accepted_too() -> None:

@@ -7,8 +7,9 @@ from gaios.locks import LockService
 from gaios.log import Recovered, feature, recover
 from gaios.log.quarantine import Quarantine
 from gaios.log.records import encode
+from gaios.server.fetching import FAR
 from gaios.server.loading import load, restore
-from gaios.storage import Identity, Journal
+from gaios.storage import Identity, Journal, SyncDirectory
 from gaios.storage.snapshot import File, name
 from tests.server.parts import CELL, MS, HandCell, S
 from tests.server.test_snapshots import SHORT, SMALL, Client, live, taken
@@ -50,6 +51,23 @@ def test_a_damaged_newest_snapshot_costs_nothing_but_time(how: str) -> None:
     assert node.replica.applier.machine.checksum() == checksum
     assert list(File(cell.disks[1], newest, CELL).problems()) == []
     assert cell.start(1).replica.applier.base == newest
+
+
+@pytest.mark.parametrize("is_recorded", [False, True])
+def test_the_name_of_a_snapshot_that_no_record_tells_of_is_made_durable_first(*, is_recorded: bool) -> None:
+    """[SAFETY 26] Its process was killed right after it gave the file its name: only the system's cache may know that."""
+    cell = HandCell(3, options=SMALL)
+    for node in cell.nodes.values():
+        if not is_recorded:
+            node.replica.snapshot_is_durable = lambda *_, **__: FAR  # type: ignore[method-assign]
+    cell.elect()
+    Client(cell).put(30)
+    cell.run(S)
+    assert taken(cell, 1)
+    cell.hold_disks = True
+    cell.start(1)
+    cell.run(MS)
+    assert (SyncDirectory("snap") in cell.pending[1]) is not is_recorded
 
 
 @pytest.mark.parametrize("how", ["damaged", "gone"])

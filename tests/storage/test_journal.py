@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gaios.errors import AnotherCell, InvariantViolated, StateDamaged, StateMissing
-from gaios.storage import Create, Identity, Journal, Record, Rename, Sync, SyncDirectory, Write, create
+from gaios.log.records import encode_places
+from gaios.storage import REPAIR, Create, Identity, Journal, Record, Remove, Rename, Sync, SyncDirectory, Write, create
 from gaios.storage.journal import RESERVE_BYTES
 from gaios.storage.record import HEADER_BYTES, PAYLOAD_BYTES_MAX
+from gaios.storage.segment import OPENING_BYTES, SEGMENT_BYTES_MAX
 from gaios.storage.words import Operation
 from tests.storage.memory import ME, VALUE, Memory, accounted, lived, some_kept, values
 
@@ -337,9 +339,42 @@ def test_a_missing_segment_that_others_follow_is_damage(number: int) -> None:
     del memory.files[f"wal/{number:08d}.wal"]
     recovered = Journal.open(ME, memory)[1]
     (damage,) = recovered.damaged
-    assert damage[:4] == (number, 0, 0, "missing")
+    assert damage[:4] == (number, 0, SEGMENT_BYTES_MAX, "missing")
     assert accounted(recovered, life.written) > 0
     assert 0 < damage.lost < len(life.written) + 20
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["its payload", "all of it"])
+def test_a_record_that_was_repaired_does_not_stand_for_what_was_lost_behind_it(*, whole: bool) -> None:
+    """[SAFETY 7, 15] A segment's last records are zeros now: they have no bytes that a place could end behind, and are lost."""
+    memory = fresh()
+    journal = started(memory)
+    for slot in range(1, 20):
+        memory.execute(journal.batch(None, [value(slot)], lambda: STATE))
+    there = [where for slot in range(1, 20) if (where := journal.locate(VALUE, slot)) and where.segment == 1]
+    repaired, behind = there[-2:]
+    memory.execute(journal.batch(None, [Record(REPAIR, 0, 0, encode_places([repaired.place]))], lambda: STATE))
+    data = memory.files[repaired.file].current
+    data[repaired.offset + HEADER_BYTES] ^= 1
+    if whole:
+        data[repaired.offset : repaired.offset + HEADER_BYTES] = b"x" * HEADER_BYTES
+    data[behind.offset :] = bytes(len(data) - behind.offset)
+    damaged = Journal.open(ME, memory)[1].damaged
+    assert [damage.is_repaired for damage in damaged] == ([False] if whole else [True, False])
+    assert damaged[-1].end == SEGMENT_BYTES_MAX
+    assert sum(damage.lost for damage in damaged) >= 2
+
+
+def test_a_missing_segment_is_not_one_whose_beginning_was_repaired() -> None:
+    """[SAFETY 7, 15] All of it is gone."""
+    memory = fresh()
+    journal = started(memory)
+    for slot in range(1, 20):
+        memory.execute(journal.batch(None, [value(slot)], lambda: STATE))
+    memory.execute(journal.batch(None, [Record(REPAIR, 0, 0, encode_places([(2, 0, OPENING_BYTES)]))], lambda: STATE))
+    del memory.files["wal/00000002.wal"]
+    (damage,) = Journal.open(ME, memory)[1].damaged
+    assert not damage.is_repaired
 
 
 def test_a_missing_newest_segment_is_noticed_by_the_copies() -> None:
@@ -467,6 +502,19 @@ def test_old_segments_are_given_up_whole_and_no_others() -> None:
         where = each.locate(VALUE, through)
         assert where is not None
         assert each.read(memory, where) == value(through)
+
+
+def test_a_segment_that_was_lost_is_not_removed_once_more() -> None:
+    """What it held was repaired, and is covered now: that its file is not there to be removed must not stop the replica."""
+    memory, _ = long()
+    del memory.files["wal/00000003.wal"]
+    memory = memory.copy()
+    journal = started(memory)
+    operations = journal.give_up(1_000)
+    assert [operation.name for operation in operations if isinstance(operation, Remove)] == [
+        f"wal/0000000{n}.wal" for n in (1, 2, 4, 5, 6, 7)
+    ]
+    memory.execute(operations)
 
 
 @pytest.mark.seeds(60)

@@ -1,12 +1,14 @@
 """A log that is read while somebody may be writing to it."""
 
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from gaios.errors import StateDamaged
 from gaios.storage import Journal, Record
 from gaios.storage.prefix import Hole, mended, survey
+from gaios.storage.segment import OPENING_BYTES
 from tests.storage.memory import ME, VALUE, Life, Memory, lived, some_kept, story
 
 
@@ -119,3 +121,29 @@ def test_across_holes_all_is_read_that_a_start_reads() -> None:
             assert looked.records == len(found.records)
             tried += bool(holes)
     assert tried > 10
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_each_hole_is_told_where_it_is(seed: int) -> None:
+    """[SAFETY 15] Also where one stands right behind another, where nothing is left of a segment, and where its file is gone.
+
+    What was read before a hole may have been written anew in it: whoever is not told of one takes an old value for the chosen one.
+    """
+    dice = Random(seed)
+    memory, _ = lived(10)
+    files = [name for name in memory.names() if name.endswith(".wal")]
+    for _ in range(dice.randrange(1, 5)):
+        file = dice.choice(files[1:-1])
+        if file in memory.files and dice.random() < 0.2:
+            del memory.files[file]
+        elif file in memory.files:
+            data = memory.files[file].current
+            at, length = dice.randrange(OPENING_BYTES, len(data)), dice.choice([1, 1, 64, 400, len(data)])
+            data[at : at + length] = bytes(each ^ 255 if length == 1 else 0 for each in data[at : at + length])
+    found = Journal.open(ME, memory)[1]
+    expected: list[Record | Hole] = []
+    for index in range(len(found.records) + 1):
+        expected += [Hole(each.record) for each in found.damaged if each.at == index]
+        expected += found.records[index : index + 1]
+    holes = {(each.segment, each.start): each for each in found.damaged}
+    assert list(mended(memory, holes)) == expected

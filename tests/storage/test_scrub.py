@@ -89,12 +89,15 @@ def test_a_record_in_another_s_place_is_damage() -> None:
 
 
 def test_a_segment_that_lost_its_end_is_damaged() -> None:
-    """The next one's opening says how far it went."""
+    """The next one's opening says how far it went; what stood there is known, though nothing but zeros does now.  [SAFETY 7]"""
     disk, journal = disk_with(12)
-    last = [where for slot in range(1, 13) if (where := journal.locate(KIND, slot)) and where.segment == journal.sealed[0]][-1]
-    data = disk.files[last.file]
-    data[last.offset :] = bytes(len(data) - last.offset)
-    assert len(damages(disk, last.segment)) == 1
+    at = {slot: where for slot in range(1, 13) if (where := journal.locate(KIND, slot)) and where.segment == journal.sealed[0]}
+    last = list(at)[-2:]
+    data = disk.files[at[last[0]].file]
+    data[at[last[0]].offset :] = bytes(len(data) - at[last[0]].offset)
+    (damage,) = damages(disk, journal.sealed[0])
+    assert damage.start == at[last[0]].offset
+    assert journal.stand_in(KIND, damage) == last
 
 
 def test_a_file_that_went_meanwhile_is_no_damage() -> None:

@@ -94,7 +94,9 @@ class History:
         """Where it was read on behind damage that was repaired, for people."""
         holes = [hole for hole in self.survey.holes.values() if hole.lost]
         told = [f": slot {hole.record.slot}" if hole.record is not None and hole.record.slot else "" for hole in holes]
-        return [f"{segment.name(hole.segment)}, bytes {hole.start} to {hole.end}{which}" for hole, which in zip(holes, told, strict=True)]
+        ends = ["its end" if hole.end == segment.SEGMENT_BYTES_MAX else str(hole.end) for hole in holes]
+        where = [f"{segment.name(hole.segment)}, bytes {hole.start} to {end}" for hole, end in zip(holes, ends, strict=True)]
+        return [place + which for place, which in zip(where, told, strict=True)]
 
     @property
     def ends(self) -> str:
@@ -149,14 +151,14 @@ def rewritten(records: Iterable[Record | Hole], directory: str) -> dict[int, byt
 
 
 def chosen(records: Iterable[Record | Hole], above: int, directory: str, late: dict[int, bytes] | None = None) -> Iterator[Chosen]:
-    """The chosen values behind a slot: of each the one that was recorded last before the mark that covers it.
+    """The chosen values behind a slot: of each the one of the newest ballot, and of that the last, before the mark that covers it.
 
     Where that may have stood in a hole, the one that repair wrote behind the mark, which is in `late`, if it did.
 
     Raises:
         StateDamaged: one of them does not stand before its mark, or a record cannot be read.
     """
-    through, accepted, late = above, dict[int, bytes](), late or {}
+    through, accepted, late = above, dict[int, tuple[int, bytes]](), late or {}
     for each in records:
         if isinstance(each, Hole):
             doubtful = [each.record.slot] if each.record is not None else list(accepted)
@@ -164,20 +166,20 @@ def chosen(records: Iterable[Record | Hole], above: int, directory: str, late: d
                 if at in late:
                     accepted.pop(at, None)
             continue
-        kind, slot, _, payload = each
+        kind, slot, ballot, payload = each
         mark, chain = 0, b""
         if kind == RecordKind.ACCEPT:
-            if slot > through:
-                accepted[slot] = payload
+            if slot > through and ballot >= accepted.get(slot, (0,))[0]:
+                accepted[slot] = (ballot, payload)
         elif kind == RecordKind.CHOSEN:
             mark, chain = slot, payload
         elif kind == RecordKind.STATE:
             state = decode_state(payload, directory)
-            accepted |= {at: value for at, _, value in state.accepted if at > through}
+            accepted |= {at: (voted_in, value) for at, voted_in, value in state.accepted if at > through}
             mark = state.chosen
         while through < mark:
             through += 1
-            value = accepted.pop(through, late.get(through))
+            value = accepted.pop(through)[1] if through in accepted else late.get(through)
             if value is None:
                 detail = f"slot {through} is marked as chosen, and no value stands before the mark"
                 raise StateDamaged(file=directory, offset=0, kind="order", detail=detail)

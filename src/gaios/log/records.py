@@ -14,7 +14,9 @@
     REPAIR   these bytes of the log are damaged and needed no more   (written by storage/'s rules)
     FAULT    what was accepted in this slot cannot be read any more; it was of no newer ballot than this
 
-Rule 1. Folding is a maximum for marks and the newest record for a slot: records may be folded again without harm.
+Rule 1. Folding is a maximum for marks, and for a slot the newest record of the newest ballot: records may be folded again without harm.
+A record of an older ballot than stands there has the same value, which was learnt to be chosen; or it stands behind the state record of its
+own batch, which tells what came after it, and the rest of that batch was torn off.
 Rule 2. What was truncated is chosen, and so is what a recorded snapshot of this replica's own covers; one that is not recorded is none.
 Rule 3. A CHOSEN mark that was lost is learned again from peers; it speaks of values that stand before it in the log.
 """
@@ -190,7 +192,9 @@ def fold(found: Recovered, records: Iterable[Record]) -> Recovered:
     accepted, chains, faulty = found.accepted, found.chains, found.faulty
     for kind, slot, ballot, payload in records:
         if kind == _ACCEPT:
-            accepted[slot] = (ballot, payload)
+            held = accepted.get(slot)
+            if held is None or ballot >= held[0]:
+                accepted[slot] = (ballot, payload)
             if faulty:
                 faulty.pop(slot, None)
             if ballot > found.promised:

@@ -295,9 +295,12 @@ class Steps:
         return any(message[0] == core.ACCEPTED and message[3] > self._marked + core.WINDOW for _, message in output.after)
 
     def state_record(self, boots: list[tuple[int, Boot]]) -> Record:
-        """Everything durable, for the head of a new segment.  [SAFETY 15]"""
+        """Everything durable, for the head of a new segment.  [SAFETY 15]
+
+        Of all slots above the mark: where a batch was torn some may lie further above than a vote may be, and be voted for later.
+        """
         participant, mark = self.core, self._durable_mark
-        slots = range(mark + 1, participant.chosen + core.WINDOW + 1)
+        slots = range(mark + 1, max(participant.chosen + core.WINDOW, self._top) + 1)
         above = [(slot, *participant.acc[slot]) for slot in slots if slot in participant.acc]
         faulty = [(slot, ballot) for slot, ballot in participant.faulty.items() if slot > mark]
         state = State(

@@ -130,7 +130,7 @@ class Damages:
             left = self._replica.unrepaired
             for place in [place for place in self._open if place not in left]:
                 self._open.remove(place)
-                fields = {"file": segment.name(place.segment), "start": place.start, "end": place.end}
+                fields = {"file": segment.name(place.segment), **_range(place.start, place.end)}
                 self._news.append(Event(is_found=False, fields=fields))
         if snapshots.spoilt != self._spoilt:
             self._compare(snapshots.spoilt, snapshots.why)
@@ -149,6 +149,10 @@ class Damages:
         self._spoilt = known
 
     def _tell(self, file: str, start: int, end: int, detail: str, when: str, **lost: int) -> None:
-        """`end` 0: through the file's."""
-        where = {"start": start, "end": end} if end else {"start": start} if start else {}
+        where = _range(start, end)
         self._news.append(Event(is_found=True, fields={"file": file, **where, "when": when, "detail": detail, **lost}))
+
+
+def _range(start: int, end: int) -> dict[str, int]:
+    """Of a file's bytes, for people; `end` 0, or beyond every segment: through the file's."""
+    return {"start": start, "end": end} if 0 < end < segment.SEGMENT_BYTES_MAX else {"start": start} if start else {}

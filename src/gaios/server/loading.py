@@ -4,7 +4,9 @@ Rule 1. A start takes the newest snapshot that is whole, and none that says more
 One above them that a record calls proved was fetched: it is kept, and taken over as soon as this replica takes part.
 Rule 2. A replica in quarantine starts from one that is proved, or else applies the whole log; where that begins later the oldest has to do.
 Rule 3. What the log was truncated behind is proved: nothing else is truncated behind (snapshots.py).
-Rule 4. Where none can be restored and the log begins behind them, the machine stays empty: the replica fetches one (snapshots.py).
+Rule 4. The newest may have got its name right before its process was killed: while no record tells of it, the name is made durable before
+anything is said. Who is told that it is there, or truncates behind it, relies on that.
+Rule 5. Where none can be restored and the log begins behind them, the machine stays empty: the replica fetches one (snapshots.py).
 """
 
 from typing import NamedTuple
@@ -13,8 +15,8 @@ from gaios.errors import NewerFormat, ProtocolError, StateDamaged, TooOld
 from gaios.log import Recovered, feature
 from gaios.log.snapshots import Closing, Handle, Unpacked, encode_handle, read_closing, unpack
 from gaios.machine import Machine
-from gaios.storage import Reader
-from gaios.storage.snapshot import NEW, File, name, slots
+from gaios.storage import Operation, Reader, SyncDirectory
+from gaios.storage.snapshot import DIRECTORY, NEW, File, name, slots
 
 
 class Kept(NamedTuple):
@@ -43,6 +45,8 @@ class Found(NamedTuple):
     """What is wrong, for people."""
     proved: frozenset[int] = frozenset()
     """Slots of those that a majority had."""
+    first: tuple[Operation, ...] = ()
+    """To be carried out before anything is said."""
 
 
 def load(reader: Reader, cell: bytes, recovered: Recovered, machine: Machine, highest: int = feature.LEVEL) -> Found:
@@ -74,6 +78,8 @@ def load(reader: Reader, cell: bytes, recovered: Recovered, machine: Machine, hi
             found.why.append(str(error))
         else:
             found.kept.append(Kept(closing.handle, reader.size(name(slot))))
+    if found.kept and found.kept[-1].handle.slot not in recovered.snapshots:
+        found = found._replace(first=(SyncDirectory(DIRECTORY),))
     while slot := _first_choice(found, recovered):
         try:
             return found._replace(base=_restore(reader, closings[slot], machine, highest))

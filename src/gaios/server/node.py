@@ -170,7 +170,7 @@ class Node(Answering):
             reader=reader,
             clients=clients,
             facts=facts,
-            first=found.operations,
+            first=[*found.operations, *snapshots.first],
             found=snapshots,
             limits=limits,
             beside=beside,

@@ -16,7 +16,7 @@ from gaios.storage import record, segment
 from gaios.storage.copies import Copy
 from gaios.storage.index import Index
 from gaios.storage.record import HEADER_BYTES, MARK, OPEN, REPAIR, STATE, Encoder, Header, Location
-from gaios.storage.scan import Scan, judged, missing, scan
+from gaios.storage.scan import Scan, absent, judged, missing, scan
 from gaios.storage.segment import MADE, OPENING_BYTES, SEGMENT_BYTES
 from gaios.storage.spares import KEPT, Spares, unfit
 from gaios.storage.tail import Tail
@@ -389,7 +389,7 @@ class Journal:
         for index in self._indexes.values():
             index.forget(through + 1)
         self._tops = {number: top for number, top in self._tops.items() if number >= first}
-        removed = (Remove(segment.name(number)) for number in range(before, first))
+        removed = (Remove(segment.name(number)) for number in sorted({*range(before, first)} - absent(self.found)))
         return [*self._write_copies(), *removed, SyncDirectory(segment.DIRECTORY)]
 
     def _first_above(self, through: int) -> int:

@@ -65,12 +65,14 @@ def mended(reader: Reader, holes: dict[tuple[int, int], Damage]) -> Iterator[Rec
     if identity is None:
         return
     crc_seed = record.seed(identity)
-    tail, is_torn = Tail(), False
-    for number in segment.numbers(reader.names()):
+    tail, is_torn, numbers = Tail(), False, segment.numbers(reader.names())
+    for number in numbers:
         file = segment.name(number)
         data = reader.read(file, 0, reader.size(file))
         opening = segment.decode(data)
         fault = fault_of_opening(file, number, data, tail, identity)
+        if (number - 1, 0) in holes and number - 1 not in numbers:
+            yield Hole(None)
         is_torn = is_torn or (number - 1, 0) in holes
         if opening is not None and (fault is None or (is_torn and fault.problem.kind == "missing")):
             tail.enter(opening)
@@ -87,6 +89,9 @@ def mended(reader: Reader, holes: dict[tuple[int, int], Damage]) -> Iterator[Rec
             if (hole := holes.get((number, tail.offset))) is None:
                 break
             yield Hole(hole.record)
+            while hole.end > hole.start and (beside := holes.get((number, hole.end))) is not None:
+                hole = beside
+                yield Hole(hole.record)
             behind = record.decode(data, hole.end, crc_seed) if hole.end > hole.start else None
             if behind is not None and (behind.segment, behind.offset) == (number, hole.end):
                 tail.jump(behind)

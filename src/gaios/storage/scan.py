@@ -6,19 +6,21 @@ synced. So if an intact header of a batch above b is found anywhere behind, or a
 was durable is not there any more: *damage*, which is never cut. Otherwise it is an unfinished write, which nobody was told of: *tail*.
 Rule 3. Behind damage the log goes on with the next intact record. The damage is one record, if its header is intact but for a bit, and
 else as many as the numbers of its neighbours tell. If nothing intact follows, or what is there was never ours, a start refuses the log.
+Rule 4. Damage behind which its segment has nothing intact goes through the segment's end, whatever stands there: what was lost may be zeros
+now. Were its place shorter, a record that repaired something beside it would pass for its own.
 
 One case remains that nobody can tell from this directory alone: the last batch was synced, no mark of it reached the disk, and then
 it rotted. It is cut, and the replica's log ends before what its peers remember of its acknowledgements.  [SAFETY 3]
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from gaios.storage import record, segment
 from gaios.storage.copies import NO_PIN, Pin
 from gaios.storage.record import Header
-from gaios.storage.segment import OPENING_BYTES
+from gaios.storage.segment import OPENING_BYTES, SEGMENT_BYTES_MAX
 from gaios.storage.tail import Fault, Tail, fault_of_opening, fault_of_record, walk, written
 from gaios.storage.words import Damage, Identity, Place, Problem, Reader, Record
 
@@ -100,7 +102,7 @@ class _Scanner:
         previous = self.known.first - 1
         for index, number in enumerate(self.numbers):
             for absent in range(previous + 1, number):
-                self._note(Damage(absent, 0, 0, "missing", "the file is not there", self.position()), is_open=True)
+                self._note(Damage(absent, 0, SEGMENT_BYTES_MAX, "missing", "the file is not there", self.position()), is_open=True)
             previous = number
             if not self._segment(index, number):
                 return self.found
@@ -164,12 +166,12 @@ class _Scanner:
         if problem.kind == "missing" and opening is not None:
             if not any(damage >= self.counted for damage in self.open):
                 before = self.found.tail
-                self._note(Damage(before.segment, before.offset, before.offset, "missing", problem.detail, position), is_open=True)
+                self._note(Damage(before.segment, before.offset, SEGMENT_BYTES_MAX, "missing", problem.detail, position), is_open=True)
             self._count(opening.sequence - inside.sequence)
             inside.enter(opening)
             return True
         behind = self._behind(data, 0, number, inside)
-        end = behind.offset if behind is not None else max(written(data), OPENING_BYTES)
+        end = behind.offset if behind is not None else SEGMENT_BYTES_MAX
         self._note(Damage(number, 0, end, problem.kind, self._detail(problem), position), is_open=True)
         if behind is None:
             return False
@@ -197,7 +199,7 @@ class _Scanner:
             inside.advance(header)
             return True
         behind = self._behind(data, inside.offset, number, inside)
-        end = behind.offset if behind is not None else max(written(data), inside.offset)
+        end = behind.offset if behind is not None else SEGMENT_BYTES_MAX
         self._note(Damage(number, inside.offset, end, problem.kind, self._detail(problem), self.position()), is_open=True)
         if behind is None:
             return False
@@ -285,6 +287,11 @@ def missing(numbers: list[int], known: Pin) -> str:
     last = max(known.first, known.last, numbers[-1] if numbers else 0)
     present = frozenset(numbers)
     return next((segment.name(number) for number in range(known.first, last + 1) if number not in present), "")
+
+
+def absent(found: Iterable[Damage | Problem]) -> set[int]:
+    """The numbers of the segments whose files a start did not find."""
+    return {each.segment for each in found if isinstance(each, Damage) and each[1:4] == (0, SEGMENT_BYTES_MAX, "missing")}
 
 
 def judged(damaged: list[Damage], replaced: list[Place]) -> list[Damage]:

@@ -114,7 +114,8 @@ class _Walk:
             return Piece(self.at - start) if self.at > start else None
         headers = record.candidates(rest, 0, self._seed, self._number, self.at)
         header = next((header for header in headers if header.sequence > self.sequence), None)
-        place = Place(self._number, self.at, header.offset if header is not None else end)
+        # Through the segment's end, as a start has it: what was lost may be zeros now, and its slots stand behind them in the index.
+        place = Place(self._number, self.at, header.offset if header is not None else segment.SEGMENT_BYTES_MAX)
         self.at = header.offset if header is not None else self._size
         self.sequence = header.sequence - 1 if header is not None else self.sequence
         self.chain = None

@@ -80,7 +80,7 @@ def _of_snapshot(problem: Problem) -> Problem:
 
 def _told(damage: Damage) -> Problem:
     """A damaged range of bytes, and what would repair it."""
-    where = f"bytes {damage.start} to {damage.end}" if damage.end > damage.start else "what should stand here"
+    where = f"bytes {damage.start} to {damage.end}" if damage.end < segment.SEGMENT_BYTES_MAX else f"byte {damage.start} to the end"
     if damage.is_repaired:
         return Problem(segment.name(damage.segment), damage.start, "repaired", f"{where}: {damage.detail}; a later record replaces it")
     many = "one record is" if damage.lost == 1 else f"{damage.lost} records are"

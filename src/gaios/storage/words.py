@@ -118,7 +118,7 @@ class Damage(NamedTuple):
     segment: int
     start: int
     end: int
-    """Behind its last byte; the next intact record, if any, stands there."""
+    """Behind its last byte: the next intact record stands there. `SEGMENT_BYTES_MAX`: none does in this segment."""
     kind: str
     detail: str
     at: int
@@ -144,8 +144,9 @@ class Place(NamedTuple):
     end: int
 
     def covers(self, other: "Place") -> bool:
-        """Whether the other lies within it."""
-        return self.segment == other.segment and self.start <= other.start and other.end <= self.end
+        """Whether the other lies within it. One without bytes is not within those that end where it stands."""
+        within = self.start <= other.start < self.end and other.end <= self.end
+        return self.segment == other.segment and (within or self == other)
 
 
 @dataclass(frozen=True, slots=True)

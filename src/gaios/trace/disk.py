@@ -142,7 +142,8 @@ class Disk:
 
     def _record(self, kind: int, slot: int, ballot: int, value: bytes) -> None:
         if kind == RecordKind.ACCEPT:
-            self.accepted[slot] = (ballot, value)
+            if ballot >= self.accepted.get(slot, (0,))[0]:  # an older one stands behind the state record of its own batch
+                self.accepted[slot] = (ballot, value)
             self.faulty.pop(slot, None)
             self.promised = max(self.promised, ballot)
         elif kind == RecordKind.CHOSEN:
