@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_end_to_end_together import Place
+from tests.servers import PATIENCE_S
 
-FIT_S = 30.0
-"""Until every member must count: who votes since a moment may be one that the master counts on only at the next sign of life."""
 DIE = "import os, signal\ndef die(*_):\n    os.kill(os.getpid(), signal.SIGKILL)\n"
 
 
@@ -41,7 +40,7 @@ def again(place: Place, *words: str) -> dict[int, int]:
     members = {row["replica"]: row["member"] for row in rows}
     told = place.run("status", "--json", "--endpoints", ",".join(row["client"] for row in rows)).json
     assert {row["id"]: row["member"] for row in told["replicas"]} == members
-    until = time.monotonic() + FIT_S
+    until = time.monotonic() + PATIENCE_S  # who votes since a moment may be one that the master counts on only at the next sign of life
     while not all(row["role"] in {"master", "replica"} and row["fit"] for row in told["replicas"]):
         assert time.monotonic() < until, told["why"]
         time.sleep(0.1)

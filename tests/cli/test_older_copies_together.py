@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_end_to_end_together import Place
+from tests.servers import PATIENCE_S
 
 UNAVAILABLE = 3
-STOPS_S = 20.0
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_an_only_voters_older_copy_never_serves_beside_the_cell_that_grew(place:
     shutil.rmtree(one)
     shutil.copytree(place.dir.parent / "kept", one)
     place.run("up", "--dir", where, "--replica", "1")
-    until = time.monotonic() + STOPS_S
+    until = time.monotonic() + PATIENCE_S
     while "error=StateLost" not in (one / "log").read_text("utf-8"):
         assert time.monotonic() < until, place.status()
         served = place.run("get", "who", "--endpoints", f"127.0.0.1:{place.port}", "--timeout", "1")

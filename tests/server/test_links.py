@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import uvloop
 
 from gaios.server import config, links
 from gaios.server.links import Link
@@ -30,6 +32,17 @@ async def welcomed() -> tuple[Link, Transport]:
     made.data_received(listener.accept(replica=2, member=2, boot=1))
     assert made.is_up
     return made, transport
+
+
+async def greeted(reader: asyncio.StreamReader) -> Listener:
+    """A listener that has heard a HELLO. `ConnectionResetError`: the dialler was gone before; who reads on then never lets the loop go."""
+    listener = Listener(bytes(16))
+    while listener.hello is None:
+        data = await reader.read(1 << 16)
+        if not data:
+            raise ConnectionResetError
+        listener.feed(data)
+    return listener
 
 
 async def test_the_first_frame_says_who_the_members_are() -> None:
@@ -90,9 +103,7 @@ async def test_a_peer_of_another_number_is_not_spoken_to() -> None:
 
 async def test_where_a_peer_of_another_number_is_stands_once_in_its_sentence() -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        listener = Listener(bytes(16))
-        while listener.hello is None:
-            listener.feed(await reader.read(4_096))
+        listener = await greeted(reader)
         writer.write(listener.accept(replica=4, member=4, boot=1))
         await reader.read()
 
@@ -161,9 +172,7 @@ async def test_a_peer_in_whose_place_another_member_is_is_dialled_more_and_more_
     monkeypatch.setattr("gaios.server.links.asyncio.wait_for", wait_for)
 
     async def successor(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        listener = Listener(bytes(16))
-        while listener.hello is None:
-            listener.feed(await reader.read(1 << 16))
+        listener = await greeted(reader)
         writer.write(listener.accept(replica=2, member=6, boot=1))
         with contextlib.suppress(ConnectionResetError):
             await reader.read()
@@ -175,6 +184,47 @@ async def test_a_peer_in_whose_place_another_member_is_is_dialled_more_and_more_
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     assert max(waits) >= links.BACKOFF_S_MAX / 2
+
+
+@pytest.mark.parametrize("factory", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+@pytest.mark.parametrize("member", [2, 6])
+def test_a_link_that_is_ended_at_whatever_moment_of_a_dial_leaves_nothing_open(
+    member: int, factory: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    """Its member left the cell, or the replica stops: whoever was dialled hears the end, of a connection without a HELLO, too."""
+    begun: set[object] = set()
+    ended: dict[object, bool] = {}
+
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        whose, heard = writer.get_extra_info("peername"), False
+        begun.add(whose)
+        try:
+            listener = await greeted(reader)
+            heard = True
+            writer.write(listener.accept(replica=2, member=member, boot=1))
+            await reader.read()
+        finally:
+            ended[whose] = heard
+            writer.close()
+
+    async def main() -> None:
+        async with serving(peer) as address:
+            for turns in range(16):
+                made = link(config.address(address))
+                task = asyncio.ensure_future(made.run())
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                task.cancel()
+                await asyncio.wait({task})
+                assert not made.is_up
+            _, last = await asyncio.open_connection(*config.address(address))
+            last.close()  # once this one is known, all before it are
+            await until(lambda: last.get_extra_info("sockname") in ended and begun == ended.keys())
+        del ended[last.get_extra_info("sockname")]
+        assert set(ended.values()) == {False, True}
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(main())
 
 
 async def test_a_listener_that_never_welcomes_is_given_up() -> None:

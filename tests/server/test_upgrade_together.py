@@ -34,13 +34,17 @@ class Processes:
         self.manifest.write_text(config.manifest_text(self.settings[0].cell, self.settings[0].replica))
         self.running: dict[int, subprocess.Popen[bytes]] = {}
         self.endpoints = [founder.client for founder in self.settings[0].replica]
-        self.log = path / "log"
+        self._path = path
+
+    def log(self, replica: int) -> Path:
+        """What one says, in whichever version: the others go on talking."""
+        return self._path / f"log-{replica}"
 
     def start(self, replica: int, version: str) -> subprocess.Popen[bytes]:
-        """A process; what it says goes to the log."""
+        """A process; what it says goes to its log."""
         command = [sys.executable, "-m", version, "--config", str(self.manifest), "--id", str(replica)]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("GAIOS_")}
-        with self.log.open("ab") as log:
+        with self.log(replica).open("ab") as log:
             process = subprocess.Popen(
                 [*command, "--dir", self.settings[replica - 1].dir], stdout=log, stderr=log, cwd=ROOT, env=environment
             )
@@ -144,7 +148,7 @@ async def test_two_versions_side_by_side_and_back_until_the_level_is_raised(proc
         processes.end(3, signal.SIGKILL)
         refused = processes.start(3, BEFORE)
         assert await asyncio.to_thread(refused.wait, PATIENCE_S) == 4
-        said = processes.log.read_text().splitlines()[-1]
+        said = processes.log(3).read_text().splitlines()[-1]
         assert "TooOld" in said
         assert f"feature level {NEXT}, and this version supports levels up to {LEVEL}" in said
         assert "install the newer one" in said

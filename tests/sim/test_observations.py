@@ -1,5 +1,7 @@
 """What is written down is what happened."""
 
+from typing import NamedTuple
+
 from gaios import api, lock_api
 from gaios.machine import Context
 from gaios.sim.history import REBUILT, Executed, Level
@@ -11,6 +13,22 @@ def test_levels_keep_the_highest() -> None:
     for value in (3, 9, 4):
         seen.level(1, "queue", value, 10)
     assert seen.levels() == [Level(1, "queue", 9, 10)]
+
+
+class Participant(NamedTuple):
+    """As far as it is asked."""
+
+    chosen: int
+    acc: dict[int, tuple[int, bytes]]
+
+
+def test_of_what_replicas_know_to_be_chosen_the_lowest_ballot_is_kept() -> None:
+    """One that skipped a slot by a snapshot, or goes on behind it, says nothing of it."""
+    seen = Observations()
+    assert seen.known(Participant(2, {1: (5, b"a"), 2: (7, b"b"), 3: (7, b"c")}), 0) == 2
+    assert seen.known(Participant(3, {1: (4, b"a"), 2: (6, b"b")}), 1) == 3
+    assert seen.known(Participant(3, {1: (6, b"a"), 2: (9, b"b"), 3: (8, b"c")}), 0) == 3
+    assert seen.chosen == {1: (5, b"a"), 2: (6, b"b"), 3: (8, b"c")}
 
 
 def test_the_observed_service_is_the_service_and_counts() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gaios.log import Copies, Recovered
 from gaios.log.reign import Reign
 from gaios.log.steps import Steps
 from gaios.server.commit import GroupCommit
@@ -91,6 +92,26 @@ def test_a_promise_that_is_not_written_down_is_found_without_a_crash() -> None:
         cell = quiet()
         cell.world.run(S)
     assert persist_then_say(cell.observations.starts, {})
+
+
+def test_what_is_known_to_be_chosen_is_written_down_once_some_replica_knows_it() -> None:
+    cell = quiet()
+    cell.world.run(S)
+    core = max((seat.node.replica.core for seat in cell.seats.values() if seat.node is not None), key=lambda each: each.chosen)
+    assert cell.observations.chosen == {slot: core.acc[slot] for slot in range(1, core.chosen + 1)} != {}
+    first = dict(cell.observations.chosen)
+    master_of(cell).stop(power=True)
+    cell.world.run(3 * S)
+    assert {slot: held for slot, held in cell.observations.chosen.items() if slot in first} == first, "in another reign, too"
+    assert len(cell.observations.chosen) > len(first)
+
+
+def test_what_a_start_finds_lost_is_written_down_as_lost() -> None:
+    """Of no newer ballot than it says; where it says nothing, than what it had promised."""
+    seat = quiet().seats[1]
+    found = Recovered(Copies(), promised=7, chosen=1, accepted={1: (5, b"")}, faulty={2: 6}, silent_through=3)
+    seat.onlooker._remember(found)
+    assert seat.observations.starts[-1].accepted == {1: (5, b""), 2: (6, None), 3: (7, None)}
 
 
 @pytest.mark.parametrize("rots", [True, False])

@@ -57,7 +57,7 @@ def judge(seen: Observations, keys: list[bytes], finals: Mapping[int, Final], en
     found += revisions_monotone(sound, [] if misled else seen.calls)
     found += bounded_queues(seen.levels())
     chosen = {applied.slot: applied.value for applied in seen.applied}
-    found += persist_then_say(seen.starts, chosen)
+    found += persist_then_say(seen.starts, seen.chosen)
     found += dropped_is_on_disk(chosen, {replica: final.dropped for replica, final in finals.items()})
 
     first_ns: dict[int, int] = {}

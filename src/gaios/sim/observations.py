@@ -24,6 +24,7 @@ from gaios.sim.history import (
 )
 from gaios.sim.locks.history import Records
 
+_NEVER = (1 << 62, b"")
 _new = tuple.__new__
 """Past the named tuples' own constructors: each replay makes one for every slot and every command."""
 
@@ -43,6 +44,8 @@ class Observations:
         self.calls: list[Call] = []
         self.watches: list[Watch] = []
         self.starts: list[Remembered] = []
+        self.chosen: dict[int, tuple[int, bytes]] = {}
+        """Slot → the lowest ballot in which any replica knew it to be chosen, and its value."""
         self.lives: list[Life] = []
         self.flips: list[Flip] = []
         self.captured: dict[tuple[int, int], tuple[int, int]] = {}
@@ -67,6 +70,14 @@ class Observations:
         if wrong:
             self.flips.append(wrong[-1]._replace(at_ns=now_ns, boot=boot))
         return bool(wrong)
+
+    def known(self, participant: Any, before: int) -> int:  # noqa: ANN401 (a participant, planted ones included)
+        """A replica knows more slots to be chosen than the ones through `before`; through which it does now."""
+        for slot in range(before + 1, participant.chosen + 1):
+            held = participant.acc.get(slot)  # none: a snapshot covers it
+            if held is not None and held[0] < self.chosen.get(slot, _NEVER)[0]:
+                self.chosen[slot] = held
+        return int(participant.chosen)
 
     def level(self, replica: int, name: str, value: int, limit: int) -> None:
         """How full something bounded is."""

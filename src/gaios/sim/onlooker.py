@@ -131,7 +131,7 @@ class Onlooker:
         """Whether there is a newer version than its own in this world."""
         self.has_twin = False
         """Whether another process runs on a copy of its disk, or will: it stops when it hears of that, and may go on when it does not."""
-        self._life = self._slots = self._boot = self._lived = 0
+        self._life = self._slots = self._boot = self._lived = self._chosen = 0
         self._serving = self._behind = False
         self._quarantines = self._checked = 0
         self._was_told = False
@@ -159,6 +159,7 @@ class Onlooker:
         self._observations.ran.append(Ran(self._replica, node.replica.applier.highest, self._world.now_ns))
         self._wanted = 0
         participant = self._core = node.replica.core
+        self._chosen = participant.chosen
         self._taken = self._skipped = self._installed = self._rebuilt = self._repaired = 0
         if node.replica.applier.base:
             self._world.count("a replica started from a snapshot")
@@ -255,6 +256,8 @@ class Onlooker:
             world.count("a request found something full")
             self._overloaded = node.overloaded
         self._slots = replica.applier.applied
+        if participant.chosen > self._chosen:
+            self._chosen = self._observations.known(participant, self._chosen)
         self._watch_lease(participant, now)
         if participant.best and participant.bal != self._recovering:
             self._recovering = participant.bal
@@ -374,9 +377,9 @@ class Onlooker:
         if self.is_out:
             return
         said = self._speech.said()
-        lost = dict.fromkeys(range(found.chosen + 1, found.silent_through + 1), (found.promised, b""))
-        lost |= {slot: (ballot, b"") for slot, ballot in found.faulty.items()}
-        accepted = {**found.accepted, **lost} if lost else found.accepted
+        silent = range(found.chosen + 1, found.silent_through + 1)
+        lost = dict.fromkeys(silent, found.promised) | found.faulty
+        accepted = {**found.accepted, **{slot: (ballot, None) for slot, ballot in lost.items()}}
         self._observations.starts.append(
             Remembered(self._replica, self._life, said, found.promised, found.longest_ns, accepted, found.truncated)
         )

@@ -4,18 +4,21 @@ Said are: a ballot claimed, promised, accepted in or granted a lease; a value ac
 than its last lives said proves that something left too early, or was lost.
 
 1. The promise found is at least every ballot said.
-2. Every slot said to be accepted in a ballot is found accepted in it or in a higher one. A slot that is known to be chosen may be found
-   in a lower ballot: it is voted for again without being written again, and its value can never differ. One that was truncated is in a
-   snapshot: that a start finds that is for the start to say.
+2. Every slot said to be accepted in a ballot is found accepted in it or in a higher one, or is found lost, and of it or a higher one at
+   the most. From the first ballot on in which anybody knew a slot to be chosen, any will do: whoever knows that votes again without
+   writing again, and nobody can propose another value in a newer one. So this value is found, or that whatever was there is lost.
+   A slot that was truncated is in a snapshot: that a start finds that is for the start to say.
 3. The longest term found is at least every term granted.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from gaios.sim.history import Violation
 
 NAME = "persist, then say"
+_NOTHING: Final = (0, None)
+_NEVER: Final = (1 << 62, b"")
 
 
 class Said(NamedTuple):
@@ -35,14 +38,17 @@ class Remembered(NamedTuple):
     said: Said
     promised: int
     longest_ns: int
-    accepted: Mapping[int, tuple[int, bytes]]
-    """Slot → ballot, value."""
+    accepted: Mapping[int, tuple[int, bytes | None]]
+    """Slot → ballot, value. None: what was accepted there is lost, and was of no newer ballot."""
     truncated: int = 0
     """A durable snapshot covers every slot through this one."""
 
 
-def persist_then_say(starts: Iterable[Remembered], chosen: Mapping[int, bytes]) -> list[Violation]:
-    """Compare each start with what was said before it; `chosen` has the values that are known to be chosen."""
+def persist_then_say(starts: Iterable[Remembered], chosen: Mapping[int, tuple[int, bytes]]) -> list[Violation]:
+    """Compare each start with what was said before it.
+
+    `chosen`: slot → the lowest ballot in which any replica knew it to be chosen, and its value.
+    """
     found: list[Violation] = []
     for start in starts:
         who = f"replica {start.replica} (start {start.boot})"
@@ -51,8 +57,9 @@ def persist_then_say(starts: Iterable[Remembered], chosen: Mapping[int, bytes]) 
         if start.longest_ns < start.said.term_ns:
             found.append(Violation(NAME, f"{who} remembers a longest term of {start.longest_ns} ns, and had granted {start.said.term_ns}"))
         for slot, ballot in start.said.accepted.items():
-            there, value = start.accepted.get(slot, (0, b""))
-            if there < ballot and slot > start.truncated and not (there and chosen.get(slot) == value):
+            there, value = start.accepted.get(slot, _NOTHING)
+            first, known = chosen.get(slot, _NEVER)
+            if there < ballot and slot > start.truncated and not (there >= first and value in (known, None)):
                 found.append(Violation(NAME, f"{who} remembers slot {slot} accepted in ballot {there}, and had said {ballot}"))
                 break
     return found
