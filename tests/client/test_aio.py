@@ -143,6 +143,7 @@ async def test_a_client_that_is_not_open_says_how_to_open_it() -> None:
     with pytest.raises(ConfigurationError) as caught:
         await connect("127.0.0.1:1").put("k", "v")
     assert "async with" in caught.value.hint
+    assert "gaios.sync.connect" in caught.value.hint
 
 
 async def test_a_call_on_another_loop_is_refused_before_it_is_sent(cell: Cell) -> None:

@@ -354,11 +354,14 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
 
+_OPEN: Final = "use it in `async with gaios.connect(…) as cell:`, or without async in `with gaios.sync.connect(…) as cell:`"
+
+
 def closed_error(*, started: bool) -> Error:
     """Why a client that is not open does nothing."""
     if started:
         return Unavailable(waited_ms=0, reason="this client was closed")
-    return ConfigurationError(reason="this client is not open", hint="use it in `async with gaios.connect(…) as cell:`")
+    return ConfigurationError(reason="this client is not open", hint=_OPEN)
 
 
 def _reason(error: OSError) -> str:
