@@ -554,9 +554,9 @@ class StateMissing(Error):
 
     definite = True
 
-    def __init__(self, *, directory: str, what: str) -> None:
+    def __init__(self, *, directory: str, what: str, hint: str = "") -> None:
         self.directory, self.what = directory, what
-        self.hint = (
+        self.hint = hint or (
             "put it back only if it is this replica's own latest directory, as on a disk that was not mounted; never start it empty: "
             "that could undo acknowledged writes; " + _ANEW + "; "
             "the other replicas go on without this one as long as a majority is intact"

@@ -122,7 +122,7 @@ async def test_a_port_that_is_no_admin_port_is_told_to_be_none(tmp_path: Path, c
         await master_of([replica])
         code, _, err = await diff(capfdbinary, settings.me.client, settings.me.admin)
     assert code == 3
-    assert f"{settings.me.client} is no replica's admin port: gaios status shows which it is" in err
+    assert f"{settings.me.client} is no replica's admin port (gaios status shows each replica's admin port)" in err
 
 
 async def test_who_does_not_answer_is_3(capfdbinary: pytest.CaptureFixture[bytes]) -> None:

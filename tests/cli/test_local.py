@@ -212,7 +212,8 @@ async def test_up_warns_of_each_replica_that_a_write_did_not_need(
     assert capsys.readouterr().err == f"gaios: replica 1 does not answer yet; see {made.replica_dir(1) / 'log'}\n"
     control.mark_down(made, 1, down=True)
     await cli_local.warn(made)
-    assert capsys.readouterr().err == ""
+    up = f"gaios up --dir {made.dir} --replica 1"
+    assert capsys.readouterr().err == f"gaios: replica 1 stays down, as `gaios down --replica` left it; {up} starts it\n"
 
 
 def test_one_replica_that_answers_is_no_cell_that_writes(made: LocalCell, capsys: pytest.CaptureFixture[str]) -> None:

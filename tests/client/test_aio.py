@@ -143,6 +143,15 @@ async def test_a_client_that_is_not_open_says_how_to_open_it() -> None:
     with pytest.raises(ConfigurationError) as caught:
         await connect("127.0.0.1:1").put("k", "v")
     assert "async with" in caught.value.hint
+    assert "gaios.sync.connect" in caught.value.hint
+
+
+async def test_a_call_on_another_loop_is_refused_before_it_is_sent(cell: Cell) -> None:
+    """It was sent, and failed with asyncio's own error: nobody could know what became of it.  [SAFETY 20]"""
+    with pytest.raises(ConfigurationError, match="another event loop") as refused:
+        await asyncio.to_thread(asyncio.run, cell.put("k", "v"))
+    assert "gaios.sync.connect" in refused.value.hint
+    assert await cell.get("k") is None
 
 
 @pytest.mark.parametrize("timeout", [0, 0.0, -1, float("nan"), float("inf"), "5"])

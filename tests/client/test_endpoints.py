@@ -1,6 +1,7 @@
 """Addresses are understood, or refused with an example."""
 
 import random
+from typing import Any
 
 import pytest
 
@@ -43,3 +44,10 @@ def test_fuzz_only_our_error_is_raised() -> None:
                 split(endpoint)
         except ConfigurationError:
             pass
+
+
+@pytest.mark.parametrize("nothing", [None, 7420])
+def test_what_is_neither_text_nor_a_list_is_named(nothing: Any) -> None:
+    """As of a variable that is not set."""
+    with pytest.raises(ConfigurationError, match="endpoints are text or a list of texts, not"):
+        parse(nothing)

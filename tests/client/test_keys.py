@@ -1,5 +1,7 @@
 """The database's methods of a `Cell` against a real socket, and their limits."""
 
+from typing import Any
+
 import pytest
 
 import gaios
@@ -127,3 +129,12 @@ async def test_limits_are_checked_before_anything_is_sent(
 async def test_too_many_operations_have_their_own_error(cell: Cell) -> None:
     with pytest.raises(TooManyOperations):
         await cell.multiop(then=[Get(b"k")] * 129)
+
+
+async def test_a_multiop_takes_text(cell: Cell) -> None:
+    text: Any = api
+    done = await cell.multiop(guard=[text.Test("é", "absent")], then=[text.Put("é", "v"), text.Get("é")])
+    assert done.succeeded
+    entry = await cell.get("é")
+    assert entry is not None
+    assert entry.value == b"v"

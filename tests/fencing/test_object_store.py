@@ -383,7 +383,7 @@ def test_without_obstore_the_error_says_what_to_install() -> None:
     """It is an extra: nobody else needs it."""
     code = "import sys; sys.modules['obstore'] = None\nimport gaios.fencing, gaios.fencing.sql, gaios.fencing.file, gaios.fencing.asgi\n"
     done = subprocess.run([sys.executable, "-c", code + "import gaios.fencing.object_store"], capture_output=True, text=True, check=False)
-    assert done.stderr.splitlines()[-1] == "ImportError: gaios.fencing.object_store needs obstore: pip install gaios[objects]"
+    assert done.stderr.splitlines()[-1] == "ImportError: gaios.fencing.object_store needs obstore: pip install 'obstore>=0.10'"
 
 
 def test_a_store_that_does_not_let_us_is_a_wrong_configuration(s3: S3Store, path: str) -> None:

@@ -3,7 +3,7 @@
 from gaios.log.codec import BOOT, BOOTED, POLL, POLLED, STAND, Message
 from gaios.log.gauge import Ailment
 from gaios.paxos import core
-from tests.log.cell import Cell
+from tests.log.cell import Cell, Client
 
 
 def test_before_its_boot_is_registered_a_replica_hears_of_boots_alone() -> None:
@@ -60,3 +60,23 @@ def test_a_master_is_told_how_its_replicas_are() -> None:
     assert not master.replica.gauge.ails(other.me)
     master.replica.receive(cell.now, other.me, other.boot, other.replica.nonce, [(STAND, master.replica.chosen, int(Ailment.REPAIRING))])
     assert master.replica.gauge.ails(other.me)
+
+
+def test_a_candidate_without_a_majority_gives_up_though_it_learns() -> None:
+    """Values that another reign goes on choosing bring it no nearer to its own: it polls, so that the master takes it in."""
+    cell = Cell(3)
+    master = cell.elect()
+    client = Client(cell, master)
+    other = next(node for node in cell.nodes.values() if node is not master)
+    cell.cut = lambda _me, to, message: to == other.me and message[0] == core.HEARTBEAT
+    cell.run(cell.options.term_ms + 5)
+    cell.cut = lambda _me, _to, _message: False
+    other.replica._campaign(cell.now)
+    other.drain()
+    assert other.replica.ballot > master.replica.ballot
+    for _ in range(80):
+        cell.run(100)
+        if master.replica.is_serving:
+            cell.submit(master, client.command(b"x"))
+    assert master.replica.is_serving
+    assert other.replica.ballot == master.replica.ballot

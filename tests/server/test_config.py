@@ -61,8 +61,9 @@ def test_what_was_given_wrong_is_named_as_it_was_given() -> None:
         config.load(None, {}, {"GAIOS_LOG_BEAT_MS": "500"}, keys())
     with pytest.raises(ConfigurationError, match=r"beat_ms \(500\): GAIOS_LOG_BEAT_MS=500, --log-term-ms 900$"):
         config.load(None, {"log_term_ms": "900"}, {"GAIOS_LOG_BEAT_MS": "500"}, keys() | {"log": {"term_ms": 2_000}})
-    with pytest.raises(ConfigurationError, match=r"^id is missing$"):
+    with pytest.raises(ConfigurationError, match=r"^id is missing$") as told:
         config.load(None, {"log_level": "debug"}, {}, {key: value for key, value in keys().items() if key != "id"})
+    assert "--id, or GAIOS_ID" in told.value.hint
 
 
 def test_the_variables_that_tell_how_a_replica_behaves_are_known() -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from gaios.configuration import founders
 from gaios.errors import ConfigurationError, StateMissing
 from gaios.server import config, directory, local
+from gaios.storage import copies
 
 
 def test_a_cell_is_created_where_nothing_is_and_found_again(tmp_path: Path) -> None:
@@ -76,9 +78,49 @@ def test_a_cell_that_lost_its_manifest_is_not_an_unfinished_creation(tmp_path: P
     cell = local.open_or_create(tmp_path, replicas=1)
     cell.manifest.unlink()
     (tmp_path / "replica-1" / "lock").write_text("1\n")
+    with pytest.raises(StateMissing, match=r"cell\.toml") as refused:
+        local.open_or_create(tmp_path)
+    subprocess.run(refused.value.hint.split("`")[1], shell=True, check=True)
+    assert local.find(tmp_path) == cell
+
+
+@pytest.mark.parametrize("gone", [("lock",), ("lock", "promise-1"), ("lock", "promise-1", "promise-2"), ("lock", directory.MANIFEST)])
+def test_nor_is_one_that_lost_its_locks_too(tmp_path: Path, gone: tuple[str, ...]) -> None:
+    """Backups leave lock files out, and people remove them: what a replica wrote was taken for the rest of a creation, and removed."""
+    cell = local.open_or_create(tmp_path, replicas=1)
+    made = config.Settings(cell=cell.cell, replica=cell.founders, id=1, dir=str(cell.replica_dir(1)))
+    disk = directory.open_(made)
+    disk.execute_now(copies.write(copies.Copy(1, 1, cell.cell.bytes, 2, 1, 1, 1, b"its first boot")))
+    disk.close()
+    for name in ("cell.toml", *(f"replica-1/{name}" for name in gone)):
+        (tmp_path / name).unlink()
     with pytest.raises(StateMissing, match=r"cell\.toml"):
         local.open_or_create(tmp_path)
-    assert (tmp_path / "replica-1" / directory.MANIFEST).exists()
+    assert (tmp_path / "replica-1" / "wal" / "00000001.wal").exists()
+
+
+def test_what_lies_in_a_replicas_place_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "replica-1").mkdir()
+    (tmp_path / "replica-1" / "thesis.tex").write_text("...")
+    with pytest.raises(ConfigurationError, match=r"replica-1/thesis\.tex"):
+        local.open_or_create(tmp_path, replicas=1)
+    assert (tmp_path / "replica-1" / "thesis.tex").exists()
+    (tmp_path / "replica-2").write_text("...")
+    (tmp_path / "replica-1" / "thesis.tex").unlink()
+    with pytest.raises(ConfigurationError, match=r"it holds replica-2"):
+        local.open_or_create(tmp_path, replicas=1)
+
+
+def test_a_replicas_directory_may_be_a_file_system_of_its_own(tmp_path: Path) -> None:
+    """Or a link to one; it is there before the cell is, with what every new file system holds."""
+    (tmp_path / "disk" / "lost+found").mkdir(parents=True)
+    (tmp_path / "cell").mkdir()
+    (tmp_path / "cell" / "replica-1").symlink_to(tmp_path / "disk")
+    cell = local.open_or_create(tmp_path / "cell", replicas=1)
+    cell.manifest.unlink()
+    cell = local.open_or_create(tmp_path / "cell", replicas=1)
+    assert (tmp_path / "disk" / directory.MANIFEST).exists()
+    assert (tmp_path / "disk" / "lost+found").is_dir()
 
 
 def test_somebody_elses_directory_is_leftalone(tmp_path: Path) -> None:

@@ -211,6 +211,53 @@ async def test_a_supervisor_whose_cell_was_deleted_ends(cell: local.LocalCell, m
     assert (cell.dir / control.SOCKET).exists()
 
 
+def test_a_supervisor_whose_files_were_deleted_makes_them_anew(cell: local.LocalCell) -> None:
+    """`down` stopped the replicas, said so, and the supervisor, who could not be told, started all of them again."""
+    control.detach(cell)
+    wait(lambda: all_run(cell))
+    for name in (control.SOCKET, control.LOCK):
+        (cell.dir / name).unlink()
+        wait(lambda name=name: (cell.dir / name).exists())  # type: ignore[misc]
+        assert control.is_supervised(cell)
+        assert control.stop(cell, [3]) == [3]
+        assert states(cell)["3"] == "stopped"
+        assert control.start(cell, [3]) == [3]
+        wait(lambda: all_run(cell))
+    (cell.dir / control.SOCKET).unlink()
+    assert control.stop(cell) == [1, 2, 3]
+    assert not control.is_supervised(cell)
+
+
+def test_a_supervisor_that_is_replaced_leaves_the_replicas_to_the_other(cell: local.LocalCell) -> None:
+    control.detach(cell)
+    wait(lambda: all_run(cell))
+    first = control.ask(cell, {"do": "state"})["supervisor"]
+    before = pids(cell)
+    os.kill(first, signal.SIGSTOP)
+    for name in (control.SOCKET, control.LOCK):
+        (cell.dir / name).unlink()
+    control.detach(cell)
+    os.kill(first, signal.SIGCONT)
+    wait(lambda: not Path(f"/proc/{first}").exists() or "Z" in Path(f"/proc/{first}/stat").read_text().split()[2])
+    assert pids(cell) == before
+    assert control.ask(cell, {"do": "state"})["supervisor"] != first
+
+
+def test_a_down_whose_supervisor_hangs_does_not_say_that_it_is_done(cell: local.LocalCell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control.ask, "__kwdefaults__", {"timeout_s": 0.5})
+    control.detach(cell)
+    wait(lambda: all_run(cell))
+    hanging = control.ask(cell, {"do": "state"})["supervisor"]
+    os.kill(hanging, signal.SIGSTOP)
+    try:
+        with pytest.raises(errors.Unavailable, match=r"1, 2, 3 stopped; their supervisor .* does not answer") as told:
+            control.stop(cell)
+        assert "kill -9" in told.value.hint
+    finally:
+        os.kill(hanging, signal.SIGKILL)
+    assert not any(pids(cell).values())
+
+
 async def test_two_supervisors_of_one_cell_are_one_too_many(cell: local.LocalCell) -> None:
     held = control.hold(cell)
     try:

@@ -119,4 +119,4 @@ def test_without_ray_the_way_to_install_it_is_told(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ConfigurationError, match="Ray is not installed") as raised:
         OnRay("ray")
-    assert raised.value.hint == "pip install 'gaios[ray]'"
+    assert raised.value.hint == "pip install 'ray[client]>=2.40'"

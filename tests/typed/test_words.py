@@ -65,3 +65,9 @@ def test_a_reply_that_is_none_leaves_the_outcome_unknown() -> None:
         decode_reply(Deposit("a", 1), b'"6"')
     with pytest.raises(errors.ProtocolError, match="Balance"):
         decode_reply(Balance("a"), b"[")
+
+
+@pytest.mark.parametrize("wrong", ["text", {"account": "alice"}, Deposit, None])
+def test_what_is_no_command_is_named(wrong: Any) -> None:
+    with pytest.raises(errors.InvalidCommand, match=r"a gaios\.Command, .* not (str|dict|StructMeta|NoneType)"):
+        encode(wrong)

@@ -134,18 +134,24 @@ def _of_running(address: str) -> Side:
         answer = connection.getresponse()
         body = answer.read()
         if answer.status != 200:
-            raise ProtocolError(reason=f"{address} answers {answer.status}: is it a replica's admin port, and of this version?")
+            raise _strange(f"{address} answers {answer.status}: is it a replica's admin port, and of this version?")
         told = msgspec.json.decode(body, type=dict[str, Any])
         sums = [Sum(slot, bytes.fromhex(chain), int(checksum, 16), int(trail, 16)) for slot, chain, checksum, trail in told["sums"]]
     except OSError as error:
         raise Unavailable(waited_ms=0, reason=f"{address}: {error}") from None
     except HTTPException:
-        raise ProtocolError(reason=f"{address} is no replica's admin port: gaios status shows which it is") from None
+        raise _strange(f"{address} is no replica's admin port") from None
     except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
-        raise ProtocolError(reason=f"{address} is no replica's admin port: {error!r}") from None
+        raise _strange(f"{address} is no replica's admin port: {error!r}") from None
     finally:
         connection.close()
     return Side(f"replica {told.get('id')} at {address}", {each.slot: each for each in sums})
+
+
+def _strange(reason: str) -> ProtocolError:
+    error = ProtocolError(reason=reason)
+    error.hint = "gaios status shows each replica's admin port"
+    return error
 
 
 def _range(side: Side) -> str:

@@ -243,7 +243,7 @@ def check_free(places: "tuple[Founder, ...]") -> None:
 
 
 async def warn(cell: "LocalCell") -> None:
-    """Tell of each replica that does not answer although nobody stopped it: a cell that writes may still be short of some."""
+    """Tell of each replica that does not answer, and why: a cell that writes may still be short of some."""
     import gaios
     from gaios.server import control, failures
 
@@ -256,6 +256,10 @@ async def warn(cell: "LocalCell") -> None:
             if silent <= failed.keys() or asyncio.get_running_loop().time() > end:
                 break
             await asyncio.sleep(_LOOK_S)
+    for replica in control.all_down(cell):
+        output.note(
+            f"replica {replica} stays down, as `gaios down --replica` left it; gaios up --dir {cell.dir} --replica {replica} starts it"
+        )
     for replica in sorted(silent):
         why = f"did not start: {failed[replica].reason}" if replica in failed else "does not answer yet"
         output.note(f"replica {replica} {why}; see {failures.log_of(cell, replica)}")

@@ -1,12 +1,15 @@
 """What callers give, as the cell takes it: refused here, before anything is sent, with the error that the cell would give."""
 
-from typing import NoReturn
+from typing import NoReturn, TypeVar
+
+import msgspec
 
 from gaios import api
 from gaios.errors import ConfigurationError, InvalidCommand, ProtocolError
 
 Key = str | bytes
 Value = str | bytes
+Noun = TypeVar("Noun", bound=api.Test | api.Operation)
 
 
 def as_bytes(text: Key) -> bytes:
@@ -19,6 +22,38 @@ def as_bytes(text: Key) -> bytes:
         except UnicodeEncodeError as error:
             raise InvalidCommand(reason=str(error)) from None
     raise InvalidCommand(reason=f"keys and values are str or bytes, not {type(text).__name__}")
+
+
+def test(given: object) -> api.Test:
+    """A MultiOp's test, whose key and value may be text as everywhere. Raises `InvalidCommand`: it is none."""
+    if not isinstance(given, api.Test):
+        raise InvalidCommand(reason=f"a guard is made of gaios.Test, not of {type(given).__name__}")
+    to: object = given.to
+    return _encoded(given, ("key", "end", "to") if isinstance(to, str) else ("key", "end"))
+
+
+def operation(given: object) -> api.Operation:
+    """A MultiOp's operation, whose key and value may be text as everywhere. Raises `InvalidCommand`: it is none."""
+    if isinstance(given, api.Put):
+        return _encoded(given, ("key", "value"))
+    if isinstance(given, api.Increment):
+        return _encoded(api.Increment(given.key, whole(given.by)), ("key",))
+    if isinstance(given, api.Get | api.Delete):
+        return _encoded(given, ("key", "end"))
+    kinds = "gaios.Put, Get, Delete and Increment"
+    raise InvalidCommand(reason=f"`then` and `otherwise` are made of {kinds}, not of {type(given).__name__}")
+
+
+def _encoded(noun: Noun, names: tuple[str, ...]) -> Noun:
+    text = {name: given for name in names if not isinstance(given := getattr(noun, name), bytes) and (given is not None or name != "end")}
+    return msgspec.structs.replace(noun, **{name: as_bytes(given) for name, given in text.items()}) if text else noun
+
+
+def whole(number: object) -> int:
+    """What is added to a counter. Raises `InvalidCommand`: it is no whole number."""
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise InvalidCommand(reason=f"an increment is by a whole number, not by {number!r}")
+    return number
 
 
 def span(key: Key, end: Key | None, *, prefix: bool) -> tuple[bytes, bytes | None]:

@@ -13,6 +13,8 @@ def parse(endpoints: str | Iterable[str]) -> list[str]:
     Raises:
         ConfigurationError: there is none, or one is no `HOST:PORT`.
     """
+    if not isinstance(endpoints, Iterable):  # a variable that is not set, say
+        raise ConfigurationError(reason=f"endpoints are text or a list of texts, not {type(endpoints).__name__}", hint=EXAMPLE)
     parts = endpoints.split(",") if isinstance(endpoints, str) else list(endpoints)
     found: dict[str, None] = {}
     for part in parts:

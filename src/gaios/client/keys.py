@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable
 
 from gaios import api
 from gaios.api import CompactResult, Entry, MultiOp, MultiOpResult, Operation, Overview, Page, Range, Test
-from gaios.client.arguments import Key, Value, as_bytes, ends, span, strange
+from gaios.client.arguments import Key, Value, as_bytes, ends, operation, span, strange, test, whole
 from gaios.client.calling import Calling
 from gaios.client.results import Deleted, Done, Entries, Number, Swapped
 from gaios.client.watch import Watch
@@ -86,7 +86,7 @@ class Keys(Calling):
         Raises:
             NotANumber: the value is none, or would leave the signed 64-bit range.
         """
-        reply = await self._multiop(MultiOp(then=(api.Increment(as_bytes(key), by),)), timeout)
+        reply = await self._multiop(MultiOp(then=(api.Increment(as_bytes(key), whole(by)),)), timeout)
         (result,) = reply.results
         return Number(result.value, reply.revision) if isinstance(result, api.IncrementResult) else strange(result)
 
@@ -99,7 +99,7 @@ class Keys(Calling):
         timeout: float | None = None,
     ) -> MultiOpResult:
         """If all of `guard` holds, `then`, else `otherwise`: in order, atomically, at one revision.  [PML §5.6]"""
-        return await self._multiop(MultiOp(tuple(guard), tuple(then), tuple(otherwise)), timeout)
+        return await self._multiop(MultiOp(tuple(map(test, guard)), tuple(map(operation, then)), tuple(map(operation, otherwise))), timeout)
 
     async def compact(self, revision: int, *, timeout: float | None = None) -> CompactResult:
         """Drop history before a revision: reads and watches below it are refused from then on."""

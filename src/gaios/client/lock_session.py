@@ -224,8 +224,8 @@ class LockSession:
         task.add_done_callback(self._nobody_wants)
         waited_ms = int((asyncio.get_running_loop().time() - began) * 1_000)
         if wanted.create and sent:
-            raise Unknown(reason=f"{wanted.path} was not opened within {waited_ms} ms; it may be created, and will be closed")
-        raise Unavailable(waited_ms=waited_ms, reason=f"{wanted.path} was not opened ({self._shell.core.why})")
+            raise Unknown(reason=f"/ls/local{wanted.path} was not opened within {waited_ms} ms; it may be created, and will be closed")
+        raise Unavailable(waited_ms=waited_ms, reason=f"/ls/local{wanted.path} was not opened ({self._shell.core.why})")
 
     def _nobody_wants(self, task: "asyncio.Task[Handle]") -> None:
         if not task.cancelled() and task.exception() is None:

@@ -64,11 +64,15 @@ class Shell:
 
         Raises:
             Error: what `Output.finished` says.
+            ConfigurationError: the client is closed, of another process, or of another loop.
         """
         loop = self._loop
         if loop is None or self._is_closed:
             raise closed_error(started=loop is not None)
         self.check_process()
+        if asyncio.get_running_loop() is not loop:  # else the command would be sent, and nobody told what became of it
+            hint = "open one on each loop, or share a client of gaios.sync.connect among threads"
+            raise ConfigurationError(reason="this client belongs to another event loop than the one that runs here", hint=hint)
         now = boottime_ns()
         number = self.core.call(now, kind, payload, now + int(timeout * 1e9), endpoint)
         future: asyncio.Future[bytes] = loop.create_future()
@@ -350,11 +354,14 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
 
+_OPEN: Final = "use it in `async with gaios.connect(…) as cell:`, or without async in `with gaios.sync.connect(…) as cell:`"
+
+
 def closed_error(*, started: bool) -> Error:
     """Why a client that is not open does nothing."""
     if started:
         return Unavailable(waited_ms=0, reason="this client was closed")
-    return ConfigurationError(reason="this client is not open", hint="use it in `async with gaios.connect(…) as cell:`")
+    return ConfigurationError(reason="this client is not open", hint=_OPEN)
 
 
 def _reason(error: OSError) -> str:

@@ -14,7 +14,7 @@ Rule 4. An object is never deleted here: its token would go with it. Write empty
 An object without that line is adopted: its contents are all of it, and any token is newer. Contents are held in memory as a whole; what is
 large is better put under a name that is never used twice, with a fenced object that names it.
 
-Needs obstore (`pip install gaios[objects]`) and a store that can put conditionally: S3, GCS, Azure, memory. For a directory: `FencedFile`.
+Needs obstore (`pip install 'obstore>=0.10'`) and a store that can put conditionally: S3, GCS, Azure, memory. For a directory: `FencedFile`.
 """
 
 import secrets
@@ -35,7 +35,7 @@ try:
         UnauthenticatedError,
     )
 except ModuleNotFoundError as missing:
-    message = "gaios.fencing.object_store needs obstore: pip install gaios[objects]"
+    message = "gaios.fencing.object_store needs obstore: pip install 'obstore>=0.10'"
     raise ImportError(message) from missing
 
 if TYPE_CHECKING:

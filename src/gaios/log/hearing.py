@@ -74,6 +74,6 @@ class Hearing(Electing, Applying):
             if not fired and promise is not None and promise[1] == message[1] == self.core.promised:
                 self._steps.output.after.append((member, promise))
         elif tag == core.CHOSEN and fired:
-            if self._is_candidate:
+            if self._is_candidate and self.core.quorum(self.core.proms):  # else others chose it, and may go on so for ever
                 self._election.extend(now)
             self._refilled(message[1])

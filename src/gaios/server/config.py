@@ -343,7 +343,8 @@ def _wrong(told: str, found: object) -> ConfigurationError:
             kind = next(field.type for field in kind.fields if field.name == name)
             found = found[name]  # type: ignore[index]  # as above
     if absent := re.search("missing required field `(\\w+)`", what):
-        return ConfigurationError(reason=f"{place + ': ' if place else ''}{absent[1]} is missing")
+        hint = "" if place or absent[1] not in _REQUIRED else f"say --{absent[1]}, or GAIOS_{absent[1].upper()}, or write it into the file"
+        return ConfigurationError(reason=f"{place + ': ' if place else ''}{absent[1]} is missing", hint=hint)
     return ConfigurationError(reason=f"{place}: {found!r:.100} is not {_expected(kind)}")
 
 

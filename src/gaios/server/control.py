@@ -12,6 +12,7 @@ asked: it stays down until that is gone. Whoever asks for a stop or a start writ
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import select
@@ -37,6 +38,8 @@ DOWN: Final = "down-"
 LINE_BYTES_MAX: Final = 65_536
 STOP_S: Final = 10.0
 """A replica that has not stopped so long after SIGTERM is killed: it finishes one disk batch, which takes milliseconds."""
+ANEW_S: Final = 5.0
+"""A supervisor whose socket somebody deleted makes it anew within two."""
 SEE_OUT_S: Final = 2.0
 """A supervisor that let its lock go ends within this; one that goes on does something else, in a program of somebody's own."""
 
@@ -98,7 +101,10 @@ def ask(cell: LocalCell, request: dict[str, Any], *, timeout_s: float = 2 * STOP
     try:
         with socket.socket(socket.AF_UNIX) as connection, socket_path(cell) as path:
             connection.settimeout(timeout_s)
-            connection.connect(path)
+            while not _connected(connection, path):
+                if time.monotonic() > began + ANEW_S or not is_supervised(cell):
+                    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(cell.dir / SOCKET))
+                time.sleep(0.05)
             connection.sendall(msgspec.json.encode(request) + b"\n")
             while not data.endswith(b"\n") and len(data) < LINE_BYTES_MAX:
                 part = connection.recv(LINE_BYTES_MAX)
@@ -107,12 +113,26 @@ def ask(cell: LocalCell, request: dict[str, Any], *, timeout_s: float = 2 * STOP
                 data += part
         answer = msgspec.json.decode(data, type=dict[str, Any])
     except (OSError, msgspec.DecodeError) as error:
-        raise Unavailable(
-            waited_ms=int((time.monotonic() - began) * 1_000), reason=f"no supervisor answers in {cell.dir}: {error}"
-        ) from None
+        raise _silent(cell, began, f"no supervisor answers in {cell.dir}: {error}") from None
     if "error" in answer:
         raise ConfigurationError(reason=str(answer["error"]))
     return answer
+
+
+def _connected(connection: socket.socket, path: str) -> bool:
+    try:
+        connection.connect(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _silent(cell: LocalCell, began: float, reason: str) -> Unavailable:
+    error = Unavailable(waited_ms=int((time.monotonic() - began) * 1_000), reason=reason)
+    error.hint = (
+        f"end its process, where there is one: replicas live on without it (kill -9), and `gaios up --dir {cell.dir}` brings another"
+    )
+    return error
 
 
 def detach(cell: LocalCell, *, wait_s: float = 60.0) -> None:
@@ -178,6 +198,7 @@ def stop(cell: LocalCell, ids: Collection[int] = ()) -> list[int]:
 
     Raises:
         ConfigurationError: the cell has no such replica; or it cannot be kept that they stay down, and they were stopped all the same.
+        Unavailable: they were stopped, and a supervisor that hangs will start them again.
     """
     check_ids(cell, ids)
     unmarked = ""
@@ -187,8 +208,10 @@ def stop(cell: LocalCell, ids: Collection[int] = ()) -> list[int]:
     except OSError as error:
         unmarked = f"{error.filename}: {error.strerror}"
     stopped: set[int] = set()
+    began = time.monotonic()
+    is_silent = False
     if is_supervised(cell):
-        with contextlib.suppress(Unavailable):  # it died meanwhile: then we do it
+        try:
             answer = ask(cell, {"do": "stop", **({"replicas": sorted(ids)} if ids else {})})
             stopped.update(answer["stopped"])
             end = time.monotonic() + STOP_S
@@ -196,7 +219,14 @@ def stop(cell: LocalCell, ids: Collection[int] = ()) -> list[int]:
                 time.sleep(0.01)
             if not ids:
                 _see_out(answer["supervisor"])
+        except Unavailable:  # it died meanwhile: then we do it
+            is_silent = True
     stopped.update(_stop_directly(cell, ids))
+    if is_silent and is_supervised(cell):
+        names = ", ".join(map(str, sorted(stopped))) or "none"
+        raise _silent(
+            cell, began, f"{names} stopped; their supervisor in {cell.dir} does not answer, and starts them again once it goes on"
+        )
     if unmarked:
         raise ConfigurationError(
             reason=f"{', '.join(map(str, sorted(stopped))) or 'none'} stopped; whether they are to stay down cannot be kept: {unmarked}",

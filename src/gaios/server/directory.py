@@ -12,6 +12,7 @@ Rule 2. A start refuses a directory without manifest or promise, and one of anot
 
 import contextlib
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,13 +23,18 @@ from gaios.errors import AnotherCell, ConfigurationError, DirectoryInUse, StateM
 from gaios.log import Copies, encode
 from gaios.log.records import RecordKind, State, encode_copies
 from gaios.server import config
-from gaios.storage import Identity, Operation, Record, access
+from gaios.storage import Identity, Operation, Record, access, copies
 from gaios.storage import create as create_files
+from gaios.storage.creation import GENERATION
 from gaios.storage.disk import LOCK, Disk, is_running
+from gaios.storage.segment import DIRECTORY as SEGMENTS
+from gaios.storage.snapshot import DIRECTORY as SNAPSHOTS
 from gaios.storage.snapshot import Writer
 
 MANIFEST: Final = "manifest.toml"
 CREATING: Final = "creating"
+LOST_AND_FOUND: Final = "lost+found"
+"""What a file system of its own has in it from the beginning."""
 _RESTORE: Final = b"restore"
 LOCK_S: Final = 1.0
 """A start waits so long for the lock: whoever only looks whether it is held, holds it for an instant, and a killed process for a little."""
@@ -80,7 +86,7 @@ def check_absent(where: Path) -> None:
         ConfigurationError: something is there that no unfinished creation left.
     """
     try:
-        there = sorted(entry.name for entry in where.iterdir() if entry.name != "lost+found")
+        there = sorted(entry.name for entry in where.iterdir() if entry.name != LOST_AND_FOUND)
     except FileNotFoundError:
         return
     except OSError as error:
@@ -151,8 +157,39 @@ def holder(where: Path) -> int:
 
 
 def was_started(where: Path) -> bool:
-    """Whether a replica ever ran on this directory: its creation leaves no lock behind, a start does."""
-    return (where / LOCK).exists() and not (where / CREATING).exists()
+    """Whether a replica ever ran on this directory, or may have.
+
+    Its creation leaves no lock behind, a start does; and a start writes the promise copies anew, should somebody have removed the lock.
+    """
+    if (where / CREATING).exists() or not any((where / name).exists() for name in (LOCK, SEGMENTS, *copies.NAMES)):
+        return False
+    return (where / LOCK).exists() or not all(_is_as_created(where / name, which) for which, name in enumerate(copies.NAMES, 1))
+
+
+def _is_as_created(copy: Path, which: int) -> bool:
+    try:
+        read = copies.decode(copy.read_bytes(), which)
+    except OSError:
+        return False
+    return isinstance(read, copies.Copy) and read.generation == GENERATION
+
+
+def foreign(where: Path) -> list[str]:
+    """What lies in this directory that no creation of a replica's directory leaves there, cut short or not."""
+    ours = {MANIFEST, f"{MANIFEST}.new", CREATING, f"{CREATING}.new", LOCK, SEGMENTS, SNAPSHOTS, *copies.NAMES, LOST_AND_FOUND}
+    return sorted(entry.name for entry in where.iterdir() if entry.name not in ours)
+
+
+def clear(where: Path) -> None:
+    """Remove what an unfinished creation left. A directory that is a file system of its own, or a link to one, stays."""
+    for entry in where.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            if entry.name != LOST_AND_FOUND:
+                shutil.rmtree(entry)
+        else:
+            entry.unlink()
+    with contextlib.suppress(OSError):
+        where.rmdir()
 
 
 def write_durably(path: Path, data: bytes) -> None:

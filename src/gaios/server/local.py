@@ -21,7 +21,6 @@ import fcntl
 import os
 import re
 import secrets
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -236,16 +235,19 @@ def alone(where: Path) -> Iterator[None]:
 
 def _clear(where: Path) -> None:
     foreign = sorted(entry.name for entry in where.iterdir() if not _OURS.fullmatch(entry.name))
+    left = [entry for entry in where.iterdir() if entry.name.startswith("replica-")]
+    for entry in left:
+        if directory.was_started(entry):
+            below = f"tail -n +4 {entry / directory.MANIFEST} > {where / MANIFEST}"
+            hint = f"replicas ran here, and nothing was removed; put it back; where members were never changed `{below}` makes it anew"
+            raise StateMissing(directory=str(where), what=MANIFEST, hint=hint)
+        foreign += [f"{entry.name}/{name}" for name in directory.foreign(entry)] if entry.is_dir() else [entry.name]
     if foreign:
         raise ConfigurationError(
             reason=f"{where} is not empty and not a cell: it holds {foreign[0]}", hint="choose a directory that is absent or empty"
         )
-    left = [entry for entry in where.iterdir() if entry.name.startswith("replica-")]
     for entry in left:
-        if directory.was_started(entry):
-            raise StateMissing(directory=str(where), what=MANIFEST)
-    for entry in left:
-        shutil.rmtree(entry)
+        directory.clear(entry)
 
 
 def first_port(cell: LocalCell) -> int:

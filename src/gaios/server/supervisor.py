@@ -3,7 +3,8 @@
 Rule 1. Each replica has a keeper (keeper.py), who starts it again when it dies.
 Rule 2. One supervisor a cell, by a lock; whoever wants something of it asks over its socket (control.py).
 Rule 3. Who has lost its state is replaced after a while (replacing.py), unless `GAIOS_REPLACE_LOST_S` is 0.
-Rule 4. It ends, and its replicas with it, when the cell's directory was deleted, moved or replaced.
+Rule 4. It ends, and its replicas with it, when the cell's directory was deleted, moved or replaced. Lock and socket it makes anew where
+somebody deleted them, as cleaners of /tmp do; where another supervisor took the lock meanwhile, it leaves the replicas to that one.
 
 `python -m gaios.server.supervisor DIR` is a detached one.
 """
@@ -41,6 +42,9 @@ class Supervisor:
         self._keepers = {replica: Keeper(cell, replica, self._event.set, self._log) for replica in cell.ids}
         self._end = asyncio.Event()
         self._is_gone = False
+        self._is_replaced = False
+        self._held = -1
+        self._server: asyncio.AbstractServer | None = None
         self.signal = 0
         """The signal that ended it, 0 if `down` did."""
 
@@ -53,10 +57,10 @@ class Supervisor:
                 for good and that nobody stopped.
             ConfigurationError: the cell's directory is gone, and its replicas were stopped.
         """
-        held = control.hold(self._cell, wait_s=0.5)
+        self._held = control.hold(self._cell, wait_s=0.5)
         looking = asyncio.ensure_future(self._look(self._cell.dir.stat()))
         try:
-            server = await self._listen()
+            self._server = await self._listen()
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, self._on_signal, number)
@@ -69,18 +73,19 @@ class Supervisor:
             finally:
                 mending.cancel()
                 await asyncio.wait({mending})
-                server.close()
-                await self._stop(list(self._keepers))
+                self._server.close()
+                if not self._is_replaced:
+                    await self._stop(list(self._keepers))
                 for keeper in self._keepers.values():
                     keeper.leave()
                 for number in (signal.SIGINT, signal.SIGTERM):
                     loop.remove_signal_handler(number)
-                if not self._is_gone:  # what is there now is another's
+                if not (self._is_gone or self._is_replaced):  # what is there now is another's
                     with contextlib.suppress(OSError):
                         (self._cell.dir / control.SOCKET).unlink()
         finally:
             looking.cancel()
-            os.close(held)
+            os.close(self._held)
         if self._is_gone:
             raise errors.ConfigurationError(reason=f"{self._cell.dir} was deleted, moved or replaced; its replicas were stopped")
 
@@ -110,16 +115,35 @@ class Supervisor:
 
     async def _look(self, mine: os.stat_result) -> None:
         """End when the directory is not there any more, or is another: nobody could ask for anything over the socket in it."""
-        while not self._is_gone:
+        while not (self._is_gone or self._is_replaced):
             await asyncio.sleep(LOOK_S)
             try:
                 self._is_gone = not os.path.samestat(mine, self._cell.dir.stat())
+                if not self._is_gone:
+                    await self._look_at_files()
             except FileNotFoundError:
-                self._is_gone = True
+                self._is_gone = not self._cell.dir.exists()
             except OSError:
                 continue  # whether it is there, nobody can tell
-        self._log.error("cell_gone", directory=self._cell.dir)
+        self._log.error("cell_gone" if self._is_gone else "supervisor_replaced", directory=self._cell.dir)
         self._end.set()
+
+    async def _look_at_files(self) -> None:
+        """Make the lock and the socket anew where somebody deleted them: nobody could ask for anything, and a second supervisor begin."""
+        lock, place = self._cell.dir / control.LOCK, self._cell.dir / control.SOCKET
+        if not (lock.exists() and os.path.samestat(lock.stat(), os.fstat(self._held))):
+            try:
+                held = control.hold(self._cell)
+            except errors.DirectoryInUse:
+                self._is_replaced = True
+                return
+            os.close(self._held)
+            self._held = held
+            self._log.warning("file_gone", file=lock, done="made anew")
+        if self._server is not None and not place.exists():
+            self._server.close()
+            self._server = await self._listen()
+            self._log.warning("file_gone", file=place, done="made anew")
 
     def _check_hope(self) -> None:
         states = {replica: keeper.state for replica, keeper in self._keepers.items()}

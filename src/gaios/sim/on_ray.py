@@ -36,7 +36,7 @@ class OnRay:
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
             import ray  # noqa: PLC0415 (an extra: hundreds of megabytes that only this needs)
         except ImportError:
-            raise ConfigurationError(reason="Ray is not installed", hint="pip install 'gaios[ray]'") from None
+            raise ConfigurationError(reason="Ray is not installed", hint="pip install 'ray[client]>=2.40'") from None
         self._ray: Any = ray
         self._address = address
         where = {} if address == LOCAL else {"address": address}

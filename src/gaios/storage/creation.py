@@ -11,6 +11,8 @@ from gaios.storage.segment import OPENING_BYTES, SEGMENT_BYTES
 from gaios.storage.words import Create, Identity, Operation, Record, Remove, Sync, SyncDirectory, Write
 
 FIRST_SEGMENT = 1
+GENERATION = 1
+"""Of the promise copies as they are created; whoever starts on them writes newer ones."""
 
 
 def create(
@@ -43,5 +45,5 @@ def create(
     encoder.add(parts, STATE, state[1], state[2], state[3], 1, 0)
     file = segment.name(FIRST_SEGMENT)
     operations += (Create(file, size), Write(file, 0, b"".join(parts)), SyncDirectory(segment.DIRECTORY), Sync(file))
-    copy = Copy(1, identity.member, identity.cell, 1, 1, FIRST_SEGMENT, FIRST_SEGMENT, copies)
+    copy = Copy(1, identity.member, identity.cell, GENERATION, 1, FIRST_SEGMENT, FIRST_SEGMENT, copies)
     return operations + promise.create(copy)

@@ -52,8 +52,11 @@ def encode(word: Word) -> bytes:
     """The bytes of a command or query.
 
     Raises:
-        InvalidCommand: a field is not of its type, or its own `check` refused it.
+        InvalidCommand: it is neither, a field is not of its type, or its own `check` refused it.
     """
+    given: object = word
+    if not isinstance(given, Command | Query):
+        raise InvalidCommand(reason=f"what is submitted is a gaios.Command, what is asked a gaios.Query, not {type(given).__name__}")
     try:
         data = forms.encode(word)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
