@@ -17,3 +17,11 @@ def test_whoever_comes_back_is_told_and_an_older_copy_stays_out(seed: int, what:
     assert report.sometimes[what] == 1
     assert (report.sometimes.get(STOPPED, 0) > 0) == (what == OLDER)
     assert report.sometimes["a new member's machine was set up"] >= 4
+
+
+def test_whoever_was_removed_meanwhile_is_told_so_by_the_one_that_stayed() -> None:
+    """Of the four that it knew: its boot is never registered, and links lose much."""
+    report = run(0, RunOptions(plan=load("removed-meanwhile").change))
+    assert report.violations == []
+    assert report.sometimes["a voter came back to a cell in which it knew too few"] == 1
+    assert report.sometimes["a removed member was told that it may go"] >= 1

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
-from gaios.log import Copies, RecordKind, Replica, encode
+from gaios.log import Copies, RecordKind, Replica, boots, encode
 from gaios.log.boots import Boots
 from gaios.log.codec import POLL
 from gaios.log.electing import Electing
@@ -86,6 +86,26 @@ def _without_heirlooms(sound: Callable[..., Any]) -> Callable[..., Any]:
         self._forgot = found.forgot_boots
 
     return init
+
+
+def _tells_once(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """Who has recorded this boot need not hear it again, whatever came of the answer."""
+
+    def init(self: Boots, *arguments: Any) -> None:
+        sound(self, *arguments)
+        self._again_due = FAR
+
+    return init
+
+
+def _shared_with_nobody(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """A boot that took part is known, also where nobody else is there to know it."""
+
+    def consider(self: Boots, now: int) -> None:
+        sound(self, now)
+        self._is_shared = self.is_registered
+
+    return consider
 
 
 looks_away = method(Onlooker, "_accuse", lambda _: lambda _self: None)
@@ -194,5 +214,21 @@ EXHIBITS = [
         method(Boots, "__init__", _without_heirlooms),
         ("lost state stays out",),
         scenario("left-behind"),
+    ),
+    Exhibit(
+        "who recorded a boot never hears it again",
+        "log",
+        "SAFETY 3, 18",
+        method(Boots, "__init__", _tells_once),
+        ("liveness",),
+        scenario("removed-meanwhile"),
+    ),
+    Exhibit(
+        "an only voter forgets boots as if others had recorded the later ones",
+        "log",
+        "SAFETY 3, 8",
+        together(method(Boots, "_consider", _shared_with_nobody), method(boots, "_KEPT", lambda _: 16)),
+        ("lost state stays out",),
+        scenario("hermits"),
     ),
 ]
