@@ -56,15 +56,14 @@ class Hermit:
 
     def _grow(self, founder: Seat, files: Mapping[str, bytes]) -> None:
         """Others join, and record its boot; then it dies."""
-        node = founder.node
-        assert node is not None, "nothing else befalls it"
-        replica, known = node.replica, node.replica.configuration
-        if founder.is_serving and replica.is_settled and all(member.votes for member in known.members):
-            if len(known.members) == VOTERS and replica.boots.is_certain:
+        if founder.is_serving and founder.node is not None:
+            replica, known = founder.node.replica, founder.node.replica.configuration
+            is_whole = replica.is_settled and all(member.votes for member in known.members)
+            if is_whole and len(known.members) == VOTERS and replica.boots.is_certain:
                 founder.stop(power=False)
                 self._settle(founder, files)
                 return
-            if len(known.members) < VOTERS:
+            if is_whole and len(known.members) < VOTERS:
                 place = len(known.members) + 1
                 wanted = known.added(place, peer=f"peer:{place}", client=address(place))
                 self._census.ask(wanted)
