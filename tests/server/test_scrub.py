@@ -30,6 +30,24 @@ def test_it_can_be_turned_off() -> None:
     assert Scrubber(MemoryDisk(), Identity(CELL, 1, 0), Limits(scrub_bytes_s=0), 0).due_ns() == FAR
 
 
+def test_the_shell_says_how_much_one_step_reads() -> None:
+    cell = scrubbing()
+    node = cell.nodes[1]
+    sealed = node.commit.journal.sealed
+    steps = {}
+    for piece_bytes in (500, 1 << 18):
+        limits = Limits(scrub_every_ms=1, scrub_piece_bytes=piece_bytes)
+        scrubber = Scrubber(cell.disks[1], node.commit.journal.identity, limits, 0)
+        now, steps[piece_bytes] = S, 0
+        while not scrubber.passes:
+            step = scrubber.work(now, sealed, [])
+            assert step is not None
+            scrubber.done(now, step())
+            now, steps[piece_bytes] = now + S, steps[piece_bytes] + 1
+        assert scrubber.damaged == 0
+    assert steps[500] > 2 * steps[1 << 18]
+
+
 def scrubbing() -> HandCell:
     """A cell that reads its disks again all the time, and keeps little in memory."""
     options = Options(snapshot_slots=1_000, cache_bytes=1)

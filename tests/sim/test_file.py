@@ -65,3 +65,14 @@ def test_a_power_cut_asks_about_every_unsynced_write() -> None:
     file.lose_cache(lambda offset, written: put(file.durable, offset, written) if offset else None)
     assert file.read(0, 3) == b"abz"
     assert file.is_clean
+
+
+def test_rot_is_known_until_something_else_stands_there() -> None:
+    file = file_of()
+    file.rot(100, 4)
+    assert file.read(100, 1) == bytes([OLD[100] ^ 4])
+    assert [file.is_rotten(*where) for where in ((100, 101), (0, 1 << 62), (0, 100), (101, 200))] == [True, True, False, False]
+    file.write(90, b"n" * 20)
+    assert file.is_rotten(100, 101), "not on the disk yet"
+    file.sync()
+    assert not file.is_rotten(0, 1 << 62)

@@ -24,3 +24,11 @@ def test_whoever_is_still_away_when_faults_end_is_started_once() -> None:
     report = run(31_023, RunOptions(plan=load("left-behind").change))
     assert report.violations == []
     assert not {NOBODY, OLDER} & report.sometimes.keys()
+
+
+def test_whoever_was_removed_meanwhile_is_told_so_by_the_one_that_stayed() -> None:
+    """Of the four that it knew: its boot is never registered, and links lose much."""
+    report = run(0, RunOptions(plan=load("removed-meanwhile").change))
+    assert report.violations == []
+    assert report.sometimes["a voter came back to a cell in which it knew too few"] == 1
+    assert report.sometimes["a removed member was told that it may go"] >= 1

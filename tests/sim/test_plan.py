@@ -27,3 +27,11 @@ def test_clients_have_sessions_in_some_seeds_and_their_leases_are_short() -> Non
     assert all(locks == Locks() for locks in drawn if not locks.clients)
     assert 20 < sum(locks.caching > 0 for locks in with_sessions) < 60
     assert all(bool(locks.cached) == (locks.caching > 0) for locks in drawn)
+
+
+def test_disks_are_read_again_where_nothing_rots_too() -> None:
+    """Now and then, and in pieces that are shorter than some records: what the scrub finds there is nothing."""
+    drawn = [draw(Dice(seed)) for seed in range(200)]
+    quiet = [plan.limits for plan in drawn if not plan.faults.disk.rot_every_ns]
+    assert 10 < sum(limits.scrub_every_ms < 10_000 for limits in quiet) < 50
+    assert any(limits.scrub_piece_bytes < plan.value_bytes * 2 for plan in drawn for limits in [plan.limits])

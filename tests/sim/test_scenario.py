@@ -82,6 +82,7 @@ def test_a_mix_is_a_table_of_weights() -> None:
         ("[faults.disks]\ntear = 1.0", "faults.disks is not known; [faults] has disk"),
         ("[faults.disk]\ntear = 2.0", "faults.disk.tear must be from 0 to 1"),
         ("[faults.network]\nkinds = ['star']", "faults.network.kinds: 'star' is no shape"),
+        ("[plan]\nreplicas = 3\n[faults.process]\nhermit_starts = 9", "plan.replicas must be 1"),
         ("[clocks]\ndrift_ppm = 2_000", "clocks.drift_ppm must be 0 to 1000"),
         ("[clocks]\ndrifts_ppm = [900]", "clocks.drifts_ppm: 900 is not within 500"),
         ("[clocks]\ndrift = 1", "clocks.drift is not known"),

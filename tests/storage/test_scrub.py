@@ -56,6 +56,22 @@ def test_a_record_as_long_as_a_piece_or_longer_is_no_damage(length: int) -> None
         assert sum(piece.size for piece in pieces) > length
 
 
+@pytest.mark.parametrize("piece_bytes", [1, HEADER_BYTES, 200, 1_000])
+def test_pieces_are_about_as_long_as_they_are_to_be(piece_bytes: int) -> None:
+    """Whatever is read, each byte is read once, and what rotted is found."""
+    disk, journal = disk_with(12)
+    number = journal.sealed[0]
+    records = [where for slot in range(1, 13) if (where := journal.locate(KIND, slot)) and where.segment == number]
+    longest = HEADER_BYTES + 200
+    pieces = list(scrub_segment(disk, IDENTITY, number, piece_bytes))
+    assert [piece for piece in pieces if piece.damage is not None] == []
+    assert max(piece.size for piece in pieces) <= max(piece_bytes, longest)
+    assert len(pieces) >= sum(piece.size for piece in pieces) // max(piece_bytes, longest)
+    disk.files[records[1].file][records[1].offset + HEADER_BYTES] ^= 1
+    found = [piece.damage for piece in scrub_segment(disk, IDENTITY, number, piece_bytes)]
+    assert [damage for damage in found if damage is not None] == [records[1].place]
+
+
 def test_every_bit_that_matters_is_missed_by_nobody() -> None:
     """Each flip within a sealed segment's records is found, at the record where it is."""
     disk, journal = disk_with(12)

@@ -9,7 +9,7 @@ from gaios.log import Answer, Evidence
 from gaios.log.codec import Message
 from gaios.server.guests import Connection
 from gaios.server.outbox import ToPeer
-from gaios.storage import Operation, Piece
+from gaios.storage import PIECE_BYTES, Operation, Piece
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +22,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes a second that are read again, at most, to find rot; 0: none are. Checking so many takes a few hundredths of a core."""
     scrub_every_ms: int = 3_600_000
     """From the beginning of one pass over all that lies still to that of the next, if it is not longer."""
+    scrub_piece_bytes: int = PIECE_BYTES
+    """Bytes that one step reads, about; a record that is longer, whole."""
 
 
 class Effects(NamedTuple):

@@ -41,10 +41,10 @@ class Scrubber:
         return partial(next, self._pieces, None)
 
     def _all(self, sealed: range, snapshots: list[int]) -> Iterator[Piece]:
-        reader, identity = self._reader, self._identity
+        reader, identity, piece_bytes = self._reader, self._identity, self._limits.scrub_piece_bytes
         return chain(
             scrub_copies(reader),
-            chain.from_iterable(scrub_segment(reader, identity, number) for number in sealed),
+            chain.from_iterable(scrub_segment(reader, identity, number, piece_bytes) for number in sealed),
             chain.from_iterable(scrub_snapshot(reader, identity.cell, slot) for slot in snapshots),
         )
 

@@ -7,6 +7,7 @@ from gaios.server.node import Node
 from gaios.server.recorder import Recorder
 from gaios.sim.client import SimulatedClient
 from gaios.sim.faults import MS
+from gaios.sim.hermit import Hermit
 from gaios.sim.left_behind import LeftBehind
 from gaios.sim.movers import Movers
 from gaios.sim.nemesis import ROT_LEAST, Nemesis
@@ -57,7 +58,7 @@ class Cell:
         self.on_join: Callable[[Seat], None] | None = None
         """Called with the seat of a member that joins, before it starts."""
         self._sink: Callable[[], Recorder] | None = None
-        self._is_moving = faults.process.change_every_ns > 0 or faults.process.leave_ns > 0
+        self._is_moving = faults.process.change_every_ns > 0 or faults.process.leave_ns > 0 or faults.process.hermit_starts > 0
         self.nemesis.on_move = self.movers.move
         for seat in self.seats.values():
             seat.on_removed = self.movers.gone
@@ -124,9 +125,13 @@ class Cell:
             self._store.begin()
         if self._is_moving:
             self.movers.begin()
-            if leave_ns := self.plan.faults.process.leave_ns:
+            process = self.plan.faults.process
+            if process.leave_ns:
                 left_behind = LeftBehind(self.world, self.seats, self.nemesis.census, self.world.dice.split("left behind"))
-                left_behind.begin(leave_ns, self.plan.faults.process.leave_older)
+                left_behind.begin(process.leave_ns, process.leave_older, process.leave_staying)
+            if process.hermit_starts:
+                hermit = Hermit(self.world, self.seats, self.nemesis.census, self._twin, self.nemesis.fallen)
+                hermit.begin(process.hermit_starts)
 
     def rest(self) -> None:
         """No more faults; who lost its state is replaced where members change at all."""

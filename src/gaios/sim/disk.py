@@ -110,6 +110,7 @@ class Disk:
         """Called when the dice let the process be killed, or the power go, at this very point of a batch."""
         self.has_rotted = False
         """Whether it ever gave back what was not written to it."""
+        self._is_unsure = False  # whether that may be so anywhere
         self.on_refusal: Callable[[OSError], None] | None = None
         """Called when a file is to be created under a name that is taken, or on a full disk by a batch that may not fail for that: no sound
         disk lets that pass, and no fault explains it."""
@@ -365,7 +366,8 @@ class Disk:
         self._pending_names.clear()
 
     def put_back(self, files: Mapping[str, bytes]) -> None:
-        """Other files stand in place of all that was there, durably."""
+        """Other files stand in place of all that was there, durably. Where anything rotted, what did of these is not known."""
+        self._is_unsure = self.has_rotted
         self.erase()
         for name, data in files.items():
             self._names[name] = self._durable_names[name] = file = File()
@@ -374,8 +376,13 @@ class Disk:
     def damage(self, name: str, offset: int, mask: int) -> None:
         """Rot: flip bits of one durable byte. For scenarios about damage that no crash explains."""
         file = self._durable_names.get(name)  # it may be removed, and its name still be on the disk
-        (file if file is not None else self._file(name)).durable[offset] ^= mask
+        (file if file is not None else self._file(name)).rot(offset, mask)
         self.has_rotted = True
+
+    def may_be_rotten(self, name: str, start: int, end: int) -> bool:
+        """Whether rot left one of these bytes of a file."""
+        files = [names[name] for names in (self._names, self._durable_names) if name in names]
+        return self._is_unsure or any(file.is_rotten(start, end) for file in files)
 
 
 def _say(operation: Operation) -> str:

@@ -125,6 +125,10 @@ class ProcessFaults(msgspec.Struct, frozen=True, kw_only=True):
     """A voter goes down after about so long, until all the others were replaced; nobody else changes the members then.  [SAFETY 18]"""
     leave_older: float = 0.0
     """How often it comes back with the directory of an earlier life.  [SAFETY 3]"""
+    leave_staying: int = 0
+    """How many of the others are not replaced: it is removed itself then, and comes back to these."""
+    hermit_starts: int = 0
+    """The only founder's directory, from when it was alone, is started by itself so often; then the others, who joined since, reach it."""
     wall_jump: float = 0.0
     """How often a wall clock is off, by hours, when a process starts."""
 

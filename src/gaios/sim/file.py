@@ -3,6 +3,7 @@
 Rule 1. A read sees durable bytes under cached pages under un-synced writes.
 Rule 2. A failed sync leaves its writes in the page cache, marked clean: reads see them, no later sync writes them, and a power cut takes
 them or not. Only a write into the same page makes it dirty again, and then the whole page is written.
+Rule 3. Rot stays rot when it is read and written back: until something else is written there.
 """
 
 from collections.abc import Callable
@@ -13,7 +14,7 @@ PAGE_BYTES = 4_096
 class File:
     """Whatever names lead to it."""
 
-    __slots__ = ("_cached", "durable", "pending")
+    __slots__ = ("_cached", "_rotten", "durable", "pending")
 
     def __init__(self) -> None:
         self.durable = bytearray()
@@ -21,6 +22,8 @@ class File:
         """Un-synced: (offset, data); a negative offset sets the length to -offset, without data."""
         self._cached: dict[int, bytes] = {}
         """Pages that the cache holds for clean, though the disk never got them: by number."""
+        self._rotten: dict[int, int] = {}
+        """What rot left: by offset."""
 
     @property
     def is_clean(self) -> bool:
@@ -77,6 +80,16 @@ class File:
         self.pending.clear()
         for offset, written in lost:
             survives(offset, written)
+
+    def rot(self, offset: int, mask: int) -> None:
+        """Flip bits of a durable byte."""
+        self.durable[offset] ^= mask
+        self._rotten[offset] = self.durable[offset]
+
+    def is_rotten(self, start: int, end: int) -> bool:
+        """Whether one of these durable bytes is what rot left there."""
+        durable = self.durable
+        return any(start <= offset < end and durable[offset : offset + 1] == bytes([left]) for offset, left in self._rotten.items())
 
 
 def _pages(offset: int, data: bytes) -> range:

@@ -1,8 +1,9 @@
-"""A voter that is down until all the others were replaced: it comes back to a cell in which it knows nobody.  [SAFETY 3, 8, 18]
+"""A voter that is down until the others were replaced: it comes back to a cell in which it knows nobody, or too few.  [SAFETY 3, 8, 18]
 
 Rule 1. It comes back as it was, or with the directory of an earlier life. Then it stays out: who recorded its boots since has left, and
 those who came in their places must know what they knew.
-Rule 2. There is one in a world, and nobody else changes the members there.
+Rule 2. Where some of the others stay it is removed itself, and learns that of them alone: its boot is never registered again.
+Rule 3. There is one in a world, and nobody else changes the members there.
 """
 
 from collections.abc import Mapping
@@ -26,9 +27,14 @@ class LeftBehind:
     def __init__(self, world: World, seats: Mapping[int, Seat], census: Census, dice: Dice) -> None:
         self._world, self._seats, self._census, self._dice = world, seats, census, dice
         self._files: Mapping[str, bytes] = {}
+        self._staying = 0
 
-    def begin(self, after_ns: int, older: float) -> None:
-        """Let it go down after so long; `older`: how likely it comes back with the directory of an earlier life."""
+    def begin(self, after_ns: int, older: float, staying: int = 0) -> None:
+        """Let it go down after so long, until all the others but so many were replaced.
+
+        `older`: how likely it comes back with the directory of an earlier life.
+        """
+        self._staying = staying
         self._world.after(self._dice.around(after_ns), self._copy if self._dice.chance(older) else self._leave)
 
     def _pick(self) -> Seat | None:
@@ -64,17 +70,18 @@ class LeftBehind:
         self._world.after(LOOK_NS, self._replace, seat, others)
 
     def _replace(self, seat: Seat, others: frozenset[int]) -> None:
-        """Ask a master to replace the next of those whom it knows; when none is left, let it come back."""
+        """Ask a master to replace the next of those whom it knows, or to remove it itself; when that is done, let it come back."""
         newest = self._census.newest
-        left = [member for member in newest.members if member.number in others]
-        if not left and all(member.votes for member in newest.members):
+        left = [member for member in newest.members if member.number in others][self._staying :]
+        is_done = not left and not (self._staying and self._census.lists(seat.replica))
+        if is_done and all(member.votes for member in newest.members):
             self._world.after(REST_NS, self._return, seat)
             return
-        for master in [other for other in self._seats.values() if left and other.node is not None and other.is_serving]:
+        for master in [other for other in self._seats.values() if not is_done and other.node is not None and other.is_serving]:
             assert master.node is not None, "it serves"
             replica = master.node.replica
             if replica.is_settled and all(member.votes for member in replica.configuration.members):
-                wanted = replica.configuration.replaced(left[0].number)
+                wanted = replica.configuration.replaced(left[0].number) if left else replica.configuration.removed(seat.replica)
                 self._census.ask(wanted)
                 replica.change(master.now(), (NOBODY, wanted.number), wanted)
                 master.poke()
@@ -88,5 +95,6 @@ class LeftBehind:
             seat.disk.put_back(self._files)
             seat.is_lost = seat.onlooker.is_out = True
         else:
-            self._world.count("a voter came back to a cell in which it knew nobody")
+            whom = "too few" if self._staying else "nobody"
+            self._world.count(f"a voter came back to a cell in which it knew {whom}")
         seat.start()

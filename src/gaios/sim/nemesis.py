@@ -55,7 +55,7 @@ class Nemesis:
         self.census = Census(seats)
         self.on_move: Callable[[set[int]], None] | None = None
         """Called when somebody is to change the members, with those whose database is wrong."""
-        self._losses = Losses(world, self._dice, seats, self.census, faults.process, twin, self._fallen)
+        self._losses = Losses(world, self._dice, seats, self.census, faults.process, twin, self.fallen)
         self._rots = Rot(world, world.dice.split("rot"), seats, store, self._faults.disk.rot_over)
         self._blocks: list[list[Link]] = []
         self._clogs: list[list[Link]] = []
@@ -65,7 +65,7 @@ class Nemesis:
     def look_after(self, seat: Seat) -> None:
         """One of the seats, from now on also one that is new among them."""
         self._memories.append(Memory(seat))
-        seat.on_fall = self._fallen
+        seat.on_fall = self.fallen
         seat.disk.on_crash_point = lambda: self._crash_one(seat)
         if not self._running:
             self._calm(seat)
@@ -175,7 +175,7 @@ class Nemesis:
         self._losses.strike(seat)
         self._restart_later(seat)
 
-    def _fallen(self, seat: Seat, disk_failed: bool) -> None:
+    def fallen(self, seat: Seat, disk_failed: bool) -> None:
         """It ended by itself."""
         self._install_newer(seat)
         if not disk_failed:

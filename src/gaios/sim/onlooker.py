@@ -22,6 +22,7 @@ from gaios.sim.checkers.quarantined import NAME as QUARANTINED
 from gaios.sim.clock import Clock
 from gaios.sim.dice import Dice
 from gaios.sim.disk import Disk
+from gaios.sim.harm import Harm
 from gaios.sim.history import REBUILT, Compared, Doubted, Lease, Life, Raised, Ran, Violation
 from gaios.sim.levels import levels
 from gaios.sim.observations import Observations, watch_applier
@@ -29,7 +30,6 @@ from gaios.sim.outcasts import STAYS_OUT, is_expected
 from gaios.sim.speech import Speech
 from gaios.sim.world import World
 from gaios.storage import Identity, Journal
-from gaios.storage.words import Place
 
 LOOK = 0.001
 """How often a frame that leaves is compared with what is durable at that moment; promises are each time."""
@@ -123,6 +123,7 @@ class Onlooker:
         self._world, self._observations, self._dice = world, observations, dice
         self._replica, self._identity, self._disk, self._queue = replica, identity, disk, queue
         disk.on_refusal = partial(self.found, "disk")
+        self.harm = Harm(world, observations, replica, disk)
         self._lease = LeaseWatch(observations, replica, clock)
         self._speech = Speech()
         self.is_out = False
@@ -150,7 +151,7 @@ class Onlooker:
     def started(self, life: int, node: Node) -> None:
         """A process was started, and has read its disk."""
         self._life, self._overloaded, self._boot = life, 0, node.replica.boot
-        self._unharmed("start", damage.places(node.commit.journal))
+        self.harm.started(node.commit.journal.found)
         self._quarantines = self._checked = 0
         if self._was_told and node.replica.doubt.phase is Phase.SOUND:
             self._observations.broken.append(Violation(QUARANTINED, f"replica {self._replica} was in quarantine, and forgot it"))
@@ -271,6 +272,7 @@ class Onlooker:
         if node.damages.found != self._rotten:
             self._rotten = node.damages.found
             world.count("rot was found while a replica ran")
+            self.harm.in_log("run", node.damages.places, may_be_gone=True)
         if node.snapshots.installed != self._installed:
             self._installed = node.snapshots.installed
             world.count("a replica caught up by a snapshot")
@@ -351,7 +353,7 @@ class Onlooker:
         try:
             durable = self._disk.durable()
             journal, found = Journal.open(self._identity, durable)
-            self._unharmed("imagined power cut", damage.places(journal))
+            self.harm.in_log("imagined power cut", damage.places(journal))
             recovered = damage.recovered(found, "imagined")
             if recovered.truncated and load(durable, self._identity.cell, recovered, LockService(), feature.LEVEL_END).base is None:
                 self._bereft("imagined power cut", recovered.truncated)
@@ -359,12 +361,6 @@ class Onlooker:
             self.found("imagined power cut", error)
             return
         self._remember(recovered)
-
-    def _unharmed(self, where: str, places: list[Place]) -> None:
-        """A start repairs what it finds damaged, and goes on; but only rot may have damaged it."""
-        if places and not self._disk.has_rotted:
-            detail = f"{len(places)} places, and nothing rotted"
-            self.found(where, errors.StateDamaged(file="wal", offset=places[0].start, kind="record", detail=detail))
 
     def _bereft(self, where: str, truncated: int) -> None:
         """A start finds no snapshot that its log needs. It goes on without; but only rot may have taken it."""

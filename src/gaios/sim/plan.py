@@ -15,6 +15,7 @@ from gaios.server.effects import Limits
 from gaios.sim.dice import Dice
 from gaios.sim.faults import MS, US, Faults, S, swarm
 from gaios.sim.operations import Mix
+from gaios.storage import PIECE_BYTES
 
 DRIFT_BOUND_PPM = 1_000
 """What the specification allows (`DRIFT_PPM`)."""
@@ -146,8 +147,10 @@ def draw(dice: Dice) -> Plan:
     if deep:
         faults = replace(faults, network=replace(faults.network, loss=max(faults.network.loss, 0.1)))
     limits = Limits(requests=dice.pick((1, 3)) if small and dice.chance(0.3) else 1_024, watches=dice.pick((1, 256)))
-    if faults.disk.rot_every_ns:
-        limits = replace(limits, scrub_every_ms=dice.split("scrub").pick((300, 3_000, 3_600_000)))
+    scrub = dice.split("scrub")
+    if faults.disk.rot_every_ns or scrub.chance(0.2):
+        often = scrub.pick((300, 3_000, 3_600_000))
+        limits = replace(limits, scrub_every_ms=often, scrub_piece_bytes=scrub.pick((PIECE_BYTES, PIECE_BYTES, 4_096)))
     return Plan(
         replicas=dice.pick((5, 5, 3, 3, 1 + dice.below(7))),
         faults=faults,

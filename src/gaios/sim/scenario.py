@@ -110,6 +110,8 @@ def parse(text: str, name: str) -> Scenario:
     clocks = _some(name, "clocks", tables, Plan, ("drifts_ppm",), besides=("drift_ppm",))
     drift_ppm = _numbers(name, "clocks", tables.get("clocks", {}), Faults, ("drift_ppm",), besides=("drifts_ppm",)).get("drift_ppm")
     faults = _faults(name, tables["faults"]) if "faults" in tables else None
+    if faults is not None and faults.process.hermit_starts and given.get("replicas") != 1:
+        raise _wrong(name, "faults.process.hermit_starts is about a founder that is alone: plan.replicas must be 1")
     for drift in clocks.get("drifts_ppm", ()):
         if abs(drift) > _DRIFT_MOST_PPM:
             raise _wrong(name, f"clocks.drifts_ppm: {drift} is not within {_DRIFT_MOST_PPM} of true time, either way")

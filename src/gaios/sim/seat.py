@@ -370,7 +370,7 @@ class Seat(Pausing):
 
     def _disk_done(self, life: int, which: str, step: Callable[[], Piece | None] | None = None) -> None:
         if life == self.life:
-            self._put((which,) if step is None else (which, step()))
+            self._put((which,) if step is None else (which, self.onlooker.harm.scrubbed(step())))
 
     def _disk_failed(self, life: int) -> None:
         """The first failure stops the replica, as with exit code 4."""

@@ -34,8 +34,8 @@ class Twins:
         """Copy the directory of a replica that is down; the copy is started when it is time."""
         assert self.twin is None
         self.twin = self._make(original)
-        self.twin.disk.put_back({name: original.disk.read(name, 0, original.disk.size(name)) for name in original.disk.names()})
         self.twin.disk.has_rotted = original.disk.has_rotted
+        self.twin.disk.put_back({name: original.disk.read(name, 0, original.disk.size(name)) for name in original.disk.names()})
         self.twin.onlooker.is_out = True
         self.twin.on_fall = self._fallen
         original.is_lost = original.onlooker.has_twin = True

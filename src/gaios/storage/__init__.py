@@ -37,7 +37,7 @@ Left out on purpose: when to give up old segments (a snapshot's work), what dama
 from gaios.storage.creation import create
 from gaios.storage.journal import Journal
 from gaios.storage.record import MARK, PAYLOAD_BYTES_MAX, REPAIR, STATE, Location
-from gaios.storage.scrub import Piece, scrub_copies, scrub_segment, scrub_snapshot
+from gaios.storage.scrub import PIECE_BYTES, Piece, scrub_copies, scrub_segment, scrub_snapshot
 from gaios.storage.segment import SEGMENT_BYTES, SEGMENT_BYTES_MIN
 from gaios.storage.verify import Finding, verify
 from gaios.storage.words import (
@@ -60,6 +60,7 @@ from gaios.storage.words import (
 __all__ = [
     "MARK",
     "PAYLOAD_BYTES_MAX",
+    "PIECE_BYTES",
     "REPAIR",
     "SEGMENT_BYTES",
     "SEGMENT_BYTES_MIN",

@@ -3,7 +3,8 @@
     for piece in scrub_segment(…) or scrub_snapshot(…) or scrub_copies(…):     one piece is read at each step
         piece.size, piece.damage
 
-Rule 1. One step reads about `PIECE_BYTES`, so that whoever steps can pause between two of them: how fast this goes is for him to say.
+Rule 1. One step reads about `piece_bytes`, so that whoever steps can pause between two of them: how fast this goes is for him to say. A
+record that is longer is read in one step, as is a snapshot's frame.
 Rule 2. Segments are those that nothing is written into any more. The next one's opening says where such a segment ends, so not a bit that
 matters can flip, and no record take another's place, without being noticed.
 Rule 3. A file that is not there any more was given up meanwhile: that is the end of it, and no damage.
@@ -32,14 +33,14 @@ class Piece(NamedTuple):
     """Damaged bytes of the log; or what is wrong with another file."""
 
 
-def scrub_segment(reader: Reader, identity: Identity, number: int) -> Iterator[Piece]:
+def scrub_segment(reader: Reader, identity: Identity, number: int, piece_bytes: int = PIECE_BYTES) -> Iterator[Piece]:
     """Read a segment that another one follows."""
     file, walk = segment.name(number), None
     try:
         size = reader.size(file)
         opening = segment.decode(reader.read(file, 0, OPENING_BYTES))
         behind = segment.decode(reader.read(segment.name(number + 1), 0, OPENING_BYTES))
-        walk = _Walk(reader, identity, number, size)
+        walk = _Walk(reader, identity, number, size, piece_bytes)
         if opening is None or opening.segment != number:
             yield Piece(OPENING_BYTES, Place(number, 0, OPENING_BYTES))
         else:
@@ -66,17 +67,18 @@ def _is_there(reader: Reader, file: str) -> bool:
 class _Walk:
     """Where the next record should stand."""
 
-    def __init__(self, reader: Reader, identity: Identity, number: int, size: int) -> None:
+    def __init__(self, reader: Reader, identity: Identity, number: int, size: int, piece_bytes: int) -> None:
         self.at = OPENING_BYTES
         self.sequence = 0
         self.chain: int | None = None
         """The last header's crc; None: it is not known behind damage."""
         self._reader, self._number, self._size, self._seed = reader, number, size, record.seed(identity)
+        self._piece_bytes = max(piece_bytes, record.HEADER_BYTES)
 
     def step(self, last: int | None) -> Piece | None:
         """Read some records, through the one of that number if it is known; None: nothing stands here any more."""
         start, file = self.at, segment.name(self._number)
-        data = self._reader.read(file, start, PIECE_BYTES)
+        data = self._reader.read(file, start, self._piece_bytes)
         while (header := record.decode(data, self.at - start, self._seed)) is not None and self._follows(header):
             size = record.size(header.length)
             if self.at - start + size > len(data) and self.at > start:
@@ -88,9 +90,13 @@ class _Walk:
             self._go(header)
             if self.sequence == last:
                 return Piece(self.at - start)
-        if self.at > start and len(data) >= PIECE_BYTES and len(data) - (self.at - start) < record.HEADER_BYTES:
+        if self.at > start and self._is_all(len(data), self.at - start):
             return Piece(self.at - start)
         return self._skip(start, must_go_on=last is not None)
+
+    def _is_all(self, read: int, used: int) -> bool:
+        """Whether a piece was read to its end: what stands behind begins the next one."""
+        return read >= self._piece_bytes and read - used < record.HEADER_BYTES
 
     def _follows(self, header: record.Header) -> bool:
         stands = (header.version, header.segment, header.offset) == (record.VERSION, self._number, self.at)

@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from msgspec.structs import replace
 
-from gaios.log import Copies, RecordKind, Replica, encode
+from gaios.log import Copies, RecordKind, Replica, boots, encode
 from gaios.log.boots import Boots
 from gaios.log.codec import POLL
 from gaios.log.electing import Electing
@@ -111,6 +111,26 @@ def _started_in_vain(plan: Plan) -> Plan:
     process = replace(faults.process, power_cut=1.0, down_ns=10 * MS)
     faults = replace(faults, disk=disk, network=network, process=process)
     return replace(plan, safety_ns=6 * S, options=replace(plan.options, check_ms=20), faults=faults)
+
+
+def _tells_once(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """Who has recorded this boot need not hear it again, whatever came of the answer."""
+
+    def init(self: Boots, *arguments: Any) -> None:
+        sound(self, *arguments)
+        self._again_due = FAR
+
+    return init
+
+
+def _shared_with_nobody(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """A boot that took part is known, also where nobody else is there to know it."""
+
+    def consider(self: Boots, now: int) -> None:
+        sound(self, now)
+        self._is_shared = self.is_registered
+
+    return consider
 
 
 looks_away = method(Onlooker, "_accuse", lambda _: lambda _self: None)
@@ -227,5 +247,21 @@ EXHIBITS = [
         method(Replica, "_begin", _from_the_first),
         ("no replica stops by itself",),
         _started_in_vain,
+    ),
+    Exhibit(
+        "who recorded a boot never hears it again",
+        "log",
+        "SAFETY 3, 18",
+        method(Boots, "__init__", _tells_once),
+        ("liveness",),
+        scenario("removed-meanwhile"),
+    ),
+    Exhibit(
+        "an only voter forgets boots as if others had recorded the later ones",
+        "log",
+        "SAFETY 3, 8",
+        together(method(Boots, "_consider", _shared_with_nobody), method(boots, "_KEPT", lambda _: 16)),
+        ("lost state stays out",),
+        scenario("hermits"),
     ),
 ]

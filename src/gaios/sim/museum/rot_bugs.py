@@ -12,7 +12,7 @@ from gaios.server import damage
 from gaios.sim.faults import MS, S
 from gaios.sim.museum.exhibit import Exhibit, method, scenario
 from gaios.sim.plan import Plan
-from gaios.storage import scan
+from gaios.storage import scan, scrub
 
 _CAUGHT_BY = ("persist, then say", "agreement", "durability", "no replica stops by itself", "liveness")
 
@@ -46,6 +46,17 @@ def _leaves_alone(sound: Callable[..., Any]) -> Callable[..., Any]:
 def _forgets_repairs(sound: Callable[..., Any]) -> Callable[..., Any]:
     """What stands where nothing can be read is of the slots that were voted for around there, and not what repair wrote anew."""
     return lambda self, found, again: sound(self, found, set())
+
+
+def _ends_with_a_piece(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """So much is read, and no record is as long: what does not stand behind one that is has rotted."""
+    return lambda self, read, used: read == self._piece_bytes and sound(self, read, used)
+
+
+def _of_long_records(plan: Plan) -> Plan:
+    """Nothing rots, and what lies still is read again all the time, in pieces of which a record may be several."""
+    large = scenario("large-batches")(plan)
+    return replace(large, limits=replace(large.limits, scrub_every_ms=200, scrub_piece_bytes=4_096))
 
 
 def _of_contested_slots(plan: Plan) -> Plan:
@@ -94,5 +105,13 @@ EXHIBITS = [
         method(damage, "recover_damaged", _leaves_alone),
         _CAUGHT_BY,
         _of_short_segments,
+    ),
+    Exhibit(
+        "what stands behind a record as long as a piece is called damaged",
+        "storage",
+        "SAFETY 15",
+        method(scrub._Walk, "_is_all", _ends_with_a_piece),
+        ("damage is where it is found",),
+        _of_long_records,
     ),
 ]

@@ -115,7 +115,7 @@ EXHIBITS = [
         "server",
         "SAFETY 5",
         method(Seat, "_disk_failed", lambda sound: lambda self, life: self._disk_done(life, "disk_done")),
-        ("persist, then say", "no replica stops by itself", "agreement", "durability"),
+        ("damage is where it is found", "persist, then say", "agreement", "durability"),
         scenario("failing-disks"),
     ),
     Exhibit(
@@ -150,7 +150,7 @@ EXHIBITS = [
             method(GroupCommit, "unwritten", lambda _: lambda self, kind, slot: None),
             method(Steps, "durable_mark", lambda _: property(lambda self: self.core.chosen)),
         ),
-        ("no replica stops by itself",),
+        ("damage is where it is found", "no replica stops by itself"),
         scenario("lagging"),
     ),
 ]

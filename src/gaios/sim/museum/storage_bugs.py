@@ -84,7 +84,7 @@ EXHIBITS = [
         "storage",
         "SAFETY 7",
         method(Journal, "_settle", _believes_cache),
-        ("persist, then say", "no replica stops by itself", "agreement", "durability"),
+        ("damage is where it is found", "persist, then say", "agreement", "durability"),
         scenario("failing-disks"),
     ),
     Exhibit(
@@ -124,7 +124,7 @@ EXHIBITS = [
         "storage",
         "SAFETY 15",
         method(Journal, "_end_segment", lambda sound: lambda self: sound(self)[:1]),
-        ("no replica stops by itself",),
+        ("damage is where it is found",),
         scenario("power-cuts"),
     ),
 ]
