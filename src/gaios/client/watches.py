@@ -10,7 +10,7 @@ Rule 3. Who reads slowly pauses it. Nothing is buffered here.
 from collections.abc import Callable
 
 from gaios.api import Event
-from gaios.client.search import Dice
+from gaios.client.dice import Dice
 from gaios.client.state import Link
 from gaios.client.tuning import BACK_OFF, MS, NEVER
 from gaios.errors import Error, NotMaster, Overloaded, ProtocolError, Unavailable
