@@ -9,13 +9,12 @@ from typing import Any, Final, NamedTuple
 
 from gaios import errors
 from gaios import explanation as told
+from gaios.configuration import MEMBER_END, ballot_text
 from gaios.explain.operation import Attempt, Failed, Story
 from gaios.explanation import Charge, Explanation, Grant, Moment, SessionFact
 from gaios.log import Answer, Status
 
 ROOT: Final = "/ls/local"
-MEMBERS: Final = 65_536
-"""A ballot is a round times this, and a member's number."""
 VALUE_SHOWN: Final = 60
 _WHY: Final = {
     told.RELEASED: "is released",
@@ -267,7 +266,7 @@ def _failed(failed: Failed, since: int) -> str:
 
 def _reigns(facts: Explanation) -> Iterator[Line]:
     for reign in facts.reigns:
-        yield Line(reign.at, f"member {reign.at.epoch % MEMBERS} is master from here on: epoch {epoch(reign.at.epoch)}")
+        yield Line(reign.at, f"member {reign.at.epoch % MEMBER_END} is master from here on: epoch {ballot_text(reign.at.epoch)}")
 
 
 def _unknown(what: str, number: int, facts: Explanation, read: Read | None) -> str:
@@ -307,8 +306,3 @@ def _shown(value: bytes | int) -> str:
     if isinstance(value, int):
         return str(value)
     return repr(value[:VALUE_SHOWN])[1:] + ("…" if len(value) > VALUE_SHOWN else "")
-
-
-def epoch(ballot: int) -> str:
-    """A ballot as people read it: ROUND.MEMBER."""
-    return f"{ballot // MEMBERS}.{ballot % MEMBERS}"
