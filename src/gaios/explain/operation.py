@@ -50,9 +50,10 @@ class Failed:
     value: bytes | None
     """What stood under its key; None: nothing did."""
     version: int
+    create_revision: int
     mod_revision: int
     changed_in: int
-    """The slot that made that revision; 0: the key was not there."""
+    """The slot that made `mod_revision`; 0: the key was not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +110,9 @@ def failed_test(machine: LockService, command: bytes, context: Context, changed_
         if isinstance(reply, MultiOpResult) and not reply.succeeded:
             stood = machine.database.record(test.key) if test.end is None else None
             if stood is None:
-                return Failed(test, None, 0, 0, 0)
-            return Failed(test, stood.value, stood.version, stood.mod_revision, changed_in(stood.mod_revision))
+                return Failed(test, None, 0, 0, 0, 0)
+            slot = changed_in(stood.mod_revision)
+            return Failed(test, stood.value, stood.version, stood.create_revision, stood.mod_revision, slot)
     return None
 
 

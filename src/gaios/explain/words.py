@@ -5,7 +5,7 @@ Rule 2. What is not kept is named, never guessed.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from gaios import errors
 from gaios import explanation as told
@@ -255,8 +255,10 @@ def _failed(failed: Failed, since: int) -> str:
     wanted = test.field if test.field in {"present", "absent"} else f"{test.field} {test.op} {_shown(test.to)}"
     if failed.value is None:
         return f"it wants {wanted} of {key}, which is not there"
-    found: Any = {"version": failed.version, "value": _shown(failed.value)}.get(test.field, failed.mod_revision)
-    state = f"which is there since revision {failed.mod_revision}" if test.field == "absent" else f"which is {found}"
+    if test.field == "absent":
+        state = f"which is there since revision {failed.create_revision}"
+    else:
+        state = f"which is {_shown(failed.value) if test.field == 'value' else getattr(failed, test.field)}"
     changed = f"slot {failed.changed_in}" + (" or one before" if failed.changed_in <= since else "")
     return f"it wants {wanted} of {key}, {state}; {changed} changed it last, at revision {failed.mod_revision}"
 
