@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 RETRIES: Final = 5
 RETRY_S: Final = 30
+"""How often, and for how long in all, obstore repeats a request that was not answered."""
 DELETE_AT_ONCE: Final = 500
+"""S3 takes 1,000 names in one request."""
 _FAILURES: Final = (BaseError, OSError, NotImplementedError)
 
 

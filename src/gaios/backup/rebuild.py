@@ -7,7 +7,7 @@ Rule 2. What is between the wanted slot and the end of its backup is not applied
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from gaios.backup.manifest import HEAD, Entry, Head, Manifest, Piece, Snapshot, decode, seal_of, taken_ms_of
 from gaios.backup.pieces import expand, unpack
@@ -22,7 +22,8 @@ from gaios.log.sessions import Sessions
 from gaios.log.snapshots import CHUNK_BYTES, Closing, read_closing
 from gaios.log.snapshots import unpack as unpack_snapshot
 
-CLOSING_BYTES_MAX = 1 << 24
+CLOSING_BYTES_MAX: Final = 1 << 24
+"""Of a snapshot's closing, which has 32 bytes for each chunk of 256 KiB: 128 GiB of state."""
 
 
 class Plan(NamedTuple):

@@ -39,10 +39,13 @@ from gaios.testing.programs import DRIFT_BOUND_PPM, PROGRAM, Program
 
 T = TypeVar("T")
 REPLICAS_MAX: Final = 9
+"""Each more costs time, and shows nothing that nine do not."""
 LIMIT_S: Final = 600.0
 """A test that waits for longer than this, in simulated time, waits for nothing."""
 _UP_NS: Final = 30 * S
+"""Within which a cell elects its first master, and programs end when the test is over."""
 _LOOK_S: Final = 0.01
+"""Between two looks whether there is a master."""
 End = int | Program[Any] | Cell
 """Who stands at an end of a link: a replica, a program, or the program of a client."""
 
