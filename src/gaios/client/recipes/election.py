@@ -40,7 +40,6 @@ class Term(Held):
 
     _keys: Keys
     _key: bytes
-    _number: int
 
     async def publish(self, value: Value) -> None:
         """Say something else of oneself.
@@ -48,7 +47,7 @@ class Term(Held):
         Raises:
             StaleSequencer: this leader is over; nothing was changed.
         """
-        said = Said(self._number, self.sequencer, as_bytes(value))
+        said = Said(self._handle, self.sequencer, as_bytes(value))
         await fenced(self._keys, self, [Put(self._key, said.encode())])
 
 
@@ -65,7 +64,7 @@ class Leading(Grant[Term]):
         path = place.below("lock")
         handle, sequencer = await self._locking.acquire(path, shared=False, wait_s=self._wait, lock_delay_ms=0)
         term = Term(path, sequencer, handle, on_jeopardy=self._on_jeopardy)
-        term._keys, term._key, term._number = self._election.keys, place.key, handle.number  # noqa: SLF001 (two halves of one thing)
+        term._keys, term._key = self._election.keys, place.key  # noqa: SLF001 (two halves of one thing)
         return term, handle
 
     async def _give_back(self, handle: Handle) -> None:

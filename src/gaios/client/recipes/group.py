@@ -62,7 +62,6 @@ class Membership(Held):
     """One's own."""
     _keys: Keys
     _key: bytes
-    _number: int
 
     async def say(self, value: Value) -> None:
         """Say something else of oneself.
@@ -70,7 +69,7 @@ class Membership(Held):
         Raises:
             StaleSequencer: it is no member any more; nothing was changed.
         """
-        await fenced(self._keys, self, [Put(self._key, Said(self._number, self.sequencer, as_bytes(value)).encode())])
+        await fenced(self._keys, self, [Put(self._key, Said(self._handle, self.sequencer, as_bytes(value)).encode())])
 
 
 class Joining(Grant[Membership]):
@@ -88,8 +87,7 @@ class Joining(Grant[Membership]):
         path = f"{group.place.below('members')}/{self._name}"
         handle, sequencer = await take(self._session, path, self._wait)
         held = Membership(path, sequencer, handle, on_jeopardy=self._on_jeopardy)
-        held.id, held._keys, held._number = self._name, group.keys, handle.number  # noqa: SLF001 (two halves of one thing)
-        held._key = group.prefix + self._name.encode()  # noqa: SLF001 (as above)
+        held.id, held._keys, held._key = self._name, group.keys, group.prefix + self._name.encode()  # noqa: SLF001 (two halves of one thing)
         return held, handle
 
     async def _begin(self, held: Membership) -> None:
