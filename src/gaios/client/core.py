@@ -154,10 +154,6 @@ class Core:
         self._watches.resume(watch)
         self._go(now)
 
-    def watched_through(self, watch: int) -> int:
-        """Every event of a watch below this revision has been told; 0 before it has begun at `from_revision` 0, or when it has ended."""
-        return self._watches.next_revision(watch)
-
     def keep_alive(self, now: int, session: int, token: bytes, lease_ms: int, end_ns: int, grace_ns: int) -> Lease:
         """Keep a session alive that was opened; `Output.leases` tells of it. Its lease is safe until `end_ns` in any case."""
         lease = self._leases.add(session, token, lease_ms, end_ns, grace_ns)

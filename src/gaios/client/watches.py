@@ -54,11 +54,6 @@ class Watches:
         """How many there are."""
         return len(self._all)
 
-    def next_revision(self, watch: int) -> int:
-        """How far one has come; 0 when it is not there."""
-        watching = self._all.get(watch)
-        return watching.next_revision if watching is not None else 0
-
     def waiting(self) -> bool:
         """Whether any needs a master."""
         return any(not watching.paused for watching in self._all.values())
