@@ -1,4 +1,4 @@
-"""gaios: a small group of replicas, a *cell*, that keeps one log by Multi-Paxos and a database on that log.
+"""gaios: a coordination service. A few replicas, a *cell*, keep one log by Multi-Paxos, a database on it, and a lock service on that.
 
     async with gaios.connect("127.0.0.1:7420,127.0.0.1:7421") as cell:
         await cell.put("greeting", "hello")
