@@ -11,6 +11,7 @@ from gaios.configuration import (
     MEMBER_END,
     Configuration,
     Member,
+    ballot_text,
     decode,
     founders,
     is_configuration,
@@ -26,6 +27,10 @@ FOUNDERS = founders({1: 1, 2: 2, 3: 3})
 
 def value(configuration: Configuration) -> bytes:
     return entry.batch([entry.configuration(1 << 16 | 1, configuration.encode())], 7)
+
+
+def test_a_ballot_is_read_as_round_and_member() -> None:
+    assert ballot_text(2 * MEMBER_END + 1) == "2.1"
 
 
 def test_a_member_number_is_given_once() -> None:

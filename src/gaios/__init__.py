@@ -1,4 +1,4 @@
-"""gaios: a small group of replicas, a *cell*, that keeps one log by Multi-Paxos and a database on that log.
+"""gaios: a coordination service. A few replicas, a *cell*, keep one log by Multi-Paxos, a database on it, and a lock service on that.
 
     async with gaios.connect("127.0.0.1:7420,127.0.0.1:7421") as cell:
         await cell.put("greeting", "hello")
@@ -57,55 +57,6 @@ if TYPE_CHECKING:
     from gaios.typed import Command, Machine, Query, Upgrade, handler
 
 __version__ = "0.1.0"
-
-_HOMES = {
-    "gaios.api": ("Delete", "Entry", "Event", "Get", "Increment", "MultiOp", "MultiOpResult", "Operation", "Put", "Test"),
-    "gaios.client": ("connect",),
-    "gaios.errors": (
-        "AnotherCell",
-        "CommandTooLong",
-        "Compacted",
-        "ConfigurationError",
-        "DirectoryInUse",
-        "Disagreement",
-        "DiskFailed",
-        "Error",
-        "Fenced",
-        "FutureRevision",
-        "InvalidCommand",
-        "InvalidToken",
-        "InvariantViolated",
-        "KeyTooLong",
-        "LockLost",
-        "NotAcquired",
-        "NotANumber",
-        "NotDue",
-        "NotInTime",
-        "NotMaster",
-        "Overloaded",
-        "PortTaken",
-        "ProtocolError",
-        "Refused",
-        "Removed",
-        "StaleRequest",
-        "StaleSequencer",
-        "StateDamaged",
-        "StateLost",
-        "StateMissing",
-        "TooManyOperations",
-        "TooOld",
-        "Unavailable",
-        "Unknown",
-        "UnknownKind",
-        "UnknownSession",
-        "ValueTooLong",
-    ),
-    "gaios.machine": ("Context",),
-    "gaios.server": ("Replica",),
-    "gaios.typed": ("Command", "Machine", "Query", "Upgrade", "handler"),
-}
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-_MODULES = ("errors", "sync")
 
 __all__ = [
     "AnotherCell",
@@ -166,6 +117,17 @@ __all__ = [
     "handler",
     "sync",
 ]
+
+_MODULES = ("errors", "sync")
+_HOMES = {
+    "gaios.api": ("Delete", "Entry", "Event", "Get", "Increment", "MultiOp", "MultiOpResult", "Operation", "Put", "Test"),
+    "gaios.client": ("connect",),
+    "gaios.machine": ("Context",),
+    "gaios.server": ("Replica",),
+    "gaios.typed": ("Command", "Machine", "Query", "Upgrade", "handler"),
+}
+_HOME_OF = dict.fromkeys(__all__, "gaios.errors") | {name: home for home, names in _HOMES.items() for name in names}
+"""Where a public name is defined: the errors' module, unless `_HOMES` says otherwise."""
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 (whatever stands at that name)

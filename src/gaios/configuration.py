@@ -27,6 +27,11 @@ _KIND_AT: Final = BATCH_HEADER_BYTES + 1
 _CONFIG: Final = bytes([Kind.CONFIG])
 
 
+def ballot_text(ballot: int) -> str:
+    """A ballot as people read it: ROUND.MEMBER.  [SAFETY 1]"""
+    return f"{ballot // MEMBER_END}.{ballot % MEMBER_END}"
+
+
 class Member(msgspec.Struct, array_like=True, frozen=True):
     """One life in one place."""
 

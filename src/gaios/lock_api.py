@@ -24,20 +24,20 @@ from gaios.explanation import Explain, Explanation
 
 LEASE_MS: Final = 12_000
 """A session's lease, if it asks for no other.  [CHUBBY §2.8]"""
-LEASE_MS_MIN: Final = 1_000
-LEASE_MS_MAX: Final = 60_000
+LEASE_MS_MIN: Final = 1_000  # while a session has so short a lease the master logs a charge four times a second
+LEASE_MS_MAX: Final = 60_000  # so long its locks stay with a client that is gone
 GRACE_MS: Final = 45_000
 """How long a client waits in jeopardy before it gives its session up.  [CHUBBY §2.8]"""
 LOCK_DELAY_MS_MAX: Final = 60_000
-"""[CHUBBY §2.4]"""
-PATH_BYTES_MAX: Final = 512
-DEPTH_MAX: Final = 32
+"""A minute: so a faulty client cannot keep a lock from everybody for long.  [CHUBBY §2.4]"""
+PATH_BYTES_MAX: Final = 512  # half of what a key of the database may have: beside a path stand numbers in it (locks/keys.py)
+DEPTH_MAX: Final = 32  # names in a path
 CONTENTS_BYTES_MAX: Final = 256 << 10
 """Of one file.  [CHUBBY §4.5]"""
-TOKEN_BYTES: Final = 16
+TOKEN_BYTES: Final = 16  # of a session: so many at random cannot be guessed
 CLIENT_BYTES_MAX: Final = 128
 """Of the name under which a session is shown to people."""
-SESSIONS_MAX: Final = 65_536
+SESSIONS_MAX: Final = 65_536  # of one cell, and so of one charge's list
 HANDLES_MAX: Final = 4_096
 """Of one session."""
 WAITERS_MAX: Final = 4_096

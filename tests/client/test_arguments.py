@@ -6,7 +6,7 @@ import pytest
 
 from gaios import api
 from gaios.client import arguments
-from gaios.errors import ConfigurationError, InvalidCommand, ProtocolError
+from gaios.errors import ConfigurationError, InvalidCommand
 
 
 def test_text_is_encoded_and_bytes_are_taken() -> None:
@@ -67,8 +67,3 @@ def test_a_time_out_is_a_number_of_seconds(wrong: Any) -> None:
     assert arguments.seconds(0) == 0
     with pytest.raises(ConfigurationError):
         arguments.seconds(wrong)
-
-
-def test_an_answer_to_another_question_is_named() -> None:
-    with pytest.raises(ProtocolError, match="with a int"):
-        arguments.strange(1)

@@ -16,8 +16,8 @@ import pytest
 
 from gaios import caching, lock_api
 from gaios.client.cache import Cache, Fill
+from gaios.client.dice import Dice
 from gaios.client.lease import AskAgain, Leases, State, shortened_ns
-from gaios.client.search import Dice
 from gaios.client.state import Link
 from gaios.client.tuning import MS
 from gaios.errors import Error

@@ -7,8 +7,7 @@ import pytest
 
 import gaios
 from gaios import errors
-from gaios.client import Cell
-from gaios.client import nodes as nodes_module
+from gaios.client import Cell, lock_session
 from gaios.client.nodes import Node
 from gaios.errors import HandlePoisoned, LockLost, NotAcquired, SessionExpired, Unavailable
 from gaios.lock_api import LockCommand
@@ -243,7 +242,7 @@ async def test_an_acquire_that_is_cancelled_as_it_is_granted_leaves_nothing(
 
 async def test_an_overloaded_cell_is_asked_again_to_give_a_lock_back(cell: Cell, fake: FakeCell, monkeypatch: pytest.MonkeyPatch) -> None:
     """An acquire that may still be carried out is undone, whatever is full meanwhile."""
-    monkeypatch.setattr(nodes_module, "AGAIN_S", 0)
+    monkeypatch.setattr(lock_session, "AGAIN_S", 0)
     async with cell.open(PATH, create=True) as mine:
         await mine.acquire()
         ask, refusals = mine._session.ask, [errors.Overloaded(what="a queue", limit=1, unit="entries")]
@@ -254,7 +253,8 @@ async def test_an_overloaded_cell_is_asked_again_to_give_a_lock_back(cell: Cell,
             return await ask(command, within_s)
 
         monkeypatch.setattr(mine._session, "ask", asked)
-        await mine._release()
+        mine._give_up(errors.Unknown(reason="no answer"))
+        await mine._settle()
         assert not any(node.holders for node in fake.machine._index.nodes.values())
 
 

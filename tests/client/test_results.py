@@ -3,7 +3,8 @@
 import pytest
 
 from gaios.api import Entry
-from gaios.client.results import Deleted, Done, Entries, Number, Swapped
+from gaios.client.results import Deleted, Done, Entries, Number, Swapped, expect
+from gaios.errors import ProtocolError
 
 ENTRIES = tuple(Entry(b"k%d" % number, b"v", 1, number, number) for number in range(3))
 
@@ -20,3 +21,9 @@ def test_entries_are_a_sequence() -> None:
     assert (len(found), list(found), found[1], found[1:], found.more) == (3, list(ENTRIES), ENTRIES[1], ENTRIES[1:], True)
     assert ENTRIES[0] in found
     assert not Entries((), 3)
+
+
+def test_an_answer_to_another_question_is_named() -> None:
+    assert expect(Done, Done(1)) == Done(1)
+    with pytest.raises(ProtocolError, match="with a Number"):
+        expect(Done, Number(1, 2))

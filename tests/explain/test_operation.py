@@ -49,9 +49,9 @@ def test_the_first_test_that_fails_is_the_one_that_is_told() -> None:
         return told
 
     assert found(holds) is None
-    assert found(holds, present, over) == Failed(present, None, 0, 0, 0)
-    assert found(api.Test(b"k", "version", ">", 1)) == Failed(api.Test(b"k", "version", ">", 1), b"v", 1, 2, 20)
-    assert found(over) == Failed(over, None, 0, 0, 0)
+    assert found(holds, present, over) == Failed(present, None, 0, 0, 0, 0)
+    assert found(api.Test(b"k", "version", ">", 1)) == Failed(api.Test(b"k", "version", ">", 1), b"v", 1, 2, 2, 20)
+    assert found(over) == Failed(over, None, 0, 0, 0, 0)
     assert failed_test(machine, b"\xff\xff", CONTEXT, int) is None
     assert failed_test(machine, api.encode(api.Compact(1)), CONTEXT, int) is None
 

@@ -181,13 +181,17 @@ def put(key: bytes, value: bytes, *guard: api.Test) -> api.MultiOp:
     return api.MultiOp(guard=guard, then=(api.Put(key, value),))
 
 
+CHANGED = "slot 4 changed it last, at revision 3"
+
+
 @pytest.mark.parametrize(
     ("test", "why"),
     [
-        (api.Test(b"k", "mod_revision", "==", 7), "it wants mod_revision == 7 of 'k', which is 2; slot 3 changed it last, at revision 2"),
-        (api.Test(b"k", "absent"), "it wants absent of 'k', which is there since revision 2; slot 3 changed it last, at revision 2"),
-        (api.Test(b"k", "value", "==", b"w"), "it wants value == 'w' of 'k', which is 'v'; slot 3 changed it last, at revision 2"),
-        (api.Test(b"k", "version", ">", 1), "it wants version > 1 of 'k', which is 1; slot 3 changed it last, at revision 2"),
+        (api.Test(b"k", "mod_revision", "==", 7), f"it wants mod_revision == 7 of 'k', which is 3; {CHANGED}"),
+        (api.Test(b"k", "create_revision", ">", 2), f"it wants create_revision > 2 of 'k', which is 2; {CHANGED}"),
+        (api.Test(b"k", "absent"), f"it wants absent of 'k', which is there since revision 2; {CHANGED}"),
+        (api.Test(b"k", "value", "==", b"w"), f"it wants value == 'w' of 'k', which is 'v'; {CHANGED}"),
+        (api.Test(b"k", "version", ">", 2), f"it wants version > 2 of 'k', which is 2; {CHANGED}"),
         (api.Test(b"none", "present"), "it wants present of 'none', which is not there"),
         (api.Test(b"a", "absent", end=b"z"), "a test of absent over the keys from 'a' to 'z' does not hold"),
     ],
@@ -195,11 +199,12 @@ def put(key: bytes, value: bytes, *guard: api.Test) -> api.MultiOp:
 )
 def test_a_guard_that_failed_says_what_it_met(test: api.Test, why: str) -> None:
     log = Log()
+    log.do(put(b"k", b"u"))
     log.do(put(b"k", b"v"))
     log.do(put(b"k", b"w", test))
     found = of_operation(log, Operation(log.me, log.sequence))
-    assert found.verdict == f"operation {log.me.slot}.0:2 was carried out in slot 4, and the answer was no"
-    assert said(found)[-1] == (4, f"MultiOp, entry 0 of the slot, fails its guard: {why}")
+    assert found.verdict == f"operation {log.me.slot}.0:3 was carried out in slot 5, and the answer was no"
+    assert said(found)[-1] == (5, f"MultiOp, entry 0 of the slot, fails its guard: {why}")
 
 
 def test_an_operation_that_was_carried_out_and_sent_again() -> None:

@@ -1,5 +1,6 @@
 """Sessions and KeepAlives."""
 
+from inspect import signature
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from gaios import errors, lock_api
 from gaios.client.cache import Cache
 from gaios.client.lease import Lease, State, shortened_ns
+from gaios.client.lock_calls import LockCalls
 from gaios.client.tuning import MS
 from gaios.lock_api import CONTENTS_MODIFIED, GRACE_MS, LEASE_MS, LEASE_MS_MAX, Notice
 from gaios.transport import KeptAlive
@@ -151,6 +153,8 @@ def test_in_jeopardy_the_cache_is_empty_and_disabled() -> None:
 def test_jeopardy_then_expired() -> None:
     """[CHUBBY §2.8] The client waits for a grace period of 45 s by default; then it assumes that the session has expired."""
     assert GRACE_MS == 45_000
+    defaults = {name: each.default for name, each in signature(LockCalls.session).parameters.items()}
+    assert (defaults["lease"] * 1_000, defaults["grace"] * 1_000) == (LEASE_MS, GRACE_MS)
     bench = ClientBench()
     bench.advance(shortened_ns(LEASE_MS) + GRACE_MS * MS - 1)
     assert bench.told_of() == [State.JEOPARDY]

@@ -19,6 +19,7 @@ from gaios.backup.stores import open_store
 from gaios.errors import Error
 
 NICE = 10
+"""Behind every replica, and before what runs only when nothing else does (19)."""
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -19,9 +19,7 @@ try:
     )
     from obstore.store import from_url
 except ModuleNotFoundError:
-    raise ConfigurationError(
-        reason="a store of objects needs obstore, which is missing", hint="pip install 'obstore>=0.10'"
-    ) from None
+    raise ConfigurationError(reason="a store of objects needs obstore, which is missing", hint="pip install 'obstore>=0.10'") from None
 
 if TYPE_CHECKING:
     from obstore import UpdateVersion
@@ -29,7 +27,9 @@ if TYPE_CHECKING:
 
 RETRIES: Final = 5
 RETRY_S: Final = 30
+"""How often, and for how long in all, obstore repeats a request that was not answered."""
 DELETE_AT_ONCE: Final = 500
+"""S3 takes 1,000 names in one request."""
 _FAILURES: Final = (BaseError, OSError, NotImplementedError)
 
 

@@ -18,6 +18,7 @@ from gaios.errors import BackupDamaged
 
 VERSION: Final = 1
 PIECE_BYTES: Final = 4 << 20
+"""Plain bytes at which a piece is closed."""
 PLAIN_BYTES_MAX: Final = 64 << 20
 """A piece, and the largest value that may close it."""
 _MAGIC = b"gaiosarc"

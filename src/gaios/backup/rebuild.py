@@ -7,7 +7,7 @@ Rule 2. What is between the wanted slot and the end of its backup is not applied
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from gaios.backup.manifest import HEAD, Entry, Head, Manifest, Piece, Snapshot, decode, seal_of, taken_ms_of
 from gaios.backup.pieces import expand, unpack
@@ -22,7 +22,8 @@ from gaios.log.sessions import Sessions
 from gaios.log.snapshots import CHUNK_BYTES, Closing, read_closing
 from gaios.log.snapshots import unpack as unpack_snapshot
 
-CLOSING_BYTES_MAX = 1 << 24
+CLOSING_BYTES_MAX: Final = 1 << 24
+"""Of a snapshot's closing, which has 32 bytes for each chunk of 256 KiB: 128 GiB of state."""
 
 
 class Plan(NamedTuple):
@@ -115,15 +116,23 @@ def choose(
             reason=f"backup {named.id} ends at slot {named.slot}; {newest.id} in the same store goes through slot {newest.slot}",
             hint="leave --backup away for the newest; say --accept-stale to give up what was written since",
         )
-    upto = [entry for entry in head.backups if entry.slot <= (named or newest).slot]
-    manifests = [read_manifest(store, entry, head.cell) for entry in upto] if to_slot is not None or to_ms is not None else []
-    if not manifests:
-        last = read_manifest(store, named or newest, head.cell)
+    chosen = named or newest
+    if to_slot is None and to_ms is None:
+        last = read_manifest(store, chosen, head.cell)
         return Plan(last, last, _cover([last], last), last.slot)
+    manifests = [read_manifest(store, entry, head.cell) for entry in head.backups if entry.slot <= chosen.slot]
+    return _back_to(store, manifests, to_slot, to_ms, f"backup {chosen.id}" if named is not None else f"the newest backup, {chosen.id},")
+
+
+def _back_to(store: Store, manifests: list[Manifest], to_slot: int | None, to_ms: int | None, which: str) -> Plan:
+    """A point in the past: the newest snapshot before it, and the log from there on, out of these backups; `which` names the last of them.
+
+    Raises:
+        ConfigurationError: it is later than the last backup, or no snapshot and log reach it.
+    """
     end = manifests[-1]
     target = to_slot if to_slot is not None else end.slot
     if target > end.slot or (to_ms is not None and to_ms > _known_ms(end)):
-        which = f"backup {end.id}" if named is not None else f"the newest backup, {end.id},"
         known = _time(_known_ms(end))
         what, flag, most = (f"slot {target}", "--to-slot", end.slot) if to_ms is None else (f"time {_time(to_ms)}", "--to-time", known)
         raise ConfigurationError(

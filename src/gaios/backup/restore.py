@@ -14,6 +14,7 @@ from gaios.backup.stores import Store
 from gaios.errors import ConfigurationError, Overloaded
 
 TRIES: Final = 20
+"""Each try that fails is another's success."""
 
 
 def reserve(store: Store, rebuilt: Rebuilt, cell: bytes, *, now_ms: int, generation: int | None = None) -> int:

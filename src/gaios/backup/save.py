@@ -31,9 +31,11 @@ from gaios.log.sessions import Sessions
 from gaios.log.snapshots import DIGEST_BYTES, read_closing, unpack
 
 KEEP: Final = 7
+"""Backups that a store keeps, unless told otherwise: with one a day, a week's."""
 TRIES: Final = 4
 """Each try that fails is another's success."""
 ORPHAN_MS: Final = 86_400_000
+"""What no backup names is deleted when it is a day old: no upload takes so long."""
 FIRST_MS: Final = 600_000
 """The first backup of a store may take so long: until it counts, there is no head."""
 Note = Callable[[str], object]

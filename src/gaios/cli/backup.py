@@ -9,7 +9,7 @@ import shlex
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import msgspec
 from cyclopts import Parameter
@@ -182,23 +182,14 @@ def restore(
             reason=f"at {_when(until_ms)} cell {head.cell} held nothing yet", hint="its backups and their times: gaios snapshot ls " + url
         )
     made = _Made(store, rebuilt, generation, read_only=read_only)
-    if settings is not None:
-        where, cell, places = settings.dir, settings.cell.id, len(settings.replica)
-        if cell == head.cell:
-            raise ConfigurationError(
-                reason=f"{config_file} names the old cell's id, {cell}; a restored cell is a new one",
-                hint="write a new id of 32 digits into it",
-            )
-        _create_founder(settings, made)
-        told = {"--config": config_file, "--id": id_, "--dir": directory}
-        start = shlex.join(["gaios", "serve", *(word for flag, value in told.items() if value is not None for word in (flag, value))])
+    if settings is None:
+        new = _create_local(str(into), replicas, port, made)
     else:
-        where, cell, places = _create_local(str(into), replicas, port, made)
-        start = shlex.join(["gaios", "up", "--dir", str(into)])
+        new = _create_founder(settings, made, head.cell, {"--config": config_file, "--id": id_, "--dir": directory})
     answer = {
-        "dir": where,
-        "cell": cell,
-        "replicas": places,
+        "dir": new.dir,
+        "cell": new.cell,
+        "replicas": new.replicas,
         "generation": made.generation,
         "backup": plan.last.id,
         "of_cell": head.cell,
@@ -206,8 +197,8 @@ def restore(
         "time_ms": made.time_ms,
     }
     line = (
-        f"{where} holds a new cell, {cell}, generation {made.generation}: the state of cell {head.cell} behind slot {made.restored}, "
-        f"{_when(made.time_ms)}\nstart it: {start}"
+        f"{new.dir} holds a new cell, {new.cell}, generation {made.generation}: the state of cell {head.cell} behind slot {made.restored}, "
+        f"{_when(made.time_ms)}\nstart it: {new.start}"
     )
     output.write_answer(answer, line, json=form.json)
     return exits.DONE
@@ -232,7 +223,18 @@ class _Made:
         return rebase(self._rebuilt, cell=cell, generation=self.generation, members=members)
 
 
-def _create_local(into: str, replicas: int | None, port: int | None, made: _Made) -> tuple[str, str, int]:
+class _New(NamedTuple):
+    """What was made: a local cell's directory, or one founder's."""
+
+    dir: str
+    cell: str
+    replicas: int
+    """Of the whole cell."""
+    start: str
+    """The command that starts it."""
+
+
+def _create_local(into: str, replicas: int | None, port: int | None, made: _Made) -> _New:
     from gaios.cli.local import check_free
     from gaios.server import local
 
@@ -242,14 +244,22 @@ def _create_local(into: str, replicas: int | None, port: int | None, made: _Made
     check_free(places)
     members = {founder.id: founder.id for founder in places}  # founders  [SAFETY 1]
     cell = local.create(into, places, lambda named: made.base(named.bytes, members))
-    return str(cell.dir), cell.cell.id, len(places)
+    return _New(str(cell.dir), cell.cell.id, len(places), shlex.join(["gaios", "up", "--dir", into]))
 
 
-def _create_founder(settings: "Settings", made: _Made) -> None:
+def _create_founder(settings: "Settings", made: _Made, old: str, told: dict[str, str | None]) -> _New:
+    """One founder's directory, of another cell than the `old` one; `told`: the flags that name it."""
     from gaios.server import directory
 
+    if settings.cell.id == old:
+        raise ConfigurationError(
+            reason=f"{told['--config']} names the old cell's id, {old}; a restored cell is a new one",
+            hint="write a new id of 32 digits into it",
+        )
     directory.check_absent(Path(settings.dir))
     directory.create(settings, made.base(settings.cell.bytes, settings.members))
+    start = ["gaios", "serve", *(word for flag, value in told.items() if value is not None for word in (flag, value))]
+    return _New(settings.dir, settings.cell.id, len(settings.replica), shlex.join(start))
 
 
 def _founder(config_file: str, id_: str | None, directory: str | None) -> "Settings":

@@ -1,6 +1,7 @@
 """A command's way to its cell.
 
-`--timeout` bounds connecting and the answer together: what connecting took is taken off what the command may still take.
+The client is imported when a command runs, so that help and wrong usage load none of it. `--timeout` bounds each call to the cell, looking
+for the master included.
 """
 
 from collections.abc import AsyncIterator

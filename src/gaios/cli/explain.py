@@ -83,13 +83,13 @@ def _place(line: "Line") -> dict[str, Any]:
 
 
 def _where(line: "Line") -> str:
-    from gaios.explain.words import epoch
+    from gaios.configuration import ballot_text
 
     at = line.at
     if at is None:
         return "before"
     when = datetime.fromtimestamp(at.time_ms / 1_000, UTC)
-    return f"slot {at.slot}  epoch {epoch(at.epoch)}  {when:%Y-%m-%d %H:%M:%S}.{at.time_ms % 1_000:03}Z"
+    return f"slot {at.slot}  epoch {ballot_text(at.epoch)}  {when:%Y-%m-%d %H:%M:%S}.{at.time_ms % 1_000:03}Z"
 
 
 def _in_words(session: int | None, lock: str | None, sequencer: str | None, facts: "Explanation", read: "Read | None") -> "Told":

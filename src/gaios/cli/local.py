@@ -74,12 +74,9 @@ async def up(
     form: Form = FORM,
 ) -> int:
     """Start a cell on this machine, or the named replicas of one."""
-    from gaios.server import control, failures, local
-    from gaios.server.supervisor import Supervisor
+    from gaios.server import local
 
-    if replica and local.find(dir_) is None:
-        raise ConfigurationError(reason=f"there is no cell in {dir_}", hint="name the directory that was given to gaios up")
-    found = local.find(dir_)
+    found = the_cell_in(dir_) if replica else local.find(dir_)
     if found is not None:
         check_settings(found.cell, found.places)
     cell = local.open_or_create(dir_, replicas=replicas, port=port, existing=existing, check=check_new)
@@ -93,51 +90,82 @@ async def up(
     if replace_lost is not None:
         inherit(cell, REPLACE_LOST, str(replace_lost), "--replace-lost", given=str(replace_lost))
     if replica:
-        control.check_ids(cell, replica)
-        control.check_ports(cell, replica)
-        started = control.start(cell, replica)
-        tell_ignored(cell, {*replica} - {*started})
-        show_replicas(cell, replica, await answering(cell, set(replica)), json=form.json)
-        return exits.DONE
+        return await start_named(cell, replica, json=form.json)
+    return await start_all(cell, detach=detach, json=form.json)
+
+
+async def start_named(cell: "LocalCell", ids: tuple[int, ...], *, json: bool) -> int:
+    """Start these replicas, and wait until they take part (Rule 3); the exit code."""
+    from gaios.server import control
+
+    control.check_ids(cell, ids)
+    control.check_ports(cell, ids)
+    started = control.start(cell, ids)
+    tell_ignored(cell, {*ids} - {*started})
+    show_replicas(cell, ids, await answering(cell, set(ids)), json=json)
+    return exits.DONE
+
+
+async def start_all(cell: "LocalCell", *, detach: bool, json: bool) -> int:
+    """Start what does not run, unless somebody supervises the cell already, and wait until it acknowledges a write; the exit code."""
+    from gaios.server import control, failures
+
     failures.check_down(cell, control.all_down(cell))
     tell_ignored(cell, cell.ids)
     output.note_if_watched(f"waiting until {len(cell.ids)} replicas in {cell.dir} acknowledge a write …")
     if not control.is_supervised(cell):
         control.check_ports(cell)
-        if not detach:
-            supervisor = Supervisor(cell)
-
-            async def ready() -> None:
-                await acknowledged(cell)
-                await warn(cell)
-                show(cell, json=form.json)
-
-            try:
-                await supervisor.run(ready)
-            except DirectoryInUse:
-                # Another `up` was faster.
-                pass
-            else:
-                return exits.INTERRUPTED if supervisor.signal == signal.SIGINT else exits.DONE
-        else:
+        if detach:
             control.detach(cell)
+        elif (code := await supervise(cell, json=json)) is not None:
+            return code
     await supervised_until_acknowledged(cell)
     await warn(cell)
-    show(cell, json=form.json)
+    show(cell, json=json)
     return exits.DONE
+
+
+async def supervise(cell: "LocalCell", *, json: bool) -> int | None:
+    """Supervise the cell until it is stopped; the exit code, or None: another `up` was faster, and does."""
+    from gaios.server.supervisor import Supervisor
+
+    supervisor = Supervisor(cell)
+
+    async def ready() -> None:
+        await acknowledged(cell)
+        await warn(cell)
+        show(cell, json=json)
+
+    try:
+        await supervisor.run(ready)
+    except DirectoryInUse:
+        return None
+    return exits.INTERRUPTED if supervisor.signal == signal.SIGINT else exits.DONE
 
 
 def down(*, dir_: Dir, replica: Ids = (), form: Form = FORM) -> int:
     """Stop the cell on this machine, or the named replicas of it."""
-    from gaios.server import control, local
+    from gaios.server import control
 
-    cell = local.find(dir_)
-    if cell is None:
-        raise ConfigurationError(reason=f"there is no cell in {dir_}", hint="name the directory that was given to gaios up")
+    cell = the_cell_in(dir_)
     stopped = control.stop(cell, replica)
     names = ", ".join(map(str, stopped))
     output.write_answer({"stopped": stopped}, f"stopped {names}" if stopped else "nothing was running", json=form.json)
     return exits.DONE
+
+
+def the_cell_in(dir_: str) -> "LocalCell":
+    """The cell in a directory.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    from gaios.server import local
+
+    found = local.find(dir_)
+    if found is None:
+        raise ConfigurationError(reason=f"there is no cell in {dir_}", hint="name the directory that was given to gaios up")
+    return found
 
 
 def record_into(cell: "LocalCell", directory: str) -> None:

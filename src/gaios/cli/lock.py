@@ -28,7 +28,9 @@ FAILED: Final = 125
 CANNOT_RUN: Final = 126
 NOT_FOUND: Final = 127
 KILL_AFTER_S: Final = 5.0
+"""How long a command whose lock was lost has to end by itself."""
 WAIT_MAX_S: Final = 10.0 * 365 * 86_400
+"""Ten years: who wants to wait for longer leaves --wait out."""
 _HANDED_ON: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 
 

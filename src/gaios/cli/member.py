@@ -15,6 +15,7 @@ from cyclopts import App, Parameter
 
 from gaios.cli import exits, output
 from gaios.cli.connect import cell as connected_to
+from gaios.cli.local import the_cell_in
 from gaios.cli.parameters import CLIENT, ENDPOINTS_DEFAULT, Client, Text, whole
 from gaios.errors import ConfigurationError, Error, InvalidCommand, Unknown
 from gaios.server.config import REPLICAS_MAX
@@ -148,14 +149,7 @@ async def replace(
 
 
 def _local(dir_: str | None) -> "LocalCell | None":
-    from gaios.server import local
-
-    if dir_ is None:
-        return None
-    found = local.find(dir_)
-    if found is None:
-        raise ConfigurationError(reason=f"there is no cell in {dir_}", hint="name the directory that was given to gaios up")
-    return found
+    return the_cell_in(dir_) if dir_ is not None else None
 
 
 def _where(client: Client, here: "LocalCell | None") -> Client:

@@ -137,23 +137,14 @@ def init(*, config_file: Config = None, join: Join = None, flags: Flags = NONE, 
     """Create one replica's directory from its configuration, or from an invitation."""
     from gaios.server import directory
 
-    if join is not None:
-        settings = joining(join, flags)
-        directory.create(settings)
-        answer = {"cell": settings.cell.id, "id": settings.id, "member": settings.member}
-        output.write_answer(
-            answer,
-            f"created {settings.dir} for member {settings.member} of cell {settings.cell.id}: gaios serve --dir {settings.dir}",
-            json=form.json,
-        )
-        return exits.DONE
-    if not config_file:
+    if join is None and not config_file:
         raise ConfigurationError(reason="gaios init needs --config", hint="name the file that all founders share")
-
-    settings = load(config_file, flags)
+    settings = load(config_file, flags) if join is None else joining(join, flags)
     directory.create(settings)
-    answer = {"cell": settings.cell.id, "id": settings.id, "member": settings.member}
-    output.write_answer(answer, f"created {settings.dir} for replica {settings.id} of cell {settings.cell.id}", json=form.json)
+    line = f"created {settings.dir} for replica {settings.id} of cell {settings.cell.id}"
+    if join is not None:
+        line = f"created {settings.dir} for member {settings.member} of cell {settings.cell.id}: gaios serve --dir {settings.dir}"
+    output.write_answer({"cell": settings.cell.id, "id": settings.id, "member": settings.member}, line, json=form.json)
     return exits.DONE
 
 

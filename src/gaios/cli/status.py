@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from gaios.cli import exits, output
 from gaios.cli.connect import cell
 from gaios.cli.parameters import CLIENT, Client
+from gaios.configuration import ballot_text
 from gaios.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 _COLUMNS = {"replica": "right", "role": "left", "client": "left", "peer": "left", "admin": "left", "pid": "right", "ballot": "right"}
 _COLUMNS |= {"chosen": "right", "applied": "right", "lag": "right"}
 _STYLES = {"master": "bold green", "unreachable": "bold red", "learner": "yellow"}
-ROUND = 65_536
-"""A ballot is a round and a member's number below this."""
 
 
 async def status(*, client: Client = CLIENT) -> int:
@@ -76,4 +75,4 @@ def rows(told: "CellStatus") -> list[list[str]]:
 
 def ballot(number: int | None) -> str | None:
     """A ballot as round and member."""
-    return None if number is None else f"{number // ROUND}.{number % ROUND}"
+    return None if number is None else ballot_text(number)

@@ -1,11 +1,11 @@
 """What callers give, as the cell takes it: refused here, before anything is sent, with the error that the cell would give."""
 
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from gaios import api
-from gaios.errors import ConfigurationError, InvalidCommand, ProtocolError
+from gaios.errors import ConfigurationError, InvalidCommand
 
 Key = str | bytes
 Value = str | bytes
@@ -81,8 +81,3 @@ def seconds(timeout: float) -> float:
     if not isinstance(timeout, int | float) or not 0 <= timeout <= 1e9:  # type: ignore[redundant-expr]  # not everybody checks types
         raise ConfigurationError(reason=f"a time-out is a number of seconds from 0 on, not {timeout!r}")
     return timeout
-
-
-def strange(found: object) -> NoReturn:
-    """Raise `ProtocolError`: the cell answered something else than was asked."""
-    raise ProtocolError(reason=f"the cell answered with a {type(found).__name__}, which is no answer to this")

@@ -10,16 +10,13 @@ from typing import Self
 from gaios.client import held as held_module
 from gaios.client import holding, lock_sessions, node_events, opening
 from gaios.client.arguments import Value
-from gaios.client.bridge import Held, Lock, Twin, take_for
+from gaios.client.bridge import CHUNK, Held, Lock, Twin, take_for
 from gaios.client.held import OnJeopardy
 from gaios.client.node_events import NodeEvent, Wanted
 from gaios.client.opening import Create
 from gaios.client.results import Done, NodeChanged, NodeContents
 from gaios.errors import NotAcquired
 from gaios.lock_api import Sequencer, Stat
-
-CHUNK = 256
-"""Events that cross between threads at a time."""
 
 
 class NodeEvents:

@@ -14,7 +14,8 @@ from heapq import heapify, heappop, heappush
 from typing import Final
 
 from gaios import entry, errors
-from gaios.client.search import Dice, Search
+from gaios.client.dice import Dice
+from gaios.client.search import Search
 from gaios.client.session import Session
 from gaios.client.state import CHANGE, CLOSED, READ, READY, REGISTER, STATUS, WRITE, Call, Link
 from gaios.client.tuning import BACK_OFF, CALL_BYTES_MAX, CALLS_MAX, MS, NEVER, PAYLOAD_BYTES_MAX
@@ -24,6 +25,9 @@ from gaios.transport import Answer, Kind, Status, encode_change, encode_read, en
 
 CARRIED_OUT: Final = "it was carried out, but its answer was not kept"
 _CLOSED: Final = "this client was closed"
+_COMMAND: Final = int(entry.Kind.COMMAND)
+_DONE: Final = int(Status.DONE)
+"""Plain numbers, as in state.py."""
 
 
 class Calls:
@@ -137,7 +141,7 @@ class Calls:
             return False
         call.session = session
         call.sequence = session.take()
-        data = entry.encode(1, session.identity, call.sequence, session.acknowledged, call.payload)
+        data = entry.encode(_COMMAND, session.identity, call.sequence, session.acknowledged, call.payload)
         call.frame = encode_submit(call.id, data)
         return True
 
@@ -180,7 +184,7 @@ class Calls:
         if call is None:
             return
         call.links.remove(link)
-        if answer.status != 0:
+        if answer.status != _DONE:
             self._refused(now, link, call, answer)
         elif call.kind != REGISTER:
             self._finish(call, answer.body)

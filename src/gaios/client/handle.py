@@ -13,7 +13,8 @@ from typing import Any, Final, Protocol
 
 from gaios import lock_api
 from gaios.client.lease import AskAgain, Lease, State
-from gaios.errors import Error, HandleInvalid, Overloaded, ProtocolError, Unavailable, UnknownHandle
+from gaios.client.results import expect
+from gaios.errors import Error, HandleInvalid, Overloaded, Unavailable, UnknownHandle
 from gaios.lock_api import Acquired, LockCommand, LockQuestion, Notice, Opened, Sequencer
 
 AGAIN_S: Final = 0.5
@@ -70,10 +71,8 @@ class Handle:
         while True:
             owner.check_lives(lease)
             self.news.clear()
-            acquired = await owner.ask(lock_api.Acquire(lease.session, lease.token, self.number, shared, wait))
+            acquired = expect(Acquired, await owner.ask(lock_api.Acquire(lease.session, lease.token, self.number, shared, wait)))
             while True:
-                if not isinstance(acquired, Acquired):
-                    raise strange(acquired)
                 if acquired.sequencer is not None or not wait:
                     return acquired.sequencer
                 if not acquired.waits:
@@ -94,9 +93,7 @@ class Handle:
                     raise
                 await asyncio.sleep(AGAIN_S)
             else:
-                if not isinstance(acquired, Acquired):
-                    raise strange(acquired)
-                return acquired
+                return expect(Acquired, acquired)
 
     async def verify(self) -> None:
         """What told of the lock's loss may be lost: is it still held?"""
@@ -122,8 +119,3 @@ class Handle:
                 self.lost(None)
         if self.listener is not None:
             self.listener(news)
-
-
-def strange(found: object) -> Error:
-    """The cell answered something else than was asked."""
-    return ProtocolError(reason=f"the cell answered with a {type(found).__name__}, which is no answer to this")

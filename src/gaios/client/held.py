@@ -29,6 +29,11 @@ class Fence(Protocol):
         """A test that holds while the lock is held."""
 
 
+def while_held(sequencer: Sequencer, handle: int) -> Test:
+    """A test for a MultiOp's guard that holds while this handle has the grant."""
+    return Test(holder_key(sequencer.path, handle), "create_revision", "==", sequencer.revision)
+
+
 class Held:
     """A lock that is held. It is lost when `lost` is set, or `check` raises."""
 
@@ -56,7 +61,7 @@ class Held:
 
     def guard(self) -> Test:
         """A test for a MultiOp's guard that holds while this grant does: so the cell's own keys are fenced by the lock.  [SAFETY 23]"""
-        return Test(holder_key(self.path, self._handle), "create_revision", "==", self.sequencer.revision)
+        return while_held(self.sequencer, self._handle)
 
     def check_call(self) -> None:
         """Raise `LostBeforeCall` if its holder may call nobody: as `check`, but who waits for the verdict may until that comes."""

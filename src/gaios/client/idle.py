@@ -14,6 +14,7 @@ from gaios.client.handle import Handle
 KEPT_MAX: Final = 8
 """Of one session; each costs the cell about a kilobyte."""
 RECENT_MAX: Final = 64
+"""Of one session; a name costs this process some hundred bytes."""
 Key = tuple[str, int]
 """A lock's path, and its lock-delay in ms, which a handle is opened with."""
 

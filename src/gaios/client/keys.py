@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Iterable
 
 from gaios import api
 from gaios.api import CompactResult, Entry, MultiOp, MultiOpResult, Operation, Overview, Page, Range, Test
-from gaios.client.arguments import Key, Value, as_bytes, ends, operation, span, strange, test, whole
+from gaios.client.arguments import Key, Value, as_bytes, ends, operation, span, test, whole
 from gaios.client.calling import Calling
-from gaios.client.results import Deleted, Done, Entries, Number, Swapped
+from gaios.client.results import Deleted, Done, Entries, Number, Swapped, expect
 from gaios.client.watch import Watch
 from gaios.errors import InvalidCommand
 
@@ -38,7 +38,7 @@ class Keys(Calling):
         start, stop = span(key, end, prefix=prefix)
         reply = await self._multiop(MultiOp(then=(api.Delete(start, stop),)), timeout)
         (result,) = reply.results
-        return Deleted(result.deleted, reply.revision) if isinstance(result, api.DeleteResult) else strange(result)
+        return Deleted(expect(api.DeleteResult, result).deleted, reply.revision)
 
     async def cas(
         self,
@@ -88,7 +88,7 @@ class Keys(Calling):
         """
         reply = await self._multiop(MultiOp(then=(api.Increment(as_bytes(key), whole(by)),)), timeout)
         (result,) = reply.results
-        return Number(result.value, reply.revision) if isinstance(result, api.IncrementResult) else strange(result)
+        return Number(expect(api.IncrementResult, result).value, reply.revision)
 
     async def multiop(
         self,
@@ -103,8 +103,7 @@ class Keys(Calling):
 
     async def compact(self, revision: int, *, timeout: float | None = None) -> CompactResult:
         """Drop history before a revision: reads and watches below it are refused from then on."""
-        reply = await self._write(api.Compact(revision), timeout)
-        return reply if isinstance(reply, CompactResult) else strange(reply)
+        return expect(CompactResult, await self._write(api.Compact(revision), timeout))
 
     # ------------------------------------------------------------------------------------------------------------ reads
 
@@ -175,8 +174,7 @@ class Keys(Calling):
 
     async def overview(self, *, timeout: float | None = None) -> Overview:
         """The database's revision, compaction point, epoch, number of keys and checksum."""
-        answer = await self._read(api.Look(), timeout)
-        return answer if isinstance(answer, Overview) else strange(answer)
+        return expect(Overview, await self._read(api.Look(), timeout))
 
     def watch(
         self,
@@ -209,9 +207,7 @@ class Keys(Calling):
     # ------------------------------------------------------------------------------------------------------------ inside
 
     async def _multiop(self, command: MultiOp, timeout: float | None) -> MultiOpResult:
-        reply = await self._write(command, timeout)
-        return reply if isinstance(reply, MultiOpResult) else strange(reply)
+        return expect(MultiOpResult, await self._write(command, timeout))
 
     async def _page(self, question: Range, timeout: float | None) -> Page:
-        answer = await self._read(question, timeout)
-        return answer if isinstance(answer, Page) else strange(answer)
+        return expect(Page, await self._read(question, timeout))

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import NamedTuple
 
-from gaios.client.search import Dice
+from gaios.client.dice import Dice
 from gaios.client.state import Link
 from gaios.client.tuning import BACK_OFF, DRIFT_PPM, MS, NEVER, SENT_MAX
 from gaios.lock_api import Notice

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from gaios import lock_api
 from gaios.client import holding
-from gaios.client.arguments import Value, strange
+from gaios.client.arguments import Value
 from gaios.client.calling import Calling
 from gaios.client.core import READ
 from gaios.client.lock_session import LockSession
@@ -16,6 +16,7 @@ from gaios.client.locks import Lock, OnJeopardy, check_of, path_of
 from gaios.client.naming import Naming, split
 from gaios.client.node_events import Wanted
 from gaios.client.opening import Create, Opening
+from gaios.client.results import expect
 from gaios.client.shell import Shell
 from gaios.errors import InvalidCommand
 from gaios.explanation import Explain, Explanation
@@ -187,5 +188,4 @@ class LockCalls(Calling):
 
     async def _ask_locks(self, question: lock_api.LockQuestion, kind: type[T], timeout: float | None) -> T:
         holding.check()
-        answer = lock_api.decode_answer(await self._shell.call(READ, lock_api.encode(question), self._seconds(timeout)))
-        return answer if isinstance(answer, kind) else strange(answer)
+        return expect(kind, lock_api.decode_answer(await self._shell.call(READ, lock_api.encode(question), self._seconds(timeout))))

@@ -13,16 +13,17 @@ Rule 4. A handle is told all that happens after it was opened, whichever comes f
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 from msgspec.structs import replace
 
 from gaios import caching, lock_api
 from gaios.client.cache import Cache
 from gaios.client.core import READ, WRITE
-from gaios.client.handle import AGAIN_S, NO_ANSWER, Handle, News, strange
+from gaios.client.handle import AGAIN_S, NO_ANSWER, Handle, News
 from gaios.client.lease import AskAgain, Lease, State, Told, shortened_ns
 from gaios.client.outside import OUTSIDE, boottime_ns
+from gaios.client.results import expect
 from gaios.client.shell import Shell
 from gaios.client.tuning import MS
 from gaios.client.watchdog import Watchdog
@@ -37,6 +38,7 @@ from gaios.errors import (
 )
 from gaios.lock_api import LockCommand, LockQuestion, Notice, SessionOpened
 
+T = TypeVar("T")
 CLOSE_S: Final = 1.0
 """How long closing waits for the cell to say that the session is closed; else it expires."""
 LOCKS: Final = "/locks"
@@ -68,7 +70,7 @@ class LockSession:
         """The master has told of its reign: from then on it tells of what happens."""
         self._is_safe = asyncio.Event()
         """Or over."""
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         """Handles that are being closed, locks that are being asked about."""
         self._is_closed = False
         self.watchdog = Watchdog(lease_ms)
@@ -191,9 +193,7 @@ class LockSession:
 
     async def _open(self) -> Lease:
         token, began_ns = OUTSIDE.get().random_bytes(lock_api.TOKEN_BYTES), boottime_ns()
-        reply = await self.ask(lock_api.OpenSession(token, self._lease_ms, self._caches, self._client))
-        if not isinstance(reply, SessionOpened):
-            raise strange(reply)
+        reply = expect(SessionOpened, await self.ask(lock_api.OpenSession(token, self._lease_ms, self._caches, self._client)))
         # To open a session is to be heard from: its lease counts from before this was sent.
         end_ns = began_ns + shortened_ns(reply.lease_ms)
         self._is_known.clear()
@@ -289,9 +289,7 @@ class LockSession:
                 # Not before: below LOCKS they go when they are empty and nobody has them open.
                 for directory in directories:
                     self.put_away(directory)
-        if not isinstance(opened, lock_api.Opened):
-            raise strange(opened)
-        return opened
+        return expect(lock_api.Opened, opened)
 
     async def _make_directories(self, lease: Lease, path: str, patience_s: float, made: list[Handle]) -> None:
         names = path.split("/")[1:-1]
@@ -299,9 +297,7 @@ class LockSession:
             directory = "/" + "/".join(names[:depth])
             is_brief = directory.startswith(LOCKS + "/")
             command = lock_api.Open(lease.session, lease.token, directory, lock_api.MAY_CREATE, directory=True, ephemeral=is_brief)
-            opened = await self.ask(command, patience_s)
-            if not isinstance(opened, lock_api.Opened):
-                raise strange(opened)
+            opened = expect(lock_api.Opened, await self.ask(command, patience_s))
             made.append(Handle(self, lease, directory, opened))
 
     def put_away(self, handle: Handle) -> "asyncio.Task[None] | None":
@@ -334,7 +330,7 @@ class LockSession:
                 return True
         return False
 
-    def in_background(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+    def in_background(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
         """Do something for as long as the session is open."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)

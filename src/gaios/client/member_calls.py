@@ -9,6 +9,7 @@ Rule 2. A change waits until the one before is settled, and enough voters are th
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Final
 
 from gaios.client.calling import Calling
 from gaios.client.core import CHANGE
@@ -17,8 +18,9 @@ from gaios.client.status import Told
 from gaios.configuration import Configuration, Member
 from gaios.errors import Error, InvalidCommand, NotMaster, Overloaded, Unavailable, Unknown
 
-AGAIN_S = 0.1
-ASK_S = 2.0
+AGAIN_S: Final = 0.1
+"""Between two attempts."""
+ASK_S: Final = 2.0
 """How long one attempt waits."""
 
 

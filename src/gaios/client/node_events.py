@@ -17,6 +17,7 @@ from gaios.errors import ConfigurationError
 from gaios.lock_api import Notice
 
 KEPT_MAX: Final = 1_024
+"""Events of one node that nobody has read yet."""
 Wanted = Literal["contents_modified", "child_added", "child_removed", "child_modified", "conflicting_request"]
 """Events that are told to those who ask for them when they open the node."""
 Type = Literal[

@@ -16,13 +16,14 @@ from typing import Any, Self, TypeVar
 from gaios import lock_api
 from gaios.client import holding
 from gaios.client.arguments import Value, as_bytes, seconds
-from gaios.client.handle import AGAIN_S, NO_ANSWER, Handle, strange
+from gaios.client.grant import check_wait
+from gaios.client.handle import Handle
 from gaios.client.held import Held
 from gaios.client.lock_session import LockSession
 from gaios.client.node_events import NodeEvents
 from gaios.client.outside import boottime_ns
-from gaios.client.results import Done, NodeChanged, NodeContents
-from gaios.errors import ConfigurationError, Error, HandlePoisoned, NotAcquired, Unavailable, Unknown, UnknownHandle
+from gaios.client.results import Done, NodeChanged, NodeContents, expect
+from gaios.errors import Error, HandlePoisoned, NotAcquired, Unavailable, Unknown, UnknownHandle
 from gaios.lock_api import Changed, LockCommand, LockQuestion, Sequencer, Stat
 
 T = TypeVar("T")
@@ -45,7 +46,7 @@ class Node:
         """The same, while nobody was given it yet."""
         self._turn = asyncio.Lock()
         """Of whoever does something with the lock."""
-        self._releasing: asyncio.Task[None] | None = None
+        self._releasing: asyncio.Task[bool] | None = None
         self._running: dict[asyncio.Task[Any], Error | None] = {}
         """What is under way, and what ended it early."""
         self._acquiring: set[asyncio.Task[Any]] = set()
@@ -122,8 +123,7 @@ class Node:
             LockConflict: this handle holds it in the other mode.
             ReadOnlyHandle: it was opened with `write=False`.
         """
-        if wait is not None and not 0 <= wait <= 1e9:
-            raise ConfigurationError(reason=f"wait is None or a number of seconds from 0 on, not {wait!r}")
+        check_wait(wait)
         if self._held is not None and self._held.why:
             # Who asks for it again knows that it was lost.
             self._let_go()
@@ -218,19 +218,13 @@ class Node:
 
         async def look() -> T:
             left = await self._safe(timeout)
-            answer = await (session.look_cached(handle.path, kept_key, question, left) if key else session.look(question, left))
-            if not isinstance(answer, kind):
-                raise strange(answer)
-            return answer
+            return expect(kind, await (session.look_cached(handle.path, kept_key, question, left) if key else session.look(question, left)))
 
         return await self._run(look(), _CALL)
 
     async def _ask(self, command: LockCommand, timeout: float | None, kind: int = _WRITE) -> Changed:
         async def ask() -> Changed:
-            reply = await self._session.ask(command, await self._safe(timeout))
-            if not isinstance(reply, Changed):
-                raise strange(reply)
-            return reply
+            return expect(Changed, await self._session.ask(command, await self._safe(timeout)))
 
         return await self._run(ask(), kind)
 
@@ -282,18 +276,7 @@ class Node:
     def _give_up(self, error: BaseException) -> None:
         """An acquire or release ended so that it may still be carried out: undo it."""
         if not (isinstance(error, Error) and error.definite) and not self._session.is_over and not self._is_closed:
-            self._releasing = self._session.in_background(self._release())
-
-    async def _release(self) -> None:
-        while not self._is_closed and self._session.lease is self._handle.lease:
-            try:
-                await self._session.ask(lock_api.Release(*self._whose()))
-            except Error as error:
-                if error.definite and not isinstance(error, NO_ANSWER):
-                    return
-                await asyncio.sleep(AGAIN_S)
-            else:
-                return
+            self._releasing = self._session.in_background(self._session.insist(lock_api.Release(*self._whose()), self._handle.lease))
 
     async def _settle(self) -> None:
         if self._releasing is not None:
@@ -341,6 +324,4 @@ class Node:
 
 
 def _changed(changed: Changed) -> NodeChanged:
-    if changed.stat is None:
-        raise strange(changed)
-    return NodeChanged(changed.done, changed.revision, changed.stat)
+    return NodeChanged(changed.done, changed.revision, expect(Stat, changed.stat))

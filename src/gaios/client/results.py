@@ -1,12 +1,26 @@
-"""What the client's methods give back: small frozen records."""
+"""What the client's methods give back: small frozen records, made of answers that are what was asked for."""
 
 from collections.abc import Iterator
-from typing import overload
+from typing import TypeVar, overload
 
 import msgspec
 
 from gaios.api import Entry
+from gaios.errors import ProtocolError
 from gaios.lock_api import Stat
+
+T = TypeVar("T")
+
+
+def expect(kind: type[T], found: object) -> T:
+    """The cell's answer, which is of that kind.
+
+    Raises:
+        ProtocolError: it answered something else than was asked.
+    """
+    if not isinstance(found, kind):
+        raise ProtocolError(reason=f"the cell answered with a {type(found).__name__}, which is no answer to this")
+    return found
 
 
 class Done(msgspec.Struct, frozen=True):

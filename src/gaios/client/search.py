@@ -11,6 +11,7 @@ Rule 5. All replicas belong to the cell that answered first.  [SAFETY 4]
 
 from collections.abc import Sequence
 
+from gaios.client.dice import Dice
 from gaios.client.state import CLOSED, OPENING, READY, Link
 from gaios.client.tuning import (
     ASK_AGAIN,
@@ -34,29 +35,6 @@ from gaios.client.tuning import (
 )
 from gaios.errors import Overloaded
 from gaios.transport import Kind, Pong, Welcome, encode_request
-
-
-class Dice:
-    """Numbers that nobody needs to guess, from a seed: the client is a function of what it is told."""
-
-    __slots__ = ("_state",)
-
-    def __init__(self, seed: int) -> None:
-        self._state = seed & 0xFFFF_FFFF_FFFF_FFFF
-
-    def below(self, limit: int) -> int:
-        """0 to limit - 1."""
-        self._state = (self._state * 6364136223846793005 + 1442695040888963407) & 0xFFFF_FFFF_FFFF_FFFF
-        return (self._state >> 24) % limit
-
-    def between(self, bounds: tuple[int, int]) -> int:
-        """From the first to the second."""
-        return bounds[0] + self.below(bounds[1] - bounds[0] + 1)
-
-    def back_off(self, tries: int, bounds: tuple[int, int]) -> int:
-        """How long to wait after so many failures: doubling from the first bound to the second, then anything from half of it on."""
-        longest = min(bounds[0] << min(tries - 1, 16), bounds[1])
-        return self.between((longest // 2, longest))
 
 
 class Search:

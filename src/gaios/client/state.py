@@ -1,15 +1,18 @@
 """The client's two small records: a call, and a connection to one replica."""
 
+from typing import Final
+
 from gaios.client.session import Session
 from gaios.client.tuning import NEVER
 from gaios.errors import Error
+from gaios.transport import Kind
 
-READ = 17
-WRITE = 16
-STATUS = 20
-CHANGE = 23
-"""Kinds of calls: the frames that carry them (`transport.Kind`)."""
-REGISTER = 0
+READ: Final = int(Kind.READ)
+WRITE: Final = int(Kind.SUBMIT)
+STATUS: Final = int(Kind.STATUS)
+CHANGE: Final = int(Kind.CHANGE)
+"""Kinds of calls: the frames that carry them. (Plain numbers: to compare with an enumeration's member costs more.)"""
+REGISTER: Final = 0
 """The client's own call for an identity, carried as a WRITE."""
 
 

@@ -6,7 +6,7 @@ Rule 3. `tolerates` is counted from the replicas that answered, vote, and are co
 before fewer than a majority are left, and no more than the master says itself. Without a master nobody knows whether they hear each other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -176,27 +176,10 @@ def merge(answers: Sequence[Told], silent: Sequence[str]) -> CellStatus:
         answers: of the replicas that answered.
         silent: endpoints that did not; counted as replicas of their own where no member is known to be there.
     """
-    known: dict[int, Member] = {}
-    if answers:
-        known = {member.id: member for member in max(answers, key=lambda told: told.config).members}
-    found = {told.id: told for told in answers if told.id not in known or known[told.id].member in {None, told.member}}
-    rows = [_row(found.get(number), known.get(number)) for number in sorted(known.keys() | found.keys())]
-    listed = {row.client for row in rows}
-    if not known:
-        # Nobody told who the members are: then whoever was asked and is silent is one.
-        rows += [ReplicaStatus(client=endpoint) for endpoint in silent if endpoint not in listed]
     reigning = max((told for told in answers if told.role == "master"), key=lambda told: told.ballot or 0, default=None)
     unfit = {each.id: each for each in reigning.gauge.unfit} if reigning is not None and reigning.gauge is not None else {}
-    rows = [replace(row, fit=_is_voter(row) and not _ails(row) and row.id not in unfit) for row in rows]
-    voters = [row for row in rows if _is_voter(row)]
-    alive, fit = sum(row.role != "unreachable" for row in voters), sum(row.fit is True for row in voters)
-    mute = [told.id for told in answers if told.silent and told.id in {row.id for row in voters}]
-    tolerates, why = _judge(alive, fit, len(voters), reigning)
-    if reigning is None and alive > len(voters) // 2 >= alive - len(mute):
-        tolerates, why = None, _held_up(voters, alive, mute)
-    if alive:
-        why = "; ".join([why, *(_reason(row, unfit.get(row.id) if row.id is not None else None) for row in voters if not row.fit)])
-        why = "; ".join([why, *(_awaited(row) for row in rows if row.voting is False and row.role == "unreachable")])
+    rows = [replace(row, fit=_is_voter(row) and not _ails(row) and row.id not in unfit) for row in _rows(answers, silent)]
+    tolerates, why = _verdict(rows, answers, reigning, unfit)
     return CellStatus(
         cell=next((told.cell for told in answers if told.cell), None),
         master=reigning.id if reigning is not None else None,
@@ -208,6 +191,20 @@ def merge(answers: Sequence[Told], silent: Sequence[str]) -> CellStatus:
         replicas=tuple(rows),
         backup=reigning.backup if reigning is not None else None,
     )
+
+
+def _rows(answers: Sequence[Told], silent: Sequence[str]) -> list[ReplicaStatus]:
+    """Every replica, by its own word, or else by that of who knows the newest configuration."""
+    known: dict[int, Member] = {}
+    if answers:
+        known = {member.id: member for member in max(answers, key=lambda told: told.config).members}
+    found = {told.id: told for told in answers if told.id not in known or known[told.id].member in {None, told.member}}
+    rows = [_row(found.get(number), known.get(number)) for number in sorted(known.keys() | found.keys())]
+    if not known:
+        # Nobody told who the members are: then whoever was asked and is silent is one.
+        listed = {row.client for row in rows}
+        rows += [ReplicaStatus(client=endpoint) for endpoint in silent if endpoint not in listed]
+    return rows
 
 
 def _row(told: Told | None, member: Member | None) -> ReplicaStatus:
@@ -242,6 +239,22 @@ def _awaited(row: ReplicaStatus) -> str:
     """A learner that is not there."""
     told = f"the new member {row.member} of replica {row.id} does not answer, and is counted for nothing until it has caught up"
     return f"{told} (if it was never started: gaios init --join WORD, then gaios serve; the command that asked for it prints WORD again)"
+
+
+def _verdict(
+    rows: Sequence[ReplicaStatus], answers: Sequence[Told], reigning: Told | None, unfit: Mapping[int, Unfit]
+) -> tuple[int | None, str]:
+    """`tolerates`, and that number in a sentence, with why it is not greater."""
+    voters = [row for row in rows if _is_voter(row)]
+    alive, fit = sum(row.role != "unreachable" for row in voters), sum(row.fit is True for row in voters)
+    mute = [told.id for told in answers if told.silent and told.id in {row.id for row in voters}]
+    tolerates, why = _judge(alive, fit, len(voters), reigning)
+    if reigning is None and alive > len(voters) // 2 >= alive - len(mute):
+        tolerates, why = None, _held_up(voters, alive, mute)
+    if alive:
+        why = "; ".join([why, *(_reason(row, unfit.get(row.id) if row.id is not None else None) for row in voters if not row.fit)])
+        why = "; ".join([why, *(_awaited(row) for row in rows if row.voting is False and row.role == "unreachable")])
+    return tolerates, why
 
 
 def _judge(alive: int, fit: int, voters: int, reigning: Told | None) -> tuple[int | None, str]:

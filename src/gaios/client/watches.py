@@ -10,7 +10,7 @@ Rule 3. Who reads slowly pauses it. Nothing is buffered here.
 from collections.abc import Callable
 
 from gaios.api import Event
-from gaios.client.search import Dice
+from gaios.client.dice import Dice
 from gaios.client.state import Link
 from gaios.client.tuning import BACK_OFF, MS, NEVER
 from gaios.errors import Error, NotMaster, Overloaded, ProtocolError, Unavailable
@@ -53,11 +53,6 @@ class Watches:
     def __len__(self) -> int:
         """How many there are."""
         return len(self._all)
-
-    def next_revision(self, watch: int) -> int:
-        """How far one has come; 0 when it is not there."""
-        watching = self._all.get(watch)
-        return watching.next_revision if watching is not None else 0
 
     def waiting(self) -> bool:
         """Whether any needs a master."""

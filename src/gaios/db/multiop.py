@@ -128,7 +128,7 @@ class _View:
         empty = True
         for record in records:
             empty = False
-            if not _compare(record, test):
+            if not _operate(getattr(record, test.field), test.op, test.to):
                 return False
         return not empty or test.end is not None or (test.field != "value" and _operate(0, test.op, test.to))
 
@@ -191,11 +191,6 @@ class _View:
             raise TooMuchWork(do="change", limit=CHANGES_MAX, unit="keys")
         if self._change_bytes > CHANGE_BYTES_MAX:
             raise TooMuchWork(do="change", limit=CHANGE_BYTES_MAX, unit="bytes")
-
-
-def _compare(record: Event, test: Test) -> bool:
-    value = getattr(record, test.field)
-    return _operate(value, test.op, test.to)
 
 
 def _operate(left: bytes | int, op: str, right: bytes | int) -> bool:

@@ -13,13 +13,11 @@ from gaios.api import MultiOp, MultiOpResult, Test
 from gaios.entry import Entry, Identity
 from gaios.errors import Error, InvalidCommand
 from gaios.explanation import Moment
-from gaios.locks import LockService
+from gaios.locks import LockService, is_lock_command
 from gaios.log import Answer, Status
 from gaios.machine import Context
 
 _WRITTEN: Final = re.compile(r"([0-9]{1,19})\.([0-9]{1,9}):([0-9]{1,19})")
-_LOCK_COMMANDS: Final = b"\x70"
-"""From this second byte on, its tag, a command is the lock service's."""
 ATTEMPTS_TOLD: Final = 64
 
 
@@ -52,9 +50,10 @@ class Failed:
     value: bytes | None
     """What stood under its key; None: nothing did."""
     version: int
+    create_revision: int
     mod_revision: int
     changed_in: int
-    """The slot that made that revision; 0: the key was not there."""
+    """The slot that made `mod_revision`; 0: the key was not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +110,9 @@ def failed_test(machine: LockService, command: bytes, context: Context, changed_
         if isinstance(reply, MultiOpResult) and not reply.succeeded:
             stood = machine.database.record(test.key) if test.end is None else None
             if stood is None:
-                return Failed(test, None, 0, 0, 0)
-            return Failed(test, stood.value, stood.version, stood.mod_revision, changed_in(stood.mod_revision))
+                return Failed(test, None, 0, 0, 0, 0)
+            slot = changed_in(stood.mod_revision)
+            return Failed(test, stood.value, stood.version, stood.create_revision, stood.mod_revision, slot)
     return None
 
 
@@ -121,7 +121,7 @@ def attempt(at: Moment, index: int, entry: Entry, answer: Answer, *, first: bool
     name, session = describe(entry.command)
     error, revision, succeeded = None, 0, True
     if answer.status == Status.DONE:
-        reply: Any = (api if is_of_keys(entry.command) else lock_api).decode_reply(answer.body)
+        reply: Any = _nouns(entry.command).decode_reply(answer.body)
         succeeded = getattr(reply, "succeeded", getattr(reply, "done", True))
         revision = getattr(reply, "revision", 0)
     elif answer.body:
@@ -129,15 +129,15 @@ def attempt(at: Moment, index: int, entry: Entry, answer: Answer, *, first: bool
     return Attempt(at, index, entry.acknowledged, answer.status, first, name, session, revision, succeeded, failed, error)
 
 
-def is_of_keys(command: bytes) -> bool:
-    """Whether a command is the database's."""
-    return command[1:2] < _LOCK_COMMANDS
-
-
 def describe(command: bytes) -> tuple[str, int]:
     """What kind of command, and of which session of the lock service."""
     try:
-        decoded: Any = (api if is_of_keys(command) else lock_api).decode_command(command)
+        decoded: Any = _nouns(command).decode_command(command)
     except InvalidCommand:
         return "a command that cannot be read", 0
     return type(decoded).__name__, getattr(decoded, "session", 0)
+
+
+def _nouns(command: bytes) -> Any:  # noqa: ANN401 (a module)
+    """Whose a command is: the lock service's, or the database's."""
+    return lock_api if is_lock_command(command) else api

@@ -5,17 +5,16 @@ Rule 2. What is not kept is named, never guessed.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from gaios import errors
 from gaios import explanation as told
+from gaios.configuration import MEMBER_END, ballot_text
 from gaios.explain.operation import Attempt, Failed, Story
 from gaios.explanation import Charge, Explanation, Grant, Moment, SessionFact
 from gaios.log import Answer, Status
 
 ROOT: Final = "/ls/local"
-MEMBERS: Final = 65_536
-"""A ballot is a round times this, and a member's number."""
 VALUE_SHOWN: Final = 60
 _WHY: Final = {
     told.RELEASED: "is released",
@@ -256,8 +255,10 @@ def _failed(failed: Failed, since: int) -> str:
     wanted = test.field if test.field in {"present", "absent"} else f"{test.field} {test.op} {_shown(test.to)}"
     if failed.value is None:
         return f"it wants {wanted} of {key}, which is not there"
-    found: Any = {"version": failed.version, "value": _shown(failed.value)}.get(test.field, failed.mod_revision)
-    state = f"which is there since revision {failed.mod_revision}" if test.field == "absent" else f"which is {found}"
+    if test.field == "absent":
+        state = f"which is there since revision {failed.create_revision}"
+    else:
+        state = f"which is {_shown(failed.value) if test.field == 'value' else getattr(failed, test.field)}"
     changed = f"slot {failed.changed_in}" + (" or one before" if failed.changed_in <= since else "")
     return f"it wants {wanted} of {key}, {state}; {changed} changed it last, at revision {failed.mod_revision}"
 
@@ -267,7 +268,7 @@ def _failed(failed: Failed, since: int) -> str:
 
 def _reigns(facts: Explanation) -> Iterator[Line]:
     for reign in facts.reigns:
-        yield Line(reign.at, f"member {reign.at.epoch % MEMBERS} is master from here on: epoch {epoch(reign.at.epoch)}")
+        yield Line(reign.at, f"member {reign.at.epoch % MEMBER_END} is master from here on: epoch {ballot_text(reign.at.epoch)}")
 
 
 def _unknown(what: str, number: int, facts: Explanation, read: Read | None) -> str:
@@ -307,8 +308,3 @@ def _shown(value: bytes | int) -> str:
     if isinstance(value, int):
         return str(value)
     return repr(value[:VALUE_SHOWN])[1:] + ("…" if len(value) > VALUE_SHOWN else "")
-
-
-def epoch(ballot: int) -> str:
-    """A ballot as people read it: ROUND.MEMBER."""
-    return f"{ballot // MEMBERS}.{ballot % MEMBERS}"

@@ -45,9 +45,11 @@ if TYPE_CHECKING:
 MAGIC: Final = b"gaios-fence "
 VERSION: Final = b"1"
 HEADER_BYTES_MAX: Final = 512
+"""Of the first line, which has 350 at most: a token, and `MARKS` marks."""
 MARKS: Final = 16
 """Rule 3: how many of the newest operations an object remembers."""
 MARK_BYTES: Final = 8
+"""Of one operation's mark, at random: no two are alike."""
 TRIES_MAX: Final = 100
 """Each try that fails is another's success; this many in a row mean that no lock is held here."""
 OTHERS: Final = "use S3, GCS or Azure; for a directory, gaios.fencing.file.FencedFile"

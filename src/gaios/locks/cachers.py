@@ -18,7 +18,9 @@ from gaios.lock_api import Notice
 from gaios.locks.affects import Affected
 
 MS: Final = 1_000_000
+"""Nanoseconds in a millisecond."""
 FAR: Final = 1 << 62
+"""A time that does not come, ns."""
 CACHED_MAX: Final = 4_096
 """Nodes that one session may keep in mind."""
 CACHED_TOTAL_MAX: Final = 1 << 18

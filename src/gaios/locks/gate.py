@@ -34,6 +34,7 @@ from gaios.locks.marks import Marks
 HELD_MAX: Final = 4_096
 """Commands that are held."""
 HELD_BYTES_MAX: Final = 64 << 20
+"""Of their entries."""
 Token = Hashable
 """Who asked: a connection and its request."""
 
@@ -92,7 +93,7 @@ class Gate:
         self._openers: dict[Token, int] = {}
         """Under way: those that open handles, of which session; or sessions, 0."""
         self._resting: dict[Token, str] = {}
-        """Under way: those that would create a node, which is there and nobody takes away."""
+        """Under way: those that would create a node if it were not there, and which; they were let pass because nothing took it away."""
         self._closing: dict[int, Affected] = {}
         """Sessions that were closed by commands under way, and may be ending after that."""
         self._marks = Marks()

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import Final
 
 from gaios.errors import InvalidCommand
 from gaios.lock_api import SESSIONS_MAX
 
-NUMBER_BITS_MAX = 63
+NUMBER_BITS_MAX: Final = 63
+"""Of a session's number, which is a revision."""
 
 
 def encode(sessions: Sequence[int]) -> bytes:

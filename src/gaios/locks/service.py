@@ -5,9 +5,8 @@ Rule 2. The state is the database's and nothing else: snapshot, checksum and rev
 Beside it, and no part of it, stand the annals: what was, for `Explain`.
 Rule 3. Effects of a command: first `Told` and `Ended`, for whoever is master; then the events of all keys that it changed.
 
-What the master's side asks: `clock_ms`, `shortest_lease_ms`, `delay_until_ms`, `lease_of`, `sessions`, and what the gate does.
-Its charges come by `apply_own`,
-and only if their ballot is the epoch: the log sees to that.  [SAFETY 14]
+The master's side looks at the applied state by the methods of `steward.Book`; its charges come by `apply_own`, and only if their ballot is
+the epoch: the log sees to that.  [SAFETY 14]
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

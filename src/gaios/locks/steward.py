@@ -37,7 +37,9 @@ from gaios.locks.gate import Gate
 from gaios.transport import EXPIRED, NOTICES_MAX, KeepAlive, KeptAlive, Status, encode_kept_alive
 
 MS: Final = 1_000_000
+"""Nanoseconds in a millisecond."""
 FAR: Final = 1 << 62
+"""A time that does not come, ns."""
 NOTICES_KEPT: Final = 1_024
 """Of one session: four answers' worth."""
 NOTICES_KEPT_TOTAL: Final = 1 << 18
@@ -207,7 +209,7 @@ class Steward:
         return known is not None and known.is_aware
 
     def tell(self, session: int, notice: Notice) -> int:
-        """A session is to be told something: the how manieth notice in this reign.
+        """A session is to be told something; the notice's number in this reign, 0: it is not told.
 
         Only whoever was heard from in this reign is told: others are told of the reign first.
         """

@@ -11,11 +11,11 @@ that `asyncio.sleep(30)` takes none.
     programs   processes: what a pause stops
     transport  connections of the client, over the simulated network
     places     replicas
-    examined   a machine of one's own, looked at for what a machine may not do
+    examined   a machine of one's own, examined for what a machine may not do
     cell       all of it together, and what can be done to it
     plugin     the fixture; nothing else here imports pytest
 
-Names are loaded when they are first used: pytest loads the plugin wherever gaios is installed, and shall load no simulator.
+Names are loaded when they are first used: pytest loads the plugin wherever gaios is installed, and must not load the simulator for that.
 """
 
 from typing import TYPE_CHECKING, Any

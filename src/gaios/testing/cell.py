@@ -39,10 +39,13 @@ from gaios.testing.programs import DRIFT_BOUND_PPM, PROGRAM, Program
 
 T = TypeVar("T")
 REPLICAS_MAX: Final = 9
+"""Each more costs time, and shows nothing that nine do not."""
 LIMIT_S: Final = 600.0
 """A test that waits for longer than this, in simulated time, waits for nothing."""
 _UP_NS: Final = 30 * S
+"""Within which a cell elects its first master, and programs end when the test is over."""
 _LOOK_S: Final = 0.01
+"""Between two looks whether there is a master."""
 End = int | Program[Any] | Cell
 """Who stands at an end of a link: a replica, a program, or the program of a client."""
 
@@ -64,8 +67,9 @@ class SimulatedCell:
         Args:
             seed: determines everything.
             replicas: 1 to 9.
-            machine: makes what the cell replicates, looked at for what a machine may not do; None: the database and the lock service.
-            faults: what goes wrong by itself, until `calm`: nothing; a mix that the seed draws; or so much.
+            machine: makes the machine that the cell replicates, and that is examined for what a machine may not do; None: the database and
+                the lock service.
+            faults: what goes wrong by itself, until `calm`: "none"; "swarm", a mix that the seed draws; or a `Faults` that says what.
             limit_s: simulated seconds after which the test fails.
 
         Raises:
@@ -171,7 +175,7 @@ class SimulatedCell:
     def program(self, coroutine: Coroutine[Any, Any, T], name: str = "") -> Program[T]:
         """Start a program: a process of its own, on a machine of its own, which can be paused and cut off. Await it for its result.
 
-        What the test itself does, is in a program, too; so are all tasks that either starts.
+        The test itself is a program, too. The tasks that a program starts belong to it.
         """
         program: Program[T] = self._program(name or f"program {len(self._programs)}", Context())  # no process inherits another's locks
         program.task = self._loop.create_task(coroutine, name=program.name, context=program.context.copy())
@@ -192,7 +196,7 @@ class SimulatedCell:
         return found
 
     async def kill_master(self) -> int:
-        """Kill the master, as by `kill -9`; waits until there is one; which it was."""
+        """Wait until there is a master, and kill it, as by `kill -9`. Returns its replica id."""
         master = await self.master()
         self.kill(master)
         return master
@@ -222,9 +226,9 @@ class SimulatedCell:
         place.lose_disk()
 
     def calm(self) -> None:
-        """What goes wrong by itself does no more; pauses of replicas and hanging disks are over, and replicas that are down start.
+        """End what goes wrong by itself: no more faults, pauses of replicas and hanging disks are over, and replicas that are down start.
 
-        Those whose disk is gone stay down; partitions of the test's own stay, until `heal`.
+        Those whose disk is gone stay down; partitions that the test made stay, until `heal`.
         """
         self._nemesis.stop()
 
@@ -252,7 +256,7 @@ class SimulatedCell:
     def partition(self, *sides: Iterable[End], one_way: bool = False) -> None:
         """Cut the links between sides. With one side: from all that is not named, replicas and programs.
 
-        Whoever is named on no side keeps all its links. With `one_way` what the first side sends is lost, and what it is sent arrives.
+        Whoever is named on no side keeps all its links. With `one_way` what the first side sends is lost, and what is sent to it arrives.
         """
         ends = [[self._end_of(who) for who in side] for side in sides]
         if len(ends) == 1:

@@ -54,7 +54,7 @@ async def test_members_are_seen_with_what_they_say(fake: FakeCell, cell: Cell, o
         await a.say("draining")
         await observer.sees(("a", b"draining"), ("b", b"10.0.0.8"))
         view = await group.members()
-        assert view.members[0] == Member("a", b"draining", a.sequencer, a._number)
+        assert view.members[0] == Member("a", b"draining", a.sequencer, a._handle)
         assert (await other.multiop([view.members[0].guard()])).succeeded
         a.check()
     await observer.sees()

@@ -5,10 +5,11 @@ Every addition is carried out exactly once, however often the client has to ask;
 # ruff: noqa: ASYNC109 (as in keys.py)
 
 from gaios.api import Increment, IncrementResult
-from gaios.client.arguments import Key, as_bytes, strange
+from gaios.client.arguments import Key, as_bytes
 from gaios.client.held import Fence
 from gaios.client.keys import Keys
 from gaios.client.recipes.fenced import fenced
+from gaios.client.results import expect
 from gaios.errors import NotANumber
 
 
@@ -48,4 +49,4 @@ class Counter:
         if held is None:
             return (await self._keys.increment(self._key, by, timeout=timeout)).value
         (result,) = (await fenced(self._keys, held, [Increment(self._key, by)], timeout=timeout)).results
-        return result.value if isinstance(result, IncrementResult) else strange(result)
+        return expect(IncrementResult, result).value

@@ -18,7 +18,8 @@ from gaios.client.grant import check_wait
 from gaios.client.held import OnJeopardy
 from gaios.client.locking import Locking
 from gaios.client.recipes.agreed import agree
-from gaios.client.recipes.group import Group, Joining, Member, Membership, own_id, written
+from gaios.client.recipes.group import Group, Joining, Member, Membership, own_id
+from gaios.client.recipes.said import Said
 from gaios.client.recipes.waiting import change, directory, either, news, patiently
 from gaios.errors import ConfigurationError, NotInTime, ProtocolError
 
@@ -80,7 +81,7 @@ class DoubleBarrier(Joining):
         group = self._group
         guard = [Test(self._round, "absent")]
         for member in first:
-            said = written(member.handle, member.sequencer, _IN)
+            said = Said(member.handle, member.sequencer, _IN).encode()
             guard += [member.guard(), Test(group.prefix + member.id.encode(), "value", "==", said)]
         listed: Round = [(member.id, member.sequencer.revision) for member in first]
         await group.keys.multiop(guard, [Put(self._round, msgspec.msgpack.encode(listed))])

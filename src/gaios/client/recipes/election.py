@@ -11,8 +11,6 @@ import functools
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
-import msgspec
-
 from gaios.api import Delete, Entry, Put
 from gaios.client.arguments import Value, as_bytes
 from gaios.client.grant import Grant, check_wait
@@ -22,9 +20,10 @@ from gaios.client.keys import Keys
 from gaios.client.locking import Locking
 from gaios.client.recipes.fenced import fenced
 from gaios.client.recipes.place import Place
+from gaios.client.recipes.said import Said, said_in
 from gaios.client.recipes.waiting import change, either, patiently
-from gaios.errors import Error, LockLost, ProtocolError
-from gaios.lock_api import Sequencer, holder_key
+from gaios.errors import Error, LockLost
+from gaios.lock_api import Sequencer
 
 
 class Leader(NamedTuple):
@@ -36,18 +35,11 @@ class Leader(NamedTuple):
     """Of its term: that of a later leader is greater."""
 
 
-class _Record(msgspec.Struct, frozen=True, array_like=True):
-    handle: int
-    sequencer: Sequencer
-    value: bytes
-
-
 class Term(Held):
     """The leadership, held."""
 
     _keys: Keys
     _key: bytes
-    _number: int
 
     async def publish(self, value: Value) -> None:
         """Say something else of oneself.
@@ -55,8 +47,8 @@ class Term(Held):
         Raises:
             StaleSequencer: this leader is over; nothing was changed.
         """
-        record = _Record(self._number, self.sequencer, as_bytes(value))
-        await fenced(self._keys, self, [Put(self._key, msgspec.msgpack.encode(record))])
+        said = Said(self._handle, self.sequencer, as_bytes(value))
+        await fenced(self._keys, self, [Put(self._key, said.encode())])
 
 
 class Leading(Grant[Term]):
@@ -72,7 +64,7 @@ class Leading(Grant[Term]):
         path = place.below("lock")
         handle, sequencer = await self._locking.acquire(path, shared=False, wait_s=self._wait, lock_delay_ms=0)
         term = Term(path, sequencer, handle, on_jeopardy=self._on_jeopardy)
-        term._keys, term._key, term._number = self._election.keys, place.key, handle.number  # noqa: SLF001 (two halves of one thing)
+        term._keys, term._key = self._election.keys, place.key  # noqa: SLF001 (two halves of one thing)
         return term, handle
 
     async def _give_back(self, handle: Handle) -> None:
@@ -129,9 +121,9 @@ class Election:
             entry, _ = await self._read()
             if entry is None:
                 return None
-            record = await self._living(_record(entry))
-            if record is not None:
-                return Leader(record.value, record.sequencer)
+            said = await self._living(said_in(entry, "leader"))
+            if said is not None:
+                return Leader(said.value, said.sequencer)
             again, _ = await self._read()
             if again == entry:
                 return None
@@ -141,16 +133,16 @@ class Election:
         told: Leader | object | None = self  # nothing yet
         entry, revision = await self._read()
         while True:
-            record = None
+            said = None
             if entry is not None:
-                record = await patiently(self.keys, functools.partial(self._living, _record(entry)))
-            leader = Leader(record.value, record.sequencer) if record is not None else None
+                said = await patiently(self.keys, functools.partial(self._living, said_in(entry, "leader")))
+            leader = Leader(said.value, said.sequencer) if said is not None else None
             if leader != told:
                 told = leader
                 yield leader
             waits = [change(self.keys, self.place.key, None, revision)]
-            if record is not None:
-                waits.append(change(self.keys, holder_key(record.sequencer.path, record.handle), None, revision))
+            if said is not None:
+                waits.append(change(self.keys, said.holder_key, None, revision))
             await either(*waits)
             entry, revision = await patiently(self.keys, self._read)
 
@@ -159,14 +151,7 @@ class Election:
         found = await self.keys.range(self.place.key, self.place.key + b"\0")
         return found[0] if found else None, found.revision
 
-    async def _living(self, record: _Record) -> _Record | None:
-        """That record, if its grant is held."""
-        grant = await self.keys.get(holder_key(record.sequencer.path, record.handle))
-        return record if grant is not None and grant.create_revision == record.sequencer.revision else None
-
-
-def _record(entry: Entry) -> _Record:
-    try:
-        return msgspec.msgpack.decode(entry.value, type=_Record)
-    except msgspec.DecodeError:
-        raise ProtocolError(reason=f"the key {entry.key!r} holds something that no leader wrote") from None
+    async def _living(self, said: Said) -> Said | None:
+        """The same, if its grant is held."""
+        grant = await self.keys.get(said.holder_key)
+        return said if grant is not None and grant.create_revision == said.sequencer.revision else None

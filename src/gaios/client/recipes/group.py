@@ -10,13 +10,11 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Final, NamedTuple
 
-import msgspec
-
 from gaios.api import Delete, Entry, Put, Test, prefix_end
 from gaios.client.arguments import Value, as_bytes
 from gaios.client.grant import Grant, check_wait
 from gaios.client.handle import Handle
-from gaios.client.held import Held, OnJeopardy
+from gaios.client.held import Held, OnJeopardy, while_held
 from gaios.client.keys import Keys
 from gaios.client.lock_calls import LockCalls
 from gaios.client.locking import Locking
@@ -24,9 +22,10 @@ from gaios.client.naming import LOCAL, PREFIX
 from gaios.client.outside import OUTSIDE
 from gaios.client.recipes.fenced import fenced
 from gaios.client.recipes.place import Place
+from gaios.client.recipes.said import Said, said_in
 from gaios.client.recipes.waiting import change, directory, either, news, patiently, take
-from gaios.errors import Error, InvalidCommand, LimitReached, NoSuchNode, ProtocolError, SessionExpired
-from gaios.lock_api import Sequencer, holder_key
+from gaios.errors import Error, InvalidCommand, LimitReached, NoSuchNode, SessionExpired
+from gaios.lock_api import Sequencer
 
 MEMBERS_MAX: Final = 500
 """Of one group: what the cell lists at one moment."""
@@ -46,7 +45,7 @@ class Member(NamedTuple):
 
     def guard(self) -> Test:
         """A test for a MultiOp's guard that holds while it is a member."""
-        return Test(holder_key(self.sequencer.path, self.handle), "create_revision", "==", self.sequencer.revision)
+        return while_held(self.sequencer, self.handle)
 
 
 class View(NamedTuple):
@@ -56,12 +55,6 @@ class View(NamedTuple):
     members: tuple[Member, ...]
 
 
-class _Record(msgspec.Struct, frozen=True, array_like=True):
-    handle: int
-    sequencer: Sequencer
-    value: bytes
-
-
 class Membership(Held):
     """One's own membership, held."""
 
@@ -69,7 +62,6 @@ class Membership(Held):
     """One's own."""
     _keys: Keys
     _key: bytes
-    _number: int
 
     async def say(self, value: Value) -> None:
         """Say something else of oneself.
@@ -77,7 +69,7 @@ class Membership(Held):
         Raises:
             StaleSequencer: it is no member any more; nothing was changed.
         """
-        await fenced(self._keys, self, [Put(self._key, written(self._number, self.sequencer, as_bytes(value)))])
+        await fenced(self._keys, self, [Put(self._key, Said(self._handle, self.sequencer, as_bytes(value)).encode())])
 
 
 class Joining(Grant[Membership]):
@@ -95,8 +87,7 @@ class Joining(Grant[Membership]):
         path = f"{group.place.below('members')}/{self._name}"
         handle, sequencer = await take(self._session, path, self._wait)
         held = Membership(path, sequencer, handle, on_jeopardy=self._on_jeopardy)
-        held.id, held._keys, held._number = self._name, group.keys, handle.number  # noqa: SLF001 (two halves of one thing)
-        held._key = group.prefix + self._name.encode()  # noqa: SLF001 (as above)
+        held.id, held._keys, held._key = self._name, group.keys, group.prefix + self._name.encode()  # noqa: SLF001 (two halves of one thing)
         return held, handle
 
     async def _begin(self, held: Membership) -> None:
@@ -143,9 +134,9 @@ class Group:
             living = await self.living()
             revision, after = await self._records()
             if before == after:
-                records = [(_id(self.prefix, entry), _record(entry)) for entry in after]
-                there = [(name, record) for name, record in records if living.get(name) == record.sequencer.revision]
-                return View(revision, tuple(Member(name, record.value, record.sequencer, record.handle) for name, record in there))
+                all_said = [(_id(self.prefix, entry), said_in(entry, "member")) for entry in after]
+                there = [(name, said) for name, said in all_said if living.get(name) == said.sequencer.revision]
+                return View(revision, tuple(Member(name, said.value, said.sequencer, said.handle) for name, said in there))
             before = after
 
     async def watch(self) -> AsyncIterator[View]:
@@ -178,9 +169,9 @@ class Group:
         living = await self.living()
         _, entries = await self._records()
         for entry in entries:
-            record = _record(entry)
-            if living.get(_id(self.prefix, entry)) != record.sequencer.revision:
-                gone = Test(holder_key(record.sequencer.path, record.handle), "create_revision", "!=", record.sequencer.revision)
+            said = said_in(entry, "member")
+            if living.get(_id(self.prefix, entry)) != said.sequencer.revision:
+                gone = Test(said.holder_key, "create_revision", "!=", said.sequencer.revision)
                 same = Test(entry.key, "mod_revision", "==", entry.mod_revision)
                 await self.keys.multiop([gone, same], [Delete(entry.key)])
 
@@ -195,20 +186,8 @@ def own_id() -> str:
     return f"{outside.name().replace('/', '-')[: ID_BYTES_MAX // 2].encode('ascii', 'replace').decode()}:{outside.random_bytes(4).hex()}"
 
 
-def written(handle: int, sequencer: Sequencer, value: bytes) -> bytes:
-    """What a member's key holds."""
-    return msgspec.msgpack.encode(_Record(handle, sequencer, value))
-
-
 def _id(prefix: bytes, entry: Entry) -> str:
     return entry.key.removeprefix(prefix).decode(errors="replace")
-
-
-def _record(entry: Entry) -> _Record:
-    try:
-        return msgspec.msgpack.decode(entry.value, type=_Record)
-    except msgspec.DecodeError:
-        raise ProtocolError(reason=f"the key {entry.key!r} holds something that no member wrote") from None
 
 
 def _check_id(name: str) -> None:

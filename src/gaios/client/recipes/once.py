@@ -22,6 +22,7 @@ from gaios.errors import ConfigurationError, NotDue
 
 Mark = Literal["end", "begin"]
 EVERY_MS_MAX: Final = 10 * 366 * 86_400_000
+"""Ten years: a longer period is a mistake."""
 
 
 class Turn(Held):

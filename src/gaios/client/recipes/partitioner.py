@@ -21,6 +21,7 @@ from gaios.client.recipes.group import Group
 from gaios.errors import ConfigurationError
 
 PARTITIONS_MAX: Final = 1_024
+"""A member that is alone holds so many locks, in one session."""
 Work = Callable[["Partition"], Awaitable[None]]
 
 

@@ -24,7 +24,9 @@ from gaios.client.recipes.waiting import change, either, news, take
 from gaios.errors import ConfigurationError, NotAcquired
 
 PRIORITY_MAX: Final = 999
+"""Three digits, so that keys order by it."""
 PRIORITY: Final = 100
+"""What is put without one: there is room before it and behind."""
 
 
 class Item(Held):

@@ -21,6 +21,7 @@ from gaios.client.recipes.waiting import news, take
 from gaios.errors import ConfigurationError, NotAcquired
 
 PERMITS_MAX: Final = 1_000
+"""Whoever takes one looks at the names of all that are held: one page."""
 
 
 class Permit(Held):
