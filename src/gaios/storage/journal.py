@@ -155,11 +155,11 @@ class Journal:
                 replaced.extend(record.decode_places(payload))
 
         found = scan(reader, numbers, identity, known, keep, lambda: len(records))
-        if found.damage is not None:
-            if found.damage.kind == "cell":
+        if found.fatal is not None:
+            if found.fatal.kind == "cell":
                 expected = promise.owner(identity.cell, identity.member)
-                raise AnotherCell(what=found.damage.file, found=found.damage.detail, expected=expected)
-            raise refusal(found.damage)
+                raise AnotherCell(what=found.fatal.file, found=found.fatal.detail, expected=expected)
+            raise refusal(found.fatal)
         last = found.segments[-1]
         left = {name: reader.size(name) for name in (*KEPT, MADE) if name in names}
         journal = cls(identity, found.tail, last.size, copy, segment_bytes, indexes, Spares(segment_bytes, left))

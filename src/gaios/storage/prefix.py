@@ -21,7 +21,7 @@ from gaios.storage.words import Damage, Place, Problem, Reader, Record
 
 
 class Hole(NamedTuple):
-    """Where damage stands that a record of repair names."""
+    """Stands among the records for damage that was repaired, or that hides none."""
 
     record: Record | None
     """What an intact header tells of the one record that stood there; None: any may have."""
@@ -33,7 +33,7 @@ class Survey(NamedTuple):
     holes: dict[tuple[int, int], Damage]
     """Damage that was repaired, or hides nothing; by segment and first byte."""
     broken: Problem | None
-    """The first that was not, or the writer was quicker than the reader: another look tells."""
+    """The first damage that was not repaired. It may be none: where the writer was quicker than the reader another look tells."""
     records: int
     """Intact ones, without marks."""
 
@@ -56,11 +56,14 @@ def survey(reader: Reader) -> Survey:
     damaged = judged(found.damaged, replaced)
     bad = next((each for each in damaged if each.lost and not each.is_repaired), None)
     first = Problem(segment.name(bad.segment), bad.start, bad.kind, bad.detail) if bad is not None else None
-    return Survey({(each.segment, each.start): each for each in damaged if each.is_repaired or not each.lost}, found.damage or first, count)
+    return Survey({(each.segment, each.start): each for each in damaged if each.is_repaired or not each.lost}, found.fatal or first, count)
 
 
-def mended(reader: Reader, holes: dict[tuple[int, int], Damage]) -> Iterator[Record | Hole]:
-    """The records, without marks, across these holes; none where nothing intact tells whose directory it is."""
+def records_across(reader: Reader, holes: dict[tuple[int, int], Damage]) -> Iterator[Record | Hole]:
+    """The log's records in order, without marks, and a `Hole` where damage stands that `survey` found to be repaired or to hide nothing.
+
+    None where nothing intact tells whose directory it is; they end where anything else cannot be read.
+    """
     identity = owner(reader)
     if identity is None:
         return

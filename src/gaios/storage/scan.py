@@ -49,12 +49,12 @@ class Scan:
     """Files behind the end: prepared and never begun, or cut as a whole."""
     cut: Problem | None = None
     """The unfinished write, if there is one."""
-    damage: Problem | None = None
-    """Why nobody can tell what the log held: a start refuses it."""
+    fatal: Problem | None = None
+    """Damage of which nobody can tell what it hides: a start refuses the log."""
     damaged: list[Damage] = field(default_factory=list)
-    """What was durable and is not there any more, in order; what it was is known, or bounded by what stands around it."""
+    """Damage that a start can go on from, in order: what it hides is known, or bounded by what stands around it."""
     rest: int = 0
-    """Behind the last byte of the last segment that is not zero, or behind its last record."""
+    """Where, in the last segment, zeros begin that go on to its end: behind its last record, or behind what of a cut write stands there."""
 
 
 def scan(
@@ -89,11 +89,11 @@ class _Scanner:
         self.crc_seed = record.seed(identity)
         self.found = Scan()
         self.open: list[int] = []
-        """Which of the damages found no intact record follows yet: without one nobody can tell how much is lost."""
+        """Indexes into `found.damaged` of those that no intact record follows yet: until one does, nobody can tell how much they hide."""
         self.counted = 0
-        """Of the damages found before this one it is known how many records they hide."""
+        """How many of `found.damaged`, from the first on, have their number of hidden records: a later record's number told it."""
         self.reason = ""
-        """Why the fault that was judged last is damage."""
+        """Why the fault that was judged last is damage, for its detail."""
 
     def run(self) -> Scan:
         """All segments, or until the log ends."""
@@ -110,7 +110,7 @@ class _Scanner:
             self._give_up()
         elif self.known.batch >= tail.next_batch:
             detail = f"the log ends with batch {tail.batch}, but the promise copies say that batch {self.known.batch} was synced"
-            self.found.damage = Problem(segment.name(tail.segment or self.known.first), tail.offset, "lost", detail)
+            self.found.fatal = Problem(segment.name(tail.segment or self.known.first), tail.offset, "lost", detail)
         return self.found
 
     def _segment(self, index: int, number: int) -> bool:
@@ -127,7 +127,7 @@ class _Scanner:
         elif not self._is_damage(fault, data, found.tail, index):
             return self._end(fault, data, index)
         elif not self._enter(fault, data, inside, index):
-            return found.damage is None
+            return found.fatal is None
         end = written(data)
         while True:
             start = inside.offset
@@ -148,7 +148,7 @@ class _Scanner:
                 return self._end(fault, data, index)
             if not self._skip(fault, data, inside):
                 break
-        if found.damage is not None:
+        if found.fatal is not None:
             return False
         found.tail = inside
         found.segments.append(Segment(file, len(data), inside.offset))
@@ -247,19 +247,19 @@ class _Scanner:
         self.found.damaged.append(damage)
 
     def _count(self, lost: int) -> None:
-        """What is intact behind the newest damage tells how many records are lost before it."""
+        """An intact record behind the newest damage tells by its number that so many are lost since the one before."""
         for index in self.open:
             if index >= self.counted:
                 self.found.damaged[index] = self.found.damaged[index]._replace(lost=lost)
         self.counted = len(self.found.damaged)
 
     def _refuse(self, problem: Problem) -> None:
-        self.found.damage = problem._replace(detail=self._detail(problem))
+        self.found.fatal = problem._replace(detail=self._detail(problem))
 
     def _give_up(self) -> None:
-        """Nothing intact follows the last damage: how much is lost, nobody can tell."""
+        """The log ended with damage that nothing intact follows: how much is lost, nobody can tell."""
         worst = self.found.damaged[self.open[0]]
-        self.found.damage = Problem(segment.name(worst.segment), worst.start, worst.kind, worst.detail)
+        self.found.fatal = Problem(segment.name(worst.segment), worst.start, worst.kind, worst.detail)
 
     def _end(self, fault: Fault, data: bytes, index: int) -> bool:
         """The log ends here: with an unfinished write, or with nothing."""

@@ -60,10 +60,10 @@ def verify(reader: Reader) -> list[Problem]:
     found = scan(reader, numbers, identity, known, note)
     if found.cut is not None:
         problems.append(found.cut)
-    if found.damage is None:
+    if found.fatal is None:
         return problems + [_told(damage) for damage in judged(found.damaged, replaced)]
     told = [_told(damage) for damage in judged(found.damaged, replaced)]
-    return [*problems, *(problem for problem in told if problem[:2] != found.damage[:2]), _fatal(found.damage)]
+    return [*problems, *(problem for problem in told if problem[:2] != found.fatal[:2]), _fatal(found.fatal)]
 
 
 def _of_copies(problem: Problem, other: bool) -> Problem:
