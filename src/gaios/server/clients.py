@@ -11,7 +11,7 @@ from typing import Final, Protocol, cast
 from gaios.errors import Error, Overloaded, ProtocolError
 from gaios.server.links import keep_alive
 from gaios.server.logs import Logger
-from gaios.transport import Hello, Listener, encode_goodbye, refuse
+from gaios.transport import Listener, encode_goodbye, refuse
 
 HELLO_S: Final = 15.0
 """A client of a busy machine may need seconds from one turn of its loop to the next; cut, it would only dial again."""
@@ -29,8 +29,8 @@ class Hub(Protocol):
 
     cell: bytes
 
-    def client_arrived(self, connection: "ClientConnection", hello: Hello) -> bytes:
-        """The WELCOME, or an error raised."""
+    def client_arrived(self, connection: "ClientConnection") -> bytes:
+        """A client's HELLO came: the WELCOME, or an error raised."""
 
     def client_frames(self, connection: "ClientConnection", frames: list[Frame]) -> None:
         """Frames came."""
@@ -110,7 +110,7 @@ class ClientConnection(asyncio.Protocol):
             elif listener.hello is not None and self.transport is not None:
                 if listener.hello.role != "client":
                     raise ProtocolError(reason="this is the client port")
-                self.transport.write(self._hub.client_arrived(self, listener.hello))
+                self.transport.write(self._hub.client_arrived(self))
                 keep_alive(self.transport, 30.0)
         except Error as error:
             self.close(error)

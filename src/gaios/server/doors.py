@@ -164,9 +164,8 @@ class Doors:
         connection = self.clients[self._numbers] = ClientConnection(self, self._numbers, self._log)
         return connection
 
-    def client_arrived(self, connection: ClientConnection, hello: Hello) -> bytes:
-        """A client's HELLO."""
-        del hello
+    def client_arrived(self, connection: ClientConnection) -> bytes:
+        """A client's HELLO came: the WELCOME to it."""
         node = self._turns.node
         node.client_came(connection.number)
         serving, master = node.standing()

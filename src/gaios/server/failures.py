@@ -22,7 +22,8 @@ TAIL_BYTES: Final = 65_536
 """What is read of a log: its last words are one line."""
 _LINE: Final = re.compile(r"[0-9:.]+ (debug|info|warning|error) +[a-z_]+( |$)|\{")
 _EXIT: Final = re.compile(r" error +exit .*?\breason=(?P<reason>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\S+)")
-_USAGE, _STATE = 2, 4
+_STATE: Final = 4
+"""The exit code of a replica whose state or disk is not to be trusted (__main__.py)."""
 
 
 class Failure(NamedTuple):

@@ -51,7 +51,7 @@ class Life:
 
     def __init__(self, cell: Cell, disk: Disk, module: Any, start: Start) -> None:  # noqa: ANN401 (a generated module)
         self.start, self.me = start, start.member
-        self._cell, self._disk, self._module = cell, disk, module
+        self._cell, self._disk = cell, disk
         self._out = module.Out()
         self._core = module.Participant(start.member, start.voters)
         accepted = {slot: (ballot, value) for slot, ballot, value in start.accepted}

@@ -101,7 +101,10 @@ _members = msgspec.msgpack.Decoder(Annotated[list[_Address], msgspec.Meta(max_le
 
 
 class Hello(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who dials, and what it speaks. A client leaves all but the first two at their defaults, and `cell` until it knows it.  [SAFETY 4]"""
+    """Who dials, and what it speaks. A client leaves all but the first two at their defaults, and `cell` until it knows it.  [SAFETY 4]
+
+    Nobody fills `software` yet, here and in `Welcome`, nor the `config` of a `Welcome`: frames of peers say theirs.
+    """
 
     role: Literal["client", "peer"]
     versions: tuple[_Natural, _Natural] = (VERSION_MIN, VERSION_MAX)
