@@ -38,7 +38,7 @@ class Keeper:
     def __init__(self, cell: LocalCell, replica: int, changed: Callable[[], None], log: Logger) -> None:
         self.replica = replica
         self.state = "stopped"
-        """`running`, `waiting` (for its restart), `stopped`, or `failed` (for good)."""
+        """`running`, `stopping` (it was asked to end), `stopped`, `waiting` (for its restart), or `failed` (for good)."""
         self.pid = 0
         self.code: int | None = None
         self.reason = ""
@@ -227,4 +227,4 @@ def _log_file(path: "os.PathLike[str]") -> IO[bytes]:
     with contextlib.suppress(OSError):
         if os.path.getsize(path) > LOG_BYTES_MAX:  # noqa: PTH202 (one call)
             os.replace(path, f"{os.fspath(path)}.old")  # noqa: PTH105
-    return open(path, "ab")  # noqa: PTH123 (the caller's `with` closes it)
+    return open(path, "ab")  # noqa: PTH123 (the keeper closes it when the replica has ended)
