@@ -62,7 +62,7 @@ class Rotten(NamedTuple):
 
 
 class _Hole:
-    """Slots that may have been accepted where nothing can be read."""
+    """A place of the log that cannot be read, and the slots that may have been accepted there."""
 
     def __init__(self, rotten: Rotten, number: int, low: int) -> None:
         self.place, self.lost, self.is_repaired = rotten.place, rotten.lost, rotten.is_repaired
@@ -88,7 +88,7 @@ class _Hole:
 
 
 class _Holes:
-    """All of one log, in order, and what stands behind each."""
+    """All holes of one log, in order, and what the records behind each tell of it."""
 
     def __init__(self) -> None:
         self.all: list[_Hole] = []

@@ -40,7 +40,7 @@ RECHECK_RECORDS: Final = 1_000
 
 
 class Phase(Enum):
-    """See the module."""
+    """How far a replica trusts its own database; the module draws how one leads to another."""
 
     SOUND = "sound"
     REBUILDING = "rebuilding"
@@ -49,7 +49,7 @@ class Phase(Enum):
 
 
 class Evidence(NamedTuple):
-    """For whoever looks into it later."""
+    """A database that turned out to be wrong, as it was, for whoever looks into it later."""
 
     name: str
     head: dict[str, Any]
@@ -61,7 +61,7 @@ class Evidence(NamedTuple):
 
 
 class Doubt:
-    """One replica's."""
+    """Whether one replica may trust its own database: what it compared with the others, and what it does about a difference."""
 
     def __init__(self, steps: Steps, applier: Applier, options: Options, me: int, boot: int, roster: Roster, now: int) -> None:
         self.sums = Sums[Sum](me, roster)

@@ -36,7 +36,7 @@ _Samples = deque[tuple[int, int]]
 
 
 class Pace:
-    """One replica's, over all its reigns."""
+    """How quick one replica's disk was as master, beside the others': over all its reigns."""
 
     def __init__(self, roster: Roster, now: int) -> None:
         self._roster = roster

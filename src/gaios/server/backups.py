@@ -26,7 +26,7 @@ LONGEST_S: Final = 3_600.0
 
 
 class Backups:
-    """See the module."""
+    """Has a backup made whenever this replica is master and it is time; knows how the newest one went."""
 
     def __init__(self, settings: Backup, directory: str, is_master: Callable[[], bool], log: Logger) -> None:
         self._settings, self._directory, self._is_master, self._log = settings, directory, is_master, log

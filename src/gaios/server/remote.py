@@ -38,7 +38,7 @@ Here = Callable[[Callable[[int], None]], Callable[[], None]]
 
 
 class Remote:
-    """See the module."""
+    """Questions to the store of backups, on their way, and the thread that asks them."""
 
     def __init__(self, url: str, cell: str, node: Node, log: Logger) -> None:
         """`cell` is this cell's id in hexadecimal; `node` is told what the store says, and what ails it."""

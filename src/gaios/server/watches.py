@@ -58,7 +58,7 @@ class Watches:
         return encode_events(request, first, ())
 
     def shut(self, error: errors.Error) -> list[ToClient]:
-        """The database must not be read: all end."""
+        """The database must not be read: every watch ends with this error. The frames that say so."""
         ended = [(connection, encode_watch_end(request, error)) for connection, requests in self._requests.items() for request in requests]
         self._requests.clear()
         self._is_shut, self._due, self._progress_at = True, False, FAR

@@ -79,7 +79,7 @@ def scan(
 
 
 class _Scanner:
-    """One reading of a log, from its first segment on."""
+    """One reading of a log, from its first segment to where it ends or cannot be followed."""
 
     def __init__(
         self, reader: Reader, numbers: list[int], identity: Identity, known: Pin, visit: Visit | None, position: Callable[[], int]
