@@ -211,21 +211,7 @@ def fold(found: Recovered, records: Iterable[Record]) -> Recovered:
                     found.proved.discard(slot)
             found.snapshots[slot] = payload
         elif kind == RecordKind.STATE:
-            state = decode_state(payload)
-            found.promised = max(found.promised, state.promised)
-            found.longest_ns = max(found.longest_ns, state.longest_ns)
-            found.chosen = max(found.chosen, state.chosen)
-            found.truncated = max(found.truncated, state.truncated)
-            found.quarantine = state.quarantine
-            found.silent_through = max(found.silent_through, state.silent_through)
-            _govern(found, state.chosen, *state.governs)
-            for at, accepted_in, value in state.accepted:
-                accepted[at] = (accepted_in, value)
-                faulty.pop(at, None)
-            for at, ballot_at in state.faulty:
-                accepted.pop(at, None)
-                faulty[at] = max(ballot_at, faulty.get(at, 0))
-            found.boots.update(state.boots)
+            _fold_state(found, decode_state(payload))
         elif kind == RecordKind.BOOT:
             found.boots[slot] = _boot.decode(payload)
         elif kind == RecordKind.QUARANTINE:
@@ -240,6 +226,24 @@ def fold(found: Recovered, records: Iterable[Record]) -> Recovered:
     # The mark was durable when it was truncated, and may stand in a segment that went with that.
     found.chosen = max(found.chosen, found.truncated)
     return found
+
+
+def _fold_state(found: Recovered, state: State) -> None:
+    """Take up a full state record: what it says of a slot is newer than any record before it."""
+    found.promised = max(found.promised, state.promised)
+    found.longest_ns = max(found.longest_ns, state.longest_ns)
+    found.chosen = max(found.chosen, state.chosen)
+    found.truncated = max(found.truncated, state.truncated)
+    found.quarantine = state.quarantine
+    found.silent_through = max(found.silent_through, state.silent_through)
+    _govern(found, state.chosen, *state.governs)
+    for slot, ballot, value in state.accepted:
+        found.accepted[slot] = (ballot, value)
+        found.faulty.pop(slot, None)
+    for slot, ballot in state.faulty:
+        found.accepted.pop(slot, None)
+        found.faulty[slot] = max(ballot, found.faulty.get(slot, 0))
+    found.boots.update(state.boots)
 
 
 def _govern(found: Recovered, at: int, slot: int, value: bytes) -> None:

@@ -331,6 +331,27 @@ class Replica(Hearing):
             self._steps.take((core.RECOVER,), self.me, now)
         if not self._may_go_on:
             self._stand_down(now)
+        self._begin_or_end_reign(now)
+        if self._can_apply:
+            self._apply(now)
+            if not self._may_go_on:
+                self._stand_down(now)
+        if reign.ballot and self._bow_out():
+            self.retire(now)
+        reign.retry_reads(now)
+        if self._has_begun and self.space.room != Room.NONE:  # else what came could not be written down
+            self._ask_for_missing(now)
+        if self._leave_by:
+            self._leave_if_due(now)
+        if self._leave_by or self.space.is_uneven or not self._proposes:
+            self._look_at_disks(now)
+        self._changes.decide(now)
+        self._steps.rest(now)
+        self.boots.rest(now)
+
+    def _begin_or_end_reign(self, now: int) -> None:
+        """The reign follows the core, which leads or does no more; who neither leads nor campaigns sends away what waits for a master."""
+        participant, reign = self.core, self._reign
         leads = participant.leads()
         if reign.ballot and not (leads and participant.bal == reign.ballot):
             reign.end()
@@ -342,27 +363,17 @@ class Replica(Hearing):
             self.gauge.begin(now)
         elif not reign.ballot and not self._is_candidate:
             reign.refuse_waiting()
-        if self._can_apply:
-            self._apply(now)
-            if not self._may_go_on:
-                self._stand_down(now)
-        if reign.ballot and self._bow_out():
-            self.retire(now)
-        reign.retry_reads(now)
-        if self._has_begun and not reign.ballot and self._catchup.known > participant.chosen and self.space.room != Room.NONE:
-            if self._catchup.wants_base(now, participant.chosen):
+
+    def _ask_for_missing(self, now: int) -> None:
+        """Ask peers for chosen values: for the next ones, unless this replica leads, and for those whose records are damaged here."""
+        chosen = self.core.chosen
+        if not self._reign.ballot and self._catchup.known > chosen:
+            if self._catchup.wants_base(now, chosen):
                 self._steps.output.at_once.append((OTHERS, (WANT, 1)))
-            source, slots = self._catchup.wanted(now, participant.chosen)
+            source, slots = self._catchup.wanted(now, chosen)
             for slot in slots:
                 self._steps.take((core.SEEK, slot, source), self.me, now)
-        if self._has_begun and participant.faulty and self.space.room != Room.NONE:
+        if self.core.faulty:
             source, missing = self._repair.wanted(now)
             for slot in missing:
                 self._steps.take((core.SEEK, slot, source), self.me, now)
-        if self._leave_by:
-            self._leave_if_due(now)
-        if self._leave_by or self.space.is_uneven or not self._proposes:
-            self._look_at_disks(now)
-        self._changes.decide(now)
-        self._steps.rest(now)
-        self.boots.rest(now)

@@ -77,28 +77,11 @@ class Keeper:
         if self.state == "running":
             return
         home = self._cell.replica_dir(self.replica)
-        try:
-            there = stat.S_ISDIR(home.stat().st_mode)
-        except FileNotFoundError:
-            there = False
-        except OSError as error:
-            self._fail(f"{home}: {error.strerror}")
+        if problem := _why_not(home):
+            self._fail(problem)
             return
-        if not there:
-            self._fail(f"{home} is missing; it is never started empty")
-            return
-        command = [
-            sys.executable,
-            "-P",
-            "-m",
-            "gaios.server",
-            "--config",
-            str(self._cell.manifest),
-            "--dir",
-            str(home),
-            "--id",
-            str(self.replica),
-        ]
+        told = ("--config", str(self._cell.manifest), "--dir", str(home), "--id", str(self.replica))
+        command = [sys.executable, "-P", "-m", "gaios.server", *told]
         log = self._open_log(home / "log")
         environment = os.environ | self.settings
         try:
@@ -221,6 +204,17 @@ class Keeper:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _why_not(home: Path) -> str:
+    """Why no replica can be started on a directory; empty: one can."""
+    try:
+        is_there = stat.S_ISDIR(home.stat().st_mode)
+    except FileNotFoundError:
+        is_there = False
+    except OSError as error:
+        return f"{home}: {error.strerror}"
+    return "" if is_there else f"{home} is missing; it is never started empty"
 
 
 def _log_file(path: "os.PathLike[str]") -> IO[bytes]:
