@@ -56,7 +56,7 @@ def test_a_quarantine_stands_in_the_copies_and_in_a_record() -> None:
 
 
 def test_a_silence_stands_in_the_copies_until_what_ended_it_is_durable() -> None:
-    """They are written before the records of their batch: a torn one may lose what was learnt, and must not lose the silence with it."""
+    """They are written before the records of their batch: a torn one may lose what was learned, and must not lose the silence with it."""
     under_test = steps(2)
     under_test.silent_through = 1
     under_test.take((core.CHOSEN, 1, BALLOT, b"v"), 1, 0)

@@ -1,12 +1,13 @@
 """What a replica remembers through a crash, as records, and how a start folds them back.  [SAFETY 5, 7, 11, 15]
 
-    copies   newest ballot promised or learnt of, longest lease term granted, boot, nonce, feature level (two files, by storage/);
-             while it is so: that the database is doubted, that nothing may be said
+    copies   newest ballot promised or learned of, longest lease term granted, boot, nonce, feature level (two files, by storage/);
+             also that the database is doubted, and through which slot nothing may be said, for as long as that is so
     STATE    all of it, and every accepted value above `chosen`              (first in each segment)
     ACCEPT   slot, ballot, value
     CHOSEN   every slot through this one is chosen as last recorded, and the chain's hash there   (lazily written);
-             where others have a ballot, the highest slot that was accepted, or may have been
-    TRUNCATE slots through this one were dropped; its ballot and payload: behind which slot which configuration governs there
+             in place of a ballot: the highest slot that was accepted, or may have been
+    TRUNCATE slots through this one were dropped. The configuration that governs there is its payload, and the slot behind which it began
+             to govern stands in place of a ballot
     BOOT     a member's newest boot, and the newest of its acknowledgements that were seen: a peer's, or this replica's once registered
     SNAPSHOT the snapshot behind this slot is durable: its handle                 (behind the mark that its slot is chosen);
              again, with 1 for a ballot: a majority has the same one              (proofs.py)
@@ -138,7 +139,7 @@ class Recovered(msgspec.Struct):
     waiting: dict[Place, set[int]] = {}
     """Damaged places of the log, each with the slots that are to be written anew before it is needed no more."""
     alone: set[int] = set()
-    """Slots whose value stands in a state record alone, because their own is damaged: they are to be written again."""
+    """Slots whose value stands in a state record alone, because their own record is damaged: their values are to be written again."""
     silent_through: int = 0
     """Until every slot through this one is chosen, nothing may be promised or voted for: nobody can tell what was accepted up to there."""
     forgot_boots: bool = False

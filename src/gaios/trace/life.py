@@ -315,7 +315,7 @@ class Life:
             raise Illegal("V3 persist, then say", "the names that a start finds synced in its first batch", f"{batch.operations}")
         self._has_written = True
         self._disk.hand(batch)
-        newest = max(participant.promised, self._newest)  # what was learnt counts: log/steps.py
+        newest = max(participant.promised, self._newest)  # what was learned counts: log/steps.py
         if batch.copies is not None and batch.copies != (newest, participant.longest, self.start.boot, self.start.nonce):
             expected = f"copies of promise {newest}, longest term {participant.longest} ns, boot {self.start.boot}"
             raise Illegal("V3 what is written", expected, f"{batch.copies}")
