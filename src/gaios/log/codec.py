@@ -66,16 +66,22 @@ NEWS: Final = 113
 [SAFETY 18]"""
 CONFIGURATION_BYTES_MAX: Final = 4_096
 FEATURE: Final = 119
-"""(FEATURE, stamp, highest): which feature level do you support? `highest` is 0; or the answer, with the question's stamp."""
+"""(FEATURE, stamp, highest): with 0 for `highest`, which feature level do you support? Else the answer, with its question's stamp."""
 STAND: Final = 118
 """(STAND, chosen, ailments): how the sender is, for its master's gauge, see `gauge.Ailment`."""
 FRAME_MESSAGES_MAX: Final = 4_096
+"""Four times what a sender puts into one (server/outbox.py)."""
 _WORD: Final = 1 << 63
+"""Numbers on the wire are below this, and so fit everybody's integers."""
 BALLOT_END: Final = 1 << 62
 SLOT_END: Final = 1 << 62
+"""No cell reaches such a ballot, or such a slot, in its life (rule 3)."""
 _OWNERS: Final = frozenset({core.PREPARE, core.ACCEPT, core.LEARN, core.HEARTBEAT, core.RELEASE})
+"""What only the owner of a ballot says."""
 _SLOT_THIRD: Final = frozenset({core.PROMISE, core.ACCEPT, core.ACCEPTED, core.LEARN})
+"""What has a slot for its third field, behind ballot and configuration."""
 _TERMED: Final = frozenset({core.HEARTBEAT, core.GRANT})
+"""What tells of a lease, with its term for the fourth field."""
 
 Message = tuple[Any, ...]
 _encoder = msgspec.msgpack.Encoder()
