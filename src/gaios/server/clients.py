@@ -46,7 +46,7 @@ class Hub(Protocol):
 
 
 class ClientConnection(asyncio.Protocol):
-    """One client."""
+    """One client's connection."""
 
     __slots__ = (
         "_hub",
@@ -72,13 +72,13 @@ class ClientConnection(asyncio.Protocol):
         self.paused_s = 0.0
         self.heard_s = 0.0
         self.has_spoken = False
-        """Since the last check; which then says when, to the second."""
+        """Whether anything came since the last `check`, which then sets `heard_s`: once a second, instead of at each piece."""
         self.queued = 0
         """Pieces of its frames that came and are not handed on yet."""
         self.waiting: list[Frame] = []
         """Frames that are handed on when it reads again."""
         self.is_throttled = False
-        """Nothing is read until they are."""
+        """Whether nothing is read until those are handed on."""
 
     @property
     def is_gone(self) -> bool:

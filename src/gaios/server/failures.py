@@ -94,7 +94,7 @@ def check_down(cell: LocalCell, down: Collection[int]) -> None:
 
 
 def check_hope(cell: LocalCell, told: States, *, rest_stops: bool = False) -> None:
-    """Nothing, while the cell may still come to acknowledge a write.
+    """Raise what is wrong, unless the cell may still come to acknowledge a write.
 
     Args:
         cell: Which.

@@ -171,6 +171,8 @@ class Events(NamedTuple):
     events: tuple[Event, ...]
 
 
+_SUBMIT, _READ, _ANSWERED = int(Kind.SUBMIT), int(Kind.READ), int(Kind.ANSWER)
+"""Plain numbers: an enumeration's member costs more to encode, and these are encoded at every request."""
 _REQUEST = struct.Struct("<Q")
 _ANSWER = struct.Struct("<QBQI")
 _PONG = struct.Struct("<QB")
@@ -219,7 +221,7 @@ def decode_goodbye(body: bytes) -> Error:
 
 def encode_submit(request: int, entry: bytes) -> bytes:
     """SUBMIT."""
-    return encode(16, _REQUEST.pack(request) + entry)
+    return encode(_SUBMIT, _REQUEST.pack(request) + entry)
 
 
 def encode_change(request: int, configuration: bytes) -> bytes:
@@ -229,7 +231,7 @@ def encode_change(request: int, configuration: bytes) -> bytes:
 
 def encode_read(request: int, question: bytes) -> bytes:
     """READ."""
-    return encode(17, _REQUEST.pack(request) + question)
+    return encode(_READ, _REQUEST.pack(request) + question)
 
 
 def decode_submit(body: bytes) -> tuple[int, bytes]:
@@ -269,7 +271,7 @@ def decode_request(body: bytes) -> int:
 
 def encode_answer(request: int, status: int, slot: int, index: int, body: bytes) -> bytes:
     """ANSWER."""
-    return encode(32, _ANSWER.pack(request, status, slot, index) + body)
+    return encode(_ANSWERED, _ANSWER.pack(request, status, slot, index) + body)
 
 
 def decode_answer(body: bytes) -> Answer:
