@@ -81,7 +81,7 @@ def test_a_cell_that_lost_its_manifest_is_not_an_unfinished_creation(tmp_path: P
     assert (tmp_path / "replica-1" / directory.MANIFEST).exists()
 
 
-def test_somebody_elses_directory_is_leftalone(tmp_path: Path) -> None:
+def test_somebody_elses_directory_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("x")
     with pytest.raises(ConfigurationError, match=r"thesis\.txt"):
         local.open_or_create(tmp_path)

@@ -132,7 +132,7 @@ def test_a_write_without_progress_is_a_failure(disk: Disk, monkeypatch: pytest.M
 
 
 def test_short_reads_are_continued(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As short writes."""
+    """The kernel may give less than it was asked for."""
     disk.execute_now([Create("file", 0), Write("file", 0, bytes(range(100)))])
     pread = os.pread
     monkeypatch.setattr(os, "pread", lambda descriptor, length, offset: pread(descriptor, min(length, 7), offset))

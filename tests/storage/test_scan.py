@@ -191,7 +191,7 @@ def test_a_record_of_the_wrong_batch_is_never_cut() -> None:
 
 
 def test_a_segment_that_does_not_open_with_a_state_record_is_never_cut() -> None:
-    """As above.  [SAFETY 15]"""
+    """No unfinished write leaves such a segment behind: we wrote it wrongly.  [SAFETY 15]"""
     writer = Writer()
     writer.open(batch=1)
     writer.add(VALUE, 1, 0)
