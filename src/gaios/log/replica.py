@@ -111,14 +111,21 @@ class Replica(Hearing):
         self._election = Election(options, nonce, now)
         self._catchup = Catchup(options, roster.peers)
         self.raising = Raising(self._steps, self.applier, self.boots, options, me)
-        self._master = self._cached_bytes = 0
-        self._resend_due = self._boost_after = self._awake_ns = self._strays_due = now
+        self._master = 0
+        """The member whose heartbeat or proposal came last in the promised ballot; 0: none since this replica polled or led."""
+        self._resend_due = self._boost_after = self._strays_due = now
+        self._awake_ns = now
+        """When this process was last found to have slept: what did not happen before that proves nothing."""
         self._unsynced: deque[tuple[int, int]] = deque()
+        """Outputs whose records are not durable yet: their numbers, and when each was handed over."""
         self._chains = {slot: chain for slot, chain in recovered.chains.items() if slot > self.applied}
+        """The log's hashes that were recorded before this start: applying the log anew must come to the same."""
         self._evicted = recovered.truncated
+        """Values through this slot were taken out of memory once; the disk has those above what was truncated."""
         self._read: dict[int, bytes] = {}
         """Chosen values that came back from the disk, to be applied again."""
         self._asked = 0
+        """The slot for which the disk was asked last; 0: it gave that."""
         self.may_speak = False
         """Whether this boot is durable: whoever hears anything hears it, and it must not be given again after that.  [SAFETY 3, 5]"""
         self._is_blocked = False
@@ -126,6 +133,7 @@ class Replica(Hearing):
         self._seen = self.applied
         """Every slot through this one was applied once."""
         self._cached_bytes = sum([len(value) for slot, (_, value) in self.core.acc.items() if slot <= self.applied])
+        """Bytes of applied values in memory."""
         self._repair = Repair(self.core, options, roster)
         if recovered.waiting or recovered.faulty:
             self._steps.know_damage(recovered.waiting, recovered.faulty, now)

@@ -20,6 +20,7 @@ from gaios.server.config import Backup
 from gaios.server.logs import Logger
 
 LOOK_S: Final = 1.0
+"""Between two looks whether this replica is master and a backup is due."""
 RETRY_S: Final = 60.0
 LONGEST_S: Final = 3_600.0
 """A backup that takes longer than this, and than the time between two, is ended: its network hangs."""

@@ -34,7 +34,7 @@ HANGS_S: Final = 60.0
 WAITING_MAX: Final = 16
 """Questions that wait; of more the oldest is dropped: it is asked again."""
 Here = Callable[[Callable[[int], None]], Callable[[], None]]
-"""Makes of what is to be told on the loop's thread, with the time, something that another thread calls to have it told."""
+"""Turns a function that is to be called on the loop's thread, with the time, into one that another thread may call."""
 
 
 class Remote:
