@@ -145,9 +145,8 @@ class Replica(Hearing):
     def receive(self, now: int, member: int, boot: int, nonce: int, messages: list[Message]) -> bool:
         """A frame came from a member, in a boot of it; this replica's own `after` messages come back here too.
 
-        False: `output` has nothing more for it.
-
-        While the disk hangs nothing is heard: no answer could leave, and those that wait for it must not gather without bound.
+        Returns False where `output` has nothing more for it. While the disk hangs nothing is heard: no answer could leave, and those that
+        wait for it must not gather without bound.
 
         Raises:
             StateLost: a peer has seen a newer boot, or another one, of this replica, or remembers more of it than it does.
@@ -162,7 +161,7 @@ class Replica(Hearing):
                 self._hear_news(now, message)
                 if len(messages) == 1:
                     return bool(self._steps.output)
-        only = None if self.roster.lists(member) or member == self.me else ASKING | SUPPLYING
+        only = None if self.roster.lists(member) or member == self.me else ASKING | SUPPLYING  # what is heard of one who left
         if only is not None and not self.roster.was_given(member):
             return bool(self._steps.output)
         if member != self.me:
@@ -233,7 +232,7 @@ class Replica(Hearing):
         self._settle(now)
 
     def synced(self, now: int, number: int) -> bool:
-        """Every record through Output `number` is durable. False: `output` has nothing more for it."""
+        """Every record through Output `number` is durable. Returns False where `output` has nothing more for it."""
         while self._unsynced and self._unsynced[0][0] <= number:
             self._reign.pace.synced(now, self._unsynced.popleft()[1])
         self._steps.synced(number)
