@@ -143,7 +143,7 @@ def test_a_state_record_holds_everything_durable() -> None:
     under_test = steps(2)
     under_test.take((core.ACCEPT, BALLOT, 0, 1, b"v"), 1, 0)
     under_test.take((core.HEARTBEAT, BALLOT, 0, 5, 600), 1, 0)
-    found = recover(b"\x94\x00\x00\x00\x00", [under_test.state_record([])])
+    found = recover(encode(Copies()), [under_test.state_record([])])
     assert found.accepted == {1: (BALLOT, b"v")}
     assert (found.promised, found.longest_ns, found.chosen) == (BALLOT, 600, 0)
 
@@ -158,10 +158,10 @@ def test_a_state_record_claims_as_chosen_only_what_is_durably_marked() -> None:
     under_test.take((core.LEARN, newer, 0, 1), 3, 0)
     output = under_test.hand_over(0)
     assert output is not None
-    found = recover(b"\x94\x00\x00\x00\x00", [(RecordKind.ACCEPT, 1, BALLOT, b"old"), under_test.state_record([])])
+    found = recover(encode(Copies()), [(RecordKind.ACCEPT, 1, BALLOT, b"old"), under_test.state_record([])])
     assert (found.chosen, found.accepted) == (0, {1: (newer, b"chosen")})
     under_test.synced(output.number)
-    found = recover(b"\x94\x00\x00\x00\x00", [(RecordKind.ACCEPT, 1, newer, b"chosen"), under_test.state_record([])])
+    found = recover(encode(Copies()), [(RecordKind.ACCEPT, 1, newer, b"chosen"), under_test.state_record([])])
     assert (found.chosen, found.accepted) == (1, {1: (newer, b"chosen")})
 
 

@@ -11,7 +11,6 @@ from gaios.configuration import as_value, decode, of_value
 from gaios.log.applier import extend
 from gaios.log.belonging import Belonging
 from gaios.log.codec import OFFER, Message
-from gaios.log.options import Options
 from gaios.log.records import encode
 from gaios.log.snapshots import Capture, Handle, Unpacked, encode_handle
 from gaios.paxos import core
@@ -23,7 +22,6 @@ DROPPED_SLOTS: Final = 10_000
 class Applying(Belonging):
     """The part of a `Replica` that deals with what is chosen."""
 
-    options: Options
     _chains: dict[int, bytes]
     _evicted: int
     _cached_bytes: int

@@ -12,7 +12,7 @@ from collections import deque
 from gaios import errors
 from gaios.log.belonging import Belonging
 from gaios.log.codec import POLL, POLLED, Message
-from gaios.log.options import MS, Options
+from gaios.log.options import MS
 from gaios.log.output import OTHERS
 from gaios.log.space import Room
 from gaios.log.steps import FAR
@@ -22,7 +22,6 @@ from gaios.paxos import core
 class Electing(Belonging):
     """The part of a `Replica` that seeks mastership, and gives it up."""
 
-    options: Options
     polls: int
     handovers: int
     _unsynced: deque[tuple[int, int]]

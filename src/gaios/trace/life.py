@@ -161,12 +161,7 @@ class Life:
         if tag == core.INSTALL and step.fired:
             insort(self._governs, (event[1], event[2]), key=itemgetter(0))
         fired = participant.step(event, step.src, step.now, out)
-        if fired != step.fired:
-            raise Illegal("V2 a step is reproducible", f"{shown(event)} {_fired(fired)}", _fired(step.fired))
-        if encode(out.writes) != encode(step.writes):
-            raise Illegal("V2 a step is reproducible", f"{shown(event)} to write {shown_writes(out.writes)}", shown_writes(step.writes))
-        if encode(out.sends) != encode(step.sends):
-            raise Illegal("V2 a step is reproducible", f"{shown(event)} to send {shown_sends(out.sends)}", shown_sends(step.sends))
+        self._check_same(step, event, fired)
         while out.writes:
             self._wanted(number, out.writes.pop(0))
         while out.sends:
@@ -186,6 +181,16 @@ class Life:
             self._cell.believed(slot, *participant.acc[slot])
         if participant.leads():
             self._led[participant.bal] = participant.chosen
+
+    def _check_same(self, step: Step, event: Any, fired: bool) -> None:  # noqa: ANN401 (an event)
+        """The text makes of the step what was recorded of it."""
+        out, rule = self._out, "V2 a step is reproducible"
+        if fired != step.fired:
+            raise Illegal(rule, f"{shown(event)} {_fired(fired)}", _fired(step.fired))
+        if encode(out.writes) != encode(step.writes):
+            raise Illegal(rule, f"{shown(event)} to write {shown_writes(out.writes)}", shown_writes(step.writes))
+        if encode(out.sends) != encode(step.sends):
+            raise Illegal(rule, f"{shown(event)} to send {shown_sends(out.sends)}", shown_sends(step.sends))
 
     def _governing(self, slot: int, said: tuple[int, bytes] = (0, b"")) -> tuple[int, bytes]:
         """What a record says of the configuration at a slot, or should: after a start that was not sure it may be that this is lost."""
