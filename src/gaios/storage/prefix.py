@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 from gaios.storage import record, segment
 from gaios.storage.copies import Pin
-from gaios.storage.record import MARK, REPAIR, Header, decode_places
-from gaios.storage.scan import judged, scan
+from gaios.storage.record import MARK, Header
+from gaios.storage.scan import scan
 from gaios.storage.tail import Tail, fault_of_opening, walk
 from gaios.storage.verify import owner
-from gaios.storage.words import Damage, Place, Problem, Reader, Record
+from gaios.storage.words import Damage, Problem, Reader, Record
 
 
 class Hole(NamedTuple):
@@ -43,20 +43,17 @@ def survey(reader: Reader) -> Survey:
     identity, numbers = owner(reader), segment.numbers(reader.names())
     if identity is None or not numbers:
         return Survey({}, None, 0)
-    replaced: list[Place] = []
     count = 0
 
-    def note(header: Header, payload: bytes) -> None:
+    def note(header: Header, _payload: bytes) -> None:
         nonlocal count
         count += header.kind != MARK
-        if header.kind == REPAIR:
-            replaced.extend(decode_places(payload))
 
     found = scan(reader, numbers, identity, Pin(0, numbers[0], 0), note)
-    damaged = judged(found.damaged, replaced)
-    bad = next((each for each in damaged if each.lost and not each.is_repaired), None)
+    bad = next((each for each in found.damaged if each.lost and not each.is_repaired), None)
     first = Problem(segment.name(bad.segment), bad.start, bad.kind, bad.detail) if bad is not None else None
-    return Survey({(each.segment, each.start): each for each in damaged if each.is_repaired or not each.lost}, found.fatal or first, count)
+    holes = {(each.segment, each.start): each for each in found.damaged if each.is_repaired or not each.lost}
+    return Survey(holes, found.fatal or first, count)
 
 
 def records_across(reader: Reader, holes: dict[tuple[int, int], Damage]) -> Iterator[Record | Hole]:

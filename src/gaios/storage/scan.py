@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from gaios.storage import record, segment
 from gaios.storage.copies import NO_PIN, Pin
-from gaios.storage.record import Header
+from gaios.storage.record import REPAIR, Header
 from gaios.storage.segment import OPENING_BYTES
 from gaios.storage.tail import Fault, Tail, fault_of_opening, fault_of_record, walk, written
 from gaios.storage.words import Damage, Identity, Place, Problem, Reader, Record
@@ -52,7 +52,7 @@ class Scan:
     fatal: Problem | None = None
     """Damage of which nobody can tell what it hides: a start refuses the log."""
     damaged: list[Damage] = field(default_factory=list)
-    """Damage that a start can go on from, in order: what it hides is known, or bounded by what stands around it."""
+    """Damage that a start can go on from, in order: what it hides is known, or bounded by what stands around it; repaired or not."""
     rest: int = 0
     """Where, in the last segment, zeros begin that go on to its end: behind its last record, or behind what of a cut write stands there."""
 
@@ -94,16 +94,26 @@ class _Scanner:
         """How many of `found.damaged`, from the first on, have their number of hidden records: a later record's number told it."""
         self.reason = ""
         """Why the fault that was judged last is damage, for its detail."""
+        self.replaced: list[Place] = []
+        """What `REPAIR` records name."""
 
     def run(self) -> Scan:
-        """All segments, or until the log ends."""
+        """Read the log, and tell which damage was repaired."""
+        self._read()
+        for index, damage in enumerate(self.found.damaged):
+            is_repaired = any(place.covers(damage.place) for place in self.replaced)
+            self.found.damaged[index] = damage._replace(is_repaired=is_repaired)
+        return self.found
+
+    def _read(self) -> None:
+        """Read all segments, or until the log ends."""
         previous = self.known.first - 1
         for index, number in enumerate(self.numbers):
             for absent in range(previous + 1, number):
                 self._note(Damage(absent, 0, 0, "missing", "the file is not there", self.position()), is_open=True)
             previous = number
             if not self._segment(index, number):
-                return self.found
+                return
         tail = self.found.tail
         self.found.rest = max(self.found.rest, tail.offset)
         if self.open:
@@ -111,7 +121,6 @@ class _Scanner:
         elif self.known.batch >= tail.next_batch:
             detail = f"the log ends with batch {tail.batch}, but the promise copies say that batch {self.known.batch} was synced"
             self.found.fatal = Problem(segment.name(tail.segment or self.known.first), tail.offset, "lost", detail)
-        return self.found
 
     def _segment(self, index: int, number: int) -> bool:
         """Read one segment; whether the log may go on in the next."""
@@ -132,6 +141,8 @@ class _Scanner:
         while True:
             start = inside.offset
             for header, payload in walk(data, inside, self.crc_seed):
+                if header.kind == REPAIR:
+                    self.replaced += record.decode_places(payload)
                 if self.visit is not None:
                     self.visit(header, payload)
             if inside.offset > start:
@@ -285,8 +296,3 @@ def missing(numbers: list[int], known: Pin) -> str:
     last = max(known.first, known.last, numbers[-1] if numbers else 0)
     present = frozenset(numbers)
     return next((segment.name(number) for number in range(known.first, last + 1) if number not in present), "")
-
-
-def judged(damaged: list[Damage], replaced: list[Place]) -> list[Damage]:
-    """Damage, with what records of repair say of it."""
-    return [damage._replace(is_repaired=any(place.covers(damage.place) for place in replaced)) for damage in damaged]
