@@ -7,7 +7,7 @@ from typing import Any
 from gaios import entry
 from gaios.configuration import Configuration
 from gaios.errors import InvalidCommand, NotANumber, Removed
-from gaios.log import OTHERS, Answer, Copies, Options, Output, Recovered, Replica, Status, codec, encode, recover
+from gaios.log import OTHERS, Answer, Copies, Options, Output, RecordKind, Recovered, Replica, Status, codec, encode, recover
 from gaios.log.applier import Applier
 from gaios.log.codec import Message
 from gaios.log.options import MS
@@ -105,7 +105,8 @@ class Node:
             self.effects.extend(output.effects)
             self.pending.append(output)
             for member, slot in output.reads:
-                ballot, value = next((record[2], record[3]) for record in reversed(self.records) if record[0] == 2 and record[1] == slot)
+                newest = (record[2:] for record in reversed(self.records) if record[:2] == (RecordKind.ACCEPT, slot))
+                ballot, value = next(newest)
                 self.replica.supply(self.cell.now, member, slot, ballot, value)
             self.sync()
 

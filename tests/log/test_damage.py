@@ -247,8 +247,8 @@ def test_a_record_that_cannot_be_read_is_refused() -> None:
         recover_damaged(COPIES, [*LOG, (RecordKind.STATE, 1, 1, b"rubbish")], [Rotten(0, PLACE, None, 1)])
 
 
-def test_a_stale_vote_is_in_doubt_where_a_newer_ballot_was_learnt_of() -> None:
-    """The records of what was learnt rotted, and an older vote of one of those slots did not: promise copies still know that ballot."""
+def test_a_stale_vote_is_in_doubt_where_a_newer_ballot_was_learned_of() -> None:
+    """The records of what was learned rotted, and an older vote of one of those slots did not: promise copies still know that ballot."""
     cell = Cell(3)
     master = cell.elect()
     cell.submit(master, entry.register())

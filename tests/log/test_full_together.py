@@ -144,7 +144,7 @@ def test_what_waits_for_a_master_that_cannot_propose_is_not_due() -> None:
     assert master.replica._reign.due_ns() < cell.now
 
 
-def test_it_is_told_again_to_whoever_was_away() -> None:
+def test_a_full_disk_is_told_again_to_whoever_was_away() -> None:
     cell, master, _ = running()
     away = others(cell, master)[0]
     cell.cut = lambda a, b, _m: away.me in (a, b)

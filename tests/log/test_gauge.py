@@ -8,6 +8,7 @@ import pytest
 
 from gaios import entry
 from gaios.log import Room
+from gaios.log.codec import STAND
 from gaios.log.gauge import BEHIND_SLOTS, SAY_MS, Ailment, Gauge, Reason, Unfit, tolerates
 from gaios.log.options import MS
 from gaios.paxos import core
@@ -137,7 +138,7 @@ def test_a_follower_tells_how_far_it_is_about_once_a_second() -> None:
     told: list[int] = []
 
     def listen(me: int, to: int, message: tuple[object, ...]) -> bool:
-        if message[0] == 118:
+        if message[0] == STAND:
             told.append(me)
         return False
 

@@ -13,7 +13,7 @@ def proofs(members: int = 3) -> Proofs:
     return Proofs(1, Roster(1, {member: member for member in range(1, members + 1)}), Options(check_ms=100), {5})
 
 
-def test_a_majority_of_the_same_bytes_proves_it() -> None:
+def test_a_majority_of_the_same_bytes_proves_a_snapshot() -> None:
     """One's own alone does not, nor do the others' without one's own."""
     mine = proofs()
     mine.note(7, A)
@@ -27,7 +27,7 @@ def test_a_majority_of_the_same_bytes_proves_it() -> None:
     assert mine.judge(8).finding is Finding.ODD
 
 
-def test_alone_it_is_a_majority() -> None:
+def test_a_replica_alone_is_a_majority() -> None:
     mine = proofs(1)
     mine.note(7, A)
     assert mine.judge(7).finding is Finding.AGREED

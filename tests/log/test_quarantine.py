@@ -5,7 +5,7 @@ from gaios.log.records import encode
 from gaios.log.sums import Sum
 
 
-def test_it_is_read_as_it_was_written() -> None:
+def test_a_quarantine_is_read_as_it_was_written() -> None:
     told = Quarantine(VERSION, 7, 5, Sum(7, b"c" * 16, 1, 2), None, "it differs")
     assert read(encode(told)) == told
 

@@ -39,7 +39,7 @@ def test_a_full_queue_refuses(options: Options) -> None:
     assert len(queue) == 1
 
 
-def test_draining_empties_it() -> None:
+def test_draining_empties_the_queue() -> None:
     """What was never proposed is handed back."""
     queue = Queue(Options(queue_bytes=20))
     queue.put(1, bytes(20))
@@ -48,7 +48,7 @@ def test_draining_empties_it() -> None:
     assert len(queue) == 1
 
 
-def test_it_knows_when_bytes_fill_a_batch() -> None:
+def test_the_queue_knows_when_its_bytes_fill_a_batch() -> None:
     """Large entries need no company."""
     queue = Queue(Options(batch_bytes=10))
     queue.put(1, bytes(9))

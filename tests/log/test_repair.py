@@ -46,7 +46,7 @@ def test_the_next_ones_are_asked_for_as_soon_as_the_first_came() -> None:
     assert repair.wanted(1)[1] == [3]
 
 
-def test_alone_there_is_nobody_to_ask() -> None:
+def test_a_replica_alone_has_nobody_to_ask() -> None:
     repair = Repair(damaged(1), Options(), roster())
     assert repair.wanted(0) == (0, [])
     assert repair.due_ns() == FAR  # nor is it due: a loop would spin

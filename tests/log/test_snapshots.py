@@ -54,7 +54,7 @@ def test_a_snapshot_restores_all_that_later_values_need() -> None:
     assert taken(again.capture(3, b"members")) == taken(applier.capture(3, b"members"))
 
 
-def test_its_handle_says_where_it_stands() -> None:
+def test_a_handle_says_where_its_snapshot_stands() -> None:
     """(cell, slot, configuration, chain, epoch, digest), as [PML §5.5] has it and more."""
     applier = lived(3)
     handle = taken(applier.capture(3, b"members"))[0].handle

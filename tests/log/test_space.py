@@ -72,7 +72,7 @@ def test_a_full_master_hands_over_to_a_majority_with_room() -> None:
     assert not space().hands_over(1, FIVE)
 
 
-def test_it_never_flaps() -> None:
+def test_a_full_master_hands_over_ever_more_rarely() -> None:
     """Whoever became master again all the same waits twice as long each time; a disk that was well begins anew."""
     seen = space(Room.SHORT)
     assert seen.hands_over(0, FIVE)
@@ -89,5 +89,5 @@ def test_whoever_has_less_room_waits_longer() -> None:
     assert [space(room).wait_ms(600) for room in Room] == [0, 600, 1_200]
 
 
-def test_it_says_so() -> None:
+def test_a_disk_without_room_is_told_to_people() -> None:
     assert [list(space(room).why(3)) != [] for room in Room] == [False, True, True]

@@ -57,7 +57,7 @@ def test_a_quarantine_stands_in_the_copies_and_in_a_record() -> None:
 
 
 def test_a_silence_stands_in_the_copies_until_what_ended_it_is_durable() -> None:
-    """They are written before the records of their batch: a torn one may lose what was learnt, and must not lose the silence with it."""
+    """They are written before the records of their batch: a torn one may lose what was learned, and must not lose the silence with it."""
     under_test = steps(2)
     under_test.silent_through = 1
     under_test.take((core.CHOSEN, 1, BALLOT, b"v"), 1, 0)
@@ -144,7 +144,7 @@ def test_a_state_record_holds_everything_durable() -> None:
     under_test = steps(2)
     under_test.take((core.ACCEPT, BALLOT, 0, 1, b"v"), 1, 0)
     under_test.take((core.HEARTBEAT, BALLOT, 0, 5, 600), 1, 0)
-    found = recover(b"\x94\x00\x00\x00\x00", [under_test.state_record([])])
+    found = recover(encode(Copies()), [under_test.state_record([])])
     assert found.accepted == {1: (BALLOT, b"v")}
     assert (found.promised, found.longest_ns, found.chosen) == (BALLOT, 600, 0)
 
@@ -159,10 +159,10 @@ def test_a_state_record_claims_as_chosen_only_what_is_durably_marked() -> None:
     under_test.take((core.LEARN, newer, 0, 1), 3, 0)
     output = under_test.hand_over(0)
     assert output is not None
-    found = recover(b"\x94\x00\x00\x00\x00", [(RecordKind.ACCEPT, 1, BALLOT, b"old"), under_test.state_record([])])
+    found = recover(encode(Copies()), [(RecordKind.ACCEPT, 1, BALLOT, b"old"), under_test.state_record([])])
     assert (found.chosen, found.accepted) == (0, {1: (newer, b"chosen")})
     under_test.synced(output.number)
-    found = recover(b"\x94\x00\x00\x00\x00", [(RecordKind.ACCEPT, 1, newer, b"chosen"), under_test.state_record([])])
+    found = recover(encode(Copies()), [(RecordKind.ACCEPT, 1, newer, b"chosen"), under_test.state_record([])])
     assert (found.chosen, found.accepted) == (1, {1: (newer, b"chosen")})
 
 

@@ -123,7 +123,7 @@ class Cell:
         self.core, self.dice = core, random.Random(seed)
         self.true_ns = 0
         self.snapshot: dict[int, tuple[int, bytes]] = {}
-        """The same, as members hold it."""
+        """What was chosen, as members hold it: whoever installs a snapshot takes it from here."""
         members = list(range(1, size + 1)) if written else self.dice.sample(range(1, 9), size)
         drifts = (0, DRIFT_PPM, self.dice.randrange(DRIFT_PPM))
         self.founders = sum(1 << member for member in (members[: size - 1] if changes else members))
@@ -138,6 +138,7 @@ class Cell:
             for member in sorted(members)
         }
         self.network: list[tuple[int, int, Message]] = []
+        """Messages under way: sender, receiver, message."""
         self.past: list[tuple[int, int, Message]] = []
         self.chosen: dict[int, bytes] = {}
         self.proposed: dict[tuple[int, int], bytes] = {}

@@ -35,7 +35,7 @@ def _lived(replicas: int) -> tuple[dict[int, dict[str, bytes]], bytes, int]:
     assert {node.replica.applier.chain for node in cell.nodes.values()} == {replica.applier.chain}
     return (
         {member: {name: bytes(data) for name, data in disk.files.items()} for member, disk in cell.disks.items()},
-        (replica.applier.chain),
+        replica.applier.chain,
         replica.applied,
     )
 

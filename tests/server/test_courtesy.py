@@ -63,7 +63,7 @@ def test_a_replay_is_no_crowd(policies: list[int]) -> None:
     assert not policies
 
 
-async def test_it_is_looked_at_again_and_again_only_where_others_gain(
+async def test_the_crowd_is_looked_at_again_and_again_only_where_others_gain(
     tmp_path: Path, policies: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(courtesy, "LOOK_S", 0.001)

@@ -21,7 +21,7 @@ def test_facts_are_the_replicas_own() -> None:
     assert facts(8, other.replica, other.snapshots, cell.now, {})["gauge"] is None, "only a master counts the others"
 
 
-def test_it_is_told_where_the_newest_fetched_snapshot_came_from() -> None:
+def test_facts_tell_where_the_newest_fetched_snapshot_came_from() -> None:
     snapshots = HandCell(1).nodes[1].snapshots
     assert fetched(snapshots) is None
     snapshots.fetched = (40, 1, 12)

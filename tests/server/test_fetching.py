@@ -35,7 +35,7 @@ def asked(fetching: Fetching, now: int) -> list[tuple[int, int]]:
 
 
 @pytest.mark.seeds(20)
-def test_it_comes_whole_whatever_is_lost_and_doubled(seed: int) -> None:
+def test_a_snapshot_comes_whole_whatever_is_lost_and_doubled(seed: int) -> None:
     """In order, each chunk once."""
     dice, (closing, chunks) = random.Random(seed), made(9)
     fetching, source, found = Fetching(closing.handle, [2, 3, 4], LATE), parts(closing, chunks), list[bytes]()

@@ -123,7 +123,7 @@ def test_a_replicas_directory_may_be_a_file_system_of_its_own(tmp_path: Path) ->
     assert (tmp_path / "disk" / "lost+found").is_dir()
 
 
-def test_somebody_elses_directory_is_leftalone(tmp_path: Path) -> None:
+def test_somebody_elses_directory_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("x")
     with pytest.raises(ConfigurationError, match=r"thesis\.txt"):
         local.open_or_create(tmp_path)

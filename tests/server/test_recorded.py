@@ -90,7 +90,7 @@ def test_every_kind_of_transition_is_told_and_numbered_without_a_gap(ears: dict[
             first += len(frame.entries)
 
 
-def test_it_is_told_before_it_is_given_to_be_carried_out(ears: dict[int, Ear]) -> None:
+def test_a_turn_is_told_before_its_effects_are_given_to_be_carried_out(ears: dict[int, Ear]) -> None:
     """A process that is killed in between has said nothing that is not recorded."""
     cell = HandCell()
     cell.elect()

@@ -81,7 +81,7 @@ def path(made: Path, tmp_path: Path) -> Path:
     return shutil.copytree(made, tmp_path / "store")
 
 
-async def test_it_offers_the_newest_and_sends_its_parts(path: Path) -> None:
+async def test_the_store_offers_its_newest_and_sends_the_parts(path: Path) -> None:
     """[PML §5.5] As a peer would; what it does not have is gone."""
     store = Store(path)
     assert store.node.snapshots.has_store
@@ -96,7 +96,7 @@ async def test_it_offers_the_newest_and_sends_its_parts(path: Path) -> None:
     assert (store.lines, store.problem) == ([], "")
 
 
-async def test_it_says_so_once_when_it_has_none(path: Path) -> None:
+async def test_a_store_that_has_none_is_told_of_once(path: Path) -> None:
     """For people; the replica hears nothing."""
     store = Store(path)
     for _ in range(2):

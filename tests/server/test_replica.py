@@ -212,7 +212,7 @@ async def test_an_unforeseen_error_stops_the_replica(tmp_path: Path, monkeypatch
         assert "where=" in lines(replica)
 
 
-async def test_it_is_not_asked_before_it_was_started(tmp_path: Path) -> None:
+async def test_a_replica_is_not_asked_before_it_was_started(tmp_path: Path) -> None:
     (settings,) = make(tmp_path)
     replica = Replica(settings, log=quiet())
     with pytest.raises(errors.Unavailable):

@@ -178,7 +178,7 @@ def test_on_a_full_disk_nothing_stays_that_need_not() -> None:
     assert cell.start(1).replica.applier.base == taken(cell, 1)[-1]
 
 
-def test_what_is_old_goes() -> None:
+def test_snapshots_that_are_too_old_go() -> None:
     """By the log's own time, which goes on over restarts."""
     cell = live(SMALL, 60, segment_bytes=4_096)
     first = taken(cell, 1)[0]
@@ -226,7 +226,7 @@ def test_replicas_begin_one_after_the_other_and_the_master_last() -> None:
     assert begins[master] == 2
 
 
-def test_it_is_written_in_slices_with_pauses_between() -> None:
+def test_a_snapshot_is_written_in_slices_with_pauses_between() -> None:
     """And never more than a little is gathered before the disk has it."""
     cell = HandCell(1)
     cell.elect()
@@ -347,7 +347,7 @@ def test_a_snapshot_of_a_wrong_database_is_found_out_and_its_replica_rebuilt_whi
         assert len({File(disk, slot, CELL).closing() for disk in cell.disks.values() if name(slot) in disk.files}) == 1
 
 
-def test_alone_it_looks_at_what_it_writes() -> None:
+def test_a_replica_alone_looks_at_what_it_writes() -> None:
     """[SAFETY 25] Nobody else could tell; what it wrote is not what it had summed up."""
     cell = HandCell(1, options=seldom(), segment_bytes=4_096)
     client = Client(cell)

@@ -15,6 +15,8 @@ from gaios.storage.disk import Disk
 from gaios.storage.words import Operation, SyncDirectory, Write
 
 ME = Identity(b"cell of a child.", 1, 1)
+VALUE = 2
+"""The kind of the records that it writes."""
 SEGMENT_BYTES = 1024
 BATCHES = 5
 
@@ -50,10 +52,10 @@ def main(directory: Path, before: int) -> None:
         disk.execute_now([SyncDirectory("")])
     journal, recovered = Journal.open(ME, disk.reader, segment_bytes=SEGMENT_BYTES)
     disk.execute_now(deadly(recovered.operations))
-    count = sum(record.kind == 2 for record in recovered.records)
+    count = sum(record.kind == VALUE for record in recovered.records)
     boot = int(recovered.copies) + 1
     for number in range(BATCHES):
-        batch = [Record(2, slot, boot, b"%d " % slot * (slot * 7 % 60 + 1)) for slot in range(count, count + 1 + number % 2)]
+        batch = [Record(VALUE, slot, boot, b"%d " % slot * (slot * 7 % 60 + 1)) for slot in range(count, count + 1 + number % 2)]
         disk.execute_now(deadly(journal.batch(b"%d" % boot if number == 0 else None, batch, lambda: state)))
         count += len(batch)
         os.write(1, b"%d %d\n" % (count, boot))

@@ -17,7 +17,7 @@ from gaios.storage import Create, Journal, Record, Remove, Rename, Sync, SyncDir
 from gaios.storage.disk import DESCRIPTORS_MAX, LOCK, Directory, Disk, held, is_running, verify_directory
 from gaios.storage.words import Operation
 from tests.storage import child
-from tests.storage.child import ME, SEGMENT_BYTES
+from tests.storage.child import ME, SEGMENT_BYTES, VALUE
 
 STATE = Record(1, 0, 0, b"state")
 
@@ -56,13 +56,13 @@ def test_a_journal_lives_on_it(disk: Disk) -> None:
     journal, recovered = Journal.open(ME, disk.reader, segment_bytes=1024)
     disk.execute_now(recovered.operations)
     for slot in range(20):
-        disk.execute_now(journal.batch(b"%d" % slot, [Record(2, slot, 1, b"value" * slot)], lambda: STATE))
+        disk.execute_now(journal.batch(b"%d" % slot, [Record(VALUE, slot, 1, b"value" * slot)], lambda: STATE))
         disk.execute_now(journal.prepare())
     disk.execute_now(journal.close())
     disk.close()
     reader = Directory(disk.path)
     _, recovered = Journal.open(ME, reader)
-    assert [record.slot for record in recovered.records if record.kind == 2] == list(range(20))
+    assert [record.slot for record in recovered.records if record.kind == VALUE] == list(range(20))
     assert recovered.copies == b"19"
     reader.close()
     assert verify_directory(disk.path) == []
@@ -132,7 +132,7 @@ def test_a_write_without_progress_is_a_failure(disk: Disk, monkeypatch: pytest.M
 
 
 def test_short_reads_are_continued(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As short writes."""
+    """The kernel may give less than it was asked for."""
     disk.execute_now([Create("file", 0), Write("file", 0, bytes(range(100)))])
     pread = os.pread
     monkeypatch.setattr(os, "pread", lambda descriptor, length, offset: pread(descriptor, min(length, 7), offset))
@@ -278,7 +278,7 @@ def check(directory: Path, acknowledged: list[tuple[int, int]]) -> None:
     assert all(finding.ok or finding.file.startswith("promise") for finding in verify_directory(directory))
     reader = Directory(directory)
     _, recovered = Journal.open(child.ME, reader, segment_bytes=SEGMENT_BYTES)
-    found = [record for record in recovered.records if record.kind == 2]
+    found = [record for record in recovered.records if record.kind == VALUE]
     reader.close()
     assert [record.slot for record in found] == list(range(len(found)))
     assert all(record.payload == b"%d " % record.slot * (record.slot * 7 % 60 + 1) for record in found)

@@ -10,7 +10,7 @@ steps = st.lists(st.one_of(st.tuples(st.just("add"), slots), st.tuples(st.just("
 
 
 @given(steps)
-def test_it_answers_like_a_dictionary(steps: list[tuple[str, int]]) -> None:
+def test_an_index_answers_like_a_dictionary(steps: list[tuple[str, int]]) -> None:
     """The arrays are only for memory: any slots in any order, the newest place wins, what is forgotten is gone."""
     index = Index()
     model: dict[int, tuple[int, int, int]] = {}

@@ -52,7 +52,7 @@ def test_what_was_appended_comes_back_in_order(batches: list[list[Record]], prom
         if marks:
             memory.execute(journal.mark())
     _, recovered = Journal.open(ME, memory)
-    assert [found for found in recovered.records if found.kind != 1] == [found for batch in batches for found in batch]
+    assert [found for found in recovered.records if found.kind != STATE.kind] == [found for batch in batches for found in batch]
     assert recovered.copies == [b"promise", *promises[: len(batches)]][-1]
     assert recovered.cut is None
 

@@ -7,7 +7,7 @@ import pytest
 
 from gaios.errors import StateDamaged
 from gaios.storage import Journal, Record
-from gaios.storage.prefix import Hole, mended, survey
+from gaios.storage.prefix import Hole, records_across, survey
 from gaios.storage.segment import OPENING_BYTES
 from tests.storage.memory import ME, VALUE, Life, Memory, lived, some_kept, story
 
@@ -19,7 +19,7 @@ def whole(memory: Memory) -> list[Record]:
 
 def prefix(memory: Memory) -> list[Record | Hole]:
     """What is read by somebody who knows of no damage."""
-    return list(mended(memory, {}))
+    return list(records_across(memory, {}))
 
 
 def test_a_whole_log_is_read_whole_across_segments() -> None:
@@ -115,7 +115,7 @@ def test_across_holes_all_is_read_that_a_start_reads() -> None:
             except StateDamaged:
                 continue
             holes = {(each.segment, each.start): each for each in found.damaged}
-            assert [each for each in mended(damaged, holes) if not isinstance(each, Hole)] == found.records
+            assert [each for each in records_across(damaged, holes) if not isinstance(each, Hole)] == found.records
             looked = survey(damaged)
             assert (looked.broken is None) == all(each.lost == 0 for each in found.damaged)
             assert looked.records == len(found.records)
@@ -146,4 +146,4 @@ def test_each_hole_is_told_where_it_is(seed: int) -> None:
         expected += [Hole(each.record) for each in found.damaged if each.at == index]
         expected += found.records[index : index + 1]
     holes = {(each.segment, each.start): each for each in found.damaged}
-    assert list(mended(memory, holes)) == expected
+    assert list(records_across(memory, holes)) == expected

@@ -57,8 +57,8 @@ def begun() -> Writer:
 
 
 def judged(found: Scan) -> str:
-    assert found.cut is None or found.damage is None
-    damaged = found.damage is not None or found.damaged
+    assert found.cut is None or found.fatal is None
+    damaged = found.fatal is not None or found.damaged
     return "damage" if damaged else "cut" if found.cut is not None else "whole"
 
 
@@ -177,8 +177,8 @@ def test_an_intact_opening_block_that_is_wrong_is_never_cut(changes: dict[str, i
     writer.open(batch=2, **changes)
     found = writer.scan()
     assert judged(found) == "damage"
-    assert found.damage is not None
-    assert found.damage.kind == kind
+    assert found.fatal is not None
+    assert found.fatal.kind == kind
 
 
 def test_a_record_of_the_wrong_batch_is_never_cut() -> None:
@@ -186,18 +186,18 @@ def test_a_record_of_the_wrong_batch_is_never_cut() -> None:
     writer = begun()
     writer.add(VALUE, 5, 0)
     found = writer.scan()
-    assert found.damage is not None
-    assert found.damage.kind == "order"
+    assert found.fatal is not None
+    assert found.fatal.kind == "order"
 
 
 def test_a_segment_that_does_not_open_with_a_state_record_is_never_cut() -> None:
-    """As above.  [SAFETY 15]"""
+    """No unfinished write leaves such a segment behind: we wrote it wrongly.  [SAFETY 15]"""
     writer = Writer()
     writer.open(batch=1)
     writer.add(VALUE, 1, 0)
     found = writer.scan()
-    assert found.damage is not None
-    assert found.damage.kind == "order"
+    assert found.fatal is not None
+    assert found.fatal.kind == "order"
 
 
 def test_a_format_of_the_future_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,14 +206,14 @@ def test_a_format_of_the_future_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
     writer = begun()
     monkeypatch.undo()
     found = writer.scan()
-    assert found.damage is not None
-    assert found.damage.kind == "version"
+    assert found.fatal is not None
+    assert found.fatal.kind == "version"
     monkeypatch.setattr(segment, "VERSION", 2)
     writer = begun()
     monkeypatch.undo()
     found = writer.scan()
-    assert found.damage is not None
-    assert found.damage.kind == "version"
+    assert found.fatal is not None
+    assert found.fatal.kind == "version"
 
 
 def test_a_segment_that_was_never_begun_is_dropped() -> None:

@@ -5,7 +5,7 @@ import pytest
 from gaios.storage import Create, Journal, Record, Rename, Sync, SyncDirectory, Write
 from gaios.storage.segment import MADE, SPARE
 from gaios.storage.spares import RESERVES, Spares, unfit
-from tests.storage.memory import ME, Memory, lived
+from tests.storage.memory import ME, VALUE, Memory, lived
 
 SIZE = 1_024
 STATE = Record(1, 0, 0, b"state")
@@ -113,7 +113,7 @@ def test_a_batch_that_asked_first_makes_no_file(payload: int) -> None:
     journal, recovered = Journal.open(ME, memory, segment_bytes=SIZE)
     memory.execute(recovered.operations)
     for slot in range(20):
-        records = [(2, slot, 1, bytes(payload))]
+        records = [(VALUE, slot, 1, bytes(payload))]
         while lacking := journal.lacks(records, lambda: STATE):
             memory.execute(journal.prepare(lacking=lacking))
             journal.spares.made()
@@ -121,7 +121,7 @@ def test_a_batch_that_asked_first_makes_no_file(payload: int) -> None:
         assert not any(isinstance(operation, Create) for operation in operations)
         memory.execute(operations)
     found = Journal.open(ME, memory, segment_bytes=SIZE)[1].records
-    assert [record.slot for record in found if record.kind == 2 and record.payload == bytes(payload)] == list(range(20))
+    assert [record.slot for record in found if record.kind == VALUE and record.payload == bytes(payload)] == list(range(20))
 
 
 def test_the_log_goes_on_in_the_reserve() -> None:
@@ -135,7 +135,7 @@ def test_the_log_goes_on_in_the_reserve() -> None:
         journal.spares.made()
     taken = []
     for slot in range(100):
-        records = [(2, slot, 1, bytes(200))]
+        records = [(VALUE, slot, 1, bytes(200))]
         if journal.lacks(records, lambda: STATE):
             break
         operations = journal.batch(None, records, lambda: STATE)

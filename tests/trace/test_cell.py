@@ -32,7 +32,7 @@ def test_a_majority_of_durable_votes_in_one_ballot_chooses(cell: Cell) -> None:
     assert cell.chosen == {1: A}
 
 
-def test_one_value_a_ballot_and_slot(cell: Cell) -> None:
+def test_nobody_accepts_two_values_for_a_slot_in_one_ballot(cell: Cell) -> None:
     cell.accepted(1, B1, A)
     cell.accepted(1, B2, B)
     cell.accepted(2, B1, B)
@@ -40,7 +40,7 @@ def test_one_value_a_ballot_and_slot(cell: Cell) -> None:
         cell.accepted(1, B1, B)
 
 
-def test_one_value_a_slot(cell: Cell) -> None:
+def test_a_slot_keeps_the_value_that_was_chosen(cell: Cell) -> None:
     chosen(cell)
     cell.accepted(1, B2, A)
     with pytest.raises(Illegal, match="V4 one value a slot"):
@@ -59,7 +59,7 @@ def test_an_older_ballot_may_come_late_with_another_value(cell: Cell) -> None:
     cell.accepted(1, B1, B)
 
 
-def test_chosen_through_true(cell: Cell) -> None:
+def test_what_is_taken_for_chosen_is_chosen_by_then(cell: Cell) -> None:
     cell.durable(1, 1, B1, A)
     with pytest.raises(Illegal, match="V4 chosen-through true"):
         cell.believed(1, B1, A)
@@ -67,7 +67,7 @@ def test_chosen_through_true(cell: Cell) -> None:
     cell.believed(1, B1, A)
 
 
-def test_votes(cell: Cell) -> None:
+def test_who_is_counted_has_accepted_durably_or_knew_the_slot_to_be_chosen(cell: Cell) -> None:
     cell.durable(1, 1, B1, A)
     cell.vote(1, 1, B1)
     with pytest.raises(Illegal, match="V4 votes"):
@@ -87,7 +87,7 @@ def test_what_was_heard_from_the_unrecorded_may_have_chosen(cell: Cell) -> None:
         cell.believed(1, B1, B)
 
 
-def test_one_owner_a_ballot(cell: Cell) -> None:
+def test_a_ballot_is_spoken_for_in_one_boot_of_its_member(cell: Cell) -> None:
     cell.speaks(B1, (1, 1, 7))
     cell.speaks(B1, (1, 1, 7))
     with pytest.raises(Illegal, match="V4 one owner a ballot"):
@@ -96,7 +96,7 @@ def test_one_owner_a_ballot(cell: Cell) -> None:
         cell.speaks(B2, (1, 1, 7))
 
 
-def test_lease_exclusivity(cell: Cell) -> None:
+def test_no_two_members_hold_the_lease_at_one_true_time(cell: Cell) -> None:
     cell.reigned("clock", Reign(1, B1, 10, 20))
     cell.reigned("clock", Reign(2, B2, 20, 30))
     cell.reigned("clock", Reign(1, B1, 15, 20))

@@ -17,7 +17,7 @@ def test_both_sides_learn_who_the_other_is() -> None:
     dialler, listener = Dialler(hello), Listener(CELL)
     assert listener.feed(dialler.opening) == []
     assert listener.hello == hello
-    assert dialler.feed(listener.accept(replica=2, member=2, boot=9, nonce=5, config=1, serving=True, master="h:1")) == []
+    assert dialler.feed(listener.accept(replica=2, member=2, boot=9, nonce=5, serving=True, master="h:1")) == []
     welcome = dialler.welcome
     assert welcome is not None
     assert (welcome.cell, welcome.replica, welcome.boot, welcome.serving, welcome.master) == (CELL, 2, 9, True, "h:1")
@@ -117,6 +117,6 @@ def test_fuzz_listener_and_dialler_raise_our_errors_only() -> None:
 
 def _welcome(listener: Listener) -> Welcome:
     dialler = Dialler(Hello(role="client"))
-    dialler.feed(listener.accept(replica=1, member=2, boot=3, nonce=4, config=5, serving=True, master="127.0.0.1:7420"))
+    dialler.feed(listener.accept(replica=1, member=2, boot=3, nonce=4, serving=True, master="127.0.0.1:7420"))
     assert dialler.welcome is not None
     return dialler.welcome

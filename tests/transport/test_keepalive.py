@@ -38,12 +38,14 @@ def test_a_keepalive_round_trips(request: int, session: int, number: int, epoch:
 
 
 @given(U63, U63, U63, U63, st.booleans(), NOTICES)
-def test_its_answer_round_trips(lease_ms: int, listed: int, epoch: int, told: int, lost: bool, notices: tuple[Notice, ...]) -> None:
+def test_a_keepalives_answer_round_trips(
+    lease_ms: int, listed: int, epoch: int, told: int, lost: bool, notices: tuple[Notice, ...]
+) -> None:
     kept = KeptAlive(lease_ms, listed, epoch, told, lost, notices)
     assert decode_kept_alive(encode_kept_alive(kept)) == kept
 
 
-def test_their_bytes_are_written_down() -> None:
+def test_the_bytes_of_both_are_written_down() -> None:
     """The format outlives this code."""
     request = body(encode_keepalive(KeepAlive(1, 2, 3, 4, 5, bytes(range(16)))))
     assert request == bytes.fromhex("0100000000000000 0200000000000000 0300000000000000 0400000000000000 0500000000000000") + bytes(

@@ -18,7 +18,7 @@ from gaios.log.damage import COPIES_WORD
 from gaios.log.records import State
 from gaios.storage import copies, segment
 from gaios.storage.copies import Copy
-from gaios.storage.prefix import Hole, mended, survey
+from gaios.storage.prefix import Hole, records_across, survey
 from gaios.storage.words import Reader, Record
 
 LOOKS: Final = 3
@@ -61,7 +61,7 @@ class History:
 
     def records(self) -> Iterator[Record | Hole]:
         """All of them, in order."""
-        return mended(self._reader, self.survey.holes)
+        return records_across(self._reader, self.survey.holes)
 
     def rewritten(self) -> dict[int, bytes]:
         """As `rewritten`.

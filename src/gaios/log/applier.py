@@ -45,8 +45,9 @@ class Applier:
         self.machine, self.sessions = machine, sessions
         self.applied = 0
         self.entries = 0
-        """Applied since the start."""
+        """Entries that were applied since the start."""
         self._failed = False
+        """Whether applying a slot broke off in its middle: nothing may be applied behind that."""
         self.epoch = 0
         self.feature = feature.FIRST
         """The cell's feature level."""
@@ -57,14 +58,15 @@ class Applier:
         self.asked = False
         """Whether the newest slot asks for a snapshot behind it."""
         self.since = 0
-        """The slot that asked for the last one; `bytes_since`: of the values behind that."""
+        """The newest slot that asked for a snapshot, or that one stands behind which was taken over."""
         self.bytes_since = 0
+        """Bytes of the values behind `since`."""
         self.size = 0
         """Bytes of the newest snapshot here."""
         self.base = 0
         """The state came from a snapshot behind this slot; only what is above was applied here."""
         self.sums: list[Sum] = []
-        """Of the checks since somebody took them."""
+        """What the state came to at each check, until somebody takes these."""
         self.checked = 0
         """The slot of the newest check."""
 
@@ -101,7 +103,7 @@ class Applier:
         return Capture(part, sessions, machine)
 
     def wants_snapshot(self, options: Options) -> bool:
-        """Whether it is time for another."""
+        """Whether enough was applied since the newest snapshot was asked for to ask for another."""
         slots = self.applied - self.since
         return self.bytes_since >= max(options.snapshot_bytes, self.size) or slots >= options.snapshot_slots
 

@@ -11,7 +11,6 @@ from gaios.configuration import as_value, decode, of_value
 from gaios.log.applier import extend
 from gaios.log.belonging import Belonging
 from gaios.log.codec import OFFER, Message
-from gaios.log.options import Options
 from gaios.log.records import encode
 from gaios.log.snapshots import Capture, Handle, Unpacked, encode_handle
 from gaios.paxos import core
@@ -23,7 +22,6 @@ DROPPED_SLOTS: Final = 10_000
 class Applying(Belonging):
     """The part of a `Replica` that deals with what is chosen."""
 
-    options: Options
     _chains: dict[int, bytes]
     _evicted: int
     _cached_bytes: int
@@ -35,15 +33,16 @@ class Applying(Belonging):
     offer: bytes
 
     def snapshot_is_durable(self, now: int, handle: Handle, *, proved: bool) -> int:
-        """A snapshot is durable under its name, or proved: in which Output that is written down.  [PML §5.5; SAFETY 26]"""
+        """Record that a snapshot is durable under its name, or proved; the number of the Output that does.  [PML §5.5; SAFETY 26]"""
         del now  # every event has one
         self.applier.size = handle.size
         return self._steps.snapshot(handle.slot, encode_handle(handle), proved=proved)
 
     def truncate(self, now: int, through: int) -> int:
-        """Drop values through a slot which a snapshot covers whose record is durable; in which Output that is written down.  [SAFETY 26]
+        """Drop values through a slot; the number of the Output that records it.  [SAFETY 26]
 
-        A few at a time: the rest is for the next call. Before this replica takes part nothing is: its core's first step is its start.
+        A snapshot whose record is durable covers them. A few are dropped at a time: the rest is for the next call. Before this replica
+        takes part nothing is dropped, and 0 returned: the first step that its core takes is its start.
         """
         participant = self.core
         if not self._has_begun:
@@ -56,7 +55,7 @@ class Applying(Belonging):
         return self._steps.output.number
 
     def awaits(self, slot: int) -> None:
-        """A peer's snapshot behind that slot is on its way, and sent; 0: none is. Told by the shell at every turn while one is."""
+        """The shell tells, at each of its turns, behind which slot the snapshot is that a peer is sending; 0: none is on its way."""
         self._catchup.coming = slot
 
     def lacks(self, slot: int) -> bool:
@@ -66,9 +65,9 @@ class Applying(Belonging):
         return slot > self.applied and slot >= self.core.truncated and (self.lacks_base or self.applied + 1 in self.core.faulty)
 
     def leads_on(self, slot: int, chain: bytes) -> bool:
-        """Whether the log may have had that hash through that slot: with the values behind it, it comes to the next one written down.
+        """Whether `chain` may be this log's hash through `slot`: carried on over the values behind it, it comes to the next recorded hash.
 
-        True as well where this replica cannot tell: it has written none down, or lacks a value in between.  [SAFETY 16]
+        True as well where this replica cannot tell: it has recorded none behind the slot, or lacks a value in between.  [SAFETY 16]
         """
         written = min((at for at, known in self._chains.items() if known and at >= slot), default=0)
         for at in range(slot + 1, written + 1):
@@ -79,13 +78,13 @@ class Applying(Belonging):
         return not written or chain == self._chains[written]
 
     def install(self, now: int, base: Unpacked) -> int:
-        """Go on behind a snapshot instead of through the log; in which Output that is written down.  [PML §5.5; SAFETY 6, 26]
+        """Go on behind a snapshot instead of through the log; the number of the Output that records it.  [PML §5.5; SAFETY 6, 26]
 
         The machine was restored from it, and its record is durable. Promises, and votes above it, stay.
         """
         slot, value = base.part.slot, as_value(base.part.members) if base.part.config else b""
-        # Where only values that were chosen here are lost, or the database is, what the snapshot covers is not needed any more, and nothing
-        # else changes: unless it tells which configuration governs, and that was lost too.
+        # Where the slot is known to be chosen here, the snapshot stands for values, or for a database, that were lost, and changes nothing
+        # else; unless it names newer members, whose records were lost as well.
         if self._steps.take((core.INSTALL, slot, value, base.part.epoch), self.me, now) and base.part.config > self.roster.newest.number:
             self.roster.adopt(of_value(value), slot)
         self.applier.restore(base.part, base.sessions)
@@ -100,7 +99,7 @@ class Applying(Belonging):
         return self._steps.output.number
 
     def rebuild(self, base: Unpacked) -> None:
-        """The machine was restored from a snapshot that is proved, because its database was wrong: the log above that is applied anew."""
+        """The machine, whose state was wrong, was restored from a proved snapshot: the log above that is applied anew."""
         self.applier.restore(base.part, base.sessions)
         self._read.clear()
         self._asked, self._is_blocked = 0, False
@@ -165,14 +164,14 @@ class Applying(Belonging):
         return len(held[1]) if held is not None else 0
 
     def _refilled(self, slot: int) -> None:
-        """A chosen value was learned, perhaps again: what was applied already need not stay in memory."""
+        """A chosen value was learned, perhaps again. One that was applied and evicted before does not stay in memory."""
         if slot <= self._evicted and slot <= self.applied:
             self.core.acc.pop(slot, None)
         elif slot <= self._seen:
             self._cached_bytes += self._held_bytes(slot)
 
     def _read_back(self, slot: int) -> None:
-        """Values that are on the disk alone are to be applied again: the shell hands them to `supply`."""
+        """Have the shell read values back that are on the disk alone and are to be applied again: it hands them to `supply`."""
         reads = self._steps.output.reads
         if any(member == self.me for member, _ in reads):
             return
@@ -185,7 +184,7 @@ class Applying(Belonging):
         reads.extend((self.me, at) for at in range(slot, last + 1))
 
     def supply(self, now: int, member: int, slot: int, ballot: int, value: bytes) -> None:
-        """A chosen value that `Output.reads` asked the shell for was read from the disk."""
+        """The shell read a chosen value from the disk, as `Output.reads` asked it to: for this replica itself, or for a peer."""
         del now  # every event has one
         if member == self.me:
             self._read[slot], self._asked = value, 0

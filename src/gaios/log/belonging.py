@@ -21,7 +21,6 @@ from gaios.log.election import Election
 from gaios.log.options import MS
 from gaios.log.output import OTHERS
 from gaios.log.standing import Standing
-from gaios.log.steps import Steps
 from gaios.paxos import core
 
 ASKING: Final = frozenset({POLL, core.FETCH, BOOT, BOOTED})
@@ -37,7 +36,6 @@ STRAY_MS: Final = 1_000
 class Belonging(Standing):
     """The part of a `Replica` that knows whose cell it is."""
 
-    _steps: Steps
     _election: Election
     _resend_due: int
     _strays_due: int

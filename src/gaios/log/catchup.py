@@ -7,7 +7,8 @@ nothing more came for twice as long as its beginning took: then the rest is aske
 Rule 4. Who has nothing yet, and lacks more than one question brings, wants a snapshot first, and values only when nobody offered one: it is
 there sooner, and those below the snapshot would come for nothing. While one comes no values are asked for.
 
-Left out on purpose: supplying (replica.py); who does not keep a slot any more offers a snapshot instead (server/fetching.py).
+Left out on purpose: supplying, also the offer of a snapshot by who does not keep a slot any more (applying.py), and fetching that snapshot
+(server/seeking.py).
 """
 
 from collections.abc import Sequence
@@ -20,26 +21,32 @@ _SILENCE_LEAST_NS = MS
 
 
 class Catchup:
-    """What is missing here, and whom to ask."""
+    """Which values are missing here, and whom to ask for them. Methods are given `chosen`: through which slot all is known here."""
 
     def __init__(self, options: Options, peers: Sequence[int]) -> None:
         self._options, self.peers = options, peers
         self.known = 0
-        """The highest slot that a peer said to be chosen."""
+        """The highest slot that a peer said to be chosen, as far as it could make that good."""
         self.claimed = 0
-        """The same, whether anybody could supply it or not."""
+        """The highest slot that a peer said to be chosen, whether anybody could supply it or not."""
         self.forsaken = -1
         """Behind this slot was a value that every peer was asked for in vain; -1: none was."""
         self.retry_at = 0
         """When what was asked for is late."""
         self._told_by = 0
+        """Who said that."""
         self._asked_from = 0
         self._asked_through = 0
         self._asked_ns = 0
+        """The newest question: behind which slot, through which, and when."""
         self._reached = 0
+        """Through which slot its answer had come when that was looked at last."""
         self._answer_ns = 0
+        """How long the beginning of an answer takes, smoothed."""
         self._turn = 0
+        """Which peer is asked next, once asking `_told_by` came to nothing."""
         self._vain = 0
+        """Questions since anything came."""
         self._wants_base = True
         """Whether a snapshot was not asked for yet."""
         self.coming = 0

@@ -44,7 +44,7 @@ COMPARED_TERMS: Final = 2
 
 
 class Change(NamedTuple):
-    """One that waits for a comparison."""
+    """A change of who votes, which waits until enough replicas came to the same behind a check."""
 
     token: Any
     """Who is answered; None: this master itself asked."""
@@ -57,7 +57,7 @@ class Change(NamedTuple):
 
 
 class Changes:
-    """What is asked, what is pending, when to look again."""
+    """The changes of members that one replica, as master, was asked for, has begun, or finds begun by its predecessor."""
 
     def __init__(
         self,

@@ -31,11 +31,9 @@ POLLED: Final = 101
 BOOT: Final = 102
 """(BOOT, [(boot, nonce), …]): the boots of the sender's directory since the last that was registered; its own is the last.  [SAFETY 3]"""
 BOOTED: Final = 103
-"""(BOOTED, boot, nonce, [(member, boot, nonce, seen, ballot, slot), …]): an answer to that boot of the receiver, or 0, 0: what is known of
-members, as `records.Boot`. Of the receiver it is durable. 0, 0 and nothing: the receiver's boot may not be known,
-and is to be told again, with what it knows of all."""
-LINEAGE_MAX: Final = 256
-"""Boots that a member may have begun since the last that was registered: with their nonces they fit into a copy and a frame."""
+"""(BOOTED, boot, nonce, [(member, boot, nonce, seen, ballot, slot), …]): what the sender has recorded of members, as `records.Boot`. It
+answers the BOOT that told this boot and nonce, and what it says of its receiver is durable. Both are 0 where it answers none; if it has no
+rows either, the sender may not know its receiver's boot, and asks to be told that, and what the receiver has recorded of all others."""
 SUM: Final = 104
 """(SUM, slot, chain, checksum, trail, asks): what my state came to behind that slot; 1: tell me yours.  [PML §6.2; SAFETY 25]"""
 OFFER: Final = 106
@@ -59,23 +57,32 @@ _TRANSFER_FIELDS: Final = {
     TAKEN: (int, bytes, int),
     WANT: (int,),
 }
-ROOM: Final = 117
-"""(ROOM, room): what the sender's disk has left for the log, see `space.Room`."""
 NEWS: Final = 113
 """(NEWS, configuration, settled): these are the members, whoever does not know it yet talks to them too; 1: whom it removed may go.
 [SAFETY 18]"""
-CONFIGURATION_BYTES_MAX: Final = 4_096
-FEATURE: Final = 119
-"""(FEATURE, stamp, highest): which feature level do you support? `highest` is 0; or the answer, with the question's stamp."""
+ROOM: Final = 117
+"""(ROOM, room): what the sender's disk has left for the log, see `space.Room`."""
 STAND: Final = 118
 """(STAND, chosen, ailments): how the sender is, for its master's gauge, see `gauge.Ailment`."""
+FEATURE: Final = 119
+"""(FEATURE, stamp, highest): with 0 for `highest`, which feature level do you support? Else the answer, with its question's stamp."""
+
+LINEAGE_MAX: Final = 256
+"""Boots that a member may have begun since the last that was registered: with their nonces they fit into a copy and a frame."""
+CONFIGURATION_BYTES_MAX: Final = 4_096
 FRAME_MESSAGES_MAX: Final = 4_096
+"""Four times what a sender puts into one (server/outbox.py)."""
 _WORD: Final = 1 << 63
+"""Numbers on the wire are below this, and so fit everybody's integers."""
 BALLOT_END: Final = 1 << 62
 SLOT_END: Final = 1 << 62
+"""No cell reaches such a ballot, or such a slot, in its life (rule 3)."""
 _OWNERS: Final = frozenset({core.PREPARE, core.ACCEPT, core.LEARN, core.HEARTBEAT, core.RELEASE})
+"""What only the owner of a ballot says."""
 _SLOT_THIRD: Final = frozenset({core.PROMISE, core.ACCEPT, core.ACCEPTED, core.LEARN})
+"""What has a slot for its third field, behind ballot and configuration."""
 _TERMED: Final = frozenset({core.HEARTBEAT, core.GRANT})
+"""What tells of a lease, with its term for the fourth field."""
 
 Message = tuple[Any, ...]
 _encoder = msgspec.msgpack.Encoder()

@@ -3,27 +3,29 @@
     damage in the log ──recover──► faulty slots ──► the core reports them, and never as absent
                                        └──► places of the log that wait until those slots are written anew ──► REPAIR
 
-Rule 1. A record whose header is intact is known: only its own slot is faulty, and only if nothing as new is known of that slot.
-Rule 2. Anything may have stood where nothing is known, within what the records around it leave open: a vote was for a slot above the last
-mark before it, and at most a window above the next one, or the highest slot that this one names. What was written behind it is newer.
-A value that is known in a ballot as new as any that had been promised, or learnt of, by then is not in doubt: in one ballot there is one
-value.
-Repair writes slots anew behind marks far above them, and that may have stood there, too: what an older place, repaired since, may have been
-about is in doubt again, unless it can be read behind that place.
-No other slot at or below the last mark is. Votes, and values that are learnt in their order, are of slots above every mark before them,
-and below a mark only a slot is written again that some start, or the scrub, could not read. Whichever is lost, it leaves a place behind
-the newest record of its slot that can be read, and that place's own range has the slot; what rots later makes the range wider, never
-smaller. Where there is no such place, that record has the value of which the mark speaks, and whatever stood behind the mark had the same.
+Rule 1. Where a record's header is intact it is known which slot stood there: that slot alone is faulty, and only if no value as new is
+known of it.
+Rule 2. Where nothing is intact, in a *hole*, any slot may have stood that the records around it leave open. Such a slot is
+    above the last mark before the hole, for votes are for slots above every mark before them;
+    at most the highest slot that the next mark names, or a window above that mark where it names none;
+    not one that can be read behind the hole, for that record is newer;
+    not one whose known value is of a ballot as new as any that was promised, or learned of, by then: in one ballot there is one value.
+Repair writes slots anew behind marks far above them. So a slot that an older hole, repaired since, may have held is in doubt again in every
+later hole, unless it can be read behind the older one.
+No other slot at or below the last mark can have stood in a hole, for below a mark only a slot is written again that some start, or the
+scrub, could not read. What could not be read was a place behind the newest readable record of that slot, and within that place's own range
+lies the slot; what rots later makes the range wider, never smaller. Where there is no such place, that record has the value of which the
+mark speaks, and whatever stood behind the mark had the same.
 Rule 3. A state record tells all of every slot above its own mark: what rotted before it matters below that mark only.
 Rule 4. Votes are for no slot more than a window above a mark that is as durable: an intact vote tells what was chosen, whatever became of
 the mark.
-Rule 5. Where a mark and votes above it may both have rotted, and nothing behind tells, the replica says nothing until it has learned what
-it could have voted for. A member that says nothing is one whose messages are lost. Each lost record was a mark that went on by one slot at
-the most, or by as many as a snapshot covers that was taken over, or a vote a window above one.
-Rule 6. Where the record that a log begins with is lost, nothing before it tells what its slots were. If nothing behind does either, this
-replica's state is lost. Only the one that a creation wrote holds no votes.
-What stood there of other members' boots is asked for (boots.py).
+Rule 5. A mark and votes above it may both have rotted, with nothing behind that tells how far the mark had gone. Then the replica is silent
+through the highest slot that it can have voted for. Each lost record moved the mark by one slot at the most, or as far as a snapshot
+reaches that was taken over, or was a vote a window above one. Silence is safe: it is what others see of a member whose messages are lost.
+Rule 6. A log begins with a state record, and nothing before that tells which slots it held. Where it is lost, and nothing behind tells
+either, this replica's state is lost; unless a creation wrote it, for that one holds no votes.
 Rule 7. A silence and a quarantine stand in the promise copies, too: a record of them that rotted, whole, is not missed.
+What stood there of other members' boots is asked for (boots.py).
 """
 
 from collections.abc import Iterator, Sequence
@@ -36,7 +38,8 @@ from gaios.log.quarantine import VERSION, Quarantine
 from gaios.log.records import Record, RecordKind, Recovered, decode_state, encode, fold, recover
 from gaios.paxos.core import WINDOW
 
-FAR: Final = 1 << 62
+UNBOUNDED: Final = 1 << 62
+"""Above every slot, and newer than every ballot: nothing that can be read bounds a hole."""
 LOST_WORD: Final = encode(Quarantine(VERSION, 0, 0, None, None, "a record says so that rotted"))
 """Whoever was in quarantine is, until it is known to be right again."""
 COPIES_WORD: Final = encode(Quarantine(VERSION, 0, 0, None, None, "its promise copies say so, and no record says why"))
@@ -59,24 +62,24 @@ class Rotten(NamedTuple):
 
 
 class _Hole:
-    """Slots that may have been accepted where nothing can be read."""
+    """A place of the log that cannot be read, and the slots that may have been accepted there."""
 
     def __init__(self, rotten: Rotten, number: int, low: int) -> None:
         self.place, self.lost, self.is_repaired = rotten.place, rotten.lost, rotten.is_repaired
         self.number = number
-        """So many stand before it."""
-        self.low, self.high = low, FAR
+        """How many holes stand before it."""
+        self.low, self.high = low, UNBOUNDED
         self.is_first = False
-        """The record that the log began with stood in it, and nothing of that is known."""
+        """The state record with which the log began stood in it, and nothing of that is known (rule 6)."""
         self.slots: dict[int, int] | None = None
-        """The only slots that it can be about, each with its ballot; None: all of the range."""
-        self.newest = FAR
+        """The only slots that it can have held, each with its ballot; None: any slot above `low`, through `high`."""
+        self.newest = UNBOUNDED
         """No vote in it was in a newer ballot."""
         self.bounds: dict[int, int] = {}
-        """Ballots that an earlier start knew it by."""
+        """Slots that an earlier start wrote down as lost in it, each with the newest ballot that it knew then."""
 
     def about(self, found: Recovered, again: set[int]) -> dict[int, int]:
-        """The slots that it may have been about, each with the newest ballot; `again` may have been written anew there."""
+        """The slots that it may have held, each with the newest ballot; those of `again` may have been written anew there."""
         if self.slots is not None:
             return self.slots
         newest = min(found.promised, self.newest)
@@ -85,14 +88,14 @@ class _Hole:
 
 
 class _Holes:
-    """All of one log, in order, and what stands behind each."""
+    """All holes of one log, in order, and what the records behind each tell of it."""
 
     def __init__(self) -> None:
         self.all: list[_Hole] = []
         self._bare: list[_Hole] = []
-        """No mark behind these yet."""
+        """Those that no mark was read behind yet."""
         self._written: dict[int, int] = {}
-        """Slots, and how many holes stand before each's last record that can be read."""
+        """How many holes stand before the newest readable record of each slot."""
 
     @property
     def open(self) -> list[_Hole]:
@@ -105,12 +108,12 @@ class _Holes:
         return max(self._written, default=0)
 
     def add(self, hole: _Hole) -> None:
-        """The next one."""
+        """The next one in the log's order."""
         self.all.append(hole)
         self._bare.append(hole)
 
     def hear(self, records: Sequence[Record]) -> None:
-        """These stand behind the last one."""
+        """These records stand behind the last hole, and bound those before them."""
         for kind, slot, ballot, payload in records:
             if kind == _ACCEPT:
                 self._written[slot] = len(self.all)
@@ -130,7 +133,7 @@ class _Holes:
                     hole.bounds.setdefault(slot, ballot)
 
     def doubts(self, found: Recovered) -> Iterator[tuple[_Hole, dict[int, int]]]:
-        """Each that waits for repair, with the slots that it leaves in doubt: what was written behind it is newer."""
+        """Each that waits for repair, with the slots that it leaves in doubt (rule 2), each with its newest ballot."""
         again: set[int] = set()
         for hole in self.all:
             about = hole.about(found, again)
@@ -169,6 +172,20 @@ def recover_damaged(
         _settle(found, _Holes(), covered)
         return found
     found = recover(copies, [], directory)
+    holes = _fold_around(found, records, rotten, begins_later=begins_later)
+    found.chosen = max(found.chosen, found.top - WINDOW)  # rule 4
+    if begins_later and not found.truncated:  # it stood in the record that the log began with
+        known = [*found.accepted, *found.faulty, *(slot for hole in holes.open for slot in hole.slots or ())]
+        found.truncated = min([found.chosen, *(slot - 1 for slot in known)])
+    _check_beginning(holes, directory)
+    _settle(found, holes, covered)
+    own = {slot: ballot for kind, slot, ballot, _ in records if kind == _ACCEPT}
+    found.alone = {slot for slot, (ballot, _) in found.accepted.items() if slot > found.truncated and own.get(slot) != ballot}
+    return found
+
+
+def _fold_around(found: Recovered, records: list[Record], rotten: Sequence[Rotten], *, begins_later: bool) -> _Holes:
+    """Fold the records that can be read, in order, and note between them what may have stood where nothing can."""
     holes, top = _Holes(), 0
     try:
         for index, each in enumerate([*rotten, None]):
@@ -185,19 +202,16 @@ def recover_damaged(
     except msgspec.DecodeError as error:
         raise ProtocolError(reason=f"a durable record cannot be read: {error}") from None
     found.top = max(top, holes.top)
-    found.chosen = max(found.chosen, found.top - WINDOW)
-    if begins_later and not found.truncated:  # it stood in the record that the log began with
-        known = [*found.accepted, *found.faulty, *(slot for hole in holes.open for slot in hole.slots or ())]
-        found.truncated = min([found.chosen, *(slot - 1 for slot in known)])
-    if lost := next((hole for hole in holes.open if hole.is_first and hole.high == FAR), None):
+    return holes
+
+
+def _check_beginning(holes: _Holes, directory: str) -> None:
+    """Raise `StateDamaged` where the record that the log begins with is lost, and nothing behind it tells what it held."""
+    if lost := next((hole for hole in holes.open if hole.is_first and hole.high == UNBOUNDED), None):
         number, start, _ = lost.place
         what = f"the record that the log begins with, in segment {number}, is lost"
         detail = f"{what}, and nothing behind it tells what this replica voted for: its state is lost"
         raise StateDamaged(file=directory, offset=start, kind="state", detail=detail)
-    _settle(found, holes, covered)
-    own = {slot: ballot for kind, slot, ballot, _ in records if kind == _ACCEPT}
-    found.alone = {slot for slot, (ballot, _) in found.accepted.items() if slot > found.truncated and own.get(slot) != ballot}
-    return found
 
 
 def _hole(rotten: Rotten, number: int, found: Recovered, *, begins_later: bool) -> _Hole:
@@ -212,9 +226,8 @@ def _hole(rotten: Rotten, number: int, found: Recovered, *, begins_later: bool) 
     if kind in (_ACCEPT, _FAULT):
         hole.slots = {slot: ballot}
         found.promised = max(found.promised, ballot)
-    elif kind == _CHOSEN or (
-        kind == RecordKind.SNAPSHOT and not ballot
-    ):  # a fetched one, proved, is recorded before its slots are chosen here
+    elif kind == _CHOSEN or (kind == RecordKind.SNAPSHOT and not ballot):
+        # A snapshot's record with a ballot is no mark: a fetched one, proved, is recorded before its slots are chosen here.
         found.chosen = max(found.chosen, slot)
     elif kind == RecordKind.QUARANTINE:
         found.quarantine = LOST_WORD
@@ -230,15 +243,15 @@ def _hole(rotten: Rotten, number: int, found: Recovered, *, begins_later: bool) 
 
 
 def _settle(found: Recovered, holes: _Holes, covered: int) -> None:
-    """Which slots are faulty, for which place's sake, and how long nothing may be said."""
+    """Say which slots are faulty, which of them each place waits for, and through which slot the replica is silent."""
     found.silent_through = max(found.silent_through, found.copies.silent_through)
     if found.copies.is_doubted and not found.quarantine:
         found.quarantine = COPIES_WORD
-    lost = sum(hole.lost for hole in holes.open if hole.slots is None and hole.high == FAR)
+    lost = sum(hole.lost for hole in holes.open if hole.slots is None and hole.high == UNBOUNDED)
     if lost > 1:
         found.silent_through = max(found.silent_through, max(found.top, found.chosen, covered) + lost + WINDOW)
     for hole in holes.open:
-        if hole.slots is None and found.chosen + WINDOW < hole.high < FAR:
+        if hole.slots is None and found.chosen + WINDOW < hole.high < UNBOUNDED:
             found.silent_through = max(found.silent_through, hole.high)  # that is how an earlier start of such a log told it
     faulty = {slot: ballot for slot, ballot in found.faulty.items() if slot > found.truncated}
     for hole, doubt in holes.doubts(found):

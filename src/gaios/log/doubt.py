@@ -40,7 +40,7 @@ RECHECK_RECORDS: Final = 1_000
 
 
 class Phase(Enum):
-    """See the module."""
+    """How far a replica trusts its own database; the module draws how one leads to another."""
 
     SOUND = "sound"
     REBUILDING = "rebuilding"
@@ -49,7 +49,7 @@ class Phase(Enum):
 
 
 class Evidence(NamedTuple):
-    """For whoever looks into it later."""
+    """A database that turned out to be wrong, as it was, for whoever looks into it later."""
 
     name: str
     head: dict[str, Any]
@@ -61,7 +61,7 @@ class Evidence(NamedTuple):
 
 
 class Doubt:
-    """One replica's."""
+    """Whether one replica may trust its own database: what it compared with the others, and what it does about a difference."""
 
     def __init__(self, steps: Steps, applier: Applier, options: Options, me: int, boot: int, roster: Roster, now: int) -> None:
         self.sums = Sums[Sum](me, roster)
@@ -90,11 +90,17 @@ class Doubt:
         self.wants_base = False
         """Whether it is to be rebuilt, and its log begins later: the shell is to find a snapshot that is proved."""
         self._fresh = False
+        """Whether there is a sum that was neither compared nor said yet: this replica first applies all that it knows to be chosen."""
         self._rebuilds = 0
+        """How often the database was rebuilt in this quarantine."""
         self._dispute = self._dispute_ns = 0
+        """The slot about which replicas differ while too few have spoken, and since when; 0: none."""
         self._ask_due = FAR
+        """When to ask again for the others' sums."""
         self._recheck_due = now + options.check_ms * MS
+        """When to look at another part of the machine's state in memory."""
         self._told_at = 0
+        """The Output with the record of the newest doubt: once that is durable the doubt may be told."""
         if steps.quarantine:
             self.record = read(steps.quarantine)
             self.newest = errors.Diverged(slot=self.record.slot, reason=self.record.reason)

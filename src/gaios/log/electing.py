@@ -1,7 +1,8 @@
 """How a replica becomes master, and how it lets another: polls, campaigns, hand-overs.  [PML §5.2; SAFETY 9, 25]
 
-Rule 1. Nobody campaigns who did not find a majority willing just before, who may not serve, or whom too few of the voters that it was
-told of know in its present boot: those it counts may be such as know no more than itself.
+Rule 1. A replica campaigns only if a poll found a majority willing just before, if it may serve, and if a majority of the voters that it
+was told of, itself included, has recorded its present boot. Those whom it counts by its log alone may know no more than it does, as where
+it is an older copy.
 Rule 2. A master that cannot work, or that others would do better than, gives its lease back. Before, it proposes nothing new and lets what
 is in flight end, so that nobody is left in doubt.
 """
@@ -11,7 +12,7 @@ from collections import deque
 from gaios import errors
 from gaios.log.belonging import Belonging
 from gaios.log.codec import POLL, POLLED, Message
-from gaios.log.options import MS, Options
+from gaios.log.options import MS
 from gaios.log.output import OTHERS
 from gaios.log.space import Room
 from gaios.log.steps import FAR
@@ -21,7 +22,6 @@ from gaios.paxos import core
 class Electing(Belonging):
     """The part of a `Replica` that seeks mastership, and gives it up."""
 
-    options: Options
     polls: int
     handovers: int
     _unsynced: deque[tuple[int, int]]
@@ -38,7 +38,7 @@ class Electing(Belonging):
 
     @property
     def _may_lead(self) -> bool:
-        """Whether it is a voter, as far as it knows and was told, of a database that is there and may be served."""
+        """Whether this replica votes, as far as it knows and was told, and has a database that is there and may be served."""
         fit = self.doubt.may_serve and self.boots.is_enough and not self.lacks_base and not self._steps.is_silent
         return fit and self.core.electors() >> self.me & 1 == 1 and self.roster.votes(self.me)
 
@@ -60,7 +60,8 @@ class Electing(Belonging):
     def _polled(self, now: int, member: int, message: Message) -> None:
         """A replica asks whether it might be elected: yes only when no lease of ours is out.  [SAFETY 9]
 
-        What the answer says to be had here others count for a change to be settled: it leaves when that is durable.  [SAFETY 5, 18]
+        The answer also says through which slot this replica has everything. A master counts that when it asks whether a change is settled,
+        so the answer leaves only when all of it is durable.  [SAFETY 5, 18]
         """
         _, number, promised, chosen = message
         if not (self.boots.is_informed or self.roster.votes(self.me)):
@@ -163,7 +164,7 @@ class Electing(Belonging):
             self.retire(now)
 
     def _full(self, now: int) -> errors.DiskFull | None:
-        """Why nothing that grows is taken, if so."""
+        """The error with which a command that takes room is refused now; None: none is."""
         if not self.space.is_uneven or self._leave_by:  # whoever waits while it hands over asks the next master
             return None
         present = self.present(now)

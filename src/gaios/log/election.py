@@ -12,9 +12,8 @@ Safety does not rest on this file: a candidate that comes at a bad time is refus
 """
 
 from gaios.log.options import MS, Options
+from gaios.paxos import core
 
-ROUND_BITS = 16
-"""A ballot is round * 2**16 + member.  [SAFETY 1]"""
 _MASK = (1 << 64) - 1
 
 
@@ -84,7 +83,7 @@ class Election:
     def campaign(self, now: int, me: int, promised: int) -> int:
         """A majority is willing: the ballot to claim, above all that were seen.  [SAFETY 1]"""
         self.yes = 0
-        self.seen = ((max(self.seen, promised) >> ROUND_BITS) + 1) << ROUND_BITS | me
+        self.seen = (max(self.seen, promised) // core.ROUND + 1) * core.ROUND + me
         self.extend(now)
         return self.seen
 

@@ -64,18 +64,20 @@ BEHIND_SLOTS: Final = 1_000
 
 
 class Gauge:
-    """One replica's view of the others. `voters` are those whose votes count now."""
+    """What one replica has heard of the others: their frames, their grants, and what they said of themselves."""
 
     def __init__(self, me: int, term_ms: int, now: int) -> None:
         self._me, self._silent_ns = me, SILENT_TERMS * term_ms * MS
         self._say_due = self._reign_ns = now
         self._said = (0, Ailment(0))
-        """To which ballot's master what was told last."""
+        """What this replica told of itself last, and to which ballot's master."""
         self._heard: dict[int, int] = {}
         self._granted: dict[int, int] = {}
+        """When each member was heard last, and when it gave this master a lease last."""
         self._told: dict[int, tuple[int, Ailment]] = {}
-        """How many values it lacked, and its ailments."""
+        """How many values each lacked, and its ailments, as it said last."""
         self._since: dict[int, tuple[Reason, int]] = {}
+        """Why each member does not count that did not when that was asked last, and since when."""
 
     # -- what comes ------------------------------------------------------------------------------------------------------
 

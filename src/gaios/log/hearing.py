@@ -19,8 +19,6 @@ _OF_A_MASTER: Final = frozenset({core.HEARTBEAT, core.ACCEPT})
 class Hearing(Electing, Applying):
     """The part of a `Replica` that listens."""
 
-    _has_begun: bool
-
     @abstractmethod
     def _begin(self) -> None:
         """Take part from now on, if the boot is registered."""

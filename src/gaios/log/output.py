@@ -8,7 +8,7 @@ A shell carries an `Output` out like this, and only like this:
        then `Replica.synced(number)` is called.
     4. `at_once` and `answers` may leave before. Of a start there is none before its boot is durable.
 
-`captures` are snapshots to be made by and by, `transfers` what peers say of theirs: both beside all of that.  [SAFETY 26]
+`effects`, `captures`, `transfers` and `reads` are carried out beside all of that, in any order.  [SAFETY 26]
 """
 
 from typing import Any
@@ -30,16 +30,21 @@ class Output:
     def __init__(self, number: int) -> None:
         self.number = number
         self.copies: bytes | None = None
+        """The new content of the promise copies; None: it stays."""
         self.records: list[Record] = []
         self.after: list[tuple[int, Message]] = []
         self.at_once: list[tuple[int, Message]] = []
+        """Messages, each with its destination: a member, or OTHERS."""
         self.answers: list[tuple[Any, Answer]] = []
+        """Each with the token of who asked."""
         self.effects: list[Any] = []
+        """Of the machine, in order: what applied commands tell this replica's own listeners."""
         self.captures: list[Capture] = []
+        """Snapshots that the log asked for: to be made by and by, of the state as it is now."""
         self.transfers: list[tuple[int, Message]] = []
-        """What members said about snapshots."""
+        """What members said about snapshots: whoever keeps this replica's answers them."""
         self.reads: list[tuple[int, int]] = []
-        """(member, slot): a peer wants a chosen value that is only on the disk; hand it to `Replica.supply`."""
+        """(member, slot): a chosen value that is on the disk alone; hand it to `Replica.supply`, for that member."""
 
     def __bool__(self) -> bool:
         """Whether there is anything to do."""

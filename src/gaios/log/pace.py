@@ -20,14 +20,17 @@ from gaios.log.options import MS
 from gaios.log.roster import Roster
 
 SAMPLES: Final = 16
+"""How many of the newest own syncs, and of the newest acceptances by others, have their medians compared."""
 SAMPLES_MIN: Final = 8
 """Fewer prove nothing: one long sync is every disk's."""
 FACTOR: Final = 4
+"""So many times the others' median is slow (rule 1)."""
 FLOOR_MS: Final = 30
 """Below this nobody would notice."""
 FRESH_NS: Final = 30_000_000_000
 """What happened longer ago says nothing of the disk as it is."""
 AGAIN_MS: Final = 60_000
+"""The least between two handovers of one replica; each doubles it, up to an hour."""
 AGAIN_MS_MAX: Final = 3_600_000
 OPEN_MAX: Final = 64
 """Proposals whose acceptance is awaited: more than are ever in flight."""
@@ -36,7 +39,7 @@ _Samples = deque[tuple[int, int]]
 
 
 class Pace:
-    """One replica's, over all its reigns."""
+    """How quick one replica's disk was as master, beside the others': over all its reigns."""
 
     def __init__(self, roster: Roster, now: int) -> None:
         self._roster = roster

@@ -34,7 +34,7 @@ class Taken(NamedTuple):
 
 
 class Proofs:
-    """One replica's."""
+    """Which of one replica's snapshots are proved, and whose word about the others is still missing."""
 
     def __init__(self, me: int, roster: Roster, options: Options, proved: Iterable[int]) -> None:
         """`proved`: slots of its own snapshots that were proved before its start."""

@@ -10,7 +10,7 @@ VERSION: Final = 1
 
 
 class Quarantine(msgspec.Struct, array_like=True, frozen=True):
-    """What a QUARANTINE record says."""
+    """The record's payload; an empty one, which is none of these, ends the quarantine."""
 
     version: int
     slot: int
@@ -18,6 +18,7 @@ class Quarantine(msgspec.Struct, array_like=True, frozen=True):
     agreed: int
     """The newest slot before that where it is known to have been right; 0: none."""
     mine: Sum | None
+    """What this replica came to there, where it had summed that up."""
     right: Sum | None
     """What the majority came to, where there was one."""
     reason: str

@@ -38,7 +38,7 @@ class Word(NamedTuple):
 
 
 class Raising:
-    """One replica's part in that. The applier knows the cell's level, and which this version supports."""
+    """What one replica knows of the others' feature levels; the cell's own, and the highest that is supported here, the applier knows."""
 
     def __init__(self, steps: Steps, applier: Applier, boots: Boots, options: Options, me: int) -> None:
         self.wanted = 0

@@ -12,7 +12,9 @@ Rule 3. The crowd is what was under way together lately: it grows at once and sh
 from gaios.log.options import Options
 
 _US = 1_000
+"""Nanoseconds in a microsecond."""
 _LINGERS = 4
+"""How many times `linger_us` those who came first wait at the most, though more keep coming."""
 
 
 class Rally:

@@ -1,12 +1,13 @@
 """What a replica remembers through a crash, as records, and how a start folds them back.  [SAFETY 5, 7, 11, 15]
 
-    copies   newest ballot promised or learnt of, longest lease term granted, boot, nonce, feature level (two files, by storage/);
-             while it is so: that the database is doubted, that nothing may be said
+    copies   newest ballot promised or learned of, longest lease term granted, boot, nonce, feature level (two files, by storage/);
+             also that the database is doubted, and through which slot nothing may be said, for as long as that is so
     STATE    all of it, and every accepted value above `chosen`              (first in each segment)
     ACCEPT   slot, ballot, value
     CHOSEN   every slot through this one is chosen as last recorded, and the chain's hash there   (lazily written);
-             where others have a ballot, the highest slot that was accepted, or may have been
-    TRUNCATE slots through this one were dropped; its ballot and payload: behind which slot which configuration governs there
+             in place of a ballot: the highest slot that was accepted, or may have been
+    TRUNCATE slots through this one were dropped. The configuration that governs there is its payload, and the slot behind which it began
+             to govern stands in place of a ballot
     BOOT     a member's newest boot, and the newest of its acknowledgements that were seen: a peer's, or this replica's once registered
     SNAPSHOT the snapshot behind this slot is durable: its handle                 (behind the mark that its slot is chosen);
              again, with 1 for a ballot: a majority has the same one              (proofs.py)
@@ -140,7 +141,7 @@ class Recovered(msgspec.Struct):
     waiting: dict[Place, set[int]] = {}
     """Damaged places of the log, each with the slots that are to be written anew before it is needed no more."""
     alone: set[int] = set()
-    """Slots whose value stands in a state record alone, because their own is damaged: they are to be written again."""
+    """Slots whose value stands in a state record alone, because their own record is damaged: their values are to be written again."""
     silent_through: int = 0
     """Until every slot through this one is chosen, nothing may be promised or voted for: nobody can tell what was accepted up to there."""
     forgot_boots: bool = False
@@ -215,21 +216,7 @@ def fold(found: Recovered, records: Iterable[Record]) -> Recovered:
                     found.proved.discard(slot)
             found.snapshots[slot] = payload
         elif kind == RecordKind.STATE:
-            state = decode_state(payload)
-            found.promised = max(found.promised, state.promised)
-            found.longest_ns = max(found.longest_ns, state.longest_ns)
-            found.chosen = max(found.chosen, state.chosen)
-            found.truncated = max(found.truncated, state.truncated)
-            found.quarantine = state.quarantine
-            found.silent_through = max(found.silent_through, state.silent_through)
-            _govern(found, state.chosen, *state.governs)
-            for at, accepted_in, value in state.accepted:
-                accepted[at] = (accepted_in, value)
-                faulty.pop(at, None)
-            for at, ballot_at in state.faulty:
-                accepted.pop(at, None)
-                faulty[at] = max(ballot_at, faulty.get(at, 0))
-            found.boots.update(state.boots)
+            _fold_state(found, decode_state(payload))
         elif kind == RecordKind.BOOT:
             found.boots[slot] = _boot.decode(payload)
         elif kind == RecordKind.QUARANTINE:
@@ -244,6 +231,24 @@ def fold(found: Recovered, records: Iterable[Record]) -> Recovered:
     # The mark was durable when it was truncated, and may stand in a segment that went with that.
     found.chosen = max(found.chosen, found.truncated)
     return found
+
+
+def _fold_state(found: Recovered, state: State) -> None:
+    """Take up a full state record: what it says of a slot is newer than any record before it."""
+    found.promised = max(found.promised, state.promised)
+    found.longest_ns = max(found.longest_ns, state.longest_ns)
+    found.chosen = max(found.chosen, state.chosen)
+    found.truncated = max(found.truncated, state.truncated)
+    found.quarantine = state.quarantine
+    found.silent_through = max(found.silent_through, state.silent_through)
+    _govern(found, state.chosen, *state.governs)
+    for slot, ballot, value in state.accepted:
+        found.accepted[slot] = (ballot, value)
+        found.faulty.pop(slot, None)
+    for slot, ballot in state.faulty:
+        found.accepted.pop(slot, None)
+        found.faulty[slot] = max(ballot, found.faulty.get(slot, 0))
+    found.boots.update(state.boots)
 
 
 def _govern(found: Recovered, at: int, slot: int, value: bytes) -> None:

@@ -46,19 +46,23 @@ class Reign:
         self._me, self._roster = me, roster
         self._started_ns, self._wall_ms = now, wall_ms
         self._reads: deque[tuple[int, Any, bytes]] = deque()
+        """Reads that wait for the lease: until when, token, question."""
         self._own: list[tuple[Any, bytes]] = []
         """Entries of this master's own that wait for a slot, with their tokens."""
         self._change: tuple[Any, bytes] | None = None
         """A configuration that waits until everything below it is chosen, with its token."""
         self._sent_ns: dict[int, int] = {}
+        """When each open proposal was sent last, by slot."""
         self._epoch_offered = False
         self._snapshot_slot = 0
         """Where this reign asked for a snapshot last."""
         self._feature_slot = 0
         """Where it raised the cell's feature level."""
         self._check_due, self._check_slot = FAR, 0
+        """When the next check is due, and where this reign put its newest."""
         self._beat_due = self._resend_due = FAR
         self._progress_ns = self._lease_seen_ns = now
+        """When anything was applied last, or nothing was open; and when this master last had its lease: rule 3."""
 
     @property
     def is_serving(self) -> bool:
@@ -298,7 +302,7 @@ class Reign:
         return slot
 
     def _offer_checked(self, now: int, entries: list[bytes]) -> int:
-        """The same, and all replicas compare themselves behind it; while they have not come to the last check there is no other."""
+        """As `_offer`, and all replicas compare themselves behind the slot; without a check while the newest one is not applied here."""
         if self._check_slot > self._applier.applied:
             return self._offer(now, entries)
         self._check_due = now + self._options.check_ms * MS

@@ -111,14 +111,21 @@ class Replica(Hearing):
         self._election = Election(options, nonce, now)
         self._catchup = Catchup(options, roster.peers)
         self.raising = Raising(self._steps, self.applier, self.boots, options, me)
-        self._master = self._cached_bytes = 0
-        self._resend_due = self._boost_after = self._awake_ns = self._strays_due = now
+        self._master = 0
+        """The member whose heartbeat or proposal came last in the promised ballot; 0: none since this replica polled or led."""
+        self._resend_due = self._boost_after = self._strays_due = now
+        self._awake_ns = now
+        """When this process was last found to have slept: what did not happen before that proves nothing."""
         self._unsynced: deque[tuple[int, int]] = deque()
+        """Outputs whose records are not durable yet: their numbers, and when each was handed over."""
         self._chains = {slot: chain for slot, chain in recovered.chains.items() if slot > self.applied}
+        """The log's hashes that were recorded before this start: applying the log anew must come to the same."""
         self._evicted = recovered.truncated
+        """Values through this slot were taken out of memory once; the disk has those above what was truncated."""
         self._read: dict[int, bytes] = {}
         """Chosen values that came back from the disk, to be applied again."""
         self._asked = 0
+        """The slot for which the disk was asked last; 0: it gave that."""
         self.may_speak = False
         """Whether this boot is durable: whoever hears anything hears it, and it must not be given again after that.  [SAFETY 3, 5]"""
         self._is_blocked = False
@@ -126,6 +133,7 @@ class Replica(Hearing):
         self._seen = self.applied
         """Every slot through this one was applied once."""
         self._cached_bytes = sum([len(value) for slot, (_, value) in self.core.acc.items() if slot <= self.applied])
+        """Bytes of applied values in memory."""
         self._repair = Repair(self.core, options, roster)
         if recovered.waiting or recovered.faulty:
             self._steps.know_damage(recovered.waiting, recovered.faulty, now)
@@ -137,9 +145,8 @@ class Replica(Hearing):
     def receive(self, now: int, member: int, boot: int, nonce: int, messages: list[Message]) -> bool:
         """A frame came from a member, in a boot of it; this replica's own `after` messages come back here too.
 
-        False: `output` has nothing more for it.
-
-        While the disk hangs nothing is heard: no answer could leave, and those that wait for it must not gather without bound.
+        Returns False where `output` has nothing more for it. While the disk hangs nothing is heard: no answer could leave, and those that
+        wait for it must not gather without bound.
 
         Raises:
             StateLost: a peer has seen a newer boot, or another one, of this replica, or remembers more of it than it does.
@@ -154,7 +161,7 @@ class Replica(Hearing):
                 self._hear_news(now, message)
                 if len(messages) == 1:
                     return bool(self._steps.output)
-        only = None if self.roster.lists(member) or member == self.me else ASKING | SUPPLYING
+        only = None if self.roster.lists(member) or member == self.me else ASKING | SUPPLYING  # what is heard of one who left
         if only is not None and not self.roster.was_given(member):
             return bool(self._steps.output)
         if member != self.me:
@@ -225,7 +232,7 @@ class Replica(Hearing):
         self._settle(now)
 
     def synced(self, now: int, number: int) -> bool:
-        """Every record through Output `number` is durable. False: `output` has nothing more for it."""
+        """Every record through Output `number` is durable. Returns False where `output` has nothing more for it."""
         while self._unsynced and self._unsynced[0][0] <= number:
             self._reign.pace.synced(now, self._unsynced.popleft()[1])
         self._steps.synced(number)
@@ -331,6 +338,27 @@ class Replica(Hearing):
             self._steps.take((core.RECOVER,), self.me, now)
         if not self._may_go_on:
             self._stand_down(now)
+        self._begin_or_end_reign(now)
+        if self._can_apply:
+            self._apply(now)
+            if not self._may_go_on:
+                self._stand_down(now)
+        if reign.ballot and self._bow_out():
+            self.retire(now)
+        reign.retry_reads(now)
+        if self._has_begun and self.space.room != Room.NONE:  # else what came could not be written down
+            self._ask_for_missing(now)
+        if self._leave_by:
+            self._leave_if_due(now)
+        if self._leave_by or self.space.is_uneven or not self._proposes:
+            self._look_at_disks(now)
+        self._changes.decide(now)
+        self._steps.rest(now)
+        self.boots.rest(now)
+
+    def _begin_or_end_reign(self, now: int) -> None:
+        """The reign follows the core, which leads or does no more; who neither leads nor campaigns sends away what waits for a master."""
+        participant, reign = self.core, self._reign
         leads = participant.leads()
         if reign.ballot and not (leads and participant.bal == reign.ballot):
             reign.end()
@@ -342,27 +370,17 @@ class Replica(Hearing):
             self.gauge.begin(now)
         elif not reign.ballot and not self._is_candidate:
             reign.refuse_waiting()
-        if self._can_apply:
-            self._apply(now)
-            if not self._may_go_on:
-                self._stand_down(now)
-        if reign.ballot and self._bow_out():
-            self.retire(now)
-        reign.retry_reads(now)
-        if self._has_begun and not reign.ballot and self._catchup.known > participant.chosen and self.space.room != Room.NONE:
-            if self._catchup.wants_base(now, participant.chosen):
+
+    def _ask_for_missing(self, now: int) -> None:
+        """Ask peers for chosen values: for the next ones, unless this replica leads, and for those whose records are damaged here."""
+        chosen = self.core.chosen
+        if not self._reign.ballot and self._catchup.known > chosen:
+            if self._catchup.wants_base(now, chosen):
                 self._steps.output.at_once.append((OTHERS, (WANT, 1)))
-            source, slots = self._catchup.wanted(now, participant.chosen)
+            source, slots = self._catchup.wanted(now, chosen)
             for slot in slots:
                 self._steps.take((core.SEEK, slot, source), self.me, now)
-        if self._has_begun and participant.faulty and self.space.room != Room.NONE:
+        if self.core.faulty:
             source, missing = self._repair.wanted(now)
             for slot in missing:
                 self._steps.take((core.SEEK, slot, source), self.me, now)
-        if self._leave_by:
-            self._leave_if_due(now)
-        if self._leave_by or self.space.is_uneven or not self._proposes:
-            self._look_at_disks(now)
-        self._changes.decide(now)
-        self._steps.rest(now)
-        self.boots.rest(now)

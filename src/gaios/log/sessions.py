@@ -73,7 +73,7 @@ class Session:
 
 
 class Sessions:
-    """The table."""
+    """The exactly-once table: clients in the order in which they were used, the longest unused first."""
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
@@ -93,7 +93,7 @@ class Sessions:
         return identity in self._known
 
     def peek(self, identity: tuple[int, int], sequence: int) -> Answer | None:
-        """What a client's command was answered, as far as that is kept; None: it was not, or he is unknown. That is no use of it."""
+        """The answer to a client's command, as far as it is kept; None: there was none, or the client is unknown. That is no use of it."""
         session = self._known.get(identity)
         if session is None:
             return None

@@ -16,7 +16,7 @@
 
 Rule 1. A snapshot's name is its digest, over canonical and uncompressed chunks: replicas that are equal at a slot have the same one there,
 however each compresses it. The cell is no part of it, and stands in the handle.
-Rule 2. Whoever has a handle that he trusts can take its digests, and each chunk, from anybody: nothing is used before it is proved.
+Rule 2. Whoever has a handle that it trusts can take its digests, and each chunk, from anybody: nothing is used before it is proved.
 Rule 3. Whatever the bytes are, reading raises `ProtocolError`, and keeps no more of them than a chunk and a piece.
 """
 
@@ -43,7 +43,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class Part(msgspec.Struct, array_like=True, frozen=True):
-    """The log's part."""
+    """The log's part of a snapshot: all that it knows behind the slot, but for the exactly-once table."""
 
     version: int
     slot: int
@@ -67,7 +67,7 @@ class Part(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Handle(msgspec.Struct, array_like=True, frozen=True):
-    """What a snapshot is called."""
+    """What names a snapshot, and is recorded, offered and compared: whose it is, behind which slot, and its digest."""
 
     version: int
     cell: bytes

@@ -44,7 +44,7 @@ FAR: Final = 1 << 62
 
 
 class Space:
-    """One replica's view."""
+    """What one replica knows of the room on its own disk and on the others', and whether to hand over for it."""
 
     def __init__(self, me: int, roster: Roster, now: int) -> None:
         self.room = Room.PLENTY

@@ -77,7 +77,7 @@ class Standing:
 
     @property
     def lingering(self) -> tuple[int, ...]:
-        """Those among them who left."""
+        """Those among the suppliers who left the cell, and are still there."""
         return self.roster.lingering
 
     @property
@@ -87,7 +87,7 @@ class Standing:
 
     @property
     def configuration(self) -> Configuration:
-        """That configuration."""
+        """The configuration of that number."""
         return self.roster.newest
 
     @property
@@ -111,7 +111,7 @@ class Standing:
 
     @property
     def is_settled(self) -> bool:
-        """Whether those whom it removed may be switched off; a master knows.  [SAFETY 18]"""
+        """Whether those whom the newest configuration removed may be switched off; a master knows.  [SAFETY 18]"""
         return self._changes.is_settled
 
     @property
@@ -183,7 +183,7 @@ class Standing:
 
     @property
     def silent_through(self) -> int:
-        """It says nothing until every slot through this one is chosen, if it does not know that yet."""
+        """It neither promises nor votes until it knows every slot through this one to be chosen."""
         return self._steps.silent_through
 
     @property
@@ -194,7 +194,7 @@ class Standing:
     @property
     def wants_base(self) -> bool:
         """Whether the shell is to find a snapshot that is proved: the database is lost, or wrong, and the log begins later."""
-        return self.doubt.wants_base or self.applier.applied < self.core.truncated
+        return self.doubt.wants_base or self.lacks_base
 
     @property
     def is_forsaken(self) -> bool:

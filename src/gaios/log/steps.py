@@ -53,10 +53,15 @@ class Steps:
         self.lineage, self._options = lineage, options
         self._out = core.Out()
         self._copies = b""
+        """What the promise copies hold, or are about to."""
         self._chain: tuple[int, bytes] = (0, b"")
+        """The newest applied slot, and the log's hash through it."""
         self._marked = 0
+        """Through which slot the newest mark says that all is chosen, durable or not."""
         self._durable_mark = 0
+        """Through which slot the newest durable mark does."""
         self._held = 0
+        """Through which slot every value was there, and could be read, when that mark was written; see `held`."""
         self._marks: deque[tuple[int, int, int]] = deque()
         """By Output that is not durable yet: the mark that it has, and what is held then."""
         self._mark_due = FAR
@@ -69,8 +74,8 @@ class Steps:
         """Until every slot through this one is chosen this replica says nothing."""
         self._top = 0
         """The highest slot that was accepted, or may have been where nothing can be read."""
-        self._learnt = 0
-        """The newest ballot in which a value was learnt to be chosen, where that was above any that was promised."""
+        self._learned = 0
+        """The newest ballot in which a value was learned to be chosen, where that was above any that was promised."""
         self.waiting: dict[Place, set[int]] = {}
         """Damaged places of the log, each with the slots that are yet to be written anew."""
         self._governs: list[tuple[int, bytes]] = []
@@ -78,7 +83,7 @@ class Steps:
         self._unread: tuple[int, ...] = ()
         """Chosen slots, lost at the start, in which a newer configuration may have stood."""
         self._unnamed = 0
-        """What governed behind this slot stood in a record that is lost; 0: in none."""
+        """The slot of a lost record that told which configuration governs behind it; 0: none is lost."""
 
     def restore(self, recovered: Recovered, members: Configuration, governs: int = 0) -> None:
         """Take over what the disk held, and the members as of its mark; the boot is written down before anything is said.
@@ -145,7 +150,7 @@ class Steps:
         return governs < self._unnamed <= slot or any(governs < at <= slot and at in faulty for at in self._unread)
 
     def write_again(self, slots: Iterable[int], boots: Iterable[Record]) -> None:
-        """Records are damaged, and what they told is at hand: these slots' values; and what else may have stood there, which is little."""
+        """Records rotted, and what they told is in memory: write these slots' values again, and whatever else may have stood there."""
         participant, records = self.core, self.output.records
         records.extend((RecordKind.ACCEPT, slot, *participant.acc[slot]) for slot in slots)
         records.extend((RecordKind.FAULT, slot, ballot, b"") for slot, ballot in participant.faulty.items() if slot > participant.chosen)
@@ -175,7 +180,7 @@ class Steps:
         return fired
 
     def _went_over(self, event: Message, before: int) -> None:
-        """A configuration came to be known as chosen, or one that was lost may be known again; before, the slots through `before` were."""
+        """More slots are known to be chosen than those through `before`, or a lost one is there again: note configurations in them."""
         acc = self.core.acc
         slots = [event[1]] if event[0] == core.CHOSEN and event[1] <= before else range(before + 1, self.core.chosen + 1)
         for slot in slots:
@@ -211,16 +216,16 @@ class Steps:
             self._write_copies()
 
     def snapshot(self, slot: int, handle: bytes, *, proved: bool) -> int:
-        """The snapshot behind a slot is durable, and perhaps proved: write that down, behind the mark that the slot is chosen.  [SAFETY 26]
+        """Record that the snapshot behind a slot is durable, or that it is proved, behind the mark that the slot is chosen.  [SAFETY 26]
 
-        In which Output that is.
+        The number of the Output that does.
         """
         self.mark()
         self.output.records.append((RecordKind.SNAPSHOT, slot, int(proved), handle))
         return self.output.number
 
     def judge(self, slot: int, payload: bytes) -> int:
-        """Write down that the database must not be served, or (empty) that it may again; which Output's records say so."""
+        """Record that the database must not be served, or (empty) that it may again; the number of the Output that does."""
         self.quarantine = payload
         self._write_copies()
         self.output.records.append((RecordKind.QUARANTINE, slot, 0, payload))
@@ -289,8 +294,8 @@ class Steps:
     def _overtakes(self, output: Output) -> bool:
         """Does a vote leave for a slot that a start from the newest mark would not report?
 
-        A start reports what was accepted up to WINDOW above its mark [SAFETY 6]. A vote has a record, and that a mark beside it, except
-        when it is repeated after a start whose last batch was torn between the two: then the mark has to be written for the vote's sake.
+        A start reports what was accepted up to WINDOW above its mark [SAFETY 6]. A vote comes with a record, and a record takes the newest
+        mark along. Not so a vote that is repeated after a start whose last batch was torn between the two: its mark has to be written now.
         """
         return any(message[0] == core.ACCEPTED and message[3] > self._marked + core.WINDOW for _, message in output.after)
 
@@ -338,8 +343,8 @@ class Steps:
         for write in writes:
             field = write[0]
             if field == core.F_ACC:
-                if write[2] > max(self.core.promised, self._learnt):
-                    self._learnt = write[2]
+                if write[2] > max(self.core.promised, self._learned):
+                    self._learned = write[2]
                     self._write_copies()
                 records.append((RecordKind.ACCEPT, write[1], write[2], write[3]))
                 if write[1] > self._top:
@@ -358,14 +363,14 @@ class Steps:
 
     @property
     def _newest(self) -> int:
-        """No value here is of a newer ballot.
+        """The newest ballot that was promised, or in which a value here was learned.
 
-        It is durable as a promise: should the record of what was learnt rot, nothing older counts as known.
+        The copies hold it as the promise. So where the record of a value that was learned rots, no value of an older ballot passes for it.
         """
-        return max(self.core.promised, self._learnt)
+        return max(self.core.promised, self._learned)
 
     def _write_copies(self) -> None:
-        # What is learnt may be in the very batch that these stand before: it ends a silence once it is durable.
+        # The copies are written before the records of their batch. What was learned ends a silence only once its own record is durable.
         silent_through = self.silent_through if self._durable_mark < self.silent_through else 0
         fixed = (self._newest, self.core.longest, *self.lineage[-1], self.lineage, self._feature)
         copies = encode_copies(Copies(*fixed, bool(self.quarantine), silent_through))
@@ -386,7 +391,7 @@ class Steps:
         self.output.records.append((RecordKind.CHOSEN, self.core.chosen, top, chain if slot == self.core.chosen else b""))
 
     def _name_repaired(self) -> None:
-        """Places that wait for nothing any more are told."""
+        """Record in a REPAIR those damaged places whose slots are all written anew (rule 5)."""
         faulty = self.core.faulty
         done = [place for place, slots in self.waiting.items() if not any(slot in faulty for slot in slots)]
         if done and not self.is_silent:

@@ -77,7 +77,7 @@ class Judgement(NamedTuple, Generic[Told]):
 
 
 class Sums(Generic[Told]):
-    """The newest sums of all members, or whatever else all should come to alike."""
+    """What each member came to behind the newest slots: sums of its state, or whatever else all should come to alike."""
 
     def __init__(self, me: int, roster: Roster) -> None:
         self._me, self._roster = me, roster
@@ -85,11 +85,11 @@ class Sums(Generic[Told]):
         """By slot, then by member."""
 
     def note(self, own: Told) -> None:
-        """This replica's own."""
+        """This replica came to that."""
         self._keep(self._me, own)
 
     def hear(self, member: int, told: Told) -> None:
-        """Another's."""
+        """Another member says that it came to that; strangers are not heard."""
         if member in self._roster.places:
             self._keep(member, told)
 
@@ -98,11 +98,11 @@ class Sums(Generic[Told]):
         return self._said.get(slot, {}).get(self._me)
 
     def newest(self) -> Told | None:
-        """This replica's newest."""
+        """What this replica came to last."""
         return next((said[self._me] for _, said in sorted(self._said.items(), reverse=True) if self._me in said), None)
 
     def ring(self) -> list[Told]:
-        """All of this replica's that are known, by slot."""
+        """All that this replica came to and still knows, by slot."""
         return [said[self._me] for _, said in sorted(self._said.items()) if self._me in said]
 
     def said(self, slot: int) -> Mapping[int, Told]:

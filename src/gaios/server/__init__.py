@@ -1,14 +1,30 @@
 """The real shell: one replica as a process on asyncio, and a local cell of such processes.
 
-    node        the whole replica as one pure object; the simulator runs the very same
-                (outbox: what peers are told; watches: what watchers are told)
-    replica     sockets, disk thread, clock and timers around a node: `gaios.Replica`
-                (links, clients: connections; embed: the embedding program's session; admin, metrics, logs)
+One replica, pure; the simulator runs the very same objects:
+
+    node        log, journal, machine and clients as one object: events in, `Effects` out (effects); answering: what clients are told
+    commit      group commit: what waits for which batch of the disk; damage, scrub: bytes of it that cannot be read
+    outbox      what peers are told; guests, watches: what clients are told; gated: lock commands pass the gate; seclusion: a quarantine
+    snapshots   those that are taken (keeping: which there are; seeking, fetching: others'; giving: to others; loading: at a start;
+                retention: which stay)
+    facts       what status shows; places: where members are
+    recorded    a node that tells every transition, for trace/
+
+Around it the shell, of sockets, threads, files and processes:
+
+    replica     `gaios.Replica`: turns (event loop, clock, disk thread) and doors (ports; links: peers; clients; admin) around a node
+    embed       the embedding program's session; backups: made by the master; remote: the store of backups, as a source of snapshots
+    evidence    what is kept of a database that was wrong; recorder: the file of a recording
+    metrics     for Prometheus; logs, narrator: for people; courtesy: replicas that share processors
     config      who this replica is, where it listens, how it behaves: flag > GAIOS_ variable > file > default
     directory   a replica's directory: created once, opened by one process at a time
     __main__    one replica in the foreground
+
+A local cell of such processes:
+
     local       a local cell in one directory: who is where, created once
-    supervisor  `gaios up`: starts, watches, restarts and stops the replicas of a local cell (control: how others talk to it)
+    supervisor  `gaios up`: starts, watches, restarts and stops its replicas (keeper: one of them; control: how others talk to it;
+                failures: why one does not run)
 
 Nothing is imported before it is asked for: a replica must be up again within a fraction of a second.
 """

@@ -20,13 +20,14 @@ from gaios.server.config import Backup
 from gaios.server.logs import Logger
 
 LOOK_S: Final = 1.0
+"""Between two looks whether this replica is master and a backup is due."""
 RETRY_S: Final = 60.0
 LONGEST_S: Final = 3_600.0
 """A backup that takes longer than this, and than the time between two, is ended: its network hangs."""
 
 
 class Backups:
-    """See the module."""
+    """Has a backup made whenever this replica is master and it is time; knows how the newest one went."""
 
     def __init__(self, settings: Backup, directory: str, is_master: Callable[[], bool], log: Logger) -> None:
         self._settings, self._directory, self._is_master, self._log = settings, directory, is_master, log

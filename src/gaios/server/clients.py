@@ -11,7 +11,7 @@ from typing import Final, Protocol, cast
 from gaios.errors import Error, Overloaded, ProtocolError
 from gaios.server.links import keep_alive
 from gaios.server.logs import Logger
-from gaios.transport import Hello, Listener, encode_goodbye, refuse
+from gaios.transport import Listener, encode_goodbye, refuse
 
 HELLO_S: Final = 15.0
 """A client of a busy machine may need seconds from one turn of its loop to the next; cut, it would only dial again."""
@@ -29,8 +29,8 @@ class Hub(Protocol):
 
     cell: bytes
 
-    def client_arrived(self, connection: "ClientConnection", hello: Hello) -> bytes:
-        """The WELCOME, or an error raised."""
+    def client_arrived(self, connection: "ClientConnection") -> bytes:
+        """A client's HELLO came: the WELCOME, or an error raised."""
 
     def client_frames(self, connection: "ClientConnection", frames: list[Frame]) -> None:
         """Frames came."""
@@ -46,7 +46,7 @@ class Hub(Protocol):
 
 
 class ClientConnection(asyncio.Protocol):
-    """One client."""
+    """One client's connection."""
 
     __slots__ = (
         "_hub",
@@ -72,13 +72,13 @@ class ClientConnection(asyncio.Protocol):
         self.paused_s = 0.0
         self.heard_s = 0.0
         self.has_spoken = False
-        """Since the last check; which then says when, to the second."""
+        """Whether anything came since the last `check`, which then sets `heard_s`: once a second, instead of at each piece."""
         self.queued = 0
         """Pieces of its frames that came and are not handed on yet."""
         self.waiting: list[Frame] = []
         """Frames that are handed on when it reads again."""
         self.is_throttled = False
-        """Nothing is read until they are."""
+        """Whether nothing is read until those are handed on."""
 
     @property
     def is_gone(self) -> bool:
@@ -110,7 +110,7 @@ class ClientConnection(asyncio.Protocol):
             elif listener.hello is not None and self.transport is not None:
                 if listener.hello.role != "client":
                     raise ProtocolError(reason="this is the client port")
-                self.transport.write(self._hub.client_arrived(self, listener.hello))
+                self.transport.write(self._hub.client_arrived(self))
                 keep_alive(self.transport, 30.0)
         except Error as error:
             self.close(error)

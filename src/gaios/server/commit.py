@@ -39,16 +39,19 @@ class GroupCommit:
         self.journal, self._state = journal, state
         self._first = first
         self._starts = False
-        """The batch in flight is the start's."""
+        """Whether the batch in flight is the start's."""
         self._copies: bytes | None = None
         self._records: list[tuple[int, int, int, bytes]] = []
         self._after: Waiting = []
         self._number = 0
+        """What gathers: copies, records, messages that wait for them, and the number of the last Output among them."""
         self._gathers = bool(first)
         self._flies = False
+        """Whether operations of the journal are under way: a batch, a mark, or old segments that go."""
         self._flying_after: Waiting = []
         self._flying_records: list[tuple[int, int, int, bytes]] = []
         self._flying_number = 0
+        """The messages and the records of the batch in flight, and its last Output; 0: it holds none."""
         self._mark_due = FAR
         self._given_up = 0
         """A snapshot covers every slot through this one."""
@@ -136,7 +139,7 @@ class GroupCommit:
             self._gathers = True
 
     def kept_bytes(self, through: int) -> int:
-        """How long the log would be without what a snapshot behind that slot covers."""
+        """How many bytes the log would keep without what a snapshot behind that slot covers."""
         return self.journal.kept_bytes(through)
 
     def give_up(self, through: int) -> None:
@@ -144,7 +147,9 @@ class GroupCommit:
         self._given_up = through
 
     def spare(self, now: int, *, began: bool) -> list[Operation] | None:
-        """What makes a file beside batches, if it is time; never beside the start's, which removes what a crash left.
+        """Operations that make a file ahead, to be carried out beside batches, if it is time for one.
+
+        Never beside the start's batch: that removes the files that a crash left, which may have the very names.
 
         Args:
             now: ns.

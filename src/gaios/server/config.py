@@ -45,7 +45,6 @@ ENVIRONMENT: Final = "GAIOS_"
 REPLICAS_MAX: Final = 32
 """Founders of one cell: beyond seven or nine a larger quorum only costs; the bound keeps local port ranges apart."""
 
-Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 
 

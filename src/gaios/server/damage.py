@@ -75,10 +75,11 @@ class Damages:
         self.found = 0
         """Places found while running."""
         self._open: list[Place] = []
-        """What was told, and is not repaired."""
+        """Places that were told, and are not repaired."""
         self._spoilt: list[int] = []
-        """Slots of snapshots of which that is so."""
+        """Slots of snapshots that were told to be damaged, and still are."""
         self._when = "start"
+        """What the next `news` says of when damage was found: `start`, then `running`."""
         self._news: list[Event] = []
         for each in journal.found:
             if isinstance(each, Problem):
@@ -138,7 +139,7 @@ class Damages:
         return told
 
     def _compare(self, spoilt: Sequence[int], why: Sequence[str]) -> None:
-        """Which snapshots are spoilt now; those that are so for no reason, and were before, are of no use any more."""
+        """Tell which snapshots became spoilt, and which are no more. Where no reason is given a newer one made it useless."""
         reasons = {slot: next((each for each in why if snapshot.name(slot) in each), "") for slot in spoilt}
         self._news += [Event(is_found=False, fields={"file": snapshot.name(slot)}) for slot in self._spoilt if slot not in reasons]
         known = [slot for slot in self._spoilt if slot in reasons]
@@ -149,6 +150,7 @@ class Damages:
         self._spoilt = known
 
     def _tell(self, file: str, start: int, end: int, detail: str, when: str, **lost: int) -> None:
+        """Note for the log file that damage was found; `end` 0: through the file's end."""
         where = _range(start, end)
         self._news.append(Event(is_found=True, fields={"file": file, **where, "when": when, "detail": detail, **lost}))
 

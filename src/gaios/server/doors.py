@@ -50,6 +50,7 @@ class Doors:
         self.links: dict[int, Link] = {}
         self._settings, self._nonce, self._log = settings, nonce, log
         self._numbers = 0
+        """Clients so far: each connection has a number of its own."""
         self._most = shares(settings, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         self._inbound: dict[Inbound, None] = {}
         self._admins: dict[AdminConnection, None] = {}
@@ -63,8 +64,11 @@ class Doors:
             self.close_sockets()
             raise
         self._peers: tuple[int, ...] = ()
+        """Whoever `follow` was given last: members, and those who left and are there."""
         self._running: dict[int, asyncio.Task[None]] = {}
+        """The links' tasks, by member."""
         self._dials = False
+        """Whether this replica's boot is durable, so that it may speak to peers."""
 
     def follow(self, node: Node) -> None:
         """Links to whoever is a member now, and to those who left and are there: they may supply what is lost here.
@@ -164,9 +168,8 @@ class Doors:
         connection = self.clients[self._numbers] = ClientConnection(self, self._numbers, self._log)
         return connection
 
-    def client_arrived(self, connection: ClientConnection, hello: Hello) -> bytes:
-        """A client's HELLO."""
-        del hello
+    def client_arrived(self, connection: ClientConnection) -> bytes:
+        """A client's HELLO came: the WELCOME to it."""
         node = self._turns.node
         node.client_came(connection.number)
         serving, master = node.standing()

@@ -23,7 +23,7 @@ TAIL_BYTES: Final = 65_536
 _LINE: Final = re.compile(r"[0-9:.]+ (debug|info|warning|error) +[a-z_]+( |$)|\{")
 _EXIT: Final = re.compile(r" error +exit .*?\berror=(?P<error>\w+) reason=(?P<reason>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\S+)")
 STATE: Final = 4
-"""Its state is missing, damaged or lost, or its disk failed."""
+"""The exit code of a replica whose state or disk is not to be trusted (__main__.py)."""
 
 
 class Failure(NamedTuple):
@@ -104,7 +104,7 @@ def check_down(cell: LocalCell, down: Collection[int]) -> None:
 
 
 def check_hope(cell: LocalCell, told: States, *, rest_stops: bool = False) -> None:
-    """Nothing, while the cell may still come to acknowledge a write.
+    """Raise what is wrong, unless the cell may still come to acknowledge a write.
 
     Args:
         cell: Which.

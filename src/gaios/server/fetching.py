@@ -1,8 +1,8 @@
 """A snapshot that is fetched from peers, or from the store of backups, chunk by chunk.  [PML §5.5; SAFETY 6, 26]
 
 Rule 1. Nothing is taken that the handle does not prove: first the digests, then each chunk by its digest.
-Rule 2. It may come from anybody: who has the same snapshot has the same bytes. Who says that he has it no more, or sends others, is not
-asked again, unless he offers it anew; who is late is asked again when the others were.
+Rule 2. It may come from anybody: who has the same snapshot has the same bytes. Who says that it has it no more, or sends other bytes, is
+not asked again, unless it offers the snapshot anew; who is late is asked again when the others were.
 Rule 3. A few chunks are asked for at a time, and given out in their order.
 Rule 4. The store is a source like a peer: asked behind all of them, or first where none has the snapshot. It is far away, and takes longer.
 """
@@ -23,7 +23,7 @@ FAR: Final = 1 << 62
 
 
 class Fetching:
-    """See the module. Parts are numbered: 0 is the closing, n is chunk n - 1."""
+    """One snapshot on its way here. Its parts are numbered: 0 is the closing, n is chunk n - 1."""
 
     def __init__(self, handle: Handle, sources: list[int], late_ns: int) -> None:
         """`sources` are asked in this order; an answer is late after `late_ns`, `STORE_TAKES` times as much where it is the store's."""

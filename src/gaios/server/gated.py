@@ -20,9 +20,10 @@ Answers = list[tuple[Any, Answer]]
 
 
 class Gated:
-    """One replica's; `answer` is called with answers that the log does not give."""
+    """The way of clients' entries and questions to one replica's log, and of its answers back."""
 
     def __init__(self, replica: Replica, steward: Steward, answer: Callable[[Answers], None]) -> None:
+        """`answer` is called with answers that the log does not give."""
         self._replica, self._gate, self._answer = replica, steward.gate, answer
         self._has_locks = isinstance(replica.applier.machine, LockService)
         self._may_cache: dict[Token, bool] = {}

@@ -15,13 +15,13 @@ from gaios.storage.snapshot import File
 
 
 class Giving:
-    """Of one replica."""
+    """Reads parts of one replica's snapshots for peers that ask."""
 
     def __init__(self, reader: Reader, cell: bytes, spoil: Callable[[int, str], None]) -> None:
         """`spoil` is told the slot of one that cannot be read, and why."""
         self._reader, self._cell, self._spoil = reader, cell, spoil
         self._files: dict[int, File] = {}
-        """Those that peers asked for parts of."""
+        """Open ones, by slot: those that peers asked for parts of."""
 
     def answer(self, proved: Iterable[Kept], slot: int, digest: bytes, part: int) -> Message:
         """What a peer is told that asks for a part of one: 0 is its closing, n is chunk n - 1."""

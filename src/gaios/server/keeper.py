@@ -41,7 +41,7 @@ class Keeper:
     def __init__(self, cell: LocalCell, replica: int, changed: Callable[[], None], log: Logger) -> None:
         self.replica = replica
         self.state = "stopped"
-        """`running`, `waiting` (for its restart), `stopped`, or `failed` (for good)."""
+        """`running`, `stopping` (it was asked to end), `stopped`, `waiting` (for its restart), or `failed` (for good)."""
         self.pid = 0
         self.code: int | None = None
         self.reason = ""
@@ -82,28 +82,11 @@ class Keeper:
         if self.state == "running":
             return
         home = self._cell.replica_dir(self.replica)
-        try:
-            there = stat.S_ISDIR(home.stat().st_mode)
-        except FileNotFoundError:
-            there = False
-        except OSError as error:
-            self._fail("DiskFailed", f"{home}: {error.strerror}")
+        if problem := _why_not(home):
+            self._fail(*problem)
             return
-        if not there:
-            self._fail("StateMissing", f"{home} is missing; it is never started empty")
-            return
-        command = [
-            sys.executable,
-            "-P",
-            "-m",
-            "gaios.server",
-            "--config",
-            str(self._cell.manifest),
-            "--dir",
-            str(home),
-            "--id",
-            str(self.replica),
-        ]
+        told = ("--config", str(self._cell.manifest), "--dir", str(home), "--id", str(self.replica))
+        command = [sys.executable, "-P", "-m", "gaios.server", *told]
         log = self._open_log(home / "log")
         environment = os.environ | self.settings
         try:
@@ -234,8 +217,19 @@ class Keeper:
             self._timer = None
 
 
+def _why_not(home: Path) -> tuple[str, str] | None:
+    """Why no replica can be started on a directory, the error's name first; None: one can."""
+    try:
+        is_there = stat.S_ISDIR(home.stat().st_mode)
+    except FileNotFoundError:
+        is_there = False
+    except OSError as error:
+        return "DiskFailed", f"{home}: {error.strerror}"
+    return None if is_there else ("StateMissing", f"{home} is missing; it is never started empty")
+
+
 def _log_file(path: "os.PathLike[str]") -> IO[bytes]:
     with contextlib.suppress(OSError):
         if os.path.getsize(path) > LOG_BYTES_MAX:  # noqa: PTH202 (one call)
             os.replace(path, f"{os.fspath(path)}.old")  # noqa: PTH105
-    return open(path, "ab")  # noqa: PTH123 (the caller's `with` closes it)
+    return open(path, "ab")  # noqa: PTH123 (the keeper closes it when the replica has ended)

@@ -1,9 +1,9 @@
 """The snapshots that one replica has on its disk: which can be read, which are proved.  [PML §5.5; SAFETY 15, 25, 26]
 
 Rule 1. What cannot be read is no snapshot any more: it is neither given nor offered, and its proof is forgotten with it.
-Rule 2. While the newest may yet be proved no other is taken: under sustained writes each replica would have dropped it before the next in
-order had written its own, so nothing would be proved and no log given up. How long is told by the log's time, so that those who
-wait for different ones all go on with the same.  [SAFETY 26, 28]
+Rule 2. While the newest may yet be proved no other is taken. Replicas write theirs one after the other: under sustained writes each would
+have taken a newer one before the next in order had written the same, so that none would be proved, and no log given up. How long to wait is
+told by the log's time, so that replicas that wait for different ones all go on with the same.  [SAFETY 26, 28]
 Rule 3. Peers that ask for what is truncated are offered the newest that is proved.
 
 Left out on purpose: what is done to files, and what becomes of any of them (snapshots.py, retention.py).
@@ -84,7 +84,7 @@ class Keeping:
         return next((kept for kept in self.kept if kept.handle.slot == slot), None)
 
     def _put(self, new: Kept) -> None:
-        """It is durable and recorded; what was said of a damaged one is over once there is another in its place, or a newer one."""
+        """Keep one that is durable and recorded. What `why` says of a damaged one is over once another is in its place, or a newer one."""
         self.kept[:] = [kept for kept in self.kept if kept.handle.slot != new.handle.slot]
         insort(self.kept, new, key=lambda kept: kept.handle.slot)
         if not any(spoilt > new.handle.slot for spoilt in self._spoilt):

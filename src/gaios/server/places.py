@@ -11,7 +11,7 @@ from gaios.log import Replica
 
 
 class Places:
-    """As one replica knows them, or was told."""
+    """Addresses and replica ids of the members that one replica knows, or was told of."""
 
     def __init__(self, replica: Replica, clients: Mapping[int, str], founders: Iterable[Mapping[str, Any]]) -> None:
         """`clients`: founders' client addresses by replica id; `founders`: all that is known of each, where that is more."""

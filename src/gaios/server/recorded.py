@@ -31,6 +31,7 @@ from gaios.storage import Create, Operation, Remove, Rename, Sync, SyncDirectory
 
 _copies = msgspec.msgpack.Decoder(Copies)
 _WHOLE = frozenset({RecordKind.BOOT, RecordKind.TRUNCATE})
+"""Records whose payloads the checker needs as they are: they hold no client's values."""
 _state = msgspec.msgpack.Decoder(State)
 _WORDS = {Write: "write", Sync: "sync", Create: "create", Remove: "remove", Rename: "rename", SyncDirectory: "sync directory"}
 
@@ -159,25 +160,18 @@ def _shown(value: bytes) -> bytes:
 
 def _handed(operations: list[Operation], copies: bytes | None, opened: State | None, records: list[tuple[int, int, int, bytes]]) -> Handed:
     told = [(_WORDS[type(operation)], operation.new if isinstance(operation, Rename) else operation.name) for operation in operations]
-    promise = _copies.decode(copies) if copies is not None else None
-    return Handed(
-        told,
-        (promise.promised, promise.longest_ns, promise.boot, promise.nonce) if promise is not None else None,
-        (
-            opened.promised,
-            opened.longest_ns,
-            opened.chosen,
-            opened.truncated,
-            [(s, b, _shown(v)) for s, b, v in opened.accepted],
-            opened.governs,
-        )
-        if opened is not None
-        else None,
-        [
-            (kind, slot, ballot, _shown(data) if kind == RecordKind.ACCEPT else data if kind in _WHOLE else b"")
-            for kind, slot, ballot, data in records
-        ],
-    )
+    promise = state = None
+    if copies is not None:
+        found = _copies.decode(copies)
+        promise = (found.promised, found.longest_ns, found.boot, found.nonce)
+    if opened is not None:
+        accepted = [(slot, ballot, _shown(value)) for slot, ballot, value in opened.accepted]
+        state = (opened.promised, opened.longest_ns, opened.chosen, opened.truncated, accepted, opened.governs)
+    written = [
+        (kind, slot, ballot, _shown(data) if kind == RecordKind.ACCEPT else data if kind in _WHOLE else b"")
+        for kind, slot, ballot, data in records
+    ]
+    return Handed(told, promise, state, written)
 
 
 class RecordedNode(Node):

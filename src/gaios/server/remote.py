@@ -34,11 +34,11 @@ HANGS_S: Final = 60.0
 WAITING_MAX: Final = 16
 """Questions that wait; of more the oldest is dropped: it is asked again."""
 Here = Callable[[Callable[[int], None]], Callable[[], None]]
-"""Makes of what is to be told on the loop's thread, with the time, something that another thread calls to have it told."""
+"""Turns a function that is to be called on the loop's thread, with the time, into one that another thread may call."""
 
 
 class Remote:
-    """See the module."""
+    """Questions to the store of backups, on their way, and the thread that asks them."""
 
     def __init__(self, url: str, cell: str, node: Node, log: Logger) -> None:
         """`cell` is this cell's id in hexadecimal; `node` is told what the store says, and what ails it."""

@@ -15,7 +15,7 @@ FAR: Final = 1 << 62
 
 
 class Seclusion:
-    """One node's."""
+    """What stands between a node's clients and its database while that is in doubt."""
 
     def __init__(self, replica: Replica, watches: Watches) -> None:
         self._replica, self._watches = replica, watches

@@ -70,18 +70,21 @@ class Seeking(Keeping):
         self._fetching: Fetching | None = None
         self._giving = Giving(reader, found.cell, self.spoil)
         self._mends = 0
-        """The slot of the one that was fetched again last, because it rotted."""
+        """The slot of the snapshot that was fetched again last, because it rotted."""
         self._writer: Writer | None = None
+        """Writes the one that is taken or fetched now."""
         self._closing: Closing | None = None
-        """Of the one that is written to its end."""
+        """That one's closing, from when it was handed to the disk whole until its record is durable."""
         self._operations: deque[Operation] = deque()
+        """What is to be done to the disk, and was not given out yet."""
         self._through = replica.core.truncated
-        """The log through this slot goes."""
+        """Through which slot values are to be dropped, and segments given up."""
         self._tried: set[bytes] = set()
-        """Digests of those from which the database was rebuilt since it is in doubt."""
+        """Digests of the snapshots from which the database was rebuilt since it is in doubt: they are not tried again."""
         self._seek_due = self._vain = 0
         """When to ask for any, and how often that was done since something came of it."""
-        self._came = True  # something that `work` has yet to look at
+        self._came = True
+        """Whether something happened that `work` has yet to look at."""
 
     def speak(self, to_peers: Callable[[list[tuple[int, Message]]], object]) -> list[Message]:
         """Hand on what is to be said to peers; what the store is to be asked."""
@@ -180,7 +183,10 @@ class Seeking(Keeping):
         return self._replica.wants_base or (self.has_store and self._replica.is_forsaken)
 
     def _seek(self, now: int) -> None:
-        """There is no database, or a wrong one, and the log begins later: it becomes that of a snapshot that is proved."""
+        """Where the database is lost or wrong and the log begins later, rebuild it from a proved snapshot, or ask the others for theirs.
+
+        Where peers do not supply the next value of the log, the store alone is asked.
+        """
         replica, fetching = self._replica, self._fetching
         kept = next((each for each in reversed(self.proved) if each.handle.digest not in self._tried), None)
         if kept is not None and replica.doubt.wants_base:

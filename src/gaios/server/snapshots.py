@@ -46,21 +46,23 @@ class Snapshots(Seeking):
         """Slots of snapshots that one which was taken over has made useless."""
         self._capture: Capture | None = None
         self._is_fetched = False
-        """The one that is written to its end is a peer's, and proved."""
+        """Whether `_closing` is of a fetched one, which is proved."""
         self._due = FAR
+        """When the capture's next slice is due."""
         self._operations += [Remove(file) for file in found.leftovers]
         if found.leftovers:
             self._operations.append(SyncDirectory(DIRECTORY))
         self._flies = self._ends = self._begins = False
+        """Whether operations are under way; whether they are a snapshot's last, and its first."""
         self._recorded = 0
         self._cut = 0
         """The Outputs with the records of the newest snapshot, and of a truncation, that are waited for; 0: none."""
         self._stirred = False
-        """`work` made the replica want another turn."""
+        """Whether `work` did something to the replica, which is to have another turn for it."""
         if found.base is not None and (kept := self._at(found.base.part.slot)) is not None:
             self._tried.add(kept.handle.digest)
         self._is_new = True
-        """None of those that it began with was compared yet."""
+        """Whether `work` has yet to compare those that the start found."""
 
     def take(self, now: int, captures: list[Capture]) -> None:
         """The log asks for these; replicas begin one after the other, the master last."""
@@ -169,7 +171,7 @@ class Snapshots(Seeking):
     # -- which are right -------------------------------------------------------------------------------------------------
 
     def _disown(self) -> None:
-        """What was taken of a database that was wrong perhaps is none, but for the one that a truncated log begins behind.  [SAFETY 25]"""
+        """Drop what may have been taken of a wrong database, but for the one that a truncated log begins behind.  [SAFETY 25]"""
         if self._capture is not None:
             self._abandon()
         sound = [kept for kept in self.kept if self.proofs.is_proved(kept.handle.slot) or kept.handle.slot in self._proving]
@@ -229,7 +231,7 @@ class Snapshots(Seeking):
         if self._recorded and number >= self._recorded and self._closing is not None and self._writer is not None:
             closing, stored = self._closing, self._writer.stored
             self._recorded, self._closing, self._writer = 0, None, None
-            self._recorded_is(now, Kept(closing.handle, stored))
+            self._enter(now, Kept(closing.handle, stored))
         if self._ahead and self._replica.boots.is_registered:
             kept, self._ahead = self._at(self._ahead), 0
             if kept is not None and self._replica.lacks(kept.handle.slot):
@@ -248,8 +250,8 @@ class Snapshots(Seeking):
             self._outdated = []
             self._truncate(now)
 
-    def _recorded_is(self, now: int, new: Kept) -> None:
-        """It counts from now on."""
+    def _enter(self, now: int, new: Kept) -> None:
+        """A snapshot's record is durable, so it counts: it is adopted or rebuilt from where that helps; else the others are told."""
         replica, slot = self._replica, new.handle.slot
         self._put(new)
         self._giving.forget([slot])

@@ -348,7 +348,7 @@ class Turns:
                 self._loop.call_soon_threadsafe(self.fail, failure)
 
     def _back_here(self, tell: Callable[[int], None]) -> Callable[..., None]:
-        """What a thread of its own calls, with the failure if there was one, to have something told here, with the time."""
+        """A callback for another thread: it has `tell` called here with the time, or ends this replica with the failure it is given."""
 
         def come(failure: errors.DiskFailed | None = None) -> None:
             with contextlib.suppress(RuntimeError):

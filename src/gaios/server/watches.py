@@ -17,6 +17,7 @@ from gaios.machine import Machine
 from gaios.transport import Watch, encode_events, encode_watch_end
 
 PROGRESS_NS: Final = 10_000_000_000
+"""Between two words of rule 3 to a quiet watch."""
 FAR: Final = 1 << 62
 ToClient = tuple[int, bytes]
 """Connection, frame."""
@@ -32,8 +33,11 @@ class Watches:
         self._is_shut = False
         self._max = watches_max
         self._requests: dict[int, dict[int, None]] = {}
+        """Each connection's watches, by their requests' numbers."""
         self._paused: dict[int, None] = {}
+        """Connections that take nothing for now."""
         self._due = False
+        """Whether the hub may have something to deliver."""
         self._progress_at = FAR
 
     def __len__(self) -> int:
@@ -58,7 +62,7 @@ class Watches:
         return encode_events(request, first, ())
 
     def shut(self, error: errors.Error) -> list[ToClient]:
-        """The database must not be read: all end."""
+        """The database must not be read: every watch ends with this error. The frames that say so."""
         ended = [(connection, encode_watch_end(request, error)) for connection, requests in self._requests.items() for request in requests]
         self._requests.clear()
         self._is_shut, self._due, self._progress_at = True, False, FAR

@@ -230,7 +230,7 @@ class Disk:
             no_room()
 
     def _carry_out(self, hands: "_Hands", operations: Iterable[Operation], *, aside: bool = False) -> bool:
-        """Whether there was room for a new file, which only one made `aside` may be without."""
+        """Carry these out. False: there was no room for a new file, which is no failure where it is made `aside`; nothing of it is left."""
         made: list[str] = []
         for operation in operations:
             try:

@@ -15,8 +15,8 @@ from gaios.storage import copies as promise
 from gaios.storage import record, segment
 from gaios.storage.copies import Copy
 from gaios.storage.index import Index
-from gaios.storage.record import HEADER_BYTES, MARK, OPEN, REPAIR, STATE, Encoder, Header, Location
-from gaios.storage.scan import Scan, absent, judged, missing, scan
+from gaios.storage.record import HEADER_BYTES, MARK, OPEN, STATE, Encoder, Header, Location
+from gaios.storage.scan import Scan, absent, missing, scan
 from gaios.storage.segment import MADE, OPENING_BYTES, SEGMENT_BYTES
 from gaios.storage.spares import KEPT, Spares, unfit
 from gaios.storage.tail import Tail
@@ -142,7 +142,6 @@ class Journal:
         indexes = {kind: Index() for kind in indexed}
         tops: dict[int, int] = {}
         records: list[Record] = []
-        replaced: list[Place] = []
 
         def keep(header: Header, payload: bytes) -> None:
             _, _, kind, length, slot, ballot, _, _, number, offset, _, _, _, _ = header
@@ -151,15 +150,13 @@ class Journal:
             if kind in indexes:
                 indexes[kind].add(slot, number, offset, length)
                 tops[number] = max(slot, tops.get(number, 0))
-            elif kind == REPAIR:
-                replaced.extend(record.decode_places(payload))
 
         found = scan(reader, numbers, identity, known, keep, lambda: len(records))
-        if found.damage is not None:
-            if found.damage.kind == "cell":
+        if found.fatal is not None:
+            if found.fatal.kind == "cell":
                 expected = promise.owner(identity.cell, identity.member)
-                raise AnotherCell(what=found.damage.file, found=found.damage.detail, expected=expected)
-            raise refusal(found.damage)
+                raise AnotherCell(what=found.fatal.file, found=found.fatal.detail, expected=expected)
+            raise refusal(found.fatal)
         last = found.segments[-1]
         left = {name: reader.size(name) for name in (*KEPT, MADE) if name in names}
         journal = cls(identity, found.tail, last.size, copy, segment_bytes, indexes, Spares(segment_bytes, left))
@@ -172,9 +169,8 @@ class Journal:
         operations += promise.repair(copy, names)
         # Not before the copies that say so are durable: a killed process may have left them in the cache only.
         operations += (*map(Remove, given_up), SyncDirectory(segment.DIRECTORY)) if given_up else ()
-        damaged = judged(found.damaged, replaced)
-        journal.found = [*damaged, *(bad for bad in loaded if isinstance(bad, Problem))]
-        return journal, Recovered(copy.payload, records, operations, found.cut, damaged, known.first > 1)
+        journal.found = [*found.damaged, *(bad for bad in loaded if isinstance(bad, Problem))]
+        return journal, Recovered(copy.payload, records, operations, found.cut, found.damaged, known.first > 1)
 
     def _settle(self, reader: Reader, found: Scan) -> list[Operation]:
         """Write anew what nothing proves durable, zero what is cut, and close the batch with a mark; one sync covers it all.

@@ -13,15 +13,15 @@ from typing import NamedTuple
 
 from gaios.storage import record, segment
 from gaios.storage.copies import Pin
-from gaios.storage.record import MARK, REPAIR, Header, decode_places
-from gaios.storage.scan import judged, scan
+from gaios.storage.record import MARK, Header
+from gaios.storage.scan import scan
 from gaios.storage.tail import Tail, fault_of_opening, walk
 from gaios.storage.verify import owner
-from gaios.storage.words import Damage, Place, Problem, Reader, Record
+from gaios.storage.words import Damage, Problem, Reader, Record
 
 
 class Hole(NamedTuple):
-    """Where damage stands that a record of repair names."""
+    """Stands among the records for damage that was repaired, or that hides none."""
 
     record: Record | None
     """What an intact header tells of the one record that stood there; None: any may have."""
@@ -33,7 +33,7 @@ class Survey(NamedTuple):
     holes: dict[tuple[int, int], Damage]
     """Damage that was repaired, or hides nothing; by segment and first byte."""
     broken: Problem | None
-    """The first that was not, or the writer was quicker than the reader: another look tells."""
+    """The first damage that was not repaired. It may be none: where the writer was quicker than the reader another look tells."""
     records: int
     """Intact ones, without marks."""
 
@@ -43,24 +43,24 @@ def survey(reader: Reader) -> Survey:
     identity, numbers = owner(reader), segment.numbers(reader.names())
     if identity is None or not numbers:
         return Survey({}, None, 0)
-    replaced: list[Place] = []
     count = 0
 
-    def note(header: Header, payload: bytes) -> None:
+    def note(header: Header, _payload: bytes) -> None:
         nonlocal count
         count += header.kind != MARK
-        if header.kind == REPAIR:
-            replaced.extend(decode_places(payload))
 
     found = scan(reader, numbers, identity, Pin(0, numbers[0], 0), note)
-    damaged = judged(found.damaged, replaced)
-    bad = next((each for each in damaged if each.lost and not each.is_repaired), None)
+    bad = next((each for each in found.damaged if each.lost and not each.is_repaired), None)
     first = Problem(segment.name(bad.segment), bad.start, bad.kind, bad.detail) if bad is not None else None
-    return Survey({(each.segment, each.start): each for each in damaged if each.is_repaired or not each.lost}, found.damage or first, count)
+    holes = {(each.segment, each.start): each for each in found.damaged if each.is_repaired or not each.lost}
+    return Survey(holes, found.fatal or first, count)
 
 
-def mended(reader: Reader, holes: dict[tuple[int, int], Damage]) -> Iterator[Record | Hole]:
-    """The records, without marks, across these holes; none where nothing intact tells whose directory it is."""
+def records_across(reader: Reader, holes: dict[tuple[int, int], Damage]) -> Iterator[Record | Hole]:
+    """The log's records in order, without marks, and a `Hole` where damage stands that `survey` found to be repaired or to hide nothing.
+
+    None where nothing intact tells whose directory it is; they end where anything else cannot be read.
+    """
     identity = owner(reader)
     if identity is None:
         return

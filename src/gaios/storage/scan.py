@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from gaios.storage import record, segment
 from gaios.storage.copies import NO_PIN, Pin
-from gaios.storage.record import Header
+from gaios.storage.record import REPAIR, Header
 from gaios.storage.segment import OPENING_BYTES, SEGMENT_BYTES_MAX
 from gaios.storage.tail import Fault, Tail, fault_of_opening, fault_of_record, walk, written
 from gaios.storage.words import Damage, Identity, Place, Problem, Reader, Record
@@ -51,12 +51,12 @@ class Scan:
     """Files behind the end: prepared and never begun, or cut as a whole."""
     cut: Problem | None = None
     """The unfinished write, if there is one."""
-    damage: Problem | None = None
-    """Why nobody can tell what the log held: a start refuses it."""
+    fatal: Problem | None = None
+    """Damage of which nobody can tell what it hides: a start refuses the log."""
     damaged: list[Damage] = field(default_factory=list)
-    """What was durable and is not there any more, in order; what it was is known, or bounded by what stands around it."""
+    """Damage that a start can go on from, in order: what it hides is known, or bounded by what stands around it; repaired or not."""
     rest: int = 0
-    """Behind the last byte of the last segment that is not zero, or behind its last record."""
+    """Where, in the last segment, zeros begin that go on to its end: behind its last record, or behind what of a cut write stands there."""
 
 
 def scan(
@@ -81,7 +81,7 @@ def scan(
 
 
 class _Scanner:
-    """One reading of a log, from its first segment on."""
+    """One reading of a log, from its first segment to where it ends or cannot be followed."""
 
     def __init__(
         self, reader: Reader, numbers: list[int], identity: Identity, known: Pin, visit: Visit | None, position: Callable[[], int]
@@ -91,29 +91,38 @@ class _Scanner:
         self.crc_seed = record.seed(identity)
         self.found = Scan()
         self.open: list[int] = []
-        """Which of the damages found no intact record follows yet: without one nobody can tell how much is lost."""
+        """Indexes into `found.damaged` of those that no intact record follows yet: until one does, nobody can tell how much they hide."""
         self.counted = 0
-        """Of the damages found before this one it is known how many records they hide."""
+        """How many of `found.damaged`, from the first on, have their number of hidden records: a later record's number told it."""
         self.reason = ""
-        """Why the fault that was judged last is damage."""
+        """Why the fault that was judged last is damage, for its detail."""
+        self.replaced: list[Place] = []
+        """What `REPAIR` records name."""
 
     def run(self) -> Scan:
-        """All segments, or until the log ends."""
+        """Read the log, and tell which damage was repaired."""
+        self._read()
+        for index, damage in enumerate(self.found.damaged):
+            is_repaired = any(place.covers(damage.place) for place in self.replaced)
+            self.found.damaged[index] = damage._replace(is_repaired=is_repaired)
+        return self.found
+
+    def _read(self) -> None:
+        """Read all segments, or until the log ends."""
         previous = self.known.first - 1
         for index, number in enumerate(self.numbers):
             for absent in range(previous + 1, number):
                 self._note(Damage(absent, 0, SEGMENT_BYTES_MAX, "missing", "the file is not there", self.position()), is_open=True)
             previous = number
             if not self._segment(index, number):
-                return self.found
+                return
         tail = self.found.tail
         self.found.rest = max(self.found.rest, tail.offset)
         if self.open:
             self._give_up()
         elif self.known.batch >= tail.next_batch:
             detail = f"the log ends with batch {tail.batch}, but the promise copies say that batch {self.known.batch} was synced"
-            self.found.damage = Problem(segment.name(tail.segment or self.known.first), tail.offset, "lost", detail)
-        return self.found
+            self.found.fatal = Problem(segment.name(tail.segment or self.known.first), tail.offset, "lost", detail)
 
     def _segment(self, index: int, number: int) -> bool:
         """Read one segment; whether the log may go on in the next."""
@@ -129,11 +138,13 @@ class _Scanner:
         elif not self._is_damage(fault, data, found.tail, index):
             return self._end(fault, data, index)
         elif not self._enter(fault, data, inside, index):
-            return found.damage is None
+            return found.fatal is None
         end = written(data)
         while True:
             start = inside.offset
             for header, payload in walk(data, inside, self.crc_seed):
+                if header.kind == REPAIR:
+                    self.replaced += record.decode_places(payload)
                 if self.visit is not None:
                     self.visit(header, payload)
             if inside.offset > start:
@@ -150,7 +161,7 @@ class _Scanner:
                 return self._end(fault, data, index)
             if not self._skip(fault, data, inside):
                 break
-        if found.damage is not None:
+        if found.fatal is not None:
             return False
         found.tail = inside
         found.segments.append(Segment(file, len(data), inside.offset))
@@ -249,19 +260,19 @@ class _Scanner:
         self.found.damaged.append(damage)
 
     def _count(self, lost: int) -> None:
-        """What is intact behind the newest damage tells how many records are lost before it."""
+        """An intact record behind the newest damage tells by its number that so many are lost since the one before."""
         for index in self.open:
             if index >= self.counted:
                 self.found.damaged[index] = self.found.damaged[index]._replace(lost=lost)
         self.counted = len(self.found.damaged)
 
     def _refuse(self, problem: Problem) -> None:
-        self.found.damage = problem._replace(detail=self._detail(problem))
+        self.found.fatal = problem._replace(detail=self._detail(problem))
 
     def _give_up(self) -> None:
-        """Nothing intact follows the last damage: how much is lost, nobody can tell."""
+        """The log ended with damage that nothing intact follows: how much is lost, nobody can tell."""
         worst = self.found.damaged[self.open[0]]
-        self.found.damage = Problem(segment.name(worst.segment), worst.start, worst.kind, worst.detail)
+        self.found.fatal = Problem(segment.name(worst.segment), worst.start, worst.kind, worst.detail)
 
     def _end(self, fault: Fault, data: bytes, index: int) -> bool:
         """The log ends here: with an unfinished write, or with nothing."""
@@ -292,8 +303,3 @@ def missing(numbers: list[int], known: Pin) -> str:
 def absent(found: Iterable[Damage | Problem]) -> set[int]:
     """The numbers of the segments whose files a start did not find."""
     return {each.segment for each in found if isinstance(each, Damage) and each[1:4] == (0, SEGMENT_BYTES_MAX, "missing")}
-
-
-def judged(damaged: list[Damage], replaced: list[Place]) -> list[Damage]:
-    """Damage, with what records of repair say of it."""
-    return [damage._replace(is_repaired=any(place.covers(damage.place) for place in replaced)) for damage in damaged]

@@ -5,9 +5,8 @@ from typing import NamedTuple
 from gaios.storage import copies as promise
 from gaios.storage import segment, snapshot
 from gaios.storage.copies import NO_PIN, Copy
-from gaios.storage.record import REPAIR, Header, decode_places
-from gaios.storage.scan import judged, missing, scan
-from gaios.storage.words import Damage, Identity, Place, Problem, Reader
+from gaios.storage.scan import missing, scan
+from gaios.storage.words import Damage, Identity, Problem, Reader
 
 NO_DAMAGE = frozenset({"tail", "repaired"})
 """Kinds of findings that leave a directory sound."""
@@ -51,19 +50,13 @@ def verify(reader: Reader) -> list[Problem]:
     problems += map(_of_snapshot, snapshot.check(reader, None if identity is None else identity.cell))
     if identity is None:
         return problems + [Problem(segment.name(number), 0, "opening", "no intact opening block stands at the start") for number in numbers]
-    replaced: list[Place] = []
-
-    def note(header: Header, payload: bytes) -> None:
-        if header.kind == REPAIR:
-            replaced.extend(decode_places(payload))
-
-    found = scan(reader, numbers, identity, known, note)
+    found = scan(reader, numbers, identity, known)
     if found.cut is not None:
         problems.append(found.cut)
-    if found.damage is None:
-        return problems + [_told(damage) for damage in judged(found.damaged, replaced)]
-    told = [_told(damage) for damage in judged(found.damaged, replaced)]
-    return [*problems, *(problem for problem in told if problem[:2] != found.damage[:2]), _fatal(found.damage)]
+    told = [_told(damage) for damage in found.damaged]
+    if found.fatal is None:
+        return problems + told
+    return [*problems, *(problem for problem in told if problem[:2] != found.fatal[:2]), _fatal(found.fatal)]
 
 
 def _of_copies(problem: Problem, other: bool) -> Problem:

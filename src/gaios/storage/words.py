@@ -1,4 +1,4 @@
-"""The words of this room: who a directory belongs to, how it is read, and what is to be done to it.
+"""The words of this room: whose a directory is, how it is read, and what is to be done to it.
 
 Rule 1. The core never touches a file. It reads through a `Reader` and answers with `Operation`s, which a shell carries out in order.
 Rule 2. Names are relative to the replica's directory and use `/`: `promise-1`, `wal/00000001.wal`.

@@ -51,7 +51,7 @@ class Life:
 
     def __init__(self, cell: Cell, disk: Disk, module: Any, start: Start) -> None:  # noqa: ANN401 (a generated module)
         self.start, self.me = start, start.member
-        self._cell, self._disk, self._module = cell, disk, module
+        self._cell, self._disk = cell, disk
         self._out = module.Out()
         self._core = module.Participant(start.member, start.voters)
         accepted = {slot: (ballot, value) for slot, ballot, value in start.accepted}
@@ -161,12 +161,7 @@ class Life:
         if tag == core.INSTALL and step.fired:
             insort(self._governs, (event[1], event[2]), key=itemgetter(0))
         fired = participant.step(event, step.src, step.now, out)
-        if fired != step.fired:
-            raise Illegal("V2 a step is reproducible", f"{shown(event)} {_fired(fired)}", _fired(step.fired))
-        if encode(out.writes) != encode(step.writes):
-            raise Illegal("V2 a step is reproducible", f"{shown(event)} to write {shown_writes(out.writes)}", shown_writes(step.writes))
-        if encode(out.sends) != encode(step.sends):
-            raise Illegal("V2 a step is reproducible", f"{shown(event)} to send {shown_sends(out.sends)}", shown_sends(step.sends))
+        self._check_same(step, event, fired)
         while out.writes:
             self._wanted(number, out.writes.pop(0))
         while out.sends:
@@ -186,6 +181,16 @@ class Life:
             self._cell.believed(slot, *participant.acc[slot])
         if participant.leads():
             self._led[participant.bal] = participant.chosen
+
+    def _check_same(self, step: Step, event: Any, fired: bool) -> None:  # noqa: ANN401 (an event)
+        """The text makes of the step what was recorded of it."""
+        out, rule = self._out, "V2 a step is reproducible"
+        if fired != step.fired:
+            raise Illegal(rule, f"{shown(event)} {_fired(fired)}", _fired(step.fired))
+        if encode(out.writes) != encode(step.writes):
+            raise Illegal(rule, f"{shown(event)} to write {shown_writes(out.writes)}", shown_writes(step.writes))
+        if encode(out.sends) != encode(step.sends):
+            raise Illegal(rule, f"{shown(event)} to send {shown_sends(out.sends)}", shown_sends(step.sends))
 
     def _governing(self, slot: int, said: tuple[int, bytes] = (0, b"")) -> tuple[int, bytes]:
         """What a record says of the configuration at a slot, or should: after a start that was not sure it may be that this is lost."""
@@ -315,7 +320,7 @@ class Life:
             raise Illegal("V3 persist, then say", "the names that a start finds synced in its first batch", f"{batch.operations}")
         self._has_written = True
         self._disk.hand(batch)
-        newest = max(participant.promised, self._newest)  # what was learnt counts: log/steps.py
+        newest = max(participant.promised, self._newest)  # what was learned counts: log/steps.py
         if batch.copies is not None and batch.copies != (newest, participant.longest, self.start.boot, self.start.nonce):
             expected = f"copies of promise {newest}, longest term {participant.longest} ns, boot {self.start.boot}"
             raise Illegal("V3 what is written", expected, f"{batch.copies}")

@@ -16,7 +16,7 @@ from gaios.trace.words import Illegal, shown
 
 
 class Registration:
-    """Of one boot. `participant` is looked at, for the configuration that it knows."""
+    """Who said that it recorded one boot. `participant` is looked at, for the configuration that it knows."""
 
     def __init__(self, start: Start, participant: Any) -> None:  # noqa: ANN401 (a generated module's)
         self._me, self._mine, self._core = start.member, (start.boot, start.nonce), participant

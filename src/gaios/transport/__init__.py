@@ -13,7 +13,8 @@ The handshake, then frames (both are objects per connection; they hold no socket
 may send `refuse(error)` before. `Decoder(limit).feed(data)` and `encode(kind, body)` are the layer below, for whoever wants no handshake.
 
 Messages: `Kind`, `Status`, and a pair `encode_x` (whole frame) / `decode_x` (a frame's body) for each x of
-hello, welcome, goodbye, submit, read, watch, request (CANCEL, STATUS, PING), answer, events, watch_end, pong; PEER has `encode_peer` alone.
+hello, welcome, goodbye, submit, read, watch, request (CANCEL, STATUS, PING), answer, events, watch_end, pong, members, keepalive and
+kept_alive. PEER has `encode_peer` alone, for its body is the log's; CHANGE has `encode_change`, and is decoded as SUBMIT is.
 
     encode_submit(request, entry)                    decode_submit(body) -> (request, entry)              READ alike, with a question
     encode_watch(request, Watch(key, end, from))     decode_watch(body) -> (request, Watch)               from 0: after the present revision
@@ -22,6 +23,7 @@ hello, welcome, goodbye, submit, read, watch, request (CANCEL, STATUS, PING), an
     encode_events(request, next_revision, events)    decode_events(body) -> Events
     encode_watch_end(request, error)                 decode_watch_end(body) -> (request, error)
     encode_pong(request, serving, master)            decode_pong(body) -> Pong
+    encode_members(configuration, clients)           decode_members(body) -> (configuration, clients)
     encode_keepalive(KeepAlive(…))                   decode_keepalive(body) -> KeepAlive                  answered by ANSWER with
     encode_kept_alive(KeptAlive(…))                  decode_kept_alive(body) -> KeptAlive                 this as body
 
@@ -43,7 +45,7 @@ from gaios.transport.frame import (
     Decoder,
     encode,
 )
-from gaios.transport.handshake import HANDSHAKE_NS, Dialler, Listener, choose, refuse
+from gaios.transport.handshake import Dialler, Listener, choose, refuse
 from gaios.transport.keepalive import (
     EXPIRED,
     NOTICES_MAX,
@@ -97,7 +99,6 @@ __all__ = [
     "CLIENT_BYTES_MAX",
     "EXPIRED",
     "HANDSHAKE_BYTES_MAX",
-    "HANDSHAKE_NS",
     "HEADER_BYTES",
     "MAGIC",
     "NOTICES_MAX",

@@ -8,7 +8,7 @@
 Rule 1. The dialler sends nothing between its HELLO and the WELCOME: until then the listener takes frames of 4 KiB only.
 Rule 2. Both speak the highest version that both know. There is none: GOODBYE, and both name what they speak.
 Rule 3. Whoever names another cell is turned away.  [SAFETY 4] Boots, nonces and members are judged by whoever called this (server/).
-Rule 4. A HELLO, and the WELCOME to it, come within `HANDSHAKE_NS`, or the connection is closed. The shells keep that time.
+Rule 4. No clock is read here. How long a stranger has for its HELLO, and a listener for its WELCOME, is for the shells to bound (server/).
 """
 
 from gaios.errors import AnotherCell, Error, ProtocolError
@@ -26,9 +26,6 @@ from gaios.transport.messages import (
     encode_hello,
     encode_welcome,
 )
-
-HANDSHAKE_NS = 1_000_000_000
-"""How long either side waits for the other's first frame."""
 
 
 def choose(versions: tuple[int, int], mine: tuple[int, int] = (VERSION_MIN, VERSION_MAX)) -> int:
@@ -97,10 +94,8 @@ class Listener:
         member: int = 0,
         boot: int = 0,
         nonce: int = 0,
-        config: int = 0,
         serving: bool = False,
         master: str = "",
-        software: str = "",
     ) -> bytes:
         """The WELCOME to send. From now on frames of the dialler's role are taken, up to that role's limit."""
         assert self.hello is not None, "accept() follows the HELLO"
@@ -114,11 +109,9 @@ class Listener:
                 member=member,
                 boot=boot,
                 nonce=nonce,
-                config=config,
                 frame_bytes_max=self._decoder.limit,
                 serving=serving,
                 master=master,
-                software=software,
             )
         )
 

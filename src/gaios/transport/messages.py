@@ -101,7 +101,10 @@ _members = msgspec.msgpack.Decoder(Annotated[list[_Address], msgspec.Meta(max_le
 
 
 class Hello(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who dials, and what it speaks. A client leaves all but the first two at their defaults, and `cell` until it knows it.  [SAFETY 4]"""
+    """Who dials, and what it speaks. A client leaves all but the first two at their defaults, and `cell` until it knows it.  [SAFETY 4]
+
+    Nobody fills `software` yet, here and in `Welcome`, nor the `config` of a `Welcome`: frames of peers say theirs.
+    """
 
     role: Literal["client", "peer"]
     versions: tuple[_Natural, _Natural] = (VERSION_MIN, VERSION_MAX)
@@ -168,6 +171,8 @@ class Events(NamedTuple):
     events: tuple[Event, ...]
 
 
+_SUBMIT, _READ, _ANSWERED = int(Kind.SUBMIT), int(Kind.READ), int(Kind.ANSWER)
+"""Plain numbers: an enumeration's member costs more to encode, and these are encoded at every request."""
 _REQUEST = struct.Struct("<Q")
 _ANSWER = struct.Struct("<QBQI")
 _PONG = struct.Struct("<QB")
@@ -216,7 +221,7 @@ def decode_goodbye(body: bytes) -> Error:
 
 def encode_submit(request: int, entry: bytes) -> bytes:
     """SUBMIT."""
-    return encode(16, _REQUEST.pack(request) + entry)
+    return encode(_SUBMIT, _REQUEST.pack(request) + entry)
 
 
 def encode_change(request: int, configuration: bytes) -> bytes:
@@ -226,7 +231,7 @@ def encode_change(request: int, configuration: bytes) -> bytes:
 
 def encode_read(request: int, question: bytes) -> bytes:
     """READ."""
-    return encode(17, _REQUEST.pack(request) + question)
+    return encode(_READ, _REQUEST.pack(request) + question)
 
 
 def decode_submit(body: bytes) -> tuple[int, bytes]:
@@ -266,7 +271,7 @@ def decode_request(body: bytes) -> int:
 
 def encode_answer(request: int, status: int, slot: int, index: int, body: bytes) -> bytes:
     """ANSWER."""
-    return encode(32, _ANSWER.pack(request, status, slot, index) + body)
+    return encode(_ANSWERED, _ANSWER.pack(request, status, slot, index) + body)
 
 
 def decode_answer(body: bytes) -> Answer:
