@@ -16,7 +16,7 @@ the newest record of its slot that can be read, and that place's own range has t
 smaller. Where there is no such place, that record has the value of which the mark speaks, and whatever stood behind the mark had the same.
 Rule 3. A state record tells all of every slot above its own mark: what rotted before it matters below that mark only.
 Rule 4. Votes are for no slot more than a window above a mark that is as durable: an intact vote tells what was chosen, whatever became of
-the mark.
+the mark. So does one that a state record tells of, though the rest of its batch was torn off: it tells the values of those slots, too.
 Rule 5. Where a mark and votes above it may both have rotted, and nothing behind tells, the replica says nothing until it has learned what
 it could have voted for. A member that says nothing is one whose messages are lost. Each lost record was a mark that went on by one slot at
 the most, or by as many as a snapshot covers that was taken over, or a vote a window above one.
