@@ -147,7 +147,8 @@ class Acceptor:
         self._first, self._records, self._after = list(found.operations), list[tuple[int, int, int, bytes]](), list[Message]()
         self._copies: bytes | None = None
         self._number = self._evicted = self._given_up = 0
-        self._is_busy = False
+        self._flying: list[tuple[int, int, int, bytes]] = []
+        """What is being written."""
         self._snapshots: dict[int, int] = {}
         """Its own, by slot, and the Output with the record; `_fetched`: a peer's."""
         self._fetched: dict[int, int] = {}
@@ -162,16 +163,16 @@ class Acceptor:
     def _batch(self) -> None:
         dice, made = self._dice, self._journal.batch(self._copies, self._records, lambda: Record(*self._steps.state_record([])))
         operations, after, number = [*self._first, *made], self._after, self._number
+        self._flying = self._records
         self._first, self._records, self._after, self._copies = [], [], [], None
-        self._is_busy = True
         for _ in range(dice.choice([0, 0, 1, 3])):
             self._event()
-        self._is_busy = False
         cut = dice.randrange(len(operations) + 1) if dice.random() < self._crashing else -1
         for at, operation in enumerate(operations):
             if at == cut:
                 raise Crash
             self._disk.execute(operation, fails=dice.random() < self._failing)
+        self._flying = []
         self._steps.synced(number)
         for message in after:
             if message[0] == core.ACCEPTED and (message[3], message[1]) in self._written:
@@ -280,15 +281,16 @@ class Acceptor:
         self._evicted = max(self._evicted, through - 1)
 
     def _scrub(self) -> None:
-        if self._journal.sealed and not (self._records or self._is_busy):
+        if self._journal.sealed:
             for piece in scrub_segment(self._disk, ME, self._dice.choice(self._journal.sealed)):
                 if isinstance(piece.damage, Place):
                     self._found_at(piece.damage)
 
     def _read_back(self) -> None:
         there = range(self._core.truncated + 1, min(self._evicted, self._core.chosen) + 1)
-        gone = [slot for slot in there if slot not in self._core.acc and slot not in self._core.faulty]
-        if gone and not (self._records or self._is_busy):
+        unwritten = {slot for kind, slot, _, _ in (*self._records, *self._flying) if kind == RecordKind.ACCEPT}
+        gone = [slot for slot in there if not (slot in self._core.acc or slot in self._core.faulty or slot in unwritten)]
+        if gone:
             slot = self._dice.choice(gone)
             where = self._journal.locate(RecordKind.ACCEPT, slot)
             assert where is not None, f"slot {slot} is neither in memory nor on the disk"

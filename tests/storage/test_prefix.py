@@ -123,7 +123,7 @@ def test_across_holes_all_is_read_that_a_start_reads() -> None:
     assert tried > 10
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(60))
 def test_each_hole_is_told_where_it_is(seed: int) -> None:
     """[SAFETY 15] Also where one stands right behind another, where nothing is left of a segment, and where its file is gone.
 

@@ -18,7 +18,7 @@ lies the slot; what rots later makes the range wider, never smaller. Where there
 mark speaks, and whatever stood behind the mark had the same.
 Rule 3. A state record tells all of every slot above its own mark: what rotted before it matters below that mark only.
 Rule 4. Votes are for no slot more than a window above a mark that is as durable: an intact vote tells what was chosen, whatever became of
-the mark.
+the mark. So does one that a state record tells of, though the rest of its batch was torn off: it tells the values of those slots, too.
 Rule 5. A mark and votes above it may both have rotted, with nothing behind that tells how far the mark had gone. Then the replica is silent
 through the highest slot that it can have voted for. Each lost record moved the mark by one slot at the most, or as far as a snapshot
 reaches that was taken over, or was a vote a window above one. Silence is safe: it is what others see of a member whose messages are lost.

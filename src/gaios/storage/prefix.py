@@ -71,8 +71,10 @@ def records_across(reader: Reader, holes: dict[tuple[int, int], Damage]) -> Iter
         data = reader.read(file, 0, reader.size(file))
         opening = segment.decode(data)
         fault = fault_of_opening(file, number, data, tail, identity)
-        if (number - 1, 0) in holes and number - 1 not in numbers:
+        gone = number - 1
+        while (gone, 0) in holes and gone not in numbers:
             yield Hole(None)
+            gone -= 1
         is_torn = is_torn or (number - 1, 0) in holes
         if opening is not None and (fault is None or (is_torn and fault.problem.kind == "missing")):
             tail.enter(opening)
