@@ -19,9 +19,7 @@ try:
     )
     from obstore.store import from_url
 except ModuleNotFoundError:
-    raise ConfigurationError(
-        reason="a store of objects needs obstore, which is missing", hint="pip install 'obstore>=0.10'"
-    ) from None
+    raise ConfigurationError(reason="a store of objects needs obstore, which is missing", hint="pip install 'obstore>=0.10'") from None
 
 if TYPE_CHECKING:
     from obstore import UpdateVersion
