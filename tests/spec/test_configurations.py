@@ -21,6 +21,13 @@ def test_a_larger_scope_holds_the_smaller_ones() -> None:
     assert small < ci < large
 
 
+@pytest.mark.parametrize("scope", SCOPES)
+def test_each_rule_fires_in_each_scope(scope: str) -> None:
+    """`gaios spec check` demands it: the smallest scope, its default, failed on sound text, and nobody ran it."""
+    counted = [read_pins()["configurations"][configuration.name]["fired"] for configuration in SCOPES[scope]]
+    assert {rule.label for rule in the_model().all_rules()} <= {label for fired in counted for label, count in fired.items() if count}
+
+
 @pytest.mark.parametrize("configuration", ALL, ids=lambda each: each.name)
 def test_a_configuration_speaks_of_what_the_text_has(configuration: Configuration) -> None:
     """An input that was renamed would silently be left out."""

@@ -16,7 +16,7 @@ JOBS_MAX = 64
 
 Scope = Annotated[
     Literal["small", "ci", "large"],
-    Parameter(help="small: each concern, in seconds; ci: the gate's, in minutes; large: what does not fit in there too."),
+    Parameter(help="small: each concern, in a minute or two; ci: the gate's, in minutes; large: what does not fit in there too."),
 ]
 
 
