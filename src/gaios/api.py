@@ -10,11 +10,12 @@ An empty database stands at revision `FIRST_REVISION`; 0 is never a revision, so
 Left out on purpose: how a command travels (transport/, client/), how it is carried out (db/), what it may cost (db/bounds.py).
 """
 
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 
 from gaios.errors import CommandTooLong, InvalidCommand, KeyTooLong, ProtocolError, TooManyOperations, ValueTooLong
+from gaios.nouns import Noun, decode
 
 KEY_BYTES_MAX: Final = 1_024
 VALUE_BYTES_MAX: Final = 1 << 20
@@ -43,11 +44,7 @@ OPERATORS: Final = frozenset({"==", "!=", "<", ">"})
 """What a test may look at, and how it may compare."""
 
 
-class _Noun(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """A frozen record that travels as an array."""
-
-
-class Entry(_Noun, frozen=True, gc=False):
+class Entry(Noun, frozen=True, gc=False):
     """A key's present, or at an earlier revision its past, value."""
 
     key: bytes
@@ -58,7 +55,7 @@ class Entry(_Noun, frozen=True, gc=False):
     mod_revision: int
 
 
-class Event(_Noun, frozen=True, gc=False):
+class Event(Noun, frozen=True, gc=False):
     """A change of one key; `value` is None when it was deleted.
 
     A revision holds at most one event of a key, the last change that the MultiOp made to it; a revision's events are ordered by key.
@@ -78,7 +75,7 @@ class Event(_Noun, frozen=True, gc=False):
         return "delete" if self.value is None else "put"
 
 
-class Test(_Noun, frozen=True, tag=1):
+class Test(Noun, frozen=True, tag=1):
     """One test of a guard: over `key`, or with `end` over every key of `[key, end)`.
 
     `field` is `present`, `absent` (then `op` and `to` do not count), `value`, `version`, `mod_revision`, `create_revision`; `op` is one of
@@ -93,14 +90,14 @@ class Test(_Noun, frozen=True, tag=1):
     end: bytes | None = None
 
 
-class Put(_Noun, frozen=True, tag=2):
+class Put(Noun, frozen=True, tag=2):
     """Set a key."""
 
     key: bytes
     value: bytes
 
 
-class Get(_Noun, frozen=True, tag=3):
+class Get(Noun, frozen=True, tag=3):
     """Read a key, or with `end` the keys of `[key, end)`, at most `limit` of them (0, or too many: a page's bound)."""
 
     key: bytes
@@ -108,14 +105,14 @@ class Get(_Noun, frozen=True, tag=3):
     limit: int = 0
 
 
-class Delete(_Noun, frozen=True, tag=4):
+class Delete(Noun, frozen=True, tag=4):
     """Delete a key, or with `end` every key of `[key, end)`."""
 
     key: bytes
     end: bytes | None = None
 
 
-class Increment(_Noun, frozen=True, tag=5):
+class Increment(Noun, frozen=True, tag=5):
     """Add to a decimal number kept as text (up to 20 digits, perhaps behind a minus); an absent key counts as 0. Signed 64 bits."""
 
     key: bytes
@@ -125,7 +122,7 @@ class Increment(_Noun, frozen=True, tag=5):
 Operation = Put | Get | Delete | Increment
 
 
-class MultiOp(_Noun, frozen=True, tag=16):
+class MultiOp(Noun, frozen=True, tag=16):
     """If all of `guard` holds, then `then`, else `otherwise`: in order, atomically, at one revision.  [PML §5.6]
 
     An operation sees what those before it did. A put, an increment, or a delete that finds a key is a change; a MultiOp with a change makes
@@ -137,7 +134,7 @@ class MultiOp(_Noun, frozen=True, tag=16):
     otherwise: tuple[Operation, ...] = ()
 
 
-class Compact(_Noun, frozen=True, tag=17):
+class Compact(Noun, frozen=True, tag=17):
     """Drop history before `revision`: reads and watches below it are refused from then on.
 
     It may be any revision from the last compaction's to the present one. The database compacts by itself too: see `db/bounds.py`.
@@ -149,26 +146,26 @@ class Compact(_Noun, frozen=True, tag=17):
 Command = MultiOp | Compact
 
 
-class PutResult(_Noun, frozen=True, tag=32):
+class PutResult(Noun, frozen=True, tag=32):
     """`revision`: of this MultiOp."""
 
     revision: int
 
 
-class GetResult(_Noun, frozen=True, tag=33):
+class GetResult(Noun, frozen=True, tag=33):
     """`more`: the limit or the page's bound cut it short."""
 
     entries: tuple[Entry, ...]
     more: bool = False
 
 
-class DeleteResult(_Noun, frozen=True, tag=34):
+class DeleteResult(Noun, frozen=True, tag=34):
     """How many keys there were to delete."""
 
     deleted: int
 
 
-class IncrementResult(_Noun, frozen=True, tag=35):
+class IncrementResult(Noun, frozen=True, tag=35):
     """The number after the increment."""
 
     value: int
@@ -177,7 +174,7 @@ class IncrementResult(_Noun, frozen=True, tag=35):
 Result = PutResult | GetResult | DeleteResult | IncrementResult
 
 
-class MultiOpResult(_Noun, frozen=True, tag=48):
+class MultiOpResult(Noun, frozen=True, tag=48):
     """`revision` is the database's after it; `results` holds one for each operation that ran, in order.
 
     `succeeded`: the guard held.
@@ -188,7 +185,7 @@ class MultiOpResult(_Noun, frozen=True, tag=48):
     results: tuple[Result, ...] = ()
 
 
-class CompactResult(_Noun, frozen=True, tag=49):
+class CompactResult(Noun, frozen=True, tag=49):
     """History now begins at `compacted`."""
 
     compacted: int
@@ -197,7 +194,7 @@ class CompactResult(_Noun, frozen=True, tag=49):
 Reply = MultiOpResult | CompactResult
 
 
-class Range(_Noun, frozen=True, tag=64):
+class Range(Noun, frozen=True, tag=64):
     r"""Read `key`, or with `end` the keys of `[key, end)`, now or at `revision` (0: now), one page at a time.
 
     The next page: `key` = the last key of the page + b"\x00", at the `revision` that the first page named.
@@ -210,7 +207,7 @@ class Range(_Noun, frozen=True, tag=64):
     keys_only: bool = False
 
 
-class History(_Noun, frozen=True, tag=65):
+class History(Noun, frozen=True, tag=65):
     """Every event of a key or range from `from_revision` on, whole revisions, one page at a time: what a watch begins with.
 
     A page of a wide range may be empty although history goes on: ask again from its `next_revision` until that is above its `revision`.
@@ -221,14 +218,14 @@ class History(_Noun, frozen=True, tag=65):
     from_revision: int
 
 
-class Look(_Noun, frozen=True, tag=66):
+class Look(Noun, frozen=True, tag=66):
     """Ask for the database's revision, compaction point, epoch, key count and checksum."""
 
 
 Question = Range | History | Look
 
 
-class Page(_Noun, frozen=True, tag=80):
+class Page(Noun, frozen=True, tag=80):
     """`revision`: that of the database, or the one that was asked for."""
 
     entries: tuple[Entry, ...]
@@ -236,7 +233,7 @@ class Page(_Noun, frozen=True, tag=80):
     revision: int
 
 
-class Changes(_Noun, frozen=True, tag=81):
+class Changes(Noun, frozen=True, tag=81):
     """Events of whole revisions, in order; history goes on at `next_revision` (one past `revision` when it is complete)."""
 
     events: tuple[Event, ...]
@@ -244,7 +241,7 @@ class Changes(_Noun, frozen=True, tag=81):
     revision: int
 
 
-class Overview(_Noun, frozen=True, tag=82):
+class Overview(Noun, frozen=True, tag=82):
     """Facts of the whole database."""
 
     revision: int
@@ -258,7 +255,6 @@ class Overview(_Noun, frozen=True, tag=82):
 
 Answer = Page | Changes | Overview
 
-_T = TypeVar("_T")
 _commands: msgspec.msgpack.Decoder[Command] = msgspec.msgpack.Decoder(Command)
 _replies: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
 _questions: msgspec.msgpack.Decoder[Question] = msgspec.msgpack.Decoder(Question)
@@ -269,29 +265,22 @@ encode = msgspec.msgpack.Encoder().encode
 
 def decode_command(data: bytes) -> Command:
     """Raises `InvalidCommand` for anything that `encode` did not make of a `MultiOp` or a `Compact`. Limits: see `check`."""
-    return _decode(_commands, data, InvalidCommand)
+    return decode(_commands, data, InvalidCommand)
 
 
 def decode_question(data: bytes) -> Question:
     """Raises `InvalidCommand` for anything that `encode` did not make of a `Range`, `History` or `Look`. Limits: see `check_question`."""
-    return _decode(_questions, data, InvalidCommand)
+    return decode(_questions, data, InvalidCommand)
 
 
 def decode_reply(data: bytes) -> Reply:
     """What `apply` answered to a command. Raises `ProtocolError`: the command may well have taken effect."""
-    return _decode(_replies, data, ProtocolError)
+    return decode(_replies, data, ProtocolError)
 
 
 def decode_answer(data: bytes) -> Answer:
     """What `query` answered to a question. Raises `ProtocolError`."""
-    return _decode(_answers, data, ProtocolError)
-
-
-def _decode(decoder: msgspec.msgpack.Decoder[_T], data: bytes, error: type[InvalidCommand] | type[ProtocolError]) -> _T:
-    try:
-        return decoder.decode(data)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as cause:
-        raise error(reason=str(cause)) from None
+    return decode(_answers, data, ProtocolError)
 
 
 def check(command: Command, data: bytes | None = None) -> bytes:

@@ -13,16 +13,13 @@ from typing import Final
 import msgspec
 
 from gaios.errors import InvalidCommand, ProtocolError
+from gaios.nouns import Noun, decode
 
 INVALIDATE: Final = 128
 """A notice's `what`: forget what you keep of the node at its `name`; of every node, where that is empty."""
 
 
-class _Word(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """A frozen record that travels as an array."""
-
-
-class FindNode(_Word, frozen=True, tag=152):
+class FindNode(Noun, frozen=True, tag=152):
     """Is there a node?"""
 
     session: int
@@ -30,20 +27,20 @@ class FindNode(_Word, frozen=True, tag=152):
     path: str
 
 
-class Cached(_Word, frozen=True, tag=153):
+class Cached(Noun, frozen=True, tag=153):
     """A question for the master, who says whether its answer may be kept."""
 
     question: bytes
     """Of `GetContentsAndStat`, `ReadDir` or `FindNode`."""
 
 
-class Found(_Word, frozen=True, tag=168):
+class Found(Noun, frozen=True, tag=168):
     """To `FindNode`."""
 
     there: bool
 
 
-class MayCache(_Word, frozen=True, tag=169):
+class MayCache(Noun, frozen=True, tag=169):
     """To `Cached`. It may be kept until the session is told to forget it, hears of another master, or its lease is over."""
 
     may: bool
@@ -60,16 +57,10 @@ _may_cache = msgspec.msgpack.Decoder(MayCache)
 
 def decode_cached(data: bytes) -> bytes:
     """The question in a `Cached`. Raises `InvalidCommand`."""
-    try:
-        return _cached.decode(data).question
-    except msgspec.DecodeError as error:
-        raise InvalidCommand(reason=str(error)) from None
+    return decode(_cached, data, InvalidCommand).question
 
 
 def decode_may_cache(data: bytes) -> tuple[bool, bytes]:
     """Whether an answer may be kept, and the answer. Raises `ProtocolError`."""
-    try:
-        found = _may_cache.decode(data)
-    except msgspec.DecodeError as error:
-        raise ProtocolError(reason=str(error)) from None
+    found = decode(_may_cache, data, ProtocolError)
     return found.may, found.answer

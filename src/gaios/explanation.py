@@ -11,7 +11,7 @@ Left out on purpose: sentences (explain/), how facts are gathered (locks/annals.
 
 from typing import Final
 
-import msgspec
+from gaios.nouns import Noun
 
 CLOSED: Final = 1
 LOST: Final = 2
@@ -30,7 +30,7 @@ CHARGES_TOLD: Final = 32
 """Of one session's last lease, the newest."""
 
 
-class _Fact(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
+class _Fact(Noun, frozen=True, gc=False):
     """A frozen record that travels as an array."""
 
 

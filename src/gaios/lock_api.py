@@ -14,13 +14,14 @@ and holds no `/` and no NUL. In commands they stand without `/ls/<cell>`: `/` is
 Left out on purpose: how a command travels (transport/, client/), how it is carried out (locks/), caching (caching.py).
 """
 
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 
 from gaios.caching import FindNode, Found
 from gaios.errors import InvalidCommand, ProtocolError
 from gaios.explanation import Explain, Explanation
+from gaios.nouns import Noun, decode
 
 LEASE_MS: Final = 12_000
 """A session's lease, if it asks for no other.  [CHUBBY §2.8]"""
@@ -49,11 +50,7 @@ def holder_key(path: str, handle: int) -> bytes:
     return b"\x00gaios/l/" + path.encode() + b"\x00" + handle.to_bytes(8)
 
 
-class _Noun(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """A frozen record that travels as an array."""
-
-
-class _OfSession(_Noun, frozen=True):
+class _OfSession(Noun, frozen=True):
     """With the token that proves a session to be the one."""
 
     session: int
@@ -64,7 +61,7 @@ class _OfHandle(_OfSession, frozen=True):
     handle: int
 
 
-class Stat(_Noun, frozen=True, gc=False):
+class Stat(Noun, frozen=True, gc=False):
     """A node's numbers, each of which only grows; `instance` is above that of any earlier node of the same name.  [CHUBBY §2.3]"""
 
     instance: int
@@ -83,7 +80,7 @@ class Stat(_Noun, frozen=True, gc=False):
     """Names of the access lists for reading, writing, and changing these.  [CHUBBY §2.3]"""
 
 
-class Sequencer(_Noun, frozen=True, gc=False):
+class Sequencer(Noun, frozen=True, gc=False):
     """Proof of one grant of a lock: of two for the same path, the later one is greater by (generation, revision).  [SAFETY 23]"""
 
     path: str
@@ -98,7 +95,7 @@ class Sequencer(_Noun, frozen=True, gc=False):
         return f"{self.generation}.{self.revision}"
 
 
-class Notice(_Noun, frozen=True, gc=False):
+class Notice(Noun, frozen=True, gc=False):
     """What a session is told of one of its handles, after it happened.  [CHUBBY §2.5]"""
 
     handle: int
@@ -127,7 +124,7 @@ MUST_CREATE: Final = 2
 """In `Open.create`; 0: it has to exist."""
 
 
-class OpenSession(_Noun, frozen=True, tag=112):
+class OpenSession(Noun, frozen=True, tag=112):
     """Begin a session."""
 
     token: bytes
@@ -205,7 +202,7 @@ class SetSequencer(_OfHandle, frozen=True, tag=121):
     sequencer: Sequencer | None
 
 
-class Charge(_Noun, frozen=True, tag=127):
+class Charge(Noun, frozen=True, tag=127):
     """The master's own: the clock goes on, the leases of `heard` begin anew, sessions whose leases are over end.  [SAFETY 21]"""
 
     elapsed_ms: int
@@ -216,14 +213,14 @@ class Charge(_Noun, frozen=True, tag=127):
 LockCommand = OpenSession | CloseSession | Open | Close | SetContents | SetAcl | DeleteNode | Acquire | Release | SetSequencer | Charge
 
 
-class SessionOpened(_Noun, frozen=True, tag=128):
+class SessionOpened(Noun, frozen=True, tag=128):
     """`session`: its number, the revision that opened it."""
 
     session: int
     lease_ms: int
 
 
-class Opened(_Noun, frozen=True, tag=129):
+class Opened(Noun, frozen=True, tag=129):
     """`handle`: its number, the revision that opened it."""
 
     handle: int
@@ -231,7 +228,7 @@ class Opened(_Noun, frozen=True, tag=129):
     stat: Stat
 
 
-class Changed(_Noun, frozen=True, tag=130):
+class Changed(Noun, frozen=True, tag=130):
     """It is done, at `revision`; `done`: whether there was anything to do, or the generation was the one that was named."""
 
     revision: int
@@ -239,7 +236,7 @@ class Changed(_Noun, frozen=True, tag=130):
     stat: Stat | None = None
 
 
-class Acquired(_Noun, frozen=True, tag=131):
+class Acquired(Noun, frozen=True, tag=131):
     """`sequencer`: of the grant; None while it waits, or when it did not want to."""
 
     sequencer: Sequencer | None
@@ -248,7 +245,7 @@ class Acquired(_Noun, frozen=True, tag=131):
     """What is left of a lock-delay, by the sessions' clock, where that is why."""
 
 
-class Charged(_Noun, frozen=True, tag=132):
+class Charged(Noun, frozen=True, tag=132):
     """`clock_ms`: the sessions' clock now; `expired`: how many sessions ended; `more`: others wait for the next charge to end them."""
 
     clock_ms: int
@@ -277,20 +274,20 @@ class GetSequencer(_OfHandle, frozen=True, tag=146):
     """The grant that a handle holds, or how it waits.  [CHUBBY §2.6]"""
 
 
-class CheckSequencer(_Noun, frozen=True, tag=147):
+class CheckSequencer(Noun, frozen=True, tag=147):
     """Is this grant still held? Needs no session: the receiver of a sequencer asks.  [CHUBBY §2.4]"""
 
     sequencer: Sequencer
 
 
-class ListSessions(_Noun, frozen=True, tag=148):
+class ListSessions(Noun, frozen=True, tag=148):
     """Sessions after `after`, in order; for people."""
 
     after: int = 0
     limit: int = 0
 
 
-class ListNodes(_Noun, frozen=True, tag=149):
+class ListNodes(Noun, frozen=True, tag=149):
     """Children of a path after `after`, in order, with who holds and who waits; for people."""
 
     path: str
@@ -301,28 +298,28 @@ class ListNodes(_Noun, frozen=True, tag=149):
 LockQuestion = GetContentsAndStat | ReadDir | GetSequencer | CheckSequencer | ListSessions | ListNodes | FindNode | Explain
 
 
-class ContentsAndStat(_Noun, frozen=True, tag=160):
+class ContentsAndStat(Noun, frozen=True, tag=160):
     """`contents` is None where only the stat was asked for."""
 
     contents: bytes | None
     stat: Stat
 
 
-class Children(_Noun, frozen=True, tag=161):
+class Children(Noun, frozen=True, tag=161):
     """Names and numbers; `more`: ask again after the last name."""
 
     children: tuple[tuple[str, Stat], ...]
     more: bool
 
 
-class Checked(_Noun, frozen=True, tag=162):
+class Checked(Noun, frozen=True, tag=162):
     """`valid`: that grant is still held. `revision`: the newest grant of that lock in that mode, 0 if nobody holds it."""
 
     valid: bool
     revision: int
 
 
-class SessionInfo(_Noun, frozen=True):
+class SessionInfo(Noun, frozen=True):
     """One session."""
 
     session: int
@@ -336,7 +333,7 @@ class SessionInfo(_Noun, frozen=True):
     locks: int
 
 
-class Sessions(_Noun, frozen=True, tag=163):
+class Sessions(Noun, frozen=True, tag=163):
     """A page of sessions; `more`: ask again after the last one's number."""
 
     sessions: tuple[SessionInfo, ...]
@@ -344,7 +341,7 @@ class Sessions(_Noun, frozen=True, tag=163):
     more: bool
 
 
-class NodeInfo(_Noun, frozen=True):
+class NodeInfo(Noun, frozen=True):
     """One node, its holders and waiters as (session, sequencer's revision or ticket)."""
 
     path: str
@@ -355,7 +352,7 @@ class NodeInfo(_Noun, frozen=True):
     handles: int
 
 
-class Nodes(_Noun, frozen=True, tag=164):
+class Nodes(Noun, frozen=True, tag=164):
     """A page of nodes; `more`: ask again after the last one's name."""
 
     nodes: tuple[NodeInfo, ...]
@@ -364,7 +361,6 @@ class Nodes(_Noun, frozen=True, tag=164):
 
 LockAnswer = ContentsAndStat | Children | Acquired | Checked | Sessions | Nodes | Found | Explanation
 
-_T = TypeVar("_T")
 _commands: msgspec.msgpack.Decoder[LockCommand] = msgspec.msgpack.Decoder(LockCommand)
 _replies: msgspec.msgpack.Decoder[LockReply] = msgspec.msgpack.Decoder(LockReply)
 _questions: msgspec.msgpack.Decoder[LockQuestion] = msgspec.msgpack.Decoder(LockQuestion)
@@ -375,26 +371,19 @@ encode = msgspec.msgpack.Encoder().encode
 
 def decode_command(data: bytes) -> LockCommand:
     """Raises `InvalidCommand` for anything that `encode` did not make of a `LockCommand`."""
-    return _decode(_commands, data, InvalidCommand)
+    return decode(_commands, data, InvalidCommand)
 
 
 def decode_question(data: bytes) -> LockQuestion:
     """Raises `InvalidCommand` for anything that `encode` did not make of a `LockQuestion`."""
-    return _decode(_questions, data, InvalidCommand)
+    return decode(_questions, data, InvalidCommand)
 
 
 def decode_reply(data: bytes) -> LockReply:
     """What `apply` answered to a command. Raises `ProtocolError`."""
-    return _decode(_replies, data, ProtocolError)
+    return decode(_replies, data, ProtocolError)
 
 
 def decode_answer(data: bytes) -> LockAnswer:
     """What `query` answered to a question. Raises `ProtocolError`."""
-    return _decode(_answers, data, ProtocolError)
-
-
-def _decode(decoder: msgspec.msgpack.Decoder[_T], data: bytes, error: type[InvalidCommand] | type[ProtocolError]) -> _T:
-    try:
-        return decoder.decode(data)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as cause:
-        raise error(reason=str(cause)) from None
+    return decode(_answers, data, ProtocolError)

@@ -24,6 +24,7 @@ FORBIDDEN_CALLS = frozenset({"__import__", "breakpoint", "compile", "eval", "exe
 PURE_ROOMS = ("paxos", "log", "db", "locks", "storage", "transport", "typed", "explain")
 PURE_FILES = (
     "errors.py",
+    "nouns.py",
     "api.py",
     "lock_api.py",
     "caching.py",

@@ -54,7 +54,7 @@ class Handle:
         self.path = path
         self.number, self.created, self.stat = opened.handle, opened.created, opened.stat
         self.news = asyncio.Event()
-        """Ask the cell how it is with the lock."""
+        """Something may have happened to the lock: ask the cell."""
         self.lost: Callable[[State | None], None] | None = None
         """Called by the holder's wish: JEOPARDY, SAFE, EXPIRED; None: the handle is invalid."""
         self.listener: Callable[[News], None] | None = None
@@ -82,7 +82,7 @@ class Handle:
                 acquired = await self.look_patiently()
 
     async def look_patiently(self) -> Acquired:
-        """How it is with the lock; asked until the cell answers."""
+        """What this handle holds of the lock, or how it waits; asked until the cell answers."""
         owner, lease = self._owner, self.lease
         while True:
             owner.check_lives(lease)

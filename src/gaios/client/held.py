@@ -64,13 +64,13 @@ class Held:
         return while_held(self.sequencer, self._handle)
 
     def check_call(self) -> None:
-        """Raise `LostBeforeCall` if its holder may call nobody: as `check`, but who waits for the verdict may until that comes."""
+        """Raise `LostBeforeCall` if its holder may call nobody: as `check`, but one that waits for the verdict may until that comes."""
         why = "" if self.is_over or self._forks != fork.count else self.why or ("" if self._waits else self._why_now())
         if why:
             raise LostBeforeCall(path=self.path, sequencer=str(self.sequencer), reason=why)
 
     def end(self) -> None:
-        """It is released: who slept until now is told first what became of it."""
+        """It is released; a holder that slept until now is told first what became of it."""
         self.begins()
         self.is_over = True
 
@@ -95,7 +95,7 @@ class Held:
             listener()
 
     def begins(self) -> None:
-        """As `happened`, of what nobody has told yet."""
+        """Take note of what became of its session by now, though nobody has told yet."""
         self.happened(self._lease.state if boottime_ns() < self._lease.end_ns else State.JEOPARDY)
 
     def _why_now(self) -> str:

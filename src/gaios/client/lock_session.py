@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from gaios import caching, lock_api
 from gaios.client.cache import Cache
 from gaios.client.core import READ, WRITE
+from gaios.client.early import Early
 from gaios.client.handle import AGAIN_S, NO_ANSWER, Handle, News
 from gaios.client.lease import AskAgain, Lease, State, Told, shortened_ns
 from gaios.client.outside import OUTSIDE, boottime_ns
@@ -36,7 +37,7 @@ from gaios.errors import (
     Unknown,
     UnknownLockSession,
 )
-from gaios.lock_api import LockCommand, LockQuestion, Notice, SessionOpened
+from gaios.lock_api import LockCommand, LockQuestion, SessionOpened
 
 T = TypeVar("T")
 CLOSE_S: Final = 1.0
@@ -45,8 +46,6 @@ LOCKS: Final = "/locks"
 """Where locks stand that are called by a name. What is made below it is ephemeral: a name that nobody uses leaves nothing behind."""
 _THERE: Final = "there"
 """Under which a node's absence is kept."""
-EARLY_MAX: Final = 1_024
-"""Notices kept for handles of which it is not known yet that they are open; beyond it they are told that some were lost."""
 
 
 class LockSession:
@@ -62,10 +61,7 @@ class LockSession:
         """While it is open."""
         self._opening: asyncio.Task[Lease] | None = None
         self._handles: dict[int, Handle] = {}
-        self._opens = 0
-        """Handles that are being opened."""
-        self._early: list[AskAgain | Notice] = []
-        """What was told meanwhile."""
+        self._early = Early()
         self._is_known = asyncio.Event()
         """The master has told of its reign: from then on it tells of what happens."""
         self._is_safe = asyncio.Event()
@@ -249,20 +245,14 @@ class LockSession:
         raise AssertionError
 
     async def _open_in(self, lease: Lease, wanted: lock_api.Open, listener: Callable[[News], None] | None) -> Handle:
-        self._opens += 1
-        try:
+        with self._early.opening():
             opened = await self._ask_to_open(lease, wanted)
             self.check_lives(lease)
             handle = self._handles[opened.handle] = Handle(self, lease, wanted.path, opened)
             handle.listener = listener
-            for news in self._early:
-                if isinstance(news, AskAgain) or news.handle == handle.number:
-                    handle.told(news)
+            for news in self._early.of(handle.number):
+                handle.told(news)
             return handle
-        finally:
-            self._opens -= 1
-            if not self._opens:
-                self._early.clear()
 
     async def _ask_to_open(self, lease: Lease, wanted: lock_api.Open) -> lock_api.Opened:
         patience_s = (self._lease_ms + self._grace_ms) / 1_000  # who gives up sooner still needs to know which handle is to be closed
@@ -352,7 +342,7 @@ class LockSession:
             self._tell(told)
         elif isinstance(told, AskAgain):
             self._is_known.set()
-            self._keep_early(told)
+            self._early.keep(told)
             self._tell(told)
         else:
             for notice in told:
@@ -363,7 +353,7 @@ class LockSession:
                 elif noted is not None:
                     noted.told(notice)
                 else:
-                    self._keep_early(notice)
+                    self._early.keep(notice)
 
     def _tell(self, news: State | AskAgain) -> None:
         if self.cache is not None and news != State.SAFE:
@@ -372,13 +362,6 @@ class LockSession:
             handle.told(news)
             if isinstance(news, AskAgain) and handle.lost is not None:
                 self.in_background(handle.verify())
-
-    def _keep_early(self, news: AskAgain | Notice) -> None:
-        if not self._opens:
-            return
-        if len(self._early) >= EARLY_MAX:
-            self._early = [AskAgain(lost=True)]
-        self._early.append(news)
 
     def expire(self, lease: Lease) -> None:
         """The session is over."""

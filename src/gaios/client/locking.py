@@ -1,6 +1,6 @@
 """A session's locks: a handle for each, acquired and given back, and kept open for the next time.  [CHUBBY §2.4]
 
-Rule 1. What ends an acquire early, however, closes its handle: nobody is left in a queue, or with a grant that nobody knows of.
+Rule 1. Whatever ends an acquire early closes its handle: nobody is left in a queue, or with a grant that nobody knows of.
 Rule 2. `wait_s` bounds all of it, also the opening of session and handle.
 """
 

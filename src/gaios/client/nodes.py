@@ -3,8 +3,8 @@
 Rule 1. A node is open in one session, and outlives masters with it. When the session is over, each of its calls fails with
 `SessionExpired`: a suffix of what was asked is lost, never something in between.
 Rule 2. In jeopardy every call waits for the verdict, for as long as its `timeout` allows if it has one.  [CHUBBY §2.8; SAFETY 22]
-Rule 3. It may be shared by tasks; the lock is the node's, not the task's. Acquires come one after the other, and one that was given up,
-however, is undone before the next.
+Rule 3. It may be shared by tasks; the lock is the node's, not the task's. Acquires come one after the other, and one that was given up, in
+whatever way, is undone before the next.
 """
 # ruff: noqa: ASYNC109 (a call's time-out is the core's business: its outcome depends on what was sent by then)
 

@@ -361,7 +361,7 @@ class Cell(Twin):
         return Once(self, self._cell.once(name, every=every, mark=mark, wait=wait, on_jeopardy=on_jeopardy))
 
     def semaphore(self, name: str, permits: int) -> Semaphore:
-        """So many permits: `with cell.semaphore(name, 5).permit() as held`. Who comes first is first.
+        """So many permits, given in order of arrival: `with cell.semaphore(name, 5).permit() as held`.
 
         Args:
             name: of the semaphore.
@@ -428,7 +428,7 @@ class Cell(Twin):
     def on_change(self, key: Key, end: Key | None = None, *, prefix: bool = False) -> OnChange:
         """A decorator: the function is called with an `Event` for what stands, and then for each change, in order; gives a `Watcher`.
 
-        Unlike `watch`, it outlives compactions: it is told what is otherwise than it was. It ends with this client, or by `aclose`.
+        Unlike `watch`, it outlives compactions: then it is told which keys are different. It ends with this client, or by `aclose`.
 
         Args:
             key: the key, or the first of a range, or a prefix.

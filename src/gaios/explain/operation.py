@@ -5,6 +5,7 @@ exactly-once table carries out the first of them. What it was refused for is sai
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -99,7 +100,7 @@ class Story:
     """What that table had for the operation."""
 
 
-def failed_test(machine: LockService, command: bytes, context: Context, changed_in: Any) -> Failed | None:  # noqa: ANN401 (a function)
+def failed_test(machine: LockService, command: bytes, context: Context, changed_in: Callable[[int], int]) -> Failed | None:
     """The first test of a guard that does not hold now; `changed_in` maps a revision to its slot."""
     try:
         decoded = api.decode_command(command)

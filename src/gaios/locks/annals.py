@@ -12,14 +12,14 @@ Rule 4. What is told of a session's end is what ended it: its lease, the charge 
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 from itertools import chain, islice
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
 from gaios import explanation as told
 from gaios.explanation import Explain, Explanation, Grant, Moment, Reign, SessionFact
 from gaios.lock_api import Charge as ChargeCommand
-from gaios.lock_api import Close, CloseSession, DeleteNode, Release
+from gaios.lock_api import Close, CloseSession, DeleteNode, LockCommand, Release
 from gaios.locks import keys, records
 from gaios.locks.change import Change, Ended
 from gaios.locks.index import Index, Session
@@ -67,7 +67,7 @@ class Annals:
         """A master's reign begins."""
         self._reigns.append(Reign(_moment(context)))
 
-    def note(self, asked: Any, change: Change, context: Context) -> None:  # noqa: ANN401 (a command of the lock service)
+    def note(self, asked: LockCommand, change: Change, context: Context) -> None:
         """A command was carried out, and is about to be committed."""
         at = _moment(context)
         self._since, self._through = self._since or at.slot, at.slot
@@ -109,7 +109,7 @@ class Annals:
         grant = Grant(path, holder.revision, holder.shared, holder.session, handle, at)
         _keep(self._grants, (path, handle, holder.revision), grant, self._kept.grants)
 
-    def _lose(self, key: bytes, asked: Any, change: Change, at: Moment) -> None:  # noqa: ANN401 (as `note`)
+    def _lose(self, key: bytes, asked: LockCommand, change: Change, at: Moment) -> None:
         path, handle = keys.path_and_number_of(key)
         stood = change.database.record(key)
         assert stood is not None
@@ -126,7 +126,7 @@ class Annals:
         grant = Grant(path, revision, shared, session, handle, granted, at, why, by, change.clock_ms, until_ms)
         _keep(self._grants, (path, handle, revision), grant, self._kept.grants)
 
-    def _why(self, asked: Any, session: int, change: Change) -> tuple[int, int]:  # noqa: ANN401 (as `note`)
+    def _why(self, asked: LockCommand, session: int, change: Change) -> tuple[int, int]:
         why = _REASONS.get(type(asked))
         if why is not None:
             return why, asked.session if isinstance(asked, DeleteNode) else 0

@@ -1,9 +1,9 @@
 """Locks of nodes: held, waited for, passed on.  [CHUBBY §2.4]
 
 Rule 1. One holder exclusively, or up to `WAITERS_MAX` together. Locks are advisory; either mode needs a handle that may write.
-Rule 2. Who comes first is first: a lock is granted at once only when nobody waits; the head of the queue is granted as soon as it can be,
-and with one that shares all those behind it who share too. So no writer starves behind readers. Those who are granted together have one
-revision, hence one sequencer: it is good while one of them holds, and nobody held the lock exclusively since.
+Rule 2. Whoever comes first is served first: a lock is granted at once only when nobody waits. The head of the queue gets it as soon as it
+can be granted, and with a head that shares, all those right behind it who share too: so no writer starves behind readers. Those who are
+granted together have one revision, hence one sequencer: it is good while one of them holds, and nobody held the lock exclusively since.
 Rule 3. A lock that was lost uncleanly is granted to nobody before its lock-delay is over, by the sessions' clock.
 Rule 4. Whoever leaves, leaves nothing behind, and what can be granted then is granted in the same MultiOp.
 """

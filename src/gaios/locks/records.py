@@ -12,15 +12,12 @@ import msgspec
 from gaios.errors import ProtocolError
 from gaios.lock_api import Sequencer
 from gaios.locks import keys
+from gaios.nouns import Noun
 
 DIGEST_BYTES: Final = 16
 
 
-class _Record(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """A frozen record that is kept as an array."""
-
-
-class Node(_Record, frozen=True, gc=False):
+class Node(Noun, frozen=True, gc=False):
     """`n/`: see `lock_api.Stat`."""
 
     directory: bool
@@ -33,7 +30,7 @@ class Node(_Record, frozen=True, gc=False):
     length: int = 0
 
 
-class Session(_Record, frozen=True, gc=False):
+class Session(Noun, frozen=True, gc=False):
     """`s/`"""
 
     digest: bytes
@@ -48,7 +45,7 @@ class Session(_Record, frozen=True, gc=False):
     """`explanation.CLOSED` or `LOST`: its handles are being closed, by later charges too."""
 
 
-class Handle(_Record, frozen=True):
+class Handle(Noun, frozen=True):
     """`o/`"""
 
     instance: int
@@ -58,14 +55,14 @@ class Handle(_Record, frozen=True):
     sequencer: Sequencer | None = None
 
 
-class Holder(_Record, frozen=True, gc=False):
+class Holder(Noun, frozen=True, gc=False):
     """`l/`"""
 
     session: int
     shared: bool
 
 
-class Waiter(_Record, frozen=True, gc=False):
+class Waiter(Noun, frozen=True, gc=False):
     """`q/`"""
 
     session: int
@@ -73,14 +70,14 @@ class Waiter(_Record, frozen=True, gc=False):
     shared: bool
 
 
-class Delay(_Record, frozen=True, gc=False):
+class Delay(Noun, frozen=True, gc=False):
     """`d/`"""
 
     until_ms: int
     """Nobody gets the lock before that time of the sessions' clock."""
 
 
-class Charge(_Record, frozen=True):
+class Charge(Noun, frozen=True):
     """`c/`"""
 
     clock_ms: int
@@ -91,7 +88,7 @@ class Charge(_Record, frozen=True):
     """Sessions that were opened since the charge before: to open one is to be heard."""
 
 
-class Clock(_Record, frozen=True, gc=False):
+class Clock(Noun, frozen=True, gc=False):
     """`t`"""
 
     clock_ms: int = 0
@@ -99,7 +96,7 @@ class Clock(_Record, frozen=True, gc=False):
     """The newest charge's number."""
 
 
-class Generation(_Record, frozen=True, gc=False):
+class Generation(Noun, frozen=True, gc=False):
     """`g`"""
 
     restores: int = 0

@@ -1,4 +1,4 @@
-"""Once per period, whoever gets to it first.
+"""Once per period, by whoever gets to it first.
 
 Rule 1. Periods are numbered from 1970 by the clock of whoever asks. The cell keeps the end of the newest one that was done, in ms, and that
 only grows: wrong clocks make a run early or late, never twice in a period.

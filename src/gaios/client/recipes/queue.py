@@ -4,7 +4,7 @@ Rule 1. An item is a key; it is in the queue until it was acknowledged. Keys ord
 was put. A put is carried out exactly once.
 Rule 2. Who gets an item holds the lock of the ephemeral file `~claims/ID`, in its session: when that is over, the item is free again.
 Rule 3. To acknowledge is to delete the item's key under the guard of the claim: a former holder cannot, and is told.
-Rule 4. Who comes first is first: see turn.py.
+Rule 4. Whoever comes first is served first: see turn.py.
 """
 
 from typing import Final

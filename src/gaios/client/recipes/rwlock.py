@@ -1,7 +1,7 @@
 """A lock for readers, who share it, and writers, who do not.
 
-It is one lock in its two modes, so the cell's queue decides: who comes first is first, readers that stand together go in together, and no
-writer starves behind readers.  [CHUBBY §2.4]
+It is one lock in its two modes, so the cell's queue decides: whoever comes first is served first, readers that stand together go in
+together, and no writer starves behind readers.  [CHUBBY §2.4]
 """
 
 from gaios.client.held import OnJeopardy

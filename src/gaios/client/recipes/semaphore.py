@@ -2,7 +2,7 @@
 
 Rule 1. Permit *n* is the lock of the file `~permits/n`: no more are held than there are, whatever happens, and who was paused too long has
 a sequencer that is too old. The files are ephemeral: a dead holder's permit is free with the end of its session.
-Rule 2. Who comes first is first: see turn.py. Who does not want to wait takes what is free, also past those who wait.
+Rule 2. Whoever comes first is served first: see turn.py. Whoever does not want to wait takes what is free, also past those who wait.
 Rule 3. All agree on how many there are: see agreed.py.
 """
 

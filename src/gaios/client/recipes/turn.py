@@ -1,8 +1,8 @@
-"""Taking one of several things, whoever came first first.
+"""Taking one of several things, in order of arrival.
 
 Rule 1. Who is next holds a lock, whose queue is fair. That decides about the turn and nothing else, so that jeopardy does no harm to it:
 each thing is a lock of its own.
-Rule 2. Whatever ends the taking, by then there is one thing that the caller has, or none.
+Rule 2. Whatever ends the taking, the caller then has one thing, or none.
 """
 
 import asyncio
