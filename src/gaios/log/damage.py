@@ -12,10 +12,10 @@ Rule 2. Where nothing is intact, in a *hole*, any slot may have stood that the r
     not one whose known value is of a ballot as new as any that was promised, or learned of, by then: in one ballot there is one value.
 Repair writes slots anew behind marks far above them. So a slot that an older hole, repaired since, may have held is in doubt again in every
 later hole, unless it can be read behind the older one.
-No other slot at or below the last mark can have stood in a hole, for below a mark only a slot is written again that some start, or the
-scrub, could not read. What could not be read was a place behind the newest readable record of that slot, and within that place's own range
-lies the slot; what rots later makes the range wider, never smaller. Where there is no such place, that record has the value of which the
-mark speaks, and whatever stood behind the mark had the same.
+No other slot at or below the last mark is in doubt, for below a mark only a slot is written again that some start, or the scrub, could
+not read. Whichever record of it is lost then leaves a place behind the newest one that can be read, and the slot lies in that place's own
+range; what rots later makes the range wider, never smaller. Where there is no such place, the newest record that can be read has the value
+of which the mark speaks, and whatever stood behind the mark had the same.
 Rule 3. A state record tells all of every slot above its own mark: what rotted before it matters below that mark only.
 Rule 4. Votes are for no slot more than a window above a mark that is as durable: an intact vote tells what was chosen, whatever became of
 the mark. So does one that a state record tells of, though the rest of its batch was torn off: it tells the values of those slots, too.

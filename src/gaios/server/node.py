@@ -6,7 +6,7 @@
 
 The real shell (replica.py) and the simulator run this very object; they differ only in who carries its `Effects` out.
 
-Rule 1. Nothing is read from the world: events, `now` and durable bytes come in, `Effects` go out, and may be carried out in any order.
+Rule 1. Nothing is read from the world: events, `now` and durable bytes come in, `Effects` go out. Of their order only Rule 2 says anything.
 Rule 2. One disk batch is in flight; what may be said only when its records are durable is held back in commit.py alone.  [SAFETY 5]
 Rule 3. Every request is answered, with its reply or with one typed error; the master's address goes with `NotMaster`.
 Rule 4. Everything is bounded: a client's requests and watches, and, by the log, what waits for a slot.  [SAFETY 28]
