@@ -24,7 +24,7 @@ A local cell of such processes:
 
     local       a local cell in one directory: who is where, created once
     supervisor  `gaios up`: starts, watches, restarts and stops its replicas (keeper: one of them; control: how others talk to it;
-                failures: why one does not run)
+                failures: why one does not run; replacing: of one whose state is lost)
 
 Nothing is imported before it is asked for: a replica must be up again within a fraction of a second.
 """

@@ -94,7 +94,10 @@ async def watch(cell: Path, after_s: float, ask: Callable[[], "Replicas"], log: 
     unfinished: set[int] = set()
     while True:
         await asyncio.sleep(LOOK_S)
-        lost, stopped = ask()
+        try:
+            lost, stopped = ask()
+        except OSError:  # the cell's own directory cannot be looked at now
+            continue
         replica = patience.due({*lost, *unfinished} - {*stopped}, time.monotonic())
         if replica is None:
             continue
