@@ -128,3 +128,23 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     directory.write_durably(tmp_path / "f", b"two")
     assert (tmp_path / "f").read_bytes() == b"two"
     assert [entry.name for entry in tmp_path.iterdir()] == ["f"]
+
+
+def test_removing_an_unfinished_creation_can_be_cut_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = settings(tmp_path / "r")
+    directory.create(mine)
+    real, gone = Path.unlink, list[str]()
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        if gone:
+            raise OSError("power")
+        gone.append(path.name)
+        real(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    with pytest.raises(OSError, match="power"):
+        directory.clear(tmp_path / "r")
+    monkeypatch.undo()
+    assert not directory.was_started(tmp_path / "r")
+    directory.clear(tmp_path / "r")
+    assert not (tmp_path / "r").exists()

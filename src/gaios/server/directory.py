@@ -181,8 +181,12 @@ def foreign(where: Path) -> list[str]:
 
 
 def clear(where: Path) -> None:
-    """Remove what an unfinished creation left. A directory that is a file system of its own, or a link to one, stays."""
-    for entry in where.iterdir():
+    """Remove what an unfinished creation left. A directory that is a file system of its own, or a link to one, stays.
+
+    The mark goes last, so that what a crash leaves of it is still an unfinished creation.
+    """
+    (where / CREATING).touch()
+    for entry in sorted(where.iterdir(), key=lambda entry: entry.name == CREATING):
         if entry.is_dir() and not entry.is_symlink():
             if entry.name != LOST_AND_FOUND:
                 shutil.rmtree(entry)
