@@ -544,7 +544,7 @@ class PortTaken(Error):
 
 
 _ANEW = (
-    "otherwise `gaios member replace` puts a new member in its place, or, where it does not vote yet, `gaios member remove` "
+    "otherwise, or if it is refused, `gaios member replace` puts a new member in its place, or, where it does not vote yet, `gaios member remove` "
     "and then `gaios member add`"
 )
 

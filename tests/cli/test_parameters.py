@@ -47,6 +47,13 @@ def test_what_is_no_endpoint_is_refused(written: str) -> None:
         parameters._endpoints(str, tokens(written))
 
 
+def test_an_empty_word_names_no_directory() -> None:
+    """`--dir "$DIR"` with DIR unset made a cell in the present directory."""
+    assert parameters._folder(str, tokens(".")) == "."
+    with pytest.raises(ValueError, match="names no directory"):
+        parameters._folder(str, tokens(""))
+
+
 def test_an_empty_variable_is_an_unset_one() -> None:
     assert parameters._endpoints(str, tokens("", source="env")) == ENDPOINTS_DEFAULT
 

@@ -1,6 +1,7 @@
 """verify says what is wrong with a directory, and by its code whether anything is.  [INTERFACE `verify`]"""
 
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from gaios.errors import StateDamaged
 from gaios.log import Copies, RecordKind, encode
 from gaios.log.records import State
-from gaios.server import config, local
+from gaios.server import config, control, local
 from gaios.server.damage import recovered
 from gaios.storage import Journal, Record, create, segment
 from gaios.storage.disk import owner_of_directory
@@ -52,6 +53,21 @@ def test_a_replica_that_the_manifest_lists_and_that_is_gone_is_damage(directory:
     done = cli("verify", str(directory), "--json")
     assert (done.code, done.json["ok"]) == (1, False)
     assert [(problem["replica"], problem["kind"]) for problem in done.json["problems"]] == [(3, "missing")]
+
+
+def test_a_cell_whose_manifest_is_gone_is_damaged_and_the_command_that_is_told_mends_it(directory: Path, cli: Cli) -> None:
+    """No start would find the cell; a directory that merely holds replicas' directories is none."""
+    manifest = directory / local.MANIFEST
+    intact = manifest.read_bytes()
+    manifest.unlink()
+    assert cli("verify", str(directory)).code == 0
+    (directory / control.LOCK).touch()
+    done = cli("verify", str(directory), "--json")
+    (problem,) = done.json["problems"]
+    assert (done.code, problem["file"], problem["kind"]) == (1, local.MANIFEST, "missing")
+    subprocess.run(["bash", "-c", problem["detail"].split("`")[1]], check=True)  # noqa: S603, S607 (ours, as it was told)
+    assert manifest.read_bytes() == intact
+    assert cli("verify", str(directory)).code == 0
 
 
 def test_a_log_whose_first_record_is_lost_and_that_a_start_refuses_is_damage(directory: Path, cli: Cli) -> None:

@@ -140,8 +140,9 @@ def test_a_cell_that_cannot_be_is_refused(tmp_path: Path, replicas: int, port: i
 
 def test_a_manifest_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / local.MANIFEST).write_text("nonsense")
-    with pytest.raises(ConfigurationError, match="not TOML"):
+    with pytest.raises(ConfigurationError, match="not TOML") as refused:
         local.find(tmp_path)
+    assert "makes it anew" in refused.value.hint
     assert local.find(tmp_path / "none") is None
 
 

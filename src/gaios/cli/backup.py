@@ -15,7 +15,7 @@ import msgspec
 from cyclopts import Parameter
 
 from gaios.cli import exits, output
-from gaios.cli.parameters import FORM, Form, Text, whole
+from gaios.cli.parameters import FORM, Folder, Form, Text, whole
 from gaios.errors import BackupDamaged, ConfigurationError
 from gaios.server.config import REPLICAS_MAX
 
@@ -44,7 +44,7 @@ def save(
     url: Url,
     /,
     *,
-    directory: Annotated[Text, Parameter(name="--dir", help="A replica's directory, or a whole local cell's; replicas may run there.")],
+    directory: Annotated[Folder, Parameter(name="--dir", help="A replica's directory, or a whole local cell's; replicas may run there.")],
     keep: Annotated[int, Parameter(converter=whole(1, 10_000), help="Backups that the store keeps; older ones go.")] = 7,
     form: Form = FORM,
 ) -> int:
@@ -143,14 +143,14 @@ def restore(
     url: Url,
     /,
     *,
-    into: Annotated[Text | None, Parameter(help="Make a whole local cell in this directory, for gaios up.")] = None,
+    into: Annotated[Folder | None, Parameter(help="Make a whole local cell in this directory, for gaios up.")] = None,
     replicas: Annotated[int | None, Parameter(converter=whole(1, REPLICAS_MAX), help="How many it has.  [default: 5]")] = None,
     port: Annotated[int | None, Parameter(converter=whole(1, 65_535), help="Client port of replica 1.  [default: 7420]")] = None,
     config_file: Annotated[
         Text | None, Parameter(name="--config", help="Instead of --into: one founder's directory, from the file that all founders share.")
     ] = None,
     id_: Annotated[Text | None, Parameter(name="--id", help="With --config: which of the founders.")] = None,
-    directory: Annotated[Text | None, Parameter(name="--dir", help="With --config: its directory.")] = None,
+    directory: Annotated[Folder | None, Parameter(name="--dir", help="With --config: its directory.")] = None,
     backup: Named = None,
     accept_stale: Annotated[bool, Parameter(help="Restore a backup that is not the newest; what was written since is given up.")] = False,
     to_slot: Annotated[int | None, Parameter(converter=whole(1, _SLOT_MAX), help="The state behind this slot.")] = None,

@@ -17,7 +17,7 @@ from gaios import api
 from gaios.cli import exits, figures, output
 from gaios.cli.cpu import Meter
 from gaios.cli.load import Operation, closed_loop
-from gaios.cli.parameters import CLIENT, FORM, Client, Form, Text, seconds, whole
+from gaios.cli.parameters import CLIENT, FORM, Client, Folder, Form, seconds, whole
 from gaios.errors import Error
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ async def lock(*, clients: Clients = 16, seconds: Seconds = 5.0, connections: Co
 @bench.command
 async def failover(
     *,
-    dir_: Annotated[Text, Parameter(name="--dir", help="The directory of a cell that gaios up supervises.")],
+    dir_: Annotated[Folder, Parameter(name="--dir", help="The directory of a cell that gaios up supervises.")],
     trials: Annotated[int, Parameter(converter=whole(1, 10_000), help="How often to kill the master.")] = 30,
     form: Form = FORM,
 ) -> int:

@@ -14,7 +14,7 @@ from cyclopts import Parameter
 
 from gaios.cli import exits, output
 from gaios.cli.connect import cell
-from gaios.cli.parameters import CLIENT, Client, Revision, Text
+from gaios.cli.parameters import CLIENT, Client, Folder, Revision, Text
 from gaios.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ async def explain(
     lock: Annotated[Text | None, Parameter(help="A lock's name, or a path that begins with /ls/local/ or /ls/CELL/.")] = None,
     sequencer: Annotated[Text | None, Parameter(name="--sequencer", help="Of --lock: this grant, as GENERATION.REVISION.")] = None,
     operation: Annotated[Text | None, Parameter(help="A client's operation, SLOT.INDEX:SEQUENCE as an Unknown error names it.")] = None,
-    directory: Annotated[Text | None, Parameter(name="--dir", help="Read the log in a replica's or a local cell's directory.")] = None,
+    directory: Annotated[Folder | None, Parameter(name="--dir", help="Read the log in a replica's or a local cell's directory.")] = None,
     client: Client = CLIENT,
 ) -> int:
     """Say why a session ended, a lock was lost, or an operation was refused."""

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from gaios.cli import exits, output
-from gaios.cli.parameters import ENDPOINTS_DEFAULT, FORM, Form, Text, each, whole
+from gaios.cli.parameters import ENDPOINTS_DEFAULT, FORM, Folder, Form, Text, each, whole
 from gaios.errors import ConfigurationError, DirectoryInUse, PortTaken, Unavailable
 from gaios.server.config import REPLICAS_MAX
 
@@ -42,7 +42,7 @@ TAKE_PART_S = 5.0
 _LOOK_S = 0.05
 _ASK_S = 0.2
 
-Dir = Annotated[Text, Parameter(name="--dir", help="The cell's directory.")]
+Dir = Annotated[Folder, Parameter(name="--dir", help="The cell's directory.")]
 Ids = Annotated[
     tuple[int, ...],
     Parameter(name="--replica", converter=each(whole(1, 1_000)), consume_multiple=1, show_default=False, help="Only these: 1 2 …"),

@@ -16,7 +16,7 @@ from cyclopts import App, Parameter
 from gaios.cli import exits, output
 from gaios.cli.connect import cell as connected_to
 from gaios.cli.local import the_cell_in
-from gaios.cli.parameters import CLIENT, ENDPOINTS_DEFAULT, Client, Text, whole
+from gaios.cli.parameters import CLIENT, ENDPOINTS_DEFAULT, Client, Folder, Text, whole
 from gaios.errors import ConfigurationError, Error, InvalidCommand, Unknown
 from gaios.server.config import REPLICAS_MAX
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 member = App(name="member", help="Show the members of a cell, and change them while it serves.")
 
-Dir = Annotated[Text | None, Parameter(name="--dir", help="The directory of a local cell (gaios up).")]
+Dir = Annotated[Folder | None, Parameter(name="--dir", help="The directory of a local cell (gaios up).")]
 Replica = Annotated[int, Parameter(name="REPLICA", converter=whole(1, REPLICAS_MAX), help="A replica's id, as gaios member ls shows it.")]
 Place = Annotated[
     int | None, Parameter(name="--replica", converter=whole(1, REPLICAS_MAX), help="The new replica's id; the next free one without it.")

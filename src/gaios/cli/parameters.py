@@ -32,6 +32,13 @@ def _text(_: Any, tokens: Sequence[Token]) -> str:  # noqa: ANN401 (the seam of 
     return word(tokens[0].value)
 
 
+def _folder(_: Any, tokens: Sequence[Token]) -> str:  # noqa: ANN401
+    if not (written := word(tokens[0].value)):
+        message = "an empty word names no directory; . is the present one"
+        raise ValueError(message)
+    return written
+
+
 def _key(_: Any, tokens: Sequence[Token]) -> bytes:  # noqa: ANN401
     return os.fsencode(word(tokens[0].value))
 
@@ -98,6 +105,7 @@ KeyOrPrefix = Annotated[bytes, Parameter(converter=_key, help="A key, or with --
 Value = Annotated[str, Parameter(help="At most 1 MiB; - reads standard input.")]
 Prefix = Annotated[bool, Parameter(help="Every key that begins with KEY.")]
 Text = Annotated[str, Parameter(converter=_text)]
+Folder = Annotated[str, Parameter(converter=_folder)]
 Revision = Annotated[int, Parameter(converter=whole(1, NUMBER_MAX))]
 Count = Annotated[int, Parameter(converter=whole(1, NUMBER_MAX))]
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 from gaios.cli import backup, exits, output
-from gaios.cli.parameters import FORM, Form, Text
+from gaios.cli.parameters import FORM, Folder, Form, Text
 from gaios.errors import ConfigurationError, ProtocolError, StateDamaged
 
 if TYPE_CHECKING:
     from gaios.storage.disk import Directory
 
 _WHERE = "A replica's directory, or a whole local cell's; or the URL of a store of backups."
-Where = Annotated[Text, Parameter(name="DIR", help=_WHERE)]
+Where = Annotated[Folder, Parameter(name="DIR", help=_WHERE)]
 
 snapshot = App(name="snapshot", help="Show and check snapshots; make, check and restore backups.")
 for command in (backup.save, backup.verify, backup.restore):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from gaios.cli import exits, output
-from gaios.cli.parameters import FORM, Form, Text
+from gaios.cli.parameters import FORM, Folder, Form
 from gaios.errors import ConfigurationError, DirectoryInUse
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def verify(
-    directory: Annotated[Text, Parameter(name="DIR", help="A replica's directory, or a whole local cell's.")], /, *, form: Form = FORM
+    directory: Annotated[Folder, Parameter(name="DIR", help="A replica's directory, or a whole local cell's.")], /, *, form: Form = FORM
 ) -> int:
     """Check a replica's or a whole cell's directory offline."""
     from gaios.storage.disk import verify_directory
@@ -47,14 +47,17 @@ def verify(
 
 
 def missing(path: Path) -> list[dict[str, Any]]:
-    """A problem for each replica that the cell's manifest lists and that has no directory or manifest; and for an unfinished restore."""
-    from gaios.server import directory, local
+    """A problem for each replica that is not where the cell's manifest has it; for that manifest, if it is gone; for an unfinished restore."""
+    from gaios.server import control, directory, local
 
     cell = local.find(path)
     problems = []
     if local.is_unfinished_restore(path):
         detail = "a restore of a backup was cut short, and this is no cell: give `gaios snapshot restore` again"
         problems.append(_problem(0, local.MANIFEST, "missing", detail))
+    elif cell is None and (path / control.LOCK).exists() and (homes := sorted(path.glob("replica-*"))):
+        mend = f"where members were never changed `{local.anew(path.absolute(), homes[0].name)}` makes it anew"
+        problems.append(_problem(0, local.MANIFEST, "missing", f"replicas ran here, and the cell's manifest is gone: {mend}"))
     for replica in cell.ids if cell is not None else ():
         where = path / f"replica-{replica}"
         if not where.is_dir():

@@ -21,6 +21,7 @@ import fcntl
 import os
 import re
 import secrets
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -141,11 +142,20 @@ def find(path: "str | os.PathLike[str]") -> LocalCell | None:
     where = Path(path).absolute()
     if not (where / MANIFEST).exists():
         return None
-    told = config.read_file(where / MANIFEST)
+    try:
+        told = config.read_file(where / MANIFEST)
+    except ConfigurationError as error:
+        error.hint = f"where members were never changed `{anew(where)}` makes it anew from a replica's own manifest"
+        raise
     gone = {place.get("id") for place in told.get("place", ()) if isinstance(place, dict) and not place.get("member")}
     listed = [place.get("id") for key in ("replica", "place") for place in told.get(key, ()) if isinstance(place, dict)]
     made = config.settings({**told, "id": next((id_ for id_ in listed if id_ not in gone), 1), "dir": str(where)})
     return LocalCell(where, made.cell, made.replica, made.place)
+
+
+def anew(where: Path, replica: str = "replica-1") -> str:
+    """The command that writes a cell's manifest anew of that of a replica: three lines that name it, then what all have in common."""
+    return shlex.join(["tail", "-n", "+4", str(where / replica / directory.MANIFEST)]) + f" > {shlex.quote(str(where / MANIFEST))}"
 
 
 def is_unfinished_restore(path: "str | os.PathLike[str]") -> bool:
@@ -238,8 +248,8 @@ def _clear(where: Path) -> None:
     left = [entry for entry in where.iterdir() if entry.name.startswith("replica-")]
     for entry in left:
         if directory.was_started(entry):
-            below = f"tail -n +4 {entry / directory.MANIFEST} > {where / MANIFEST}"
-            hint = f"replicas ran here, and nothing was removed; put it back; where members were never changed `{below}` makes it anew"
+            command = anew(where, entry.name)
+            hint = f"replicas ran here, and nothing was removed; put it back; where members were never changed `{command}` makes it anew"
             raise StateMissing(directory=str(where), what=MANIFEST, hint=hint)
         foreign += [f"{entry.name}/{name}" for name in directory.foreign(entry)] if entry.is_dir() else [entry.name]
     if foreign:
