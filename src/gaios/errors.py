@@ -544,8 +544,8 @@ class PortTaken(Error):
 
 
 _ANEW = (
-    "otherwise, or if it is refused, `gaios member replace` puts a new member in its place, or, where it does not vote yet, `gaios member remove` "
-    "and then `gaios member add`"
+    "otherwise, or if it is refused, `gaios member replace` puts a new member in its place, or, where it does not vote yet, "
+    "`gaios member remove` and then `gaios member add`"
 )
 
 

@@ -47,7 +47,7 @@ def verify(
 
 
 def missing(path: Path) -> list[dict[str, Any]]:
-    """A problem for each replica that is not where the cell's manifest has it; for that manifest, if it is gone; for an unfinished restore."""
+    """A problem for each replica that is not where the cell's manifest has it; if that is gone, for it; for an unfinished restore."""
     from gaios.server import control, directory, local
 
     cell = local.find(path)

@@ -78,13 +78,13 @@ def _plain(field: str) -> Callable[[Plan], Plan]:
 
 
 def _faults() -> Iterator[tuple[str, Callable[[Plan], Plan], bool]]:
-    """Every rate, flag and interval of `Faults`: at zero, a fault is off; and whether it is off unless it is drawn."""
+    """Every rate, flag, interval and number of `Faults`: at zero, a fault is off; and whether it is off unless it is drawn."""
     for group in Faults.__struct_fields__:
         inner = getattr(Faults(), group)
         fields = inner.__struct_fields__ if isinstance(inner, msgspec.Struct) else (group,)
         for field in fields:
             value = getattr(inner, field) if isinstance(inner, msgspec.Struct) else inner
-            if isinstance(value, (bool, float)) or field.endswith(("_every_ns", "_ppm")):
+            if isinstance(value, (bool, float)) or field.endswith(("_every_ns", "_ppm", "_staying", "_starts")):
                 yield _say(field), _off(group if isinstance(inner, msgspec.Struct) else "", field, type(value)()), not value
 
 
