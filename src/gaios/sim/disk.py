@@ -90,7 +90,7 @@ class Disk:
         """Names of files that rot took."""
         self._is_unsure = False  # whether that may be so anywhere
         self.on_refusal: Callable[[OSError], None] | None = None
-        """Called when a file is to be created under a name that is taken, or on a full disk by a batch that may not fail for that, or removed
+        """Called when a file is to be created under a name that is taken, or on a full disk by a batch that may not, or removed
         and is not there: no sound disk lets that pass, and no fault explains it."""
 
     # -- reading: the Reader protocol ------------------------------------------------------------------------------------

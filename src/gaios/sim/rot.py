@@ -7,7 +7,7 @@ Rule 2. Whoever cannot tell what stood in some bytes has to doubt every slot tha
 there before may have been written anew in them, and counts already. A mark that is lost later would widen that doubt, so a replica loses
 either marks or records without a trace.
 Rule 3. The last two batches that a log holds stay as they are: what no record behind them proves to be synced is told from an unfinished
-write by nobody (SAFETY 7 has that case). Nor is the record lost without a trace that a log begins with: what it told may stand nowhere else.
+write by nobody (SAFETY 7 has that case). Nor is the record that a log begins with, wholly: what it told may stand nowhere else.
 """
 
 from collections.abc import Sequence
