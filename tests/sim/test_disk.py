@@ -5,8 +5,9 @@ from functools import partial
 import pytest
 
 from gaios.sim.dice import Dice
-from gaios.sim.disk import SECTOR_BYTES, Disk
+from gaios.sim.disk import Disk
 from gaios.sim.faults import DiskFaults
+from gaios.sim.file import SECTOR_BYTES
 from gaios.sim.world import World
 from gaios.storage.words import Create, Remove, Rename, Sync, SyncDirectory, Write
 
@@ -193,6 +194,30 @@ def test_a_file_that_is_created_under_a_taken_name_is_told_and_ends_its_batch() 
     assert (told, ended) == (["wal/a"], ["failed"])
     assert disk.read("wal/a", 0, 2_000) == OLD
     assert "wal/b" not in disk.names()
+
+
+def test_a_file_that_is_removed_and_is_not_there_is_told_and_ends_its_batch() -> None:
+    world, disk = disk_of(1)
+    told: list[str] = []
+    ended: list[str] = []
+    disk.on_refusal = lambda error: told.append(str(error))
+    disk.submit([Remove("wal/b"), Remove("wal/a")], partial(ended.append, "done"), partial(ended.append, "failed"))
+    world.run(10**9)
+    assert (told, ended) == (["wal/b"], ["failed"])
+    assert disk.names() == ["wal/a"]
+
+
+def test_a_file_that_rot_took_is_gone_for_good() -> None:
+    """Whatever was done with its name, and not synced; who calls it damaged is right."""
+    _, disk = disk_of(1)
+    disk.execute(Rename("wal/a", "wal/b"))
+    assert not disk.may_be_rotten("wal/a", 0, 1)
+    disk.lose_file("wal/a")
+    disk.lose_file("wal/b")
+    disk.power_cut()
+    assert disk.names() == disk.durable().names() == []
+    assert disk.has_rotted
+    assert disk.may_be_rotten("wal/a", 0, 1)
 
 
 def test_a_full_disk_has_no_room_for_a_new_file() -> None:

@@ -19,13 +19,13 @@ from functools import partial
 
 from gaios.errors import StateMissing
 from gaios.sim.dice import Dice
+from gaios.sim.durable import Durable
 from gaios.sim.faults import DiskFaults
-from gaios.sim.file import File, put
+from gaios.sim.file import File, put, tear
 from gaios.sim.world import World
 from gaios.storage.snapshot import NEW
 from gaios.storage.words import Create, Operation, Remove, Rename, Sync, SyncDirectory, Write
 
-SECTOR_BYTES = 512
 _WRITE_NS = 4_000
 """A write into the page cache; a gigabyte a second comes on top."""
 _NAME_NS = 20_000
@@ -44,30 +44,6 @@ def _rename(names: dict[str, File], old: str, new: str, file: File) -> None:
         del names[old]
     if new:
         names[new] = file
-
-
-class Durable:
-    """What the dice could leave of a disk at the least: a `Reader` of synced bytes under synced names."""
-
-    def __init__(self, names: dict[str, File], machine: str) -> None:
-        self._names, self._machine = names, machine
-
-    def names(self) -> list[str]:
-        """As `Disk.names`."""
-        return sorted(self._names)
-
-    def size(self, name: str) -> int:
-        """As `Disk.size`."""
-        return len(self._file(name).durable)
-
-    def read(self, name: str, offset: int, length: int) -> bytes:
-        """As `Disk.read`."""
-        return bytes(memoryview(self._file(name).durable)[offset : offset + length])
-
-    def _file(self, name: str) -> File:
-        if name not in self._names:
-            raise StateMissing(directory=self._machine, what=name)
-        return self._names[name]
 
 
 class _Batch:
@@ -110,10 +86,12 @@ class Disk:
         """Called when the dice let the process be killed, or the power go, at this very point of a batch."""
         self.has_rotted = False
         """Whether it ever gave back what was not written to it."""
+        self._gone: set[str] = set()
+        """Names of files that rot took."""
         self._is_unsure = False  # whether that may be so anywhere
         self.on_refusal: Callable[[OSError], None] | None = None
-        """Called when a file is to be created under a name that is taken, or on a full disk by a batch that may not fail for that: no sound
-        disk lets that pass, and no fault explains it."""
+        """Called when a file is to be created under a name that is taken, or on a full disk by a batch that may not, or removed
+        and is not there: no sound disk lets that pass, and no fault explains it."""
 
     # -- reading: the Reader protocol ------------------------------------------------------------------------------------
 
@@ -155,6 +133,8 @@ class Disk:
                 self._names[operation.new] = file
                 self._pending_names.append((operation.old, operation.new, file))
             case Remove():
+                if operation.name not in self._names:
+                    raise FileNotFoundError(operation.name)
                 file = self._names.pop(operation.name)
                 self._pending_names.append((operation.name, "", file))
             case SyncDirectory():
@@ -261,7 +241,7 @@ class Disk:
             while batch.ends and batch.ends[0] <= now and batch.operations[0] is not batch.failing:
                 try:
                     self.execute(batch.operations[0])
-                except FileExistsError as error:
+                except (FileExistsError, FileNotFoundError) as error:
                     if self.on_refusal is None:
                         raise
                     batch.failing, batch.refused = batch.operations[0], True
@@ -344,15 +324,7 @@ class Disk:
             put(file.durable, offset, written)
             return
         self._world.count("an un-synced write was torn")
-        start = offset
-        end = offset + len(written)
-        # Any subset of its sectors; in half of the cases the first few of them, as disks that write in order leave it.
-        first = self._dice.between(start, end) if self._dice.chance(0.5) else -1
-        while start < end:
-            stop = min(end, (start // SECTOR_BYTES + 1) * SECTOR_BYTES)
-            if stop <= first if first >= 0 else self._dice.chance(0.5):
-                put(file.durable, start, written[start - offset : stop - offset])
-            start = stop
+        tear(file.durable, offset, written, self._dice)
 
     def durable(self) -> Durable:
         """What would be there if the power went now, and the dice were against us everywhere."""
@@ -379,10 +351,18 @@ class Disk:
         (file if file is not None else self._file(name)).rot(offset, mask)
         self.has_rotted = True
 
+    def lose_file(self, name: str) -> None:
+        """Rot: a file is gone, durably, as where a file system was repaired."""
+        self._names.pop(name, None)
+        self._durable_names.pop(name, None)
+        self._pending_names = [change for change in self._pending_names if name not in change[:2]]
+        self._gone.add(name)
+        self.has_rotted = True
+
     def may_be_rotten(self, name: str, start: int, end: int) -> bool:
-        """Whether rot left one of these bytes of a file."""
+        """Whether rot left one of these bytes of a file, or took the file."""
         files = [names[name] for names in (self._names, self._durable_names) if name in names]
-        return self._is_unsure or any(file.is_rotten(start, end) for file in files)
+        return self._is_unsure or name in self._gone or any(file.is_rotten(start, end) for file in files)
 
 
 def _say(operation: Operation) -> str:

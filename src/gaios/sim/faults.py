@@ -45,6 +45,9 @@ class DiskFaults(msgspec.Struct, frozen=True, kw_only=True):
     is one); never beside lost disks."""
     rot_over: float = 0.0
     """How often it is a slot's newest record, and an older one of an older ballot stays."""
+    rot_far: float = 0.0
+    """How often it is many records at once, of which nothing is left: the rest of a segment or a block of it reads as zeros, or, while the
+    replica is down, its file is gone."""
 
 
 class NetworkFaults(msgspec.Struct, frozen=True, kw_only=True):
@@ -256,7 +259,7 @@ def swarm(dice: Dice, drift_bound_ppm: int) -> Faults:
         process = replace(process, upgrade_every_ns=versions.skewed(300 * MS, 5 * S), roll_back=versions.pick((0.0, 0.1, 0.3)))
     rots = dice.split("rot")
     if rots.chance(0.3) and not process.lose_disk and not process.flip_every_ns:
-        disk = replace(disk, rot_every_ns=rots.skewed(20 * MS, 2 * S))
+        disk = replace(disk, rot_every_ns=rots.skewed(20 * MS, 2 * S), rot_far=rots.split("far").pick((0.0, 0.1, 0.5)))
     store, stores = StoreFaults(), dice.split("store")
     if disk.rot_every_ns and stores.chance(0.5):
         store = StoreFaults(

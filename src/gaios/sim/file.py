@@ -8,7 +8,10 @@ Rule 3. Rot stays rot when it is read and written back: until something else is 
 
 from collections.abc import Callable
 
+from gaios.sim.dice import Dice
+
 PAGE_BYTES = 4_096
+SECTOR_BYTES = 512
 
 
 class File:
@@ -107,3 +110,14 @@ def put(data: bytearray, offset: int, written: bytes) -> None:
     if len(data) < offset:
         data.extend(bytes(offset - len(data)))
     data[offset : offset + len(written)] = written
+
+
+def tear(data: bytearray, offset: int, written: bytes, dice: Dice) -> None:
+    """Carry a write out at some of its sectors: any of them; in half of the cases the first few, as disks that write in order leave it."""
+    start, end = offset, offset + len(written)
+    first = dice.between(start, end) if dice.chance(0.5) else -1
+    while start < end:
+        stop = min(end, (start // SECTOR_BYTES + 1) * SECTOR_BYTES)
+        if stop <= first if first >= 0 else dice.chance(0.5):
+            put(data, start, written[start - offset : stop - offset])
+        start = stop

@@ -4,7 +4,7 @@ Rule 1. A range of the log that a start, a read, the scrub, or a start after an 
 left; one without length, where nothing stands that should, has one behind it.
 Rule 2. A snapshot that the scrub calls damaged has such a byte, too; so has a promise copy, unless the start found it so already: a crash
 may have cut the writing of it short, and it may take a while until it is written anew.
-Rule 3. A file that is gone when it is asked about was given up meanwhile; a start misses none.
+Rule 3. A file that is gone when it is asked about was given up meanwhile; a start misses none but those that rot took.
 
 Left out on purpose: whether all that rots is found, which is for the tests of the scrub and of starts to say.
 """

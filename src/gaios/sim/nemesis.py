@@ -56,7 +56,7 @@ class Nemesis:
         self.on_move: Callable[[set[int]], None] | None = None
         """Called when somebody is to change the members, with those whose database is wrong."""
         self._losses = Losses(world, self._dice, seats, self.census, faults.process, twin, self.fallen)
-        self._rots = Rot(world, world.dice.split("rot"), seats, store, self._faults.disk.rot_over)
+        self._rots = Rot(world, world.dice.split("rot"), seats, store, self._faults.disk)
         self._blocks: list[list[Link]] = []
         self._clogs: list[list[Link]] = []
         for seat in seats:

@@ -7,7 +7,7 @@ Rule 2. Whoever cannot tell what stood in some bytes has to doubt every slot tha
 there before may have been written anew in them, and counts already. A mark that is lost later would widen that doubt, so a replica loses
 either marks or records without a trace.
 Rule 3. The last two batches that a log holds stay as they are: what no record behind them proves to be synced is told from an unfinished
-write by nobody (SAFETY 7 has that case).
+write by nobody (SAFETY 7 has that case). Nor is the record that a log begins with, wholly: what it told may stand nowhere else.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,10 @@ from typing import NamedTuple, Protocol
 from gaios.log import RecordKind
 from gaios.paxos.core import WINDOW
 from gaios.sim.dice import Dice
-from gaios.sim.disk import Disk, Durable
+from gaios.sim.disk import Disk
+from gaios.sim.durable import Durable
+from gaios.sim.faults import DiskFaults
+from gaios.sim.file import PAGE_BYTES
 from gaios.sim.store import Store
 from gaios.sim.world import World
 from gaios.storage import Identity, segment
@@ -53,9 +56,9 @@ class _Log(NamedTuple):
 class Rot:
     """See the module."""
 
-    def __init__(self, world: World, dice: Dice, seats: Sequence[Place], store: Store | None = None, over: float = 0.0) -> None:
-        """`over`: as in faults.py."""
-        self._world, self._dice, self._seats, self._store, self._over = world, dice, seats, store, over
+    def __init__(self, world: World, dice: Dice, seats: Sequence[Place], store: Store | None, faults: DiskFaults) -> None:
+        self._world, self._dice, self._seats, self._store, self._faults = world, dice, seats, store, faults
+        self._far = dice.split("far")
         self._hit: dict[int, int] = {}
         """Slots, and the replica that lost its record of each."""
         self._loses_marks = frozenset(seat.replica for seat in seats if dice.chance(0.5))
@@ -63,6 +66,9 @@ class Rot:
 
     def strike(self, *, down: frozenset[int]) -> None:
         """Something rots, if there is anything that may; `down` are the replicas that do not run."""
+        if self._far.chance(self._faults.rot_far):
+            self._many(self._far.pick(("end", "end", "block", "file")), down)
+            return
         seat = self._dice.pick(self._seats)
         if seat.is_lost:
             return
@@ -100,13 +106,13 @@ class Rot:
         old = [at for at, header in enumerate(log.headers) if header.batch + 2 < log.top and header.kind in may_rot]
         if not old:
             return
-        if self._dice.chance(self._over):
+        if self._dice.chance(self._faults.rot_over):
             old = _over_others(log.headers, old) or old
         at = self._dice.pick(old)
         header = log.headers[at]
         file, whole = segment.name(header.segment), size(header.length)
         if seat.replica not in self._loses_marks and self._dice.chance(0.3) and header.kind == RecordKind.ACCEPT:
-            doubt = _doubt(log.headers, at)
+            doubt = _doubt(log.headers, at, at)
             if doubt is None or not self._may_lose(seat, doubt):
                 return
             self._world.count("a record was lost without a trace")
@@ -120,6 +126,44 @@ class Rot:
             self._world.count("a record's payload rotted" if payload else "a record's header rotted")
             start, length = (header.offset + HEADER_BYTES, header.length) if payload else (header.offset, HEADER_BYTES)
             self._flip(seat, file, start, length)
+
+    def _many(self, what: str, down: frozenset[int]) -> None:
+        """Several records, one beside the other, without a trace."""
+        seats = [seat for seat in self._seats if seat.replica in down] if what == "file" else self._seats
+        if not seats or (seat := self._far.pick(seats)).is_lost or seat.replica in self._loses_marks:
+            return
+        durable = seat.disk.durable()
+        headers, top = _read(durable, seat.identity)
+        first = min((copy.first for copy in load(durable, durable.names()) if isinstance(copy, Copy)), default=0)
+        old = [at for at, header in enumerate(headers) if at and header.batch + 2 < top and first <= headers[at - 1].segment]
+        if not old:
+            return
+        may_rot = set(old)
+        if self._far.chance(self._faults.rot_over):
+            old = _over_others(headers, old) or old
+        at = self._far.pick(old)
+        file = segment.name(headers[at].segment)
+        here = [other for other, header in enumerate(headers) if header.segment == headers[at].segment]
+        start, end = headers[at].offset, durable.size(file)
+        if what == "block":
+            start, end = start // PAGE_BYTES * PAGE_BYTES, min(end, (start // PAGE_BYTES + 1) * PAGE_BYTES)
+            here = [each for each in here if headers[each].offset < end and headers[each].offset + size(headers[each].length) > start]
+            if headers[here[0]].kind != RecordKind.ACCEPT:  # what its header tells, if that is left, is not told by anything else
+                start = headers[here[0]].offset
+        elif what == "end":
+            here = [each for each in here if each >= at]
+        doubt = _doubt(headers, here[0], here[-1]) if {here[0], here[-1]} <= may_rot else None
+        if doubt is None or not self._may_lose(seat, doubt):
+            return
+        if what == "file":
+            self._world.count("a segment's file was lost")
+            seat.disk.lose_file(file)
+        else:
+            self._world.count("the rest of a segment read as zeros" if what == "end" else "a block read as zeros")
+            for place, was in enumerate(durable.read(file, start, end - start), start):
+                if was:
+                    seat.disk.damage(file, place, was)
+        self._note(seat, file, start)
 
     def _instead(self, durable: Durable, log: _Log, header: Header, there: bytes) -> bytes:
         """What stands where a record was: nothing, as when a block was never written; another record; or anything."""
@@ -161,14 +205,14 @@ def _read(durable: Durable, identity: Identity) -> _Log:
     return _Log(found, max((header.batch for header in found), default=0))
 
 
-def _doubt(headers: Sequence[Header], at: int) -> range | None:
-    """The slots that may have stood in a record, for whoever knows the others only; None where not all are known to be chosen."""
-    low = max((header.slot for header in headers[:at] if header.kind in _MARKS), default=0)
-    behind = [header for header in headers[at + 1 :] if header.kind in _MARKS]
+def _doubt(headers: Sequence[Header], first: int, last: int) -> range | None:
+    """The slots that may have stood in these records, for whoever knows the others only; None where not all are known to be chosen."""
+    low = max((header.slot for header in headers[:first] if header.kind in _MARKS), default=0)
+    behind = [header for header in headers[last + 1 :] if header.kind in _MARKS]
     if not behind:
         return None
-    first = behind[0]
-    high = first.slot if first.kind == RecordKind.STATE else first.ballot or first.slot + WINDOW
+    mark = behind[0]
+    high = mark.slot if mark.kind == RecordKind.STATE else mark.ballot or mark.slot + WINDOW
     return range(low + 1, high + 1) if sum(header.slot >= high for header in behind) >= 2 else None
 
 

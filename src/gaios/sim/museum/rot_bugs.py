@@ -10,9 +10,11 @@ from gaios.log.damage import _Hole
 from gaios.log.steps import Steps
 from gaios.server import damage
 from gaios.sim.faults import MS, S
-from gaios.sim.museum.exhibit import Exhibit, method, scenario
+from gaios.sim.museum.exhibit import Exhibit, method, scenario, together
 from gaios.sim.plan import Plan
-from gaios.storage import scan, scrub
+from gaios.storage import Damage, Piece, Place, journal, scan, scrub, segment
+from gaios.storage.segment import SEGMENT_BYTES_MAX
+from gaios.storage.tail import written
 
 _CAUGHT_BY = ("persist, then say", "agreement", "durability", "no replica stops by itself", "liveness")
 
@@ -51,6 +53,55 @@ def _forgets_repairs(sound: Callable[..., Any]) -> Callable[..., Any]:
 def _ends_with_a_piece(sound: Callable[..., Any]) -> Callable[..., Any]:
     """So much is read, and no record is as long: what does not stand behind one that is has rotted."""
     return lambda self, read, used: read == self._piece_bytes and sound(self, read, used)
+
+
+def _through_what_stands_there(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """We had it: damage at a segment's end goes as far as there is anything but zeros, so that zeros have no bytes of their own."""
+
+    def note(self: scan._Scanner, damage: Damage, **named: Any) -> None:
+        if damage.end == SEGMENT_BYTES_MAX and damage.segment in self.numbers:
+            file = segment.name(damage.segment)
+            end = 0 if damage.kind == "missing" else written(self.reader.read(file, 0, self.reader.size(file)))
+            damage = damage._replace(end=max(damage.start, end))
+        sound(self, damage, **named)
+
+    return note
+
+
+def _scrubs_what_stands_there(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """The scrub had it, too."""
+
+    def skip(self: scrub._Walk, start: int, *, must_go_on: bool) -> Piece | None:
+        piece: Piece | None = sound(self, start, must_go_on=must_go_on)
+        if piece is None or not isinstance(piece.damage, Place) or piece.damage.end < SEGMENT_BYTES_MAX:
+            return piece
+        end = written(self._reader.read(segment.name(piece.damage.segment), 0, self._size))
+        return piece._replace(damage=piece.damage._replace(end=max(piece.damage.start, end)))
+
+    return skip
+
+
+def _covers_nothing(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """What has no bytes lies within whatever ends there."""
+    del sound
+    return lambda self, other: self.segment == other.segment and self.start <= other.start and other.end <= self.end
+
+
+def _of_lost_files(plan: Plan) -> Plan:
+    """Files of small segments are lost while their replica is down; their slots are truncated later."""
+    rot = scenario("rot")(plan)
+    disk, process = replace(rot.faults.disk, rot_far=1.0), replace(rot.faults.process, crash_every_ns=500 * MS)
+    faults = replace(rot.faults, disk=disk, process=process)
+    return replace(rot, faults=faults, operations=300, safety_ns=8 * S, segment_bytes=2_048)
+
+
+def _of_zeros(plan: Plan) -> Plan:
+    """Ends and blocks of segments read as zeros, and what lies still is read again."""
+    contested = _of_contested_slots(plan)
+    disk = replace(contested.faults.disk, rot_over=1.0, rot_far=0.9)
+    options = replace(contested.options, snapshot_slots=1 << 30, snapshot_bytes=1 << 40)
+    limits = replace(contested.limits, scrub_every_ms=300)
+    return replace(contested, faults=replace(contested.faults, disk=disk), options=options, limits=limits, segment_bytes=8_192)
 
 
 def _of_long_records(plan: Plan) -> Plan:
@@ -113,5 +164,25 @@ EXHIBITS = [
         method(scrub._Walk, "_is_all", _ends_with_a_piece),
         ("damage is where it is found",),
         _of_long_records,
+    ),
+    Exhibit(
+        "damage at a segment's end does not go through it",
+        "storage",
+        "SAFETY 7, 15",
+        together(
+            method(scan._Scanner, "_note", _through_what_stands_there),
+            method(scrub._Walk, "_skip", _scrubs_what_stands_there),
+            method(Place, "covers", _covers_nothing),
+        ),
+        ("damage is where it is found", *_CAUGHT_BY),
+        _of_zeros,
+    ),
+    Exhibit(
+        "a segment whose file was lost is removed once more",
+        "storage",
+        "SAFETY 15",
+        method(journal, "absent", lambda sound: lambda found: set()),
+        ("no replica stops by itself",),
+        _of_lost_files,
     ),
 ]
