@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -256,6 +257,19 @@ def test_a_down_whose_supervisor_hangs_does_not_say_that_it_is_done(cell: local.
     finally:
         os.kill(hanging, signal.SIGKILL)
     assert not any(pids(cell).values())
+
+
+def test_a_down_beside_a_supervisor_that_dies_is_done(cell: local.LocalCell) -> None:
+    """Whoever was killed holds its lock a little longer than it answers."""
+    held = control.hold(cell)
+    with socket.socket(socket.AF_UNIX) as listening, control.socket_path(cell) as path:
+        listening.bind(path)
+    dying = threading.Timer(0.2, os.close, [held])
+    dying.start()
+    try:
+        assert control.stop(cell) == []
+    finally:
+        dying.join()
 
 
 async def test_two_supervisors_of_one_cell_are_one_too_many(cell: local.LocalCell) -> None:

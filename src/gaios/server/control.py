@@ -38,6 +38,8 @@ DOWN: Final = "down-"
 LINE_BYTES_MAX: Final = 65_536
 STOP_S: Final = 10.0
 """A replica that has not stopped so long after SIGTERM is killed: it finishes one disk batch, which takes milliseconds."""
+DYING_S: Final = 1.0
+"""A supervisor that was killed holds its lock until the kernel has taken it away."""
 ANEW_S: Final = 5.0
 """A supervisor whose socket somebody deleted makes it anew within two."""
 SEE_OUT_S: Final = 2.0
@@ -222,6 +224,9 @@ def stop(cell: LocalCell, ids: Collection[int] = ()) -> list[int]:
         except Unavailable:  # it died meanwhile: then we do it
             is_silent = True
     stopped.update(_stop_directly(cell, ids))
+    end = time.monotonic() + DYING_S
+    while is_silent and is_supervised(cell) and time.monotonic() < end:
+        time.sleep(0.01)
     if is_silent and is_supervised(cell):
         names = ", ".join(map(str, sorted(stopped))) or "none"
         raise _silent(
