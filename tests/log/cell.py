@@ -7,7 +7,22 @@ from typing import Any
 from gaios import entry
 from gaios.configuration import Configuration
 from gaios.errors import InvalidCommand, NotANumber, Removed
-from gaios.log import OTHERS, Answer, Copies, Options, Output, RecordKind, Recovered, Replica, Status, codec, encode, recover
+from gaios.log import (
+    OTHERS,
+    Answer,
+    Copies,
+    Options,
+    Output,
+    RecordKind,
+    Recovered,
+    Replica,
+    Rotten,
+    Status,
+    codec,
+    encode,
+    recover,
+    recover_damaged,
+)
 from gaios.log.applier import Applier
 from gaios.log.codec import Message
 from gaios.log.options import MS
@@ -67,6 +82,8 @@ class Node:
         self.up = True
         self.forgot_boots = False
         """Whether the next start is told that records of boots may have rotted."""
+        self.rotten: list[int] = []
+        """Slots whose records the next start cannot read."""
         cell.nodes[me] = self
         self.start()
 
@@ -76,7 +93,7 @@ class Node:
         self.up = True
         self.pending = []
         self.machine = Register()
-        recovered = recover(self.copies, self.records) if self.boot > 1 else Recovered(Copies())
+        recovered = self.recovered() if self.boot > 1 else Recovered(Copies())
         recovered.forgot_boots = self.forgot_boots
         recovered.directory = str(self.me)
         self.replica = Replica(
@@ -92,6 +109,15 @@ class Node:
             told=self.told,
         )
         self.drain()
+
+    def recovered(self) -> Recovered:
+        """What a start makes of the disk."""
+        if not self.rotten:
+            return recover(self.copies, self.records)
+        whole = [record for record in self.records if record[0] != RecordKind.ACCEPT or record[1] not in self.rotten]
+        lost = [record for record in self.records if record not in whole]
+        places = [Rotten(self.records.index(each) - n, (1, n, n + 1), each[:3], 1) for n, each in enumerate(lost)]
+        return recover_damaged(self.copies, whole, places)
 
     def nonce(self, boot: int) -> int:
         """Of its boot of this number; other lots draw others."""

@@ -1,9 +1,12 @@
 """How mastership is sought and given up, in a cell whose clock the test moves."""
 
+import pytest
+
 from gaios.log import Status
 from gaios.log.codec import BOOTED, NEWS, POLL, POLLED
 from gaios.log.space import Room
-from tests.log.cell import Cell
+from gaios.paxos import core
+from tests.log.cell import Cell, Client, Node
 from tests.log.test_changes import changed, join, running
 
 
@@ -69,3 +72,49 @@ def test_a_learner_that_does_not_know_others_boots_does_not_say_how_far_it_is() 
     assert POLLED not in answers()
     learner.replica.boots._heard_of_all = {1, 2}
     assert POLLED in answers()
+
+
+def stranded(size: int, **options: int) -> tuple[Cell, Node, Client]:
+    """A value is chosen by the least majority, its first member alone knows that, and cannot read it any more."""
+    cell = Cell(size, **options)
+    first = cell.nodes[1]
+    cell.cut = lambda me, _to, message: message[0] == POLL and me != 1
+    assert cell.elect() is first
+    client = Client(cell, first)
+    cell.run(500)
+    cell.cut = lambda me, to, message: me == 1 and (message[0] == core.LEARN or (message[0] == core.ACCEPT and to > size // 2 + 1))
+    first.rotten = [cell.submit(first, client.command(b"x")).slot]
+    cell.run(500)
+    first.replica.retire(cell.now)
+    first.records.append(first.replica.state_record())
+    first.start()
+    return cell, first, client
+
+
+@pytest.mark.parametrize("size", [3, 5])
+def test_a_value_that_its_master_lost_is_recovered_by_those_who_do_not_know_that_it_is_chosen(size: int) -> None:
+    """[SAFETY 6] It leads when it finds that nobody supplies it: it lets them elect without it, and then has the value from them."""
+    cell, first, client = stranded(size, retransmit_ms=400)
+    cell.cut = lambda me, _to, message: message[0] == POLL and me != 1
+    cell.run(2_000)
+    assert first.replica.core.leads()
+    assert not first.replica.is_serving
+    cell.cut = lambda _me, _to, _message: False
+    master = cell.elect(20_000)
+    assert cell.submit(master, client.command(b"y")).status == Status.DONE
+    cell.run(1_000)
+    assert all(node.machine.log == [b"x", b"y"] for node in cell.nodes.values())
+    assert not first.replica.is_stranded
+
+
+def test_who_lost_a_chosen_value_that_nobody_supplies_promises_and_polls_no_more() -> None:
+    """And says so; until somebody supplies it."""
+    cell, first, _ = stranded(3)
+    cell.cut = lambda me, _to, message: message[0] == POLL and me != 1
+    cell.run(5_000)
+    assert first.replica.is_stranded
+    assert any("so far in vain" in why for why in first.replica.why)
+    polls, ballot = first.replica.polls, first.replica.ballot
+    first.replica.receive(cell.now, 3, 1, cell.nodes[3].nonce(1), [(core.PREPARE, 1_000 * 65_536 + 3, 0, 0)])
+    cell.run(5_000)
+    assert (first.replica.polls, first.replica.ballot) == (polls, ballot)

@@ -76,3 +76,17 @@ def test_who_left_and_is_there_is_asked_too() -> None:
     members.asks(0, 2)
     assert repair.wanted(0) == (2, [1])
     assert repair.due_ns() < FAR
+
+
+def test_it_is_vain_once_everybody_was_asked_twice_and_nothing_came() -> None:
+    """Whatever comes begins the count anew."""
+    participant = damaged(1, 2)
+    repair = Repair(participant, Options(retransmit_ms=100, seek_slots=1), roster(2, 3))
+    found = []
+    for turn in range(7):
+        repair.wanted(turn * 100 * MS)
+        found.append(repair.is_vain)
+    assert found == [False] * 5 + [True] * 2
+    participant.faulty.pop(1)
+    repair.wanted(700 * MS)
+    assert not repair.is_vain

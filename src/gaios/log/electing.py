@@ -5,6 +5,8 @@ was told of, itself included, has recorded its present boot. Those whom it count
 it is an older copy.
 Rule 2. A master that cannot work, or that others would do better than, gives its lease back. Before, it proposes nothing new and lets what
 is in flight end, so that nobody is left in doubt.
+Rule 3. Who lost a chosen value that no peer supplies keeps back: it neither leads nor promises. Those who hold the value may not know that
+it is chosen: a majority of others recovers it, and a promise would bind them to values that nobody supplies. Silence is safe.  [SAFETY 6]
 """
 
 from collections import deque
@@ -39,12 +41,12 @@ class Electing(Belonging):
     @property
     def _may_lead(self) -> bool:
         """Whether this replica votes, as far as it knows and was told, and has a database that is there and may be served."""
-        fit = self.doubt.may_serve and self.boots.is_enough and not self.lacks_base and not self._steps.is_silent
+        fit = self.doubt.may_serve and self.boots.is_enough and not (self.lacks_base or self.is_stranded or self._steps.is_silent)
         return fit and self.core.electors() >> self.me & 1 == 1 and self.roster.votes(self.me)
 
     def _poll_due_ns(self) -> int:
         """When to poll: later where the disk has less room than others; never where it has none, the database is in doubt, or votes are."""
-        if self.space.room == Room.NONE or not self.doubt.may_serve or self._steps.is_silent or self.lacks_base:
+        if self.space.room == Room.NONE or not self.doubt.may_serve or self._steps.is_silent or self.lacks_base or self.is_stranded:
             return FAR
         due, term_ms = self._election.due_ns(self.core.granted_until), self.options.term_ms
         return due + (self.space.wait_ms(term_ms) + term_ms * self._reign.pace.stands_back(due)) * MS
@@ -66,7 +68,7 @@ class Electing(Belonging):
         _, number, promised, chosen = message
         if not (self.boots.is_informed or self.roster.votes(self.me)):
             return  # a learner that does not say how far it is stays one
-        fit = not self._reign.ballot and not self._steps.is_silent
+        fit = not (self._reign.ballot or self.is_stranded or self._steps.is_silent)
         yes = now >= self.core.granted_until and fit and self.roster.votes(member)
         if yes:
             self._election.give_way(now, member, self.me)
@@ -123,11 +125,11 @@ class Electing(Belonging):
 
     @property
     def _may_go_on(self) -> bool:
-        """Whether a master may: it does not doubt its database, and when it serves it knows every configuration that was chosen."""
-        return self.doubt.may_serve and not (self.roster.is_outdated and self._reign.is_serving)
+        """Whether a master may: it does not doubt its database, can get what it lacks, and serves under the newest configuration."""
+        return self.doubt.may_serve and not self.is_stranded and not (self.roster.is_outdated and self._reign.is_serving)
 
     def _stand_down(self, now: int) -> None:
-        """Who doubts its own database, or whose log lacks what others know to be chosen, leads nobody.  [SAFETY 18, 25]"""
+        """Who doubts its own database, or whose log lacks what is chosen, leads nobody.  [SAFETY 18, 25]"""
         if self.core.leads() or self._is_candidate:
             self._steps.take((core.ABDICATE,), self.me, now)
             self._election.stand_back(now, 2 * self.options.term_ms)

@@ -185,7 +185,7 @@ class Replica(Hearing):
             elif self.space.room == Room.NONE and tag in (core.ACCEPT, core.CHOSEN):
                 continue  # it could not be written down: as if it were lost
             else:
-                heard = tag not in _SPEAKS or not self._steps.is_silent
+                heard = tag not in _SPEAKS or not (self._steps.is_silent or (tag == core.PREPARE and self.is_stranded))
                 self._note(now, member, message, fired=heard and self._steps.take(message, member, now))
         if self.core.chosen == chosen and all(message[0] == core.ACCEPTED for message in messages):
             self.boots.rest(now)  # votes that decide nothing: most do not

@@ -202,6 +202,11 @@ class Standing:
         return self._catchup.forsaken == self.core.chosen or self.applier.applied + 1 in self.core.faulty
 
     @property
+    def is_stranded(self) -> bool:
+        """Whether the next chosen value was lost here and no peer supplies it: who holds it may not know that it is chosen."""
+        return self._repair.is_vain and self.applier.applied + 1 in self.core.faulty and not self._catchup.coming
+
+    @property
     def claimed(self) -> int:
         """The highest slot that this replica knows, or a peer said, to be chosen."""
         return max(self.core.chosen, self._catchup.claimed)
@@ -221,7 +226,8 @@ class Standing:
             what = (
                 f"the records of {lost} chosen slots are damaged: they are" if lost > 1 else "the record of a chosen slot is damaged: it is"
             )
-            told.append(f"{what} fetched from peers; see docs/operations/damage.md")
+            vain = ", so far in vain: they elect a master without this replica" if self.is_stranded else ""
+            told.append(f"{what} fetched from peers{vain}; see docs/operations/damage.md")
         if self.lacks_base:
             goes_on = "" if steps.is_silent else ", and votes on meanwhile"
             told.append(f"its snapshots are damaged, and its log begins behind them: it fetches one from a peer{goes_on}")
