@@ -30,3 +30,12 @@ def test_messages_that_need_no_record_are_not_speech() -> None:
     speech = Speech()
     speech.hear(frame((core.ACCEPT, 65_537, 0, 1, b"v"), (core.LEARN, 65_537, 0, 1)))
     assert speech.said() == Said()
+
+
+def test_a_snapshot_that_is_called_durable_is_told_until_the_next_frame() -> None:
+    """[SAFETY 26] It is looked at when that is said: later it may be given up."""
+    speech = Speech()
+    speech.hear(frame((codec.TAKEN, 9, b"d" * 32, 1), (codec.TAKEN, 18, b"e" * 32, 0)))
+    assert speech.taken == {9, 18}
+    speech.hear(frame((core.LEARN, 65_537, 0, 1)))
+    assert speech.taken == set()

@@ -17,6 +17,7 @@ from gaios.server import damage
 from gaios.server.effects import Effects
 from gaios.server.loading import load
 from gaios.server.node import Node
+from gaios.sim.checkers.persist_then_say import NAME as PERSIST
 from gaios.sim.checkers.persist_then_say import Remembered
 from gaios.sim.checkers.quarantined import NAME as QUARANTINED
 from gaios.sim.clock import Clock
@@ -29,7 +30,7 @@ from gaios.sim.observations import Observations, watch_applier
 from gaios.sim.outcasts import STAYS_OUT, is_expected
 from gaios.sim.speech import Speech
 from gaios.sim.world import World
-from gaios.storage import Identity, Journal
+from gaios.storage import Identity, Journal, snapshot
 
 LOOK = 0.001
 """How often a frame that leaves is compared with what is durable at that moment; promises are each time."""
@@ -339,6 +340,9 @@ class Onlooker:
             self._observations.lives.append(Life(self._replica, self._life, self._boot))
             if self.is_out:
                 self._accuse()
+        if self._speech.taken and (lost := self._speech.taken.difference(snapshot.slots(self._disk.durable().names()))):
+            detail = f"replica {self._replica} calls snapshots behind {lost} durable at {self._world.now_ns} ns, and their names are not"
+            self._observations.broken.append(Violation(PERSIST, detail))
         slots = self._slots if self._slots > LOOK_SLOTS else LOOK_SLOTS
         if self._dice.throw() * slots < look * LOOK_SLOTS:
             self._imagine_power_cut()

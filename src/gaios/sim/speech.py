@@ -1,9 +1,10 @@
-"""The most that one replica said that binds it, read off the frames that leave it.  [SAFETY 5]"""
+"""The most that one replica said that binds it, read off the frames that leave it.  [SAFETY 5, 26]"""
 
 from typing import Any
 
 import msgspec
 
+from gaios.log.codec import TAKEN
 from gaios.paxos import core
 from gaios.sim.checkers.persist_then_say import Said
 
@@ -16,17 +17,21 @@ _decode = msgspec.msgpack.Decoder(tuple[int, int, int, int, list[Any]]).decode
 class Speech:
     """Of one replica, over all its lives."""
 
-    __slots__ = ("_accepted", "_ballot", "_last", "_term_ns", "binds")
+    __slots__ = ("_accepted", "_ballot", "_last", "_term_ns", "binds", "taken")
 
     def __init__(self) -> None:
         self._ballot = self._term_ns = 0
         self._accepted: dict[int, int] = {}
         self._last = b""
+        self.taken: set[int] = set()
+        """Behind which slots are the snapshots that the newest frame calls durable."""
         self.binds = False
         """Whether anything was said, since this was last reset, that waits for records."""
 
     def hear(self, body: bytes) -> bool:
         """A frame leaves; whether it holds a promise, or the end of one, which are rare and worth a closer look."""
+        if self.taken:
+            self.taken = set()
         if body is self._last:
             return False
         self._last = body
@@ -45,6 +50,8 @@ class Speech:
                     self._accept(slot, ballot)
             elif tag == core.RELEASE:
                 promises = True
+            elif tag == TAKEN:
+                self.taken.add(message[1])
             elif tag == core.GRANT:
                 self._term_ns = max(self._term_ns, message[4])
         return promises

@@ -9,6 +9,7 @@ than its last lives said proves that something left too early, or was lost.
    writing again, and nobody can propose another value in a newer one. So this value is found, or that whatever was there is lost.
    A slot that was truncated is in a snapshot: that a start finds that is for the start to say.
 3. The longest term found is at least every term granted.
+4. A snapshot that it calls durable has its name on the disk at that moment (onlooker.py looks when it does).
 """
 
 from collections.abc import Iterable, Mapping

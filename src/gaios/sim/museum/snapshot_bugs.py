@@ -144,6 +144,15 @@ def _shared(plan: Plan) -> Plan:
     return replace(changed, safety_ns=4 * S, operations=120, faults=replace(changed.faults, store=store))
 
 
+def _named_by_the_dying(plan: Plan) -> Plan:
+    """Processes are killed while the names of their snapshots are made durable, and the next ones are asked about them soon."""
+    snapshots = scenario("snapshots")(plan)
+    disk = replace(snapshots.faults.disk, crash_point=0.0, slow=0.5, slow_ns=20 * MS)
+    process = replace(snapshots.faults.process, power_cut=0.1, crash_every_ns=150 * MS, down_ns=10 * MS, all_at_once=0.0)
+    options = replace(snapshots.options, check_ms=20)
+    return replace(snapshots, faults=replace(snapshots.faults, disk=disk, process=process), options=options)
+
+
 EXHIBITS = [
     Exhibit(
         "the log is truncated before a snapshot is durable",
@@ -192,6 +201,14 @@ EXHIBITS = [
         method(node, "load", _keeps_the_newest_alone),
         ("no replica stops by itself",),
         scenario("snapshots"),
+    ),
+    Exhibit(
+        "a start takes the name of a snapshot for durable",
+        "server",
+        "SAFETY 26",
+        method(node, "load", lambda sound: lambda *arguments: sound(*arguments)._replace(first=())),
+        ("persist, then say",),
+        _named_by_the_dying,
     ),
     Exhibit(
         "a peer's snapshot is taken over by the machine alone",
