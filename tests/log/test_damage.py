@@ -63,6 +63,27 @@ def test_an_unknown_vote_leaves_open_what_the_next_mark_does(slot: int) -> None:
     assert found.chosen == 7
 
 
+def test_what_was_voted_for_below_a_snapshot_that_was_taken_over_is_not_taken_for_chosen() -> None:
+    """A peer's snapshot says what is chosen without saying in which ballot. That it was taken over stood in the record that is lost."""
+    handle = (RecordKind.SNAPSHOT, 3, 1, b"handle")
+    before, behind = [state(0, []), accept(1), accept(2), accept(3), accept(5)], [mark(3, 5), accept(6)]
+    for records, covered in (([*before, *behind], 3), ([*before, handle, *behind], 0), ([*before, accept(3 + WINDOW)], 3)):
+        at = records.index(mark(3, 5)) if mark(3, 5) in records else len(before)
+        found = recover_damaged(COPIES, records, [Rotten(at, PLACE, None, 1)], covered=covered)
+        assert found.chosen == 3
+        assert set(found.faulty) >= {1, 2, 3}
+        assert found.waiting[PLACE] >= {1, 2, 3}
+        assert 5 in found.accepted  # a vote, which is all that it ever was
+
+
+def test_what_stands_behind_a_lost_record_or_above_every_snapshot_is_what_was_chosen() -> None:
+    """Nothing more is in doubt than a snapshot covers that may have been taken over there."""
+    log = [state(0, []), accept(1), mark(1, 2), accept(2), accept(3), accept(2), mark(3, 3)]
+    for at, covered, faulty in ((3, 1, set()), (3, 2, set()), (5, 2, {2}), (5, 1, set()), (2, 2, {1})):
+        records = [*log[:at], *log[at + 1 :]]
+        assert set(recover_damaged(COPIES, records, [Rotten(at, PLACE, None, 1)], covered=covered).faulty) == faulty
+
+
 def test_without_a_mark_behind_it_all_of_the_window_is_in_doubt() -> None:
     """Whatever was voted for there was at most so far above the last mark that is known."""
     found = without(len(LOG) - 2, known=False, log=LOG[:-1])

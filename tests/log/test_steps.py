@@ -3,9 +3,10 @@
 from gaios.configuration import as_value, founders, newest
 from gaios.log.damage import Rotten, recover_damaged
 from gaios.log.options import MS, Options
-from gaios.log.records import UNKNOWN, Copies, RecordKind, Recovered, decode_state, encode, encode_copies, recover
+from gaios.log.records import UNKNOWN, Copies, Place, RecordKind, Recovered, decode_state, encode, encode_copies, recover
 from gaios.log.steps import FAR, Steps
 from gaios.paxos import core
+from gaios.storage.record import decode_places
 
 BALLOT = 1 << 16 | 1
 FOUNDERS = founders({1: 1, 2: 2, 3: 3})
@@ -322,3 +323,22 @@ def test_what_was_lost_is_held_again_when_its_record_is_durable() -> None:
     under_test.take((core.CHOSEN, 7, BALLOT, b"v"), 2, 0)
     under_test.synced(output.number)
     assert (under_test.readable, under_test.held, under_test.durable_mark) == (10, 6, 10)
+
+
+def test_a_place_that_is_found_around_one_that_waits_waits_for_the_same() -> None:
+    """[SAFETY 6, 15] Else its repair would pass for the other's, and the next start take an older vote for what was chosen."""
+    for found_place in ((1, 80, 300), (1, 80, 200), (1, 150, 180)):
+        under_test, place, elsewhere = steps(), (1, 80, 200), (2, 80, 300)
+        under_test.restore(Recovered(Copies(), chosen=9, faulty={5: BALLOT}, surveyed=9), FOUNDERS)
+        under_test.know_damage({place: {5}}, {5: BALLOT}, 0)
+        under_test.know_damage({found_place: set(), elsewhere: set()}, {}, 0)
+        assert repaired(under_test) == [elsewhere]
+        under_test.take((core.CHOSEN, 5, BALLOT, b"v"), 2, 0)
+        assert {place, found_place} == set(repaired(under_test))
+
+
+def repaired(under_test: Steps) -> list[Place]:
+    """What the next Output names as repaired."""
+    output = under_test.hand_over(0)
+    payloads = [payload for kind, _, _, payload in (output.records if output is not None else []) if kind == RecordKind.REPAIR]
+    return [tuple(place) for payload in payloads for place in decode_places(payload)]  # type: ignore[misc]

@@ -4,10 +4,11 @@ The log's steps, the journal, the scrub, what a start makes of a directory, and 
 whom it hears is invented here. In each slot one value is chosen from some ballot on, and others may have been voted for in older ones.
 
     power cuts tear what was not synced, syncs fail and leave it in the cache alone, processes are killed,
-    and anything that a record of a later batch proves durable may rot: bits, records, blocks, files, at any time, as often as may be
+    and anything that a record of a later batch proves durable may rot: bits, records, blocks, files, at any time, as often as may be,
+    or not be given back at all
 
 Rule 1. The first record of a log, and the last two batches, stay as they are: of these SAFETY 7 and damage.py say what cannot be told.
-Rule 2. Who says nothing, or whose state is lost as a start says, is right.
+Rule 2. Who says nothing, or whose state is lost, or whose disk failed, as a start says, is right.
 """
 
 from collections import Counter
@@ -15,7 +16,7 @@ from random import Random
 
 from gaios.backup.history import History, chosen
 from gaios.configuration import founders
-from gaios.errors import StateDamaged, StateMissing
+from gaios.errors import DiskFailed, StateDamaged, StateMissing
 from gaios.log import Copies, Options, RecordKind, encode
 from gaios.log.boots import lineage
 from gaios.log.codec import Message
@@ -76,6 +77,9 @@ class Acceptor:
                 self._start()
             except StateDamaged:
                 self.seen["its state was lost"] += 1
+                return
+            except DiskFailed:
+                self.seen["its disk failed"] += 1
                 return
             try:
                 self._hand_over()
@@ -346,7 +350,10 @@ class Acceptor:
     def _spoil(self, header: Header) -> None:
         dice, data = self._dice, self._disk.files[segment.name(header.segment)].durable
         at, end = header.offset, header.offset + record.size(header.length)
-        match dice.randrange(4):
+        match dice.randrange(5):
+            case 4:
+                self._disk.unreadable.setdefault(self._disk.files[segment.name(header.segment)], []).append((at, end))
+                self.seen["the disk gave something back no more"] += 1
             case 0 if header.length:
                 data[at + HEADER_BYTES + dice.randrange(header.length)] ^= 1 << dice.randrange(8)
             case 1:

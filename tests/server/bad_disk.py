@@ -1,11 +1,11 @@
-"""A disk that a test may do anything to: writes are torn, syncs fail, and what is durable can be changed at will."""
+"""A disk that a test may do anything to: writes are torn, syncs fail, and what is durable can be changed, or refused, at will."""
 
 from functools import partial
 from random import Random
 
-from gaios.errors import StateMissing
+from gaios.errors import StateDamaged, StateMissing
 from gaios.sim.file import File, put
-from gaios.storage import Create, Identity, Operation, Remove, Rename, Sync, Write, record, segment
+from gaios.storage import UNREADABLE, Create, Identity, Operation, Remove, Rename, Sync, Write, record, segment
 from gaios.storage.record import Header, candidates
 
 SECTOR_BYTES = 512
@@ -20,6 +20,8 @@ class BadDisk:
 
     def __init__(self, dice: Random, identity: Identity) -> None:
         self.files: dict[str, File] = {}
+        self.unreadable: dict[File, list[tuple[int, int]]] = {}
+        """What cannot be read, until something is written there."""
         self._dice, self._crc_seed = dice, record.seed(identity)
 
     def names(self) -> list[str]:
@@ -29,7 +31,10 @@ class BadDisk:
         return self._file(name).size()
 
     def read(self, name: str, offset: int, length: int) -> bytes:
-        return self._file(name).read(offset, length)
+        file = self._file(name)
+        if any(start < offset + length and offset < end for start, end in self.unreadable.get(file, ())):
+            raise StateDamaged(file=name, offset=offset, kind=UNREADABLE, detail="the disk does not give it back")
+        return file.read(offset, length)
 
     def _file(self, name: str) -> File:
         if name not in self.files:
@@ -39,7 +44,10 @@ class BadDisk:
     def execute(self, operation: Operation, *, fails: bool = False) -> None:
         match operation:
             case Write(name, offset, data):
-                self.files[name].write(offset, bytes(data))
+                file = self.files[name]
+                file.write(offset, bytes(data))
+                left = [gap for gap in self.unreadable.get(file, ()) if not (gap[0] < offset + len(data) and offset < gap[1])]
+                self.unreadable[file] = left
             case Sync(name) if fails:
                 self.files[name].fail_to_sync()
                 raise Crash

@@ -2,7 +2,14 @@
 
 import pytest
 
+from gaios.storage import patient
 from tests.server.acceptor import Acceptor
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its segments are of a block or less."""
+    monkeypatch.setattr(patient, "BLOCK_BYTES", 64)
 
 
 @pytest.mark.seeds(40)
@@ -27,4 +34,6 @@ def test_all_of_that_happens() -> None:
         "a value was backed up",
         "a whole end of a file was lost",
         "damage was found while it ran",
+        "its disk failed",
+        "the disk gave something back no more",
     }

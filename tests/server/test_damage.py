@@ -1,14 +1,21 @@
 """Damage on real disks: different records of all replicas at once, each intact somewhere.  [SAFETY 6, 7, 15]"""
 
+import errno
+import os
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from gaios import api
-from gaios.log import RecordKind
+from gaios.errors import DiskFailed, StateDamaged
+from gaios.log import Copies, RecordKind
+from gaios.log.records import State, encode_copies
+from gaios.log.records import encode as encode_state
 from gaios.server import config
-from gaios.storage import Identity, Journal, verify
+from gaios.server.damage import recovered
+from gaios.storage import STATE, UNREADABLE, Damage, Identity, Journal, Record, Recovered, verify
+from gaios.storage.copies import NAMES
 from gaios.storage.disk import Directory
 from tests.server.damaged import KINDS, SLOTS, bits, patterns, recovers, recovers_again, starts
 from tests.server.shells import make, master_of, running, until
@@ -86,6 +93,73 @@ async def test_rot_that_a_peer_asks_for_is_repaired_while_running(tmp_path: Path
         assert newest.place != where.place
         one.damages.found_at(0, where.place)
         assert one.damages.found == 1
+
+
+class BadSectors:
+    """Files of which the system gives some bytes back no more, as it does where a disk has bad sectors."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._bad: dict[int, list[tuple[int, int]]] = {}
+        self._pread = os.pread
+        monkeypatch.setattr(os, "pread", self.read)
+
+    def add(self, path: Path, start: int, end: int) -> None:
+        self._bad.setdefault(path.stat().st_ino, []).append((start, end))
+
+    def read(self, descriptor: int, length: int, offset: int) -> bytes:
+        if any(start < offset + length and offset < end for start, end in self._bad.get(os.fstat(descriptor).st_ino, ())):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return self._pread(descriptor, length, offset)
+
+
+async def test_sectors_that_cannot_be_read_are_repaired_at_a_start_and_while_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk loses sectors more often than it forges them: neither stops a replica where the others have what it lost."""
+    bad, cell = BadSectors(monkeypatch), make(tmp_path, 3)
+    async with running(*cell) as replicas:
+        master = await master_of(replicas)
+        for number in range(WRITES):
+            await master.submit(command(b"%d" % number, b"v" * 4_096))
+        await until(lambda: len({replica.node.replica.applied for replica in replicas}) == 1)
+        one = replicas[0].node
+        where = one.commit.journal.locate(RecordKind.ACCEPT, 5)
+        assert where is not None
+        path = Path(cell[0].dir) / where.file
+        bad.add(path, where.offset, where.offset + 1)
+        held = one.replica.core.acc.pop(5)  # as when it was dropped from memory
+        assert one.damages.read(0, 5) == (0, b"")  # a peer asks for it
+        turns = replicas[0]._turns
+        assert turns is not None
+        turns.wake()
+        await until(lambda: not one.replica.is_repairing)
+        assert one.replica.core.acc[5] == held
+        where = one.commit.journal.locate(RecordKind.ACCEPT, 15)
+        assert where is not None
+        bad.add(path, where.offset + 100, where.offset + 101)
+        bad.add(Path(cell[0].dir) / NAMES[0], 0, 1)
+    async with running(*cell) as replicas:
+        one = replicas[0].node
+        await master_of(replicas)
+        await until(lambda: not one.replica.is_repairing)
+        await until(lambda: len({replica.node.replica.applied for replica in replicas}) == 1)
+        assert len({replica.node.replica.applier.chain for replica in replicas}) == 1
+        assert {each.kind for each in one.commit.journal.found} == {UNREADABLE}
+    reader = Directory(Path(cell[0].dir))
+    problems = verify(reader)
+    reader.close()
+    assert {problem.kind for problem in problems} == {"repaired"}
+
+
+def test_a_beginning_that_cannot_be_read_is_a_failed_disk() -> None:
+    """That no state is lost for certain keeps a supervisor from putting a new member in its place."""
+    state = encode_state(State(1 << 16, 0, 5, 5, [(6, 1 << 16, b"vote")]))
+    for kind, refused in ((UNREADABLE, DiskFailed), ("header", StateDamaged)):
+        lost = [Damage(3, 80, 4_096, kind, "nothing", 0, None, 5)]
+        with pytest.raises(refused):
+            recovered(Recovered(encode_copies(Copies()), [], [], None, lost, begins_later=True), "here")
+        behind = Record(STATE, 5, 1 << 16, state)
+        assert recovered(Recovered(encode_copies(Copies()), [behind], [], None, lost, begins_later=True), "here").chosen == 5
 
 
 @pytest.mark.parametrize("kind", KINDS)

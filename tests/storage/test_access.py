@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from gaios.errors import ConfigurationError, DiskFailed
-from gaios.storage import access
+from gaios.storage import UNREADABLE, access
+from gaios.storage.access import not_given
 
 
 def test_a_directory_of_ones_own_is_nobodys_business(tmp_path: Path) -> None:
@@ -65,3 +66,11 @@ def test_each_refusal_says_what_to_do(number: int, kind: type[Exception], hint: 
 def test_a_directory_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="No such file"):
         access.check(tmp_path / "absent")
+
+
+def test_only_what_the_disk_says_of_its_own_is_damage() -> None:
+    """A file that is gone, or too many that are open, are not."""
+    assert not_given("file", 5, OSError(errno.EMFILE, "too many")) is None
+    found = not_given("file", 5, OSError(errno.EIO, "Input/output error"))
+    assert found is not None
+    assert (found.file, found.offset, found.kind) == ("file", 5, UNREADABLE)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gaios.storage import Create, Journal, Record, Rename, Sync, SyncDirectory, Write
+from gaios.storage import Create, Journal, Record, Remove, Rename, Sync, SyncDirectory, Write
 from gaios.storage.segment import MADE, SPARE
 from gaios.storage.spares import RESERVES, Spares, unfit
 from tests.storage.memory import ME, VALUE, Memory, lived
@@ -145,3 +145,20 @@ def test_the_log_goes_on_in_the_reserve() -> None:
             journal.spares.no_room()
     assert [name for name in taken if name in RESERVES] == list(RESERVES)
     assert journal.free_bytes() < SIZE
+
+
+def test_files_that_are_too_short_make_room_for_one_that_a_batch_lacks() -> None:
+    """[SAFETY 28] Else the reserve holds the room without which nothing can be written at all, and the replica stays silent for ever."""
+    spares = Spares(SIZE, {SPARE: SIZE, RESERVES[1]: SIZE})
+    assert [*spares.prepare(wants_next=True, wants_reserve=False)][-1] == SyncDirectory("wal")
+    spares.made()
+    assert spares.prepare(wants_next=False, wants_reserve=False, lacking=5 * SIZE)[0] == Create(MADE, 5 * SIZE)
+    spares.no_room()
+    removed = [Remove(SPARE), Remove(RESERVES[1]), SyncDirectory("wal")]
+    assert spares.prepare(wants_next=False, wants_reserve=False, lacking=5 * SIZE)[:4] == [*removed, Create(MADE, 5 * SIZE)]
+    assert not spares.has(SIZE)
+    spares.no_room()
+    assert spares.prepare(wants_next=False, wants_reserve=False, lacking=5 * SIZE)[0] == Create(MADE, 5 * SIZE)
+    spares.made()
+    assert spares.has(5 * SIZE)
+    assert spares.prepare(wants_next=False, wants_reserve=False)[0] == Create(SPARE, SIZE), "made anew as any other"

@@ -9,7 +9,7 @@ Rule 2. Where nothing is intact, in a *hole*, any slot may have stood that the r
     above the last mark before the hole, for votes are for slots above every mark before them;
     at most the highest slot that the next mark names, or a window above that mark where it names none;
     not one that can be read behind the hole, for that record is newer;
-    not one whose known value is of a ballot as new as any that was promised, or learned of, by then: in one ballot there is one value.
+    not one whose known value is of a ballot as new as any that was promised, or learned of, by then: in one ballot is one value (rule 8).
 Repair writes slots anew behind marks far above them. So a slot that an older hole, repaired since, may have held is in doubt again in every
 later hole, unless it can be read behind the older one.
 No other slot at or below the last mark is in doubt, for below a mark only a slot is written again that some start, or the scrub, could
@@ -25,6 +25,9 @@ reaches that was taken over, or was a vote a window above one. Silence is safe: 
 Rule 6. A log begins with a state record, and nothing before that tells which slots it held. Where it is lost, and nothing behind tells
 either, this replica's state is lost; unless a creation wrote it, for that one holds no votes.
 Rule 7. A silence and a quarantine stand in the promise copies, too: a record of them that rotted, whole, is not missed.
+Rule 8. A snapshot that was taken over tells what is chosen without telling in which ballot; votes that stand before it in the log may be
+for other values. So where the record that dropped them may have stood in a hole, they are in doubt through the newest snapshot, though they
+are of a ballot as new as any. Those above all that is known to be chosen are votes still, and stay.
 What stood there of other members' boots is asked for (boots.py).
 """
 
@@ -250,12 +253,14 @@ def _settle(found: Recovered, holes: _Holes, covered: int) -> None:
     lost = sum(hole.lost for hole in holes.open if hole.slots is None and hole.high == UNBOUNDED)
     if lost > 1:
         found.silent_through = max(found.silent_through, max(found.top, found.chosen, covered) + lost + WINDOW)
+    taken = min(found.chosen, max([covered, *found.proved]))  # rule 8
     for hole in holes.open:
         if hole.slots is None and found.chosen + WINDOW < hole.high < UNBOUNDED:
             found.silent_through = max(found.silent_through, hole.high)  # that is how an earlier start of such a log told it
     faulty = {slot: ballot for slot, ballot in found.faulty.items() if slot > found.truncated}
     for hole, doubt in holes.doubts(found):
-        known = {slot for slot, ballot in doubt.items() if _is_as_new(found, slot, ballot)}
+        hidden = range(hole.low + 1, taken + 1 if hole.slots is None else 0)
+        known = {slot for slot, ballot in doubt.items() if slot not in hidden and _is_as_new(found, slot, ballot)}
         lost_here = {slot: ballot for slot, ballot in doubt.items() if slot > found.truncated and slot not in known}
         found.waiting[hole.place] = set(lost_here)
         for slot, ballot in lost_here.items():

@@ -23,7 +23,7 @@ Rule 3. A CHOSEN mark that was lost is learned again from peers; it speaks of va
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from typing import Final, NamedTuple
 
@@ -167,6 +167,15 @@ def encode_copies(copies: Copies) -> bytes:
 def encode_places(places: Iterable[Place]) -> bytes:
     """A REPAIR record's payload, as storage/ reads it: three words of 32 bits for each place."""
     return b"".join(_PLACE.pack(*place) for place in places)
+
+
+def joined(place: Place, slots: set[int], waiting: Mapping[Place, set[int]]) -> set[int]:
+    """What a damaged place waits for, with what those do that it has bytes in common with: its repair would pass for theirs.
+
+    Two looks at the same bytes see different places: one may know a record by its header, and the other take it for a part of a hole.
+    """
+    number, start, end = place
+    return slots.union(*(lost for (other, first, behind), lost in waiting.items() if other == number and first <= end and start <= behind))
 
 
 def recover(copies: bytes, records: Iterable[Record], directory: str = "the replica's directory") -> Recovered:

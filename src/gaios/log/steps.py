@@ -32,6 +32,7 @@ from gaios.log.records import (
     encode,
     encode_copies,
     encode_places,
+    joined,
 )
 from gaios.paxos import core
 
@@ -128,7 +129,7 @@ class Steps:
         self._held = min(self._held, through)
         self._marks = deque((number, mark, min(held, through)) for number, mark, held in self._marks)
         for place, slots in waiting.items():
-            self.waiting[place] = {slot for slot in slots if slot in self.core.faulty}
+            self.waiting[place] = {slot for slot in joined(place, slots, self.waiting) if slot in self.core.faulty}
         self._name_repaired()
 
     @property
@@ -347,8 +348,7 @@ class Steps:
                     self._learned = write[2]
                     self._write_copies()
                 records.append((RecordKind.ACCEPT, write[1], write[2], write[3]))
-                if write[1] > self._top:
-                    self._top = write[1]
+                self._top = max(self._top, write[1])
                 if self.waiting:
                     self._name_repaired()
             elif field in (core.F_PROMISED, core.F_LONGEST):

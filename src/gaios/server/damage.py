@@ -10,11 +10,11 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from gaios import storage
-from gaios.errors import Error, ProtocolError, StateDamaged
+from gaios.errors import DiskFailed, Error, ProtocolError, StateDamaged
 from gaios.log import RecordKind, Recovered, Replica, Rotten, recover_damaged
 from gaios.server.commit import GroupCommit
 from gaios.server.keeping import Keeping
-from gaios.storage import Damage, Journal, Place, Problem, Reader, copies, segment, snapshot
+from gaios.storage import UNREADABLE, Damage, Journal, Place, Problem, Reader, copies, segment, snapshot
 
 
 def recovered(found: storage.Recovered, directory: str, covered: int = 0) -> Recovered:
@@ -23,9 +23,20 @@ def recovered(found: storage.Recovered, directory: str, covered: int = 0) -> Rec
     Raises:
         ProtocolError: intact bytes that this version cannot read.
         StateDamaged: nobody can tell what was voted for.
+        DiskFailed: nor can anybody, because the disk does not give that back.
     """
     rotten, records, later = [_rotten(damage) for damage in found.damaged], found.records, found.begins_later
-    return recover_damaged(found.copies, records, rotten, directory, begins_later=later, covered=covered)  # type: ignore[arg-type]
+    try:
+        return recover_damaged(found.copies, records, rotten, directory, begins_later=later, covered=covered)  # type: ignore[arg-type]
+    except StateDamaged:
+        bad = next((each for each in found.damaged if each.kind == UNREADABLE and not each.is_repaired), None)
+        if bad is None:
+            raise
+        raise storage.refusal(
+            Problem(
+                segment.name(bad.segment), bad.start, UNREADABLE, f"{bad.detail}; without it nobody can tell what this replica voted for"
+            )
+        ) from None
 
 
 def _rotten(damage: Damage) -> Rotten:
@@ -42,7 +53,7 @@ def refusal(reader: Reader, identity: storage.Identity) -> StateDamaged | None:
         _, found = Journal.open(identity, reader)
     except Error:
         return None
-    with suppress(ProtocolError):  # a newer version wrote that: it may know better
+    with suppress(ProtocolError, DiskFailed):  # a newer version wrote that: it may know better; the disk may give it back once more
         try:
             recovered(found, "the log", max(snapshot.slots(reader.names()), default=0))
         except StateDamaged as error:
@@ -123,6 +134,8 @@ class Damages:
         for file in [problem.file, *(file for file in gone if file != problem.file)]:
             self._tell(file, problem.offset, 0, problem.detail, "running")
             self._news.append(Event(is_found=False, fields={"file": file}))
+        if problem.kind == UNREADABLE:
+            self._journal.unreadable.add(problem.file)
         commit.write_copies(gone)
 
     def news(self, snapshots: Keeping) -> list[Event]:

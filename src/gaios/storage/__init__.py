@@ -41,6 +41,7 @@ from gaios.storage.scrub import PIECE_BYTES, Piece, scrub_copies, scrub_segment,
 from gaios.storage.segment import SEGMENT_BYTES, SEGMENT_BYTES_MIN
 from gaios.storage.verify import Finding, verify
 from gaios.storage.words import (
+    UNREADABLE,
     Create,
     Damage,
     Identity,
@@ -55,6 +56,7 @@ from gaios.storage.words import (
     Sync,
     SyncDirectory,
     Write,
+    refusal,
 )
 
 __all__ = [
@@ -65,6 +67,7 @@ __all__ = [
     "SEGMENT_BYTES",
     "SEGMENT_BYTES_MIN",
     "STATE",
+    "UNREADABLE",
     "Create",
     "Damage",
     "Finding",
@@ -84,6 +87,7 @@ __all__ = [
     "SyncDirectory",
     "Write",
     "create",
+    "refusal",
     "scrub_copies",
     "scrub_segment",
     "scrub_snapshot",

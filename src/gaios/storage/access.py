@@ -12,9 +12,11 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from gaios.errors import ConfigurationError, DiskFailed, Error
+from gaios.errors import ConfigurationError, DiskFailed, Error, StateDamaged
+from gaios.storage.words import UNREADABLE
 
 _FAILED: Final = frozenset({errno.EROFS, errno.EIO, errno.EUCLEAN, errno.ESTALE, errno.ENXIO})
+_NOT_GIVEN: Final = frozenset({errno.EIO, errno.EBADMSG, errno.EILSEQ, errno.ENODATA})
 _READ_ONLY = "it is mounted read-only, by its administrator or by the kernel after errors: dmesg tells; make it writable and start again"
 
 
@@ -55,3 +57,10 @@ def refusal(path: Path, error: OSError) -> Error:
     elif error.errno in {errno.ENOSPC, errno.EDQUOT}:
         hint = "free some space first: a start needs a few bytes"
     return ConfigurationError(reason=f"cannot use {path} as a directory: {why}", hint=hint)
+
+
+def not_given(name: str, offset: int, error: OSError) -> StateDamaged | None:
+    """What to raise where the disk does not give these bytes back; None: it is something else that is wrong."""
+    if error.errno not in _NOT_GIVEN:
+        return None
+    return StateDamaged(file=name, offset=offset, kind=UNREADABLE, detail=f"the disk does not give it back: {error.strerror or error}")

@@ -13,13 +13,13 @@ Rule 4. A copy is also a mark: when it was written, the log was durable through 
 """
 
 import struct
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 import google_crc32c
 
 from gaios.errors import AnotherCell, InvariantViolated, StateDamaged, StateMissing
-from gaios.storage.words import Create, Identity, Operation, Problem, Reader, Sync, SyncDirectory, Write, refusal
+from gaios.storage.words import UNREADABLE, Create, Identity, Operation, Problem, Reader, Remove, Sync, SyncDirectory, Write, refusal
 
 VERSION = 1
 NAMES = ("promise-1", "promise-2")
@@ -110,9 +110,16 @@ def decode(data: bytes, which: int) -> Copy | Problem:
 def load(reader: Reader, names: Collection[str]) -> list[Copy | Problem]:
     """Both copies, or what is wrong with them."""
     return [
-        decode(reader.read(file, 0, COPY_BYTES), which) if file in names else Problem(file, 0, "missing", "the file is not there")
+        _load(reader, file, which) if file in names else Problem(file, 0, "missing", "the file is not there")
         for which, file in enumerate(NAMES, 1)
     ]
+
+
+def _load(reader: Reader, file: str, which: int) -> Copy | Problem:
+    try:
+        return decode(reader.read(file, 0, COPY_BYTES), which)
+    except StateDamaged as error:
+        return Problem(file, error.offset, error.kind, error.detail)
 
 
 def choose(loaded: list[Copy | Problem], directory: str) -> Copy:
@@ -122,6 +129,7 @@ def choose(loaded: list[Copy | Problem], directory: str) -> Copy:
         StateMissing: neither file is there.
         StateDamaged: no copy is intact, or they contradict each other.
         TooOld: a newer version wrote one.
+        DiskFailed: no copy is intact, and the disk does not give one of them back.
     """
     intact = [copy for copy in loaded if isinstance(copy, Copy)]
     problems = [problem for problem in loaded if isinstance(problem, Problem)]
@@ -129,8 +137,8 @@ def choose(loaded: list[Copy | Problem], directory: str) -> Copy:
         if all(problem.kind == "missing" for problem in problems):
             raise StateMissing(directory=directory, what=" and ".join(NAMES))
         worst = next(problem for problem in problems if problem.kind != "missing")
-        if newer := next((problem for problem in problems if problem.kind == "version"), None):
-            raise refusal(newer)
+        if other := next((problem for kind in ("version", UNREADABLE) for problem in problems if problem.kind == kind), None):
+            raise refusal(other)
         detail = "; ".join(f"{problem.file}: {problem.detail}" for problem in problems)
         raise StateDamaged(file=worst.file, offset=worst.offset, kind=worst.kind, detail=f"both copies are lost ({detail})")
     if problem := contradiction(intact) or next((problem for problem in problems if problem.kind == "version"), None):
@@ -162,16 +170,22 @@ def owner(cell: bytes, member: int) -> str:
     return f"member {member} of cell {cell.hex()}"
 
 
-def write(copy: Copy, gone: Collection[str] = ()) -> list[Operation]:
-    """Write both copies, one after the other; those that are `gone` are made anew, before the other one is touched."""
+def write(copy: Copy, gone: Collection[str] = (), unreadable: Collection[str] = ()) -> list[Operation]:
+    """Write both copies, one after the other; those that are `gone` are made anew, before the other one is touched.
+
+    So is each that is `unreadable`, when it is its turn: a part of a page that cannot be read cannot be written either.
+    """
     order = (2, 1) if NAMES[1] in gone and NAMES[0] not in gone else (1, 2)
     made = [Create(NAMES[which - 1], COPY_BYTES) for which in order if NAMES[which - 1] in gone]
-    return [*made, SyncDirectory(""), *_write(copy, order)] if made else _write(copy, order)
+    written = _write(copy, order, {*unreadable} - {*gone})
+    return [*made, SyncDirectory(""), *written] if made else written
 
 
-def _write(copy: Copy, order: tuple[int, int]) -> list[Operation]:
+def _write(copy: Copy, order: tuple[int, int], unreadable: Collection[str]) -> list[Operation]:
     operations: list[Operation] = []
     for which in order:
+        if NAMES[which - 1] in unreadable:
+            operations += (Remove(NAMES[which - 1]), Create(NAMES[which - 1], COPY_BYTES), SyncDirectory(""))
         operations += (Write(NAMES[which - 1], 0, encode(copy._replace(which=which))), Sync(NAMES[which - 1]))
     return operations
 
@@ -182,13 +196,14 @@ def create(copy: Copy) -> list[Operation]:
     return [*operations, *write(copy), SyncDirectory("")]
 
 
-def repair(copy: Copy, names: Collection[str]) -> list[Operation]:
+def repair(copy: Copy, names: Collection[str], loaded: Iterable[Copy | Problem] = ()) -> list[Operation]:
     """Write the other copy anew from the one that counts, then that one: the intact one is touched last."""
+    unreadable = [each.file for each in loaded if isinstance(each, Problem) and each.kind == UNREADABLE]
     other = 3 - copy.which
     file = NAMES[other - 1]
     made: list[Operation] = [] if file in names else [Create(file, COPY_BYTES)]
     # Synced even when nothing is made: the process that made it may have been killed before it did so.
-    return [*made, SyncDirectory(""), *_write(copy, (other, copy.which))]
+    return [*made, SyncDirectory(""), *_write(copy, (other, copy.which), unreadable)]
 
 
 def pin(copy: Copy) -> Pin:

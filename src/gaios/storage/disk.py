@@ -24,7 +24,7 @@ from threading import Thread
 from typing import Final
 
 from gaios.errors import ConfigurationError, DirectoryInUse, DiskFailed
-from gaios.storage.access import refusal
+from gaios.storage.access import not_given, refusal
 from gaios.storage.copies import NAMES as PROMISES
 from gaios.storage.segment import DIRECTORY as WAL
 from gaios.storage.snapshot import DIRECTORY as SNAPSHOTS
@@ -80,7 +80,7 @@ class Directory:
         """These bytes of a file; fewer where it ends before.
 
         Raises:
-            DiskFailed: they cannot be read.
+            DiskFailed, StateDamaged (of kind `UNREADABLE`): they cannot be read.
         """
         parts = []
         try:
@@ -90,7 +90,7 @@ class Directory:
                 offset += len(part)
                 length -= len(part)
         except OSError as error:
-            raise _failed(name, "read", error) from None
+            raise not_given(name, offset, error) or _failed(name, "read", error) from None
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def close(self) -> None:

@@ -15,6 +15,7 @@ from gaios.storage import copies as promise
 from gaios.storage import record, segment
 from gaios.storage.copies import Copy
 from gaios.storage.index import Index
+from gaios.storage.patient import Patient
 from gaios.storage.record import HEADER_BYTES, MARK, OPEN, STATE, Encoder, Header, Location
 from gaios.storage.scan import Scan, absent, missing, scan
 from gaios.storage.segment import MADE, OPENING_BYTES, SEGMENT_BYTES
@@ -69,6 +70,7 @@ class Journal:
         "gone",
         "segment_bytes",
         "spares",
+        "unreadable",
     )
 
     def __init__(
@@ -77,6 +79,7 @@ class Journal:
         self.boot = identity.boot
         """Written into new segments; the caller sets it once it knows."""
         self.found: list[Damage | Problem] = []  # what the start found damaged in the log; and a promise copy, which it writes anew
+        self.unreadable: set[str] = set()  # promise copies that the disk does not give back: the same
         self.gone: set[str] = set()  # promise copies that somebody deleted: they are made anew when they are written next
         self._identity = identity
         self._crc_seed = record.seed(identity)
@@ -128,6 +131,7 @@ class Journal:
             StateMissing: the copies, or the log's end, are not there.
             StateDamaged: what is there must not be trusted, or nobody can tell how much is not there any more.
             AnotherCell: the directory belongs to another cell or member.
+            DiskFailed: the disk does not give back what the log could end with.
         """
         if not segment.SEGMENT_BYTES_MIN <= segment_bytes <= segment.SEGMENT_BYTES_MAX:
             raise ValueError(segment_bytes)
@@ -166,7 +170,7 @@ class Journal:
         # Synced even without leftovers: a process that was killed right after a rename left a name that only the cache knows.
         operations: list[Operation] = [*(Remove(name) for name in reversed(leftovers)), SyncDirectory(segment.DIRECTORY)]
         operations += journal._settle(reader, found)
-        operations += promise.repair(copy, names)
+        operations += promise.repair(copy, names, loaded)
         # Not before the copies that say so are durable: a killed process may have left them in the cache only.
         operations += (*map(Remove, given_up), SyncDirectory(segment.DIRECTORY)) if given_up else ()
         journal.found = [*found.damaged, *(bad for bad in loaded if isinstance(bad, Problem))]
@@ -180,7 +184,7 @@ class Journal:
         """
         file, _, end = found.segments[-1]
         start = found.tail.unproven
-        parts = [reader.read(file, start, end - start)]
+        parts = [Patient(reader).read(file, start, end - start)]
         if not self._mark or self._open:
             # Where something is damaged the mark has to prove it: what proved it so far may be cut.
             self._add_mark(parts, left=0, batch=self._batch + 1 if found.damaged and not self._open else self._batch)
@@ -229,8 +233,8 @@ class Journal:
         self._generation += 1
         synced, identity = self._batch - 1 if self._open else self._batch, self._identity
         pinned = Copy(1, identity.member, identity.cell, self._generation, synced, self._first, self._encoder.segment, self._payload)
-        gone, self.gone = self.gone, set()
-        return promise.write(pinned, gone)
+        gone, self.gone, unreadable, self.unreadable = self.gone, set(), self.unreadable, set()
+        return promise.write(pinned, gone, unreadable)
 
     def _add(self, parts: list[bytes], records: list[tuple[int, int, int, bytes]]) -> None:
         encoder, indexes, batch = self._encoder, self._indexes, self._batch

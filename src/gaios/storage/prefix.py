@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from gaios.storage import record, segment
 from gaios.storage.copies import Pin
+from gaios.storage.patient import Patient
 from gaios.storage.record import MARK, Header
 from gaios.storage.scan import scan
 from gaios.storage.tail import Tail, fault_of_opening, walk
@@ -40,6 +41,7 @@ class Survey(NamedTuple):
 
 def survey(reader: Reader) -> Survey:
     """Read a log as a start does, for what is damaged in it."""
+    reader = Patient(reader)
     identity, numbers = owner(reader), segment.numbers(reader.names())
     if identity is None or not numbers:
         return Survey({}, None, 0)
@@ -61,6 +63,7 @@ def records_across(reader: Reader, holes: dict[tuple[int, int], Damage]) -> Iter
 
     None where nothing intact tells whose directory it is; they end where anything else cannot be read.
     """
+    reader = Patient(reader)
     identity = owner(reader)
     if identity is None:
         return

@@ -8,6 +8,7 @@ Rule 3. Behind damage the log goes on with the next intact record. The damage is
 else as many as the numbers of its neighbours tell. If nothing intact follows, or what is there was never ours, a start refuses the log.
 Rule 4. Damage behind which its segment has nothing intact goes through the segment's end, whatever stands there: what was lost may be zeros
 now. Were its place shorter, a record that repaired something beside it would pass for its own.
+Rule 5. What the disk does not give back is damage, and never an unfinished write. Where it makes the log refused, the disk failed.
 
 One case remains that nobody can tell from this directory alone: the last batch was synced, no mark of it reached the disk, and then
 it rotted. It is cut, and the replica's log ends before what its peers remember of its acknowledgements.  [SAFETY 3]
@@ -19,10 +20,11 @@ from typing import NamedTuple
 
 from gaios.storage import record, segment
 from gaios.storage.copies import NO_PIN, Pin
-from gaios.storage.record import REPAIR, Header
+from gaios.storage.patient import Patient
+from gaios.storage.record import HEADER_BYTES, REPAIR, Header
 from gaios.storage.segment import OPENING_BYTES, SEGMENT_BYTES_MAX
 from gaios.storage.tail import Fault, Tail, fault_of_opening, fault_of_record, walk, written
-from gaios.storage.words import Damage, Identity, Place, Problem, Reader, Record
+from gaios.storage.words import UNREADABLE, Damage, Identity, Place, Problem, Reader, Record
 
 Visit = Callable[[Header, bytes], None]
 """Told of an intact record: header, payload."""
@@ -86,7 +88,7 @@ class _Scanner:
     def __init__(
         self, reader: Reader, numbers: list[int], identity: Identity, known: Pin, visit: Visit | None, position: Callable[[], int]
     ) -> None:
-        self.reader, self.numbers, self.identity, self.known = reader, numbers, identity, known
+        self.reader, self.numbers, self.identity, self.known = Patient(reader), numbers, identity, known
         self.visit, self.position = visit, position
         self.crc_seed = record.seed(identity)
         self.found = Scan()
@@ -104,8 +106,16 @@ class _Scanner:
         self._read()
         for index, damage in enumerate(self.found.damaged):
             is_repaired = any(place.covers(damage.place) for place in self.replaced)
-            self.found.damaged[index] = damage._replace(is_repaired=is_repaired)
+            kind = UNREADABLE if self.reader.misses(segment.name(damage.segment), damage.start, damage.end) else damage.kind
+            self.found.damaged[index] = damage._replace(is_repaired=is_repaired, kind=kind)
+        fatal = self.found.fatal
+        if fatal is not None and fatal.kind not in _REFUSED and self.reader.gaps:
+            self.found.fatal = fatal._replace(kind=UNREADABLE, detail=f"{fatal.detail}; the disk does not give back {self._gaps()}")
         return self.found
+
+    def _gaps(self) -> str:
+        """What could not be read, for people."""
+        return ", ".join(f"bytes {start} to {end} of {file}" for file, gaps in self.reader.gaps.items() for start, end in gaps[:1])
 
     def _read(self) -> None:
         """Read all segments, or until the log ends."""
@@ -130,6 +140,8 @@ class _Scanner:
         data = self.reader.read(file, 0, self.reader.size(file))
         inside = replace(found.tail)
         fault = fault_of_opening(file, number, data, found.tail, self.identity)
+        if fault is not None:
+            fault = self._weigh(fault, OPENING_BYTES)
         if fault is None:
             opening = segment.decode(data)
             assert opening is not None
@@ -149,7 +161,9 @@ class _Scanner:
                     self.visit(header, payload)
             if inside.offset > start:
                 self.open.clear()
-            fault = fault_of_record(file, data, inside, self.crc_seed)
+            stands = record.decode(data, inside.offset, self.crc_seed)
+            size = record.size(stands.length) if stands is not None else HEADER_BYTES
+            fault = self._weigh(fault_of_record(file, data, inside, self.crc_seed), size)
             nothing = end <= inside.offset
             if nothing and inside.offset > OPENING_BYTES:
                 break
@@ -223,6 +237,11 @@ class _Scanner:
         headers = record.following(data, at, self.crc_seed, number)
         plausible = (h for h in headers if h.sequence > tail.sequence and h.batch >= tail.batch and h.version == record.VERSION)
         return next(plausible, None)
+
+    def _weigh(self, fault: Fault, size: int) -> Fault:
+        """What the disk does not give back is no unfinished write; `size`: of what should stand there, in bytes."""
+        is_missed = self.reader.misses(fault.problem.file, fault.problem.offset, fault.problem.offset + size)
+        return fault._replace(certain=True) if is_missed else fault
 
     def _is_damage(self, fault: Fault, data: bytes, tail: Tail, index: int) -> bool:
         """Was something durable that is not there any more? Otherwise it is an unfinished write, or just the end."""

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 from gaios.errors import DiskFailed, StateDamaged, StateMissing
 from gaios.storage import copies, record, segment
+from gaios.storage.patient import Patient
 from gaios.storage.segment import OPENING_BYTES
 from gaios.storage.snapshot import File
 from gaios.storage.snapshot import name as snapshot_name
@@ -35,7 +36,7 @@ class Piece(NamedTuple):
 
 def scrub_segment(reader: Reader, identity: Identity, number: int, piece_bytes: int = PIECE_BYTES) -> Iterator[Piece]:
     """Read a segment that another one follows."""
-    file, walk = segment.name(number), None
+    file, walk, reader = segment.name(number), None, Patient(reader)
     try:
         size = reader.size(file)
         opening = segment.decode(reader.read(file, 0, OPENING_BYTES))

@@ -11,6 +11,8 @@ the end, as every failed sync.
 Rule 2. One file is made at a time, beside the batches. That there is no room for it is no failure of the disk: it is told, and tried again.
 Rule 3. A file that an earlier process left does not count before it is zero-filled and synced anew: a page cache proves nothing. That takes
 no room where it had some already.
+Rule 4. Where there is no room for one of unusual length, those that are too short for that batch make some: until it is written nothing is,
+so they are of no use meanwhile, and they are made anew afterwards.
 """
 
 from collections.abc import Mapping
@@ -96,9 +98,14 @@ class Spares:
             return []
         self._making = making
         name, size = making
+        useless = sorted({*self._ready, *self._left} - {MADE}) if name == MADE and self.full else []
+        for each in useless:
+            self._ready.pop(each, 0)
+            self._left.discard(each)
         if name in self._left:
             return [Write(name, 0, bytes(size)), Sync(name), SyncDirectory(segment.DIRECTORY)]
         outgrown: list[Operation] = [Remove(name)] if self._ready.pop(name, 0) else []
+        outgrown += (*map(Remove, useless), SyncDirectory(segment.DIRECTORY)) if useless else ()
         return [*outgrown, Create(name, size), Sync(name), SyncDirectory(segment.DIRECTORY)]
 
     def made(self) -> None:

@@ -5,8 +5,9 @@ from typing import NamedTuple
 from gaios.storage import copies as promise
 from gaios.storage import segment, snapshot
 from gaios.storage.copies import NO_PIN, Copy
+from gaios.storage.patient import Patient
 from gaios.storage.scan import missing, scan
-from gaios.storage.words import Damage, Identity, Problem, Reader
+from gaios.storage.words import UNREADABLE, Damage, Identity, Problem, Reader
 
 NO_DAMAGE = frozenset({"tail", "repaired"})
 """Kinds of findings that leave a directory sound."""
@@ -46,7 +47,7 @@ def verify(reader: Reader) -> list[Problem]:
         absent = range(segment.number(first), max(known.last, known.first) + 1)
         ends = [segment.name(number) for number in absent if number not in numbers]
         problems += [Problem(file, 0, "missing", "the file is not there") for file in ends]
-    identity = _owner(reader, newest, numbers)
+    identity = _owner(Patient(reader), newest, numbers)
     problems += map(_of_snapshot, snapshot.check(reader, None if identity is None else identity.cell))
     if identity is None:
         return problems + [Problem(segment.name(number), 0, "opening", "no intact opening block stands at the start") for number in numbers]
@@ -61,7 +62,8 @@ def verify(reader: Reader) -> list[Problem]:
 
 def _of_copies(problem: Problem, other: bool) -> Problem:
     """Damage of a promise copy, and what becomes of it."""
-    mends = "the next start writes it anew from the other copy" if other else "nothing mends it: this replica's state is lost"
+    lost = "the disk failed, and a start says so" if problem.kind == UNREADABLE else "nothing mends it: this replica's state is lost"
+    mends = "the next start writes it anew from the other copy" if other else lost
     return problem._replace(detail=f"{problem.detail}; {mends}")
 
 
@@ -87,6 +89,8 @@ def _told(damage: Damage) -> Problem:
 def _fatal(problem: Problem) -> Problem:
     """Damage that a start refuses."""
     mends = "nobody can tell what stood from here on: this replica's state is lost, and it comes back as a new member"
+    if problem.kind == UNREADABLE:
+        mends = "a start says that the disk failed: if it never gives this back, the replica comes back as a new member"
     return problem if problem.kind in {"cell", "version", "order"} else problem._replace(detail=f"{problem.detail}; {mends}")
 
 

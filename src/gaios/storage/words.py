@@ -10,7 +10,10 @@ subset of its sectors of 512 bytes may have reached the disk, each whole. `Creat
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from gaios.errors import StateDamaged, TooOld
+from gaios.errors import DiskFailed, StateDamaged, TooOld
+
+UNREADABLE = "unreadable"
+"""The kind of what the disk does not give back at all."""
 
 
 class Identity(NamedTuple):
@@ -48,7 +51,11 @@ class Reader(Protocol):
         ...
 
     def read(self, name: str, offset: int, length: int) -> bytes:
-        """These bytes of a file; fewer where it ends before."""
+        """These bytes of a file; fewer where it ends before.
+
+        Raises:
+            StateDamaged: of kind `UNREADABLE`: the disk does not give one of them back.
+        """
         ...
 
 
@@ -105,8 +112,13 @@ class Problem(NamedTuple):
     detail: str
 
 
-def refusal(problem: Problem) -> StateDamaged | TooOld:
-    """The error with which a replica refuses to start: what is intact and of another format was written by a newer version."""
+def refusal(problem: Problem) -> StateDamaged | TooOld | DiskFailed:
+    """The error with which a replica refuses to start: what is intact and of another format was written by a newer version.
+
+    What the disk does not give back may be there: it is a disk that failed, and no lost state.
+    """
+    if problem.kind == UNREADABLE:
+        return DiskFailed(file=problem.file, operation="read", reason=f"{problem.detail} (byte {problem.offset})")
     if problem.kind == "version":
         return TooOld(what=problem.file, reason=problem.detail)
     return StateDamaged(file=problem.file, offset=problem.offset, kind=problem.kind, detail=problem.detail)
