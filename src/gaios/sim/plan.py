@@ -106,6 +106,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """How long safety mode lasts."""
     recovery_ns: int = 15 * S
     """After faults stop, everything must work by then.  [PML §6.3]"""
+    under_load: bool = False
+    """Clients go on while the cell recovers, and every replica must come to follow the master all the same.  [SAFETY 9]"""
     final_operations: int = 3
     """Of each client, in liveness mode."""
 

@@ -2,8 +2,8 @@
 
 Rule 1. A run is a function of its seed and its options: the same trace hash every time, on every machine.
 Rule 2. In safety mode anything may fail, and nothing may be wrong; where a plan says that faults leave a majority alone, operations succeed
-all the same. Then faults stop; within the plan's recovery time a master serves, and
-from then on every operation must succeed, and all replicas come to one state.
+all the same. Then faults stop; within the plan's recovery time, in which clients rest unless it says that they do not, a master serves,
+and from then on every operation must succeed, and all replicas come to one state.
 """
 
 import gc
@@ -39,6 +39,10 @@ from gaios.sim.world import World
 AVAILABILITY = "availability"
 CONVERGE_NS = 30 * S
 """After the last operation, every replica has the same state by then."""
+LOOK_NS = 50 * MS
+"""How often it is looked who follows the master, under load."""
+ENDLESS = 1 << 40
+"""Operations: more than any run gets to."""
 
 
 class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,9 +200,11 @@ def _liveness(world: World, plan: Plan, cell: Cell, workload: Workload, work: Wo
     cell.rest()
     world.note("faults stop")
     workload.remaining = 0
+    if plan.under_load:
+        workload.again(ENDLESS, plan.deadline_ns, plan.think_ns)
     work.rest()
-    world.run(world.now_ns + plan.recovery_ns)
-    found: list[Violation] = []
+    found = _recover(world, plan, cell)
+    workload.remaining = 0
     if not any(seat.is_serving for seat in cell.seats.values()):
         found.append(Violation(LIVENESS, f"no master serves {plan.recovery_ns // MS} ms after faults stopped"))
     world.run(world.now_ns + 10 * plan.deadline_ns, stop=lambda: workload.open == 0)
@@ -219,6 +225,24 @@ def _liveness(world: World, plan: Plan, cell: Cell, workload: Workload, work: Wo
     found += _level(plan, cell)
     world.run(world.now_ns + S)
     return found
+
+
+def _recover(world: World, plan: Plan, cell: Cell) -> list[Violation]:
+    """Let the recovery time pass: under load every replica that is up must follow a master at some time in its second half.
+
+    One that has promised a newer ballot than the master's accepts nothing of it: the cell bears one failure less.  [SAFETY 9]
+    """
+    half_ns = plan.recovery_ns // 2
+    world.run(world.now_ns + plan.recovery_ns - half_ns)
+    aside = {seat.replica for seat in cell.seats.values() if plan.under_load and not (seat.is_lost or cell.is_forlorn(seat))}
+    end_ns = world.now_ns + half_ns
+    while aside and world.now_ns < end_ns:
+        world.run(min(end_ns, world.now_ns + LOOK_NS))
+        ballots = {seat.replica: seat.node.replica.ballot for seat in cell.seats.values() if seat.node is not None}
+        newest = max((ballots[seat.replica] for seat in cell.seats.values() if seat.is_serving), default=-1)
+        aside -= {replica for replica, ballot in ballots.items() if ballot == newest}
+    world.run(end_ns)
+    return [Violation(LIVENESS, f"replica {replica} followed no master for {half_ns // MS} ms under load") for replica in sorted(aside)]
 
 
 def _level(plan: Plan, cell: Cell) -> list[Violation]:

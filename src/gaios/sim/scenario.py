@@ -1,7 +1,7 @@
 """Scenarios: what a run is made of, as a data file in TOML, for the simulator and for benchmarks.
 
     description = "…"
-    [plan]        replicas, turn_us, segment_bytes, makes_spares, available, safety_s, recovery_s, final_operations
+    [plan]        replicas, turn_us, segment_bytes, makes_spares, available, under_load, safety_s, recovery_s, final_operations
     [workload]    clients, operations, keys, value_bytes, think_ms, burst, deadline_ms, watchers, compacts; [workload.mix] put, get, cas, …
     [options] [bounds] [limits]                                      as the replica's own; their names are in `log.Options` and so on
     [faults.disk] [faults.network] [faults.process] [faults.client] [faults.store]              as in faults.py
@@ -34,7 +34,7 @@ from gaios.storage import SEGMENT_BYTES_MIN
 SHIPPED = Path(__file__).with_name("scenarios")
 """Those that come with gaios, one file each."""
 _UNITS = {"_s": 1_000_000_000, "_ms": 1_000_000, "_us": 1_000}
-_PLAN = ("replicas", "turn_ns", "segment_bytes", "makes_spares", "available", "safety_ns", "recovery_ns", "final_operations")
+_PLAN = ("replicas", "turn_ns", "segment_bytes", "makes_spares", "available", "under_load", "safety_ns", "recovery_ns", "final_operations")
 _WORKLOAD = ("clients", "operations", "keys", "value_bytes", "think_ns", "burst", "deadline_ns", "watchers", "compacts", "mix")
 _CLOCKS = ("drift_ppm", "drifts_ppm")
 _FAULTS: dict[str, type[msgspec.Struct]] = {field.name: type(field.default) for field in fields(Faults) if field.name != "drift_ppm"}

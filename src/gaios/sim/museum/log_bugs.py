@@ -7,10 +7,13 @@ from gaios.entry import batch_time_ms
 from gaios.log import Answer, Replica, Status, steps
 from gaios.log.applier import Applier, extend
 from gaios.log.catchup import Catchup
+from gaios.log.codec import Message
+from gaios.log.hearing import Hearing
 from gaios.log.queue import Queue
 from gaios.log.reign import Reign
 from gaios.log.sessions import Session, Sessions
 from gaios.log.steps import FAR, Steps
+from gaios.paxos import core
 from gaios.sim.museum.exhibit import Exhibit, method, scenario, together
 
 
@@ -145,6 +148,17 @@ def _denies(sound: Callable[..., Any]) -> Callable[..., Any]:
     return end
 
 
+def _learns_for_ever(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """We had it: each value that a candidate learns is a step forward, also where another reign chose it."""
+
+    def note(self: Hearing, now: int, member: int, message: Message, *, fired: bool) -> None:
+        sound(self, now, member, message, fired=fired)
+        if message[0] == core.CHOSEN and fired and self._is_candidate:
+            self._election.extend(now)
+
+    return note
+
+
 EXHIBITS = [
     Exhibit(
         "promise not persisted",
@@ -251,6 +265,14 @@ EXHIBITS = [
         method(Steps, "restore", _reports_alone),
         ("durability", "agreement"),
         scenario("torn-heads"),
+    ),
+    Exhibit(
+        "a candidate without a majority goes on while it learns",
+        "log",
+        "SAFETY 9",
+        method(Hearing, "_note", _learns_for_ever),
+        ("liveness",),
+        scenario("loaded-candidates"),
     ),
     Exhibit(
         "a wait for the crowd outlives its reign",
