@@ -334,3 +334,12 @@ def test_a_quarantine_is_over_only_when_both_places_say_so() -> None:
     assert recover_damaged(doubted, [accept(1), mark(1, 1), said], []).quarantine == why
     assert recover_damaged(COPIES, [accept(1), mark(1, 1), said], []).quarantine == why
     assert recover_damaged(COPIES, [accept(1), said, (RecordKind.QUARANTINE, 2, 0, b"")], []).quarantine == b""
+
+
+@pytest.mark.parametrize("lost", [0, 3])
+def test_a_damaged_state_record_is_a_creations_only_if_nothing_was_lost_before_it(lost: int) -> None:
+    """[SAFETY 7, 15] The file before it may be gone: then its log begins nowhere behind it, and no snapshot is to be looked for."""
+    places = [Rotten(0, PLACE, None, lost), Rotten(0, (2, 80, 200), (RecordKind.STATE, 2, BALLOT), 1)]
+    found = recover_damaged(COPIES, [mark(2, 3), accept(4), mark(3, 4)], places)
+    assert found.truncated == (0 if lost else 2)
+    assert set(found.faulty) == ({1, 2, 3} if lost else {3})

@@ -198,7 +198,8 @@ def _fold_around(found: Recovered, records: list[Record], rotten: Sequence[Rotte
             if each is not None:
                 if each.lost and (each.record is None or each.record[0] in (RecordKind.BOOT, _STATE)):
                     found.forgot_boots = True
-                hole = _hole(each, index, found, begins_later=begins_later)
+                is_beginning = not each.at and not any(before.lost for before in rotten[:index])
+                hole = _hole(each, index, found, begins_later=begins_later, is_beginning=is_beginning)
                 hole.is_first = not each.at and each.record is None and each.lost > (0 if begins_later else 1)
                 holes.add(hole)
                 top = max(top, each.record[1] if each.record is not None and each.record[0] == _ACCEPT else 0)
@@ -217,7 +218,7 @@ def _check_beginning(holes: _Holes, directory: str) -> None:
         raise StateDamaged(file=directory, offset=start, kind="state", detail=detail)
 
 
-def _hole(rotten: Rotten, number: int, found: Recovered, *, begins_later: bool) -> _Hole:
+def _hole(rotten: Rotten, number: int, found: Recovered, *, begins_later: bool, is_beginning: bool) -> _Hole:
     """What may have stood there; what an intact header says is taken up."""
     hole = _Hole(rotten, number, found.chosen)
     if rotten.record is None:
@@ -240,7 +241,7 @@ def _hole(rotten: Rotten, number: int, found: Recovered, *, begins_later: bool) 
         found.chosen, found.promised = max(found.chosen, slot), max(found.promised, ballot)
         if not rotten.at and begins_later:  # the records that it was made from are not in this log
             hole.slots, hole.low = None, found.chosen
-        elif not rotten.at:  # a creation wrote it: there is nothing before what it calls chosen
+        elif is_beginning:  # a creation wrote it: there is nothing before what it calls chosen
             found.truncated = slot
     return hole
 

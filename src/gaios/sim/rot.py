@@ -10,7 +10,7 @@ Rule 3. The last two batches that a log holds stay as they are: what no record b
 write by nobody (SAFETY 7 has that case). Nor is the record that a log begins with, wholly: what it told may stand nowhere else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 
 from gaios.log import RecordKind
@@ -121,7 +121,7 @@ class Rot:
                 if was != now:
                     seat.disk.damage(file, place, was ^ now)
             self._note(seat, file, header.offset)
-        elif header.kind != RecordKind.ACCEPT or self._may_lose(seat, range(header.slot, header.slot + 1)):
+        elif header.kind != RecordKind.ACCEPT or self._may_lose(seat, [header.slot]):
             payload = header.length > 0 and self._dice.chance(0.6)
             self._world.count("a record's payload rotted" if payload else "a record's header rotted")
             start, length = (header.offset + HEADER_BYTES, header.length) if payload else (header.offset, HEADER_BYTES)
@@ -177,7 +177,7 @@ class Rot:
             return durable.read(segment.name(other.segment), other.offset, len(there))
         return self._dice.bytes(HEADER_BYTES) + there[HEADER_BYTES:]
 
-    def _may_lose(self, seat: Place, doubt: range) -> bool:
+    def _may_lose(self, seat: Place, doubt: Collection[int]) -> bool:
         """Whether nobody else lost any of these; then they are lost here."""
         if any(self._hit.get(slot, seat.replica) != seat.replica for slot in doubt):
             return False
@@ -205,15 +205,20 @@ def _read(durable: Durable, identity: Identity) -> _Log:
     return _Log(found, max((header.batch for header in found), default=0))
 
 
-def _doubt(headers: Sequence[Header], first: int, last: int) -> range | None:
-    """The slots that may have stood in these records, for whoever knows the others only; None where not all are known to be chosen."""
+def _doubt(headers: Sequence[Header], first: int, last: int) -> set[int] | None:
+    """The slots that may have stood in these records, for whoever knows the others only; None where not all are known to be chosen.
+
+    Repair writes a slot anew behind marks far above it: those that stand there are in doubt whatever the marks say.
+    """
     low = max((header.slot for header in headers[:first] if header.kind in _MARKS), default=0)
     behind = [header for header in headers[last + 1 :] if header.kind in _MARKS]
     if not behind:
         return None
     mark = behind[0]
     high = mark.slot if mark.kind == RecordKind.STATE else mark.ballot or mark.slot + WINDOW
-    return range(low + 1, high + 1) if sum(header.slot >= high for header in behind) >= 2 else None
+    if sum(header.slot >= high for header in behind) < 2:
+        return None
+    return {*range(low + 1, high + 1), *(header.slot for header in headers[first : last + 1] if header.kind == RecordKind.ACCEPT)}
 
 
 def _over_others(headers: Sequence[Header], among: Sequence[int]) -> list[int]:
