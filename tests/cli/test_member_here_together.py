@@ -55,6 +55,7 @@ def test_what_was_cut_short_goes_on_and_nobody_comes_or_goes_twice(place: Place)
     assert again(place, "add") == {1: 1, 2: 2, 3: 3, 4: 4}
     killed(place, "replace", "3", where="gaios.cli.member_here.end")  # it votes by then
     assert again(place, "replace", "3") == {1: 1, 2: 2, 3: 5, 4: 4}
+    assert again(place, "replace", "3", "--member", "3") == {1: 1, 2: 2, 3: 5, 4: 4}, "member 3 has gone, and its successor stays"
     killed(place, "replace", "3", where="gaios.cli.member_here.enter")
     assert again(place, "replace", "3") == {1: 1, 2: 2, 3: 6, 4: 4}
     killed(place, "remove", "4", where="gaios.cli.member_here.leave")

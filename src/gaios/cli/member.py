@@ -128,15 +128,14 @@ async def replace(
 ) -> int:
     """Put a new member in the place of one whose disk is lost, or that is to go: one step of the log, which any master finishes.
 
-    With --member it may be given again until it was heard that it is done: nobody is replaced twice. With --dir it may be anyway.
+    With --member it may be given again until it was heard that it is done: nobody is replaced twice. With --dir it may be anyway, as long
+    as nobody else gives it, too.
     """
     here = _local(dir_)
-    if here is not None and member is not None:
-        raise ConfigurationError(reason="the cell's directory remembers which member is to go", hint="leave --member away, or --dir")
     _check_addresses(here, address, peer, admin)
     async with connected_to(_where(client, here)) as connected:
         if here is not None:
-            await _replace_here(connected, here, replica, client)
+            await _replace_here(connected, here, replica, member, client)
             return exits.DONE
         where = {"client": "", "peer": peer or "", "admin": admin or ""} if address is None else _addresses(address, peer, admin)
         _invite(
@@ -221,13 +220,20 @@ async def _add_here(connected: "Cell", here: "LocalCell", replica: int | None, c
     await _arrive(connected, here, change, client, "enter")
 
 
-async def _replace_here(connected: "Cell", here: "LocalCell", replica: int, client: Client) -> None:
-    """A new replica in the place of a local cell's, or the one whose coming was cut short."""
+async def _replace_here(connected: "Cell", here: "LocalCell", replica: int, old: int | None, client: Client) -> None:
+    """A new replica in the place of a local cell's, or the one whose coming was cut short; with `old`, of this member alone."""
     from gaios.cli import member_here
 
     known = await connected.members()
     there = known.at(replica)
-    step = member_here.next_step(here, there)
+    step = member_here.next_step(here, there) if old is None else member_here.next_step_without(here, there, old)
+    if step is None:
+        output.write_answer(
+            {"config": known.number, "replica": replica, "member": there.member},
+            f"member {there.member} (replica {replica}) is in that place already: that was done before",
+            json=client.json,
+        )
+        return
     if step != "ask":
         await _arrive(connected, here, member_here.present(known, replica), client, step)
         return
