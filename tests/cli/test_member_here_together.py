@@ -89,5 +89,9 @@ def test_an_addition_beside_a_supervisor_that_is_paused_says_what_was_done(place
     assert "member 4 (replica 4) is a member: configuration 1 is chosen; what it needs on this machine is not" in told.error["message"]
     assert "kill -9" in told.error["hint"]
     os.kill(paused, signal.SIGKILL)
+    until = time.monotonic() + PATIENCE_S
+    while control.is_supervised(cell):  # who was killed holds its lock until the kernel has taken it away
+        assert time.monotonic() < until
+        time.sleep(0.01)
     assert place.run("up", "--dir", str(place.dir), "--detach").code == 0
     assert again(place, "add") == {1: 1, 2: 2, 3: 3, 4: 4}
