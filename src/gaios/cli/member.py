@@ -17,7 +17,7 @@ from gaios.cli import exits, output
 from gaios.cli.connect import cell as connected_to
 from gaios.cli.local import the_cell_in
 from gaios.cli.parameters import CLIENT, ENDPOINTS_DEFAULT, Client, Folder, Text, whole
-from gaios.errors import ConfigurationError, Error, InvalidCommand, Unknown
+from gaios.errors import ConfigurationError, Error, InvalidCommand, Unavailable, Unknown
 from gaios.server.config import REPLICAS_MAX
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ async def remove(replica: Replica, /, *, dir_: Dir = None, client: Client = CLIE
             raise
         if here is not None:
             await _settled(connected, change, client.timeout)
-            await asyncio.to_thread(member_here.leave, here, replica)
+            await _here(change, "was removed", member_here.leave, here, replica)
     output.write_answer(
         {"config": change.number, "replica": replica, "member": change.member},
         f"member {change.member} (replica {replica}) is removed: configuration {change.number}",
@@ -273,7 +273,7 @@ async def _arrive(connected: "Cell", here: "LocalCell", change: "Change", client
     if step == "enter":
         await _settled(connected, change, client.timeout)
     if step != "done":
-        await asyncio.to_thread(member_here.enter, here, change)
+        await _here(change, "is a member", member_here.enter, here, change)
     await _votes(connected, change, client.timeout)
     member_here.end(here, change.replica)
     finished = "; what was cut short is finished: give the command again to begin another change" if step == "done" else ""
@@ -282,6 +282,17 @@ async def _arrive(connected: "Cell", here: "LocalCell", change: "Change", client
         f"member {change.member} (replica {change.replica}) votes{finished}",
         json=client.json,
     )
+
+
+async def _here(change: "Change", done: str, do: Callable[..., None], *arguments: object) -> None:
+    """What follows a change on this machine. Where a supervisor does not answer, it is not the change that was not made.  [SAFETY 20]"""
+    try:
+        await asyncio.to_thread(do, *arguments)
+    except Unavailable as error:
+        what = f"member {change.member} (replica {change.replica}) {done}: configuration {change.number} is chosen"
+        unknown = Unknown(reason=f"{what}; what it needs on this machine is not done: {error}")
+        unknown.hint = f"{error.hint}; then give the command again: it goes on"
+        raise unknown from None
 
 
 async def _settled(connected: "Cell", change: "Change", within_s: float) -> None:
