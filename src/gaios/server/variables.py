@@ -1,7 +1,7 @@
 """Variables that look like ours and are none: a misspelt setting is told of, not passed over.  [INTERFACE `up`, `serve`]
 
-It is a warning, not an error as for a flag or a key of the file. An environment is shared: after a roll-back it has what only the version
-behind knows, a supervisor hands on all of its own, and Kubernetes gives every pod beside a service called `gaios` a dozen variables
+It is a warning, not an error as for a flag or a key of the file. An environment is shared: after a roll-back it has what only the newer
+version reads, a supervisor hands on all of its own, and Kubernetes gives every pod beside a service called `gaios` a dozen variables
 such as GAIOS_SERVICE_HOST. A replica that refused to start for one of them would be down for nothing.
 """
 
@@ -10,12 +10,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from gaios.server.config import ENVIRONMENT, KEYS
-from gaios.server.replacing import VARIABLE
 
 KNOWN: Final = (
     *(ENVIRONMENT + key.upper() for key in KEYS),
-    VARIABLE,
-    *(f"{ENVIRONMENT}{name}" for name in ("CONFIG", "DEBUG", "ENDPOINTS", "PORT", "SEQUENCER")),
+    *(f"{ENVIRONMENT}{name}" for name in ("CONFIG", "DEBUG", "ENDPOINTS", "PORT", "REPLACE_LOST_S", "SEQUENCER")),
 )
 """What replicas, their supervisor, the commands and `make up` read, and what `gaios lock` sets."""
 
