@@ -8,7 +8,8 @@ Rule 3. Behind damage the log goes on with the next intact record. The damage is
 else as many as the numbers of its neighbours tell. If nothing intact follows, or what is there was never ours, a start refuses the log.
 Rule 4. Damage behind which its segment has nothing intact goes through the segment's end, whatever stands there: what was lost may be zeros
 now. Were its place shorter, a record that repaired something beside it would pass for its own.
-Rule 5. What the disk does not give back is damage, and never an unfinished write. Where it makes the log refused, the disk failed.
+Rule 5. What the disk does not give back is damage, and never an unfinished write; nor is what rotted before it, for what would prove that
+it was synced may stand there. Where it makes the log refused, the disk failed.
 
 One case remains that nobody can tell from this directory alone: the last batch was synced, no mark of it reached the disk, and then
 it rotted. It is cut, and the replica's log ends before what its peers remember of its acknowledgements.  [SAFETY 3]
@@ -252,6 +253,8 @@ class _Scanner:
         elif self.known.batch >= tail.next_batch:
             ends = f"the log ends with batch {tail.batch}, but the promise copies say that batch {self.known.batch} was synced"
             self.reason = f"; {ends}"
+        elif self._is_hidden(fault, data, index):
+            self.reason = "; what may prove that it was synced cannot be read"
         return bool(self.reason) or fault.certain
 
     def _evidence(self, fault: Fault, data: bytes, batch: int, index: int) -> int:
@@ -269,6 +272,14 @@ class _Scanner:
             else:
                 found = next((header.batch for header in record.following(rest, 0, self.crc_seed, later) if header.batch > batch), 0)
         return found
+
+    def _is_hidden(self, fault: Fault, data: bytes, index: int) -> bool:
+        """Whether evidence may stand in what the disk does not give back: not where nothing was written before that, as behind an end."""
+        at, gaps = fault.problem.offset, self.reader.gaps
+        here = next((start for start, end in gaps.get(fault.problem.file, ()) if end > at), 0)
+        if here:
+            return written(data[at:here]) > 0
+        return written(data[at:]) > 0 and any(segment.name(later) in gaps for later in self.numbers[index + 1 :])
 
     def _detail(self, problem: Problem) -> str:
         return problem.detail + (self.reason if problem.kind != "cell" else "")
