@@ -7,7 +7,8 @@ was durable is not there any more: *damage*, which is never cut. Otherwise it is
 Rule 3. Behind damage the log goes on with the next intact record. The damage is one record, if its header is intact but for a bit, and
 else as many as the numbers of its neighbours tell. If nothing intact follows, or what is there was never ours, a start refuses the log.
 Rule 4. Damage behind which its segment has nothing intact goes through the segment's end, whatever stands there: what was lost may be zeros
-now. Were its place shorter, a record that repaired something beside it would pass for its own.
+now. Were its place shorter, a record that repaired something beside it would pass for its own. So is the end of a segment behind which
+no intact opening block tells where it was: what is lost of it may be zeros, and is counted with what stood behind.
 Rule 5. What the disk does not give back is damage, and never an unfinished write; nor is what rotted before it, for what would prove that
 it was synced may stand there. Where it makes the log refused, the disk failed.
 
@@ -123,6 +124,7 @@ class _Scanner:
         previous = self.known.first - 1
         for index, number in enumerate(self.numbers):
             for absent in range(previous + 1, number):
+                self._note_end()
                 self._note(Damage(absent, 0, SEGMENT_BYTES_MAX, "missing", "the file is not there", self.position()), is_open=True)
             previous = number
             if not self._segment(index, number):
@@ -191,13 +193,14 @@ class _Scanner:
             return False
         if problem.kind == "missing" and opening is not None:
             if not any(damage >= self.counted for damage in self.open):
-                before = self.found.tail
-                self._note(Damage(before.segment, before.offset, SEGMENT_BYTES_MAX, "missing", problem.detail, position), is_open=True)
+                self._note_end(problem.detail)
             self._count(opening.sequence - inside.sequence)
             inside.enter(opening)
             return True
         behind = self._behind(data, 0, number, inside)
         end = behind.offset if behind is not None else SEGMENT_BYTES_MAX
+        if behind is None or behind.sequence > inside.sequence + 1:
+            self._note_end()
         self._note(Damage(number, 0, end, problem.kind, self._detail(problem), position), is_open=True)
         if behind is None:
             return False
@@ -283,6 +286,13 @@ class _Scanner:
 
     def _detail(self, problem: Problem) -> str:
         return problem.detail + (self.reason if problem.kind != "cell" else "")
+
+    def _note_end(self, detail: str = "no intact opening block stands behind it, to tell with which record it ended") -> None:
+        """The end of the segment before may be lost, too (rule 4)."""
+        before = self.found.tail
+        damage = Damage(before.segment, before.offset, SEGMENT_BYTES_MAX, "missing", detail, self.position())
+        if before.segment and all(each.place != damage.place for each in self.found.damaged):
+            self._note(damage, is_open=True)
 
     def _note(self, damage: Damage, *, is_open: bool = False) -> None:
         if is_open:
