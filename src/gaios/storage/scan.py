@@ -199,7 +199,8 @@ class _Scanner:
             return True
         behind = self._behind(data, 0, number, inside)
         end = behind.offset if behind is not None else SEGMENT_BYTES_MAX
-        if behind is None or behind.sequence > inside.sequence + 1:
+        told = opening is not None and (opening.segment, opening.sequence, opening.chain) == (number, inside.sequence, inside.chain)
+        if not told and (behind is None or behind.sequence > inside.sequence + 1):
             self._note_end()
         self._note(Damage(number, 0, end, problem.kind, self._detail(problem), position), is_open=True)
         if behind is None:
