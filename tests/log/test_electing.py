@@ -118,3 +118,25 @@ def test_who_lost_a_chosen_value_that_nobody_supplies_promises_and_polls_no_more
     first.replica.receive(cell.now, 3, 1, cell.nodes[3].nonce(1), [(core.PREPARE, 1_000 * 65_536 + 3, 0, 0)])
     cell.run(5_000)
     assert (first.replica.polls, first.replica.ballot) == (polls, ballot)
+
+
+def test_who_lost_a_chosen_value_promises_those_who_know_what_it_knows() -> None:
+    """[SAFETY 6] A promise binds them to nothing then: with a third one dead they are all that there is, whether they supply it or not."""
+    cell = Cell(3)
+    first = cell.nodes[1]
+    cell.cut = lambda me, _to, message: message[0] == POLL and me != 1
+    assert cell.elect() is first
+    client = Client(cell, first)
+    slot = cell.submit(first, client.command(b"x")).slot
+    cell.run(2_000)
+    cell.nodes[3].up = False
+    first.rotten = [slot]
+    first.replica.retire(cell.now)
+    first.records.append(first.replica.state_record())
+    first.start()
+    cell.cut = lambda me, _to, message: message[0] == core.CHOSEN or (message[0] == POLL and me == 2)
+    cell.run(5_000)
+    assert first.replica.is_stranded
+    cell.cut = lambda _me, _to, message: message[0] == core.CHOSEN
+    assert cell.elect(20_000) is cell.nodes[2]
+    assert cell.submit(cell.nodes[2], client.command(b"y")).status == Status.DONE

@@ -1,5 +1,7 @@
 """What is kept of a wrong state: whole, bounded, and never in anybody's way."""
 
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,6 +64,25 @@ def test_what_cannot_be_kept_is_said_and_harms_nobody(tmp_path: Path) -> None:
     (tmp_path / "full").write_bytes(b"")
     ((event, _),) = keep(tmp_path / "full", found())
     assert event == "evidence_not_kept"
+
+
+def test_what_was_not_kept_takes_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It shares the disk with the log: a part of it that a full disk, or a killed process, left would keep that full."""
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        ((event, why),) = keep(tmp_path, found())
+    assert event == "evidence_not_kept"
+    assert "No space left" in why
+    assert list((tmp_path / "evidence").iterdir()) == []
+    (tmp_path / "evidence" / "slot-6-boot-1-1.evidence.new").write_bytes(b"begun")
+    for number in range(evidence.FILES_MAX):
+        keep(tmp_path, found(f"slot-{number}-boot-2-1"))
+    assert len(list((tmp_path / "evidence").iterdir())) == evidence.FILES_MAX
+    assert not list((tmp_path / "evidence").glob("*.new"))
 
 
 @pytest.mark.parametrize("damage", [0, 9, 13, 30, -1])

@@ -338,7 +338,8 @@ def test_a_missing_segment_that_others_follow_is_damage(number: int) -> None:
     memory, life = lived(8)
     del memory.files[f"wal/{number:08d}.wal"]
     recovered = Journal.open(ME, memory)[1]
-    (damage,) = recovered.damaged
+    *before, damage = recovered.damaged
+    assert [each.segment for each in before] == list(range(1, number)), "nothing tells where the one before ended"
     assert damage[:4] == (number, 0, SEGMENT_BYTES_MAX, "missing")
     assert accounted(recovered, life.written) > 0
     assert 0 < damage.lost < len(life.written) + 20
@@ -373,8 +374,33 @@ def test_a_missing_segment_is_not_one_whose_beginning_was_repaired() -> None:
         memory.execute(journal.batch(None, [value(slot)], lambda: STATE))
     memory.execute(journal.batch(None, [Record(REPAIR, 0, 0, encode_places([(2, 0, OPENING_BYTES)]))], lambda: STATE))
     del memory.files["wal/00000002.wal"]
-    (damage,) = Journal.open(ME, memory)[1].damaged
-    assert not damage.is_repaired
+    assert not any(damage.is_repaired for damage in Journal.open(ME, memory)[1].damaged)
+
+
+@pytest.mark.parametrize("how", ["zeros", "gone", "rotten opening"])
+def test_a_segment_that_was_repaired_does_not_stand_for_the_end_of_the_one_before(how: str) -> None:
+    """[SAFETY 7, 15] Nothing behind that end tells any more where it was, and how many records stood there is counted with the other's."""
+    memory = fresh()
+    journal = started(memory)
+    for slot in range(1, 40):
+        memory.execute(journal.batch(None, [value(slot)], lambda: STATE))
+    data = memory.files["wal/00000003.wal"].current
+    if how == "gone":
+        del memory.files["wal/00000003.wal"]
+    elif how == "zeros":
+        data[:] = bytes(len(data))
+    else:
+        data[: OPENING_BYTES + HEADER_BYTES] = b"x" * (OPENING_BYTES + HEADER_BYTES)
+    journal, found = Journal.open(ME, memory, indexed={VALUE})
+    memory.execute(found.operations)
+    repaired = [damage.place for damage in found.damaged]
+    memory.execute(journal.batch(None, [Record(REPAIR, 0, 0, encode_places(repaired))], lambda: STATE))
+    assert all(damage.is_repaired for damage in Journal.open(ME, memory)[1].damaged)
+    last = [where for slot in range(1, 40) if (where := journal.locate(VALUE, slot)) and where.segment == 2][-1]
+    data = memory.files[last.file].current
+    data[last.offset :] = bytes(len(data) - last.offset)
+    damaged = Journal.open(ME, memory)[1].damaged
+    assert [damage.start for damage in damaged if not damage.is_repaired] == [last.offset]
 
 
 def test_a_missing_newest_segment_is_noticed_by_the_copies() -> None:

@@ -24,6 +24,7 @@ from gaios.storage import (
 from gaios.storage.copies import NAMES, Copy, load
 from gaios.storage.disk import Directory, Disk, verify_directory
 from gaios.storage.patient import FAILURES_MAX, Patient
+from gaios.storage.record import HEADER_BYTES
 from gaios.storage.segment import OPENING_BYTES, SEGMENT_BYTES_MIN, name
 from tests.storage.memory import ME, Memory
 
@@ -141,6 +142,36 @@ def test_an_end_that_cannot_be_read_is_a_failed_disk_and_is_never_cut() -> None:
     disk.gone.clear()
     found = start(disk)[1]
     assert slots(found)[-1] == 21
+
+
+@pytest.mark.parametrize("spoilt", ["header", "payload"])
+def test_what_rotted_before_an_end_that_cannot_be_read_is_never_cut(spoilt: str) -> None:
+    """What would prove that it was synced is what the disk does not give back."""
+    disk = disk_with(12)
+    journal, _ = start(disk)
+    for number in (13, 14, 15):
+        disk.execute(journal.batch(None, [Record(KIND, number, 7, b"acknowledged" * 3)], state))
+    rotten, unreadable = journal.locate(KIND, 13), journal.locate(KIND, 14)
+    assert rotten is not None
+    assert unreadable is not None
+    disk.files[rotten.file].current[rotten.offset + (4 if spoilt == "header" else HEADER_BYTES + 8)] ^= 255
+    disk.gone[unreadable.file] = [(unreadable.offset, disk.size(unreadable.file))]
+    with pytest.raises(DiskFailed, match=rotten.file):
+        Journal.open(ME, disk, segment_bytes=SEGMENT_BYTES_MIN)
+    disk.gone.clear()
+    found = start(disk)[1]
+    assert slots(found)[-2:] == [14, 15]
+
+
+def test_what_cannot_be_read_where_nothing_was_written_yet_stops_no_start() -> None:
+    """An end of zeros is one, whatever stands far behind it."""
+    disk = disk_with(17)
+    journal, _ = start(disk)
+    place = journal.locate(KIND, 17)
+    assert place is not None
+    size = disk.size(place.file)
+    disk.gone[place.file] = [(size - 1, size)]
+    assert slots(start(disk)[1])[-1] == 17
 
 
 @pytest.mark.parametrize("which", [0, 1])

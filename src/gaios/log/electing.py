@@ -6,7 +6,8 @@ it is an older copy.
 Rule 2. A master that cannot work, or that others would do better than, gives its lease back. Before, it proposes nothing new and lets what
 is in flight end, so that nobody is left in doubt.
 Rule 3. Who lost a chosen value that no peer supplies keeps back: it neither leads nor promises. Those who hold the value may not know that
-it is chosen: a majority of others recovers it, and a promise would bind them to values that nobody supplies. Silence is safe.  [SAFETY 6]
+it is chosen: a majority of others recovers it, and a promise would bind them to values that nobody supplies. Silence is safe. Who is known
+to know them to be chosen needs none of them from here, and is promised.  [SAFETY 6]
 """
 
 from collections import deque
@@ -29,6 +30,7 @@ class Electing(Belonging):
     _leave_by: int
     _proposes: bool
     _boost_after: int
+    _informed: dict[int, int]
 
     def retire(self, now: int) -> None:
         """A master that cannot work, or is about to be stopped, gives its lease back and lets the others go first.  [SAFETY 9]"""
@@ -67,7 +69,8 @@ class Electing(Belonging):
         _, number, promised, chosen = message
         if not (self.boots.is_informed or self.roster.votes(self.me)):
             return  # a learner that does not say how far it is stays one
-        fit = not (self._reign.ballot or self.is_stranded or self._steps.is_silent)
+        self._informed[member] = chosen
+        fit = not (self._reign.ballot or self._keeps_back(member) or self._steps.is_silent)
         yes = now >= self.core.granted_until and fit and self.roster.votes(member)
         if yes:
             self._election.give_way(now, member, self.me)
@@ -78,6 +81,13 @@ class Electing(Belonging):
         self._steps.output.after.extend((member, each) for each in said)
         if self._reign.ballot and promised > self._reign.ballot and now >= self._boost_after:
             self._boost(now)
+
+    def _keeps_back(self, member: int) -> bool:
+        """Whether a promise would bind this member, by what it said when it polled, to values that nobody supplies (rule 3)."""
+        if not self.is_stranded:
+            return False
+        informed, chosen = self._informed.get(member, 0), self.core.chosen
+        return any(informed < slot <= chosen for slot in self.core.faulty)
 
     def _count_poll(self, now: int, member: int, message: Message) -> None:
         _, number, yes, promised, chosen = message

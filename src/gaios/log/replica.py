@@ -111,6 +111,8 @@ class Replica(Hearing):
         self._election = Election(options, nonce, now)
         self._catchup = Catchup(options, roster.peers)
         self.raising = Raising(self._steps, self.applier, self.boots, options, me)
+        self._informed: dict[int, int] = {}
+        """Through which slot each member knew all to be chosen when it polled last."""
         self._master = 0
         """The member whose heartbeat or proposal came last in the promised ballot; 0: none since this replica polled or led."""
         self._resend_due = self._boost_after = self._strays_due = now
@@ -185,7 +187,7 @@ class Replica(Hearing):
             elif self.space.room == Room.NONE and tag in (core.ACCEPT, core.CHOSEN):
                 continue  # it could not be written down: as if it were lost
             else:
-                heard = tag not in _SPEAKS or not (self._steps.is_silent or (tag == core.PREPARE and self.is_stranded))
+                heard = tag not in _SPEAKS or not (self._steps.is_silent or (tag == core.PREPARE and self._keeps_back(member)))
                 self._note(now, member, message, fired=heard and self._steps.take(message, member, now))
         if self.core.chosen == chosen and all(message[0] == core.ACCEPTED for message in messages):
             self.boots.rest(now)  # votes that decide nothing: most do not

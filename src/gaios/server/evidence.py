@@ -5,10 +5,12 @@
 The first piece is msgpack: where it was found, and what everybody came to; the others are the machine's snapshot, chunk by chunk.
 
 Rule 1. It never harms: it is written by a thread of its own, and what cannot be written is said in the log, and that is all.
+Nothing of that stays: it shares the disk with the log.
 Rule 2. It is bounded: the newest `FILES_MAX` are kept, and none is larger than `BYTES_MAX`: it ends with the last chunk that has room.
 Rule 3. A file has its name once it is whole and synced.
 """
 
+import contextlib
 import os
 import struct
 from collections.abc import Callable, Iterable, Iterator
@@ -36,11 +38,11 @@ _PIECE: Final = struct.Struct("<II")
 def keep(where: Path, evidence: Evidence, said: Callable[[str, str], object], *, bytes_max: int = BYTES_MAX) -> None:
     """Write it below a replica's directory; `said` is told an event for the log and its reason or file."""
     path = where / DIRECTORY / (evidence.name + SUFFIX)
+    aside = path.with_name(path.name + ".new")
     try:
         path.parent.mkdir(mode=0o700, exist_ok=True)
         for old in _older(path.parent)[FILES_MAX - 1 :]:
             old.unlink()
-        aside = path.with_name(path.name + ".new")
         descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.writelines(_pieces(evidence, bytes_max))
@@ -48,6 +50,8 @@ def keep(where: Path, evidence: Evidence, said: Callable[[str, str], object], *,
             os.fsync(descriptor)
         aside.replace(path)
     except Exception as error:  # noqa: BLE001 (Rule 1; a snapshot of a broken state may fail in any way)
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
         said("evidence_not_kept", f"{type(error).__name__}: {error}")
     else:
         said("evidence_kept", str(path))
@@ -77,8 +81,8 @@ def read(path: Path) -> tuple[dict[str, Any], Iterator[bytes]]:
 
 
 def _older(directory: Path) -> list[Path]:
-    """Newest first."""
-    return sorted(directory.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    """Newest first, with those that a killed process began and left."""
+    return sorted(directory.glob(f"*{SUFFIX}*"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
 
 
 def _pieces(evidence: Evidence, bytes_max: int) -> Iterable[bytes]:

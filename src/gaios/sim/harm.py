@@ -32,7 +32,10 @@ class Harm:
     def started(self, found: Sequence[Damage | Problem]) -> None:
         """A start found this."""
         self._cut_short = [each.file for each in found if isinstance(each, Problem)]
-        self.in_log("start", [each.place for each in found if isinstance(each, Damage)])
+        places = [each.place for each in found if isinstance(each, Damage)]
+        begun = {place.segment for place in places if not place.start}
+        # Where a segment's beginning is lost the end of the one before may be, for all that a start can tell.
+        self.in_log("start", [each for each in places if each.end != segment.SEGMENT_BYTES_MAX or each.segment + 1 not in begun])
 
     def in_log(self, where: str, places: Iterable[Place], *, may_be_gone: bool = False) -> None:
         """These ranges were called damaged; `may_be_gone`: some time ago."""

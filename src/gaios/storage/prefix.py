@@ -79,10 +79,10 @@ def records_across(reader: Reader, holes: dict[tuple[int, int], Damage]) -> Iter
             yield Hole(None)
             gone -= 1
         is_torn = is_torn or (number - 1, 0) in holes
-        if opening is not None and (fault is None or (is_torn and fault.problem.kind == "missing")):
-            tail.enter(opening)
-        elif (number, 0) in holes:
+        if (number, 0) in holes:
             tail.segment, tail.offset = number, 0
+        elif opening is not None and (fault is None or (is_torn and fault.problem.kind == "missing")):
+            tail.enter(opening)
         else:
             return
         is_torn = False

@@ -7,8 +7,10 @@ was durable is not there any more: *damage*, which is never cut. Otherwise it is
 Rule 3. Behind damage the log goes on with the next intact record. The damage is one record, if its header is intact but for a bit, and
 else as many as the numbers of its neighbours tell. If nothing intact follows, or what is there was never ours, a start refuses the log.
 Rule 4. Damage behind which its segment has nothing intact goes through the segment's end, whatever stands there: what was lost may be zeros
-now. Were its place shorter, a record that repaired something beside it would pass for its own.
-Rule 5. What the disk does not give back is damage, and never an unfinished write. Where it makes the log refused, the disk failed.
+now. Were its place shorter, a record that repaired something beside it would pass for its own. So is the end of a segment behind which
+no intact opening block tells where it was: what is lost of it may be zeros, and is counted with what stood behind.
+Rule 5. What the disk does not give back is damage, and never an unfinished write; nor is what rotted before it, for what would prove that
+it was synced may stand there. Where it makes the log refused, the disk failed.
 
 One case remains that nobody can tell from this directory alone: the last batch was synced, no mark of it reached the disk, and then
 it rotted. It is cut, and the replica's log ends before what its peers remember of its acknowledgements.  [SAFETY 3]
@@ -122,6 +124,7 @@ class _Scanner:
         previous = self.known.first - 1
         for index, number in enumerate(self.numbers):
             for absent in range(previous + 1, number):
+                self._note_end()
                 self._note(Damage(absent, 0, SEGMENT_BYTES_MAX, "missing", "the file is not there", self.position()), is_open=True)
             previous = number
             if not self._segment(index, number):
@@ -190,13 +193,15 @@ class _Scanner:
             return False
         if problem.kind == "missing" and opening is not None:
             if not any(damage >= self.counted for damage in self.open):
-                before = self.found.tail
-                self._note(Damage(before.segment, before.offset, SEGMENT_BYTES_MAX, "missing", problem.detail, position), is_open=True)
+                self._note_end(problem.detail)
             self._count(opening.sequence - inside.sequence)
             inside.enter(opening)
             return True
         behind = self._behind(data, 0, number, inside)
         end = behind.offset if behind is not None else SEGMENT_BYTES_MAX
+        told = opening is not None and (opening.segment, opening.sequence, opening.chain) == (number, inside.sequence, inside.chain)
+        if not told and (behind is None or behind.sequence > inside.sequence + 1):
+            self._note_end()
         self._note(Damage(number, 0, end, problem.kind, self._detail(problem), position), is_open=True)
         if behind is None:
             return False
@@ -252,6 +257,8 @@ class _Scanner:
         elif self.known.batch >= tail.next_batch:
             ends = f"the log ends with batch {tail.batch}, but the promise copies say that batch {self.known.batch} was synced"
             self.reason = f"; {ends}"
+        elif self._is_hidden(fault, data, index):
+            self.reason = "; what may prove that it was synced cannot be read"
         return bool(self.reason) or fault.certain
 
     def _evidence(self, fault: Fault, data: bytes, batch: int, index: int) -> int:
@@ -270,8 +277,23 @@ class _Scanner:
                 found = next((header.batch for header in record.following(rest, 0, self.crc_seed, later) if header.batch > batch), 0)
         return found
 
+    def _is_hidden(self, fault: Fault, data: bytes, index: int) -> bool:
+        """Whether evidence may stand in what the disk does not give back: not where nothing was written before that, as behind an end."""
+        at, gaps = fault.problem.offset, self.reader.gaps
+        here = next((start for start, end in gaps.get(fault.problem.file, ()) if end > at), 0)
+        if here:
+            return written(data[at:here]) > 0
+        return written(data[at:]) > 0 and any(segment.name(later) in gaps for later in self.numbers[index + 1 :])
+
     def _detail(self, problem: Problem) -> str:
         return problem.detail + (self.reason if problem.kind != "cell" else "")
+
+    def _note_end(self, detail: str = "no intact opening block stands behind it, to tell with which record it ended") -> None:
+        """The end of the segment before may be lost, too (rule 4)."""
+        before = self.found.tail
+        damage = Damage(before.segment, before.offset, SEGMENT_BYTES_MAX, "missing", detail, self.position())
+        if before.segment and all(each.place != damage.place for each in self.found.damaged):
+            self._note(damage, is_open=True)
 
     def _note(self, damage: Damage, *, is_open: bool = False) -> None:
         if is_open:
