@@ -97,6 +97,28 @@ def test_a_member_that_runs_elsewhere_is_replaced_and_gets_no_empty_directory(he
         member_here.enter(here, member_here.present(voter, 3))
 
 
+def test_whoever_names_the_old_member_replaces_no_other(here: LocalCell) -> None:
+    """[SAFETY 20] Who came meanwhile stays: by the same change or a person's, here or elsewhere."""
+    now = known(here, FIRST)
+    assert member_here.next_step_without(here, now.at(3), 3) == "ask"
+    assert member_here.next_step_without(here, now.at(3), 4) is None
+    member_here.begin(here, 3, 3)
+    now = with_new(here, FIRST, 3)
+    assert member_here.next_step_without(here, now.at(3), 3) == "enter"
+    here = entered(here, now, 3)
+    assert member_here.next_step_without(here, now.at(3), 3) == "start"
+    now = known(here, now.configuration.promoted(4))
+    assert member_here.next_step_without(here, now.at(3), 3) == "done"
+    assert member_here.next_step_without(here, now.at(3), 4) == "ask", "its own state is lost, and what was cut short is over"
+    member_here.end(here, 3)  # another command was faster
+    assert member_here.next_step_without(here, now.at(3), 3) is None
+    shutil.rmtree(here.replica_dir(3))
+    assert member_here.next_step_without(here, now.at(3), 3) is None
+    assert member_here.next_step_without(here, now.at(3), 4) == "ask"
+    elsewhere = known(here, FIRST.replaced(3, client="127.0.0.1:29900", peer="127.0.0.1:29901", admin="127.0.0.1:29902").promoted(4))
+    assert member_here.next_step_without(here, elsewhere.at(3), 3) is None
+
+
 def test_an_addition_goes_on_with_the_learner_that_it_asked_for(here: LocalCell) -> None:
     member_here.begin(here, 4, 0)
     assert member_here.additions(here) == [4]

@@ -1,5 +1,7 @@
 """Commands that change members are killed half-way and given again: with real processes.  [SAFETY 1, 18]"""
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -8,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from gaios.server import control, local
 from tests.cli.test_end_to_end_together import Place
 from tests.servers import PATIENCE_S
 
@@ -55,6 +58,7 @@ def test_what_was_cut_short_goes_on_and_nobody_comes_or_goes_twice(place: Place)
     assert again(place, "add") == {1: 1, 2: 2, 3: 3, 4: 4}
     killed(place, "replace", "3", where="gaios.cli.member_here.end")  # it votes by then
     assert again(place, "replace", "3") == {1: 1, 2: 2, 3: 5, 4: 4}
+    assert again(place, "replace", "3", "--member", "3") == {1: 1, 2: 2, 3: 5, 4: 4}, "member 3 has gone, and its successor stays"
     killed(place, "replace", "3", where="gaios.cli.member_here.enter")
     assert again(place, "replace", "3") == {1: 1, 2: 2, 3: 6, 4: 4}
     killed(place, "remove", "4", where="gaios.cli.member_here.leave")
@@ -72,3 +76,23 @@ def test_what_was_cut_short_goes_on_and_nobody_comes_or_goes_twice(place: Place)
         "left-replica-4-member-4",
         "left-replica-4-member-7",
     ]
+
+
+def test_an_addition_beside_a_supervisor_that_is_paused_says_what_was_done(place: Place) -> None:
+    """The word Unavailable would say that nothing was.  [SAFETY 20]"""
+    cell = local.find(place.dir)
+    assert cell is not None
+    paused = control.ask(cell, {"do": "state"})["supervisor"]
+    os.kill(paused, signal.SIGSTOP)
+    told = place.run("member", "add", "--dir", str(place.dir), "--timeout", "90", "--json")
+    assert told.code == 3
+    assert told.error["type"] == "Unknown"
+    assert "member 4 (replica 4) is a member: configuration 1 is chosen; what it needs on this machine is not" in told.error["message"]
+    assert "kill -9" in told.error["hint"]
+    os.kill(paused, signal.SIGKILL)
+    until = time.monotonic() + PATIENCE_S
+    while control.is_supervised(cell):  # who was killed holds its lock until the kernel has taken it away
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    assert place.run("up", "--dir", str(place.dir), "--detach").code == 0
+    assert again(place, "add") == {1: 1, 2: 2, 3: 3, 4: 4}

@@ -40,10 +40,12 @@ def test_a_cell_that_keeps_the_database_knows_no_such_commands() -> None:
 
     async def main() -> None:
         async with cell.connect() as client:
-            with pytest.raises(errors.InvalidCommand):
+            with pytest.raises(errors.InvalidCommand, match=r"keeps the database, which knows no 'Deposit': call put, .* given a machine"):
                 await client.submit(Deposit("alice", 5))
-            with pytest.raises(errors.Refused):
+            with pytest.raises(errors.InvalidCommand, match="knows no 'Balance': call put, get"):
                 await client.query(Balance("alice"))
+            with pytest.raises(errors.InvalidCommand, match="not Put; of a cell that keeps the database call put"):
+                await client.submit(gaios.Put("k", "v"))  # type: ignore[arg-type]  # as whoever has no type checker may
 
     cell.run(main())
 

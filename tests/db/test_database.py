@@ -562,3 +562,15 @@ def test_a_full_database_still_takes_what_a_machine_above_must_write(monkeypatch
     with pytest.raises(errors.DatabaseFull):
         database.change({b"\x00gaios/9": b"v" * 400}, CONTEXT)
     assert database.checksum() == before
+
+
+def test_commands_of_other_machines_are_refused_by_name_but_never_answered_anew_by_the_log() -> None:
+    """What stands in a log is answered as the version before answered it: replicas of both remember the same."""
+    database = Database()
+    for refuse in (database.validate, database.query):
+        with pytest.raises(errors.InvalidCommand, match="knows no 'Deposit': call put"):
+            refuse(b'["Deposit","alice",5]')
+        with pytest.raises(errors.InvalidCommand, match="knows no"):
+            refuse(b'["' + b"\xff" * 100)
+    with pytest.raises(errors.InvalidCommand, match=r"^invalid command: Expected `array`"):
+        database.apply(b'["Deposit","alice",5]', CONTEXT)

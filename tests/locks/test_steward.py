@@ -9,8 +9,9 @@ from gaios import errors, lock_api
 from gaios.lock_api import Charge, Charged, Notice
 from gaios.locks import steward as room
 from gaios.locks.affects import Affected, Busy
+from gaios.locks.cachers import FAR
 from gaios.locks.heard import encode as encode_heard
-from gaios.locks.steward import FAR, MS, NOTICES_KEPT, Steward
+from gaios.locks.steward import MS, NOTICES_KEPT, Steward
 from gaios.transport import EXPIRED, NOTICES_MAX, KeepAlive, KeptAlive, Status, decode_kept_alive
 
 TOKEN = b"t" * 16

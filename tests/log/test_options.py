@@ -1,8 +1,14 @@
 """Claims about the numbers that behaviour hangs on."""
 
+import re
+from pathlib import Path
+
 import pytest
 
+import gaios
 from gaios.errors import ConfigurationError
+from gaios.locks import cachers
+from gaios.log import options
 from gaios.log.options import Options
 from gaios.paxos.core import WINDOW
 
@@ -22,3 +28,12 @@ def test_numbers_that_cannot_work_are_refused() -> None:
         Options(term_ms=3_600_000)
     with pytest.raises(ConfigurationError, match="three times"):
         Options(term_ms=200, beat_ms=100)
+
+
+def test_a_time_that_never_comes_is_defined_once_on_each_side_of_the_wall() -> None:
+    """There were a dozen, each with a chance of its own to be another number."""
+    source = Path(gaios.__file__).parent
+    texts = {str(path.relative_to(source)): path.read_text("utf-8") for path in source.rglob("*.py")}
+    defining = {name for name, text in texts.items() if re.search(r"^FAR\b.* = ", text, re.MULTILINE)}
+    assert defining == {"log/options.py", "locks/cachers.py"}
+    assert options.FAR == cachers.FAR

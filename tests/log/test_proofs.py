@@ -1,8 +1,8 @@
 """A snapshot counts when a majority of all members has the same, and that is known for good.  [SAFETY 25, 26]"""
 
 from gaios.log.codec import TAKEN
-from gaios.log.options import MS, Options
-from gaios.log.proofs import ASKED, FAR, Proofs
+from gaios.log.options import FAR, MS, Options
+from gaios.log.proofs import ASKED, Proofs
 from gaios.log.roster import Roster
 from gaios.log.sums import Finding
 

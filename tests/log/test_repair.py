@@ -1,8 +1,8 @@
 """Which chosen values are asked for again, and of whom."""
 
 from gaios.log import Options
-from gaios.log.options import MS
-from gaios.log.repair import FAR, Repair
+from gaios.log.options import FAR, MS
+from gaios.log.repair import Repair
 from gaios.log.roster import Roster
 from gaios.paxos import core
 

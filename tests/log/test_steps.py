@@ -2,9 +2,9 @@
 
 from gaios.configuration import as_value, founders, newest
 from gaios.log.damage import Rotten, recover_damaged
-from gaios.log.options import MS, Options
+from gaios.log.options import FAR, MS, Options
 from gaios.log.records import UNKNOWN, Copies, Place, RecordKind, Recovered, decode_state, encode, encode_copies, recover
-from gaios.log.steps import FAR, Steps
+from gaios.log.steps import Steps
 from gaios.paxos import core
 from gaios.storage.record import decode_places
 

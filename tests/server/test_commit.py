@@ -6,7 +6,8 @@ import pytest
 
 from gaios.errors import InvariantViolated
 from gaios.log import Output, Room
-from gaios.server.commit import FAR, MARK_NS, RESERVE_NS, RETRY_NS, GroupCommit
+from gaios.log.options import FAR
+from gaios.server.commit import MARK_NS, RESERVE_NS, RETRY_NS, GroupCommit
 from gaios.storage import Journal, Sync
 from gaios.storage.spares import Spares
 

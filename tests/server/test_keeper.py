@@ -124,6 +124,8 @@ def test_lost_is_whose_state_is_lost_and_whose_directory_was_deleted_in_use(cell
         keeper.error = error
         lost[error] = keeper.is_lost
     assert [error for error, is_lost in lost.items() if is_lost] == ["StateMissing", "StateLost", "StateDamaged"]
+    keeper.error = "StateLost"
+    assert not keeper.is_lost_by_itself, "the peers who know may be down at another start"
     keeper.error = "DiskFailed"
     cell.replica_dir(2).rename(cell.dir / "elsewhere")
     assert keeper.is_lost

@@ -5,9 +5,9 @@ import pytest
 from gaios import errors
 from gaios.locks import LockService
 from gaios.log import Recovered, feature, recover
+from gaios.log.options import FAR
 from gaios.log.quarantine import Quarantine
 from gaios.log.records import encode
-from gaios.server.fetching import FAR
 from gaios.server.loading import load, restore
 from gaios.storage import Identity, Journal, SyncDirectory
 from gaios.storage.snapshot import File, name

@@ -77,6 +77,7 @@ async def test_a_signal_that_comes_with_the_word_started_is_a_clean_stop(
 
     monkeypatch.setattr(Logger, "_line", line)
     monkeypatch.setattr("gaios.server.__main__.quiet_collector", lambda: None)
+    monkeypatch.setenv("GAIOS_LOG_LEVLE", "debug")
     (settings,) = make(tmp_path)
     try:
         async with asyncio.timeout(PATIENCE_S):
@@ -84,5 +85,6 @@ async def test_a_signal_that_comes_with_the_word_started_is_a_clean_stop(
     finally:
         for each in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().remove_signal_handler(each)
+    assert said[0] == "unknown_variable", "a misspelt one"
     assert "stopping" in said
     assert said[-1] == "stopped"

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import io
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pytest
@@ -73,10 +73,17 @@ def cell(tmp_path: Path) -> local.LocalCell:
     return local.create(tmp_path / "cell", places(3))
 
 
-async def watched(cell: local.LocalCell, lost: Collection[int], until: str, *, stopped: Collection[int] = ()) -> str:
-    """What is logged while these are lost, up to this event."""
+async def watched(
+    cell: local.LocalCell, lost: Mapping[int, int], until: str, *, stopped: Collection[int] = (), back: Collection[int] = ()
+) -> str:
+    """What is logged while these are lost, up to this event; those that are `back` start once more."""
     stream = io.StringIO()
-    watching = asyncio.ensure_future(replacing.watch(cell.dir, 1, lambda: Replicas(lost, stopped), Logger(stream=stream, cell="local")))
+
+    async def is_lost_again(replica: int) -> bool:
+        return replica not in back
+
+    log = Logger(stream=stream, cell="local")
+    watching = asyncio.ensure_future(replacing.watch(cell.dir, 1, lambda: Replicas(lost, stopped), is_lost_again, log))
     try:
         async with asyncio.timeout(PATIENCE_S):
             while until not in stream.getvalue():  # noqa: ASYNC110 (a log has no event)
@@ -93,7 +100,7 @@ async def test_what_cannot_be_done_says_why_and_changes_nothing(cell: local.Loca
     monkeypatch.setattr(replacing, "LOOK_S", 0.01)
     monkeypatch.setattr(replacing, "TIMEOUT_S", 0.5)
     monkeypatch.setenv("GAIOS_ENDPOINTS", "127.0.0.1:1")
-    said = await watched(cell, [2], "lost_not_replaced")
+    said = await watched(cell, {2: 2}, "lost_not_replaced")
     assert "replica=2" in said
     assert str(cell.founders[0].client) in said, "it asks this cell, whatever the environment says"
     assert local.member_in(cell.replica_dir(2)) == 2
@@ -103,12 +110,12 @@ async def test_a_new_member_that_does_not_vote_yet_is_waited_for(cell: local.Loc
     """Its process runs, so nobody is lost any more; the command that waits is given again all the same."""
     monkeypatch.setattr(replacing, "LOOK_S", 0.01)
     monkeypatch.setattr(replacing, "RETRY_S", 0.01)
-    lost = [2]
-    calls: list[int] = []
+    lost = {2: 2}
+    calls: list[tuple[int, int]] = []
 
-    async def replace(where: Path, replica: int) -> str:
-        calls.append(replica)
-        if len(calls) == 1:
+    async def replace(where: Path, replica: int, old: int) -> str:
+        calls.append((replica, old))
+        if len(calls) < 3:
             (where / f"replica-{replica}" / "manifest.toml").write_text("member = 4\n")
             lost.clear()
             return "member 4 has not caught up yet"
@@ -116,7 +123,7 @@ async def test_a_new_member_that_does_not_vote_yet_is_waited_for(cell: local.Loc
 
     monkeypatch.setattr(replacing, "_replace", replace)
     said = await watched(cell, lost, "lost_replaced")
-    assert calls == [2, 2]
+    assert calls == [(2, 2)] * 3, "not the new one is to go"
     assert "has not caught up" in said
 
 
@@ -124,10 +131,24 @@ async def test_whom_a_person_stopped_is_left_alone(cell: local.LocalCell, monkey
     monkeypatch.setattr(replacing, "LOOK_S", 0.01)
     calls: list[int] = []
 
-    async def replace(_: Path, replica: int) -> str:
+    async def replace(_: Path, replica: int, __: int) -> str:
         calls.append(replica)
         return ""
 
     monkeypatch.setattr(replacing, "_replace", replace)
-    await watched(cell, [1, 2], "lost_replaced", stopped=[1])
+    await watched(cell, {1: 1, 2: 2}, "lost_replaced", stopped=[1])
     assert 1 not in calls
+
+
+async def test_whose_state_is_back_is_not_replaced(cell: local.LocalCell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replacing, "LOOK_S", 0.01)
+    calls: list[int] = []
+
+    async def replace(_: Path, replica: int, __: int) -> str:
+        calls.append(replica)
+        return ""
+
+    monkeypatch.setattr(replacing, "_replace", replace)
+    said = await watched(cell, {1: 1, 2: 2}, "lost_replaced", back=[1])
+    assert "lost_is_back" in said
+    assert calls == [2]

@@ -1,8 +1,9 @@
 """Claims about when the disk is read again, how fast, and what comes of what is found."""
 
 from gaios.log import Options
+from gaios.log.options import FAR
 from gaios.server.effects import Limits
-from gaios.server.scrub import FAR, Scrubber
+from gaios.server.scrub import Scrubber
 from gaios.storage import Identity, Piece
 from gaios.storage.copies import NAMES
 from tests.server.parts import CELL, MS, HandCell, MemoryDisk, S

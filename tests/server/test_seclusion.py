@@ -5,7 +5,7 @@ from typing import Any
 from gaios import api, errors
 from gaios.log import RecordKind, Status
 from gaios.log.doubt import Phase
-from gaios.server.seclusion import FAR
+from gaios.log.options import FAR
 from gaios.storage import Identity, Journal
 from gaios.storage.record import candidates, seed
 from gaios.storage.segment import name, numbers

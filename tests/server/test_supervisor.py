@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from gaios import errors
-from gaios.server import config, control, local, supervisor
+from gaios.server import config, control, local, replacing, supervisor
 from gaios.server.supervisor import Supervisor
 from tests.server.parts import places
 from tests.server.shells import get, quiet, until
@@ -147,6 +147,19 @@ def test_a_replica_without_its_directory_is_not_started_again(cell: local.LocalC
     assert str(cell.replica_dir(3)) in failed["3"]["reason"]
 
 
+def test_a_directory_that_is_back_is_started_and_its_replica_not_replaced(cell: local.LocalCell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when a disk is mounted late: nobody has to start it, and its member stays."""
+    elsewhere = cell.dir / "elsewhere"
+    cell.replica_dir(2).rename(elsewhere)
+    monkeypatch.setenv(replacing.VARIABLE, "2")
+    control.detach(cell)
+    wait(lambda: states(cell)["2"] == "failed")
+    elsewhere.rename(cell.replica_dir(2))
+    wait(lambda: all_run(cell) and "lost_is_back" in (cell.dir / control.LOG).read_text("utf-8"))
+    assert local.member_in(cell.replica_dir(2)) == 2
+    assert not (cell.dir / "changing-2").exists()
+
+
 def test_what_the_disk_of_one_replica_refuses_is_nobody_elses_failure(cell: local.LocalCell) -> None:
     """Nor does it keep that replica from being started, stopped and left down: without a log of its own it speaks in the supervisor's."""
     (cell.replica_dir(3) / "log").mkdir()  # where nothing can be appended, as on a file system that is read-only
@@ -245,7 +258,8 @@ def test_a_supervisor_that_is_replaced_leaves_the_replicas_to_the_other(cell: lo
 
 
 def test_a_down_whose_supervisor_hangs_does_not_say_that_it_is_done(cell: local.LocalCell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control.ask, "__kwdefaults__", {"timeout_s": 0.5})
+    """One that is paused is found out, and not waited for: an hour would be too long for this test."""
+    monkeypatch.setattr(control.ask, "__kwdefaults__", {"timeout_s": 3_600})
     control.detach(cell)
     wait(lambda: all_run(cell))
     hanging = control.ask(cell, {"do": "state"})["supervisor"]

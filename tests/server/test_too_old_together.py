@@ -1,12 +1,14 @@
 """A version that is too old for a directory, a snapshot or a frame stops before it uses anything of it.  [SAFETY 17]"""
 
+import msgspec
 import pytest
 
 from gaios import entry, storage
 from gaios.errors import TooOld
 from gaios.locks import LockService
-from gaios.log import Options, Recovered, codec, recover
+from gaios.log import Options, Recovered, codec, records, recover
 from gaios.log.feature import LEVEL
+from gaios.log.records import State
 from gaios.server.loading import load
 from gaios.sim.next_version import NEXT, VERSION
 from gaios.storage import Identity, Journal, record, segment
@@ -72,6 +74,17 @@ def test_a_file_of_a_newer_format_is_no_damage(upgraded: HandCell, monkeypatch: 
     """A repair would make it worse."""
     monkeypatch.setattr(module, "VERSION", 0)
     with pytest.raises(TooOld, match=r"format 1 is not known.*install the newer one"):
+        upgraded.start(1)
+
+
+def test_an_intact_record_of_a_newer_form_is_no_damage(upgraded: HandCell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is lost that another member would have to take the place of."""
+
+    def refuse(_: bytes) -> State:
+        raise msgspec.ValidationError("a field of another form")
+
+    monkeypatch.setattr(records, "decode_state", refuse)
+    with pytest.raises(TooOld, match=r"a durable record cannot be read.*install the newer one"):
         upgraded.start(1)
 
 

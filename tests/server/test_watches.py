@@ -5,8 +5,9 @@ from typing import Any, cast
 from gaios import api, errors, lock_api
 from gaios.db import Database
 from gaios.locks import LockService
+from gaios.log.options import FAR
 from gaios.machine import Context, Machine
-from gaios.server.watches import FAR, PROGRESS_NS, Watches
+from gaios.server.watches import PROGRESS_NS, Watches
 from gaios.transport import Decoder, Kind, Watch, decode_events, decode_watch_end
 
 

@@ -20,3 +20,15 @@ def test_a_decision_says_its_number_and_fits_on_a_page() -> None:
         lines = read(page).splitlines()
         assert lines[0].startswith(f"# {int(page.name[:4])}. "), f"{name(page)}:1 is {lines[0]!r}"
         assert len(lines) <= PAGE_LINES_MAX, f"{name(page)} has {len(lines)} lines; one page has {PAGE_LINES_MAX}"
+
+
+def test_whoever_looks_for_an_idea_that_lost_finds_the_argument() -> None:
+    """Every row of the page that docs/style.md promises has its reason, and a page that holds it."""
+    assert "](obsolete/README.md)" in read(DOCS / "style.md")
+    rows = [line.strip("| ").split(" | ") for line in read(DOCS / "obsolete" / "README.md").splitlines() if line.startswith("| ")][1:]
+    assert rows
+    for row in rows:
+        assert len(row) == 3, row
+        found = re.fullmatch(r"\[[a-z 0-9]+\]\(\.\./(.+)\)", row[2])
+        assert found, row
+        assert (DOCS / found[1]).is_file(), row

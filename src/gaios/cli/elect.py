@@ -14,6 +14,7 @@ from cyclopts import Parameter
 
 from gaios.cli import exits, output
 from gaios.cli.connect import cell
+from gaios.cli.connect import hint as hint_for
 from gaios.cli.lock import FAILED, NOT_ACQUIRED, WAIT_MAX_S, run
 from gaios.cli.parameters import CLIENT, Client, Text, seconds
 from gaios.errors import ConfigurationError, Error, InvalidCommand, LockLost, NotAcquired, SessionExpired, Unavailable, Unknown
@@ -57,6 +58,7 @@ async def elect(
             except (ConfigurationError, InvalidCommand):
                 raise
             except Error as error:
+                error.hint = hint_for(error, client)
                 output.write_error(exits.report(error), json=client.json)
                 if isinstance(error, NotAcquired):
                     return NOT_ACQUIRED

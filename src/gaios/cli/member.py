@@ -17,7 +17,7 @@ from gaios.cli import exits, output
 from gaios.cli.connect import cell as connected_to
 from gaios.cli.local import the_cell_in
 from gaios.cli.parameters import CLIENT, ENDPOINTS_DEFAULT, Client, Folder, Text, whole
-from gaios.errors import ConfigurationError, Error, InvalidCommand, Unknown
+from gaios.errors import ConfigurationError, Error, InvalidCommand, Unavailable, Unknown
 from gaios.server.config import REPLICAS_MAX
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ async def remove(replica: Replica, /, *, dir_: Dir = None, client: Client = CLIE
             raise
         if here is not None:
             await _settled(connected, change, client.timeout)
-            await asyncio.to_thread(member_here.leave, here, replica)
+            await _here(change, "was removed", member_here.leave, here, replica)
     output.write_answer(
         {"config": change.number, "replica": replica, "member": change.member},
         f"member {change.member} (replica {replica}) is removed: configuration {change.number}",
@@ -128,15 +128,14 @@ async def replace(
 ) -> int:
     """Put a new member in the place of one whose disk is lost, or that is to go: one step of the log, which any master finishes.
 
-    With --member it may be given again until it was heard that it is done: nobody is replaced twice. With --dir it may be anyway.
+    With --member it may be given again until it was heard that it is done: nobody is replaced twice. With --dir it may be anyway, as long
+    as nobody else gives it, too.
     """
     here = _local(dir_)
-    if here is not None and member is not None:
-        raise ConfigurationError(reason="the cell's directory remembers which member is to go", hint="leave --member away, or --dir")
     _check_addresses(here, address, peer, admin)
     async with connected_to(_where(client, here)) as connected:
         if here is not None:
-            await _replace_here(connected, here, replica, client)
+            await _replace_here(connected, here, replica, member, client)
             return exits.DONE
         where = {"client": "", "peer": peer or "", "admin": admin or ""} if address is None else _addresses(address, peer, admin)
         _invite(
@@ -221,13 +220,20 @@ async def _add_here(connected: "Cell", here: "LocalCell", replica: int | None, c
     await _arrive(connected, here, change, client, "enter")
 
 
-async def _replace_here(connected: "Cell", here: "LocalCell", replica: int, client: Client) -> None:
-    """A new replica in the place of a local cell's, or the one whose coming was cut short."""
+async def _replace_here(connected: "Cell", here: "LocalCell", replica: int, old: int | None, client: Client) -> None:
+    """A new replica in the place of a local cell's, or the one whose coming was cut short; with `old`, of this member alone."""
     from gaios.cli import member_here
 
     known = await connected.members()
     there = known.at(replica)
-    step = member_here.next_step(here, there)
+    step = member_here.next_step(here, there) if old is None else member_here.next_step_without(here, there, old)
+    if step is None:
+        output.write_answer(
+            {"config": known.number, "replica": replica, "member": there.member},
+            f"member {there.member} (replica {replica}) is in that place already: that was done before",
+            json=client.json,
+        )
+        return
     if step != "ask":
         await _arrive(connected, here, member_here.present(known, replica), client, step)
         return
@@ -267,7 +273,7 @@ async def _arrive(connected: "Cell", here: "LocalCell", change: "Change", client
     if step == "enter":
         await _settled(connected, change, client.timeout)
     if step != "done":
-        await asyncio.to_thread(member_here.enter, here, change)
+        await _here(change, "is a member", member_here.enter, here, change)
     await _votes(connected, change, client.timeout)
     member_here.end(here, change.replica)
     finished = "; what was cut short is finished: give the command again to begin another change" if step == "done" else ""
@@ -276,6 +282,17 @@ async def _arrive(connected: "Cell", here: "LocalCell", change: "Change", client
         f"member {change.member} (replica {change.replica}) votes{finished}",
         json=client.json,
     )
+
+
+async def _here(change: "Change", done: str, do: Callable[..., None], *arguments: object) -> None:
+    """What follows a change on this machine. Where a supervisor does not answer, it is not the change that was not made.  [SAFETY 20]"""
+    try:
+        await asyncio.to_thread(do, *arguments)
+    except Unavailable as error:
+        what = f"member {change.member} (replica {change.replica}) {done}: configuration {change.number} is chosen"
+        unknown = Unknown(reason=f"{what}; what it needs on this machine is not done: {error}")
+        unknown.hint = f"{error.hint}; then give the command again: it goes on"
+        raise unknown from None
 
 
 async def _settled(connected: "Cell", change: "Change", within_s: float) -> None:

@@ -64,6 +64,14 @@ def next_step(here: "LocalCell", there: "Member") -> Step:
     return "enter" if there.peer in {None, own(here, there.id).peer} else "ask"
 
 
+def next_step_without(here: "LocalCell", there: "Member", old: int) -> Step | None:
+    """The same, for whoever wants this old member out of the place, and no other; None: it is, and nothing is left to do here."""
+    if there.member == old:
+        return "ask"  # what was cut short here brought that very member, or is another's
+    step = next_step(here, there)
+    return step if step != "ask" and begun(here, there.id) == old else None
+
+
 def own(here: "LocalCell", replica: int) -> config.Founder:
     """Where a replica of the cell listens: as the manifest says, or as it would be for a new one."""
     return next((place for place in here.places if place.id == replica), None) or local.place_at(here, replica)

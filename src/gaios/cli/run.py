@@ -23,11 +23,14 @@ from cyclopts import (
 from gaios.cli import exits, output
 from gaios.cli.app import make_app, names
 from gaios.cli.parameters import STDIN
+from gaios.cli.variables import warnings
 
 
 def run(arguments: Sequence[str]) -> int:
     """Carry out one command line; returns the exit code."""
     json = wants_json(arguments)
+    for line in warnings(next(iter(arguments), ""), os.environ):
+        output.note(line)
     try:
         try:
             result = make_app()(mark_stdin(arguments), print_error=False, exit_on_error=False)

@@ -36,12 +36,14 @@ from gaios.db.audit import audit
 from gaios.db.bounds import DATABASE_BYTES_MAX, RESERVE_BYTES
 from gaios.db.records import MASK, digest_numbers, successor, tombstone
 from gaios.db.store import SWEEP_RECORDS, Store
-from gaios.errors import DatabaseFull, ProtocolError
+from gaios.errors import DatabaseFull, InvalidCommand, ProtocolError
 from gaios.machine import Context, Machine
 
 SWEEP_AT_COMPACTION = 1_024
 """Records that a compaction sweeps at once: under 3 ms."""
 
+_TYPED = b'["'
+"""How a command or query of `gaios.typed` begins; none of the database's does."""
 _NUMBERS = Struct("<QQQQ")
 _PUT_HEAD, _PUT_MIDDLE, _ = api.encode(MultiOpResult(True, NUMBER_MAX, (PutResult(NUMBER_MAX),))).split(api.encode(NUMBER_MAX))
 """What stands before, and between, the two revisions in the reply to the most frequent command."""
@@ -60,6 +62,8 @@ class Database(Machine):
 
     def validate(self, command: bytes) -> None:
         """Check a command's form and limits. Raises `InvalidCommand` or one of its kinds: see `api.check`."""
+        if command[:2] == _TYPED:
+            raise _not_kept_here(command)
         decoded = api.decode_command(command)
         if _plain_put(decoded) is None:
             api.check(decoded, command)
@@ -107,6 +111,8 @@ class Database(Machine):
             FutureRevision: A range at a revision that does not exist yet.
             TooMuchWork: A range of an earlier revision met too many keys that did not exist then.
         """
+        if question[:2] == _TYPED:
+            raise _not_kept_here(question)
         asked = api.decode_question(question)
         api.check_question(asked)
         if isinstance(asked, Range):
@@ -238,6 +244,15 @@ class Database(Machine):
         else:
             reply, events = multiop.carry_out(store, self._epoch, command)
         return reply, events
+
+
+def _not_kept_here(data: bytes) -> InvalidCommand:
+    """What to say to `submit` and `query`. It is told to who asked and never at apply: an answer of the log stays what it was."""
+    name = data[2:66].partition(b'"')[0].decode("utf-8", "replace")
+    return InvalidCommand(
+        reason=f"this cell keeps the database, which knows no {name!r}: call put, get, multiop and so on; "
+        "submit and query are for replicas that were given a machine, gaios.Replica(…, machine=…)"
+    )
 
 
 def _plain_put(command: api.Command) -> Put | None:

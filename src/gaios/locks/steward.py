@@ -31,6 +31,7 @@ from gaios import errors, lock_api
 from gaios.api import RESERVED_PREFIX, Event
 from gaios.lock_api import Charge, Charged, Notice
 from gaios.locks import heard
+from gaios.locks.cachers import FAR
 from gaios.locks.change import Ended, Told
 from gaios.locks.gate import Book as GateBook
 from gaios.locks.gate import Gate
@@ -38,8 +39,6 @@ from gaios.transport import EXPIRED, NOTICES_MAX, KeepAlive, KeptAlive, Status, 
 
 MS: Final = 1_000_000
 """Nanoseconds in a millisecond."""
-FAR: Final = 1 << 62
-"""A time that does not come, ns."""
 NOTICES_KEPT: Final = 1_024
 """Of one session: four answers' worth."""
 NOTICES_KEPT_TOTAL: Final = 1 << 18

@@ -30,11 +30,11 @@ from typing import Final, NamedTuple
 
 from gaios.errors import StateLost
 from gaios.log.codec import BOOT, BOOTED, LINEAGE_MAX, Message
-from gaios.log.options import MS, Options
+from gaios.log.options import FAR, MS, Options
 from gaios.log.output import OTHERS
 from gaios.log.records import Boot, Record, RecordKind, Recovered, encode
 from gaios.log.roster import Roster
-from gaios.log.steps import FAR, Steps
+from gaios.log.steps import Steps
 from gaios.paxos import core
 
 _BALLOTS: Final = frozenset({core.PREPARE, core.ACCEPT, core.LEARN, core.HEARTBEAT, core.RELEASE, core.PROMISE, core.ACCEPTED, core.GRANT})

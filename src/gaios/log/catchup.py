@@ -13,8 +13,7 @@ Left out on purpose: supplying, also the offer of a snapshot by who does not kee
 
 from collections.abc import Sequence
 
-from gaios.log.options import MS, Options
-from gaios.log.steps import FAR
+from gaios.log.options import FAR, MS, Options
 
 _SILENCE_LEAST_NS = MS
 """A shorter pause within an answer says nothing: whoever supplies has other things to do, too."""

@@ -27,12 +27,12 @@ from gaios.log.applier import Applier
 from gaios.log.codec import NEWS, POLL, Message
 from gaios.log.doubt import Doubt
 from gaios.log.gauge import Gauge
-from gaios.log.options import MS, Options
+from gaios.log.options import FAR, MS, Options
 from gaios.log.output import OTHERS
 from gaios.log.reign import Reign
 from gaios.log.roster import Roster
 from gaios.log.space import Room, Space
-from gaios.log.steps import FAR, Steps
+from gaios.log.steps import Steps
 from gaios.log.sums import Finding
 from gaios.paxos import core
 

@@ -25,12 +25,12 @@ from typing import Any, Final, NamedTuple
 from gaios import errors
 from gaios.log.applier import Applier
 from gaios.log.codec import SUM, Message
-from gaios.log.options import MS, Options
+from gaios.log.options import FAR, MS, Options
 from gaios.log.output import OTHERS
 from gaios.log.quarantine import VERSION, Quarantine, read
 from gaios.log.records import encode
 from gaios.log.roster import Roster
-from gaios.log.steps import FAR, Steps
+from gaios.log.steps import Steps
 from gaios.log.sums import Finding, Judgement, Sum, Sums
 
 REBUILDS_MAX: Final = 2

@@ -14,10 +14,9 @@ from collections import deque
 from gaios import errors
 from gaios.log.belonging import Belonging
 from gaios.log.codec import POLL, POLLED, Message
-from gaios.log.options import MS
+from gaios.log.options import FAR, MS
 from gaios.log.output import OTHERS
 from gaios.log.space import Room
-from gaios.log.steps import FAR
 from gaios.paxos import core
 
 

@@ -7,6 +7,8 @@ from gaios.paxos.core import WINDOW
 
 MS = 1_000_000
 """Nanoseconds in a millisecond."""
+FAR = 1 << 62
+"""A time that never comes, ns: what is due then is not due. The lock service knows no log, and has its own (cachers.py)."""
 TERM_MS_MAX = 60_000
 """The longest lease. A replica that once granted one withholds promises that long after every start, so a slip must not cost an hour."""
 

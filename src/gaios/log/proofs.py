@@ -16,12 +16,11 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from gaios.log.codec import TAKEN, Message
-from gaios.log.options import MS, Options
+from gaios.log.options import FAR, MS, Options
 from gaios.log.output import OTHERS
 from gaios.log.roster import Roster
 from gaios.log.sums import Judgement, Sums
 
-FAR: Final = 1 << 62
 ASKED: Final = 4
 """Snapshots about which others are asked at a time: the newest."""
 

@@ -18,9 +18,9 @@ from typing import Final, NamedTuple
 from gaios.log.applier import Applier
 from gaios.log.boots import Boots
 from gaios.log.codec import FEATURE, Message
-from gaios.log.options import MS, Options
+from gaios.log.options import FAR, MS, Options
 from gaios.log.output import OTHERS
-from gaios.log.steps import FAR, Steps
+from gaios.log.steps import Steps
 
 ASK_MS: Final = 1_000
 """Between two questions: an upgrade takes minutes, and a message a second is nothing."""

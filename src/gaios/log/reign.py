@@ -15,12 +15,12 @@ from typing import Any, Final
 from gaios import entry, errors
 from gaios.log.answers import Answer, Status
 from gaios.log.applier import Applier
-from gaios.log.options import MS, Options
+from gaios.log.options import FAR, MS, Options
 from gaios.log.pace import Pace
 from gaios.log.queue import Queue
 from gaios.log.rally import Rally
 from gaios.log.roster import Roster
-from gaios.log.steps import FAR, Steps
+from gaios.log.steps import Steps
 from gaios.paxos import core
 
 _COMMAND: Final = int(entry.Kind.COMMAND)

@@ -10,13 +10,10 @@ Left out on purpose: damage above what is chosen; a vote there ends it (damage.s
 """
 
 from heapq import nsmallest
-from typing import Final
 
-from gaios.log.options import MS, Options
+from gaios.log.options import FAR, MS, Options
 from gaios.log.roster import Roster
 from gaios.paxos import core
-
-FAR: Final = 1 << 62
 
 
 class Repair:

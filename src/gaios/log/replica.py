@@ -27,7 +27,7 @@ from gaios.log.doubt import Doubt
 from gaios.log.election import Election
 from gaios.log.gauge import Gauge
 from gaios.log.hearing import Hearing
-from gaios.log.options import MS, Options
+from gaios.log.options import FAR, MS, Options
 from gaios.log.output import OTHERS, Output
 from gaios.log.raising import Raising
 from gaios.log.records import Place, Recovered
@@ -37,7 +37,7 @@ from gaios.log.roster import Roster, survey
 from gaios.log.sessions import Bounds, Sessions
 from gaios.log.snapshots import Unpacked
 from gaios.log.space import Room, Space
-from gaios.log.steps import FAR, Steps
+from gaios.log.steps import Steps
 from gaios.machine import Machine
 from gaios.paxos import core
 

@@ -19,7 +19,7 @@ from collections.abc import Collection, Iterable
 from enum import IntEnum
 from typing import Final
 
-from gaios.log.options import MS
+from gaios.log.options import FAR, MS
 from gaios.log.roster import Roster
 
 
@@ -40,7 +40,6 @@ FORGET_MS: Final = 3_500
 AGAIN_MS: Final = 10_000
 """The least between two handovers of one replica; each doubles it."""
 AGAIN_MS_MAX: Final = 600_000
-FAR: Final = 1 << 62
 
 
 class Space:

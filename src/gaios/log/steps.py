@@ -14,11 +14,11 @@ from bisect import insort
 from collections import deque
 from collections.abc import Iterable
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any
 
 from gaios.configuration import Configuration, is_configuration
 from gaios.log.codec import Message
-from gaios.log.options import MS, Options
+from gaios.log.options import FAR, MS, Options
 from gaios.log.output import OTHERS, Output
 from gaios.log.records import (
     UNKNOWN,
@@ -35,9 +35,6 @@ from gaios.log.records import (
     joined,
 )
 from gaios.paxos import core
-
-FAR: Final = 1 << 62
-"""A time that never comes, ns."""
 
 
 class Steps:

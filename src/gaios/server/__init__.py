@@ -16,7 +16,7 @@ Around it the shell, of sockets, threads, files and processes:
     embed       the embedding program's session; backups: made by the master; remote: the store of backups, as a source of snapshots
     evidence    what is kept of a database that was wrong; recorder: the file of a recording
     metrics     for Prometheus; logs, narrator: for people; courtesy: replicas that share processors
-    config      who this replica is, where it listens, how it behaves: flag > GAIOS_ variable > file > default
+    config      who this replica is, where it listens, how it behaves: flag > GAIOS_ variable > file > default; variables: misspelt ones
     directory   a replica's directory: created once, opened by one process at a time
     __main__    one replica in the foreground
 

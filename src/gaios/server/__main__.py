@@ -6,13 +6,14 @@ Rule 3. It leaves with 2 for what a person has to configure, 3 for a taken port,
 """
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
 from gaios import errors
-from gaios.server import config
+from gaios.server import config, variables
 from gaios.server.courtesy import be_courteous
 from gaios.server.logs import Logger
 from gaios.server.replica import Replica, quiet_collector, raise_limits
@@ -67,6 +68,8 @@ async def serve(settings: config.Settings) -> int:
         Error: why it could not start, or what stopped it.
     """
     replica = Replica(settings)
+    for name, near in variables.unknown(os.environ).items():
+        replica.log.warning("unknown_variable", variable=name, **({"did_you_mean": near} if near else {}))
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
     received: list[int] = []

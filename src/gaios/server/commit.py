@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from gaios import errors
 from gaios.log import Output, Room
+from gaios.log.options import FAR
 from gaios.storage import Journal, Operation, Record
 
 MARK_NS: Final = 50_000_000
@@ -22,7 +23,6 @@ RESERVE_NS: Final = 3_000_000_000
 """The reserve is made so long after a start, when there is less to do."""
 RETRY_NS: Final = 1_000_000_000
 """What there was no room for is tried again so often."""
-FAR: Final = 1 << 62
 Waiting = list[tuple[int, tuple[Any, ...]]]
 """Messages, each with its destination."""
 

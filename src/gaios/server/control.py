@@ -18,6 +18,7 @@ import os
 import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -42,6 +43,8 @@ DYING_S: Final = 1.0
 """A supervisor that was killed holds its lock until the kernel has taken it away."""
 ANEW_S: Final = 5.0
 """A supervisor whose socket somebody deleted makes it anew within two."""
+PAUSED_S: Final = 1.0
+"""A supervisor that says nothing for so long is looked at: one that somebody paused (SIGSTOP) answers no more, however long one waits."""
 SEE_OUT_S: Final = 2.0
 """A supervisor that let its lock go ends within this; one that goes on does something else, in a program of somebody's own."""
 
@@ -102,14 +105,19 @@ def ask(cell: LocalCell, request: dict[str, Any], *, timeout_s: float = 2 * STOP
     data = b""
     try:
         with socket.socket(socket.AF_UNIX) as connection, socket_path(cell) as path:
-            connection.settimeout(timeout_s)
+            connection.settimeout(min(timeout_s, PAUSED_S))
             while not _connected(connection, path):
                 if time.monotonic() > began + ANEW_S or not is_supervised(cell):
                     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(cell.dir / SOCKET))
                 time.sleep(0.05)
             connection.sendall(msgspec.json.encode(request) + b"\n")
             while not data.endswith(b"\n") and len(data) < LINE_BYTES_MAX:
-                part = connection.recv(LINE_BYTES_MAX)
+                try:
+                    part = connection.recv(LINE_BYTES_MAX)
+                except TimeoutError:
+                    if time.monotonic() >= began + timeout_s or _is_paused(connection):
+                        raise
+                    continue
                 if not part:
                     break
                 data += part
@@ -127,6 +135,15 @@ def _connected(connection: socket.socket, path: str) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def _is_paused(connection: socket.socket) -> bool:
+    """Whether the process behind a connection is stopped; where the kernel does not say, it is not."""
+    (pid,) = struct.unpack_from("i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[0] in {"T", "t"}
+    except OSError:
+        return False
 
 
 def _silent(cell: LocalCell, began: float, reason: str) -> Unavailable:

@@ -11,6 +11,7 @@ from typing import Final
 
 from gaios.errors import ProtocolError
 from gaios.log.codec import ASK, Message
+from gaios.log.options import FAR
 from gaios.log.snapshots import Closing, Handle, read_closing
 
 UNDER_WAY: Final = 4
@@ -19,7 +20,6 @@ STORE: Final = -1
 """The store of backups, as a source: no member has this number."""
 STORE_TAKES: Final = 20
 """It is late after so many times as long as a peer, 5 s by default: each part is a request to another place, which may be tried again."""
-FAR: Final = 1 << 62
 
 
 class Fetching:

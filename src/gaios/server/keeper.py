@@ -153,6 +153,14 @@ class Keeper:
         gone = self.error == "DiskFailed" and not os.path.lexists(self._cell.replica_dir(self.replica))  # it was deleted in use
         return self.state == "failed" and (self.error in LOST or gone)
 
+    @property
+    def is_lost_by_itself(self) -> bool:
+        """Whether only what it found on its own disk says so: another start is as safe as the first one.
+
+        What peers remember they may not tell it twice, for they may be down by then.
+        """
+        return self.is_lost and self.error != "StateLost"
+
     def _last_words(self) -> failures.Words:
         if self._said is None:
             return failures.Words(f"{self._unlogged} (exit code {self.code})" if self._unlogged else f"exit code {self.code}")

@@ -143,7 +143,7 @@ class Node(Answering):
         try:
             recovered = damage.recovered(found, directory, max(slots_of(reader.names()), default=0))
         except errors.ProtocolError as error:
-            raise errors.StateDamaged(file=directory, offset=0, kind="version", detail=error.reason) from None
+            raise errors.TooOld(what=directory, reason=error.reason) from None
         feature.check(recovered.copies.feature, applier.highest, directory)
         snapshots = load(reader, cell, recovered, machine, applier.highest)
         boot = journal.boot = recovered.copies.boot + 1

@@ -3,9 +3,11 @@
 A replica whose state is lost never votes again as what it was: whoever comes in its place is a new member. That is asked for when
 nobody has brought the state back for a while; `gaios member replace` is crash-safe, and refuses what would endanger the cell.
 
-Rule 1. Only who has been lost without a break for `after_s` is replaced, and one at a time. Who was stopped by a person is not lost.
+Rule 1. Only who has been lost without a break for `after_s`, and is when it is started once more, is replaced, and one at a time: what it
+lacked may be back, as with a disk that was mounted late. Who was stopped by a person is not lost.
 Rule 2. A command that failed is given again after `RETRY_S`: there may be no majority yet, or the new one has not caught up.
 Rule 3. Nobody is replaced twice within `AGAIN_S`: where disks fail that fast, a new directory beside the old one mends nothing.
+Rule 4. The command names the member that is to go: whom a person has put in its place meanwhile, here or elsewhere, stays.
 """
 
 import asyncio
@@ -14,7 +16,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -50,8 +52,8 @@ def after_s(environment: Mapping[str, str]) -> int:
 class Replicas(NamedTuple):
     """What a supervisor knows of its replicas."""
 
-    lost: Collection[int]
-    """Their state is lost; none of them runs."""
+    lost: Mapping[int, int]
+    """Their state is lost; none of them runs. Each with the member whose place it is."""
     stopped: Collection[int]
     """By a person."""
 
@@ -74,6 +76,10 @@ class Patience:
         ]
         return min(due)[1] if due else None
 
+    def is_back(self, replica: int) -> None:
+        """It is not lost: should it be lost again, its time begins anew."""
+        self._since.pop(replica, None)
+
     def replaced(self, replica: int, now_s: float) -> None:
         """A new member votes in its place."""
         self._not_before[replica] = now_s + AGAIN_S
@@ -83,15 +89,18 @@ class Patience:
         self._not_before[replica] = now_s + RETRY_S
 
 
-async def watch(cell: Path, after_s: float, ask: Callable[[], "Replicas"], log: Logger) -> None:
+async def watch(
+    cell: Path, after_s: float, ask: Callable[[], "Replicas"], is_lost_again: Callable[[int], Awaitable[bool]], log: Logger
+) -> None:
     """Replace those that are lost of the local cell in a directory, until cancelled; nobody where `after_s` is 0.
 
-    A command that runs when it is cancelled is ended, and may be given again.
+    `is_lost_again` starts one of them once more. A command that runs when this is cancelled is ended, and may be given again.
     """
     if not after_s:
         return
     patience = Patience(after_s)
-    unfinished: set[int] = set()
+    unfinished: dict[int, int] = {}
+    """Places whose new member is here and does not vote yet, each with the member that it replaces."""
     while True:
         await asyncio.sleep(LOOK_S)
         try:
@@ -101,24 +110,28 @@ async def watch(cell: Path, after_s: float, ask: Callable[[], "Replicas"], log: 
         replica = patience.due({*lost, *unfinished} - {*stopped}, time.monotonic())
         if replica is None:
             continue
+        if replica in lost and not await is_lost_again(replica):
+            patience.is_back(replica)
+            log.info("lost_is_back", replica=replica)
+            continue
         log.warning("replacing_lost", replica=replica, lost_s=after_s)
-        home = cell / f"replica-{replica}"
-        before = local.member_in(home)
-        failure = await _replace(cell, replica)
-        unfinished.discard(replica)
+        old = lost[replica] if replica in lost else unfinished[replica]
+        failure = await _replace(cell, replica, old)
+        unfinished.pop(replica, None)
         if failure:
             patience.failed(replica, time.monotonic())
             log.error("lost_not_replaced", replica=replica, reason=failure, again_s=RETRY_S)
-            if local.member_in(home) not in {0, before}:
-                unfinished.add(replica)  # the new one is here, and does not vote yet
+            if local.member_in(cell / f"replica-{replica}") not in {0, old}:
+                unfinished[replica] = old  # the new one is here, and does not vote yet
         else:
             patience.replaced(replica, time.monotonic())
             log.info("lost_replaced", replica=replica)
 
 
-async def _replace(where: Path, replica: int) -> str:
-    """Why it could not be done; empty: it is done."""
-    command = [sys.executable, "-P", "-m", "gaios", "member", "replace", str(replica), "--dir", str(where), "--timeout", str(TIMEOUT_S)]
+async def _replace(where: Path, replica: int, old: int) -> str:
+    """Why this member could not be replaced; empty: it is."""
+    told = (str(replica), "--member", str(old), "--dir", str(where), "--timeout", str(TIMEOUT_S))
+    command = [sys.executable, "-P", "-m", "gaios", "member", "replace", *told]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GAIOS_")}  # another cell's endpoints, perhaps
     try:
         process = await asyncio.create_subprocess_exec(

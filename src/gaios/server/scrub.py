@@ -8,12 +8,11 @@ Rule 3. A start reads everything, so the first pass begins `scrub_every_ms` afte
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import chain
-from typing import Final
 
+from gaios.log.options import FAR
 from gaios.server.effects import Limits
 from gaios.storage import Identity, Piece, Reader, scrub_copies, scrub_segment, scrub_snapshot
 
-FAR: Final = 1 << 62
 Step = Callable[[], Piece | None]
 
 

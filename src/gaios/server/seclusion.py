@@ -4,14 +4,11 @@ Rule 1. From the instant of the doubt nothing of the database is told; that it i
 Rule 2. Who asks for the master is sent on to it where there is one; where there is none, the reason is what a client needs to know.
 """
 
-from typing import Final
-
 from gaios import errors
 from gaios.log import Replica
+from gaios.log.options import FAR
 from gaios.server.watches import ToClient, Watches
 from gaios.transport import encode_watch_end
-
-FAR: Final = 1 << 62
 
 
 class Seclusion:

@@ -33,10 +33,10 @@ from typing import Final
 from gaios.errors import ProtocolError
 from gaios.log import Replica
 from gaios.log.codec import ASK, GONE, OFFER, TAKEN, WANT, Message
-from gaios.log.options import MS
+from gaios.log.options import FAR, MS
 from gaios.log.output import OTHERS
 from gaios.log.snapshots import Closing, Handle, encode_handle, read_handle
-from gaios.server.fetching import FAR, STORE, Fetching
+from gaios.server.fetching import STORE, Fetching
 from gaios.server.giving import Giving
 from gaios.server.keeping import Keeping
 from gaios.server.loading import Found, Kept

@@ -21,9 +21,9 @@ from typing import Final
 
 from gaios.errors import StateDamaged
 from gaios.log import Replica
-from gaios.log.options import MS
+from gaios.log.options import FAR, MS
 from gaios.log.snapshots import Capture, Closing, Unpacked
-from gaios.server.fetching import FAR, coming
+from gaios.server.fetching import coming
 from gaios.server.loading import Found, Kept, restore
 from gaios.server.retention import Log, settle
 from gaios.server.seeking import Seeking

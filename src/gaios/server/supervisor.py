@@ -21,7 +21,7 @@ from typing import Any, Final
 import msgspec
 
 from gaios import errors
-from gaios.server import control, failures, local, replacing
+from gaios.server import config, control, failures, local, replacing
 from gaios.server.keeper import Keeper
 from gaios.server.local import LocalCell
 from gaios.server.logs import Logger
@@ -67,7 +67,8 @@ class Supervisor:
             for keeper in self._keepers.values():
                 if not control.is_down(self._cell, keeper.replica):
                     keeper.begin()
-            mending = asyncio.ensure_future(replacing.watch(self._cell.dir, self._replace_lost_s, self._replicas, self._log))
+            told = (self._cell.dir, self._replace_lost_s, self._replicas, self._is_lost_again, self._log)
+            mending = asyncio.ensure_future(replacing.watch(*told))
             try:
                 await self._until_end(ready)
             finally:
@@ -158,8 +159,25 @@ class Supervisor:
         }
 
     def _replicas(self) -> replacing.Replicas:
-        lost = [keeper.replica for keeper in self._keepers.values() if keeper.is_lost]
+        members = {place.id: local.member_of(place) for place in self._cell.places}
+        lost = {replica: members[replica] for replica, keeper in self._keepers.items() if keeper.is_lost and replica in members}
         return replacing.Replicas(lost, [replica for replica in self._keepers if control.is_down(self._cell, replica)])
+
+    async def _is_lost_again(self, replica: int) -> bool:
+        """Start one whose own directory says that its state is lost once more: whether it says so again."""
+        keeper = self._keepers[replica]
+        if not keeper.is_lost_by_itself:
+            return True
+        admin = next(place.admin for place in self._cell.places if place.id == replica)
+        keeper.begin()
+        end = time.monotonic() + replacing.TIMEOUT_S
+        answering = asyncio.ensure_future(_answers(*config.address(admin)))
+        try:
+            while keeper.state in {"running", "waiting"} and not answering.done() and time.monotonic() < end:  # noqa: ASYNC110 (rare)
+                await asyncio.sleep(0.05)
+        finally:
+            answering.cancel()
+        return keeper.is_lost
 
     def _on_signal(self, number: int) -> None:
         self.signal = number
@@ -247,6 +265,20 @@ class Supervisor:
                 for keeper in keepers:
                     keeper.kill()
         return [keeper.replica for keeper in running]
+
+
+async def _answers(host: str, port: int) -> None:
+    """Return when a replica's admin port answers anything: its ports are taken before its directory is read, and served behind that."""
+    while True:
+        with contextlib.suppress(OSError):
+            reader, writer = await asyncio.open_connection(host, port)
+            try:
+                writer.write(b"GET /status HTTP/1.1\r\nHost: cell\r\n\r\n")
+                if await reader.read(1):
+                    return
+            finally:
+                writer.close()
+        await asyncio.sleep(0.1)
 
 
 def main(arguments: list[str]) -> int:

@@ -21,6 +21,7 @@ from typing import Final
 
 from gaios import errors
 from gaios.log import Answer, Evidence
+from gaios.log.options import FAR
 from gaios.server import evidence
 from gaios.server.clients import ClientConnection, Frame
 from gaios.server.effects import Effects
@@ -48,7 +49,6 @@ YIELD_S: Final = 0.01
 """For so long after each portion."""
 LOOK_S: Final = 5.0
 """An idle replica asks so often whether its directory is still there."""
-FAR: Final = 1 << 62
 _SUBMIT, _READ, _KEEPALIVE = int(Kind.SUBMIT), int(Kind.READ), int(Kind.KEEPALIVE)
 """Plain numbers: an enumeration's members cost more to compare with, and these are compared with at every request."""
 

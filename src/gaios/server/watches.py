@@ -13,12 +13,12 @@ from gaios import errors
 from gaios.api import Event
 from gaios.db import Database, Delivery, Hub
 from gaios.locks import LockService
+from gaios.log.options import FAR
 from gaios.machine import Machine
 from gaios.transport import Watch, encode_events, encode_watch_end
 
 PROGRESS_NS: Final = 10_000_000_000
 """Between two words of rule 3 to a quiet watch."""
-FAR: Final = 1 << 62
 ToClient = tuple[int, bytes]
 """Connection, frame."""
 

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from gaios.configuration import is_configuration, listed
 from gaios.log.codec import BOOTED
+from gaios.log.options import FAR
 from gaios.log.recording import FIELDS, Came, Done, Entry, Frame, Handed, Left, Start, Step, encode, essence
 from gaios.log.records import UNKNOWN, RecordKind
 from gaios.paxos import core
@@ -34,7 +35,6 @@ _OWN: Final = frozenset({core.ROT, core.TRUNCATE})
 """Steps that only say what this member's own disk holds: they wait for nobody."""
 _BESIDE: Final = frozenset({RecordKind.SNAPSHOT, RecordKind.BOOT, RecordKind.QUARANTINE, RecordKind.REPAIR})
 """Records that no step of the core asks for."""
-FAR: Final = 1 << 62
 
 
 class Sent(NamedTuple):

@@ -56,7 +56,8 @@ def encode(word: Word) -> bytes:
     """
     given: object = word
     if not isinstance(given, Command | Query):
-        raise InvalidCommand(reason=f"what is submitted is a gaios.Command, what is asked a gaios.Query, not {type(given).__name__}")
+        what = f"what is submitted is a gaios.Command, what is asked a gaios.Query, not {type(given).__name__}"
+        raise InvalidCommand(reason=f"{what}; of a cell that keeps the database call put, get, multiop and so on")
     try:
         data = forms.encode(word)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:

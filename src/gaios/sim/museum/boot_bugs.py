@@ -10,8 +10,8 @@ from gaios.log import Copies, RecordKind, Replica, boots, encode
 from gaios.log.boots import Boots
 from gaios.log.codec import POLL
 from gaios.log.electing import Electing
+from gaios.log.options import FAR
 from gaios.log.records import Boot, State
-from gaios.log.steps import FAR
 from gaios.paxos import core
 from gaios.server.node import Node
 from gaios.sim.faults import MS, S

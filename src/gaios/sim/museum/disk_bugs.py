@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from gaios.log.options import FAR
 from gaios.log.pace import Pace
-from gaios.server.commit import FAR, GroupCommit
+from gaios.server.commit import GroupCommit
 from gaios.sim.museum.exhibit import Exhibit, method, scenario
 from gaios.storage import Journal
 

@@ -9,10 +9,11 @@ from gaios.log.applier import Applier, extend
 from gaios.log.catchup import Catchup
 from gaios.log.codec import Message
 from gaios.log.hearing import Hearing
+from gaios.log.options import FAR
 from gaios.log.queue import Queue
 from gaios.log.reign import Reign
 from gaios.log.sessions import Session, Sessions
-from gaios.log.steps import FAR, Steps
+from gaios.log.steps import Steps
 from gaios.paxos import core
 from gaios.sim.museum.exhibit import Exhibit, method, scenario, together
 

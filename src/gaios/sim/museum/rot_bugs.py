@@ -6,7 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from gaios.backup import history
-from gaios.log import Recovered, Replica
+from gaios.log import Recovered
 from gaios.log.damage import _Hole
 from gaios.log.steps import Steps
 from gaios.server import damage
@@ -102,12 +102,6 @@ def _of_lost_files(plan: Plan) -> Plan:
     return replace(rot, faults=faults, operations=300, safety_ns=8 * S, segment_bytes=2_048)
 
 
-def _of_young_values(plan: Plan) -> Plan:
-    """What a master knows to be chosen is lost before the others hear of it."""
-    torn = scenario("torn-heads")(plan)
-    return replace(torn, faults=replace(torn.faults, disk=replace(torn.faults.disk, rot_every_ns=20 * MS, rot_far=0.9)))
-
-
 def _of_zeros(plan: Plan) -> Plan:
     """Ends and blocks of segments read as zeros, and what lies still is read again."""
     contested = _of_contested_slots(plan)
@@ -197,14 +191,6 @@ EXHIBITS = [
         method(journal, "absent", lambda sound: lambda found: set()),
         ("no replica stops by itself",),
         _of_lost_files,
-    ),
-    Exhibit(
-        "a master goes on that lost a chosen value which nobody supplies",
-        "log",
-        "SAFETY 6",
-        method(Replica, "is_stranded", lambda sound: property(lambda self: False)),
-        ("liveness",),
-        _of_young_values,
     ),
     Exhibit(
         "whoever reads a log offline is told of damaged records with a header alone",

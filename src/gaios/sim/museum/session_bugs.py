@@ -5,7 +5,7 @@ from typing import Any
 
 from gaios import lock_api
 from gaios.client.lease import Lease, Leases, State
-from gaios.locks import steward
+from gaios.locks import cachers, steward
 from gaios.locks.change import Change
 from gaios.locks.index import Handle
 from gaios.locks.steward import Steward
@@ -48,7 +48,7 @@ def _only_for_callers(sound: _Sound) -> _Sound:
     def look(self: Steward, now: int, book: Any) -> None:
         sound(self, now, book)
         if all(known.sender is None for known in self._known.values()):
-            self._due_ns = steward.FAR
+            self._due_ns = cachers.FAR
 
     return look
 
