@@ -95,3 +95,13 @@ def test_it_is_told_where_a_log_is_damaged(plain: Living) -> None:
 def test_the_newest_word_about_a_quarantine_counts() -> None:
     word, none = (Record(RecordKind.QUARANTINE, 3, 0, payload) for payload in (b"?", b""))
     assert [reach(records, "d").quarantine for records in ([word], [word, none])] == [b"?", b""]
+
+
+def test_a_value_that_stood_before_all_that_is_left_is_the_one_that_was_written_again(plain: Living) -> None:
+    """[SAFETY 15] Its segment was damaged, and given up when all that it held stood elsewhere: nothing is damaged any more."""
+    state = State(promised=1, longest_ns=0, chosen=2, truncated=1, accepted=[(3, 1, b"c")])
+    log = [Record(RecordKind.STATE, 2, 1, encode(state)), mark(3), accept(2, b"b")]
+    history = History(plain.cell.disks[1], "d")
+    history.records = lambda: iter(log)  # type: ignore[method-assign]
+    assert not history.survey.holes
+    assert list(chosen(history.records(), 1, "d", history.rewritten())) == [Chosen(2, b"b", b""), Chosen(3, b"c", b"")]

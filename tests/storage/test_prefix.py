@@ -6,8 +6,10 @@ from random import Random
 import pytest
 
 from gaios.errors import StateDamaged
-from gaios.storage import Journal, Record
+from gaios.log.records import encode_places
+from gaios.storage import REPAIR, Journal, Record, create
 from gaios.storage.prefix import Hole, records_across, survey
+from gaios.storage.record import HEADER_BYTES, Location
 from gaios.storage.segment import OPENING_BYTES
 from tests.storage.memory import ME, VALUE, Life, Memory, lived, some_kept, story
 
@@ -147,3 +149,29 @@ def test_each_hole_is_told_where_it_is(seed: int) -> None:
         expected += found.records[index : index + 1]
     holes = {(each.segment, each.start): each for each in found.damaged}
     assert list(records_across(memory, holes)) == expected
+
+
+@pytest.mark.parametrize("between", [False, True])
+def test_what_was_repaired_behind_other_damage_ends_the_log(*, between: bool) -> None:
+    """[SAFETY 15] What was written anew is not read then, and what stands before the first damage may be older than what stood in it."""
+    memory, state = Memory(), Record(1, 0, 0, b"state")
+    memory.execute(create(ME, b"promise", state, segment_bytes=4096))
+    journal, recovered = Journal.open(ME, memory, segment_bytes=4096, indexed={VALUE})
+    memory.execute(recovered.operations)
+    places = list[Location]()
+    for slot in range(1, 11):
+        memory.execute(journal.batch(None, [Record(VALUE, slot, 1, b"value")], lambda: state))
+        where = journal.locate(VALUE, slot)
+        assert where is not None
+        places.append(where)
+        if slot == 8:
+            memory.execute(journal.batch(None, [Record(REPAIR, 0, 0, encode_places([places[1].place]))], lambda: state))
+    first, other = places[1], places[5 if between else 8]
+    for each in (first, other):
+        memory.files[each.file].current[each.offset + HEADER_BYTES] ^= 1
+    found, ends = survey(memory), first if between else other
+    assert found.broken is not None
+    assert (found.broken.file, found.broken.offset) == (ends.file, ends.offset)
+    assert (f"{other.file}, byte {other.offset}: " in found.broken.detail) == between
+    read = [each for each in records_across(memory, found.holes) if isinstance(each, Hole) or each.kind == VALUE]
+    assert [each.slot if isinstance(each, Record) else 0 for each in read] == ([1] if between else [1, 0, 3, 4, 5, 6, 7, 8])

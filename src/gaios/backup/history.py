@@ -4,7 +4,8 @@
 
 Rule 1. Nothing is locked or changed; a replica may run on the directory meanwhile. The log is read as a start reads it: damage that was
 repaired is skipped (storage/prefix.py), and where other damage stands it ends.
-Rule 2. What counts as chosen is what a mark says. A value that may have stood in a hole is the one that repair wrote behind the mark.
+Rule 2. What counts as chosen is what a mark says. A value that may have stood in a hole is the one that repair wrote behind the mark. So is
+one that stood in a segment which was given up since: then the log begins behind its mark, and no hole tells of it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -69,7 +70,7 @@ class History:
         Raises:
             StateDamaged: a record cannot be read.
         """
-        return rewritten(self.records(), self._directory) if self.survey.holes else {}
+        return rewritten(self.records(), self._directory)
 
     def reach(self) -> Reach:
         """As `reach`.
@@ -153,7 +154,7 @@ def rewritten(records: Iterable[Record | Hole], directory: str) -> dict[int, byt
 def chosen(records: Iterable[Record | Hole], above: int, directory: str, late: dict[int, bytes] | None = None) -> Iterator[Chosen]:
     """The chosen values behind a slot: of each the one of the newest ballot, and of that the last, before the mark that covers it.
 
-    Where that may have stood in a hole, the one that repair wrote behind the mark, which is in `late`, if it did.
+    Where that may have stood in a hole, or before all that is left, the one that repair wrote behind the mark: it is in `late`, if it did.
 
     Raises:
         StateDamaged: one of them does not stand before its mark, or a record cannot be read.

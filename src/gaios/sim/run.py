@@ -31,6 +31,7 @@ from gaios.sim.locks.liveness import LIVENESS
 from gaios.sim.locks.work import Work
 from gaios.sim.next_version import NEXT
 from gaios.sim.observations import Observations
+from gaios.sim.offline import read_offline
 from gaios.sim.plan import Plan, draw
 from gaios.sim.recording import Recording
 from gaios.sim.workload import Workload
@@ -117,7 +118,12 @@ def _run(seed: int, options: RunOptions) -> Report:
             seat.sink.close()
     if unrecorded:
         raise ConfigurationError(reason=f"the run was not recorded whole: {unrecorded[0]}")
-    found, undecided = judge(seen, workload.keys, finals(cell), world.now_ns)
+    at_end = finals(cell)
+    found, undecided = judge(seen, workload.keys, at_end, world.now_ns)
+    if not found:
+        truth = {applied.slot: applied.value for applied in seen.applied}
+        for replica in [replica for replica in at_end if cell.seats[replica].disk.has_rotted]:
+            found += read_offline(replica, cell.seats[replica].disk, truth)
     found += late
     for violation in found:
         world.note(str(violation))

@@ -6,6 +6,8 @@ Rule 2. What stands behind that is somebody else's question: a write that is und
 Rule 3. What was given out may not be durable: it may be in the system's cache only. So it proves what somebody *knew*, as a mark that a
 slot is chosen does; it proves nothing of what this replica may say.
 Rule 4. Damage that was repaired stays where it is: who knows of it (`survey`) goes on behind it, as a start does, and finds a hole there.
+Rule 5. What repair wrote anew stands far behind. Where other damage, not repaired, stands between, it is not read: the first is a hole for
+nobody then, for what was read before it may be an older value than what stood there. The log ends at it.  [SAFETY 15]
 """
 
 from collections.abc import Iterator
@@ -14,11 +16,11 @@ from typing import NamedTuple
 from gaios.storage import record, segment
 from gaios.storage.copies import Pin
 from gaios.storage.patient import Patient
-from gaios.storage.record import MARK, Header
+from gaios.storage.record import MARK, REPAIR, Header
 from gaios.storage.scan import scan
 from gaios.storage.tail import Tail, fault_of_opening, walk
 from gaios.storage.verify import owner
-from gaios.storage.words import Damage, Problem, Reader, Record
+from gaios.storage.words import Damage, Place, Problem, Reader, Record
 
 
 class Hole(NamedTuple):
@@ -32,9 +34,9 @@ class Survey(NamedTuple):
     """What a start would make of a log."""
 
     holes: dict[tuple[int, int], Damage]
-    """Damage that was repaired, or hides nothing; by segment and first byte."""
+    """Damage that was repaired before the log ends, or hides nothing; by segment and first byte."""
     broken: Problem | None
-    """The first damage that was not repaired. It may be none: where the writer was quicker than the reader another look tells."""
+    """The first damage that was not. It may be none: where the writer was quicker than the reader another look tells."""
     records: int
     """Intact ones, without marks."""
 
@@ -45,17 +47,36 @@ def survey(reader: Reader) -> Survey:
     identity, numbers = owner(reader), segment.numbers(reader.names())
     if identity is None or not numbers:
         return Survey({}, None, 0)
-    count = 0
+    count, repairs = 0, list[tuple[tuple[int, int], list[Place]]]()
 
-    def note(header: Header, _payload: bytes) -> None:
+    def note(header: Header, payload: bytes) -> None:
         nonlocal count
         count += header.kind != MARK
+        if header.kind == REPAIR:
+            repairs.append(((header.segment, header.offset), record.decode_places(payload)))
 
     found = scan(reader, numbers, identity, Pin(0, numbers[0], 0), note)
-    bad = next((each for each in found.damaged if each.lost and not each.is_repaired), None)
-    first = Problem(segment.name(bad.segment), bad.start, bad.kind, bad.detail) if bad is not None else None
+    harmful = [each for each in found.damaged if each.lost]
+    first = bad = next((each for each in harmful if not each.is_repaired), None)
+    while bad is not None:
+        read = [place for at, places in repairs if at < (bad.segment, bad.start) for place in places]
+        before = harmful[: harmful.index(bad)]
+        earlier = next((each for each in before if not any(place.covers(each.place) for place in read)), None)
+        if earlier is None:
+            break
+        bad = earlier
+    end = _problem(bad) if bad is not None else None
+    if first is not None and bad is not None and bad is not first:
+        other = f"{segment.name(first.segment)}, byte {first.start}: {first.detail}"
+        end = _problem(bad, f"; what was written anew for it stands behind damage that was not repaired yet, in {other}")
     holes = {(each.segment, each.start): each for each in found.damaged if each.is_repaired or not each.lost}
-    return Survey(holes, found.fatal or first, count)
+    if bad is not None:
+        holes = {at: each for at, each in holes.items() if at < (bad.segment, bad.start)}
+    return Survey(holes, found.fatal or end, count)
+
+
+def _problem(damage: Damage, more: str = "") -> Problem:
+    return Problem(segment.name(damage.segment), damage.start, damage.kind, damage.detail + more)
 
 
 def records_across(reader: Reader, holes: dict[tuple[int, int], Damage]) -> Iterator[Record | Hole]:

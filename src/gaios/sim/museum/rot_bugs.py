@@ -5,6 +5,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from gaios.backup import history
 from gaios.log import Recovered
 from gaios.log.damage import _Hole
 from gaios.log.steps import Steps
@@ -13,6 +14,7 @@ from gaios.sim.faults import MS, S
 from gaios.sim.museum.exhibit import Exhibit, method, scenario, together
 from gaios.sim.plan import Plan
 from gaios.storage import Damage, Piece, Place, journal, scan, scrub, segment
+from gaios.storage.prefix import Hole
 from gaios.storage.segment import SEGMENT_BYTES_MAX
 from gaios.storage.tail import written
 
@@ -85,6 +87,11 @@ def _covers_nothing(sound: Callable[..., Any]) -> Callable[..., Any]:
     """What has no bytes lies within whatever ends there."""
     del sound
     return lambda self, other: self.segment == other.segment and self.start <= other.start and other.end <= self.end
+
+
+def _tells_what_a_header_tells(sound: Callable[..., Any]) -> Callable[..., Any]:
+    """We had it, of lost files and of damage right behind other damage: where no header tells what stood there, no hole is told."""
+    return lambda reader, holes: (each for each in sound(reader, holes) if not isinstance(each, Hole) or each.record is not None)
 
 
 def _of_lost_files(plan: Plan) -> Plan:
@@ -184,5 +191,13 @@ EXHIBITS = [
         method(journal, "absent", lambda sound: lambda found: set()),
         ("no replica stops by itself",),
         _of_lost_files,
+    ),
+    Exhibit(
+        "whoever reads a log offline is told of damaged records with a header alone",
+        "storage",
+        "SAFETY 15",
+        method(history, "records_across", _tells_what_a_header_tells),
+        ("a log is read as it was",),
+        _of_contested_slots,
     ),
 ]
