@@ -1,7 +1,8 @@
 """What is called damaged on a simulated disk: that, and nothing else, may be what rot left there.  [SAFETY 7, 15]
 
 Rule 1. A range of the log that a start, a read, the scrub, or a start after an imagined power cut calls damaged has a byte in it that rot
-left; one without length, where nothing stands that should, has one behind it.
+left; one without length, where nothing stands that should, has one behind it. The end of a segment may be called damaged where the
+beginning of the next one is, which would tell where it was.
 Rule 2. A snapshot that the scrub calls damaged has such a byte, too; so has a promise copy, unless the start found it so already: a crash
 may have cut the writing of it short, and it may take a while until it is written anew.
 Rule 3. A file that is gone when it is asked about was given up meanwhile; a start misses none but those that rot took.
@@ -32,10 +33,7 @@ class Harm:
     def started(self, found: Sequence[Damage | Problem]) -> None:
         """A start found this."""
         self._cut_short = [each.file for each in found if isinstance(each, Problem)]
-        places = [each.place for each in found if isinstance(each, Damage)]
-        begun = {place.segment for place in places if not place.start}
-        # Where a segment's beginning is lost the end of the one before may be, for all that a start can tell.
-        self.in_log("start", [each for each in places if each.end != segment.SEGMENT_BYTES_MAX or each.segment + 1 not in begun])
+        self.in_log("start", [each.place for each in found if isinstance(each, Damage)])
 
     def in_log(self, where: str, places: Iterable[Place], *, may_be_gone: bool = False) -> None:
         """These ranges were called damaged; `may_be_gone`: some time ago."""
@@ -43,7 +41,14 @@ class Harm:
             file = segment.name(place.segment)
             if may_be_gone and file not in self._disk.names():
                 continue
+            if place.end == segment.SEGMENT_BYTES_MAX and self._loses_its_beginning(place.segment + 1, may_be_gone=may_be_gone):
+                continue
             self._judge(where, file, place.start, place.end if place.end > place.start else _END)
+
+    def _loses_its_beginning(self, number: int, *, may_be_gone: bool) -> bool:
+        """Whether nothing tells any more where the segment before this one ended."""
+        file = segment.name(number)
+        return self._disk.may_be_rotten(file, 0, segment.OPENING_BYTES) or (may_be_gone and file not in self._disk.names())
 
     def scrubbed(self, piece: Piece | None) -> Piece | None:
         """The scrub read this a moment ago."""
