@@ -74,3 +74,18 @@ def test_only_what_the_disk_says_of_its_own_is_damage() -> None:
     found = not_given("file", 5, OSError(errno.EIO, "Input/output error"))
     assert found is not None
     assert (found.file, found.offset, found.kind) == ("file", 5, UNREADABLE)
+
+
+def test_what_cannot_be_looked_at_is_not_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """[SAFETY 8] Whoever takes it for gone replaces a member whose state is all there."""
+    assert access.is_there(tmp_path)
+    assert not access.is_there(tmp_path / "none")
+    (tmp_path / "file").touch()
+    assert not access.is_there(tmp_path / "file" / "none")
+
+    def fail(_: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(Path, "stat", fail)
+    with pytest.raises(DiskFailed, match="Input/output error"):
+        access.is_there(tmp_path)

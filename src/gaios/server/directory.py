@@ -129,12 +129,12 @@ def open_(settings: config.Settings) -> Disk:
         DiskFailed: its file system is read-only, or fails.
     """
     where = Path(settings.dir)
-    if not where.is_dir():
+    if not access.is_there(where):
         raise StateMissing(directory=str(where), what="the directory")
     warnings = access.check(where)
-    if not (where / MANIFEST).exists():
+    if not access.is_there(where / MANIFEST):
         raise StateMissing(directory=str(where), what=MANIFEST)
-    if (where / CREATING).exists():
+    if access.is_there(where / CREATING):
         raise StateMissing(directory=str(where), what="the end of its creation (make it anew)")
     check_manifest(settings, where / MANIFEST)
     disk = _lock(where)

@@ -44,6 +44,22 @@ def check(path: Path) -> list[str]:
     return [f"others may read {path} (mode {mode:o}), and with it all that the cell holds: {mend}"] if mode & 0o055 else []
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is a file or directory of that name. What cannot be looked at is not gone.
+
+    Raises:
+        ConfigurationError: this process may not look.
+        DiskFailed: the disk does not tell.
+    """
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise refusal(path, error) from None
+    return True
+
+
 def refusal(path: Path, error: OSError) -> Error:
     """Why a directory cannot be used: `DiskFailed` where its disk is to blame, else `ConfigurationError`."""
     why = error.strerror or str(error)
