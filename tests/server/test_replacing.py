@@ -127,7 +127,8 @@ async def test_a_new_member_that_does_not_vote_yet_is_waited_for(cell: local.Loc
     assert "has not caught up" in said
 
 
-async def test_whom_a_person_stopped_is_left_alone(cell: local.LocalCell, monkeypatch: pytest.MonkeyPatch) -> None:
+def replaced(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Who is replaced from now on, each at once."""
     monkeypatch.setattr(replacing, "LOOK_S", 0.01)
     calls: list[int] = []
 
@@ -136,19 +137,17 @@ async def test_whom_a_person_stopped_is_left_alone(cell: local.LocalCell, monkey
         return ""
 
     monkeypatch.setattr(replacing, "_replace", replace)
+    return calls
+
+
+async def test_whom_a_person_stopped_is_left_alone(cell: local.LocalCell, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = replaced(monkeypatch)
     await watched(cell, {1: 1, 2: 2}, "lost_replaced", stopped=[1])
     assert 1 not in calls
 
 
 async def test_whose_state_is_back_is_not_replaced(cell: local.LocalCell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replacing, "LOOK_S", 0.01)
-    calls: list[int] = []
-
-    async def replace(_: Path, replica: int, __: int) -> str:
-        calls.append(replica)
-        return ""
-
-    monkeypatch.setattr(replacing, "_replace", replace)
+    calls = replaced(monkeypatch)
     said = await watched(cell, {1: 1, 2: 2}, "lost_replaced", back=[1])
     assert "lost_is_back" in said
     assert calls == [2]
